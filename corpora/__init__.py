@@ -1,0 +1,1 @@
+"""What is read: labelled and unlabelled text, segmentation, splits and the teacher-logits cache."""

@@ -1,0 +1,36 @@
+"""What makes two texts the same: the normal form, the identity and the content of a text."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+HASH_BYTES = 16
+
+
+class CorpusError(ValueError):
+    """A corpus, a text file or a teacher-logits cache that cannot be used; the message says what to do."""
+
+
+def normalise(text: str) -> str:
+    """The form in which every text is kept: Unicode NFC without surrounding white space."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def text_hash(text: str) -> bytes:
+    """The identity of a text, 16 bytes of BLAKE2b over its normal form; logits are joined by it."""
+    return hashlib.blake2b(normalise(text).encode(), digest_size=HASH_BYTES).digest()
+
+
+def content_key(text: str) -> str:
+    """What a text says, whatever its width, case and spacing.
+
+    Splits are drawn by this key, so that two spellings of one text never stand on both sides.
+    """
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def content_fraction(text: str, seed: int) -> float:
+    """A number in [0, 1) that depends on nothing but the content and the seed."""
+    digest = hashlib.blake2b(content_key(text).encode(), digest_size=8, salt=seed.to_bytes(8, "big"))
+    return int.from_bytes(digest.digest(), "big") / 2**64

@@ -1,0 +1,86 @@
+"""Masked-language-model pretraining, for where no pretrained BERT is to be had (Devlin et al. 2019, section 3.1)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.batches import shuffled_batches
+from models.fitting import Progress, Schedule, optimise
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class MaskIds:
+    """The token ids that masking needs: what hides a token, which tokens are never hidden, and how many there are."""
+
+    mask: int
+    special: tuple[int, ...]
+    vocabulary_size: int
+
+
+def mask_tokens(token_ids: Tensor, ids: MaskIds, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Hide 15 % of the tokens: of these 80 % become the mask, 10 % a random token, 10 % stay.
+
+    `token_ids` is `[batch, length]`; returns the masked ids and the targets, -100 where nothing is asked.
+    """
+    special = torch.isin(token_ids, torch.tensor(ids.special))
+    asked = (torch.rand(token_ids.shape, generator=generator) < 0.15) & ~special
+    targets = torch.where(asked, token_ids, IGNORED)
+    fate = torch.rand(token_ids.shape, generator=generator)
+    random_ids = torch.randint(ids.vocabulary_size, token_ids.shape, generator=generator)
+    masked = torch.where(asked & (fate < 0.8), ids.mask, token_ids)
+    return torch.where(asked & (fate >= 0.9), random_ids, masked), targets
+
+
+def pretrain(
+    model: nn.Module,
+    texts_ids: Sequence[Sequence[int]],
+    encode_batch: Callable[[Sequence[Sequence[int]]], dict[str, Tensor]],
+    ids: MaskIds,
+    schedule: tuple[int, float, int],
+    seed: int,
+    progress: Progress,
+) -> None:
+    """Train a `BertForMaskedLM` in place; `schedule` is (epochs, learning rate, batch size).
+
+    The vocabulary-wide output is computed for the hidden tokens alone, which are one in seven.
+    """
+    epochs, learning_rate, batch_size = schedule
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    lengths = np.array([len(one) for one in texts_ids])
+    batches = [batch for _ in range(epochs) for batch in shuffled_batches(lengths, batch_size, rng)]
+    device = next(model.parameters()).device
+
+    def loss_of(batch: np.ndarray) -> Tensor:
+        inputs = encode_batch([texts_ids[i] for i in batch])
+        masked, targets = mask_tokens(inputs["input_ids"], ids, generator)
+        asked = targets != IGNORED
+        hidden = model.bert(
+            input_ids=masked.to(device), attention_mask=inputs["attention_mask"].to(device)
+        ).last_hidden_state
+        logits = model.cls(hidden[asked.to(device)])
+        # A batch of very short texts can have no hidden token at all: its loss is zero, not undefined.
+        return nn.functional.cross_entropy(logits.float(), targets[asked].to(device), reduction="sum") / max(
+            1, int(asked.sum())
+        )
+
+    def closures() -> Iterator[Callable[[], Tensor]]:
+        for batch in batches:
+            yield lambda batch=batch: loss_of(batch)
+
+    model.train()
+    started, recent = time.monotonic(), []
+    steps = optimise(model, closures(), Schedule(len(batches), learning_rate, 0.05), device)
+    for step, loss in enumerate(steps, start=1):
+        recent.append(loss)
+        if step % 200 == 0 or step == len(batches):
+            minutes = (time.monotonic() - started) / 60
+            progress(f"pretraining step {step}/{len(batches)}: loss {np.mean(recent):.3f}, {minutes:.1f} min")
+            recent = []

@@ -1,0 +1,1 @@
+"""The student families, one file for each."""
