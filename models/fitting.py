@@ -1,7 +1,8 @@
-"""The training loop of the teachers: AdamW, linear warm-up and decay, bf16 where the hardware has it."""
+"""The one training loop of teachers and students: AdamW, linear warm-up and decay, bf16 where the hardware has it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -62,8 +63,8 @@ def optimise(
         with autocast(device):
             loss = loss_of()
         value = loss.item()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the teacher's loss became {value} at step {step}; lower learning_rate")
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss became {value} at step {step}; lower learning_rate")
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trainable, 1.0)

@@ -32,11 +32,11 @@ def count_parameters(student: nn.Module) -> int:
 
 def pad(rows: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
     """Token ids `[batch, longest]`, filled up with 0, and lengths `[batch]`."""
-    lengths = torch.tensor([len(row) for row in rows])
-    token_ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
     for i, row in enumerate(rows):
-        token_ids[i, : len(row)] = torch.from_numpy(np.asarray(row))
-    return token_ids, lengths
+        token_ids[i, : len(row)] = row
+    return torch.from_numpy(token_ids), torch.from_numpy(lengths)
 
 
 @torch.inference_mode()

@@ -1,0 +1,1 @@
+"""Where it runs: connecting, placing work, sharing data. Nothing here knows what it runs."""

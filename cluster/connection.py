@@ -1,0 +1,67 @@
+"""Connecting to Ray: a local instance for this process, or a cluster that is already there."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+from pydantic import BaseModel, Field
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
+
+
+class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
+    """Where trials run, and what each is given."""
+
+    address: str = "local"
+    """`local`, `auto` (the cluster this machine belongs to) or `ray://HOST:PORT`."""
+    cpus_per_trial: float = Field(default=1, gt=0)
+    gpus_per_trial: float = Field(default=0, ge=0)
+
+
+@contextmanager
+def connected(config: ClusterConfig) -> Iterator[None]:
+    """A Ray connection for the length of a `with`.
+
+    Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
+    """
+    # Ray's own progress tables and warnings about them would scroll the live line away.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        ray.init(
+            address=config.address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=None
+            if config.address != "local" else False,
+        )  # fmt: skip
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
+    try:
+        _check_fits(config)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_fits(config: ClusterConfig) -> None:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fits = any(
+        node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= config.gpus_per_trial for node in nodes
+    )
+    if not fits:
+        there = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise ClusterError(f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
+                           f"gpus_per_trial={config.gpus_per_trial:g}, but the nodes have: {there}")  # fmt: skip
+
+
+def n_slots(config: ClusterConfig) -> int:
+    """How many trials run at a time on the connected cluster, at least one."""
+    there = ray.cluster_resources()
+    slots = int(there.get("CPU", 1) // config.cpus_per_trial)
+    if config.gpus_per_trial:
+        slots = min(slots, int(there.get("GPU", 0) // config.gpus_per_trial))
+    return max(1, slots)

@@ -1,0 +1,135 @@
+"""Teacher logits in one file: those of any model anywhere come in, and a cache goes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from corpora.files import read_table
+from corpora.teacher_logits import Logits, TeacherLogits, missing_message
+from corpora.texts import HASH_BYTES, CorpusError, text_hash
+
+ABOUT = b"distune"
+SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class LogitsFile:
+    """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file."""
+
+    path: Path
+    rows: dict[bytes, int]
+    logits: Logits
+    about: dict[str, Any]
+
+    def of(self, texts: Sequence[str]) -> Logits:
+        """Logits `[texts, classes]`, joined by hash; raises CorpusError naming the texts that have none."""
+        places = [self.rows.get(text_hash(text)) for text in texts]
+        if None in places:
+            raise CorpusError(missing_message(str(self.path), texts, [place is not None for place in places]))
+        return self.logits[[place for place in places if place is not None]]
+
+    def fingerprint(self) -> str:
+        """16 hex digits over the content."""
+        digest = hashlib.blake2b(b"".join(self.rows), digest_size=8)
+        digest.update(np.ascontiguousarray(self.logits).tobytes())
+        return digest.hexdigest()
+
+
+def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
+    """Read a Parquet or CSV file of one row for each text.
+
+    A column `text`, or `text_hash` (`corpora.texts.text_hash`, bytes or hex); and the logits as a list column `logits`
+    in the order of `labels` or as columns `logit_LABEL`; or `probabilities` and `probability_LABEL` likewise, whose
+    logarithm serves as logits up to a constant. Raises CorpusError for anything else.
+    """
+    table = read_table(path, strings=("text", "text_hash"))
+    about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    if about and tuple(about["labels"]) != tuple(labels):
+        raise CorpusError(f"{path} holds logits for the labels {', '.join(about['labels'])}, "
+                          f"but the corpus has {', '.join(labels)}")  # fmt: skip
+    values = _values(table, path, labels)
+    if not np.isfinite(values).all():
+        raise CorpusError(f"{path}: {int((~np.isfinite(values)).any(axis=1).sum())} rows are not finite numbers")
+    hashes = _hashes(table, path)
+    rows = {one: row for row, one in enumerate(hashes)}
+    if len(rows) < len(hashes):
+        # A text that stands twice is fine as long as the teacher said the same of it.
+        spread = np.abs(values - values[[rows[one] for one in hashes]]).max()
+        if spread > 1e-3:
+            raise CorpusError(f"{path}: a text stands twice with different logits (they differ by {spread:.3g})")
+    return LogitsFile(path, rows, values, about)
+
+
+def _hashes(table: pa.Table, path: Path) -> list[bytes]:
+    if "text" in table.column_names:
+        return [text_hash(text or "") for text in table["text"].to_pylist()]
+    if "text_hash" not in table.column_names:
+        raise CorpusError(f"{path}: needs a column text or text_hash; its columns are {', '.join(table.column_names)}")
+    raw = table["text_hash"].to_pylist()
+    try:
+        hashes = [bytes.fromhex(one) if isinstance(one, str) else bytes(one) for one in raw]
+    except (ValueError, TypeError) as error:
+        raise CorpusError(f"{path}: a text_hash is not hexadecimal: {error}") from error
+    if any(len(one) != HASH_BYTES for one in hashes):
+        raise CorpusError(f"{path}: a text_hash must have {HASH_BYTES} bytes")
+    return hashes
+
+
+def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
+    for list_name, prefix, are_probabilities in (("logits", "logit_", False), ("probabilities", "probability_", True)):
+        columns = [f"{prefix}{label}" for label in labels]
+        if list_name in table.column_names:
+            values = _list_column(table[list_name], path, list_name, len(labels))
+        elif any(name.startswith(prefix) for name in table.column_names):
+            found = [name for name in table.column_names if name.startswith(prefix)]
+            if sorted(found) != sorted(columns):
+                raise CorpusError(f"{path}: has {', '.join(found)}, but the corpus' labels ask for {', '.join(columns)}")
+            values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
+        else:
+            continue
+        return _log(values, path) if are_probabilities else values
+    raise CorpusError(f"{path}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or "
+                      f"probability_LABEL; its columns are {', '.join(table.column_names)}")  # fmt: skip
+
+
+def _list_column(column: pa.ChunkedArray, path: Path, name: str, n_classes: int) -> Logits:
+    rows = column.to_pylist()
+    wrong = next((row for row in rows if row is None or len(row) != n_classes), n_classes)
+    if wrong != n_classes:
+        raise CorpusError(f"{path}: {name} must have {n_classes} classes in each row, as the corpus has, "
+                          f"but a row has {0 if wrong is None else len(wrong)}")  # fmt: skip
+    return np.array(rows, dtype=np.float32)
+
+
+def _log(probabilities: NDArray[np.float32], path: Path) -> Logits:
+    sums = probabilities.sum(axis=1)
+    if (probabilities < 0).any() or np.abs(sums - 1).max() > 0.01:
+        raise CorpusError(f"{path}: probabilities must be >= 0 and add up to 1, but a row adds up to "
+                          f"{sums[np.abs(sums - 1).argmax()]:.3f}")  # fmt: skip
+    return np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
+
+
+def write_logits_file(path: Path, cache: TeacherLogits, texts: Sequence[str], about: dict[str, Any]) -> None:
+    """Write a cache as one Parquet file of text hashes and float16 logits; its manifest travels in the metadata."""
+    hashes = [text_hash(text) for text in texts]
+    order = sorted(range(len(texts)), key=hashes.__getitem__)
+    logits = cache.of(texts)[order].astype(np.float16)
+    n_classes = len(cache.manifest.labels)
+    table = pa.table({
+        "text_hash": pa.array([hashes[i] for i in order], pa.binary(HASH_BYTES)),
+        "logits": pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel(), pa.float16()), n_classes),
+    })  # fmt: skip
+    manifest = {**about, "labels": list(cache.manifest.labels), "corpus": cache.manifest.corpus}
+    table = table.replace_schema_metadata({ABOUT: json.dumps(manifest, ensure_ascii=False).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=False)

@@ -1,0 +1,101 @@
+"""The checkpoint folder: all that is needed to use a student, without ray, mlflow, transformers or this project.
+
+`model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and
+the two small programs `predict.py` and `encoding.py`. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from models import predictor
+from models.fitting import ModelError
+from models.onnx_export import write_onnx
+from models.student import AnyStudentConfig, StudentConfig, build_student
+
+FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained student with all that its answers depend on; `tokens` are the settings that its encoder needs."""
+
+    student: nn.Module
+    config: AnyStudentConfig
+    tokens: dict[str, Any]
+    vocabulary: Sequence[str]
+    dimension: int
+    labels: Sequence[str]
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:
+    """Write the folder at once: it is either whole or not there. Returns `folder`.
+
+    `encoding_program` is the file that turns a text into token ids; its copy becomes `encoding.py`.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    settings = {
+        "student": checkpoint.config.model_dump(mode="json"),
+        "tokens": checkpoint.tokens,
+        "dimension": checkpoint.dimension,
+    }
+    write_onnx(checkpoint.student, unfinished / "model.onnx")
+    save_file({k: v.contiguous() for k, v in checkpoint.student.state_dict().items()}, unfinished / "weights.safetensors")
+    _write_json(unfinished / "config.json", settings)
+    _write_json(unfinished / "labels.json", list(checkpoint.labels))
+    # newline="": a vocabulary must read back byte for byte on every system.
+    with (unfinished / "vocabulary.txt").open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{token}\n" for token in checkpoint.vocabulary)
+    (unfinished / "README.md").write_text(card, encoding="utf-8")
+    shutil.copyfile(predictor.__file__, unfinished / "predict.py")
+    shutil.copyfile(encoding_program, unfinished / "encoding.py")
+    unfinished.chmod(0o755)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(unfinished, folder)
+    return folder
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError unless the folder holds every file of a checkpoint."""
+    if not folder.is_dir():
+        raise ModelError(f"no such checkpoint folder: {folder}")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a folder back, its student in eval mode with exactly the weights that were saved.
+
+    Raises ModelError when the folder is not whole or its parts do not fit each other.
+    """
+    check_folder(folder)
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    config: AnyStudentConfig = TypeAdapter(StudentConfig).validate_python(settings["student"])
+    empty = np.zeros((len(vocabulary), settings["dimension"]), dtype=np.float32)
+    student = build_student(config, empty, len(labels))
+    try:
+        student.load_state_dict(load_file(folder / "weights.safetensors"))
+    except RuntimeError as error:
+        raise ModelError(f"{folder}: the weights do not fit config.json and vocabulary.txt: {error}") from error
+    return Checkpoint(student.eval(), config, settings["tokens"], vocabulary, settings["dimension"], labels)

@@ -1,0 +1,37 @@
+"""A student as an ONNX graph: `token_ids [batch, length]` and `lengths [batch]` to `logits [batch, classes]`."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+OPSET = 17
+
+
+def export_onnx(student: nn.Module) -> bytes:
+    """The graph of a student in eval mode, batch and length free.
+
+    torch's older exporter is asked for: the newer one cannot take the packed sequences of a recurrent network, and
+    without them padding would change its answers.
+    """
+    example = (torch.tensor([[2, 2], [2, 0]]), torch.tensor([2, 1]))
+    was_training = student.training
+    student.eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It is deprecated, and warns of batch sizes that the contract tests cover.
+        torch.onnx.export(
+            student, example, buffer, dynamo=False, opset_version=OPSET,
+            input_names=["token_ids", "lengths"], output_names=["logits"],
+            dynamic_axes={"token_ids": {0: "batch", 1: "length"}, "lengths": {0: "batch"}, "logits": {0: "batch"}},
+        )  # fmt: skip
+    student.train(was_training)
+    return buffer.getvalue()
+
+
+def write_onnx(student: nn.Module, path: Path) -> None:
+    path.write_bytes(export_onnx(student))

@@ -1,0 +1,203 @@
+"""CPU speed, from raw text to label: one thread, warm, nothing beside it, all contenders alternating in one run.
+
+Two metrics. Single stream: one text after the other, as a user waits for it; the 50th, 95th and 99th percentile of
+its milliseconds. Offline: batches of 32, as a backlog is worked off; texts a second. Contenders take turns on the same
+few texts, so that whatever slows the machine for a moment slows all of them and the ratio holds.
+"""
+
+from __future__ import annotations
+
+import gc
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from corpora.encoding import Encoder, load_encoder
+from models.checkpoint import load_checkpoint
+from models.onnx_export import export_onnx
+from models.predictor import open_session, run_network
+from models.student import pad
+from models.teacher import Teacher, teacher_logits
+
+BATCH_SIZE = 32
+CHUNK_TEXTS = 20
+MIN_CHUNK_S = 0.05
+HINT_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What was timed: percentiles of one text at a time, throughput in batches of 32, and the median of each stage."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    texts_per_s: float
+    stages_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """How one model answers: the stages that one text walks through, and a whole batch of texts at once."""
+
+    stages: Mapping[str, Callable[[Any], Any]]
+    batch: Callable[[Sequence[str]], Any]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, and no garbage collection in the middle of a timing."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        torch.set_num_threads(threads)
+
+
+def network_hint_ms(student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]]) -> float:
+    """Median milliseconds of the bare network in ONNX Runtime on one row at a time, the best of three rounds.
+
+    A hint only: whoever asks may share the machine with others. Speed depends on the architecture and not on the
+    weights, so it can be taken before training.
+    """
+    session = open_session(export_onnx(student))
+    sample = [row.tolist() for row in rows[:HINT_ROWS]]
+    medians = []
+    with one_thread():
+        for _ in range(3):
+            medians.append(float(np.median([_timed_ms(lambda row=row: run_network(session, [row])) for row in sample])))
+    return min(medians)
+
+
+def _timed_ms(call: Callable[[], Any]) -> float:
+    start = time.perf_counter_ns()
+    call()
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def onnx_contender(folder: Path) -> Contender:
+    """A checkpoint folder in ONNX Runtime."""
+    encoder, session = load_encoder(folder), open_session(str(folder / "model.onnx"))
+    labels = list(range(session.get_outputs()[0].shape[1]))
+
+    def label(ids: list[int]) -> int:
+        return labels[int(run_network(session, [ids])[0].argmax())]
+
+    def batch(texts: Sequence[str]) -> NDArray[np.intp]:
+        return run_network(session, [encoder(text) for text in texts]).argmax(1)
+
+    return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": label}, batch)
+
+
+def torch_contender(folder: Path) -> Contender:
+    """A checkpoint folder in torch."""
+    encoder, student = load_encoder(folder), load_checkpoint(folder).student
+
+    @torch.inference_mode()
+    def labels(rows: Sequence[list[int]]) -> NDArray[np.intp]:
+        return student(*pad([np.array(row) for row in rows])).numpy().argmax(1)
+
+    return Contender(
+        {"segmentation": encoder.segment, "encoding": encoder.look_up, "network": lambda ids: int(labels([ids])[0])},
+        lambda texts: labels([encoder(text) for text in texts]),
+    )
+
+
+def teacher_contender(teacher: Teacher) -> Contender:
+    """A teacher in torch, moved to the CPU."""
+    for model in teacher.models:
+        model.to("cpu")
+    return Contender(
+        {"teacher": lambda text: int(teacher_logits(teacher, [text])[0].argmax())},
+        lambda texts: teacher_logits(teacher, texts, BATCH_SIZE).argmax(1),
+    )
+
+
+def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:
+    """Median milliseconds from raw text to token ids."""
+    encoder(texts[0])
+    return float(np.median([_timed_ms(lambda text=text: encoder(text)) for text in texts]))
+
+
+def time_contenders(
+    contenders: Mapping[str, Contender], texts: Sequence[str], seed: int, n_texts: int = 200
+) -> dict[str, Latency]:
+    """Time all contenders in one run, taking turns on chunks of the texts in a seeded order.
+
+    A contender that is through a chunk in less than 50 ms goes on over it, so that fast ones have many samples.
+    """
+    order = np.random.default_rng(seed).permutation(len(texts))[:n_texts]
+    chunks = [[texts[i] for i in order[start : start + CHUNK_TEXTS]] for start in range(0, len(order), CHUNK_TEXTS)]
+    single: dict[str, list[list[float]]] = {name: [] for name in contenders}
+    offline: dict[str, list[float]] = {name: [] for name in contenders}
+    with one_thread():
+        for contender in contenders.values():
+            _single_stream(contender, chunks[0])
+            contender.batch(chunks[0])
+        for turn, chunk in enumerate(chunks):
+            names = list(contenders)
+            # Each chunk starts with another contender, so that none always follows the same one.
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                single[name] += _single_stream(contenders[name], chunk)
+                offline[name].append(_offline(contenders[name], chunk, texts, order, turn))
+    return {
+        name: _summary(list(contenders[name].stages), np.array(single[name]), np.array(offline[name]))
+        for name in contenders
+    }
+
+
+def _single_stream(contender: Contender, chunk: Sequence[str]) -> list[list[float]]:
+    """For each text the milliseconds of each stage."""
+    samples: list[list[float]] = []
+    end = time.perf_counter() + MIN_CHUNK_S
+    while not samples or time.perf_counter() < end:
+        for text in chunk:
+            value: Any = text
+            marks = [time.perf_counter_ns()]
+            for stage in contender.stages.values():
+                value = stage(value)
+                marks.append(time.perf_counter_ns())
+            samples.append([(after - before) / 1e6 for before, after in zip(marks, marks[1:], strict=False)])
+    return samples
+
+
+def _offline(
+    contender: Contender, chunk: Sequence[str], texts: Sequence[str], order: NDArray[np.int64], turn: int
+) -> float:
+    """Texts a second over one batch of 32, the chunk filled up with the texts that follow it."""
+    start = turn * CHUNK_TEXTS
+    batch = [texts[order[i % len(order)]] for i in range(start, start + BATCH_SIZE)]
+    n_done, began = 0, time.perf_counter()
+    while not n_done or time.perf_counter() - began < MIN_CHUNK_S:
+        contender.batch(batch)
+        n_done += len(batch)
+    return n_done / (time.perf_counter() - began)
+
+
+def _summary(stages: Sequence[str], samples: NDArray[np.float64], offline: NDArray[np.float64]) -> Latency:
+    p50, p95, p99 = np.percentile(samples.sum(axis=1), [50, 95, 99])
+    medians = dict(zip(stages, np.median(samples, axis=0).tolist(), strict=True))
+    return Latency(float(p50), float(p95), float(p99), float(np.median(offline)), medians)
+
+
+def cpu_name() -> str:
+    """The model of the CPU, as the system names it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

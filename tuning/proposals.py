@@ -1,0 +1,133 @@
+"""What Ray Tune tries next: a searcher over a persistent Optuna study, which is the one truth about the search.
+
+Ray's own OptunaSearch keeps its study in memory and pickles it from time to time, so that a killed driver loses or
+repeats trials. Here each proposal and each end is in the study's database at once; whoever opens it again finds the
+finished trials, and hands those that were running out again under their old numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState
+from ray.tune.search import Searcher
+
+from tuning.records import Observer, State, TrialRecord, read_records, to_record
+from tuning.space import Config, Space, suggest
+from tuning.trial import TrialConfig
+
+PLAIN = "plain"
+PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
+
+
+class Proposals(Searcher):
+    """Asks the study for configurations and tells it how trials end; call it from the driver's one thread."""
+
+    def __init__(
+        self, study: optuna.Study, space: Space, objectives: Sequence[str], n_trials: int, observers: Sequence[Observer]
+    ) -> None:
+        super().__init__(metric="accuracy", mode="max")
+        self._study = study
+        self._space = space
+        self._objectives = tuple(objectives)
+        self._observers = tuple(observers)
+        self._records: dict[str, TrialRecord] = {}
+        self._trials: dict[str, Trial] = {}
+        known = study.get_trials(deepcopy=False)
+        self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
+        for trial in known:
+            if trial.state == TrialState.RUNNING and to_record(trial) is None:
+                study.tell(trial.number, state=TrialState.FAIL)  # Its driver was killed before it had a configuration.
+        finished = [record for record in read_records(study) if record.state != "running"]
+        self.n_left = max(0, n_trials - len(finished))
+        self._hints_ms = {record.config.architecture(): record.latency_ms for record in finished if record.latency_ms}
+        if not known:
+            study.enqueue_trial({}, user_attrs={PLAIN: True})
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next trial, with the latency of its architecture where that is known."""
+        if self.n_left <= 0:
+            return str(Searcher.FINISHED)
+        self.n_left -= 1
+        if self._orphans:
+            frozen = self._orphans.pop(0)
+            trial = Trial(self._study, frozen._trial_id)
+            record = to_record(frozen)
+        else:
+            trial = self._study.ask()
+            fixed = {"loss": PLAIN_LOSS} if trial.user_attrs.get(PLAIN) else None
+            config = TrialConfig.model_validate(suggest(self._space, trial, fixed))
+            trial.set_user_attr("config", config.model_dump(mode="json"))
+            record = TrialRecord(trial.number, "running", config)
+        if record is None:
+            raise RuntimeError(f"trial {trial.number} has no configuration")
+        self._trials[trial_id], self._records[trial_id] = trial, record
+        for observer in self._observers:
+            observer.started(record)
+        hint_ms = self._hints_ms.get(record.config.architecture())
+        return {"number": record.number, "trial": record.config.model_dump(mode="json"), "hint_ms": hint_ms}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Follow an epoch's report."""
+        self._absorb(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tell the study how a trial ended: complete, pruned by the scheduler, infeasible or failed."""
+        result = result or {}
+        self._absorb(trial_id, result)
+        trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
+        message = result.get("failed")
+        if error and not message:
+            message = "the worker process died: it was killed, or the machine ran out of memory"
+        state: State = "pruned"
+        if message:
+            state = "failed"
+        elif result.get("infeasible"):
+            state = "infeasible"
+            trial.set_constraint("latency_ms", float(result["over_budget_ms"]))
+        elif record.epochs >= record.config.epochs:
+            state = "complete"
+        record = replace(record, state=state, error=message)
+        self._tell(trial, record)
+        for observer in self._observers:
+            observer.ended(record)
+
+    def _absorb(self, trial_id: str, result: dict[str, Any]) -> None:
+        record = self._records[trial_id]
+        latency_ms = result.get("latency_ms")
+        if latency_ms is not None:
+            record = replace(record, latency_ms=latency_ms)
+            self._hints_ms[record.config.architecture()] = latency_ms
+        epoch = result.get("epoch", 0)
+        if epoch > record.epochs:
+            accuracy = max(result["accuracy"], record.accuracy or 0.0)
+            record = replace(record, epochs=epoch, accuracy=accuracy)
+            metrics = {name: float(result[name]) for name in ("accuracy", "loss", "latency_ms")}
+            for observer in self._observers:
+                observer.reported(record.number, metrics, epoch)
+        self._records[trial_id] = record
+
+    def _tell(self, trial: Trial, record: TrialRecord) -> None:
+        for name in ("state", "accuracy", "latency_ms", "epochs", "error"):
+            trial.set_user_attr(name, getattr(record, name))
+        if record.state == "complete":
+            self._study.tell(trial, [getattr(record, name) for name in self._objectives])
+        else:
+            # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
+            # trials behind them, and does not compare the two.
+            self._study.tell(trial, state=TrialState.FAIL if record.state == "failed" else TrialState.PRUNED)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's database holds everything already."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the study's database holds everything already."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing: the study's database holds everything already."""

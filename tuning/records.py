@@ -1,0 +1,121 @@
+"""What is known of the trials of a search: values read back from the Optuna study, the one truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuning.study import StudyConfig
+from tuning.trial import TrialConfig
+
+State = Literal["running", "complete", "pruned", "infeasible", "failed"]
+DIRECTIONS = {"accuracy": "maximize", "latency_ms": "minimize"}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training."""
+
+    number: int
+    state: State
+    config: TrialConfig
+    accuracy: float | None = None
+    latency_ms: float | None = None
+    epochs: int = 0
+    error: str | None = None
+
+
+class Observer(Protocol):
+    """Somebody who follows a search from the driver: the live line, the MLflow runs."""
+
+    def started(self, record: TrialRecord) -> None: ...
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None: ...
+
+    def ended(self, record: TrialRecord) -> None: ...
+
+
+def study_url(folder: Path) -> str:
+    """The storage of the Optuna study in a search's folder."""
+    return f"sqlite:///{folder / 'optuna.db'}"
+
+
+def open_study(config: StudyConfig, folder: Path) -> optuna.Study:
+    """The persistent Optuna study of a search, made where it is not there yet."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        study_name=config.name, storage=study_url(folder), load_if_exists=True,
+        directions=[DIRECTIONS[name] for name in config.search.objectives],
+    )  # fmt: skip
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """Every trial that was given a configuration, by number."""
+    return [record for trial in study.get_trials(deepcopy=False) if (record := to_record(trial)) is not None]
+
+
+def to_record(trial: FrozenTrial) -> TrialRecord | None:
+    """A trial as a record, or None for one that was asked for and never configured."""
+    attributes = trial.user_attrs
+    if "config" not in attributes:
+        return None
+    state: State = "running"
+    if trial.state != TrialState.RUNNING:
+        state = attributes["state"]
+    return TrialRecord(
+        trial.number, state, TrialConfig.model_validate(attributes["config"]), attributes.get("accuracy"),
+        attributes.get("latency_ms"), attributes.get("epochs", 0), attributes.get("error"),
+    )  # fmt: skip
+
+
+def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The complete trials that no other beats in both accuracy and latency, the most accurate first."""
+    complete = [record for record in records if record.state == "complete"]
+    ordered = sorted(complete, key=lambda record: (-_value(record.accuracy), _value(record.latency_ms), record.number))
+    front: list[TrialRecord] = []
+    for record in ordered:
+        if not front or _value(record.latency_ms) < _value(front[-1].latency_ms):
+            front.append(record)
+    return front
+
+
+def _value(number: float | None) -> float:
+    return float("nan") if number is None else number
+
+
+def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:
+    """How many trials are in each state."""
+    counts = {"running": 0, "complete": 0, "pruned": 0, "infeasible": 0, "failed": 0}
+    for record in records:
+        counts[record.state] += 1
+    return counts
+
+
+def importances(study: optuna.Study, objectives: Sequence[str]) -> dict[str, dict[str, float]]:
+    """For each objective how much of its variance each parameter explains (Optuna's fANOVA; Hutter et al. 2014).
+
+    Empty with fewer than four complete trials, or where all complete trials are equally good.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    found: dict[str, dict[str, float]] = {}
+    if len(complete) < 4:
+        return found
+    for index, name in enumerate(objectives):
+        if len({trial.values[index] for trial in complete}) > 1:
+
+            def target(trial: FrozenTrial, index: int = index) -> float:
+                return float(trial.values[index])
+
+            found[name] = dict(optuna.importance.get_param_importances(study, target=target))
+    return found
+
+
+def error_of(values: dict[str, Any]) -> str | None:
+    """The last line of a failed trial's traceback."""
+    text = values.get("error")
+    return str(text).strip().splitlines()[-1] if text else None

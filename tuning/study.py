@@ -1,0 +1,149 @@
+"""The study file: one YAML, read into frozen values, every fault listed at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from cluster.connection import ClusterConfig
+from corpora.corpus import CorpusConfig
+from corpora.teacher_data import TeacherDataConfig
+from models.teacher import TeacherConfig
+from tuning.faults import StudyError, faults_of
+from tuning.space import Space, every, parse_space
+from tuning.trial import TrialConfig
+
+Objective = Literal["accuracy", "latency_ms"]
+
+
+class SearchConfig(BaseModel, frozen=True, extra="forbid"):
+    """How many trials, what for, and what is done with the best of them."""
+
+    trials: int = Field(default=32, ge=1)
+    objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
+    scheduler: Literal["asha", "none"] = "asha"
+    grace_epochs: int = Field(default=1, ge=1)
+    """ASHA stops no trial before so many epochs."""
+    reduction_factor: int = Field(default=3, ge=2)
+    finalists: int = Field(default=3, ge=1)
+    seeds: int = Field(default=3, ge=1)
+    """How often each finalist and its plain twin are retrained."""
+    seed: int = Field(default=7, ge=0)
+
+
+class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
+    """The rule, on dev: the fastest that keeps `min_teacher_ratio` of the teacher's accuracy, or the most accurate
+    within `max_latency_ms` from raw text to label. With both, the most accurate that meets both."""
+
+    min_teacher_ratio: float | None = Field(default=None, gt=0)
+    max_latency_ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _a_rule_is_given(self) -> ChampionConfig:
+        if self.min_teacher_ratio is None and self.max_latency_ms is None:
+            raise ValueError("needs min_teacher_ratio, max_latency_ms or both")
+        return self
+
+
+class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
+    """The MLflow store and the name in its model registry (nothing is registered without one)."""
+
+    uri: str = "sqlite:///mlflow.db"
+    register_as: Annotated[str, Field(pattern=r"^[^/:@]+$")] | None = None
+
+
+class StudyConfig(BaseModel, frozen=True, extra="forbid"):
+    """One study; `trial` is the search space, in the shape of `TrialConfig`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    corpus: CorpusConfig
+    teacher: TeacherConfig
+    teacher_data: TeacherDataConfig = TeacherDataConfig()
+    trial: dict[str, Any]
+    search: SearchConfig = SearchConfig()
+    champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
+    cluster: ClusterConfig = ClusterConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    storage: Path = Path("storage")
+    """Where trained teachers, teacher logits and the results of searches are kept."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A valid study: its settings, its search space, and the document it was read from with the overrides in it."""
+
+    config: StudyConfig
+    space: Space
+    document: dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 1e-4 as a string; everybody who writes it means a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file; `overrides` are `path=value` with a YAML value.
+
+    Raises StudyError whose message has one line for each fault.
+    """
+    try:
+        document = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"cannot read the study {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise StudyError(f"{path} must hold a mapping (name:, corpus:, teacher:, trial:), but got {document!r}")
+    for override in overrides:
+        _override(document, override)
+    return parse_study(document)
+
+
+def parse_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+
+
+def parse_study(document: dict[str, Any]) -> Study:
+    """The study in a parsed document; raises StudyError listing every fault of settings and space."""
+    faults: list[str] = []
+    config, space = None, None
+    try:
+        config = StudyConfig.model_validate(document)
+    except ValidationError as error:
+        faults += faults_of(error, StudyConfig)
+    trial = document.get("trial")
+    if isinstance(trial, dict):
+        try:
+            space = parse_space(trial, TrialConfig)
+            every(space, "tokens", "vectors")
+        except StudyError as error:
+            faults += str(error).split("\n")
+    if faults or config is None or space is None:
+        raise StudyError("\n".join(faults))
+    return Study(config, space, document)
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    path, equals, value = override.partition("=")
+    if not equals or not path:
+        raise StudyError(f"--set takes path=value, but got {override!r}")
+    *parents, last = path.split(".")
+    block = document
+    for depth, key in enumerate(parents):
+        inner = block.setdefault(key, {})
+        if not isinstance(inner, dict):
+            place = ".".join(parents[: depth + 1])
+            raise StudyError(f"--set {path}: {place} is not one block here but {inner!r}; set {place} as a whole")
+        block = inner
+    block[last] = parse_yaml(value)
