@@ -98,7 +98,9 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     rows = _selected(rows, labels, config)
     train, dev, test = _split(rows, config, labels, notes)
     train, transfer = _keep_labelled(train, labels, config)
-    transfer += _read_unlabelled(config, {content_key(row.text) for part in (train, transfer, dev, test) for row in part})
+    transfer += _read_unlabelled(
+        config, {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
+    )
     parts = [_to_split(part, labels) for part in (train, transfer, dev, test)]
     for name, part in zip(("train", "dev", "test"), (parts[0], *parts[2:]), strict=True):
         if not len(part):

@@ -61,9 +61,7 @@ def read_table(
         raise CorpusError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error
 
 
-def _read_delimited(
-    path: Path, columns: Sequence[str] | None, strings: Sequence[str], skip_bad_rows: bool
-) -> pa.Table:
+def _read_delimited(path: Path, columns: Sequence[str] | None, strings: Sequence[str], skip_bad_rows: bool) -> pa.Table:
     comma = path.suffix == ".csv"
     return pyarrow.csv.read_csv(
         path,

@@ -93,7 +93,9 @@ def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
         elif any(name.startswith(prefix) for name in table.column_names):
             found = [name for name in table.column_names if name.startswith(prefix)]
             if sorted(found) != sorted(columns):
-                raise CorpusError(f"{path}: has {', '.join(found)}, but the corpus' labels ask for {', '.join(columns)}")
+                raise CorpusError(
+                    f"{path}: has {', '.join(found)}, but the corpus' labels ask for {', '.join(columns)}"
+                )
             values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
         else:
             continue

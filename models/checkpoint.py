@@ -25,8 +25,6 @@ from models.fitting import ModelError
 from models.onnx_export import write_onnx
 from models.student import AnyStudentConfig, StudentConfig, build_student
 
-FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -53,7 +51,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
         "dimension": checkpoint.dimension,
     }
     write_onnx(checkpoint.student, unfinished / "model.onnx")
-    save_file({k: v.contiguous() for k, v in checkpoint.student.state_dict().items()}, unfinished / "weights.safetensors")
+    save_file(
+        {k: v.contiguous() for k, v in checkpoint.student.state_dict().items()}, unfinished / "weights.safetensors"
+    )
     _write_json(unfinished / "config.json", settings)
     _write_json(unfinished / "labels.json", list(checkpoint.labels))
     # newline="": a vocabulary must read back byte for byte on every system.
@@ -73,21 +73,12 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def check_folder(folder: Path) -> None:
-    """Raise ModelError unless the folder holds every file of a checkpoint."""
-    if not folder.is_dir():
-        raise ModelError(f"no such checkpoint folder: {folder}")
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise ModelError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
-
-
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a folder back, its student in eval mode with exactly the weights that were saved.
 
-    Raises ModelError when the folder is not whole or its parts do not fit each other.
+    Raises CheckpointError when the folder is not whole, and ModelError when its parts do not fit each other.
     """
-    check_folder(folder)
+    predictor.check_folder(folder)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))

@@ -16,6 +16,21 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
+
+
+class CheckpointError(ValueError):
+    """A folder that is no checkpoint; the message says what it lacks."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise CheckpointError unless the folder holds every file of a checkpoint."""
+    if not folder.is_dir():
+        raise CheckpointError(f"no such checkpoint folder: {folder}")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
+
 
 class Answer(TypedDict):
     label: str

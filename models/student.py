@@ -40,7 +40,9 @@ def pad(rows: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def student_logits(student: nn.Module, rows: Sequence[NDArray[np.integer]], batch_size: int = 256) -> NDArray[np.float32]:
+def student_logits(
+    student: nn.Module, rows: Sequence[NDArray[np.integer]], batch_size: int = 256
+) -> NDArray[np.float32]:
     """Logits `[rows, classes]` in the order of `rows`; the student is in eval mode for it and then as it was."""
     was_training, device = student.training, next(student.parameters()).device
     student.eval()

@@ -20,7 +20,7 @@ from tuning.preparation import Inputs, Prepared, inputs_key
 from tuning.proposals import Proposals
 from tuning.records import Observer, TrialRecord, open_study, read_records
 from tuning.study import SearchConfig, StudyConfig
-from tuning.trial import EpochReport, TrialConfig, run_trial, rows_of
+from tuning.trial import EpochReport, TrialConfig, rows_of, run_trial
 
 FAR_OVER_BUDGET = 2.0
 """A hint shares its cores with other trials: only one that is over the budget so many times is believed."""

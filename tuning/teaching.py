@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.corpus import Corpus, Split
+from corpora.corpus import Corpus, Split, load_corpus
 from corpora.files import FileConfig
-from corpora.logits_file import LogitsFile, read_logits_file
+from corpora.logits_file import LogitsFile, read_logits_file, write_logits_file
 from corpora.teacher_data import load_teacher_data
-from corpora.texts import CorpusError
 from corpora.teacher_logits import CacheKey, TeacherLogits, fill_cache, has_cache, open_cache
+from corpora.texts import CorpusError
 from models.teacher import Teacher, load_teacher, teacher_logits, timing_twin
 from models.teacher_training import TrainingTexts, train_teacher
-from tuning.study import StudyConfig
+from tuning.study import Study, StudyConfig
 
 Say = Callable[[str], None]
 
@@ -91,7 +91,9 @@ def logits_for(
         return open_cache(place.cache_root, place.key)
     if place.logits_file is not None:
         say(f"teacher logits: {len(corpus.texts())} texts from the file {place.logits_file.path}")
-        return fill_cache(place.cache_root, place.key, corpus.texts(), place.logits_file.of, about=place.logits_file.about)
+        return fill_cache(
+            place.cache_root, place.key, corpus.texts(), place.logits_file.of, about=place.logits_file.about
+        )
     teacher = obtain_teacher(config, corpus, place, say)
     about = describe(config, corpus, teacher)
     return fill_cache(
@@ -123,7 +125,9 @@ def describe(config: StudyConfig, corpus: Corpus, teacher: Teacher) -> dict[str,
     """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
     settings = config.teacher
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
+    kind = settings.checkpoint or f"{settings.members} BERT from scratch"
     return {
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
         "study": config.name,
         "origin": settings.checkpoint or "from scratch",
         "settings": settings.model_dump(mode="json", exclude_none=True),
@@ -132,11 +136,30 @@ def describe(config: StudyConfig, corpus: Corpus, teacher: Teacher) -> dict[str,
     }
 
 
+def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say) -> None:
+    """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
+    config = study.config
+    corpus = load_corpus(config.corpus)
+    place = locate(config, corpus)
+    logits = logits_for(config, corpus, place, say, rebuild)
+    figures = {name: accuracy_of(logits.of(split.texts), split.labels)
+               for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
+    say(f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; "
+        f"the cache is {place.key.folder(place.cache_root)}")  # fmt: skip
+    if export is not None:
+        accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
+        about = {**logits.manifest.about, **accuracies, "command": f"{command} --export {export}"}
+        write_logits_file(export, logits, corpus.texts(), about)
+        say(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB")
+
+
 def accuracy_of(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     return float((logits.argmax(1) == labels).mean())
 
 
-def timing_teacher(config: StudyConfig, about: dict[str, Any], place: TeacherPlace, texts: Sequence[str]) -> Teacher | None:
+def timing_teacher(
+    config: StudyConfig, about: dict[str, Any], place: TeacherPlace, texts: Sequence[str]
+) -> Teacher | None:
     """A teacher to be timed: the real one where it can be had, a twin of its architecture with random weights where
     only its logits can, and None where nothing is known of it."""
     settings = config.teacher

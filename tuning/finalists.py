@@ -1,0 +1,165 @@
+"""After the search: the best few are retrained with several seeds, each beside its plain twin; a rule picks one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from corpora import encoding
+from models.checkpoint import Checkpoint, save_checkpoint
+from models.predictor import open_session, run_network
+from models.student import student_logits
+from tuning.latency import Latency
+from tuning.preparation import Inputs, Prepared, inputs_key
+from tuning.records import TrialRecord, pareto_front
+from tuning.study import ChampionConfig
+from tuning.trial import TrialConfig, TrialData, TrialResult, rows_of, run_trial
+
+Call = Callable[[TrialConfig, dict[str, TrialData]], TrialResult]
+RunAll = Callable[[Call, list[TrialConfig], dict[str, TrialData]], Iterator[tuple[int, TrialResult]]]
+ONNX_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A trial chosen for its place on the front, with what its retrained students reached on dev, one for each seed."""
+
+    record: TrialRecord
+    distilled: tuple[TrialResult, ...]
+    plain: tuple[TrialResult, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean dev accuracy over the seeds."""
+        return float(np.mean([result.accuracy for result in self.distilled]))
+
+    @property
+    def best(self) -> TrialResult:
+        """The seed that is best on dev; this one is kept and timed."""
+        return max(self.distilled, key=lambda result: result.accuracy)
+
+
+def select(
+    records: Sequence[TrialRecord], rule: ChampionConfig, teacher_accuracy: float, n_finalists: int
+) -> list[TrialRecord]:
+    """The few distilled trials that are nearest to winning by the rule, from the Pareto front first.
+
+    Trials of the plain student are none of them, as they are what the finalists are compared with.
+    """
+    distilled = [record for record in records if record.state == "complete" and not record.config.loss.is_plain]
+    front = {record.number for record in pareto_front(distilled)}
+    ordered = sorted(distilled, key=lambda record: (record.number not in front, _rank(record, rule, teacher_accuracy)))
+    return ordered[:n_finalists]
+
+
+def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) -> tuple[bool, float, float]:
+    accuracy, latency_ms = record.accuracy or 0.0, record.latency_ms or 0.0
+    return rank(accuracy, latency_ms, rule, teacher_accuracy)
+
+
+def meets(accuracy: float, latency_ms: float, rule: ChampionConfig, teacher_accuracy: float) -> bool:
+    """Whether a student may be champion."""
+    keeps = rule.min_teacher_ratio is None or accuracy >= rule.min_teacher_ratio * teacher_accuracy
+    return keeps and (rule.max_latency_ms is None or latency_ms <= rule.max_latency_ms)
+
+
+def rank(
+    accuracy: float, latency_ms: float, rule: ChampionConfig, teacher_accuracy: float
+) -> tuple[bool, float, float]:
+    """A sort key, the best first: those that meet the rule, by speed under a ratio alone, else by accuracy."""
+    fails = not meets(accuracy, latency_ms, rule, teacher_accuracy)
+    if rule.max_latency_ms is None and not fails:
+        return fails, latency_ms, -accuracy
+    return fails, -accuracy, latency_ms
+
+
+def train_finalists(
+    chosen: Sequence[TrialRecord], prepared: Prepared, run_all: RunAll, say: Callable[[str], None]
+) -> list[Finalist]:
+    """Retrain each with every seed, and once for each architecture and seed its plain twin."""
+    n_seeds = prepared.study.config.search.seeds
+    runs: list[TrialConfig] = []
+    for record in chosen:
+        for config in (record.config, record.config.plain()):
+            seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
+            runs += [run for run in seeded if run not in runs]
+    data = {key: inputs.data for key, inputs in prepared.inputs.items()}
+    results: dict[int, TrialResult] = {}
+    for index, result in run_all(train_one, runs, data):
+        results[index] = result
+        kind = "plain" if runs[index].loss.is_plain else "distilled"
+        say(f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
+            f"(seed {runs[index].seed}): dev accuracy {result.accuracy:.4f}")  # fmt: skip
+    finalists = []
+    for record in chosen:
+        groups = []
+        for config in (record.config, record.config.plain()):
+            wanted = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
+            groups.append(tuple(results[runs.index(run)] for run in wanted))
+        finalists.append(Finalist(record, *groups))
+    return finalists
+
+
+def train_one(config: TrialConfig, data: dict[str, TrialData]) -> TrialResult:
+    """One training, on the cluster or in this process."""
+    torch.set_num_threads(1)
+    return run_trial(config, data[inputs_key(config)], lambda report: None)
+
+
+def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path, card: str) -> Path:
+    """Write the checkpoint folder of a finalist's best seed.
+
+    Raises ArithmeticError when `model.onnx` answers a dev text otherwise than torch does, by more than 1e-4.
+    """
+    config, inputs = finalist.record.config, prepared.of(finalist.record.config)
+    checkpoint = Checkpoint(
+        finalist.best.student, config.student, config.tokens.model_dump(mode="json"), inputs.vocabulary,
+        config.vectors.dimension, prepared.corpus.labels,
+    )  # fmt: skip
+    save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
+    difference = onnx_difference(finalist.best.student, folder, inputs)
+    if difference > ONNX_TOLERANCE:
+        raise ArithmeticError(f"{folder / 'model.onnx'} differs from torch by {difference:.2g} on a dev text")
+    return folder
+
+
+def onnx_difference(student: nn.Module, folder: Path, inputs: Inputs) -> float:
+    """The largest difference between a logit of ONNX Runtime and of torch, over all dev texts."""
+    rows = rows_of(inputs.data.dev)
+    session = open_session(str(folder / "model.onnx"))
+    answers = [run_network(session, [r.tolist() for r in rows[i : i + 32]]) for i in range(0, len(rows), 32)]
+    return float(np.abs(np.concatenate(answers) - student_logits(student, rows)).max())
+
+
+def choose_champion(
+    finalists: Sequence[Finalist], latencies: Sequence[Latency], rule: ChampionConfig, teacher_accuracy: float
+) -> int | None:
+    """The index of the finalist that wins by the rule, on dev accuracy and measured latency; None where none meets it."""
+    keys = [
+        rank(finalist.accuracy, latency.p50_ms, rule, teacher_accuracy)
+        for finalist, latency in zip(finalists, latencies, strict=True)
+    ]
+    best = min(range(len(keys)), key=keys.__getitem__)
+    return None if keys[best][0] else best
+
+
+def rule_text(rule: ChampionConfig) -> str:
+    """The champion rule as a sentence."""
+    parts = []
+    if rule.min_teacher_ratio is not None:
+        parts.append(f"keeps {rule.min_teacher_ratio:.1%} of the teacher's dev accuracy")
+    if rule.max_latency_ms is not None:
+        parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
+    order = "fastest" if rule.max_latency_ms is None else "most accurate"
+    return f"the {order} that {' and '.join(parts)}"
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,144 @@
+"""The table that ends a search, and the model card: both from one record of results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+from sklearn.metrics import f1_score
+
+from tuning.latency import Latency
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean and its sample standard deviation over seeds (0 where there is one value)."""
+
+    mean: float
+    sd: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4f}" if self.sd == 0 else f"{self.mean:.4f} ± {self.sd:.4f}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model in the table; what could not be measured is None."""
+
+    name: str
+    dev_accuracy: Spread
+    test_accuracy: Spread
+    macro_f1: Spread
+    agreement: Spread | None
+    """The part of the test texts on which it says what the teacher says."""
+    n_parameters: int | None
+    size_mb: float | None
+    latency: Latency | None
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0)
+
+
+def quality(
+    dev_accuracies: Sequence[float],
+    test_logits: Sequence[NDArray[np.float32]],
+    test_labels: NDArray[np.int64],
+    teacher_logits: NDArray[np.float32] | None,
+) -> dict[str, Spread | None]:
+    """The figures of quality of one model, one array of test logits for each seed."""
+    predictions = [logits.argmax(1) for logits in test_logits]
+    agreement = None
+    if teacher_logits is not None:
+        agreement = spread([float((p == teacher_logits.argmax(1)).mean()) for p in predictions])
+    return {
+        "dev_accuracy": spread(dev_accuracies),
+        "test_accuracy": spread([float((p == test_labels).mean()) for p in predictions]),
+        "macro_f1": spread([float(f1_score(test_labels, p, average="macro")) for p in predictions]),
+        "agreement": agreement,
+    }
+
+
+def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
+    """How much of the way from the student alone to the teacher distillation went, on test.
+
+    None where the teacher is no better than the student alone.
+    """
+    way = teacher.test_accuracy.mean - plain.test_accuracy.mean
+    return None if way <= 0 else (distilled.test_accuracy.mean - plain.test_accuracy.mean) / way
+
+
+def table_of(columns: Sequence[Column], title: str) -> Table:
+    """A table with a column for each model, the teacher's first."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in columns:
+        table.add_column(column.name, justify="right")
+    for name, cells in rows_of_table(columns):
+        table.add_row(name, *cells)
+    return table
+
+
+def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
+    """The rows of the table: a name, and a cell for each model."""
+    teacher = columns[0].latency
+
+    def cell(value: Any, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    def timed(attribute: str, form: str) -> list[str]:
+        return [cell(getattr(c.latency, attribute) if c.latency else None, form) for c in columns]
+
+    faster = [teacher.p50_ms / c.latency.p50_ms if teacher and c.latency else None for c in columns]
+    return [
+        ("dev accuracy", [str(c.dev_accuracy) for c in columns]),
+        ("test accuracy", [str(c.test_accuracy) for c in columns]),
+        ("test macro-F1", [str(c.macro_f1) for c in columns]),
+        ("agreement with the teacher", [str(c.agreement) if c.agreement else "-" for c in columns]),
+        ("parameters", [cell(c.n_parameters, ",") for c in columns]),
+        ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
+        ("p50 ms", timed("p50_ms", ".3f")),
+        ("p95 ms", timed("p95_ms", ".3f")),
+        ("texts/s", timed("texts_per_s", ",.0f")),
+        ("times faster", [cell(value, ",.1f") for value in faster]),
+    ]
+
+
+def model_card(name: str, about: dict[str, Any], rows: Sequence[tuple[str, list[str]]], models: Sequence[str]) -> str:
+    """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, how to use it."""
+    header = f"| | {' | '.join(models)} |\n|---|{'---:|' * len(models)}"
+    body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows)
+    facts = "\n".join(f"- {key}: {value}" for key, value in about.items())
+    return f"""# {name}
+
+A text classifier distilled by Distune from a larger teacher, for the CPU.
+
+{facts}
+
+{header}
+{body}
+
+Speed: one CPU thread, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher.
+
+## Use
+
+It needs `pip install onnxruntime numpy jieba` and nothing else. One text a line:
+
+```
+python predict.py < texts.txt
+```
+
+or in a program, with this folder on the path:
+
+```python
+from encoding import load_encoder
+from predict import Predictor
+
+student = Predictor(".", load_encoder("."))
+print(student.label("..."))
+```
+"""

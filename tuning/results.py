@@ -1,0 +1,67 @@
+"""`distune results`: the last search of a study, from its folder."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from tuning.faults import StudyError
+from tuning.folder import search_folders
+from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from tuning.study import Study
+
+N_BEST = 10
+
+
+def show_results(study: Study, console: Console) -> None:
+    """Print the table, the best trials, why others failed, and what mattered.
+
+    Raises StudyError when the study has not been searched yet.
+    """
+    folders = search_folders(study)
+    if not folders:
+        raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
+    folder = folders[-1]
+    records = read_records(open_study(study.config, folder.path))
+    counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+    console.print(
+        f"search {folder.path} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False
+    )
+    if (folder.path / "table.txt").is_file():
+        console.print((folder.path / "table.txt").read_text(encoding="utf-8"), highlight=False, markup=False)
+    console.print(_trials(records))
+    for record in records:
+        if record.error:
+            console.print(f"trial {record.number} failed: {record.error.strip().splitlines()[-1]}", markup=False)
+    if (folder.path / "results.json").is_file():
+        found = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))["importances"]
+        for objective, shares in found.items():
+            shown = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:6])
+            console.print(f"what mattered for {objective}: {shown}", highlight=False)
+
+
+def _trials(records: list[TrialRecord]) -> Table:
+    front = {record.number for record in pareto_front(records)}
+    table = Table(
+        title=f"the best trials by dev accuracy (* on the Pareto front), {N_BEST} at most", title_justify="left"
+    )
+    for heading in ("trial", "", "dev accuracy", "latency ms (hint)", "epochs", "student", "loss", "learning rate"):
+        table.add_column(heading)
+    seen = [record for record in records if record.state == "complete"]
+    for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+        student = record.config.student.model_dump(exclude={"kind"})
+        loss = record.config.loss
+        term = " ".join(str(value) for value in loss.teacher_term.model_dump().values())
+        table.add_row(
+            str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
+            f"{record.latency_ms:.3f}", str(record.epochs),
+            f"{record.config.student.kind} {', '.join(f'{k}={_short(v)}' for k, v in student.items())}",
+            "plain" if loss.is_plain else f"kd_weight={loss.kd_weight:.2f} {term}", f"{record.config.learning_rate:.2g}",
+        )  # fmt: skip
+    return table
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,127 @@
+"""A whole search, from the study to the registered champion, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from cluster.connection import connected
+from cluster.tasks import run_on_cluster
+from corpora.corpus import load_corpus
+from corpora.teacher_data import load_teacher_data
+from corpora.teacher_logits import has_cache
+from models.word_vectors import FileVectorsConfig, open_vectors
+from tuning.faults import StudyError
+from tuning.finalists import Finalist, select, train_finalists
+from tuning.folder import ENDED, Folder, dump, open_folder
+from tuning.preparation import Prepared, prepare
+from tuning.progress import LiveLine
+from tuning.records import TrialRecord, count_states, open_study, read_records
+from tuning.search import run_search
+from tuning.space import every
+from tuning.study import Study
+from tuning.teaching import accuracy_of, locate
+from tuning.tracking import Tracker, check_store, check_writable
+from tuning.verdict import NoChampionError, crown
+
+
+class InterruptedSearchError(Exception):
+    """A search that was ended by Ctrl-C; what it found is kept."""
+
+
+def check(study: Study) -> str:
+    """Refuse whatever would stop the study later, writing nothing; returns what the study will do, in a sentence.
+
+    Raises StudyError, CorpusError, ModelError or CheckpointError.
+    """
+    _check_stores(study)
+    corpus = load_corpus(study.config.corpus)
+    place = locate(study.config, corpus)
+    cached = "in the cache" if has_cache(place.cache_root, place.key) else "not in the cache yet"
+    for config in every(study.space, "vectors"):
+        if config["vectors"].get("kind") == "file":
+            open_vectors(FileVectorsConfig.model_validate(config["vectors"]))
+    if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
+        load_teacher_data(study.config.teacher_data, corpus)
+    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
+    return f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+
+
+def _check_stores(study: Study) -> None:
+    check_writable(study.config.storage, "storage")
+    check_store(study.config.tracking)
+
+
+def search(study: Study, console: Console, resume: bool = False) -> Path:
+    """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
+
+    Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, and
+    StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before anything is trained.
+    """
+    _check_stores(study)
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    prepared = prepare(study, say)
+    with connected(study.config.cluster):
+        folder = open_folder(study, resume)
+        tracker = Tracker(study.config, folder.state.get("run_id"))
+        folder.update(run_id=tracker.run_id, state="searching")
+        say(f"search {folder.path}: MLflow run {tracker.run_id} in {study.config.tracking.uri}")
+        status = "FAILED"
+        try:
+            records = _search_trials(prepared, folder, tracker, console)
+            finalists = _finalists(prepared, records, console)
+            status = "FINISHED"
+        except (InterruptedSearchError, KeyboardInterrupt):
+            status = "KILLED"
+            raise
+        finally:
+            if status != "FINISHED":
+                tracker.close(status)
+    # The cluster is gone by now: nothing of ours runs beside what is timed.
+    try:
+        crown(prepared, finalists, records, folder, tracker, console)
+    except NoChampionError:
+        tracker.close("FINISHED")
+        folder.update(state=ENDED)
+        raise
+    except BaseException:
+        tracker.close("FAILED")
+        raise
+    tracker.close("FINISHED")
+    folder.update(state=ENDED)
+    return folder.path
+
+
+def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console: Console) -> list[TrialRecord]:
+    study = prepared.study
+    key = prepared.place.key
+    tracker.describe(dump(study.document), {
+        "distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder.path),
+    })  # fmt: skip
+    known = read_records(open_study(study.config, folder.path))
+    tracker.reconcile(known)
+    with LiveLine(study.config.search.trials, console) as line:
+        line.known(known)
+        records = run_search(prepared, folder.path, [tracker, line])
+    finished = [record for record in records if record.state != "running"]
+    if len(finished) < study.config.search.trials:
+        raise InterruptedSearchError(f"interrupted after {len(finished)} of {study.config.search.trials} trials; "
+                                     "the same command with --resume goes on")  # fmt: skip
+    return records
+
+
+def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Console) -> list[Finalist]:
+    config = prepared.study.config
+    teacher = accuracy_of(prepared.logits.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
+    chosen = select(records, config.champion, teacher, config.search.finalists)
+    if not chosen:
+        counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+        raise StudyError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+    with console.status("retraining the finalists"):
+        return train_finalists(
+            chosen, prepared, lambda function, runs, data: run_on_cluster(function, runs, data, config.cluster),
+            partial(console.print, markup=False, highlight=False),
+        )  # fmt: skip

@@ -1,0 +1,36 @@
+"""`distune trial`: one trial in this process, without Ray, for a first look and for the debugger."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from tuning.preparation import prepare
+from tuning.search import hint_ms
+from tuning.space import flatten, middle
+from tuning.study import Study
+from tuning.teaching import accuracy_of
+from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial
+
+
+def run_single(study: Study, console: Console) -> TrialResult:
+    """Run the trial in which each choice takes its first value and each range its middle, and print how it goes."""
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    config = TrialConfig.model_validate(middle(study.space))
+    prepared = prepare(study, say, only=config)
+    inputs = prepared.of(config)
+    for path, value in flatten(config.model_dump(mode="json")).items():
+        say(f"  {path} = {value}")
+    teacher = accuracy_of(prepared.logits.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
+    latency_ms = inputs.encode_ms + hint_ms(config, inputs.data)
+    say(f"teacher: dev accuracy {teacher:.4f}; student: about {latency_ms:.3f} ms from raw text to label")
+
+    def report(epoch: EpochReport) -> None:
+        say(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
+
+    result = run_trial(config, inputs.data, report)
+    say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, "
+        f"{result.accuracy / teacher:.1%} of the teacher's")  # fmt: skip
+    return result

@@ -1,0 +1,228 @@
+"""MLflow: one parent run for each search, one child run for each trial, the registered champion. One writer: the driver.
+
+This is the only file that knows MLflow, beside `pyfunc_model.py`, which travels with the model.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.tracking import MlflowClient
+
+from tuning.faults import StudyError
+from tuning.records import TrialRecord
+from tuning.space import flatten
+from tuning.study import StudyConfig, TrackingConfig
+
+PARENT = "mlflow.parentRunId"
+NUMBER = "distune.trial"
+STATE = "distune.state"
+CHAMPION = "champion"
+PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
+STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
+
+
+class Tracker:
+    """The runs of one search; an observer of it. A resumed search goes on in the runs that it has."""
+
+    def __init__(self, config: StudyConfig, run_id: str | None = None) -> None:
+        _quiet()
+        self._client = MlflowClient(config.tracking.uri)
+        self._experiment_id = _experiment(self._client, config)
+        self._children: dict[int, str] = {}
+        if run_id is None:
+            run = self._client.create_run(
+                self._experiment_id, run_name=config.name, tags={"distune.study": config.name}
+            )
+            run_id = run.info.run_id
+        self.run_id: str = run_id
+        for child in self._child_runs():
+            self._children[int(child.data.tags[NUMBER])] = child.info.run_id
+        self._client.update_run(run_id, status="RUNNING")
+
+    def _child_runs(self) -> Sequence[Any]:
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], f"tags.`{PARENT}` = '{self.run_id}'", max_results=1000, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def describe(self, document: str, tags: Mapping[str, str]) -> None:
+        """Keep the study file, what tells corpus and teacher apart, and the versions of the packages."""
+        self._client.log_text(self.run_id, document, "study.yaml")
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        self._client.log_dict(self.run_id, versions, "packages.json")
+        for key, value in tags.items():
+            self._client.set_tag(self.run_id, key, value)
+
+    def started(self, record: TrialRecord) -> None:
+        """Open the child run of a trial, or go on in the one it had before its driver was killed."""
+        if record.number in self._children:
+            self._client.update_run(self._children[record.number], status="RUNNING")
+            return
+        tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
+        run = self._client.create_run(self._experiment_id, run_name=f"trial-{record.number}", tags=tags)
+        self._children[record.number] = run.info.run_id
+        params = flatten(record.config.model_dump(mode="json"))
+        self._client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        """Keep an epoch's metrics."""
+        self._log(self._children[number], metrics, epoch)
+
+    def ended(self, record: TrialRecord) -> None:
+        """Close the child run of a trial, with its state and, where it failed, the traceback."""
+        run_id = self._children[record.number]
+        if record.accuracy is not None and record.latency_ms is not None:
+            self._log(run_id, {"best_accuracy": record.accuracy, "latency_ms": record.latency_ms}, record.epochs)
+        self._client.log_batch(run_id, tags=[RunTag(STATE, record.state)])
+        if record.error:
+            self._client.log_text(run_id, record.error, "traceback.txt")
+        self._client.set_terminated(run_id, STATUS[record.state])
+
+    def reconcile(self, records: Sequence[TrialRecord]) -> None:
+        """Close the child runs of finished trials that a kill left open; the study is the truth."""
+        still_open = {int(run.data.tags[NUMBER]) for run in self._child_runs() if run.info.status == "RUNNING"}
+        for record in records:
+            if record.state != "running" and record.number not in self._children:
+                self.started(record)
+                still_open.add(record.number)
+            if record.state != "running" and record.number in still_open:
+                self.ended(record)
+
+    def log_results(
+        self, metrics: Mapping[str, float], per_trial: Mapping[int, Mapping[str, float]], folder: Path
+    ) -> None:
+        """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own."""
+        self._log(self.run_id, metrics, 0)
+        for number, values in per_trial.items():
+            self._log(self._children[number], values, 0)
+        for name in ("results.json", "table.txt"):
+            self._client.log_artifact(self.run_id, str(folder / name))
+
+    def _log(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+        now = int(time.time() * 1000)
+        self._client.log_batch(run_id, [Metric(key, float(value), now, step) for key, value in metrics.items()])
+
+    def close(self, status: str) -> None:
+        """End the parent run (`FINISHED`, `FAILED` or `KILLED`); child runs still open were cut off with it."""
+        if status != "FINISHED":
+            for run in self._child_runs():
+                if run.info.status == "RUNNING":
+                    self._client.set_terminated(run.info.run_id, "KILLED")
+        self._client.set_terminated(self.run_id, status)
+
+
+def register_champion(config: StudyConfig, run_id: str, checkpoint: Path, example: Sequence[str]) -> str | None:
+    """Log a checkpoint folder as a pyfunc to a search's run, and register it with the alias `champion`.
+
+    Returns the version, or None where the study registers nothing. The pyfunc needs no file of this project.
+    """
+    _quiet()
+    mlflow.set_tracking_uri(config.tracking.uri)
+    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _labels(checkpoint)}}
+    table = pd.DataFrame({"text": list(example)})
+    needed = ("onnxruntime", "numpy", "jieba", "pandas")
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.pyfunc.log_model(
+            name="student",
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={"checkpoint": str(checkpoint)},
+            signature=infer_signature(table, pd.DataFrame(answer)),
+            input_example=table,
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in needed],
+        )
+    name = config.tracking.register_as
+    if name is None:
+        return None
+    version = mlflow.register_model(info.model_uri, name).version
+    MlflowClient(config.tracking.uri).set_registered_model_alias(name, CHAMPION, version)
+    return str(version)
+
+
+def _labels(checkpoint: Path) -> list[str]:
+    labels: list[str] = json.loads((checkpoint / "labels.json").read_text(encoding="utf-8"))
+    return labels
+
+
+def pull(uri: str, reference: str, target: Path) -> Path:
+    """Copy the checkpoint folder of `NAME`, `NAME@ALIAS` or `NAME/VERSION` to `target`; plain `NAME` is `@champion`.
+
+    Raises StudyError for a model, alias or version that the registry does not have, and for a target that exists.
+    """
+    _quiet()
+    if target.exists():
+        raise StudyError(f"{target} exists already; pull into a new folder")
+    place = reference if "@" in reference or "/" in reference else f"{reference}@{CHAMPION}"
+    mlflow.set_tracking_uri(uri)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            model = Path(mlflow.artifacts.download_artifacts(f"models:/{place}", dst_path=scratch))
+            folders = [path.parent for path in model.rglob("labels.json")]
+            if len(folders) != 1:
+                raise StudyError(f"models:/{place} holds no checkpoint folder of distune")
+            shutil.copytree(folders[0], target)
+    except (MlflowException, OSError) as error:
+        known = [model.name for model in MlflowClient(uri).search_registered_models()]
+        raise StudyError(f"cannot pull {place} from {uri}: {str(error).splitlines()[0]}; "
+                         f"registered there: {', '.join(known) or 'nothing'}") from error  # fmt: skip
+    return target
+
+
+def check_store(config: TrackingConfig) -> None:
+    """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
+    if config.uri.startswith("sqlite:///"):
+        check_writable(Path(config.uri.removeprefix("sqlite:///")).parent, "tracking.uri")
+        return
+    _quiet()
+    try:
+        MlflowClient(config.uri).search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise StudyError(
+            f"tracking.uri: the MLflow store {config.uri} cannot be used: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def check_writable(folder: Path, name: str) -> None:
+    """Raise StudyError unless a folder can be written to, or made."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise StudyError(f"{name}: cannot write to {existing}: {error.strerror}") from error
+
+
+def _experiment(client: MlflowClient, config: StudyConfig) -> str:
+    experiment = client.get_experiment_by_name(config.name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    place = None
+    if config.tracking.uri.startswith("sqlite:///"):
+        # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
+        database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
+        place = (database.parent / "mlartifacts").as_uri()
+    return str(client.create_experiment(config.name, artifact_location=place))
+
+
+def _quiet() -> None:
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
