@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import ray
 from pydantic import BaseModel, Field
@@ -24,8 +25,16 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     gpus_per_trial: float = Field(default=0, ge=0)
 
 
+@dataclass(frozen=True)
+class Connection:
+    """A live connection to Ray; it can be ended before its `with` ends."""
+
+    def disconnect(self) -> None:
+        ray.shutdown()
+
+
 @contextmanager
-def connected(config: ClusterConfig) -> Iterator[None]:
+def connected(config: ClusterConfig) -> Iterator[Connection]:
     """A Ray connection for the length of a `with`.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
@@ -33,16 +42,14 @@ def connected(config: ClusterConfig) -> Iterator[None]:
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    local = {"include_dashboard": False} if config.address == "local" else {}
     try:
-        ray.init(
-            address=config.address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=None
-            if config.address != "local" else False,
-        )  # fmt: skip
+        ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     try:
         _check_fits(config)
-        yield
+        yield Connection()
     finally:
         ray.shutdown()
 

@@ -101,13 +101,16 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     transfer += _read_unlabelled(
         config, {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
     )
-    parts = [_to_split(part, labels) for part in (train, transfer, dev, test)]
-    for name, part in zip(("train", "dev", "test"), (parts[0], *parts[2:]), strict=True):
-        if not len(part):
+    parts = {
+        name: _to_split(part, labels)
+        for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
+    }
+    for name, part in parts.items():
+        if not len(part) and name != "transfer":
             raise CorpusError(f"the {name} split is empty: {len(rows)} texts with dev_fraction={config.dev_fraction}, "
                               f"test_fraction={config.test_fraction}")  # fmt: skip
-    _refuse_shared_texts(parts)
-    return Corpus(labels, *parts, fingerprint=_fingerprint(labels, parts), notes=tuple(notes))
+    _refuse_shared_texts(parts.values())
+    return Corpus(labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
 
 
 def _file(config: CorpusConfig, path: Path) -> FileConfig:

@@ -106,10 +106,10 @@ def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
 
 def _list_column(column: pa.ChunkedArray, path: Path, name: str, n_classes: int) -> Logits:
     rows = column.to_pylist()
-    wrong = next((row for row in rows if row is None or len(row) != n_classes), n_classes)
-    if wrong != n_classes:
+    found = {len(row or ()) for row in rows} - {n_classes}
+    if found:
         raise CorpusError(f"{path}: {name} must have {n_classes} classes in each row, as the corpus has, "
-                          f"but a row has {0 if wrong is None else len(wrong)}")  # fmt: skip
+                          f"but a row has {min(found)}")  # fmt: skip
     return np.array(rows, dtype=np.float32)
 
 

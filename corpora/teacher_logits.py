@@ -73,6 +73,15 @@ class TeacherLogits:
         return logits
 
 
+@dataclass(frozen=True)
+class ShardForm:
+    """How a cache is written: the type of its numbers, how many texts to a shard, and who is told after each."""
+
+    dtype: Literal["float16", "float32"] = "float32"
+    rows: int = SHARD_ROWS
+    progress: Progress = lambda done, total: None
+
+
 def missing_message(source: str, texts: Sequence[str], known: Sequence[bool]) -> str:
     """Which texts have no logits, in one line."""
     rows = [row for row, one in enumerate(known) if not one]
@@ -85,11 +94,8 @@ def fill_cache(
     key: CacheKey,
     texts: Sequence[str],
     teacher: TeacherFunction,
-    *,
-    about: dict[str, Any] | None = None,
-    dtype: Literal["float16", "float32"] = "float32",
-    shard_rows: int = SHARD_ROWS,
-    progress: Progress = lambda done, total: None,
+    about: dict[str, Any],
+    form: ShardForm = ShardForm(),
 ) -> TeacherLogits:
     """Ask the teacher for every text, shard by shard; whole shards of an interrupted run are kept.
 
@@ -98,17 +104,19 @@ def fill_cache(
     folder = key.folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     checksums: dict[str, str] = {}
-    for number, start in enumerate(range(0, len(texts), shard_rows)):
-        part = texts[start : start + shard_rows]
+    for number, start in enumerate(range(0, len(texts), form.rows)):
+        part = texts[start : start + form.rows]
         hashes = np.frombuffer(b"".join(text_hash(text) for text in part), dtype=np.uint8).reshape(-1, HASH_BYTES)
         names = (f"logits-{number:05d}.npy", f"hashes-{number:05d}.npy")
-        if not _is_whole(folder, names, hashes, dtype):
+        if not _is_whole(folder, names, hashes, form.dtype):
             # The hashes come last: a shard with them has its logits.
-            for name, values in zip(names, (_checked(teacher(part), part, key).astype(dtype), hashes), strict=True):
+            for name, values in zip(
+                names, (_checked(teacher(part), part, key).astype(form.dtype), hashes), strict=True
+            ):
                 _write_array(folder / name, values)
         checksums |= {name: _checksum(folder / name) for name in names}
-        progress(min(start + shard_rows, len(texts)), len(texts))
-    manifest = Manifest(key.teacher, key.corpus, key.labels, len(texts), dtype, checksums, about or {})
+        form.progress(start + len(part), len(texts))
+    manifest = Manifest(key.teacher, key.corpus, key.labels, len(texts), form.dtype, checksums, about)
     _write_bytes(folder / MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode())
     return open_cache(root, key)
 
@@ -142,7 +150,7 @@ def open_cache(root: Path, key: CacheKey) -> TeacherLogits:
                               "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
     names = sorted(name for name in manifest.checksums if name.startswith("logits"))
     shards = tuple(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names)
-    rows = {}
+    rows: dict[bytes, tuple[int, int]] = {}
     for shard, name in enumerate(names):
         hashes = np.load(folder / name.replace("logits", "hashes"), allow_pickle=False)
         rows |= {one.tobytes(): (shard, place) for place, one in enumerate(hashes)}

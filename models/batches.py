@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +12,7 @@ BUCKET_BATCHES = 50
 
 
 def shuffled_batches(
-    lengths: NDArray[np.integer], batch_size: int, rng: np.random.Generator
+    lengths: NDArray[np.integer[Any]], batch_size: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Every row once: shuffled, sorted by length inside buckets of 50 batches, the batches shuffled again.
 
@@ -23,7 +26,15 @@ def shuffled_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def sorted_batches(lengths: NDArray[np.integer], batch_size: int) -> list[NDArray[np.int64]]:
+def endless_batches(
+    lengths: NDArray[np.integer[Any]], batch_size: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Epoch after epoch of `shuffled_batches`."""
+    while True:
+        yield from shuffled_batches(lengths, batch_size, rng)
+
+
+def sorted_batches(lengths: NDArray[np.integer[Any]], batch_size: int) -> list[NDArray[np.int64]]:
     """Every row once, longest first, so that a lack of memory shows in the first batch."""
     order = np.argsort(-lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Batch = TypeVar("Batch")
 Progress = Callable[[str], None]
 
 
@@ -24,7 +26,7 @@ def pick_device() -> torch.device:
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bf16 is computed by the hardware rather than emulated, which is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
@@ -50,23 +52,24 @@ class Schedule:
 
 
 def optimise(
-    model: nn.Module, losses: Iterable[Callable[[], Tensor]], schedule: Schedule, device: torch.device
+    model: nn.Module, batches: Iterable[Batch], loss_of: Callable[[Batch], Tensor], schedule: Schedule
 ) -> Iterator[float]:
-    """Take one optimizer step for each closure in `losses`, and yield its loss.
+    """Take one optimizer step for each batch, and yield its loss.
 
     Raises FloatingPointError when a loss is not finite.
     """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
-    for step, loss_of in enumerate(losses):
+    device = trainable[0].device
+    for step, batch in enumerate(batches):
         with autocast(device):
-            loss = loss_of()
+            loss = loss_of(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss became {value} at step {step}; lower learning_rate")
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trainable, 1.0)
         optimizer.step()
         scheduler.step()

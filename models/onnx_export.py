@@ -25,7 +25,8 @@ def export_onnx(student: nn.Module) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It is deprecated, and warns of batch sizes that the contract tests cover.
         torch.onnx.export(
-            student, example, buffer, dynamo=False, opset_version=OPSET,
+            student, example, buffer,  # type: ignore[arg-type]
+            dynamo=False, opset_version=OPSET,
             input_names=["token_ids", "lengths"], output_names=["logits"],
             dynamic_axes={"token_ids": {0: "batch", 1: "length"}, "lengths": {0: "batch"}, "logits": {0: "batch"}},
         )  # fmt: skip

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.batches import shuffled_batches
 from models.fitting import Progress, Schedule, optimise
 
 IGNORED = -100
+
+
+@dataclass(frozen=True)
+class PretrainingPlan:
+    """How long, how fast, in batches of how many texts, and drawn by which seed."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -40,25 +52,23 @@ def mask_tokens(token_ids: Tensor, ids: MaskIds, generator: torch.Generator) -> 
 
 
 def pretrain(
-    model: nn.Module,
+    model: Any,
     texts_ids: Sequence[Sequence[int]],
     encode_batch: Callable[[Sequence[Sequence[int]]], dict[str, Tensor]],
     ids: MaskIds,
-    schedule: tuple[int, float, int],
-    seed: int,
+    plan: PretrainingPlan,
     progress: Progress,
 ) -> None:
-    """Train a `BertForMaskedLM` in place; `schedule` is (epochs, learning rate, batch size).
+    """Train a `BertForMaskedLM` in place.
 
     The vocabulary-wide output is computed for the hidden tokens alone, which are one in seven.
     """
-    epochs, learning_rate, batch_size = schedule
-    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    rng, generator = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
     lengths = np.array([len(one) for one in texts_ids])
-    batches = [batch for _ in range(epochs) for batch in shuffled_batches(lengths, batch_size, rng)]
+    batches = [batch for _ in range(plan.epochs) for batch in shuffled_batches(lengths, plan.batch_size, rng)]
     device = next(model.parameters()).device
 
-    def loss_of(batch: np.ndarray) -> Tensor:
+    def loss_of(batch: NDArray[np.int64]) -> Tensor:
         inputs = encode_batch([texts_ids[i] for i in batch])
         masked, targets = mask_tokens(inputs["input_ids"], ids, generator)
         asked = targets != IGNORED
@@ -71,13 +81,9 @@ def pretrain(
             1, int(asked.sum())
         )
 
-    def closures() -> Iterator[Callable[[], Tensor]]:
-        for batch in batches:
-            yield lambda batch=batch: loss_of(batch)
-
     model.train()
     started, recent = time.monotonic(), []
-    steps = optimise(model, closures(), Schedule(len(batches), learning_rate, 0.05), device)
+    steps = optimise(model, batches, loss_of, Schedule(len(batches), plan.learning_rate, 0.05))
     for step, loss in enumerate(steps, start=1):
         recent.append(loss)
         if step % 200 == 0 or step == len(batches):

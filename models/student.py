@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ def count_parameters(student: nn.Module) -> int:
     return sum(parameter.numel() for parameter in student.parameters())
 
 
-def pad(rows: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
+def pad(rows: Sequence[NDArray[np.integer[Any]]]) -> tuple[Tensor, Tensor]:
     """Token ids `[batch, longest]`, filled up with 0, and lengths `[batch]`."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
     token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
@@ -41,7 +41,7 @@ def pad(rows: Sequence[NDArray[np.integer]]) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def student_logits(
-    student: nn.Module, rows: Sequence[NDArray[np.integer]], batch_size: int = 256
+    student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]], batch_size: int = 256
 ) -> NDArray[np.float32]:
     """Logits `[rows, classes]` in the order of `rows`; the student is in eval mode for it and then as it was."""
     was_training, device = student.training, next(student.parameters()).device

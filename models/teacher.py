@@ -146,7 +146,9 @@ def first_line(error: Exception) -> str:
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
     """The token ids of each text, special tokens and all."""
-    return tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)["input_ids"]
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)
+    token_ids: list[list[int]] = encoded["input_ids"]
+    return token_ids
 
 
 def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
@@ -184,4 +186,4 @@ def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:
 
 def teacher_size_mb(teacher: Teacher) -> float:
     """Megabytes of its weights as they are stored, 4 bytes a parameter in float32."""
-    return sum(p.numel() * p.element_size() for model in teacher.models for p in model.parameters()) / 1e6
+    return float(sum(p.numel() * p.element_size() for model in teacher.models for p in model.parameters()) / 1e6)

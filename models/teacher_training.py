@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from models.batches import shuffled_batches
+from models.batches import endless_batches
 from models.fitting import ModelError, Progress, Schedule, optimise, pick_device
-from models.pretraining import MaskIds, pretrain
+from models.pretraining import MaskIds, PretrainingPlan, pretrain
 from models.teacher import (
     Teacher,
     TeacherConfig,
@@ -87,9 +87,11 @@ def _start(
         return shape, tokenizer
     model = BertForMaskedLM(shape).to(pick_device())
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
-    schedule = (scratch.pretraining_epochs, scratch.pretraining_learning_rate, config.batch_size)
+    plan = PretrainingPlan(
+        scratch.pretraining_epochs, scratch.pretraining_learning_rate, config.batch_size, config.seed
+    )
     token_ids = tokenize(tokenizer, texts, config.max_length)
-    pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, schedule, config.seed, progress)
+    pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
     pretrained = folder / "pretrained"
     model.save_pretrained(pretrained)
     tokenizer.save_pretrained(pretrained)
@@ -148,12 +150,7 @@ def _fine_tune(
         labels = torch.from_numpy(data.labels[batch]).to(device)
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
-    def closures() -> Iterator[Callable[[], Tensor]]:
-        while True:
-            for batch in shuffled_batches(lengths, config.batch_size, rng):
-                yield lambda batch=batch: loss_of(batch)
-
-    steps = optimise(model, closures(), schedule, device)
+    steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
     best_accuracy, best_weights, best_epoch = -1.0, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()

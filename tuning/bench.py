@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -34,7 +35,11 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
         table.add_row(name, f"{latency.p50_ms:.3f}", f"{latency.p95_ms:.3f}", f"{latency.p99_ms:.3f}",
                       f"{latency.texts_per_s:,.0f}", stages)  # fmt: skip
     console.print(table)
-    result = {"folder": str(folder), "cpu": cpu_name(), **{name: asdict(one) for name, one in latencies.items()}}
+    result: dict[str, Any] = {
+        "folder": str(folder),
+        "cpu": cpu_name(),
+        **{name: asdict(one) for name, one in latencies.items()},
+    }
     if against:
         result["times_faster"] = latencies["teacher"].p50_ms / latencies["onnxruntime"].p50_ms
     print(json.dumps(result, ensure_ascii=False))

@@ -32,6 +32,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits with 2 for bad input, 1 for a search without a champion, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
+    # torch warns from C++ of the export of packed sequences, which the contract tests cover.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     run: Callable[[argparse.Namespace], None] = options.run
     try:
         sys.exit(_guarded(run, options))
@@ -221,7 +223,7 @@ def _ui(options: argparse.Namespace) -> None:
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)
     program = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
-    os.execv(sys.executable, [*program, "--host", "127.0.0.1", "--port", str(options.port)])
+    os.execv(sys.executable, [*program, "--host", "127.0.0.1", "--port", str(options.port)])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +111,7 @@ def train_one(config: TrialConfig, data: dict[str, TrialData]) -> TrialResult:
     return run_trial(config, data[inputs_key(config)], lambda report: None)
 
 
-def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path, card: str) -> Path:
+def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     """Write the checkpoint folder of a finalist's best seed.
 
     Raises ArithmeticError when `model.onnx` answers a dev text otherwise than torch does, by more than 1e-4.
@@ -123,6 +121,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path, card: st
         finalist.best.student, config.student, config.tokens.model_dump(mode="json"), inputs.vocabulary,
         config.vectors.dimension, prepared.corpus.labels,
     )  # fmt: skip
+    card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
     difference = onnx_difference(finalist.best.student, folder, inputs)
     if difference > ONNX_TOLERANCE:
@@ -159,7 +158,3 @@ def rule_text(rule: ChampionConfig) -> str:
         parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
     order = "fastest" if rule.max_latency_ms is None else "most accurate"
     return f"the {order} that {' and '.join(parts)}"
-
-
-def to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -8,11 +8,13 @@ few texts, so that whatever slows the machine for a moment slows all of them and
 from __future__ import annotations
 
 import gc
+import itertools
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,7 @@ def network_hint_ms(student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]]
     medians = []
     with one_thread():
         for _ in range(3):
-            medians.append(float(np.median([_timed_ms(lambda row=row: run_network(session, [row])) for row in sample])))
+            medians.append(float(np.median([_timed_ms(partial(run_network, session, [row])) for row in sample])))
     return min(medians)
 
 
@@ -96,7 +98,7 @@ def onnx_contender(folder: Path) -> Contender:
     def label(ids: list[int]) -> int:
         return labels[int(run_network(session, [ids])[0].argmax())]
 
-    def batch(texts: Sequence[str]) -> NDArray[np.intp]:
+    def batch(texts: Sequence[str]) -> Any:
         return run_network(session, [encoder(text) for text in texts]).argmax(1)
 
     return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": label}, batch)
@@ -107,7 +109,7 @@ def torch_contender(folder: Path) -> Contender:
     encoder, student = load_encoder(folder), load_checkpoint(folder).student
 
     @torch.inference_mode()
-    def labels(rows: Sequence[list[int]]) -> NDArray[np.intp]:
+    def labels(rows: Sequence[list[int]]) -> Any:
         return student(*pad([np.array(row) for row in rows])).numpy().argmax(1)
 
     return Contender(
@@ -129,7 +131,7 @@ def teacher_contender(teacher: Teacher) -> Contender:
 def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:
     """Median milliseconds from raw text to token ids."""
     encoder(texts[0])
-    return float(np.median([_timed_ms(lambda text=text: encoder(text)) for text in texts]))
+    return float(np.median([_timed_ms(partial(encoder, text)) for text in texts]))
 
 
 def time_contenders(
@@ -139,8 +141,8 @@ def time_contenders(
 
     A contender that is through a chunk in less than 50 ms goes on over it, so that fast ones have many samples.
     """
-    order = np.random.default_rng(seed).permutation(len(texts))[:n_texts]
-    chunks = [[texts[i] for i in order[start : start + CHUNK_TEXTS]] for start in range(0, len(order), CHUNK_TEXTS)]
+    sample = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))[:n_texts]]
+    chunks = [sample[start : start + CHUNK_TEXTS] for start in range(0, len(sample), CHUNK_TEXTS)]
     single: dict[str, list[list[float]]] = {name: [] for name in contenders}
     offline: dict[str, list[float]] = {name: [] for name in contenders}
     with one_thread():
@@ -152,7 +154,7 @@ def time_contenders(
             # Each chunk starts with another contender, so that none always follows the same one.
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
                 single[name] += _single_stream(contenders[name], chunk)
-                offline[name].append(_offline(contenders[name], chunk, texts, order, turn))
+                offline[name].append(_offline(contenders[name], sample, turn))
     return {
         name: _summary(list(contenders[name].stages), np.array(single[name]), np.array(offline[name]))
         for name in contenders
@@ -170,16 +172,14 @@ def _single_stream(contender: Contender, chunk: Sequence[str]) -> list[list[floa
             for stage in contender.stages.values():
                 value = stage(value)
                 marks.append(time.perf_counter_ns())
-            samples.append([(after - before) / 1e6 for before, after in zip(marks, marks[1:], strict=False)])
+            samples.append([(after - before) / 1e6 for before, after in itertools.pairwise(marks)])
     return samples
 
 
-def _offline(
-    contender: Contender, chunk: Sequence[str], texts: Sequence[str], order: NDArray[np.int64], turn: int
-) -> float:
-    """Texts a second over one batch of 32, the chunk filled up with the texts that follow it."""
+def _offline(contender: Contender, texts: Sequence[str], turn: int) -> float:
+    """Texts a second over one batch of 32, which starts with this turn's chunk."""
     start = turn * CHUNK_TEXTS
-    batch = [texts[order[i % len(order)]] for i in range(start, start + BATCH_SIZE)]
+    batch = [texts[i % len(texts)] for i in range(start, start + BATCH_SIZE)]
     n_done, began = 0, time.perf_counter()
     while not n_done or time.perf_counter() - began < MIN_CHUNK_S:
         contender.batch(batch)

@@ -23,7 +23,7 @@ PLAIN = "plain"
 PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 
 
-class Proposals(Searcher):
+class Proposals(Searcher):  # type: ignore[misc]
     """Asks the study for configurations and tells it how trials end; call it from the driver's one thread."""
 
     def __init__(
@@ -119,6 +119,11 @@ class Proposals(Searcher):
             # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
             # trials behind them, and does not compare the two.
             self._study.tell(trial, state=TrialState.FAIL if record.state == "failed" else TrialState.PRUNED)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles its tuner in order to restore it; ours is made anew from the database, and the observers hold
+        # connections that no pickle can.
+        return {"_metric": self._metric, "_mode": self._mode}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study's database holds everything already."""

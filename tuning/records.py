@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -14,7 +14,7 @@ from tuning.study import StudyConfig
 from tuning.trial import TrialConfig
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed"]
-DIRECTIONS = {"accuracy": "maximize", "latency_ms": "minimize"}
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "latency_ms": "minimize"}
 
 
 @dataclass(frozen=True)
@@ -94,28 +94,3 @@ def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:
     for record in records:
         counts[record.state] += 1
     return counts
-
-
-def importances(study: optuna.Study, objectives: Sequence[str]) -> dict[str, dict[str, float]]:
-    """For each objective how much of its variance each parameter explains (Optuna's fANOVA; Hutter et al. 2014).
-
-    Empty with fewer than four complete trials, or where all complete trials are equally good.
-    """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found: dict[str, dict[str, float]] = {}
-    if len(complete) < 4:
-        return found
-    for index, name in enumerate(objectives):
-        if len({trial.values[index] for trial in complete}) > 1:
-
-            def target(trial: FrozenTrial, index: int = index) -> float:
-                return float(trial.values[index])
-
-            found[name] = dict(optuna.importance.get_param_importances(study, target=target))
-    return found
-
-
-def error_of(values: dict[str, Any]) -> str | None:
-    """The last line of a failed trial's traceback."""
-    text = values.get("error")
-    return str(text).strip().splitlines()[-1] if text else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import f1_score
 
@@ -26,15 +28,22 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One model in the table; what could not be measured is None."""
+class Quality:
+    """How good a model is, over its seeds; `agreement` is the part of the test texts on which it says what the
+    teacher says."""
 
-    name: str
     dev_accuracy: Spread
     test_accuracy: Spread
     macro_f1: Spread
     agreement: Spread | None
-    """The part of the test texts on which it says what the teacher says."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model in the table; what could not be measured is None."""
+
+    name: str
+    quality: Quality
     n_parameters: int | None
     size_mb: float | None
     latency: Latency | None
@@ -49,18 +58,18 @@ def quality(
     test_logits: Sequence[NDArray[np.float32]],
     test_labels: NDArray[np.int64],
     teacher_logits: NDArray[np.float32] | None,
-) -> dict[str, Spread | None]:
+) -> Quality:
     """The figures of quality of one model, one array of test logits for each seed."""
     predictions = [logits.argmax(1) for logits in test_logits]
     agreement = None
     if teacher_logits is not None:
         agreement = spread([float((p == teacher_logits.argmax(1)).mean()) for p in predictions])
-    return {
-        "dev_accuracy": spread(dev_accuracies),
-        "test_accuracy": spread([float((p == test_labels).mean()) for p in predictions]),
-        "macro_f1": spread([float(f1_score(test_labels, p, average="macro")) for p in predictions]),
-        "agreement": agreement,
-    }
+    return Quality(
+        spread(dev_accuracies),
+        spread([float((p == test_labels).mean()) for p in predictions]),
+        spread([float(f1_score(test_labels, p, average="macro")) for p in predictions]),
+        agreement,
+    )
 
 
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
@@ -68,19 +77,26 @@ def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> flo
 
     None where the teacher is no better than the student alone.
     """
-    way = teacher.test_accuracy.mean - plain.test_accuracy.mean
-    return None if way <= 0 else (distilled.test_accuracy.mean - plain.test_accuracy.mean) / way
+    way = teacher.quality.test_accuracy.mean - plain.quality.test_accuracy.mean
+    return None if way <= 0 else (distilled.quality.test_accuracy.mean - plain.quality.test_accuracy.mean) / way
 
 
-def table_of(columns: Sequence[Column], title: str) -> Table:
-    """A table with a column for each model, the teacher's first."""
-    table = Table(title=title, title_justify="left")
+def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], cpu: str) -> str:
+    """The table that ends a search, as text: the teacher, the student alone, the distilled student."""
+    table = Table(title=f"{name}: {rule}", title_justify="left")
     table.add_column("")
     for column in columns:
         table.add_column(column.name, justify="right")
-    for name, cells in rows_of_table(columns):
-        table.add_row(name, *cells)
-    return table
+    for row, cells in rows_of_table(columns):
+        table.add_row(row, *cells)
+    ratio = distillation_ratio(*columns)
+    shown = "- (the teacher is no better than the student alone)" if ratio is None else f"{ratio:.2f}"
+    stream = io.StringIO()
+    console = Console(file=stream, width=110)
+    console.print(table)
+    console.print(f"distillation ratio (distilled - alone) / (teacher - alone), on test: {shown}", highlight=False)
+    console.print(f"timed from raw text to label on one thread of {cpu}", highlight=False)
+    return stream.getvalue()
 
 
 def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
@@ -95,10 +111,10 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
     faster = [teacher.p50_ms / c.latency.p50_ms if teacher and c.latency else None for c in columns]
     return [
-        ("dev accuracy", [str(c.dev_accuracy) for c in columns]),
-        ("test accuracy", [str(c.test_accuracy) for c in columns]),
-        ("test macro-F1", [str(c.macro_f1) for c in columns]),
-        ("agreement with the teacher", [str(c.agreement) if c.agreement else "-" for c in columns]),
+        ("dev accuracy", [str(c.quality.dev_accuracy) for c in columns]),
+        ("test accuracy", [str(c.quality.test_accuracy) for c in columns]),
+        ("test macro-F1", [str(c.quality.macro_f1) for c in columns]),
+        ("agreement with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
         ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
         ("p50 ms", timed("p50_ms", ".3f")),
@@ -108,10 +124,10 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def model_card(name: str, about: dict[str, Any], rows: Sequence[tuple[str, list[str]]], models: Sequence[str]) -> str:
+def model_card(name: str, about: dict[str, Any], columns: Sequence[Column]) -> str:
     """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, how to use it."""
-    header = f"| | {' | '.join(models)} |\n|---|{'---:|' * len(models)}"
-    body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows)
+    header = f"| | {' | '.join(column.name for column in columns)} |\n|---|{'---:|' * len(columns)}"
+    body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(columns))
     facts = "\n".join(f"- {key}: {value}" for key, value in about.items())
     return f"""# {name}
 

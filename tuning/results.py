@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +14,7 @@ N_BEST = 10
 
 
 def show_results(study: Study, console: Console) -> None:
-    """Print the table, the best trials, why others failed, and what mattered.
+    """Print the table, the best trials, and why others failed.
 
     Raises StudyError when the study has not been searched yet.
     """
@@ -35,11 +33,6 @@ def show_results(study: Study, console: Console) -> None:
     for record in records:
         if record.error:
             console.print(f"trial {record.number} failed: {record.error.strip().splitlines()[-1]}", markup=False)
-    if (folder.path / "results.json").is_file():
-        found = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))["importances"]
-        for objective, shares in found.items():
-            shown = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:6])
-            console.print(f"what mattered for {objective}: {shown}", highlight=False)
 
 
 def _trials(records: list[TrialRecord]) -> Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
 from tuning.search import run_search
 from tuning.space import every
-from tuning.study import Study
+from tuning.study import Study, StudyConfig
 from tuning.teaching import accuracy_of, locate
-from tuning.tracking import Tracker, check_store, check_writable
-from tuning.verdict import NoChampionError, crown
+from tuning.tracking import Tracker, check_store, check_writable, register_champion
+from tuning.verdict import NoChampionError, judge
 
 
 class InterruptedSearchError(Exception):
@@ -62,37 +63,50 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
     StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before anything is trained.
     """
     _check_stores(study)
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    prepared = prepare(study, say)
-    with connected(study.config.cluster):
+    prepared = prepare(study, partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    with ExitStack() as stack:
+        cluster = stack.enter_context(connected(study.config.cluster))
         folder = open_folder(study, resume)
-        tracker = Tracker(study.config, folder.state.get("run_id"))
-        folder.update(run_id=tracker.run_id, state="searching")
-        say(f"search {folder.path}: MLflow run {tracker.run_id} in {study.config.tracking.uri}")
-        status = "FAILED"
-        try:
-            records = _search_trials(prepared, folder, tracker, console)
-            finalists = _finalists(prepared, records, console)
-            status = "FINISHED"
-        except (InterruptedSearchError, KeyboardInterrupt):
-            status = "KILLED"
-            raise
-        finally:
-            if status != "FINISHED":
-                tracker.close(status)
-    # The cluster is gone by now: nothing of ours runs beside what is timed.
+        tracker = stack.enter_context(tracked(study.config, folder))
+        records = _search_trials(prepared, folder, tracker, console)
+        finalists = _finalists(prepared, records, console)
+        cluster.disconnect()  # Nothing of ours may run beside what is timed now.
+        with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
+            verdict = judge(prepared, finalists, folder.path)
+        tracker.log_results(verdict.metrics(), verdict.metrics_of_finalists(), folder.path)
+        folder.update(state=ENDED)
+        console.print((folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False)
+        if verdict.winner is None:
+            nearest = verdict.columns[-1]
+            p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
+            raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
+                                  f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
+        with console.status("registering the champion"):
+            version = register_champion(
+                study.config, tracker.run_id, folder.path / "champion", prepared.corpus.dev.texts[:2]
+            )
+    if version:
+        console.print(f"registered as {study.config.tracking.register_as} version {version}, alias champion")
+    return folder.path
+
+
+@contextmanager
+def tracked(config: StudyConfig, folder: Folder) -> Iterator[Tracker]:
+    """The MLflow runs of a search, closed in the state in which it ends."""
+    tracker = Tracker(config, folder.state.get("run_id"))
+    folder.update(run_id=tracker.run_id, state="searching")
     try:
-        crown(prepared, finalists, records, folder, tracker, console)
+        yield tracker
+    except (InterruptedSearchError, KeyboardInterrupt):
+        tracker.close("KILLED")
+        raise
     except NoChampionError:
         tracker.close("FINISHED")
-        folder.update(state=ENDED)
         raise
     except BaseException:
         tracker.close("FAILED")
         raise
     tracker.close("FINISHED")
-    folder.update(state=ENDED)
-    return folder.path
 
 
 def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console: Console) -> list[TrialRecord]:

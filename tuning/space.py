@@ -38,7 +38,8 @@ class Alternatives:
     blocks: dict[str, dict[str, Any]]
 
 
-Node = Range | Alternatives | dict[str, Any] | Any
+Node = Any
+"""A Range, Alternatives, a block (a dict of nodes) or a fixed value."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from corpora.corpus import Corpus, Split, load_corpus
 from corpora.files import FileConfig
 from corpora.logits_file import LogitsFile, read_logits_file, write_logits_file
 from corpora.teacher_data import load_teacher_data
-from corpora.teacher_logits import CacheKey, TeacherLogits, fill_cache, has_cache, open_cache
+from corpora.teacher_logits import CacheKey, ShardForm, TeacherLogits, fill_cache, has_cache, open_cache
 from corpora.texts import CorpusError
 from models.teacher import Teacher, load_teacher, teacher_logits, timing_twin
 from models.teacher_training import TrainingTexts, train_teacher
@@ -91,15 +92,11 @@ def logits_for(
         return open_cache(place.cache_root, place.key)
     if place.logits_file is not None:
         say(f"teacher logits: {len(corpus.texts())} texts from the file {place.logits_file.path}")
-        return fill_cache(
-            place.cache_root, place.key, corpus.texts(), place.logits_file.of, about=place.logits_file.about
-        )
+        return fill_cache(place.cache_root, place.key, corpus.texts(), place.logits_file.of, place.logits_file.about)
     teacher = obtain_teacher(config, corpus, place, say)
     about = describe(config, corpus, teacher)
-    return fill_cache(
-        place.cache_root, place.key, corpus.texts(), lambda texts: teacher_logits(teacher, texts), about=about,
-        progress=lambda done, total: say(f"teacher logits: {done} of {total} texts"),
-    )  # fmt: skip
+    form = ShardForm(progress=lambda done, total: say(f"teacher logits: {done} of {total} texts"))
+    return fill_cache(place.cache_root, place.key, corpus.texts(), partial(teacher_logits, teacher), about, form)
 
 
 def obtain_teacher(config: StudyConfig, corpus: Corpus, place: TeacherPlace, say: Say) -> Teacher:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -153,8 +154,11 @@ def register_champion(config: StudyConfig, run_id: str, checkpoint: Path, exampl
     name = config.tracking.register_as
     if name is None:
         return None
-    version = mlflow.register_model(info.model_uri, name).version
-    MlflowClient(config.tracking.uri).set_registered_model_alias(name, CHAMPION, version)
+    client = MlflowClient(config.tracking.uri)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    version = client.create_model_version(name, info.model_uri, run_id, model_id=info.model_id).version
+    client.set_registered_model_alias(name, CHAMPION, version)
     return str(version)
 
 
@@ -224,5 +228,6 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
 
 
 def _quiet() -> None:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)

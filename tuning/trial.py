@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from corpora.corpus import UNLABELLED
 from corpora.tokens import TokenIds, TokensConfig, WordsConfig
 from losses.objective import LossConfig, build_objective
-from models.batches import shuffled_batches
+from models.batches import endless_batches
 from models.fitting import Schedule, optimise, pick_device
 from models.student import StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
@@ -97,7 +97,10 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
     schedule = Schedule(
         config.epochs * steps_per_epoch, config.learning_rate, config.warmup_fraction, config.weight_decay
     )
-    steps = optimise(student, _closures(student, config, data, train), schedule, device)
+    rng = np.random.default_rng(config.seed)
+    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else np.arange(len(train))
+    batches = (useful[batch] for batch in endless_batches(data.train.lengths[useful], config.batch_size, rng))
+    steps = optimise(student, batches, _loss_function(student, config, data, train), schedule)
     best_accuracy, best_epoch, best_weights = -1.0, 0, {}
     for epoch in range(1, config.epochs + 1):
         student.train()
@@ -111,23 +114,18 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
     return TrialResult(student.cpu().eval(), best_accuracy, best_epoch)
 
 
-def _closures(
+def _loss_function(
     student: nn.Module, config: TrialConfig, data: TrialData, train: list[NDArray[np.int32]]
-) -> Iterator[Callable[[], Tensor]]:
-    """Endless batches, each as a function that computes its loss."""
+) -> Callable[[NDArray[np.int64]], Tensor]:
+    """The loss of a batch of row numbers."""
     objective = build_objective(config.loss)
     device = next(student.parameters()).device
-    rng = np.random.default_rng(config.seed)
-    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else np.arange(len(train))
-    lengths = data.train.lengths[useful]
 
     def loss_of(rows: NDArray[np.int64]) -> Tensor:
-        token_ids, row_lengths = pad([train[row] for row in rows])
-        logits = student(token_ids.to(device), row_lengths.to(device)).float()
+        token_ids, lengths = pad([train[row] for row in rows])
+        logits = student(token_ids.to(device), lengths.to(device)).float()
         teacher = torch.from_numpy(data.teacher_logits[rows]).to(device)
         loss: Tensor = objective(logits, teacher, torch.from_numpy(data.labels[rows]).to(device))
         return loss
 
-    while True:
-        for batch in shuffled_batches(lengths, config.batch_size, rng):
-            yield lambda rows=useful[batch]: loss_of(rows)  # type: ignore[misc]
+    return loss_of

@@ -28,4 +28,5 @@ class Average(nn.Module):
     def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
         # The padding vector is zero and stays so, hence the sum over all positions is the sum over the text.
-        return self.head(self.embedding(token_ids).sum(dim=1) / lengths.unsqueeze(1))
+        logits: Tensor = self.head(self.embedding(token_ids).sum(dim=1) / lengths.unsqueeze(1))
+        return logits

@@ -40,4 +40,5 @@ class BiLSTM(nn.Module):
         packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=exporting)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=token_ids.shape[1])
         # States beyond a text's end are zero, so their sum over all positions is the sum over the text.
-        return self.head(states.sum(dim=1) / lengths.unsqueeze(1))
+        logits: Tensor = self.head(states.sum(dim=1) / lengths.unsqueeze(1))
+        return logits

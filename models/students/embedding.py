@@ -17,8 +17,10 @@ class WordEmbedding(nn.Module):
         super().__init__()
         frozen = {"tuned": [False], "static": [True], "both": [False, True]}[channels]
         self.tables = nn.ModuleList(
-            nn.Embedding.from_pretrained(vectors.clone(), freeze=freeze, padding_idx=0) for freeze in frozen
+            nn.Embedding(*vectors.shape, padding_idx=0, _weight=vectors.clone()) for _ in frozen
         )
+        for table, is_frozen in zip(self.tables, frozen, strict=True):
+            table.requires_grad_(not is_frozen)
         self.output_size = vectors.shape[1] * len(frozen)
 
     def forward(self, token_ids: Tensor) -> Tensor:
