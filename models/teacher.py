@@ -24,6 +24,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from models.batches import sorted_batches
 from models.fitting import ModelError, pick_device
@@ -120,11 +121,18 @@ def character_tokenizer(texts: Sequence[str], min_count: int, max_length: int) -
     return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=max_length)
 
 
+def quiet_transformers() -> None:
+    """No bars and no reports of fresh heads: what matters is said by us."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
 def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | None = None) -> Teacher:
     """Load a fine-tuned classifier by hub id or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
 
     Raises ModelError when it cannot be loaded or has another number of classes than `labels`.
     """
+    quiet_transformers()
     members = sorted(Path(folder).glob("member-*"), key=lambda path: int(path.name.split("-")[1]))
     places = [str(member) for member in members] or [str(folder)]
     try:

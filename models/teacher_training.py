@@ -30,6 +30,7 @@ from models.teacher import (
     character_tokenizer,
     first_line,
     padded,
+    quiet_transformers,
     teacher_logits,
     tokenize,
 )
@@ -52,6 +53,7 @@ def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, prog
 
     Raises ModelError when the checkpoint cannot be loaded, and FloatingPointError when the loss is not finite.
     """
+    quiet_transformers()
     torch.manual_seed(config.seed)
     start, tokenizer = _start(config, data, folder, progress)
     for member in range(config.members):

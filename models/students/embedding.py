@@ -17,7 +17,7 @@ class WordEmbedding(nn.Module):
         super().__init__()
         frozen = {"tuned": [False], "static": [True], "both": [False, True]}[channels]
         self.tables = nn.ModuleList(
-            nn.Embedding(*vectors.shape, padding_idx=0, _weight=vectors.clone()) for _ in frozen
+            nn.Embedding(len(vectors), vectors.shape[1], padding_idx=0, _weight=vectors.clone()) for _ in frozen
         )
         for table, is_frozen in zip(self.tables, frozen, strict=True):
             table.requires_grad_(not is_frozen)

@@ -1,0 +1,116 @@
+"""Small real things that many tests share: a corpus in a file, a teacher of 10,000 parameters, a study over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from transformers import BertConfig, BertForSequenceClassification
+
+from models.teacher import character_tokenizer
+
+GOOD = ("好", "喜欢", "满意", "推荐", "很快")
+BAD = ("差", "讨厌", "失望", "退货", "很慢")
+THINGS = ("这本书", "手机", "酒店", "快递", "水果", "衣服", "电脑", "洗发水", "屏幕", "客服")
+
+
+def reviews(n: int) -> list[tuple[str, str]]:
+    """Distinct little reviews (text, label), as many good as bad."""
+    rng = np.random.default_rng(3)
+    rows: dict[str, str] = {}
+    while len(rows) < n:
+        label = len(rows) % 2
+        words = rng.choice(GOOD if label else BAD, 2)
+        rows[f"{rng.choice(THINGS)}{words[0]}，{rng.choice(THINGS)}{words[1]}{len(rows)}"] = str(label)
+    return list(rows.items())
+
+
+@pytest.fixture(scope="session")
+def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 reviews with the columns text and label."""
+    path = tmp_path_factory.mktemp("corpus") / "reviews.csv"
+    lines = ["text,label", *(f'"{text}",{label}' for text, label in reviews(200))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def save_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes a tiny random BERT classifier over the characters of the reviews, as a transformers folder."""
+
+    def save(n_classes: int = 2, seed: int = 0) -> Path:
+        torch.manual_seed(seed)
+        tokenizer = character_tokenizer([text for text, _ in reviews(200)], 1, 32)
+        shape = BertConfig(
+            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=32, num_labels=n_classes,
+        )  # fmt: skip
+        folder = tmp_path_factory.mktemp("teacher")
+        BertForSequenceClassification(shape).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def teacher_folder(save_teacher: Callable[..., Path]) -> Path:
+    return save_teacher()
+
+
+@pytest.fixture
+def document(reviews_csv: Path, teacher_folder: Path, tmp_path: Path) -> dict[str, Any]:
+    """A study as a document, all of whose files are in the test's folder."""
+    return {
+        "name": "tiny",
+        "corpus": {"source": str(reviews_csv), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
+        "teacher": {"checkpoint": str(teacher_folder), "max_length": 32},
+        "storage": str(tmp_path / "storage"),
+        "search": {"trials": 4, "finalists": 1, "seeds": 2, "scheduler": "none"},
+        "champion": {"max_latency_ms": 1000.0},
+        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}", "register_as": "tiny-student"},
+        "trial": {
+            "tokens": {"kind": "words", "min_count": 1},
+            "vectors": {"kind": "random", "dimension": 8},
+            "student": [
+                {"kind": "bilstm", "hidden_size": {"choice": [4, 8]}},
+                {"kind": "average", "hidden_layer": {"between": [0, 8]}},
+            ],
+            "loss": {
+                "kd_weight": {"between": [0.5, 1]},
+                "teacher_term": [{"kind": "kl", "temperature": {"log": [1, 20]}}, {"kind": "mse"}],
+            },
+            "learning_rate": {"log": [0.001, 0.1]},
+            "epochs": 2,
+        },
+    }
+
+
+@pytest.fixture
+def write_study(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    """Writes a document as `study.yaml`."""
+
+    def write(document: dict[str, Any]) -> Path:
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_logits(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a CSV of texts and logits as another team would."""
+
+    def write(texts: Sequence[str], logits: Any, header: str = "text,logit_0,logit_1") -> Path:
+        path = tmp_path / "logits.csv"
+        rows = [f'"{text}",{",".join(f"{value:.4f}" for value in row)}' for text, row in zip(texts, logits, strict=True)]
+        path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,71 @@
+"""The house keeps its plan: leaves do not know each other, and each vendor has one door."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAVES = ("corpora", "models", "losses", "cluster")
+DOORS = {
+    "jieba": {"corpora/encoding.py"},
+    "pyarrow": {"corpora/files.py", "corpora/logits_file.py"},
+    "transformers": {"models/teacher.py", "models/teacher_training.py"},
+    "gensim": {"models/word_vectors.py"},
+    "onnxruntime": {"models/predictor.py"},
+    "optuna": {"tuning/space.py", "tuning/records.py", "tuning/proposals.py", "tuning/search.py"},
+    "ray": {"cluster/connection.py", "cluster/tasks.py", "tuning/proposals.py", "tuning/search.py"},
+    "mlflow": {"tuning/tracking.py", "tuning/pyfunc_model.py"},
+}
+TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def sources() -> dict[str, Path]:
+    return {
+        str(path.relative_to(ROOT)): path for folder in (*LEAVES, "tuning") for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+def test_leaves_do_not_import_each_other() -> None:
+    wrong = {
+        (name, package)
+        for name, path in sources().items()
+        for package in imports(path) & {*LEAVES, "tuning"}
+        if name.split("/")[0] in LEAVES and package != name.split("/")[0]
+    }
+    assert wrong == set()
+
+
+def test_each_vendor_comes_in_by_its_door() -> None:
+    wrong = {
+        (name, vendor) for name, path in sources().items() for vendor in imports(path) if name not in DOORS.get(vendor, {name})
+    }
+    assert wrong == set()
+
+
+def test_every_door_is_used() -> None:
+    unused = {(vendor, name) for vendor, names in DOORS.items() for name in names if vendor not in imports(ROOT / name)}
+    assert unused == set()
+
+
+def test_files_that_travel_import_nothing_of_the_project() -> None:
+    for name in TRAVELLERS:
+        assert imports(ROOT / name) & {*LEAVES, "tuning"} == set(), name
+
+
+def test_losses_know_torch_alone() -> None:
+    allowed = {"torch", "pydantic", "typing", "__future__", "losses"}
+    for name, path in sources().items():
+        if name.startswith("losses/"):
+            assert imports(path) <= allowed, name

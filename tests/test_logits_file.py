@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from corpora.logits_file import read_logits_file, write_logits_file
+from corpora.teacher_logits import CacheKey, fill_cache
+from corpora.texts import CorpusError, text_hash
+
+LABELS = ("bad", "good")
+
+
+def csv(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "logits.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def parquet(tmp_path: Path, **columns: object) -> Path:
+    path = tmp_path / "logits.parquet"
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def test_logits_of_a_csv_are_joined_by_text(tmp_path: Path) -> None:
+    file = read_logits_file(csv(tmp_path, "text,logit_good,logit_bad", "好,2,1", "差,3,4"), LABELS)
+    np.testing.assert_array_equal(file.of(["差", "好"]), [[4, 3], [1, 2]])
+
+
+def test_logits_of_a_parquet_are_joined_by_hash(tmp_path: Path) -> None:
+    hashes = [text_hash("好").hex(), text_hash("差").hex()]
+    file = read_logits_file(parquet(tmp_path, text_hash=hashes, logits=[[1.0, 2.0], [4.0, 3.0]]), LABELS)
+    np.testing.assert_array_equal(file.of(["差", "好"]), [[4, 3], [1, 2]])
+
+
+def test_probabilities_become_their_logarithm(tmp_path: Path) -> None:
+    file = read_logits_file(parquet(tmp_path, text=["好", "差"], probabilities=[[0.25, 0.75], [1.0, 0.0]]), LABELS)
+    # ln 0.25 = -1.386294, ln 0.75 = -0.287682; 0 is taken as 1e-7, ln 1e-7 = -16.118096
+    np.testing.assert_allclose(file.of(["好", "差"]), [[-1.386294, -0.287682], [0, -16.118096]], rtol=1e-5)
+
+
+def test_texts_without_logits_are_named(tmp_path: Path) -> None:
+    file = read_logits_file(csv(tmp_path, "text,logit_bad,logit_good", "好,1,2"), LABELS)
+    with pytest.raises(CorpusError, match=r"lacks 2 of 3 texts of the corpus: rows 1 \('差'\), 2 \('中'\)"):
+        file.of(["好", "差", "中"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["text,logit_bad", "好,1"], "has logit_bad, but the corpus' labels ask for logit_bad, logit_good"),
+        (["text,logit_0,logit_1,logit_2", "好,1,2,3"], "has logit_0, logit_1, logit_2, but"),
+        (["text,label", "好,1"], "no logits: needs a list column"),
+        (["review,logit_bad,logit_good", "好,1,2"], "needs a column text or text_hash"),
+        (["text,probability_bad,probability_good", "好,0.5,0.6"], r"add up to 1, but a row adds up to 1\.100"),
+        (["text,logit_bad,logit_good", "好,1,nan"], "1 rows are not finite"),
+        (["text,logit_bad,logit_good", "好,1,2", "好,1,5"], "stands twice with different logits"),
+        (["text_hash,logit_bad,logit_good", "xyz,1,2"], "not hexadecimal"),
+        (["text_hash,logit_bad,logit_good", "abcd,1,2"], "must have 16 bytes"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path: Path, lines: list[str], message: str) -> None:
+    with pytest.raises(CorpusError, match=message) as caught:
+        read_logits_file(csv(tmp_path, *lines), LABELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0], [1.0, 2.0, 3.0]])
+    with pytest.raises(CorpusError, match="must have 2 classes in each row, as the corpus has, but a row has 3"):
+        read_logits_file(path, LABELS)
+
+
+def test_an_exported_cache_reads_back_with_what_it_says_of_its_teacher(tmp_path: Path) -> None:
+    texts = ["好", "差", "中"]
+    values = np.array([[1.5, -1.5], [0.25, 4], [0, 0]], np.float32)
+    cache = fill_cache(tmp_path, CacheKey("t", "c", LABELS), texts, lambda batch: values[: len(batch)], {})
+    path = tmp_path / "out" / "logits.parquet"
+    write_logits_file(path, cache, texts, {"description": "a rule"})
+    file = read_logits_file(path, LABELS)
+    np.testing.assert_array_equal(file.of(texts), values)
+    assert file.about["description"] == "a rule"
+    with pytest.raises(CorpusError, match="holds logits for the labels bad, good, but the corpus has good, bad"):
+        read_logits_file(path, ("good", "bad"))

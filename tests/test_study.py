@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tuning.faults import StudyError
+from tuning.study import load_study, parse_study, parse_yaml
+
+Write = Callable[[dict[str, Any]], Path]
+
+
+def faults(document: dict[str, Any]) -> list[str]:
+    with pytest.raises(StudyError) as caught:
+        parse_study(document)
+    return str(caught.value).split("\n")
+
+
+def test_a_study_is_read_into_frozen_values(document: dict[str, Any], write_study: Write) -> None:
+    study = load_study(write_study(document))
+    assert study.config.search.trials == 4
+    assert study.config.search.objectives == ("accuracy", "latency_ms")
+    with pytest.raises(ValidationError, match="frozen"):
+        study.config.search.trials = 5  # type: ignore[misc]
+
+
+def test_all_faults_of_settings_and_space_are_listed_at_once(document: dict[str, Any]) -> None:
+    document["serch"] = {}
+    document["corpus"]["labeled"] = 3
+    document["search"]["trials"] = 0
+    document["teacher"] = {"epochs": 1}
+    document["trial"]["loss"]["kd_weight"] = 1.5
+    found = faults(document)
+    assert [fault.split(": ")[0] for fault in found] == [
+        "corpus.labeled", "teacher", "search.trials", "serch", "trial.loss.kd_weight",
+    ]  # fmt: skip
+    assert found[0].startswith("corpus.labeled: unknown key; did you mean 'labelled'?")
+    assert found[2] == "search.trials: should be greater than or equal to 1, but got 0"
+
+
+def test_what_is_missing_is_named(document: dict[str, Any]) -> None:
+    del document["corpus"], document["trial"]
+    assert faults(document) == ["corpus: is missing", "trial: is missing"]
+
+
+def test_a_champion_needs_a_rule(document: dict[str, Any]) -> None:
+    document["champion"] = {}
+    assert faults(document) == ["champion: needs min_teacher_ratio, max_latency_ms or both"]
+
+
+def test_settings_are_overridden_by_path(document: dict[str, Any], write_study: Write) -> None:
+    overrides = ["search.trials=9", "trial.learning_rate={log: [1e-4, 1e-3]}", "teacher.seed=3", "champion.max_latency_ms=2"]
+    study = load_study(write_study(document), overrides)
+    assert (study.config.search.trials, study.config.teacher.seed) == (9, 3)
+    assert study.space.root["learning_rate"].values == (1e-4, 1e-3)
+    assert study.document["search"]["trials"] == 9
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.trials", "--set takes path=value, but got 'search.trials'"),
+        ("trial.student.kind=bilstm", r"trial\.student is not one block here .* set trial\.student as a whole"),
+        ("search.trails=9", r"search\.trails: unknown key; did you mean 'trials'"),
+    ],
+)
+def test_an_override_that_fits_nowhere_is_refused(
+    document: dict[str, Any], write_study: Write, override: str, message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        load_study(write_study(document), [override])
+
+
+def test_numbers_may_be_written_as_everybody_writes_them() -> None:
+    assert parse_yaml("[1e-4, 1.5E3, 2e5, -1e-2, 0.5, 3]") == [1e-4, 1500.0, 2e5, -1e-2, 0.5, 3]
+    assert parse_yaml("{a: 1e, b: e5, c: 1-2}") == {"a": "1e", "b": "e5", "c": "1-2"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a: [1", "is not YAML"), ("- 1", "must hold a mapping"), ("", "must hold a mapping .* but got None")],
+)
+def test_a_file_that_is_no_study_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(StudyError, match=message) as caught:
+        load_study(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="cannot read the study .*: No such file"):
+        load_study(tmp_path / "none.yaml")

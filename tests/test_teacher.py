@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from models.fitting import ModelError
+from models.teacher import (
+    Teacher,
+    TeacherConfig,
+    character_tokenizer,
+    load_teacher,
+    teacher_logits,
+    teacher_size_mb,
+    timing_twin,
+)
+
+TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
+
+
+@pytest.fixture(scope="module")
+def teacher(teacher_folder: Path) -> Teacher:
+    return load_teacher(teacher_folder, 32)
+
+
+def test_a_text_has_the_same_logits_alone_and_in_any_batch(teacher: Teacher) -> None:
+    together = teacher_logits(teacher, TEXTS)
+    alone = np.concatenate([teacher_logits(teacher, [text]) for text in TEXTS])
+    assert together.shape == (4, 2)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_logits_come_in_the_order_of_the_texts(teacher: Teacher) -> None:
+    np.testing.assert_allclose(teacher_logits(teacher, TEXTS[::-1])[::-1], teacher_logits(teacher, TEXTS), atol=1e-5)
+
+
+def test_a_teacher_is_loaded_in_eval_mode(teacher: Teacher) -> None:
+    assert not any(module.training for model in teacher.models for module in model.modules())
+    np.testing.assert_array_equal(teacher_logits(teacher, TEXTS), teacher_logits(teacher, TEXTS))
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members(save_teacher: Callable[..., Path], tmp_path: Path) -> None:
+    folders = [save_teacher(seed=seed) for seed in (1, 2)]
+    for number, folder in enumerate(folders):
+        (tmp_path / f"member-{number}").symlink_to(folder)
+    members = [teacher_logits(load_teacher(folder, 32), TEXTS) for folder in folders]
+    ensemble = load_teacher(tmp_path, 32)
+    np.testing.assert_allclose(teacher_logits(ensemble, TEXTS), (members[0] + members[1]) / 2, atol=1e-6)
+    assert ensemble.n_parameters == 2 * load_teacher(folders[0], 32).n_parameters
+
+
+def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load_teacher(tmp_path / "nothing", 32)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_teacher_with_other_classes_than_the_corpus_is_refused(teacher_folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"has 2 classes and the corpus 3 \(a, b, c\)"):
+        load_teacher(teacher_folder, 32, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "but got none"),
+        ({"checkpoint": "x", "from_scratch": {}}, "but got checkpoint, from_scratch"),
+        ({"from_scratch": {}}, "epochs must be >= 1"),
+        ({"checkpoint": "x", "members": 3}, "members=3 needs epochs >= 1"),
+        ({"from_scratch": {"hidden_size": 30, "heads": 4}, "epochs": 1}, "multiple of heads, but got 30 and 4"),
+    ],
+)
+def test_a_teacher_that_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TeacherConfig.model_validate(settings)
+
+
+def test_the_character_vocabulary_holds_what_occurs_often_enough() -> None:
+    tokenizer = character_tokenizer(["好好 ab", "好 a"], min_count=2, max_length=8)
+    assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "好", "a", "##a"}
+    assert tokenizer.convert_ids_to_tokens(tokenizer("好aab")["input_ids"]) == ["[CLS]", "好", "[UNK]", "[SEP]"]
+
+
+def test_a_timing_twin_has_the_shape_of_its_original(teacher: Teacher) -> None:
+    twin = timing_twin(teacher.description(), TEXTS)
+    assert twin.n_parameters == teacher.n_parameters
+    assert teacher_size_mb(twin) == pytest.approx(4 * teacher.n_parameters / 1e6)
+    assert teacher_logits(twin, TEXTS).shape == (4, 2)

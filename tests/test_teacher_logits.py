@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpora.teacher_logits import CacheKey, Logits, ShardForm, TeacherLogits, fill_cache, has_cache, open_cache
+from corpora.texts import CorpusError
+
+KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))
+TEXTS = [f"text {i}" for i in range(7)]
+
+
+def answer(texts: Sequence[str]) -> Logits:
+    """Logits [-i, i] for "text i"."""
+    numbers = np.array([float(text.split()[1]) for text in texts], dtype=np.float32)
+    return np.stack([-numbers, numbers], axis=1)
+
+
+def fill(root: Path, form: ShardForm = ShardForm(rows=3)) -> TeacherLogits:
+    return fill_cache(root, KEY, TEXTS, answer, {"description": "a rule"}, form)
+
+
+def test_logits_are_joined_by_text_and_not_by_row(tmp_path: Path) -> None:
+    logits = fill(tmp_path).of(["text 5", "text 0", "text 5"])
+    np.testing.assert_array_equal(logits, [[-5, 5], [0, 0], [-5, 5]])
+
+
+def test_a_text_is_found_whatever_white_space_is_around_it(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(fill(tmp_path).of([" text 2\n"]), [[-2, 2]])
+
+
+def test_a_cache_is_memory_mapped_and_read_only(tmp_path: Path) -> None:
+    cache = fill(tmp_path)
+    assert [type(shard) for shard in cache.shards] == [np.memmap] * 3
+    with pytest.raises(ValueError, match="read-only"):
+        cache.shards[0][0, 0] = 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_cache_keeps_its_type_and_answers_in_float32(tmp_path: Path, dtype: str) -> None:
+    cache = fill(tmp_path, ShardForm(dtype=dtype))  # type: ignore[arg-type]
+    assert cache.shards[0].dtype == dtype
+    assert cache.of(TEXTS).dtype == np.float32
+    np.testing.assert_array_equal(cache.of(["text 3"]), [[-3, 3]])
+
+
+def test_an_unknown_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"lacks 1 of 2 texts of the corpus: rows 1 \('text 99'\)"):
+        fill(tmp_path).of(["text 1", "text 99"])
+
+
+def test_the_manifest_is_written_last(tmp_path: Path) -> None:
+    def dies_in_the_second_shard(texts: Sequence[str]) -> Logits:
+        if "text 3" in texts:
+            raise KeyboardInterrupt
+        return answer(texts)
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_cache(tmp_path, KEY, TEXTS, dies_in_the_second_shard, {}, ShardForm(rows=3))
+    assert not has_cache(tmp_path, KEY)
+    with pytest.raises(CorpusError, match="no whole teacher-logits cache"):
+        open_cache(tmp_path, KEY)
+
+
+def test_whole_shards_of_an_interrupted_run_are_not_computed_again(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def dies_once(texts: Sequence[str]) -> Logits:
+        asked.extend(texts)
+        if "text 3" in texts and asked.count("text 3") == 1:
+            raise KeyboardInterrupt
+        return answer(texts)
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
+    cache = fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
+    assert [asked.count(text) for text in TEXTS] == [1, 1, 1, 2, 2, 2, 1]
+    np.testing.assert_array_equal(cache.of(TEXTS), answer(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("corpus", "corpus-2"), ("teacher", "teacher-2"), ("labels", ["good", "bad"])]
+)
+def test_a_cache_that_belongs_to_something_else_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    fill(tmp_path)
+    manifest = KEY.folder(tmp_path) / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), field: value}))
+    with pytest.raises(CorpusError, match=f"belongs to another {field}"):
+        open_cache(tmp_path, KEY)
+
+
+def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path)
+    shard = KEY.folder(tmp_path) / "logits-00001.npy"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"damaged: logits-00001\.npy is missing or has changed"):
+        open_cache(tmp_path, KEY)
+
+
+def test_a_teacher_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"of shape \[7, 2\], one for each of the labels bad, good, but gave \[7, 3\]"):
+        fill_cache(tmp_path, KEY, TEXTS, lambda texts: np.zeros((len(texts), 3), np.float32), {})
+
+
+def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="not finite"):
+        fill_cache(tmp_path, KEY, TEXTS, lambda texts: np.full((len(texts), 2), np.nan, np.float32), {})
