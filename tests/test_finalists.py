@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tuning.finalists import Finalist, choose_champion, meets, rule_text, select
+from tuning.latency import Latency
+from tuning.records import State, TrialRecord
+from tuning.study import ChampionConfig
+from tuning.trial import TrialConfig, TrialResult
+
+TEACHER = 0.9
+RATIO = ChampionConfig(min_teacher_ratio=0.9)  # dev accuracy 0.81 and more
+BUDGET = ChampionConfig(max_latency_ms=0.5)
+BOTH = ChampionConfig(min_teacher_ratio=0.9, max_latency_ms=0.5)
+
+
+def record(number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete") -> TrialRecord:
+    config = TrialConfig.model_validate({"student": {"kind": "average"}, "loss": {"kd_weight": kd_weight}})
+    return TrialRecord(number, state, config, accuracy, latency_ms)
+
+
+RECORDS = [
+    record(0, 0.88, 0.9),
+    record(1, 0.84, 0.4),
+    record(2, 0.82, 0.2),
+    record(3, 0.70, 0.1),
+    record(4, 0.83, 0.45),  # not on the front: trial 1 beats it in both
+    record(5, 0.99, 0.01, kd_weight=0),
+    record(6, 0.99, 0.01, state="pruned"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "chosen"),
+    [
+        (RATIO, [2, 1, 0, 3, 4]),  # those of 0.81 and more by speed, then the one below it; the front first
+        (BUDGET, [1, 2, 3, 0, 4]),  # those within 0.5 ms by accuracy, then the slow one
+        (BOTH, [1, 2, 0, 3, 4]),
+    ],
+)
+def test_finalists_are_the_distilled_trials_nearest_to_winning(rule: ChampionConfig, chosen: list[int]) -> None:
+    assert [one.number for one in select(RECORDS, rule, TEACHER, 9)] == chosen
+    assert [one.number for one in select(RECORDS, rule, TEACHER, 2)] == chosen[:2]
+
+
+def finalist(accuracies: tuple[float, ...]) -> Finalist:
+    results = tuple(TrialResult(torch.nn.Identity(), accuracy, 1) for accuracy in accuracies)
+    return Finalist(record(0, 0.5, 0.5), results, results)
+
+
+def latency(p50_ms: float) -> Latency:
+    return Latency(p50_ms, p50_ms, p50_ms, 1.0, {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "champion"),
+    [
+        (RATIO, 1),  # 0.82 and 0.86 keep the ratio; the first is faster
+        (BUDGET, 1),  # 0.82 and 0.60 are within the budget
+        (ChampionConfig(max_latency_ms=2), 0),
+        (ChampionConfig(min_teacher_ratio=0.99), None),
+        (ChampionConfig(max_latency_ms=0.01), None),
+        (ChampionConfig(min_teacher_ratio=0.95, max_latency_ms=0.5), None),
+    ],
+)
+def test_the_champion_is_chosen_by_mean_dev_accuracy_and_measured_latency(
+    rule: ChampionConfig, champion: int | None
+) -> None:
+    # The middle one's best seed is the best of all; its mean is 0.82.
+    finalists = [finalist((0.85, 0.87)), finalist((0.72, 0.92)), finalist((0.6, 0.6))]
+    assert choose_champion(finalists, [latency(1.0), latency(0.4), latency(0.1)], rule, TEACHER) == champion
+
+
+def test_a_rule_is_met_at_its_bounds() -> None:
+    assert meets(0.9, 0.5, ChampionConfig(min_teacher_ratio=1.0, max_latency_ms=0.5), 0.9)
+    assert not meets(0.8999, 0.5, ChampionConfig(min_teacher_ratio=1.0), 0.9)
+    assert not meets(0.9, 0.5001, BUDGET, 0.9)
+
+
+def test_the_seed_that_is_best_on_dev_is_kept() -> None:
+    assert finalist((0.8, 0.9, 0.85)).best.accuracy == 0.9
+    assert finalist((0.8, 0.9, 0.85)).accuracy == pytest.approx(0.85)
+
+
+def test_a_rule_reads_as_a_sentence() -> None:
+    assert rule_text(RATIO) == "the fastest that keeps 90.0% of the teacher's dev accuracy"
+    assert rule_text(BUDGET) == "the most accurate that answers within 0.5 ms (p50, raw text to label, one thread)"

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from tuning.proposals import Proposals
+from tuning.records import TrialRecord, open_study, read_records
+from tuning.space import Space, parse_space
+from tuning.study import Study, parse_study
+from tuning.trial import TrialConfig
+
+
+class Diary:
+    """An observer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[Any, ...]] = []
+
+    def started(self, record: TrialRecord) -> None:
+        self.lines.append(("started", record.number))
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        self.lines.append(("reported", number, epoch, metrics["accuracy"]))
+
+    def ended(self, record: TrialRecord) -> None:
+        self.lines.append(("ended", record.number, record.state))
+
+
+@pytest.fixture
+def study(document: dict[str, Any]) -> Study:
+    return parse_study(document)
+
+
+def proposals(study: Study, folder: Path, n_trials: int = 4, diary: Diary | None = None) -> Proposals:
+    optuna_study = open_study(study.config, folder)
+    optuna_study.sampler = optuna.samplers.RandomSampler(seed=len(optuna_study.trials))
+    return Proposals(optuna_study, study.space, ("accuracy", "latency_ms"), n_trials, [diary] if diary else [])
+
+
+def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
+    proposal = searcher.suggest(trial_id)
+    assert isinstance(proposal, dict)
+    return proposal
+
+
+def epoch(number: int, accuracy: float, latency_ms: float = 0.5) -> dict[str, float]:
+    return {"epoch": number, "accuracy": accuracy, "loss": 1.0, "latency_ms": latency_ms}
+
+
+def test_the_plain_student_is_the_first_trial(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    configs = [TrialConfig.model_validate(ask(searcher, str(i))["trial"]) for i in range(3)]
+    assert [config.loss.is_plain for config in configs] == [True, False, False]
+
+
+def test_a_complete_trial_is_told_its_best_epoch_and_its_latency(study: Study, tmp_path: Path) -> None:
+    diary = Diary()
+    searcher = proposals(study, tmp_path, diary=diary)
+    ask(searcher, "a")
+    searcher.on_trial_result("a", epoch(1, 0.9))
+    searcher.on_trial_complete("a", epoch(2, 0.8))
+    trial = open_study(study.config, tmp_path).trials[0]
+    assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.9, 0.5])
+    assert diary.lines == [
+        ("started", 0), ("reported", 0, 1, 0.9), ("reported", 0, 2, 0.8), ("ended", 0, "complete"),
+    ]  # fmt: skip
+
+
+def test_an_early_stopped_trial_is_pruned_with_what_it_reached(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    searcher.on_trial_complete("a", epoch(1, 0.6))
+    study_ = open_study(study.config, tmp_path)
+    assert study_.trials[0].state == TrialState.PRUNED
+    record = read_records(study_)[0]
+    assert (record.state, record.accuracy, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
+
+
+def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    ask(searcher, "b")
+    searcher.on_trial_complete("a", {"failed": "Traceback ...\nFloatingPointError: nan"})
+    searcher.on_trial_complete("b", error=True)
+    one, two = read_records(open_study(study.config, tmp_path))
+    assert (one.state, one.error) == ("failed", "Traceback ...\nFloatingPointError: nan")
+    assert two.state == "failed"
+    assert "the worker process died" in str(two.error)
+    assert ask(searcher, "c")["number"] == 2
+
+
+def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    searcher.on_trial_complete("a", {"infeasible": True, "latency_ms": 9.0, "over_budget_ms": 4.0})
+    study_ = open_study(study.config, tmp_path)
+    assert study_.trials[0].constraints == {"latency_ms": 4.0}
+    assert read_records(study_)[0].state == "infeasible"
+
+
+def test_equal_architectures_are_hinted_once(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path, n_trials=40)
+    first = ask(searcher, "a")
+    assert first["hint_ms"] is None
+    searcher.on_trial_complete("a", epoch(1, 0.6, latency_ms=0.25))
+    wanted = TrialConfig.model_validate(first["trial"]).architecture()
+    later = [ask(searcher, f"b{i}") for i in range(30)]
+    same = [p["hint_ms"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() == wanted]
+    others = [p["hint_ms"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() != wanted]
+    assert same
+    assert set(same) == {0.25}
+    assert set(others) == {None}
+
+
+def test_no_more_trials_are_proposed_than_asked_for(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path, n_trials=2)
+    ask(searcher, "a")
+    ask(searcher, "b")
+    assert searcher.suggest("c") == Searcher.FINISHED
+
+
+def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_not(study: Study, tmp_path: Path) -> None:
+    killed = proposals(study, tmp_path)
+    given = [ask(killed, name) for name in "abc"]
+    killed.on_trial_complete("b", epoch(2, 0.9))
+    resumed = proposals(study, tmp_path)
+    again = [ask(resumed, name) for name in "xyz"]
+    assert resumed.suggest("w") == Searcher.FINISHED
+    assert [proposal["number"] for proposal in again] == [0, 2, 3]
+    assert [again[0]["trial"], again[1]["trial"]] == [given[0]["trial"], given[2]["trial"]]
+    for name in "xyz":
+        resumed.on_trial_complete(name, epoch(2, 0.5))
+    records = read_records(open_study(study.config, tmp_path))
+    assert [(record.number, record.state) for record in records] == [(i, "complete") for i in range(4)]
+    assert proposals(study, tmp_path).n_left == 0
+
+
+def test_a_trial_that_was_asked_for_and_never_configured_is_not_counted(study: Study, tmp_path: Path) -> None:
+    open_study(study.config, tmp_path).ask()
+    searcher = proposals(study, tmp_path, n_trials=2)
+    assert [ask(searcher, name)["number"] for name in "ab"] == [1, 2]
+    assert [record.number for record in read_records(open_study(study.config, tmp_path))] == [1, 2]
+
+
+def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Path) -> None:
+    document["search"]["objectives"] = ["accuracy"]
+    study = parse_study(document)
+    space: Space = parse_space(document["trial"], TrialConfig)
+    searcher = Proposals(open_study(study.config, tmp_path), space, ("accuracy",), 1, [])
+    ask(searcher, "a")
+    searcher.on_trial_complete("a", epoch(2, 0.75))
+    assert open_study(study.config, tmp_path).trials[0].values == [0.75]

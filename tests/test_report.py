@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tuning.latency import Latency
+from tuning.report import Column, Quality, Spread, distillation_ratio, model_card, quality, spread, table_text
+
+
+def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
+    figures = Quality(Spread(0.8, 0.01), Spread(test_accuracy, 0.0), Spread(0.7, 0.0), None)
+    latency = None if p50_ms is None else Latency(p50_ms, 2 * p50_ms, 3 * p50_ms, 1000.0, {})
+    return Column(name, figures, 1234567, 4.9, latency)
+
+
+COLUMNS = (column("teacher", 0.9, 8.0), column("student alone", 0.7, 0.25), column("distilled champion", 0.85, 0.25))
+
+
+def test_a_spread_is_a_mean_and_the_sample_standard_deviation() -> None:
+    found = spread([0.1, 0.2, 0.3])
+    assert (found.mean, found.sd) == (pytest.approx(0.2), pytest.approx(0.1))
+    assert str(found) == "0.2000 ± 0.1000"
+    assert str(spread([0.5])) == "0.5000"
+
+
+def test_quality_is_counted_by_hand() -> None:
+    labels = np.array([0, 0, 1, 1])
+    student = np.array([[2, 1], [1, 2], [1, 2], [1, 2]], np.float32)  # says 0 1 1 1
+    teacher = np.array([[1, 2], [1, 2], [1, 2], [2, 1]], np.float32)  # says 1 1 1 0
+    found = quality([0.5], [student], labels, teacher)
+    assert found.test_accuracy.mean == 0.75
+    # F1 of class 0: precision 1, recall 1/2 -> 2/3; of class 1: precision 2/3, recall 1 -> 4/5
+    assert found.macro_f1.mean == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert found.agreement is not None
+    assert found.agreement.mean == 0.5
+
+
+def test_the_distillation_ratio_is_the_part_of_the_way_to_the_teacher() -> None:
+    assert distillation_ratio(*COLUMNS) == pytest.approx(0.75)  # 0.15 of 0.20
+
+
+def test_there_is_no_ratio_where_the_teacher_is_no_better() -> None:
+    assert distillation_ratio(column("t", 0.7), column("s", 0.7), column("d", 0.8)) is None
+
+
+def test_the_table_shows_the_ratio_of_the_latencies() -> None:
+    text = table_text("demo", "the fastest", COLUMNS, "a CPU")
+    faster = next(line for line in text.splitlines() if "times faster" in line)
+    assert [cell.strip() for cell in faster.split("│")[2:5]] == ["1.0", "32.0", "32.0"]
+    assert "on test: 0.75" in text
+
+
+def test_what_was_not_measured_is_a_dash() -> None:
+    text = table_text("demo", "rule", (column("teacher", 0.9), *COLUMNS[1:]), "a CPU")
+    faster = next(line for line in text.splitlines() if "times faster" in line)
+    assert [cell.strip() for cell in faster.split("│")[2:5]] == ["-", "-", "-"]
+
+
+def test_the_card_shows_the_table_and_how_to_use_it() -> None:
+    card = model_card("reviews-student", {"Teacher": "a BERT"}, COLUMNS)
+    assert "| test accuracy | 0.9000 | 0.7000 | 0.8500 |" in card
+    assert "- Teacher: a BERT" in card
+    assert "pip install onnxruntime numpy jieba" in card
