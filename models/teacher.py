@@ -140,11 +140,29 @@ def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | No
         models = tuple(AutoModelForSequenceClassification.from_pretrained(place).eval() for place in places)
     except (OSError, ValueError) as error:
         raise ModelError(f"the teacher {folder} cannot be loaded: {first_line(error)}") from error
-    if labels is not None and models[0].config.num_labels != len(labels):
-        raise ModelError(f"the teacher {folder} has {models[0].config.num_labels} classes and the corpus "
-                         f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`")  # fmt: skip
+    _check_classes(folder, models[0].config.num_labels, labels)
     device = pick_device()
     return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length)
+
+
+def check_checkpoint(checkpoint: str, labels: Sequence[str] | None) -> None:
+    """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) have as many classes.
+
+    No weights are loaded.
+    """
+    quiet_transformers()
+    first = next(iter(sorted(Path(checkpoint).glob("member-*"))), checkpoint)
+    try:
+        shape = AutoConfig.from_pretrained(first)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the teacher {checkpoint} cannot be loaded: {first_line(error)}") from error
+    _check_classes(checkpoint, shape.num_labels, labels)
+
+
+def _check_classes(checkpoint: str | Path, n_classes: int, labels: Sequence[str] | None) -> None:
+    if labels is not None and n_classes != len(labels):
+        raise ModelError(f"the teacher {checkpoint} has {n_classes} classes and the corpus "
+                         f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`")  # fmt: skip
 
 
 def first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.predictor import CheckpointError, check_folder
+from models.predictor import CheckpointError
 from models.teacher import load_teacher
 from tuning.latency import cpu_name, onnx_contender, teacher_contender, time_contenders, torch_contender
 
@@ -19,7 +19,6 @@ TEACHER_MAX_LENGTH = 128
 
 def bench(folder: Path, against: str | None, texts: list[str], console: Console, seed: int = 7) -> None:
     """Time a folder in ONNX Runtime and torch, alternating with the teacher; the last line printed is one JSON object."""
-    check_folder(folder)
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise CheckpointError("there are no texts to time: give real ones, one a line, by --texts or on stdin")

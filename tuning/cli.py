@@ -210,8 +210,10 @@ def _lines(path: Path | None) -> Iterator[str]:
 
 
 def _bench(options: argparse.Namespace) -> None:
+    from models.predictor import check_folder
     from tuning.bench import bench
 
+    check_folder(options.folder)
     bench(options.folder, options.against, list(_lines(options.texts)), _console())
 
 

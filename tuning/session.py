@@ -15,7 +15,6 @@ from corpora.corpus import load_corpus
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from models.word_vectors import FileVectorsConfig, open_vectors
-from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, open_folder
 from tuning.preparation import Prepared, prepare
@@ -134,7 +133,7 @@ def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Cons
     chosen = select(records, config.champion, teacher, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-        raise StudyError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
         return train_finalists(
             chosen, prepared, lambda function, runs, data: run_on_cluster(function, runs, data, config.cluster),

@@ -20,7 +20,7 @@ from corpora.logits_file import LogitsFile, read_logits_file, write_logits_file
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import CacheKey, ShardForm, TeacherLogits, fill_cache, has_cache, open_cache
 from corpora.texts import CorpusError
-from models.teacher import Teacher, load_teacher, teacher_logits, timing_twin
+from models.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits, timing_twin
 from models.teacher_training import TrainingTexts, train_teacher
 from tuning.study import Study, StudyConfig
 
@@ -38,7 +38,11 @@ class TeacherPlace:
 
 
 def locate(config: StudyConfig, corpus: Corpus) -> TeacherPlace:
-    """Fingerprint the teacher; raises CorpusError for a logits file that does not fit the corpus."""
+    """Fingerprint the teacher; raises CorpusError for a logits file that does not fit the corpus, and
+    ModelError for a checkpoint that cannot be loaded."""
+    if config.teacher.checkpoint is not None:
+        # Now, not when it is to be timed after the search.
+        check_checkpoint(config.teacher.checkpoint, None if config.teacher.epochs else corpus.labels)
     logits_file = None
     if config.teacher.logits is not None:
         logits_file = read_logits_file(config.teacher.logits, corpus.labels)
