@@ -1,0 +1,290 @@
+"""The whole walk on real Ray, a real MLflow store and real processes, with a tiny teacher and tiny students."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+from rich.console import Console
+from transformers import BertForSequenceClassification
+
+from corpora.encoding import load_encoder
+from models.predictor import Predictor, check_folder
+from tests.conftest import reviews
+from tuning.faults import StudyError
+from tuning.records import open_study, read_records, study_url
+from tuning.session import search
+from tuning.study import Study, parse_study
+from tuning.teaching import cache_teacher
+from tuning.tracking import pull
+from tuning.verdict import NoChampionError
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A search that has ended: its study, its folder, what it printed, and how often the teacher answered and when."""
+
+    study: Study
+    folder: Path
+    output: str
+    forwards_before_timing: int
+    forwards: int
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> dict[str, Any]:
+    root = tmp_path_factory.mktemp("walk")
+    return {
+        "name": "tiny",
+        "corpus": {"source": str(reviews_csv), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
+        "teacher": {"checkpoint": str(teacher_folder), "max_length": 32},
+        "storage": str(root / "storage"),
+        "search": {"trials": 5, "finalists": 2, "seeds": 2, "scheduler": "none"},
+        "champion": {"max_latency_ms": 1000.0},
+        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "tiny-student"},
+        "trial": {
+            "vectors": {"kind": "random", "dimension": 8},
+            "student": [{"kind": "bilstm", "hidden_size": 4}, {"kind": "average", "hidden_layer": {"between": [0, 8]}}],
+            "loss": {"kd_weight": {"between": [0.5, 1]}},
+            # The third value makes any loss overflow: that trial must fail alone.
+            "learning_rate": {"choice": [0.01, 0.02, 1e30]},
+            "epochs": 2,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def ended(tiny: dict[str, Any]) -> Iterator[Ended]:
+    study = parse_study(tiny)
+    cache_teacher(study, False, None, "", lambda line: None)
+    counts = {"all": 0, "before timing": -1}
+    forward = BertForSequenceClassification.forward
+
+    def counting(self: Any, *arguments: Any, **settings: Any) -> Any:
+        counts["all"] += 1
+        return forward(self, *arguments, **settings)
+
+    import tuning.session
+
+    judge = tuning.session.judge
+
+    def noting(*arguments: Any) -> Any:
+        counts["before timing"] = counts["all"]
+        return judge(*arguments)
+
+    stream = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BertForSequenceClassification, "forward", counting)
+        patch.setattr("tuning.session.judge", noting)
+        folder = search(study, Console(file=stream, width=200))
+    yield Ended(study, folder, stream.getvalue(), counts["before timing"], counts["all"])
+
+
+def test_a_search_on_a_warm_cache_never_asks_the_teacher_until_it_is_timed(ended: Ended) -> None:
+    assert ended.forwards_before_timing == 0
+    assert ended.forwards > 0
+    assert "the teacher is not run" in ended.output
+
+
+def test_failed_trials_are_recorded_with_their_traceback_and_do_not_end_the_search(ended: Ended) -> None:
+    records = read_records(open_study(ended.study.config, ended.folder))
+    assert len(records) == 5
+    for record in records:
+        failed = record.config.learning_rate == 1e30
+        assert (record.state == "failed") == failed
+        assert ("FloatingPointError" in str(record.error)) == failed
+    assert {record.state for record in records} == {"complete", "failed"}
+
+
+def test_the_plain_student_is_the_first_trial(ended: Ended) -> None:
+    records = read_records(open_study(ended.study.config, ended.folder))
+    assert [record.config.loss.is_plain for record in records] == [True, False, False, False, False]
+
+
+def test_the_table_names_teacher_student_alone_and_champion(ended: Ended) -> None:
+    table = (ended.folder / "table.txt").read_text(encoding="utf-8")
+    assert table in ended.output
+    for words in ("teacher", "student alone", "distilled champion", "dev accuracy", "test macro-F1", "times faster"):
+        assert words in table
+    assert "p50 ms" in table
+
+
+def test_results_hold_each_seed_and_each_stage(ended: Ended) -> None:
+    results = json.loads((ended.folder / "results.json").read_text(encoding="utf-8"))
+    assert len(results["finalists"]) == 2
+    for finalist in results["finalists"]:
+        assert len(finalist["dev_accuracy"]) == len(finalist["plain_dev_accuracy"]) == 2
+        assert set(finalist["onnxruntime"]["stages_ms"]) == {"segmentation", "encoding", "network"}
+    assert results["champion"] in [finalist["trial"] for finalist in results["finalists"]]
+
+
+def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended) -> None:
+    client = MlflowClient(ended.study.config.tracking.uri)
+    experiment = client.get_experiment_by_name("tiny")
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {int(run.data.tags["distune.trial"]): run for run in runs if run not in parents}
+    assert [parent.info.status for parent in parents] == ["FINISHED"]
+    assert sorted(children) == [0, 1, 2, 3, 4]
+    for record in read_records(open_study(ended.study.config, ended.folder)):
+        run = children[record.number]
+        assert run.data.params["learning_rate"] == str(record.config.learning_rate)
+        assert run.data.params["student.kind"] == record.config.student.kind
+        assert run.data.tags["distune.state"] == record.state
+        assert run.info.status == ("FAILED" if record.state == "failed" else "FINISHED")
+        if record.state == "complete":
+            history = client.get_metric_history(run.info.run_id, "accuracy")
+            assert [point.step for point in history] == [1, 2]
+            assert max(point.value for point in history) == record.accuracy
+    kept = {artifact.path for artifact in client.list_artifacts(parents[0].info.run_id)}
+    assert {"study.yaml", "packages.json", "table.txt", "results.json"} <= kept
+    assert parents[0].data.metrics["teacher.p50_ms"] > 0
+
+
+def test_the_champion_is_pulled_and_answers_like_the_pyfunc(ended: Ended, tmp_path: Path) -> None:
+    uri = ended.study.config.tracking.uri
+    folder = pull(uri, "tiny-student", tmp_path / "student")
+    check_folder(folder)
+    assert "distilled champion" in (folder / "README.md").read_text(encoding="utf-8")
+    texts = [text for text, _ in reviews(10)]
+    answers = list(Predictor(folder, load_encoder(folder)).answers(texts))
+    mlflow.set_tracking_uri(uri)
+    table = mlflow.pyfunc.load_model("models:/tiny-student@champion").predict(pd.DataFrame({"text": texts}))
+    assert table["label"].tolist() == [answer["label"] for answer in answers]
+    probabilities = [answer["probabilities"]["1"] for answer in answers]
+    np.testing.assert_allclose(table["probability_1"], probabilities, atol=1e-6)
+
+
+def test_the_registered_model_carries_no_pickle_and_none_of_this_project(ended: Ended, tmp_path: Path) -> None:
+    mlflow.set_tracking_uri(ended.study.config.tracking.uri)
+    model = Path(mlflow.artifacts.download_artifacts("models:/tiny-student@champion", dst_path=str(tmp_path)))
+    names = {path.name for path in model.rglob("*") if path.is_file()}
+    assert not any(name.endswith((".pkl", ".pickle", ".pt", ".bin")) for name in names)
+    needs = (model / "requirements.txt").read_text(encoding="utf-8")
+    assert {line.split("==")[0] for line in needs.split()} == {"onnxruntime", "numpy", "jieba", "pandas", "mlflow"}
+
+
+def test_an_alias_version_or_name_that_is_not_there_is_refused(ended: Ended, tmp_path: Path) -> None:
+    for reference in ("tiny-student@nobody", "tiny-student/99", "nobody"):
+        with pytest.raises(StudyError, match="registered there: tiny-student"):
+            pull(ended.study.config.tracking.uri, reference, tmp_path / "out")
+
+
+def test_a_search_that_has_ended_is_not_resumed(ended: Ended) -> None:
+    with pytest.raises(StudyError, match="has ended; its results are in"):
+        search(ended.study, Console(file=io.StringIO()), resume=True)
+
+
+def test_where_no_student_meets_the_rule_nothing_is_registered(tiny: dict[str, Any], tmp_path: Path) -> None:
+    document = {
+        **tiny,
+        "champion": {"min_teacher_ratio": 50},
+        "search": {**tiny["search"], "trials": 2, "finalists": 1, "seeds": 1},
+        "trial": {**tiny["trial"], "learning_rate": 0.01},
+        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}", "register_as": "never"},
+    }
+    stream = io.StringIO()
+    with pytest.raises(NoChampionError, match="no finalist is the fastest that keeps 5000.0%"):
+        search(parse_study(document), Console(file=stream, width=200))
+    assert "nearest student" in stream.getvalue()
+    client = MlflowClient(document["tracking"]["uri"])  # type: ignore[index]
+    assert client.search_registered_models() == []
+    assert [run.info.status for run in client.search_runs(["1"], "tags.`distune.study` = 'tiny'")] == ["FINISHED"]
+
+
+def start(study: Path, *options: str) -> subprocess.Popen[str]:
+    """A real driver, in a process of its own."""
+    command = [sys.executable, "-m", "tuning.cli", "search", str(study), *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def finished_trials(folder: Path) -> list[int]:
+    try:
+        trials = optuna.load_study(study_name="tiny", storage=study_url(folder)).trials
+    except Exception:
+        return []
+    return [trial.number for trial in trials if trial.state.is_finished() and "state" in trial.user_attrs]
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def long_study(tiny: dict[str, Any], tmp_path: Path) -> tuple[Path, Path]:
+    """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
+    document = {
+        **tiny,
+        "storage": str(tmp_path / "storage"),
+        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+        "search": {**tiny["search"], "trials": 8, "finalists": 1, "seeds": 1},
+        "trial": {**tiny["trial"], "learning_rate": 0.01, "epochs": 60},
+    }
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return path, tmp_path / "storage" / "searches" / "tiny" / "1"
+
+
+def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(long_study: tuple[Path, Path], tmp_path: Path) -> None:
+    path, folder = long_study
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    study = parse_study(yaml.safe_load(path.read_text(encoding="utf-8")))
+    before = {record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"}
+    assert 2 <= len(before) < 8
+
+    resumed = start(path, "--resume")
+    output, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, output
+    after = read_records(open_study(study.config, folder))
+    assert [record.number for record in after] == list(range(8))
+    assert {record.state for record in after} == {"complete"}
+    assert {record.number: record for record in after if record.number in before} == before
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    children = sorted(int(run.data.tags["distune.trial"]) for run in runs if "distune.trial" in run.data.tags)
+    assert children == list(range(8))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_ctrl_c_ends_a_search_cleanly_and_says_how_to_go_on(long_study: tuple[Path, Path], tmp_path: Path) -> None:
+    path, folder = long_study
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 130, output
+    assert "Traceback" not in output
+    assert "of 8 trials; the same command with --resume goes on" in output
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    assert parent.info.status == "KILLED"
+    assert "RUNNING" not in {run.info.status for run in runs}
