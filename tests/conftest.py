@@ -109,7 +109,9 @@ def write_logits(tmp_path: Path) -> Callable[..., Path]:
 
     def write(texts: Sequence[str], logits: Any, header: str = "text,logit_0,logit_1") -> Path:
         path = tmp_path / "logits.csv"
-        rows = [f'"{text}",{",".join(f"{value:.4f}" for value in row)}' for text, row in zip(texts, logits, strict=True)]
+        rows = [
+            f'"{text}",{",".join(f"{value:.4f}" for value in row)}' for text, row in zip(texts, logits, strict=True)
+        ]
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
         return path
 

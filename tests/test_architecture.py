@@ -49,7 +49,10 @@ def test_leaves_do_not_import_each_other() -> None:
 
 def test_each_vendor_comes_in_by_its_door() -> None:
     wrong = {
-        (name, vendor) for name, path in sources().items() for vendor in imports(path) if name not in DOORS.get(vendor, {name})
+        (name, vendor)
+        for name, path in sources().items()
+        for vendor in imports(path)
+        if name not in DOORS.get(vendor, {name})
     }
     assert wrong == set()
 

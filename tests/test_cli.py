@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import reviews
 
 from corpora import encoding
 from corpora.corpus import CorpusConfig, load_corpus
 from corpora.teacher_logits import MANIFEST
 from models.checkpoint import save_checkpoint
+from tests.conftest import reviews
 from tests.test_checkpoint import CONFIGS, checkpoint_of
 from tuning.cli import main
 from tuning.study import parse_study
@@ -75,7 +75,7 @@ def vectors(header: str) -> Callable[[dict[str, Any], Path], None]:
 
 
 def logits(document: dict[str, Any], tmp_path: Path, columns: str, n_texts: int = 200) -> None:
-    rows = [f'"{text}",' + ",".join(["0.5"] * (columns.count(",")) ) for text, _ in reviews(200)[:n_texts]]
+    rows = [f'"{text}",' + ",".join(["0.5"] * (columns.count(","))) for text, _ in reviews(200)[:n_texts]]
     (tmp_path / "logits.csv").write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
     document["teacher"] = {"logits": str(tmp_path / "logits.csv")}
 
@@ -160,7 +160,9 @@ def test_the_cache_is_filled_once_and_exported(
 
 
 def test_one_trial_runs_in_this_process(run: Run, document: dict[str, Any], write_study: Write) -> None:
-    code, out, _ = run("trial", write_study(document), "--set", "trial.epochs=1", "--set", "trial.student={kind: average}")
+    code, out, _ = run(
+        "trial", write_study(document), "--set", "trial.epochs=1", "--set", "trial.student={kind: average}"
+    )
     assert code == 0
     assert "student.kind = average" in out
     assert "epoch 1/1: loss" in out

@@ -15,7 +15,9 @@ BUDGET = ChampionConfig(max_latency_ms=0.5)
 BOTH = ChampionConfig(min_teacher_ratio=0.9, max_latency_ms=0.5)
 
 
-def record(number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete") -> TrialRecord:
+def record(
+    number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete"
+) -> TrialRecord:
     config = TrialConfig.model_validate({"student": {"kind": "average"}, "loss": {"kd_weight": kd_weight}})
     return TrialRecord(number, state, config, accuracy, latency_ms)
 

@@ -124,7 +124,9 @@ def test_no_more_trials_are_proposed_than_asked_for(study: Study, tmp_path: Path
     assert searcher.suggest("c") == Searcher.FINISHED
 
 
-def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_not(study: Study, tmp_path: Path) -> None:
+def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_not(
+    study: Study, tmp_path: Path
+) -> None:
     killed = proposals(study, tmp_path)
     given = [ask(killed, name) for name in "abc"]
     killed.on_trial_complete("b", epoch(2, 0.9))

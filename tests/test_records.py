@@ -24,5 +24,10 @@ def test_the_front_holds_what_nothing_beats_in_both() -> None:
 
 
 def test_states_are_counted() -> None:
-    records = [record(0, 0.5, 1.0), record(1, 0.5, 1.0), record(2, None, None, "failed"), record(3, None, None, "running")]
+    records = [
+        record(0, 0.5, 1.0),
+        record(1, 0.5, 1.0),
+        record(2, None, None, "failed"),
+        record(3, None, None, "running"),
+    ]
     assert count_states(records) == {"running": 1, "complete": 2, "pruned": 0, "infeasible": 0, "failed": 1}

@@ -250,14 +250,18 @@ def long_study(tiny: dict[str, Any], tmp_path: Path) -> tuple[Path, Path]:
     return path, tmp_path / "storage" / "searches" / "tiny" / "1"
 
 
-def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(long_study: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(
+    long_study: tuple[Path, Path], tmp_path: Path
+) -> None:
     path, folder = long_study
     driver = start(path)
     wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
     study = parse_study(yaml.safe_load(path.read_text(encoding="utf-8")))
-    before = {record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"}
+    before = {
+        record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"
+    }
     assert 2 <= len(before) < 8
 
     resumed = start(path, "--resume")

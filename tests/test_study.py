@@ -52,7 +52,12 @@ def test_a_champion_needs_a_rule(document: dict[str, Any]) -> None:
 
 
 def test_settings_are_overridden_by_path(document: dict[str, Any], write_study: Write) -> None:
-    overrides = ["search.trials=9", "trial.learning_rate={log: [1e-4, 1e-3]}", "teacher.seed=3", "champion.max_latency_ms=2"]
+    overrides = [
+        "search.trials=9",
+        "trial.learning_rate={log: [1e-4, 1e-3]}",
+        "teacher.seed=3",
+        "champion.max_latency_ms=2",
+    ]
     study = load_study(write_study(document), overrides)
     assert (study.config.search.trials, study.config.teacher.seed) == (9, 3)
     assert study.space.root["learning_rate"].values == (1e-4, 1e-3)

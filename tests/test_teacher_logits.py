@@ -104,7 +104,9 @@ def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_teacher_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"of shape \[7, 2\], one for each of the labels bad, good, but gave \[7, 3\]"):
+    with pytest.raises(
+        CorpusError, match=r"of shape \[7, 2\], one for each of the labels bad, good, but gave \[7, 3\]"
+    ):
         fill_cache(tmp_path, KEY, TEXTS, lambda texts: np.zeros((len(texts), 3), np.float32), {})
 
 

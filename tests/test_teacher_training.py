@@ -25,8 +25,15 @@ TEXTS = TrainingTexts(
 def train(tmp_path: Path, said: list[str], **settings: object) -> Path:
     scratch = {**SCRATCH, **settings.pop("scratch", {})}  # type: ignore[dict-item]
     config = TeacherConfig.model_validate(
-        {"from_scratch": scratch, "epochs": 8, "learning_rate": 5e-3, "batch_size": 12, "max_length": 8, "patience": 9,
-         **settings}
+        {
+            "from_scratch": scratch,
+            "epochs": 8,
+            "learning_rate": 5e-3,
+            "batch_size": 12,
+            "max_length": 8,
+            "patience": 9,
+            **settings,
+        }
     )
     return train_teacher(config, TEXTS, tmp_path / "teacher", said.append)
 

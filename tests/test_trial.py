@@ -16,7 +16,12 @@ def data(labels: list[int], logits: list[list[float]], rows: list[list[int]]) ->
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     vectors[0] = 0
     return TrialData(
-        ragged(rows), np.array(labels), np.array(logits, np.float32), ragged([[GOOD, 4], [BAD, 4]]), np.array([1, 0]), vectors
+        ragged(rows),
+        np.array(labels),
+        np.array(logits, np.float32),
+        ragged([[GOOD, 4], [BAD, 4]]),
+        np.array([1, 0]),
+        vectors,
     )
 
 

@@ -114,7 +114,9 @@ def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console
     tracker.describe(dump(study.document), {
         "distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder.path),
     })  # fmt: skip
-    console.print(f"search {folder.path}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False)
+    console.print(
+        f"search {folder.path}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False
+    )
     known = read_records(open_study(study.config, folder.path))
     tracker.reconcile(known)
     with LiveLine(study.config.search.trials, console) as line:

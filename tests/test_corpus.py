@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from corpora.corpus import Corpus, CorpusConfig, load_corpus
+from corpora.texts import CorpusError, content_key
+
+ROWS = [(f"文本 {i}", "abc"[i % 3]) for i in range(300)]
+
+
+def csv(path: Path, rows: list[tuple[str, str]]) -> Path:
+    path.write_text("\n".join(["text,label", *(f'"{text}",{label}' for text, label in rows)]) + "\n", encoding="utf-8")
+    return path
+
+
+def load(tmp_path: Path, rows: list[tuple[str, str]] = ROWS, **settings: object) -> Corpus:
+    source = csv(tmp_path / "data.csv", rows)
+    return load_corpus(CorpusConfig.model_validate({"source": str(source), **settings}))
+
+
+def test_every_text_stands_in_one_split(tmp_path: Path) -> None:
+    corpus = load(tmp_path, dev_fraction=0.2, test_fraction=0.2)
+    assert sorted(corpus.texts()) == sorted(text for text, _ in ROWS)
+    for one, other in itertools.combinations(corpus.splits.values(), 2):
+        assert not set(one.texts) & set(other.texts)
+    # 300 draws at 0.2: 60, standard deviation 6.9
+    assert 30 < len(corpus.dev) < 90
+    assert 30 < len(corpus.test) < 90
+
+
+def test_the_split_does_not_depend_on_the_order_or_number_of_rows(tmp_path: Path) -> None:
+    corpus = load(tmp_path)
+    assert load(tmp_path, ROWS[::-1]).dev.texts == corpus.dev.texts
+    more = load(tmp_path, [*ROWS, *((f"new {i}", "a") for i in range(100))])
+    assert set(corpus.dev.texts) == {text for text in more.dev.texts if not text.startswith("new")}
+
+
+def test_two_spellings_of_one_text_fall_into_one_split(tmp_path: Path) -> None:
+    rows = [*ROWS, *((text.replace(" ", "\u3000"), label) for text, label in ROWS)]
+    corpus = load(tmp_path, rows)
+    keys = [{content_key(text) for text in split.texts} for split in corpus.splits.values()]
+    assert sum(map(len, keys)) == 300
+
+
+def test_labels_are_indices_into_the_sorted_names(tmp_path: Path) -> None:
+    corpus = load(tmp_path)
+    assert corpus.labels == ("a", "b", "c")
+    truth = dict(ROWS)
+    for split in corpus.splits.values():
+        assert [corpus.labels[label] for label in split.labels] == [truth[text] for text in split.texts]
+
+
+def test_duplicates_are_dropped_and_contradictions_are_reported(tmp_path: Path) -> None:
+    corpus = load(tmp_path, [*ROWS, ROWS[0], ("x", "a"), ("x", "b"), ("x", "b"), ("y", "c"), ("y", "a")])
+    assert len(corpus.texts()) == 302
+    assert any("2 texts carry contradicting labels" in note for note in corpus.notes)
+    assert any("4 exact duplicates dropped, 302 distinct texts kept" in note for note in corpus.notes)
+    found = {
+        text: int(label)
+        for split in corpus.splits.values()
+        for text, label in zip(split.texts, split.labels, strict=True)
+    }
+    assert (found["x"], found["y"]) == (1, 0)  # the more frequent label; in a tie the smaller
+
+
+def test_labelled_keeps_balanced_labels_and_turns_the_rest_into_the_transfer_set(tmp_path: Path) -> None:
+    whole, part = load(tmp_path), load(tmp_path, labelled=10)
+    assert np.bincount(part.train.labels).tolist() == [4, 3, 3]
+    assert set(part.train.texts) | set(part.transfer.texts) == set(whole.train.texts)
+    assert (part.transfer.labels == -1).all()
+    assert (part.dev.texts, part.test.texts) == (whole.dev.texts, whole.test.texts)
+
+
+def test_fewer_labelled_texts_are_among_more(tmp_path: Path) -> None:
+    assert set(load(tmp_path, labelled=9).train.texts) < set(load(tmp_path, labelled=30).train.texts)
+
+
+def test_labels_select_and_per_class_downsamples(tmp_path: Path) -> None:
+    corpus = load(tmp_path, labels=["c", "a"], per_class=40)
+    labels = np.concatenate([split.labels for split in corpus.splits.values()])
+    assert corpus.labels == ("c", "a")
+    assert np.bincount(labels).tolist() == [40, 40]
+
+
+def test_dev_and_test_may_be_files_of_their_own(tmp_path: Path) -> None:
+    dev = csv(tmp_path / "dev.csv", [("d1", "a"), ("d2", "b")])
+    test = csv(tmp_path / "test.csv", [("t1", "c")])
+    corpus = load(tmp_path, dev=str(dev), test=str(test))
+    assert (set(corpus.dev.texts), corpus.test.texts, len(corpus.train)) == ({"d1", "d2"}, ("t1",), 300)
+
+
+def test_further_unlabelled_texts_join_the_transfer_set_but_never_those_of_other_splits(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("text\nnew one\n" + "\n".join(text for text, _ in ROWS) + "\n", encoding="utf-8")
+    corpus = load(tmp_path, unlabelled=str(tmp_path / "more.csv"))
+    assert corpus.transfer.texts == ("new one",)
+
+
+def test_a_text_in_two_splits_is_refused_even_in_another_spelling(tmp_path: Path) -> None:
+    dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
+    with pytest.raises(CorpusError, match=r"1 texts stand in two splits, such as '.*'; clean the files"):
+        load(tmp_path, dev=str(dev))
+
+
+def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
+    dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
+    corpus = load(tmp_path, dev=str(dev), test_fraction=0.1, drop_overlap=True)
+    assert "文本 3" not in corpus.train.texts
+    assert any("train texts dropped because they stand in dev or test" in note for note in corpus.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"labels": ["a", "z"]}, "unknown label 'z'; .* has a, b, c"),
+        ({"labelled": 9999}, "labelled must be <= .* but got labelled=9999"),
+        ({"per_class": 101}, "per_class must be <= 100, .* but got per_class=101"),
+        ({"dev_fraction": 0}, "the dev split is empty"),
+    ],
+)
+def test_a_corpus_that_cannot_be_is_refused(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        load(tmp_path, **settings)
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"one class only \('a'\)"):
+        load(tmp_path, [("x", "a"), ("y", "a")])
+
+
+def test_an_unknown_label_in_a_dev_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="unknown label 'z'; the corpus has a, b, c"):
+        load(tmp_path, dev=str(csv(tmp_path / "dev.csv", [("d", "z")])))
+
+
+def test_fractions_must_leave_something_for_train() -> None:
+    with pytest.raises(ValidationError, match=r"must be < 1, but got 0\.5 \+ 0\.5"):
+        CorpusConfig(source="reviews", dev_fraction=0.5, test_fraction=0.5)
+
+
+def test_the_fingerprint_knows_texts_and_labels_but_not_how_many_are_labelled(tmp_path: Path) -> None:
+    fingerprint = load(tmp_path).fingerprint
+    assert load(tmp_path, labelled=10).fingerprint == fingerprint
+    assert load(tmp_path, ROWS[1:]).fingerprint != fingerprint
+    assert load(tmp_path, labels=["c", "b", "a"]).fingerprint != fingerprint
+    assert load(tmp_path, seed=8).fingerprint != fingerprint
+
+
+def test_the_reviews_are_split_as_the_demo_says() -> None:
+    corpus = load_corpus(CorpusConfig(source="reviews", labelled=1000))
+    sizes = {name: len(split) for name, split in corpus.splits.items()}
+    assert sizes == {"train": 1000, "transfer": 12_355, "dev": 2014, "test": 2041}
+    assert "47 texts carry contradicting labels" in corpus.notes[0]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, segment
+from corpora.tokens import CharactersConfig, WordsConfig, build_encoder, build_vocabulary, ragged, segment_all
+
+CONFIGS = [WordsConfig, CharactersConfig]
+
+
+def test_words_are_cut_by_jieba_lower_case_and_without_white_space() -> None:
+    assert segment("words", "我爱北京天安门，ＡＢＣ good") == ["我", "爱", "北京", "天安门", ",", "abc", "good"]
+
+
+def test_characters_are_single() -> None:
+    assert segment("characters", "好 Ａb\n") == ["好", "a", "b"]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_kind_of_tokens_has_its_segmenter_and_keeps_the_contract(
+    config: type[WordsConfig] | type[CharactersConfig], tmp_path: Path
+) -> None:
+    settings = config(min_count=1, max_tokens=3)
+    assert settings.kind in SEGMENTERS
+    texts = ["这本书很好，很好！", "Good 书", "", "  "]
+    segmented = segment_all(settings, texts)
+    vocabulary = build_vocabulary(settings, segmented[:1])
+    assert vocabulary[:2] == ("[PAD]", "[UNK]")
+    encoder = build_encoder(settings, vocabulary)
+    rows = [encoder(text) for text in texts]
+    assert [encoder.look_up(tokens) for tokens in segmented] == rows
+    assert rows[2:] == [[UNKNOWN], [UNKNOWN]]
+    assert all(1 <= len(row) <= 3 for row in rows)
+    assert 0 not in {token for row in rows for token in row}
+    # A checkpoint's encoder is the same, read back from its folder.
+    (tmp_path / "config.json").write_text(json.dumps({"tokens": settings.model_dump(mode="json")}))
+    (tmp_path / "vocabulary.txt").write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
+    assert [load_encoder(tmp_path)(text) for text in texts] == rows
+
+
+def test_the_vocabulary_is_by_frequency_and_then_by_token() -> None:
+    segmented = [["b", "a", "c"], ["c", "a"], ["c", "d"]]
+    assert build_vocabulary(WordsConfig(min_count=1), segmented) == ("[PAD]", "[UNK]", "c", "a", "b", "d")
+    assert build_vocabulary(WordsConfig(min_count=2), segmented) == ("[PAD]", "[UNK]", "c", "a")
+    assert build_vocabulary(WordsConfig(min_count=1, max_vocabulary=3), segmented) == ("[PAD]", "[UNK]", "c")
+
+
+def test_unknown_tokens_and_long_texts() -> None:
+    encoder = Encoder("characters", ["[PAD]", "[UNK]", "好", "书"], max_tokens=3)
+    assert encoder("好坏书好") == [2, 1, 3]
+
+
+def test_rows_of_unequal_length_are_one_array() -> None:
+    rows = ragged([[1, 2, 3], [4], [5, 6]])
+    assert rows.flat.tolist() == [1, 2, 3, 4, 5, 6]
+    assert rows.offsets.tolist() == [0, 3, 4, 6]
+    assert rows.lengths.tolist() == [3, 1, 2]
+    assert (len(rows), rows.flat.dtype) == (3, np.int32)
