@@ -97,5 +97,5 @@ def test_a_file_that_is_no_study_is_refused_in_one_line(tmp_path: Path, content:
 
 
 def test_a_study_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="cannot read the study .*: No such file"):
+    with pytest.raises(StudyError, match=r"cannot read the study .*: No such file"):
         load_study(tmp_path / "none.yaml")

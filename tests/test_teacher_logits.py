@@ -20,7 +20,10 @@ def answer(texts: Sequence[str]) -> Logits:
     return np.stack([-numbers, numbers], axis=1)
 
 
-def fill(root: Path, form: ShardForm = ShardForm(rows=3)) -> TeacherLogits:
+THREE_ROWS = ShardForm(rows=3)
+
+
+def fill(root: Path, form: ShardForm = THREE_ROWS) -> TeacherLogits:
     return fill_cache(root, KEY, TEXTS, answer, {"description": "a rule"}, form)
 
 

@@ -80,11 +80,12 @@ def network_hint_ms(student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]]
     medians = []
     with one_thread():
         for _ in range(3):
-            medians.append(float(np.median([_timed_ms(partial(run_network, session, [row])) for row in sample])))
+            medians.append(float(np.median([timed_ms(partial(run_network, session, [row])) for row in sample])))
     return min(medians)
 
 
-def _timed_ms(call: Callable[[], Any]) -> float:
+def timed_ms(call: Callable[[], Any]) -> float:
+    """Milliseconds of one call."""
     start = time.perf_counter_ns()
     call()
     return (time.perf_counter_ns() - start) / 1e6
@@ -131,7 +132,7 @@ def teacher_contender(teacher: Teacher) -> Contender:
 def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:
     """Median milliseconds from raw text to token ids."""
     encoder(texts[0])
-    return float(np.median([_timed_ms(partial(encoder, text)) for text in texts]))
+    return float(np.median([timed_ms(partial(encoder, text)) for text in texts]))
 
 
 def time_contenders(

@@ -1,0 +1,54 @@
+"""How fast the bare networks of the student families answer a text of 20 words: ONNX Runtime against torch, paired.
+
+Milliseconds are the median over rounds in which all contenders take turns, on one thread; nothing else should run.
+The last line is one JSON object. Run: python -m benchmarks.student_speed
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import numpy as np
+import torch
+
+from models.onnx_export import export_onnx
+from models.predictor import open_session, run_network
+from models.student import AnyStudentConfig, build_student, count_parameters, student_logits
+from models.students.average import AverageConfig
+from models.students.bilstm import BiLSTMConfig
+from tuning.latency import cpu_name, one_thread, timed_ms
+
+WORDS, DIMENSION, LENGTH, ROUNDS = 20_000, 100, 20, 2000
+CONFIGS: dict[str, AnyStudentConfig] = {
+    "average": AverageConfig(kind="average"),
+    "bilstm 32": BiLSTMConfig(kind="bilstm", hidden_size=32),
+    "bilstm 64": BiLSTMConfig(kind="bilstm", hidden_size=64),
+    "bilstm 128": BiLSTMConfig(kind="bilstm", hidden_size=128),
+}
+
+
+def main() -> None:
+    rng = np.random.default_rng(7)
+    vectors = rng.normal(size=(WORDS, DIMENSION)).astype(np.float32)
+    row = rng.integers(2, WORDS, LENGTH)
+    students = {name: build_student(config, vectors, 2).eval() for name, config in CONFIGS.items()}
+    calls = {}
+    for name, student in students.items():
+        calls[f"{name} onnxruntime"] = partial(run_network, open_session(export_onnx(student)), [row.tolist()])
+        calls[f"{name} torch"] = partial(student_logits, student, [row])
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    with one_thread(), torch.inference_mode():
+        for _ in range(ROUNDS):
+            for name, call in calls.items():
+                samples[name].append(timed_ms(call))
+    medians = {name: round(float(np.median(values)), 4) for name, values in samples.items()}
+    for name, student in students.items():
+        fast, slow = medians[f"{name} onnxruntime"], medians[f"{name} torch"]
+        print(f"{name:12} {count_parameters(student):>9,} parameters: onnxruntime {fast:.3f} ms, torch {slow:.3f} ms, "
+              f"{slow / fast:.1f} times")  # fmt: skip
+    print(json.dumps({"cpu": cpu_name(), "length": LENGTH, "median_ms": medians}))
+
+
+if __name__ == "__main__":
+    main()
