@@ -220,7 +220,7 @@ def start(study: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def finished_trials(folder: Path) -> list[int]:
-    if not (folder / "optuna.db").is_file():
+    if not (folder / "ray").is_dir():  # Ray begins when the study is there.
         return []
     trials = optuna.load_study(study_name="tiny", storage=study_url(folder)).trials
     return [trial.number for trial in trials if trial.state.is_finished() and "state" in trial.user_attrs]

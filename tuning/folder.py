@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
 from tuning.study import Study
 
@@ -27,6 +28,15 @@ class Folder:
         state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return state
 
+    def claim(self, key: CacheKey) -> None:
+        """Bind the search to a corpus and a teacher; raises StudyError where a resumed search had others."""
+        fingerprints = {"corpus": key.corpus, "teacher": key.teacher}
+        for name, fingerprint in fingerprints.items():
+            if self.state.get(name, fingerprint) != fingerprint:
+                raise StudyError(f"--resume: the {name} has changed since the search in {self.path} began; "
+                                 "start a new search without --resume")  # fmt: skip
+        self.update(**fingerprints)
+
     def update(self, **values: Any) -> None:
         (self.path / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n", encoding="utf-8")
 
@@ -37,18 +47,22 @@ def search_folders(study: Study) -> list[Folder]:
     return [Folder(path) for path in sorted(root.glob("[0-9]*"), key=lambda path: int(path.name))]
 
 
-def open_folder(study: Study, resume: bool) -> Folder:
-    """A new folder, or with `resume` the last one, which must not have ended and must be of the same study.
+def new_folder(study: Study) -> Folder:
+    """The folder of a new search, numbered; nothing of earlier ones is overwritten."""
+    folders = search_folders(study)
+    number = int(folders[-1].path.name) + 1 if folders else 1
+    path = study.config.storage / "searches" / study.config.name / str(number)
+    path.mkdir(parents=True)
+    (path / "study.yaml").write_text(dump(study.document), encoding="utf-8")
+    return Folder(path)
 
-    Raises StudyError for a search that cannot be resumed.
+
+def unfinished_folder(study: Study) -> Folder:
+    """The folder of the last search, which `--resume` goes on with.
+
+    Raises StudyError where there is none, where it has ended, and where the study has changed since.
     """
     folders = search_folders(study)
-    if not resume:
-        number = int(folders[-1].path.name) + 1 if folders else 1
-        path = study.config.storage / "searches" / study.config.name / str(number)
-        path.mkdir(parents=True)
-        (path / "study.yaml").write_text(dump(study.document), encoding="utf-8")
-        return Folder(path)
     if not folders:
         raise StudyError(f"--resume: there is no search of {study.config.name} in {study.config.storage} yet")
     last = folders[-1]

@@ -16,7 +16,7 @@ from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.finalists import Finalist, select, train_finalists
-from tuning.folder import ENDED, Folder, dump, open_folder
+from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
 from tuning.preparation import Prepared, prepare
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
@@ -62,10 +62,13 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
     StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before anything is trained.
     """
     _check_stores(study)
+    if resume:
+        unfinished_folder(study)
     prepared = prepare(study, partial(console.print, markup=False, highlight=False, soft_wrap=True))
     with ExitStack() as stack:
         cluster = stack.enter_context(connected(study.config.cluster))
-        folder = open_folder(study, resume)
+        folder = unfinished_folder(study) if resume else new_folder(study)
+        folder.claim(prepared.place.key)
         tracker = stack.enter_context(tracked(study.config, folder))
         records = _search_trials(prepared, folder, tracker, console)
         finalists = _finalists(prepared, records, console)
@@ -73,9 +76,9 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
             verdict = judge(prepared, finalists, folder.path)
         tracker.log_results(verdict.metrics(), verdict.metrics_of_finalists(), folder.path)
-        folder.update(state=ENDED)
         console.print((folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False)
         if verdict.winner is None:
+            folder.update(state=ENDED)
             nearest = verdict.columns[-1]
             p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
             raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
@@ -84,6 +87,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
             version = register_champion(
                 study.config, tracker.run_id, folder.path / "champion", prepared.corpus.dev.texts[:2]
             )
+        folder.update(state=ENDED)
     if version:
         console.print(f"registered as {study.config.tracking.register_as} version {version}, alias champion")
     return folder.path

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from corpora.teacher_logits import CacheKey
+from tuning.faults import StudyError
+from tuning.folder import ENDED, new_folder, search_folders, unfinished_folder
+from tuning.study import parse_study
+
+
+def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
+    study = parse_study(document)
+    for number in range(1, 12):
+        assert new_folder(study).path.name == str(number)
+    assert [folder.path.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
+    assert unfinished_folder(study).path.name == "11"
+
+
+def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -> None:
+    study = parse_study(document)
+    new_folder(study).update(state=ENDED)
+    with pytest.raises(StudyError, match="the last search of tiny has ended"):
+        unfinished_folder(study)
+
+
+def test_a_study_that_has_changed_is_not_resumed(document: dict[str, Any]) -> None:
+    new_folder(parse_study(document))
+    document["search"]["trials"] = 9
+    with pytest.raises(StudyError, match="the study has changed since its search began"):
+        unfinished_folder(parse_study(document))
+
+
+def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) -> None:
+    folder = new_folder(parse_study(document))
+    folder.claim(CacheKey("teacher", "corpus", ("0", "1")))
+    folder.update(run_id="abc")
+    folder.claim(CacheKey("teacher", "corpus", ("0", "1")))
+    assert folder.state == {"teacher": "teacher", "corpus": "corpus", "run_id": "abc"}
+    with pytest.raises(StudyError, match="the corpus has changed since the search in"):
+        folder.claim(CacheKey("teacher", "other", ("0", "1")))
