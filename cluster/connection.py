@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ray
 from pydantic import BaseModel, Field
+
+
+REACH_TIMEOUT_S = 10
 
 
 class ClusterError(ValueError):
@@ -42,6 +46,7 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    _check_reachable(config.address)
     local = {"include_dashboard": False} if config.address == "local" else {}
     try:
         ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **local)
@@ -52,6 +57,17 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
         yield Connection()
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes before it said that nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
+    except OSError as error:
+        raise ClusterError(f"cannot connect to Ray at {address}: {error}") from error
 
 
 def _check_fits(config: ClusterConfig) -> None:
