@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import ray
 from pydantic import BaseModel, Field
 
-
 REACH_TIMEOUT_S = 10
 
 

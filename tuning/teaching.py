@@ -126,7 +126,10 @@ def describe(config: StudyConfig, corpus: Corpus, teacher: Teacher) -> dict[str,
     """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
     settings = config.teacher
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
-    kind = settings.checkpoint or f"{settings.members} BERT from scratch"
+    scratch = settings.from_scratch
+    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    if settings.members > 1:
+        kind = f"{settings.members} x {kind}"
     return {
         "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
         "study": config.name,
