@@ -10,14 +10,21 @@ from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, segment
 from corpora.tokens import CharactersConfig, WordsConfig, build_encoder, build_vocabulary, ragged, segment_all
 
 CONFIGS = [WordsConfig, CharactersConfig]
+WORDS = {"kind": "words", "hmm": False}
 
 
 def test_words_are_cut_by_jieba_lower_case_and_without_white_space() -> None:
-    assert segment("words", "我爱北京天安门，ＡＢＣ good") == ["我", "爱", "北京", "天安门", ",", "abc", "good"]
+    assert segment(WORDS, "我爱北京天安门，ＡＢＣ good") == ["我", "爱", "北京", "天安门", ",", "abc", "good"]
+
+
+def test_jieba_may_guess_words_that_its_dictionary_lacks() -> None:
+    # The example of jieba's own README: 杭研 stands in no dictionary.
+    assert "杭研" not in segment(WORDS, "他来到了网易杭研大厦")
+    assert "杭研" in segment({**WORDS, "hmm": True}, "他来到了网易杭研大厦")
 
 
 def test_characters_are_single() -> None:
-    assert segment("characters", "好 Ａb\n") == ["好", "a", "b"]
+    assert segment({"kind": "characters"}, "好 Ａb\n") == ["好", "a", "b"]
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -50,7 +57,7 @@ def test_the_vocabulary_is_by_frequency_and_then_by_token() -> None:
 
 
 def test_unknown_tokens_and_long_texts() -> None:
-    encoder = Encoder("characters", ["[PAD]", "[UNK]", "好", "书"], max_tokens=3)
+    encoder = Encoder({"kind": "characters", "max_tokens": 3}, ["[PAD]", "[UNK]", "好", "书"])
     assert encoder("好坏书好") == [2, 1, 3]
 
 
