@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
+import jieba
 import numpy as np
 import pytest
 
 from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, segment
+from corpora.files import read_reviews
 from corpora.tokens import CharactersConfig, WordsConfig, build_encoder, build_vocabulary, ragged, segment_all
 
 CONFIGS = [WordsConfig, CharactersConfig]
@@ -21,6 +24,15 @@ def test_jieba_may_guess_words_that_its_dictionary_lacks() -> None:
     # The example of jieba's own README: 杭研 stands in no dictionary.
     assert "杭研" not in segment(WORDS, "他来到了网易杭研大厦")
     assert "杭研" in segment({**WORDS, "hmm": True}, "他来到了网易杭研大厦")
+
+
+@pytest.mark.parametrize("hmm", [False, True])
+def test_words_are_those_of_jieba_itself(hmm: bool) -> None:
+    texts = [row.text for row in read_reviews()[::40]]
+    assert len(texts) > 400
+    for text in texts:
+        plain = unicodedata.normalize("NFKC", text).lower()
+        assert segment({"kind": "words", "hmm": hmm}, text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
 
 
 def test_characters_are_single() -> None:
