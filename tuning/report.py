@@ -114,7 +114,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
         ("dev accuracy", [str(c.quality.dev_accuracy) for c in columns]),
         ("test accuracy", [str(c.quality.test_accuracy) for c in columns]),
         ("test macro-F1", [str(c.quality.macro_f1) for c in columns]),
-        ("agreement with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
+        ("agrees with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
         ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
         ("p50 ms", timed("p50_ms", ".3f")),

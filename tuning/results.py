@@ -28,7 +28,9 @@ def show_results(study: Study, console: Console) -> None:
         f"search {folder.path} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False
     )
     if (folder.path / "table.txt").is_file():
-        console.print((folder.path / "table.txt").read_text(encoding="utf-8"), highlight=False, markup=False)
+        console.print(
+            (folder.path / "table.txt").read_text(encoding="utf-8"), highlight=False, markup=False, soft_wrap=True
+        )
     console.print(_trials(records))
     for record in records:
         if record.error:

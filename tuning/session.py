@@ -76,7 +76,9 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
             verdict = judge(prepared, finalists, folder.path)
         tracker.log_results(verdict.metrics(), verdict.metrics_of_finalists(), folder.path)
-        console.print((folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False)
+        console.print(
+            (folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True
+        )
         if verdict.winner is None:
             folder.update(state=ENDED)
             nearest = verdict.columns[-1]
