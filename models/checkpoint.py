@@ -62,7 +62,9 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     (unfinished / "README.md").write_text(card, encoding="utf-8")
     shutil.copyfile(predictor.__file__, unfinished / "predict.py")
     shutil.copyfile(encoding_program, unfinished / "encoding.py")
+    # Made by mkdtemp and safetensors for their owner alone; a checkpoint is for others too.
     unfinished.chmod(0o755)
+    (unfinished / "weights.safetensors").chmod(0o644)
     if folder.exists():
         shutil.rmtree(folder)
     os.replace(unfinished, folder)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -71,6 +71,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     members: int = Field(default=1, ge=1)
     """An ensemble of so many, differing in their seed; its logits are the mean."""
     seed: int = Field(default=7, ge=0)
+    logits_dtype: Literal["float32", "float16"] = "float32"
+    """How the cache keeps the logits."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherConfig:

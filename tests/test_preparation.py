@@ -77,6 +77,11 @@ def test_a_second_search_finds_the_cache(study: Study) -> None:
     np.testing.assert_array_equal(first.logits.of(texts), second.logits.of(texts))
 
 
+def test_the_cache_keeps_the_type_that_the_study_asks_for(document: dict[str, Any]) -> None:
+    document["teacher"]["logits_dtype"] = "float16"
+    assert [shard.dtype for shard in prepare(parse_study(document), silent).logits.shards] == [np.float16]
+
+
 def test_one_cache_serves_every_number_of_labels(document: dict[str, Any]) -> None:
     prepare(parse_study(document), silent)
     document["corpus"]["labelled"] = 50

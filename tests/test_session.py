@@ -19,6 +19,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import ray
 import yaml
 from mlflow.tracking import MlflowClient
 from rich.console import Console
@@ -48,6 +49,7 @@ class Ended:
     output: str
     forwards_before_timing: int
     forwards: int
+    clusters_while_timing: int
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,7 @@ def ended(tiny: dict[str, Any]) -> Ended:
 
     def noting(*arguments: Any) -> Any:
         counts["before timing"] = counts["all"]
+        counts["clusters while timing"] = int(ray.is_initialized())
         return judge(*arguments)
 
     stream = io.StringIO()
@@ -96,13 +99,19 @@ def ended(tiny: dict[str, Any]) -> Ended:
         patch.setattr(BertForSequenceClassification, "forward", counting)
         patch.setattr("tuning.session.judge", noting)
         folder = search(study, Console(file=stream, width=200))
-    return Ended(study, folder, stream.getvalue(), counts["before timing"], counts["all"])
+    return Ended(
+        study, folder, stream.getvalue(), counts["before timing"], counts["all"], counts["clusters while timing"]
+    )
 
 
 def test_a_search_on_a_warm_cache_never_asks_the_teacher_until_it_is_timed(ended: Ended) -> None:
     assert ended.forwards_before_timing == 0
     assert ended.forwards > 0
     assert "the teacher is not run" in ended.output
+
+
+def test_nothing_of_the_cluster_runs_beside_the_timing(ended: Ended) -> None:
+    assert ended.clusters_while_timing == 0
 
 
 def test_failed_trials_are_recorded_with_their_traceback_and_do_not_end_the_search(ended: Ended) -> None:

@@ -48,7 +48,7 @@ def locate(config: StudyConfig, corpus: Corpus) -> TeacherPlace:
         logits_file = read_logits_file(config.teacher.logits, corpus.labels)
         logits_file.of(corpus.texts())
     parts = {
-        "teacher": config.teacher.model_dump(mode="json", exclude={"logits"}),
+        "teacher": config.teacher.model_dump(mode="json", exclude={"logits", "logits_dtype"}),
         "data": [_file_identity(file) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)],
         "file": logits_file.fingerprint() if logits_file else None,
         "weights": _weights_identity(config.teacher.checkpoint),
@@ -94,12 +94,16 @@ def logits_for(
     if has_cache(place.cache_root, place.key):
         say(f"teacher logits: {len(corpus.texts())} texts from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
+    form = ShardForm(
+        config.teacher.logits_dtype, progress=lambda done, total: say(f"teacher logits: {done} of {total} texts")
+    )
     if place.logits_file is not None:
-        say(f"teacher logits: {len(corpus.texts())} texts from the file {place.logits_file.path}")
-        return fill_cache(place.cache_root, place.key, corpus.texts(), place.logits_file.of, place.logits_file.about)
+        say(f"teacher logits: from the file {place.logits_file.path}")
+        return fill_cache(
+            place.cache_root, place.key, corpus.texts(), place.logits_file.of, place.logits_file.about, form
+        )
     teacher = obtain_teacher(config, corpus, place, say)
     about = describe(config, corpus, teacher)
-    form = ShardForm(progress=lambda done, total: say(f"teacher logits: {done} of {total} texts"))
     return fill_cache(place.cache_root, place.key, corpus.texts(), partial(teacher_logits, teacher), about, form)
 
 
