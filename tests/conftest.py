@@ -63,17 +63,16 @@ def teacher_folder(save_teacher: Callable[..., Path]) -> Path:
     return save_teacher()
 
 
-@pytest.fixture
-def document(reviews_csv: Path, teacher_folder: Path, tmp_path: Path) -> dict[str, Any]:
-    """A study as a document, all of whose files are in the test's folder."""
+def tiny_document(root: Path, reviews_csv: Path, teacher_folder: Path) -> dict[str, Any]:
+    """A study as a document, which keeps all its files under `root`."""
     return {
         "name": "tiny",
         "corpus": {"source": str(reviews_csv), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
         "teacher": {"checkpoint": str(teacher_folder), "max_length": 32},
-        "storage": str(tmp_path / "storage"),
+        "storage": str(root / "storage"),
         "search": {"trials": 4, "finalists": 1, "seeds": 2, "scheduler": "none"},
         "champion": {"max_latency_ms": 1000.0},
-        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}", "register_as": "tiny-student"},
+        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "tiny-student"},
         "trial": {
             "tokens": {"kind": "words", "min_count": 1},
             "vectors": {"kind": "random", "dimension": 8},
@@ -89,6 +88,11 @@ def document(reviews_csv: Path, teacher_folder: Path, tmp_path: Path) -> dict[st
             "epochs": 2,
         },
     }
+
+
+@pytest.fixture
+def document(tmp_path: Path, reviews_csv: Path, teacher_folder: Path) -> dict[str, Any]:
+    return tiny_document(tmp_path, reviews_csv, teacher_folder)
 
 
 @pytest.fixture

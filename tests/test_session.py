@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-import optuna
 import pandas as pd
 import pytest
 import ray
-import yaml
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 from transformers import BertForSequenceClassification
 
 from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
-from tests.conftest import reviews
+from tests.conftest import reviews, tiny_document
 from tuning.faults import StudyError
-from tuning.records import open_study, read_records, study_url
+from tuning.records import open_study, read_records
 from tuning.session import search
 from tuning.study import Study, parse_study
 from tuning.teaching import cache_teacher
@@ -54,24 +46,11 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> dict[str, Any]:
-    root = tmp_path_factory.mktemp("walk")
-    return {
-        "name": "tiny",
-        "corpus": {"source": str(reviews_csv), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
-        "teacher": {"checkpoint": str(teacher_folder), "max_length": 32},
-        "storage": str(root / "storage"),
-        "search": {"trials": 5, "finalists": 2, "seeds": 2, "scheduler": "none"},
-        "champion": {"max_latency_ms": 1000.0},
-        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "tiny-student"},
-        "trial": {
-            "vectors": {"kind": "random", "dimension": 8},
-            "student": [{"kind": "bilstm", "hidden_size": 4}, {"kind": "average", "hidden_layer": {"between": [0, 8]}}],
-            "loss": {"kd_weight": {"between": [0.5, 1]}},
-            # The third value makes any loss overflow: that trial must fail alone.
-            "learning_rate": {"choice": [0.01, 0.02, 1e30]},
-            "epochs": 2,
-        },
-    }
+    document = tiny_document(tmp_path_factory.mktemp("walk"), reviews_csv, teacher_folder)
+    document["search"] |= {"trials": 5, "finalists": 2}
+    # The third value makes any loss overflow: that trial must fail alone.
+    document["trial"]["learning_rate"] = {"choice": [0.01, 0.02, 1e30]}
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -218,85 +197,3 @@ def test_where_no_student_meets_the_rule_nothing_is_registered(tiny: dict[str, A
     client = MlflowClient(document["tracking"]["uri"])  # type: ignore[index]
     assert client.search_registered_models() == []
     assert [run.info.status for run in client.search_runs(["1"], "tags.`distune.study` = 'tiny'")] == ["FINISHED"]
-
-
-def start(study: Path, *options: str) -> subprocess.Popen[str]:
-    """A real driver, in a process of its own."""
-    command = [sys.executable, "-m", "tuning.cli", "search", str(study), *options]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-
-
-def finished_trials(folder: Path) -> list[int]:
-    if not (folder / "ray").is_dir():  # Ray begins when the study is there.
-        return []
-    trials = optuna.load_study(study_name="tiny", storage=study_url(folder)).trials
-    return [trial.number for trial in trials if trial.state.is_finished() and "state" in trial.user_attrs]
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.stdout and process.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
-@pytest.fixture
-def long_study(tiny: dict[str, Any], tmp_path: Path) -> tuple[Path, Path]:
-    """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
-    document = {
-        **tiny,
-        "storage": str(tmp_path / "storage"),
-        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"},
-        "search": {**tiny["search"], "trials": 8, "finalists": 1, "seeds": 1},
-        "trial": {**tiny["trial"], "learning_rate": 0.01, "epochs": 60},
-    }
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    return path, tmp_path / "storage" / "searches" / "tiny" / "1"
-
-
-def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(
-    long_study: tuple[Path, Path], tmp_path: Path
-) -> None:
-    path, folder = long_study
-    driver = start(path)
-    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    study = parse_study(yaml.safe_load(path.read_text(encoding="utf-8")))
-    before = {
-        record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"
-    }
-    assert 2 <= len(before) < 8
-
-    resumed = start(path, "--resume")
-    output, _ = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0, output
-    after = read_records(open_study(study.config, folder))
-    assert [record.number for record in after] == list(range(8))
-    assert {record.state for record in after} == {"complete"}
-    assert {record.number: record for record in after if record.number in before} == before
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
-    children = sorted(int(run.data.tags["distune.trial"]) for run in runs if "distune.trial" in run.data.tags)
-    assert children == list(range(8))
-    assert {run.info.status for run in runs} == {"FINISHED"}
-
-
-def test_ctrl_c_ends_a_search_cleanly_and_says_how_to_go_on(long_study: tuple[Path, Path], tmp_path: Path) -> None:
-    path, folder = long_study
-    driver = start(path)
-    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
-    driver.send_signal(signal.SIGINT)
-    output, _ = driver.communicate(timeout=120)
-    assert driver.returncode == 130, output
-    assert "Traceback" not in output
-    assert "of 8 trials; the same command with --resume goes on" in output
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
-    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    assert parent.info.status == "KILLED"
-    assert "RUNNING" not in {run.info.status for run in runs}

@@ -20,9 +20,18 @@ from tuning.records import TrialRecord, pareto_front
 from tuning.study import ChampionConfig
 from tuning.trial import TrialConfig, TrialData, TrialResult, rows_of, run_trial
 
-Call = Callable[[TrialConfig, dict[str, TrialData]], TrialResult]
-RunAll = Callable[[Call, list[TrialConfig], dict[str, TrialData]], Iterator[tuple[int, TrialResult]]]
+RunAll = Callable[
+    [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]
+]
 ONNX_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trainings of finalists read: the data by `inputs_key`, and how many threads each may use."""
+
+    data: dict[str, TrialData]
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,10 @@ def train_finalists(
         for config in (record.config, record.config.plain()):
             seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
             runs += [run for run in seeded if run not in runs]
-    data = {key: inputs.data for key, inputs in prepared.inputs.items()}
+    threads = max(1, int(prepared.study.config.cluster.cpus_per_trial))
+    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
     results: dict[int, TrialResult] = {}
-    for index, result in run_all(train_one, runs, data):
+    for index, result in run_all(train_one, runs, shared):
         results[index] = result
         kind = "plain" if runs[index].loss.is_plain else "distilled"
         say(f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
@@ -105,10 +115,10 @@ def train_finalists(
     return finalists
 
 
-def train_one(config: TrialConfig, data: dict[str, TrialData]) -> TrialResult:
+def train_one(config: TrialConfig, shared: Shared) -> TrialResult:
     """One training, on the cluster or in this process."""
-    torch.set_num_threads(1)
-    return run_trial(config, data[inputs_key(config)], lambda report: None)
+    torch.set_num_threads(shared.threads)
+    return run_trial(config, shared.data[inputs_key(config)], lambda report: None)
 
 
 def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:

@@ -49,7 +49,6 @@ def _sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
 def _tuner(prepared: Prepared, proposals: Proposals, folder: Path, n_trials: int) -> tune.Tuner:
     # A trial that failed or is infeasible reports no accuracy.
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "1"
     config = prepared.study.config
     shipped = {key: _Shipped(inputs) for key, inputs in prepared.inputs.items()}
     trainable = tune.with_parameters(

@@ -144,6 +144,6 @@ def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Cons
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
         return train_finalists(
-            chosen, prepared, lambda function, runs, data: run_on_cluster(function, runs, data, config.cluster),
+            chosen, prepared, lambda function, runs, shared: run_on_cluster(function, runs, shared, config.cluster),
             partial(console.print, markup=False, highlight=False),
         )  # fmt: skip

@@ -1,0 +1,101 @@
+"""A driver that is killed or interrupted in mid-search, and what is left for the next one: real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+
+from tuning.records import open_study, read_records, study_url
+from tuning.study import parse_study
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(study: Path, *options: str) -> subprocess.Popen[str]:
+    """A real driver, in a process of its own."""
+    command = [sys.executable, "-m", "tuning.cli", "search", str(study), *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def finished_trials(folder: Path) -> list[int]:
+    if not (folder / "ray").is_dir():  # Ray begins when the study is there.
+        return []
+    trials = optuna.load_study(study_name="tiny", storage=study_url(folder)).trials
+    return [trial.number for trial in trials if trial.state.is_finished() and "state" in trial.user_attrs]
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def long_study(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> tuple[Path, Path]:
+    """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
+    document["search"] |= {"trials": 8, "seeds": 1}
+    document["trial"] |= {"learning_rate": 0.01, "epochs": 60}
+    del document["tracking"]["register_as"]
+    return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
+
+
+def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(
+    long_study: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path, folder = long_study
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    study = parse_study(yaml.safe_load(path.read_text(encoding="utf-8")))
+    before = {
+        record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"
+    }
+    assert 2 <= len(before) < 8
+
+    resumed = start(path, "--resume")
+    output, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, output
+    after = read_records(open_study(study.config, folder))
+    assert [record.number for record in after] == list(range(8))
+    assert {record.state for record in after} == {"complete"}
+    assert {record.number: record for record in after if record.number in before} == before
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    children = sorted(int(run.data.tags["distune.trial"]) for run in runs if "distune.trial" in run.data.tags)
+    assert children == list(range(8))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_ctrl_c_ends_a_search_cleanly_and_says_how_to_go_on(long_study: tuple[Path, Path], tmp_path: Path) -> None:
+    path, folder = long_study
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 130, output
+    assert "Traceback" not in output
+    assert "of 8 trials; the same command with --resume goes on" in output
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    assert parent.info.status == "KILLED"
+    assert "RUNNING" not in {run.info.status for run in runs}
