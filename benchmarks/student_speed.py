@@ -16,7 +16,7 @@ from models.onnx_export import export_onnx
 from models.predictor import open_session, run_network
 from models.student import AnyStudentConfig, build_student, count_parameters, student_logits
 from models.students.average import AverageConfig
-from models.students.bilstm import BiLSTMConfig
+from models.students.recurrent import BiLSTMConfig
 from tuning.latency import cpu_name, one_thread, timed_ms
 
 WORDS, DIMENSION, LENGTH, ROUNDS = 20_000, 100, 20, 2000

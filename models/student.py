@@ -1,8 +1,8 @@
-"""The student families as one union, and what all of them share: building, batching, answering."""
+"""The student families as one union, and what all of them share: their frame, batching, answering."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,18 +12,55 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.batches import sorted_batches
-from models.students.average import Average, AverageConfig
-from models.students.bilstm import BiLSTM, BiLSTMConfig
+from models.students.average import AverageConfig, Words
+from models.students.embedding import WordEmbedding, classifier_head
+from models.students.pooling import build_pooling
+from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent
+from models.students.textcnn import Convolutions, TextCNNConfig
+from models.students.transformer import Transformer, TransformerConfig
 
-AnyStudentConfig = BiLSTMConfig | AverageConfig
+AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
 StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]
 
-FAMILIES: dict[type[AnyStudentConfig], type[nn.Module]] = {BiLSTMConfig: BiLSTM, AverageConfig: Average}
+FAMILIES: dict[type[AnyStudentConfig], Callable[[Any, int], nn.Module]] = {
+    BiLSTMConfig: Recurrent,
+    BiGRUConfig: Recurrent,
+    TextCNNConfig: Convolutions,
+    AverageConfig: Words,
+    TransformerConfig: Transformer,
+}
+"""Of each family what reads the word vectors: `(vectors, lengths)` to states `[batch, length, output_size]`, which must
+be zero beyond a text's end."""
 
 
-def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_classes: int) -> nn.Module:
+class Student(nn.Module):
+    """Word vectors, what the family does with them, pooling over the text, and a head."""
+
+    def __init__(self, config: AnyStudentConfig, vectors: Tensor, n_classes: int) -> None:
+        super().__init__()
+        self.embedding = WordEmbedding(vectors, config.channels)
+        self.dropout = nn.Dropout(config.dropout)
+        self.body = FAMILIES[type(config)](config, self.embedding.output_size)
+        self.n_features: int = self.body.output_size  # type: ignore[assignment]
+        self.pooling = build_pooling(config.pooling, self.n_features)
+        self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()
+        self.head = classifier_head(self.n_features, config, n_classes)
+
+    def pooled(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """What a text is to the head, `[batch, features]`; hidden states of a teacher are compared with it."""
+        states = self.body(self.dropout(self.embedding(token_ids)), lengths)
+        pooled: Tensor = self.norm(self.pooling(states, lengths))
+        return pooled
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
+        logits: Tensor = self.head(self.pooled(token_ids, lengths))
+        return logits
+
+
+def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_classes: int) -> Student:
     """A student with fresh weights over word vectors `[vocabulary, dimension]`, whose row 0 is the padding."""
-    return FAMILIES[type(config)](config, torch.tensor(vectors), n_classes)
+    return Student(config, torch.tensor(vectors), n_classes)
 
 
 def count_parameters(student: nn.Module) -> int:

@@ -147,6 +147,24 @@ def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | No
     return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length)
 
 
+def tokenizer_pieces(folder: str | Path) -> list[str]:
+    """The vocabulary of a checkpoint's tokenizer, by id; an ensemble's members share one.
+
+    Raises ModelError when it cannot be loaded, and when it is not WordPiece.
+    """
+    quiet_transformers()
+    first = next(iter(sorted(Path(folder).glob("member-*"))), folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(first)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the tokenizer of {folder} cannot be loaded: {first_line(error)}") from error
+    kind = type(getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)).__name__
+    if kind != "WordPiece":
+        raise ModelError(f"the tokenizer of {folder} must be WordPiece, as that of BERT is, but it is {kind}")
+    vocabulary = tokenizer.get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
 def check_checkpoint(checkpoint: str, labels: Sequence[str] | None) -> None:
     """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) have as many classes.
 

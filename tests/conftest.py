@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,6 +12,8 @@ import torch
 import yaml
 from transformers import BertConfig, BertForSequenceClassification
 
+from models.student import FAMILIES, AnyStudentConfig
+from models.students.embedding import Channels, PoolingKind
 from models.teacher import character_tokenizer
 
 GOOD = ("好", "喜欢", "满意", "推荐", "很快")
@@ -28,6 +30,28 @@ def reviews(n: int) -> list[tuple[str, str]]:
         words = rng.choice(GOOD if label else BAD, 2)
         rows[f"{rng.choice(THINGS)}{words[0]}，{rng.choice(THINGS)}{words[1]}{len(rows)}"] = str(label)
     return list(rows.items())
+
+
+def student_variants(family: type[AnyStudentConfig]) -> list[AnyStudentConfig]:
+    """Every kind of channels and of pooling, with and without what may be left out, and deeper than one layer."""
+    kind = get_args(family.model_fields["kind"].annotation)[0]
+    small = {"hidden_size": 3, "filters": 3, "heads": 2, "head_size": 4, "feedforward": 6, "layers": 1}
+    fitting = {name: value for name, value in small.items() if name in family.model_fields}
+    base = {"kind": kind, "hidden_layer": 0, **fitting}
+    chosen = [{**base, "channels": channels} for channels in get_args(Channels)]
+    chosen += [{**base, "pooling": pooling, "layer_norm": True} for pooling in get_args(PoolingKind)]
+    chosen += [{**base, "hidden_layer": 16}, {**base, "hidden_layer": 16, "hidden_layers": 2}]
+    if "layers" in fitting:
+        chosen.append({**base, "layers": 2})
+    return [family.model_validate(settings) for settings in chosen]
+
+
+def student_name(config: AnyStudentConfig) -> str:
+    return "-".join(str(value) for value in config.model_dump(exclude_unset=True).values())
+
+
+STUDENTS = [config for family in FAMILIES for config in student_variants(family)]
+"""What the contracts of students, checkpoints and compressions are tested on."""
 
 
 @pytest.fixture(scope="session")

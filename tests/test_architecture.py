@@ -8,8 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LEAVES = ("corpora", "models", "losses", "cluster")
 DOORS = {
-    "jieba": {"corpora/encoding.py"},
-    "pyarrow": {"corpora/files.py", "corpora/logits_file.py"},
+    "jieba": {"corpora/encoding.py", "corpora/augment.py"},
+    "rjieba": {"corpora/encoding.py"},
+    "tokenizers": {"corpora/encoding.py"},
+    "pyarrow": {"corpora/files.py", "corpora/logits_file.py", "corpora/augment.py"},
     "transformers": {"models/teacher.py", "models/teacher_training.py"},
     "gensim": {"models/word_vectors.py"},
     "onnxruntime": {"models/predictor.py"},

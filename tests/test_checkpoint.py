@@ -18,16 +18,11 @@ from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.fitting import ModelError
 from models.onnx_export import export_onnx
 from models.predictor import FILES, CheckpointError, Predictor, open_session, run_network
-from models.student import FAMILIES, AnyStudentConfig, build_student, student_logits
+from models.student import AnyStudentConfig, build_student, student_logits
+from tests.conftest import STUDENTS, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
 ROWS = [[2], [2, 3, 4, 5, 1], [3, 3], [5, 4, 3, 2, 2, 2, 2, 2, 2, 2, 6]]
-CONFIGS = [
-    family(kind=family.model_fields["kind"].annotation.__args__[0], hidden_layer=hidden_layer, channels=channels)
-    for family in FAMILIES
-    for hidden_layer in (0, 3)
-    for channels in ("tuned", "both")
-]
 
 
 def student_of(config: AnyStudentConfig) -> nn.Module:
@@ -42,7 +37,7 @@ def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
     return Checkpoint(student_of(config), config, tokens, VOCABULARY, 4, ("bad", "good"))
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.kind}-{c.hidden_layer}-{c.channels}")
+@pytest.fixture(params=STUDENTS, ids=student_name)
 def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
     value: AnyStudentConfig = request.param
     return value
@@ -50,7 +45,7 @@ def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(CONFIGS[0]), tmp_path / "student", "# card\n", Path(encoding.__file__))
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "# card\n", Path(encoding.__file__))
 
 
 def test_onnx_answers_as_torch_does_in_any_batch_and_length(config: AnyStudentConfig) -> None:
@@ -87,7 +82,7 @@ def test_a_folder_holds_what_the_design_says_and_no_pickle(folder: Path) -> None
 
 def test_saving_over_a_folder_replaces_it_whole(folder: Path) -> None:
     (folder / "leftover").write_text("x")
-    save_checkpoint(checkpoint_of(CONFIGS[0]), folder, "# new\n", Path(encoding.__file__))
+    save_checkpoint(checkpoint_of(STUDENTS[0]), folder, "# new\n", Path(encoding.__file__))
     assert not (folder / "leftover").exists()
     assert (folder / "README.md").read_text() == "# new\n"
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

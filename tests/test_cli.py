@@ -14,8 +14,8 @@ from corpora import encoding
 from corpora.corpus import CorpusConfig, load_corpus
 from corpora.teacher_logits import MANIFEST
 from models.checkpoint import save_checkpoint
-from tests.conftest import reviews
-from tests.test_checkpoint import CONFIGS, checkpoint_of
+from tests.conftest import STUDENTS, reviews
+from tests.test_checkpoint import checkpoint_of
 from tuning.cli import main
 from tuning.study import parse_study
 from tuning.teaching import locate
@@ -177,7 +177,7 @@ def test_resume_needs_a_search_to_go_on_with(run: Run, document: dict[str, Any],
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(CONFIGS[0]), tmp_path / "student", "", Path(encoding.__file__))
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
 
 
 def test_texts_are_answered_a_line_each(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkey
     known = {token for tokens in train for token in tokens}
     assert held_out - known
     assert not set(inputs.vocabulary) & (held_out - known)
-    assert seen == [train]
+    assert [list(sentences) for sentences in seen] == [train]
 
 
 def test_rows_labels_and_logits_belong_together(study: Study) -> None:

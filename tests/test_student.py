@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import numpy as np
@@ -11,25 +12,23 @@ from torch import nn
 
 from models.student import FAMILIES, AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from models.students.average import AverageConfig
-from models.students.bilstm import BiLSTMConfig
-from models.students.embedding import Channels
+from models.students.recurrent import BiGRUConfig, BiLSTMConfig
+from models.students.textcnn import TextCNNConfig
+from models.students.transformer import TransformerConfig, positions
+from tests.conftest import STUDENTS, student_name
 
 VECTORS = np.concatenate([np.zeros((1, 4)), np.random.default_rng(0).normal(size=(6, 4))]).astype(np.float32)
 ROWS = [np.array(row) for row in ([2], [1, 2, 3, 4, 5, 6], [3, 3], [6, 5, 4])]
 
 
-@pytest.fixture(
-    params=[
-        family(kind=get_args(family.model_fields["kind"].annotation)[0], channels=channels, hidden_layer=hidden_layer)
-        for family in FAMILIES
-        for channels in get_args(Channels)
-        for hidden_layer in (0, 5)
-    ],
-    ids=lambda config: f"{config.kind}-{config.channels}-{config.hidden_layer}",
-)
+@pytest.fixture(params=STUDENTS, ids=student_name)
 def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
     value: AnyStudentConfig = request.param
     return value
+
+
+def test_every_family_is_under_the_contract() -> None:
+    assert set(FAMILIES) == set(get_args(AnyStudentConfig))
 
 
 def student_of(config: AnyStudentConfig) -> nn.Module:
@@ -101,6 +100,16 @@ def test_parameters_are_counted_by_hand() -> None:
     # Embedding 7 x 4; hidden 4 x 5 + 5; head 5 x 3 + 3
     average = AverageConfig(kind="average", hidden_layer=5)
     assert count_parameters(student_of(average)) == 28 + 25 + 18
+    # Embedding; two directions of 3 gates; head 4 x 3 + 3
+    bigru = BiGRUConfig(kind="bigru", hidden_size=2)
+    assert count_parameters(student_of(bigru)) == 28 + 2 * (3 * (4 * 2 + 2 * 2 + 2 + 2)) + 15
+    # Embedding; two filters of width 3 and two of width 4 over 4 features, with biases; head 4 x 3 + 3
+    textcnn = TextCNNConfig(kind="textcnn", filters=2, width=3, widths=2)
+    assert count_parameters(student_of(textcnn)) == 28 + (2 * 3 * 4 + 2) + (2 * 4 * 4 + 2) + 15
+    # Embedding; projection 4 x 4 + 4; attention 4 x 12 + 12 and 4 x 4 + 4; feed-forward 4 x 6 + 6 and 6 x 4 + 4;
+    # three norms of 4 + 4; head 4 x 3 + 3
+    transformer = TransformerConfig(kind="transformer", heads=2, head_size=2, feedforward=6)
+    assert count_parameters(student_of(transformer)) == 28 + 20 + 60 + 20 + 30 + 28 + 24 + 15
 
 
 def test_the_average_student_answers_with_the_mean_of_its_vectors() -> None:
@@ -110,8 +119,49 @@ def test_the_average_student_answers_with_the_mean_of_its_vectors() -> None:
     np.testing.assert_allclose(student_logits(student, [np.array([1, 3, 3])])[0], expected, atol=1e-6)
 
 
-def test_the_bilstm_student_reads_in_both_directions() -> None:
-    student = student_of(BiLSTMConfig(kind="bilstm", hidden_size=3))
+def test_the_maximum_is_over_the_text_and_not_over_its_padding() -> None:
+    student = student_of(AverageConfig(kind="average", hidden_layer=0, pooling="max"))
+    weight, bias = student.head[1].weight.detach().numpy(), student.head[1].bias.detach().numpy()
+    expected = np.maximum(VECTORS[1], VECTORS[3]) @ weight.T + bias
+    np.testing.assert_allclose(student_logits(student, [np.array([1, 3]), ROWS[1]])[0], expected, atol=1e-6)
+
+
+def test_attention_weighs_the_words_by_the_softmax_of_their_scores() -> None:
+    student = student_of(AverageConfig(kind="average", hidden_layer=0, pooling="attention"))
+    weight, bias = student.head[1].weight.detach().numpy(), student.head[1].bias.detach().numpy()
+    scores = np.exp(VECTORS[[1, 3]] @ student.pooling.score.weight.detach().numpy()[0])
+    expected = (scores / scores.sum()) @ VECTORS[[1, 3]] @ weight.T + bias
+    np.testing.assert_allclose(student_logits(student, [np.array([1, 3]), ROWS[1]])[0], expected, atol=1e-6)
+
+
+def test_a_convolution_reads_its_window_and_zeros_beyond_the_text() -> None:
+    student = student_of(TextCNNConfig(kind="textcnn", filters=1, width=3, widths=1))
+    conv = student.body.layers[0][0]
+    weight, bias = conv.weight.detach().numpy()[0], conv.bias.detach().numpy()
+    vectors = np.concatenate([np.zeros((1, 4)), VECTORS[[2, 5]], np.zeros((1, 4))])
+    windows = [float((vectors[i : i + 3].T * weight).sum() + bias[0]) for i in range(2)]
+    pooled = student.eval().pooled(*pad([np.array([2, 5])]))
+    np.testing.assert_allclose(pooled.item(), max(0.0, *windows), atol=1e-6)
+
+
+def test_positions_are_sines_and_cosines() -> None:
+    # size 4: frequencies 1 and 10000^(-2/4) = 0.01
+    expected = [[0, 0, 1, 1], [math.sin(1), math.sin(0.01), math.cos(1), math.cos(0.01)]]
+    np.testing.assert_allclose(positions(2, 4).numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        BiLSTMConfig(kind="bilstm", hidden_size=3),
+        BiGRUConfig(kind="bigru", hidden_size=3),
+        TextCNNConfig(kind="textcnn", filters=3),
+        TransformerConfig(kind="transformer"),
+    ],
+    ids=lambda config: config.kind,
+)
+def test_the_order_of_the_words_counts_but_in_the_average(config: AnyStudentConfig) -> None:
+    student = student_of(config)
     forwards, backwards = student_logits(student, [np.array([1, 2, 3]), np.array([3, 2, 1])])
     assert np.abs(forwards - backwards).max() > 1e-3
 

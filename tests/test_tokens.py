@@ -3,62 +3,146 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
+from typing import get_args
 
 import jieba
 import numpy as np
 import pytest
 
-from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, segment
+from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, needed_packages, segmenter
 from corpora.files import read_reviews
-from corpora.tokens import CharactersConfig, WordsConfig, build_encoder, build_vocabulary, ragged, segment_all
+from corpora.texts import CorpusError
+from corpora.tokens import (
+    AnyTokensConfig,
+    CharactersConfig,
+    EnglishWordsConfig,
+    WordPieceConfig,
+    WordsCharactersConfig,
+    WordsConfig,
+    build_vocabulary,
+    encoder_settings,
+    ragged,
+    tokenize,
+)
 
-CONFIGS = [WordsConfig, CharactersConfig]
-WORDS = {"kind": "words", "hmm": False}
+CONFIGS = [
+    WordsConfig(min_count=1, max_tokens=3),
+    WordsConfig(segmenter="rjieba", min_count=1, max_tokens=3),
+    CharactersConfig(min_count=1, max_tokens=3),
+    WordsCharactersConfig(kind="words_characters", min_count=1, max_tokens=3),
+    WordPieceConfig(kind="wordpiece", min_count=1, max_tokens=3),
+    EnglishWordsConfig(kind="english_words", min_count=1, max_tokens=3),
+]
+WORDS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": []}
 
 
 def test_words_are_cut_by_jieba_lower_case_and_without_white_space() -> None:
-    assert segment(WORDS, "我爱北京天安门，ＡＢＣ good") == ["我", "爱", "北京", "天安门", ",", "abc", "good"]
+    expected = ["我", "爱", "北京", "天安门", ",", "abc", "good"]
+    assert segmenter(WORDS)("我爱北京天安门，ＡＢＣ good") == expected
 
 
 def test_jieba_may_guess_words_that_its_dictionary_lacks() -> None:
     # The example of jieba's own README: 杭研 stands in no dictionary.
-    assert "杭研" not in segment(WORDS, "他来到了网易杭研大厦")
-    assert "杭研" in segment({**WORDS, "hmm": True}, "他来到了网易杭研大厦")
+    assert "杭研" not in segmenter(WORDS)("他来到了网易杭研大厦")
+    assert "杭研" in segmenter({**WORDS, "hmm": True})("他来到了网易杭研大厦")
 
 
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
 @pytest.mark.parametrize("hmm", [False, True])
-def test_words_are_those_of_jieba_itself(hmm: bool) -> None:
-    texts = [row.text for row in read_reviews()[::40]]
+def test_words_are_those_of_jieba_itself(cutter: str, hmm: bool) -> None:
+    texts = ["适合1-3岁，e-mail: a@b.com.cn，3.5元，c++，50%！", *(row.text for row in read_reviews()[::40])]
     assert len(texts) > 400
+    segment = segmenter({**WORDS, "segmenter": cutter, "hmm": hmm})
     for text in texts:
         plain = unicodedata.normalize("NFKC", text).lower()
-        assert segment({"kind": "words", "hmm": hmm}, text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
+        assert segment(text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
+
+
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
+def test_a_user_dictionary_adds_words_with_or_without_a_frequency(cutter: str, tmp_path: Path) -> None:
+    text = "他来到了网易杭研大厦，真是超级好用"
+    (tmp_path / "words.txt").write_text("杭研大厦 20 n\n\n超级好用\n", encoding="utf-8")
+    plain = WordsConfig(segmenter=cutter)
+    added = WordsConfig(segmenter=cutter, dictionary=tmp_path / "words.txt")
+    assert not {"杭研大厦", "超级好用"} & set(segmenter(encoder_settings(plain))(text))
+    settings = encoder_settings(added)
+    assert settings["user_words"][0] == ["杭研大厦", 20]
+    assert str(tmp_path) not in json.dumps(settings)  # the words travel, not the path
+    assert {"杭研大厦", "超级好用"} <= set(segmenter(settings)(text))
+    assert "杭研大厦" not in segmenter(encoder_settings(plain))(text)  # one tokenizer does not spoil the other
+
+
+def test_a_user_dictionary_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"tokens.dictionary: cannot read .*none.txt"):
+        encoder_settings(WordsConfig(dictionary=tmp_path / "none.txt"))
+    (tmp_path / "bad.txt").write_text("好\n好用 n\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"bad.txt, line 2: must be `word .frequency. .tag.`, but got '好用 n'"):
+        encoder_settings(WordsConfig(dictionary=tmp_path / "bad.txt"))
 
 
 def test_characters_are_single() -> None:
-    assert segment({"kind": "characters"}, "好 Ａb\n") == ["好", "a", "b"]
+    assert segmenter({"kind": "characters"})("好 Ａb\n") == ["好", "a", "b"]
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-def test_every_kind_of_tokens_has_its_segmenter_and_keeps_the_contract(
-    config: type[WordsConfig] | type[CharactersConfig], tmp_path: Path
-) -> None:
-    settings = config(min_count=1, max_tokens=3)
-    assert settings.kind in SEGMENTERS
+def test_english_words_keep_their_apostrophes() -> None:
+    found = segmenter({"kind": "english_words"})("I don't LIKE it: 3.5/5, rock_n'roll!")
+    assert found == ["i", "don't", "like", "it", ":", "3", ".", "5", "/", "5", ",", "rock", "_", "n'roll", "!"]
+
+
+def test_a_word_that_the_vocabulary_lacks_is_spelt() -> None:
+    config = WordsCharactersConfig(kind="words_characters", min_count=2)
+    tokenized = tokenize(config, ["北京好", "北京大", "天安门好大"])
+    # Counted: 北京 2, 北 2, 京 2, 好 2, 大 2, 天安门 1, 天 1, 安 1, 门 1.
+    assert set(tokenized.vocabulary[2:]) == {"北京", "北", "京", "好", "大"}
+    assert tokenized.segmented == (["北京", "好"], ["北京", "大"], ["天", "安", "门", "好", "大"])
+    assert tokenized.encoder.segment("北京天安门") == ["北京", "天", "安", "门"]
+
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "好", "书", "un", "##good", "good", "##go", "##od"]
+
+
+def test_word_pieces_are_those_of_bert() -> None:
+    segment = segmenter({"kind": "wordpiece"}, PIECES)
+    assert segment("好书 ungood, Good") == ["好", "书", "un", "##good", "[UNK]", "good"]
+
+
+def test_word_pieces_that_the_corpus_lacks_are_left_out_and_cut_smaller() -> None:
+    config = WordPieceConfig(kind="wordpiece", min_count=2)
+    tokenized = tokenize(config, ["好书 good", "good ungo 好", "un##od ungo"], PIECES)
+    assert set(tokenized.vocabulary) == {"[PAD]", "[UNK]", "good", "好", "##go", "un"}
+    assert tokenized.segmented[0] == ["好", "[UNK]", "good"]
+    assert tokenized.encoder("书 good")[0] == UNKNOWN
+
+
+def test_word_pieces_without_a_tokenizer_are_refused() -> None:
+    with pytest.raises(CorpusError, match="tokens of kind wordpiece need a tokenizer: name its `checkpoint`"):
+        tokenize(WordPieceConfig(kind="wordpiece"), ["好"])
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.kind}-{getattr(config, 'segmenter', '')}")
+def test_every_kind_of_tokens_has_its_segmenter_and_keeps_the_contract(config: AnyTokensConfig, tmp_path: Path) -> None:
+    assert config.kind in SEGMENTERS
     texts = ["这本书很好，很好！", "Good 书", "", "  "]
-    segmented = segment_all(settings, texts)
-    vocabulary = build_vocabulary(settings, segmented[:1])
+    tokenized = tokenize(config, texts[:1], PIECES)
+    vocabulary, encoder = tokenized.vocabulary, tokenized.encoder
     assert vocabulary[:2] == ("[PAD]", "[UNK]")
-    encoder = build_encoder(settings, vocabulary)
+    assert len(set(vocabulary)) == len(vocabulary) > 2
     rows = [encoder(text) for text in texts]
-    assert [encoder.look_up(tokens) for tokens in segmented] == rows
+    assert [encoder.look_up(tokens) for tokens in tokenized.segmented] == rows[:1]
+    assert [encoder.look_up(encoder.segment(text)) for text in texts] == rows
     assert rows[2:] == [[UNKNOWN], [UNKNOWN]]
     assert all(1 <= len(row) <= 3 for row in rows)
     assert 0 not in {token for row in rows for token in row}
+    assert set(needed_packages(encoder.settings)) <= {"jieba", "rjieba", "tokenizers"}
     # A checkpoint's encoder is the same, read back from its folder.
-    (tmp_path / "config.json").write_text(json.dumps({"tokens": settings.model_dump(mode="json")}))
+    (tmp_path / "config.json").write_text(json.dumps({"tokens": encoder.settings}))
     (tmp_path / "vocabulary.txt").write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
     assert [load_encoder(tmp_path)(text) for text in texts] == rows
+
+
+def test_every_kind_of_tokens_is_under_the_contract() -> None:
+    assert {type(config) for config in CONFIGS} == set(get_args(AnyTokensConfig))
+    assert {config.kind for config in CONFIGS} == set(SEGMENTERS)
 
 
 def test_the_vocabulary_is_by_frequency_and_then_by_token() -> None:

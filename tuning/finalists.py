@@ -128,7 +128,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     """
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     checkpoint = Checkpoint(
-        finalist.best.student, config.student, config.tokens.model_dump(mode="json"), inputs.vocabulary,
+        finalist.best.student, config.student, inputs.encoder.settings, inputs.vocabulary,
         config.vectors.dimension, prepared.corpus.labels,
     )  # fmt: skip
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"

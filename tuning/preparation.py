@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from corpora.corpus import Corpus, load_corpus
 from corpora.encoding import Encoder
 from corpora.teacher_logits import TeacherLogits
-from corpora.tokens import TokenIds, build_encoder, build_vocabulary, ragged, segment_all
+from corpora.tokens import TokenIds, ragged, tokenize
 from models.word_vectors import build_vectors
 from tuning.latency import encode_ms
 from tuning.space import every, middle
 from tuning.study import Study
-from tuning.teaching import TeacherPlace, locate, logits_for
+from tuning.teaching import TeacherPlace, locate, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]
@@ -66,25 +66,27 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None) -> Prepared
         say(f"  {note}")
     place = locate(study.config, corpus)
     logits = logits_for(study.config, corpus, place, say)
-    configs = [only] if only else _distinct_inputs(study)
+    configs = [only] if only else distinct_inputs(study)
     inputs = {}
     for config in configs:
-        inputs[inputs_key(config)] = _inputs(config, corpus, logits, study.config.search.seed, say)
+        pieces = pieces_for(config.tokens, study.config, place)
+        inputs[inputs_key(config)] = _inputs(config, corpus, logits, pieces, study.config.search.seed, say)
     return Prepared(study, corpus, place, logits, inputs)
 
 
-def _distinct_inputs(study: Study) -> list[TrialConfig]:
+def distinct_inputs(study: Study) -> list[TrialConfig]:
     """One trial config for each combination of tokens and vectors in the space."""
     base = middle(study.space)
     return [TrialConfig.model_validate({**base, **chosen}) for chosen in every(study.space, "tokens", "vectors")]
 
 
-def _inputs(config: TrialConfig, corpus: Corpus, logits: TeacherLogits, seed: int, say: Say) -> Inputs:
+def _inputs(
+    config: TrialConfig, corpus: Corpus, logits: TeacherLogits, pieces: Sequence[str], seed: int, say: Say
+) -> Inputs:
     train_texts = (*corpus.train.texts, *corpus.transfer.texts)
-    segmented = segment_all(config.tokens, train_texts)
     # Vocabulary and vectors see train and transfer texts alone.
-    vocabulary = build_vocabulary(config.tokens, segmented)
-    encoder = build_encoder(config.tokens, vocabulary)
+    tokenized = tokenize(config.tokens, train_texts, pieces)
+    segmented, vocabulary, encoder = tokenized.segmented, tokenized.vocabulary, tokenized.encoder
     vectors = build_vectors(config.vectors, vocabulary, segmented, seed)
     say(f"{config.tokens.kind}: {len(vocabulary)} in the vocabulary; {config.vectors.kind} vectors of dimension "
         f"{config.vectors.dimension} for {vectors.coverage:.0%} of it")  # fmt: skip

@@ -124,8 +124,11 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def model_card(name: str, about: dict[str, Any], columns: Sequence[Column]) -> str:
-    """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, how to use it."""
+def model_card(name: str, about: dict[str, Any], columns: Sequence[Column], packages: Sequence[str]) -> str:
+    """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, how to use it.
+
+    `packages` are what its tokens need beside onnxruntime and numpy.
+    """
     header = f"| | {' | '.join(column.name for column in columns)} |\n|---|{'---:|' * len(columns)}"
     body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(columns))
     facts = "\n".join(f"- {key}: {value}" for key, value in about.items())
@@ -142,7 +145,7 @@ Speed: one CPU thread, warm, from raw text to label, ONNX Runtime, timed in one 
 
 ## Use
 
-It needs `pip install onnxruntime numpy jieba` and nothing else. One text a line:
+It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. One text a line:
 
 ```
 python predict.py < texts.txt

@@ -14,14 +14,14 @@ from cluster.tasks import run_on_cluster
 from corpora.corpus import load_corpus
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
+from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
-from tuning.preparation import Prepared, prepare
+from tuning.preparation import Prepared, distinct_inputs, prepare
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
 from tuning.search import run_search
-from tuning.space import every
 from tuning.study import Study, StudyConfig
 from tuning.teaching import accuracy_of, locate
 from tuning.tracking import Tracker, check_store, check_writable, register_champion
@@ -41,9 +41,10 @@ def check(study: Study) -> str:
     corpus = load_corpus(study.config.corpus)
     place = locate(study.config, corpus)
     cached = "in the cache" if has_cache(place.cache_root, place.key) else "not in the cache yet"
-    for config in every(study.space, "vectors"):
-        if config["vectors"].get("kind") == "file":
-            open_vectors(FileVectorsConfig.model_validate(config["vectors"]))
+    for config in distinct_inputs(study):
+        encoder_settings(config.tokens)
+        if isinstance(config.vectors, FileVectorsConfig):
+            open_vectors(config.vectors)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         load_teacher_data(study.config.teacher_data, corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())

@@ -20,7 +20,8 @@ from corpora.logits_file import LogitsFile, read_logits_file, write_logits_file
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import CacheKey, ShardForm, TeacherLogits, fill_cache, has_cache, open_cache
 from corpora.texts import CorpusError
-from models.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits, timing_twin
+from corpora.tokens import AnyTokensConfig, WordPieceConfig
+from models.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits, timing_twin, tokenizer_pieces
 from models.teacher_training import TrainingTexts, train_teacher
 from tuning.study import Study, StudyConfig
 
@@ -124,6 +125,18 @@ def obtain_teacher(config: StudyConfig, corpus: Corpus, place: TeacherPlace, say
         train_teacher(settings, texts, folder, say)
         (folder / "trained.json").write_text(settings.model_dump_json(indent=1), encoding="utf-8")
     return load_teacher(folder, settings.max_length, corpus.labels)
+
+
+def pieces_for(tokens: AnyTokensConfig, config: StudyConfig, place: TeacherPlace) -> list[str]:
+    """The vocabulary that a student's tokens are taken from, where they are those of a teacher; else nothing.
+
+    Raises ModelError when its tokenizer cannot be loaded.
+    """
+    if not isinstance(tokens, WordPieceConfig):
+        return []
+    trained = place.trained_folder if (place.trained_folder / "trained.json").is_file() else None
+    source = tokens.checkpoint or trained or config.teacher.checkpoint
+    return tokenizer_pieces(source) if source else []
 
 
 def describe(config: StudyConfig, corpus: Corpus, teacher: Teacher) -> dict[str, Any]:

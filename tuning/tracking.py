@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
+from corpora.encoding import needed_packages
 from tuning.faults import StudyError
 from tuning.records import TrialRecord
 from tuning.space import flatten
@@ -139,9 +140,9 @@ def register_champion(config: StudyConfig, run_id: str, checkpoint: Path, exampl
     """
     _quiet()
     mlflow.set_tracking_uri(config.tracking.uri)
-    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _labels(checkpoint)}}
+    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _json(checkpoint / "labels.json")}}
     table = pd.DataFrame({"text": list(example)})
-    needed = ("onnxruntime", "numpy", "jieba", "pandas")
+    needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
     with mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="student",
@@ -162,9 +163,8 @@ def register_champion(config: StudyConfig, run_id: str, checkpoint: Path, exampl
     return str(version)
 
 
-def _labels(checkpoint: Path) -> list[str]:
-    labels: list[str] = json.loads((checkpoint / "labels.json").read_text(encoding="utf-8"))
-    return labels
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def pull(uri: str, reference: str, target: Path) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from corpora.encoding import needed_packages
 from models.student import count_parameters, student_logits
 from models.teacher import teacher_size_mb
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
@@ -166,4 +167,5 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
         "CPU": cpu_name(),
     }
-    return model_card(config.tracking.register_as or config.name, about, verdict.columns)
+    packages = needed_packages(prepared.of(record).encoder.settings)
+    return model_card(config.tracking.register_as or config.name, about, verdict.columns, packages)

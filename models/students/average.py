@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from torch import Tensor, nn
 
-from models.students.embedding import Channels, WordEmbedding, classifier_head
+from models.students.embedding import StudentShape
 
 
-class AverageConfig(BaseModel, frozen=True, extra="forbid"):
+class AverageConfig(StudentShape, frozen=True):
     """The averaged-word-vector student."""
 
     kind: Literal["average"]
     hidden_layer: int = Field(default=64, ge=0, le=4096)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    channels: Channels = "tuned"
 
 
-class Average(nn.Module):
-    def __init__(self, config: AverageConfig, vectors: Tensor, n_classes: int) -> None:
+class Words(nn.Module):
+    """The words as they are, each for itself."""
+
+    def __init__(self, config: AverageConfig, n_inputs: int) -> None:
         super().__init__()
-        self.embedding = WordEmbedding(vectors, config.channels)
-        self.head = classifier_head(self.embedding.output_size, config.hidden_layer, config.dropout, n_classes)
+        self.output_size = n_inputs
 
-    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
-        # The padding vector is zero and stays so, hence the sum over all positions is the sum over the text.
-        logits: Tensor = self.head(self.embedding(token_ids).sum(dim=1) / lengths.unsqueeze(1))
-        return logits
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """The vectors `[batch, length, n_inputs]` themselves, of which those of the padding are zero."""
+        return vectors

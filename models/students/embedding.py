@@ -1,13 +1,29 @@
-"""Token ids to word vectors: static, tuned, or one channel of each (Kim 2014, section 2.1)."""
+"""What all families share: their settings, and from token ids to word vectors (static, tuned, or one channel of each)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 Channels = Literal["tuned", "static", "both"]
+PoolingKind = Literal["mean", "max", "attention"]
+
+
+class StudentShape(BaseModel, frozen=True, extra="forbid"):
+    """Settings of every family."""
+
+    channels: Channels = "tuned"
+    """Tuned vectors, static ones, or one channel of each (Kim 2014, section 3.1)."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    pooling: PoolingKind = "mean"
+    layer_norm: bool = False
+    """Normalise what the text was pooled to."""
+    hidden_layer: int = Field(default=0, ge=0, le=4096)
+    """Units of each hidden layer before the logits; 0 for none."""
+    hidden_layers: int = Field(default=1, ge=1, le=8)
 
 
 class WordEmbedding(nn.Module):
@@ -28,7 +44,10 @@ class WordEmbedding(nn.Module):
         return channels[0] if len(channels) == 1 else torch.cat(channels, dim=-1)
 
 
-def classifier_head(n_inputs: int, hidden_layer: int, dropout: float, n_classes: int) -> nn.Sequential:
-    """A linear layer to the logits, after a hidden layer of that many units where it is not 0."""
-    hidden = [nn.Dropout(dropout), nn.Linear(n_inputs, hidden_layer), nn.ReLU()] if hidden_layer else []
-    return nn.Sequential(*hidden, nn.Dropout(dropout), nn.Linear(hidden_layer or n_inputs, n_classes))
+def classifier_head(n_inputs: int, shape: StudentShape, n_classes: int) -> nn.Sequential:
+    """A linear layer to the logits, after the hidden layers."""
+    layers: list[nn.Module] = []
+    for _ in range(shape.hidden_layers if shape.hidden_layer else 0):
+        layers += [nn.Dropout(shape.dropout), nn.Linear(n_inputs, shape.hidden_layer), nn.ReLU()]
+        n_inputs = shape.hidden_layer
+    return nn.Sequential(*layers, nn.Dropout(shape.dropout), nn.Linear(n_inputs, n_classes))

@@ -1,0 +1,50 @@
+"""Bidirectional recurrent networks: the LSTM of Tang et al. 2019, and the GRU, which has three gates for its four."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from models.students.embedding import StudentShape
+
+
+class RecurrentConfig(StudentShape, frozen=True):
+    hidden_size: int = Field(default=64, ge=1, le=4096)
+    """Units of each direction."""
+    layers: int = Field(default=1, ge=1, le=8)
+
+
+class BiLSTMConfig(RecurrentConfig, frozen=True):
+    """The biLSTM student."""
+
+    kind: Literal["bilstm"]
+
+
+class BiGRUConfig(RecurrentConfig, frozen=True):
+    """The biGRU student."""
+
+    kind: Literal["bigru"]
+
+
+CELLS: dict[type[RecurrentConfig], type[nn.LSTM | nn.GRU]] = {BiLSTMConfig: nn.LSTM, BiGRUConfig: nn.GRU}
+
+
+class Recurrent(nn.Module):
+    def __init__(self, config: RecurrentConfig, n_inputs: int) -> None:
+        super().__init__()
+        self.cell = CELLS[type(config)](
+            n_inputs, config.hidden_size, config.layers, batch_first=True, bidirectional=True,
+            dropout=config.dropout if config.layers > 1 else 0.0,
+        )  # fmt: skip
+        self.output_size = 2 * config.hidden_size
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """States `[batch, length, 2 * hidden_size]`, zero beyond a text's end."""
+        # ONNX's cells take lengths in any order; asked for here, sorting would cost 20 nodes of the exported graph.
+        exporting = torch.onnx.is_in_onnx_export()
+        packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=exporting)
+        return pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=vectors.shape[1])[0]

@@ -1,0 +1,73 @@
+"""A small transformer encoder, normalised before each part (Vaswani et al. 2017; Xiong et al. 2020)."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.students.embedding import StudentShape
+from models.students.pooling import inside
+
+
+class TransformerConfig(StudentShape, frozen=True):
+    """The transformer student; its states have `heads * head_size` features."""
+
+    kind: Literal["transformer"]
+    heads: int = Field(default=4, ge=1, le=64)
+    head_size: int = Field(default=16, ge=2, le=256, multiple_of=2)
+    layers: int = Field(default=1, ge=1, le=12)
+    feedforward: int = Field(default=128, ge=1, le=16_384)
+    """Units of each layer's feed-forward part."""
+
+
+class Block(nn.Module):
+    """Self-attention and a feed-forward part, each added to what came in."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        size = config.heads * config.head_size
+        self.heads, self.head_size = config.heads, config.head_size
+        self.attention_norm, self.feedforward_norm = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.queries_keys_values, self.output = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.feedforward = nn.Sequential(
+            nn.Linear(size, config.feedforward), nn.GELU(), nn.Linear(config.feedforward, size)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        batch, length, size = states.shape
+        split = self.queries_keys_values(self.attention_norm(states)).view(batch, length, 3, self.heads, self.head_size)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        attended = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        states = states + self.dropout(self.output(attended.transpose(1, 2).reshape(batch, length, size)))
+        result: Tensor = states + self.dropout(self.feedforward(self.feedforward_norm(states)))
+        return result
+
+
+class Transformer(nn.Module):
+    def __init__(self, config: TransformerConfig, n_inputs: int) -> None:
+        super().__init__()
+        self.output_size = config.heads * config.head_size
+        self.project = nn.Linear(n_inputs, self.output_size)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(self.output_size)
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """States `[batch, length, heads * head_size]`, zero beyond a text's end."""
+        in_text = inside(lengths, vectors.shape[1])
+        states = self.project(vectors) + positions(vectors.shape[1], self.output_size).to(vectors.device)
+        for block in self.blocks:
+            states = block(states, in_text.unsqueeze(1).unsqueeze(1))
+        zeroed: Tensor = self.norm(states) * in_text.unsqueeze(2)
+        return zeroed
+
+
+def positions(length: int, size: int) -> Tensor:
+    """Sines and cosines `[length, size]` of falling frequency (Vaswani et al. 2017, section 3.5)."""
+    frequencies = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))
+    angles = torch.arange(length).unsqueeze(1) * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
