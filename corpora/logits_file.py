@@ -15,11 +15,12 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from corpora.files import read_table
-from corpora.teacher_logits import Logits, TeacherLogits, missing_message
+from corpora.teacher_logits import Logits, TeacherAnswers, TeacherLogits, missing_message
 from corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
+HIDDEN_EXPORTED = 16
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,27 @@ class LogitsFile:
     path: Path
     rows: dict[bytes, int]
     logits: Logits
+    hidden: NDArray[np.float16] | None
     about: dict[str, Any]
 
-    def of(self, texts: Sequence[str]) -> Logits:
-        """Logits `[texts, classes]`, joined by hash; raises CorpusError naming the texts that have none."""
-        places = [self.rows.get(text_hash(text)) for text in texts]
-        if None in places:
-            raise CorpusError(missing_message(str(self.path), texts, [place is not None for place in places]))
-        return self.logits[[place for place in places if place is not None]]
+    def of(self, texts: Sequence[str]) -> TeacherAnswers:
+        """What the file says of texts, joined by hash; raises CorpusError naming the texts that it lacks."""
+        found = [self.rows.get(text_hash(text)) for text in texts]
+        if None in found:
+            raise CorpusError(missing_message(str(self.path), texts, [place is not None for place in found]))
+        places = [place for place in found if place is not None]
+        return TeacherAnswers(self.logits[places], None if self.hidden is None else self.hidden[places])
+
+    def holds(self, texts: Sequence[str]) -> bool:
+        """Whether it knows every one of the texts."""
+        return all(text_hash(text) in self.rows for text in texts)
 
     def fingerprint(self) -> str:
         """16 hex digits over the content."""
         digest = hashlib.blake2b(b"".join(self.rows), digest_size=8)
         digest.update(np.ascontiguousarray(self.logits).tobytes())
+        if self.hidden is not None:
+            digest.update(np.ascontiguousarray(self.hidden).tobytes())
         return digest.hexdigest()
 
 
@@ -50,7 +59,8 @@ def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
 
     A column `text`, or `text_hash` (`corpora.texts.text_hash`, bytes or hex); and the logits as a list column `logits`
     in the order of `labels` or as columns `logit_LABEL`; or `probabilities` and `probability_LABEL` likewise, whose
-    logarithm serves as logits up to a constant. Raises CorpusError for anything else.
+    logarithm serves as logits up to a constant. A list column `hidden` may hold hidden states of the teacher, of any
+    one width. Raises CorpusError for anything else.
     """
     table = read_table(path, strings=("text", "text_hash"))
     about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
@@ -67,7 +77,11 @@ def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
         spread = np.abs(values - values[[rows[one] for one in hashes]]).max()
         if spread > 1e-3:
             raise CorpusError(f"{path}: a text stands twice with different logits (they differ by {spread:.3g})")
-    return LogitsFile(path, rows, values, about)
+    hidden = None
+    if "hidden" in table.column_names:
+        first = table["hidden"][0].as_py() if len(table) else []
+        hidden = _list_column(table["hidden"], path, "hidden", len(first or [])).astype(np.float16)
+    return LogitsFile(path, rows, values, hidden, about)
 
 
 def _hashes(table: pa.Table, path: Path) -> list[bytes]:
@@ -104,12 +118,12 @@ def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
                       f"probability_LABEL; its columns are {', '.join(table.column_names)}")  # fmt: skip
 
 
-def _list_column(column: pa.ChunkedArray, path: Path, name: str, n_classes: int) -> Logits:
+def _list_column(column: pa.ChunkedArray, path: Path, name: str, width: int) -> Logits:
     rows = column.to_pylist()
-    found = {len(row or ()) for row in rows} - {n_classes}
+    found = {len(row or ()) for row in rows} - {width}
     if found:
-        raise CorpusError(f"{path}: {name} must have {n_classes} classes in each row, as the corpus has, "
-                          f"but a row has {min(found)}")  # fmt: skip
+        what = f"{width} classes in each row, as the corpus has" if name != "hidden" else f"{width} values in each row"
+        raise CorpusError(f"{path}: {name} must have {what}, but a row has {min(found)}")
     return np.array(rows, dtype=np.float32)
 
 
@@ -121,17 +135,39 @@ def _log(probabilities: NDArray[np.float32], path: Path) -> Logits:
     return np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
 
 
-def write_logits_file(path: Path, cache: TeacherLogits, texts: Sequence[str], about: dict[str, Any]) -> None:
-    """Write a cache as one Parquet file of text hashes and float16 logits; its manifest travels in the metadata."""
+def write_logits_file(
+    path: Path, cache: TeacherLogits, texts: Sequence[str], about: dict[str, Any], fitted_on: Sequence[str] = ()
+) -> None:
+    """Write a cache as one Parquet file of text hashes and float16 logits; its manifest travels in the metadata.
+
+    Hidden states go in as their first 16 principal components, which are found on the texts `fitted_on`.
+    """
     hashes = [text_hash(text) for text in texts]
     order = sorted(range(len(texts)), key=hashes.__getitem__)
-    logits = cache.of(texts)[order].astype(np.float16)
-    n_classes = len(cache.manifest.labels)
-    table = pa.table({
+    ordered = [texts[i] for i in order]
+    columns = {
         "text_hash": pa.array([hashes[i] for i in order], pa.binary(HASH_BYTES)),
-        "logits": pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel(), pa.float16()), n_classes),
-    })  # fmt: skip
+        "logits": _list_array(cache.of(ordered)),
+    }
     manifest = {**about, "labels": list(cache.manifest.labels), "corpus": cache.manifest.corpus}
-    table = table.replace_schema_metadata({ABOUT: json.dumps(manifest, ensure_ascii=False).encode()})
+    if cache.manifest.hidden_width:
+        mean, axes, share = principal_axes(cache.hidden_of(fitted_on).astype(np.float32), HIDDEN_EXPORTED)
+        columns["hidden"] = _list_array((cache.hidden_of(ordered).astype(np.float32) - mean) @ axes)
+        manifest["hidden"] = f"{axes.shape[1]} principal components, {share:.1%} of the variance"
+    table = pa.table(columns).replace_schema_metadata({ABOUT: json.dumps(manifest, ensure_ascii=False).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=False)
+
+
+def _list_array(values: NDArray[np.floating[Any]]) -> pa.Array:
+    flat = pa.array(values.astype(np.float16).ravel(), pa.float16())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def principal_axes(values: NDArray[np.float32], n_axes: int) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """The mean `[features]` of rows, their first principal axes `[features, n_axes]`, and these' share of the variance."""
+    mean = values.mean(axis=0)
+    centred = (values - mean).astype(np.float64)
+    variances, axes = np.linalg.eigh(centred.T @ centred)
+    kept = axes[:, ::-1][:, :n_axes].astype(np.float32)
+    return mean, kept, float(variances[::-1][:n_axes].sum() / variances.sum())

@@ -1,7 +1,8 @@
 """The teacher-logits cache: what a teacher says of every text, computed once, kept beside the text's own hash.
 
-A cache is a folder of shards, each a pair of `.npy` files, and a `manifest.json` that is written last: a folder with
-its manifest is whole. Logits are joined to texts by hash, never by row order.
+A cache is a folder of shards, each a few `.npy` files, and a `manifest.json` that is written last: a folder with
+its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts by hash, never by row
+order.
 """
 
 from __future__ import annotations
@@ -22,8 +23,18 @@ from corpora.texts import HASH_BYTES, CorpusError, text_hash
 MANIFEST = "manifest.json"
 SHARD_ROWS = 8192
 Logits = NDArray[np.float32]
-TeacherFunction = Callable[[Sequence[str]], Logits]
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TeacherAnswers:
+    """What a teacher says of texts: logits `[texts, classes]` and, where asked for, hidden states `[texts, width]`."""
+
+    logits: Logits
+    hidden: NDArray[np.floating[Any]] | None = None
+
+
+TeacherFunction = Callable[[Sequence[str]], TeacherAnswers]
 
 
 @dataclass(frozen=True)
@@ -49,14 +60,17 @@ class Manifest:
     dtype: str
     checksums: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+    hidden_width: int = 0
+    """Features of the hidden states beside the logits; 0 where there are none."""
 
 
 @dataclass(frozen=True)
 class TeacherLogits:
-    """An open cache: `rows` says in which row of which memory-mapped shard a text's logits stand."""
+    """An open cache: `rows` says in which row of which memory-mapped shard a text's answers stand."""
 
     manifest: Manifest
     shards: tuple[NDArray[np.floating[Any]], ...]
+    hidden_shards: tuple[NDArray[np.float16], ...]
     rows: dict[bytes, tuple[int, int]]
 
     def of(self, texts: Sequence[str]) -> Logits:
@@ -64,13 +78,24 @@ class TeacherLogits:
 
         Raises CorpusError when a text is not in the cache.
         """
+        logits = np.empty((len(texts), len(self.manifest.labels)), dtype=np.float32)
+        for row, (shard, place) in enumerate(self._places(texts)):
+            logits[row] = self.shards[shard][place]
+        return logits
+
+    def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
+        """Hidden states `[texts, width]`, joined by hash; of no width where the cache has none."""
+        hidden = np.empty((len(texts), self.manifest.hidden_width), dtype=np.float16)
+        if self.hidden_shards:
+            for row, (shard, place) in enumerate(self._places(texts)):
+                hidden[row] = self.hidden_shards[shard][place]
+        return hidden
+
+    def _places(self, texts: Sequence[str]) -> list[tuple[int, int]]:
         places = [self.rows.get(text_hash(text)) for text in texts]
         if None in places:
             raise CorpusError(missing_message("the teacher-logits cache", texts, [p is not None for p in places]))
-        logits = np.empty((len(texts), len(self.manifest.labels)), dtype=np.float32)
-        for row, (shard, place) in enumerate(p for p in places if p is not None):
-            logits[row] = self.shards[shard][place]
-        return logits
+        return [place for place in places if place is not None]
 
 
 @dataclass(frozen=True)
@@ -107,16 +132,20 @@ def fill_cache(
     for number, start in enumerate(range(0, len(texts), form.rows)):
         part = texts[start : start + form.rows]
         hashes = np.frombuffer(b"".join(text_hash(text) for text in part), dtype=np.uint8).reshape(-1, HASH_BYTES)
-        names = (f"logits-{number:05d}.npy", f"hashes-{number:05d}.npy")
-        if not _is_whole(folder, names, hashes, form.dtype):
-            # The hashes come last: a shard with them has its logits.
-            for name, values in zip(
-                names, (_checked(teacher(part), part, key).astype(form.dtype), hashes), strict=True
-            ):
-                _write_array(folder / name, values)
+        logits, hidden, hashed = (f"{name}-{number:05d}.npy" for name in ("logits", "hidden", "hashes"))
+        if not _is_whole(folder, (logits, hashed), hashes, form.dtype):
+            answers = _checked(teacher(part), part, key)
+            _write_array(folder / logits, answers.logits.astype(form.dtype))
+            if answers.hidden is not None:
+                _write_array(folder / hidden, answers.hidden.astype(np.float16))
+            # The hashes come last: a shard with them has its answers.
+            _write_array(folder / hashed, hashes)
+        names = [name for name in (logits, hidden, hashed) if (folder / name).is_file()]
         checksums |= {name: _checksum(folder / name) for name in names}
         form.progress(start + len(part), len(texts))
-    manifest = Manifest(key.teacher, key.corpus, key.labels, len(texts), form.dtype, checksums, about)
+    states = [name for name in checksums if name.startswith("hidden")]
+    width = int(np.load(folder / states[0], mmap_mode="r", allow_pickle=False).shape[1]) if states else 0
+    manifest = Manifest(key.teacher, key.corpus, key.labels, len(texts), form.dtype, checksums, about, width)
     _write_bytes(folder / MANIFEST, json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode())
     return open_cache(root, key)
 
@@ -150,11 +179,13 @@ def open_cache(root: Path, key: CacheKey) -> TeacherLogits:
                               "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
     names = sorted(name for name in manifest.checksums if name.startswith("logits"))
     shards = tuple(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names)
+    states = sorted(name for name in manifest.checksums if name.startswith("hidden"))
+    hidden_shards = tuple(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in states)
     rows: dict[bytes, tuple[int, int]] = {}
     for shard, name in enumerate(names):
         hashes = np.load(folder / name.replace("logits", "hashes"), allow_pickle=False)
         rows |= {one.tobytes(): (shard, place) for place, one in enumerate(hashes)}
-    return TeacherLogits(manifest, shards, rows)
+    return TeacherLogits(manifest, shards, hidden_shards, rows)
 
 
 def _is_whole(folder: Path, names: tuple[str, str], hashes: NDArray[np.uint8], dtype: str) -> bool:
@@ -164,13 +195,16 @@ def _is_whole(folder: Path, names: tuple[str, str], hashes: NDArray[np.uint8], d
     return bool(logits.dtype == dtype and np.array_equal(kept, hashes))
 
 
-def _checked(logits: Logits, texts: Sequence[str], key: CacheKey) -> Logits:
+def _checked(answers: TeacherAnswers, texts: Sequence[str], key: CacheKey) -> TeacherAnswers:
+    logits, hidden = answers.logits, answers.hidden
     if logits.shape != (len(texts), len(key.labels)):
         raise CorpusError(f"the teacher must give logits of shape [{len(texts)}, {len(key.labels)}], one for each of "
                           f"the labels {', '.join(key.labels)}, but gave {list(logits.shape)}")  # fmt: skip
-    if not np.isfinite(logits).all():
-        raise CorpusError("the teacher gave logits that are not finite numbers")
-    return logits
+    if hidden is not None and len(hidden) != len(texts):
+        raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
+    if not np.isfinite(logits).all() or not (hidden is None or np.isfinite(hidden.astype(np.float16)).all()):
+        raise CorpusError("the teacher gave logits or hidden states that are not finite numbers (in float16)")
+    return answers
 
 
 def _write_array(path: Path, values: NDArray[Any]) -> None:

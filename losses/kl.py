@@ -1,33 +1,32 @@
-"""Distillation by softened probabilities (Hinton et al. 2015, section 2)."""
+"""Distillation by softened probabilities (Hinton et al. 2015, section 2), and the same read the other way."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
-from torch import Tensor, nn
+from torch import Tensor
+
+from losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
 
 
-class KLConfig(BaseModel, frozen=True, extra="forbid"):
+class KLConfig(SoftenedConfig, frozen=True):
     kind: Literal["kl"]
-    temperature: float = Field(default=2.0, gt=0, le=1000)
 
 
-class KLLoss(nn.Module):
-    """`T² · KL(softmax(teacher / T) ‖ softmax(student / T))`, the mean over the batch.
+class ReverseKLConfig(SoftenedConfig, frozen=True):
+    kind: Literal["reverse_kl"]
 
-    T² keeps the gradient's size when T grows; without it a search over T would only search the weight.
-    """
 
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        if temperature <= 0:
-            raise ValueError(f"temperature must be > 0, but got {temperature=}")
-        self.temperature = temperature
+class KLLoss(SoftenedLoss):
+    """`T² · KL(softmax(teacher / T) ‖ softmax(student / T))`: the student must cover what the teacher deems possible."""
 
-    def forward(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
-        """A scalar of two `[batch, classes]`."""
-        student = nn.functional.log_softmax(student_logits / self.temperature, dim=-1)
-        teacher = nn.functional.log_softmax(teacher_logits / self.temperature, dim=-1)
-        divergence = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
-        return self.temperature**2 * divergence
+    def divergence(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return kl_of_logs(teacher, student)
+
+
+class ReverseKLLoss(SoftenedLoss):
+    """`T² · KL(softmax(student / T) ‖ softmax(teacher / T))`: the student must not say what the teacher deems unlikely
+    (Gu et al. 2024, equation 2)."""
+
+    def divergence(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return kl_of_logs(student, teacher)

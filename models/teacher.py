@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -29,6 +29,7 @@ from transformers.utils import logging
 from models.batches import sorted_batches
 from models.fitting import ModelError, pick_device
 
+HiddenState = Literal["pooled"] | Annotated[int, Field(ge=0)]
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -73,6 +74,11 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=7, ge=0)
     logits_dtype: Literal["float32", "float16"] = "float32"
     """How the cache keeps the logits."""
+    hidden_states: tuple[HiddenState, ...] = ()
+    """What else is cached, for `loss.hidden_weight`: `pooled` is what the last layer before the logits reads, a number
+    is that layer's mean over the text (0 the embeddings)."""
+    weight: float = Field(default=1.0, gt=0)
+    """Of this teacher among several."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherConfig:
@@ -202,18 +208,58 @@ def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) ->
     return dict(tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt"))
 
 
-@torch.inference_mode()
 def teacher_logits(teacher: Teacher, texts: Sequence[str], batch_size: int = 64) -> NDArray[np.float32]:
     """The mean of the members' logits, `[texts, classes]`, in the order of `texts`."""
+    return ask_teacher(teacher, texts, (), batch_size)[0]
+
+
+@torch.inference_mode()
+def ask_teacher(
+    teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState], batch_size: int = 64
+) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+    """The mean of the members' logits, `[texts, classes]`, and the hidden states of all members side by side,
+    `[texts, width]`, in the order of `texts`.
+
+    Raises ModelError when the teacher has no such state.
+    """
     token_ids = tokenize(teacher.tokenizer, texts, teacher.max_length)
     logits = np.zeros((len(texts), teacher.n_classes), dtype=np.float32)
+    hidden: NDArray[np.float16] | None = None
     for batch in sorted_batches(np.array([len(row) for row in token_ids]), batch_size):
         inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
+        found = []
         for model in teacher.models:
             device = next(model.parameters()).device
-            outputs = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
-            logits[batch] += outputs.logits.float().cpu().numpy() / len(teacher.models)
-    return logits
+            answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
+            logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
+            found += [state.to(torch.float16).cpu().numpy() for state in member_states]
+        if found:
+            together = np.concatenate(found, axis=1)
+            hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
+            hidden[batch] = together
+    return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
+
+
+def _forward(
+    model: PreTrainedModel, inputs: dict[str, Tensor], states: Sequence[HiddenState]
+) -> tuple[Tensor, list[Tensor]]:
+    """Logits, and each state `[batch, features]`."""
+    if not states:
+        return model(**inputs).logits, []
+    read: list[Tensor] = []
+    head = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    hook = head.register_forward_pre_hook(lambda _, arguments: read.append(arguments[0]))
+    try:
+        outputs = model(**inputs, output_hidden_states=True)
+    finally:
+        hook.remove()
+    layers, mask = outputs.hidden_states, inputs["attention_mask"].unsqueeze(-1)
+    wanted = [state for state in states if state != "pooled"]
+    if wanted and max(wanted) >= len(layers):
+        raise ModelError(f"hidden_states must be pooled or 0 to {len(layers) - 1}, the layers of the teacher, "
+                         f"but got {max(wanted)}")  # fmt: skip
+    means = {state: (layers[state] * mask).sum(dim=1) / mask.sum(dim=1) for state in wanted}
+    return outputs.logits, [read[0] if state == "pooled" else means[state] for state in states]
 
 
 def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:

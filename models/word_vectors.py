@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from gensim.models import KeyedVectors, Word2Vec
+from gensim.models import FastText, KeyedVectors, Word2Vec
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from models.fitting import ModelError
 
+FASTTEXT_BUCKETS = 200_000
+"""Rows of the table of n-grams: gensim's two millions are for a corpus of the size of Wikipedia."""
 Dimension = Annotated[int, Field(ge=1, le=4096)]
 
 
-class Word2VecConfig(BaseModel, frozen=True, extra="forbid"):
-    """word2vec trained on the train and transfer texts (Mikolov et al. 2013)."""
-
-    kind: Literal["word2vec"] = "word2vec"
+class _Vectors(BaseModel, frozen=True, extra="forbid"):
     dimension: Dimension = 100
+    reduce_to: Dimension | None = None
+    """Keep so many principal components."""
+
+    @model_validator(mode="after")
+    def _fewer_than_there_are(self) -> Self:
+        if self.reduce_to is not None and self.reduce_to > self.dimension:
+            raise ValueError(f"reduce_to must be <= dimension={self.dimension}, but got reduce_to={self.reduce_to}")
+        return self
+
+
+class _TrainedVectors(_Vectors, frozen=True):
+    """What is trained on the train and transfer texts."""
+
     architecture: Literal["skip_gram", "cbow"] = "skip_gram"
     window: int = Field(default=5, ge=1)
     epochs: int = Field(default=5, ge=1)
 
 
-class FileVectorsConfig(BaseModel, frozen=True, extra="forbid"):
+class Word2VecConfig(_TrainedVectors, frozen=True):
+    """word2vec (Mikolov et al. 2013)."""
+
+    kind: Literal["word2vec"] = "word2vec"
+
+
+class FastTextConfig(_TrainedVectors, frozen=True):
+    """fastText, which makes a word's vector of those of its character n-grams as well (Bojanowski et al. 2017)."""
+
+    kind: Literal["fasttext"]
+    min_ngram: int = Field(default=1, ge=1)
+    """The shortest n-gram, in characters; 1 suits Chinese, 3 English."""
+    max_ngram: int = Field(default=3, ge=1)
+
+
+class FileVectorsConfig(_Vectors, frozen=True):
     """Vectors from a file: word2vec text (`.txt`, `.vec`), word2vec binary (`.bin`) or gensim KeyedVectors (`.kv`)."""
 
     kind: Literal["file"] = "file"
@@ -35,15 +62,16 @@ class FileVectorsConfig(BaseModel, frozen=True, extra="forbid"):
     dimension: Dimension
 
 
-class RandomVectorsConfig(BaseModel, frozen=True, extra="forbid"):
+class RandomVectorsConfig(_Vectors, frozen=True):
     """Vectors drawn from a normal distribution, to be tuned."""
 
     kind: Literal["random"] = "random"
-    dimension: Dimension = 100
 
 
-AnyVectorsConfig = Word2VecConfig | FileVectorsConfig | RandomVectorsConfig
+AnyVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
 VectorsConfig = Annotated[AnyVectorsConfig, Field(discriminator="kind")]
+Known = dict[str, NDArray[np.float32]]
+"""The words that have a vector, and their vectors."""
 
 
 @dataclass(frozen=True)
@@ -63,37 +91,71 @@ def build_vectors(
     dimension than the configured one, and a file that knows no word of the vocabulary.
     """
     rng = np.random.default_rng(seed)
-    if isinstance(config, RandomVectorsConfig):
-        known: dict[str, NDArray[np.float32]] = {}
-    elif isinstance(config, Word2VecConfig):
-        known = _train(config, vocabulary, sentences, seed)
-    else:
-        known = read_vectors(config, vocabulary)
-        if not known:
-            raise ModelError(f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary")
+    known = SOURCES[type(config)](config, vocabulary, sentences, seed)
     spread = float(np.std(list(known.values()))) if known else 0.1
     matrix = rng.normal(0.0, spread, (len(vocabulary), config.dimension)).astype(np.float32)
     for row, word in enumerate(vocabulary):
         if word in known:
             matrix[row] = known[word]
+    if config.reduce_to is not None:
+        matrix = principal_components(matrix, config.reduce_to)
     matrix[0] = 0.0
     return WordVectors(matrix, len(known) / len(vocabulary))
 
 
-def _train(
-    config: Word2VecConfig, vocabulary: Sequence[str], sentences: Sequence[Sequence[str]], seed: int
-) -> dict[str, NDArray[np.float32]]:
-    words = set(vocabulary)
-    kept = [[word for word in sentence if word in words] for sentence in sentences]
-    # One worker: with more, the order of the updates depends on the threads and no two runs are alike.
-    model = Word2Vec(
-        kept, vector_size=config.dimension, window=config.window, sg=int(config.architecture == "skip_gram"),
-        min_count=1, epochs=config.epochs, seed=seed, workers=1,
-    )  # fmt: skip
+def principal_components(matrix: NDArray[np.float32], n_components: int) -> NDArray[np.float32]:
+    """Rows `[rows, features]` along their first principal axes, `[rows, n_components]`."""
+    centred = (matrix - matrix.mean(axis=0)).astype(np.float64)
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :n_components]
+    return np.asarray(centred @ axes, dtype=np.float32)
+
+
+def _none(config: RandomVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    return {}
+
+
+def _word2vec(config: Word2VecConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    model = Word2Vec(_only(vocabulary, sentences), **_training(config, seed))
     return {word: model.wv[word] for word in vocabulary if word in model.wv}
 
 
-def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    model = FastText(
+        _only(vocabulary, sentences), min_n=config.min_ngram, max_n=max(config.min_ngram, config.max_ngram),
+        bucket=FASTTEXT_BUCKETS, **_training(config, seed),
+    )  # fmt: skip
+    return {word: model.wv[word] for word in vocabulary if word in model.wv.key_to_index}
+
+
+def _only(vocabulary: Sequence[str], sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    words = set(vocabulary)
+    return [[word for word in sentence if word in words] for sentence in sentences]
+
+
+def _training(config: _TrainedVectors, seed: int) -> dict[str, Any]:
+    # One worker: with more, the order of the updates depends on the threads and no two runs are alike.
+    return {
+        "vector_size": config.dimension, "window": config.window, "sg": int(config.architecture == "skip_gram"),
+        "min_count": 1, "epochs": config.epochs, "seed": seed, "workers": 1,
+    }  # fmt: skip
+
+
+def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    known = read_vectors(config, vocabulary)
+    if not known:
+        raise ModelError(f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary")
+    return known
+
+
+SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], Known]] = {
+    Word2VecConfig: _word2vec,
+    FastTextConfig: _fasttext,
+    FileVectorsConfig: _from_file,
+    RandomVectorsConfig: _none,
+}
+
+
+def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> Known:
     """The vectors that a file has for the words of a vocabulary."""
     vectors = open_vectors(config)
     return {word: np.asarray(vectors[word], dtype=np.float32) for word in vocabulary if word in vectors}

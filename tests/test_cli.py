@@ -129,7 +129,7 @@ def test_a_cache_of_another_corpus_is_refused(
 ) -> None:
     assert run("cache", write_study(document))[0] == 0
     study = parse_study(document)
-    place = locate(study.config, load_corpus(CorpusConfig.model_validate(document["corpus"])))
+    (place,) = locate(study.config, load_corpus(CorpusConfig.model_validate(document["corpus"])))
     manifest = place.key.folder(place.cache_root) / MANIFEST
     manifest.write_text(manifest.read_text().replace(place.key.corpus, "0" * 16))
     code, _, err = run("search", write_study(document))

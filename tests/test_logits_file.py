@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from corpora.logits_file import read_logits_file, write_logits_file
-from corpora.teacher_logits import CacheKey, fill_cache
+from corpora.logits_file import principal_axes, read_logits_file, write_logits_file
+from corpora.teacher_logits import CacheKey, TeacherAnswers, fill_cache
 from corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
@@ -28,19 +29,19 @@ def parquet(tmp_path: Path, **columns: object) -> Path:
 
 def test_logits_of_a_csv_are_joined_by_text(tmp_path: Path) -> None:
     file = read_logits_file(csv(tmp_path, "text,logit_good,logit_bad", "好,2,1", "差,3,4"), LABELS)
-    np.testing.assert_array_equal(file.of(["差", "好"]), [[4, 3], [1, 2]])
+    np.testing.assert_array_equal(file.of(["差", "好"]).logits, [[4, 3], [1, 2]])
 
 
 def test_logits_of_a_parquet_are_joined_by_hash(tmp_path: Path) -> None:
     hashes = [text_hash("好").hex(), text_hash("差").hex()]
     file = read_logits_file(parquet(tmp_path, text_hash=hashes, logits=[[1.0, 2.0], [4.0, 3.0]]), LABELS)
-    np.testing.assert_array_equal(file.of(["差", "好"]), [[4, 3], [1, 2]])
+    np.testing.assert_array_equal(file.of(["差", "好"]).logits, [[4, 3], [1, 2]])
 
 
 def test_probabilities_become_their_logarithm(tmp_path: Path) -> None:
     file = read_logits_file(parquet(tmp_path, text=["好", "差"], probabilities=[[0.25, 0.75], [1.0, 0.0]]), LABELS)
     # ln 0.25 = -1.386294, ln 0.75 = -0.287682; 0 is taken as 1e-7, ln 1e-7 = -16.118096
-    np.testing.assert_allclose(file.of(["好", "差"]), [[-1.386294, -0.287682], [0, -16.118096]], rtol=1e-5)
+    np.testing.assert_allclose(file.of(["好", "差"]).logits, [[-1.386294, -0.287682], [0, -16.118096]], rtol=1e-5)
 
 
 def test_texts_without_logits_are_named(tmp_path: Path) -> None:
@@ -78,11 +79,52 @@ def test_a_list_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> N
 def test_an_exported_cache_reads_back_with_what_it_says_of_its_teacher(tmp_path: Path) -> None:
     texts = ["好", "差", "中"]
     values = np.array([[1.5, -1.5], [0.25, 4], [0, 0]], np.float32)
-    cache = fill_cache(tmp_path, CacheKey("t", "c", LABELS), texts, lambda batch: values[: len(batch)], {})
+    cache = fill_cache(
+        tmp_path, CacheKey("t", "c", LABELS), texts, lambda batch: TeacherAnswers(values[: len(batch)]), {}
+    )
     path = tmp_path / "out" / "logits.parquet"
     write_logits_file(path, cache, texts, {"description": "a rule"})
     file = read_logits_file(path, LABELS)
-    np.testing.assert_array_equal(file.of(texts), values)
+    np.testing.assert_array_equal(file.of(texts).logits, values)
     assert file.about["description"] == "a rule"
     with pytest.raises(CorpusError, match="holds logits for the labels bad, good, but the corpus has good, bad"):
         read_logits_file(path, ("good", "bad"))
+
+
+def test_hidden_states_of_a_file_are_read(tmp_path: Path) -> None:
+    file = read_logits_file(
+        parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0]] * 2, hidden=[[1.0, 0.5, 3.0], [4.0, 5.0, 6.0]]), LABELS
+    )
+    found = file.of(["差", "好"]).hidden
+    assert found is not None
+    np.testing.assert_array_equal(found, [[4, 5, 6], [1, 0.5, 3]])
+    assert found.dtype == np.float16
+
+
+def test_principal_axes_of_points_on_a_line() -> None:
+    # On the line (0, 1) + t (3, 4) / 5 with t = -5, 0, 5, and nothing beside it.
+    mean, axes, share = principal_axes(np.array([[-3, -3], [0, 1], [3, 5]], np.float32), 1)
+    assert mean.tolist() == [0, 1]
+    assert np.abs(axes[:, 0]) == pytest.approx([0.6, 0.8])
+    assert share == pytest.approx(1)
+
+
+def test_hidden_states_are_exported_as_principal_components(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = [f"text {i}" for i in range(60)]
+    plane = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 40))
+    values = dict(zip(texts, plane.astype(np.float32), strict=True))
+
+    def teacher(batch: Sequence[str]) -> TeacherAnswers:
+        return TeacherAnswers(np.zeros((len(batch), 2), np.float32), np.stack([values[text] for text in batch]))
+
+    cache = fill_cache(tmp_path, CacheKey("t", "c", LABELS), texts, teacher, {})
+    write_logits_file(tmp_path / "logits.parquet", cache, texts, {}, texts[:50])
+    file = read_logits_file(tmp_path / "logits.parquet", LABELS)
+    found = file.of(texts).hidden
+    assert found is not None
+    assert found.shape == (60, 16)
+    assert file.about["hidden"] == "16 principal components, 100.0% of the variance"
+    # Distances are kept, of texts that the axes were not fitted on as well.
+    before, after = (np.linalg.norm(np.diff(array.astype(np.float32), axis=0), axis=1) for array in (plane, found))
+    np.testing.assert_allclose(after, before, rtol=2e-2)

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
-from models.teacher import load_teacher, teacher_logits
-from tuning.preparation import prepare
+from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
+from tuning.faults import StudyError
+from tuning.preparation import inputs_key, prepare
+from tuning.session import check
+from tuning.space import middle
 from tuning.study import Study, parse_study
-from tuning.teaching import describe, locate, logits_for, obtain_teacher, timing_teacher
+from tuning.teaching import Teachers, locate, logits_for, timing_teachers
 from tuning.trial import TrialConfig, rows_of
 
 
@@ -48,11 +53,11 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
     prepared = prepare(study, silent)
     corpus, inputs = prepared.corpus, next(iter(prepared.inputs.values()))
     texts = (*corpus.train.texts, *corpus.transfer.texts)
-    assert len(texts) == len(inputs.data.train) == len(inputs.data.labels) == len(inputs.data.teacher_logits)
+    assert len(texts) == len(inputs.data.train) == len(inputs.data.labels) == inputs.data.teacher_logits.shape[1]
     assert [row.tolist() for row in rows_of(inputs.data.train)] == [inputs.encoder(text) for text in texts]
     assert [row.tolist() for row in rows_of(inputs.data.dev)] == [inputs.encoder(text) for text in corpus.dev.texts]
     teacher = load_teacher(str(study.config.teacher.checkpoint), 32)
-    np.testing.assert_allclose(inputs.data.teacher_logits, teacher_logits(teacher, texts), atol=1e-5)
+    np.testing.assert_allclose(inputs.data.teacher_logits[0], teacher_logits(teacher, texts), atol=1e-5)
     assert (inputs.data.labels >= 0).sum() == 20
 
 
@@ -74,19 +79,19 @@ def test_a_second_search_finds_the_cache(study: Study) -> None:
     second = prepare(study, said.append)
     assert any("from the cache" in line and "the teacher is not run" in line for line in said)
     texts = first.corpus.texts()
-    np.testing.assert_array_equal(first.logits.of(texts), second.logits.of(texts))
+    np.testing.assert_array_equal(first.teachers.of(texts), second.teachers.of(texts))
 
 
 def test_the_cache_keeps_the_type_that_the_study_asks_for(document: dict[str, Any]) -> None:
     document["teacher"]["logits_dtype"] = "float16"
-    assert [shard.dtype for shard in prepare(parse_study(document), silent).logits.shards] == [np.float16]
+    assert [shard.dtype for shard in prepare(parse_study(document), silent).teachers.caches[0].shards] == [np.float16]
 
 
 def test_one_cache_serves_every_number_of_labels(document: dict[str, Any]) -> None:
     prepare(parse_study(document), silent)
     document["corpus"]["labelled"] = 50
     study = parse_study(document)
-    place = locate(study.config, load_corpus(study.config.corpus))
+    (place,) = locate(study.config, load_corpus(study.config.corpus))
     assert has_cache(place.cache_root, place.key)
 
 
@@ -95,7 +100,7 @@ def test_other_weights_or_another_length_are_another_teacher(
 ) -> None:
     def fingerprint() -> str:
         study = parse_study(document)
-        return locate(study.config, load_corpus(study.config.corpus)).key.teacher
+        return locate(study.config, load_corpus(study.config.corpus))[0].key.teacher
 
     copy = tmp_path / "teacher"
     shutil.copytree(document["teacher"]["checkpoint"], copy)
@@ -114,29 +119,128 @@ def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any
     }  # fmt: skip
     study = parse_study(document)
     corpus = load_corpus(study.config.corpus)
-    place = locate(study.config, corpus)
+    (place,) = locate(study.config, corpus)
     said: list[str] = []
-    logits = logits_for(study.config, corpus, place, said.append)
+    logits = logits_for(study.config, corpus, [place], said.append)
     assert any(line.startswith("teacher: training on 20 labelled texts") for line in said)
     shutil.rmtree(place.key.folder(place.cache_root))
     said.clear()
-    again = logits_for(study.config, corpus, place, said.append)
+    again = logits_for(study.config, corpus, [place], said.append)
     assert not any("training" in line for line in said)
     np.testing.assert_array_equal(again.of(corpus.texts()), logits.of(corpus.texts()))
     said.clear()
-    logits_for(study.config, corpus, place, said.append, rebuild=True)
+    logits_for(study.config, corpus, [place], said.append, rebuild=True)
     assert any("training" in line for line in said)
 
 
-def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study, document: dict[str, Any]) -> None:
+def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) -> None:
     corpus = load_corpus(study.config.corpus)
-    place = locate(study.config, corpus)
-    teacher = obtain_teacher(study.config, corpus, place, silent)
-    about = describe(study.config, corpus, teacher)
-    alone = study.config.model_copy(
-        update={"teacher": study.config.teacher.model_copy(update={"checkpoint": None, "logits": Path("x.csv")})}
-    )
-    twin = timing_teacher(alone, about, place, corpus.train.texts)
-    assert twin is not None
-    assert twin.n_parameters == teacher.n_parameters
-    assert timing_teacher(alone, {}, place, corpus.train.texts) is None
+    places = locate(study.config, corpus)
+    teachers = logits_for(study.config, corpus, places, silent)
+    (real,) = timing_teachers(teachers, corpus.train.texts)
+    alone = replace(places[0], settings=places[0].settings.model_copy(update={"checkpoint": None}))
+    (twin,) = timing_teachers(replace(teachers, places=(alone,)), corpus.train.texts)
+    assert twin.n_parameters == real.n_parameters
+    manifest = replace(teachers.caches[0].manifest, about={})
+    unknown = Teachers((alone,), (replace(teachers.caches[0], manifest=manifest),))
+    assert timing_teachers(unknown, corpus.train.texts) == []
+
+
+def test_several_teachers_have_a_cache_each_and_speak_by_their_weights(
+    document: dict[str, Any], save_teacher: Any
+) -> None:
+    first = prepare(parse_study(document), silent)
+    document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=5)), "max_length": 32, "weight": 3.0}]
+    said: list[str] = []
+    both = prepare(parse_study(document), said.append)
+    assert sum("from the cache" in line for line in said) == 1  # the first teacher's
+    texts = both.corpus.texts()
+    each = both.teachers.each(texts)
+    np.testing.assert_array_equal(each[0], first.teachers.of(texts))
+    np.testing.assert_allclose(both.teachers.of(texts), (each[0] + 3 * each[1]) / 4, atol=1e-6)
+    assert both.teachers.key.teacher not in {place.key.teacher for place in both.teachers.places}
+    data = next(iter(both.inputs.values())).data
+    assert data.teacher_logits.shape[0] == len(data.teacher_weights) == 2
+    assert both.teachers.about["description"].startswith("2 teachers: ")
+
+
+def test_hidden_states_are_cached_and_travel_to_the_trials(document: dict[str, Any]) -> None:
+    document["teacher"]["hidden_states"] = ["pooled", 1]
+    prepared = prepare(parse_study(document), silent)
+    data = next(iter(prepared.inputs.values())).data
+    assert data.teacher_hidden.shape == (len(data.train), 32)
+    assert np.abs(data.teacher_hidden).max() > 0
+
+
+def test_hidden_states_that_no_teacher_gives_are_refused_before_anything_starts(
+    document: dict[str, Any], write_logits: Any
+) -> None:
+    document["trial"]["loss"]["hidden_weight"] = {"between": [0, 1]}
+    with pytest.raises(
+        StudyError, match=r"hidden_weight: needs the teacher's hidden states; set teacher.hidden_states"
+    ):
+        check(parse_study(document))
+    texts = load_corpus(parse_study(document).config.corpus).texts()
+    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    with pytest.raises(StudyError, match=r"logits.csv has no column hidden"):
+        check(parse_study(document))
+
+
+def augmented_document(document: dict[str, Any]) -> dict[str, Any]:
+    document["trial"]["augment"] = {"n_iter": {"between": [0, 2]}, "p_mask": 0.5}
+    return document
+
+
+def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: dict[str, Any]) -> None:
+    prepared = prepare(parse_study(augmented_document(document)), silent)
+    corpus = prepared.corpus
+    ((key, inputs),) = prepared.inputs.items()
+    data, n = inputs.data, len(corpus.train) + len(corpus.transfer)
+    assert sorted(set(data.iterations.tolist())) == [0, 1, 2]
+    assert (data.iterations[:n] == 0).all()
+    assert len(data.train) == len(data.labels) == data.teacher_logits.shape[1] > 1.5 * n
+    assert (data.labels[n:] == -1).all()
+    assert (np.abs(data.teacher_logits[:, n:]).sum(axis=(0, 2)) > 0).all()
+    for n_iter in (0, 1, 2):  # one corpus serves them all
+        config = {**middle(prepared.study.space), "augment": {"n_iter": n_iter, "p_mask": 0.5}}
+        assert inputs_key(TrialConfig.model_validate(config)) == key
+
+
+def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tuning.teaching
+
+    asked: list[str] = []
+    real = tuning.teaching.ask_teacher
+    monkeypatch.setattr(tuning.teaching, "ask_teacher", lambda t, texts, s: asked.extend(texts) or real(t, texts, s))
+    prepared = prepare(parse_study(augmented_document(document)), silent)
+    assert any("[MASK]" in text for text in asked)
+    assert not any(MASK in text for text in asked)
+    assert MASK not in next(iter(prepared.inputs.values())).vocabulary
+
+
+def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    study = parse_study(augmented_document(document))
+    first = prepare(study, silent)
+    monkeypatch.setattr("tuning.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
+    monkeypatch.setattr("tuning.teaching.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    second = prepare(study, silent)
+    one, two = (next(iter(p.inputs.values())).data for p in (first, second))
+    np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)
+
+
+def test_a_logits_file_that_knows_the_corpus_only_cannot_serve_augmented_texts(
+    document: dict[str, Any], write_logits: Any
+) -> None:
+    texts = load_corpus(parse_study(document).config.corpus).texts()
+    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    with pytest.raises(StudyError, match=r"augment.n_iter: needs a teacher that can be asked, but .*logits.csv knows"):
+        check(parse_study(augmented_document(document)))
+
+
+def test_word_pieces_are_taken_from_the_teacher(document: dict[str, Any]) -> None:
+    document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
+    (inputs,) = prepare(parse_study(document), silent).inputs.values()
+    pieces = set(tokenizer_pieces(document["teacher"]["checkpoint"]))
+    assert {"好", "差"} < set(inputs.vocabulary) <= pieces

@@ -57,7 +57,7 @@ def test_what_was_not_measured_is_a_dash() -> None:
 
 
 def test_the_card_shows_the_table_and_how_to_use_it() -> None:
-    card = model_card("reviews-student", {"Teacher": "a BERT"}, COLUMNS)
+    card = model_card("reviews-student", {"Teacher": "a BERT"}, COLUMNS, ["jieba"])
     assert "| test accuracy | 0.9000 | 0.7000 | 0.8500 |" in card
     assert "- Teacher: a BERT" in card
     assert "pip install onnxruntime numpy jieba" in card

@@ -5,17 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from models.fitting import ModelError
 from models.teacher import (
     Teacher,
     TeacherConfig,
+    ask_teacher,
     character_tokenizer,
     load_teacher,
     teacher_logits,
     teacher_size_mb,
     timing_twin,
+    tokenizer_pieces,
 )
 
 TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
@@ -40,6 +43,38 @@ def test_logits_come_in_the_order_of_the_texts(teacher: Teacher) -> None:
 def test_a_teacher_is_loaded_in_eval_mode(teacher: Teacher) -> None:
     assert not any(module.training for model in teacher.models for module in model.modules())
     np.testing.assert_array_equal(teacher_logits(teacher, TEXTS), teacher_logits(teacher, TEXTS))
+
+
+def test_hidden_states_are_the_input_of_the_head_and_the_means_over_the_text(teacher: Teacher) -> None:
+    logits, states = ask_teacher(teacher, TEXTS, ["pooled", 2, 0])
+    np.testing.assert_allclose(logits, teacher_logits(teacher, TEXTS), atol=1e-6)
+    assert (states.shape, states.dtype) == ((4, 48), np.float16)
+    model = teacher.models[0]
+    # The head is linear: it gives the logits of the pooled state.
+    head = model.classifier(torch.from_numpy(states[:, :16].astype(np.float32)))
+    np.testing.assert_allclose(head.detach().numpy(), logits, atol=2e-3)
+    inputs = teacher.tokenizer(TEXTS[1], return_tensors="pt")
+    layers = model(**inputs, output_hidden_states=True).hidden_states
+    np.testing.assert_allclose(states[1, 16:32], layers[2][0].mean(0).detach().numpy(), atol=2e-3)
+    np.testing.assert_allclose(states[1, 32:], layers[0][0].mean(0).detach().numpy(), atol=2e-3)
+
+
+def test_hidden_states_do_not_depend_on_the_batch(teacher: Teacher) -> None:
+    alone = np.concatenate([ask_teacher(teacher, [text], [1])[1] for text in TEXTS])
+    np.testing.assert_allclose(ask_teacher(teacher, TEXTS, [1])[1], alone, atol=2e-3)
+
+
+def test_a_state_that_the_teacher_lacks_is_refused(teacher: Teacher) -> None:
+    with pytest.raises(
+        ModelError, match="hidden_states must be pooled or 0 to 2, the layers of the teacher, but got 3"
+    ):
+        ask_teacher(teacher, TEXTS, [3])
+
+
+def test_the_pieces_of_a_tokenizer_are_by_id(teacher: Teacher, teacher_folder: Path) -> None:
+    pieces = tokenizer_pieces(teacher_folder)
+    assert pieces[0] == "[PAD]"
+    assert [teacher.tokenizer.convert_tokens_to_ids(piece) for piece in pieces] == list(range(len(pieces)))
 
 
 def test_an_ensemble_answers_with_the_mean_of_its_members(save_teacher: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,17 +7,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpora.teacher_logits import CacheKey, Logits, ShardForm, TeacherLogits, fill_cache, has_cache, open_cache
+from corpora.teacher_logits import (
+    CacheKey,
+    ShardForm,
+    TeacherAnswers,
+    TeacherLogits,
+    fill_cache,
+    has_cache,
+    open_cache,
+)
 from corpora.texts import CorpusError
 
 KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))
 TEXTS = [f"text {i}" for i in range(7)]
 
 
-def answer(texts: Sequence[str]) -> Logits:
+def answer(texts: Sequence[str]) -> TeacherAnswers:
     """Logits [-i, i] for "text i"."""
     numbers = np.array([float(text.split()[1]) for text in texts], dtype=np.float32)
-    return np.stack([-numbers, numbers], axis=1)
+    return TeacherAnswers(np.stack([-numbers, numbers], axis=1))
+
+
+def answer_with_hidden(texts: Sequence[str]) -> TeacherAnswers:
+    """And the hidden state [i, 0, -i]."""
+    logits = answer(texts).logits
+    return TeacherAnswers(logits, np.stack([logits[:, 1], 0 * logits[:, 0], logits[:, 0]], axis=1))
 
 
 THREE_ROWS = ShardForm(rows=3)
@@ -57,7 +71,7 @@ def test_an_unknown_text_is_named(tmp_path: Path) -> None:
 
 
 def test_the_manifest_is_written_last(tmp_path: Path) -> None:
-    def dies_in_the_second_shard(texts: Sequence[str]) -> Logits:
+    def dies_in_the_second_shard(texts: Sequence[str]) -> TeacherAnswers:
         if "text 3" in texts:
             raise KeyboardInterrupt
         return answer(texts)
@@ -72,7 +86,7 @@ def test_the_manifest_is_written_last(tmp_path: Path) -> None:
 def test_whole_shards_of_an_interrupted_run_are_not_computed_again(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def dies_once(texts: Sequence[str]) -> Logits:
+    def dies_once(texts: Sequence[str]) -> TeacherAnswers:
         asked.extend(texts)
         if "text 3" in texts and asked.count("text 3") == 1:
             raise KeyboardInterrupt
@@ -82,7 +96,29 @@ def test_whole_shards_of_an_interrupted_run_are_not_computed_again(tmp_path: Pat
         fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
     cache = fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
     assert [asked.count(text) for text in TEXTS] == [1, 1, 1, 2, 2, 2, 1]
-    np.testing.assert_array_equal(cache.of(TEXTS), answer(TEXTS))
+    np.testing.assert_array_equal(cache.of(TEXTS), answer(TEXTS).logits)
+
+
+def test_hidden_states_are_kept_beside_the_logits_in_float16(tmp_path: Path) -> None:
+    cache = fill_cache(tmp_path, KEY, TEXTS, answer_with_hidden, {}, THREE_ROWS)
+    assert cache.manifest.hidden_width == 3
+    np.testing.assert_array_equal(cache.hidden_of(["text 5", "text 0"]), [[5, 0, -5], [0, 0, 0]])
+    assert cache.hidden_of(TEXTS).dtype == np.float16
+    np.testing.assert_array_equal(cache.of(["text 5"]), [[-5, 5]])
+    with pytest.raises(CorpusError, match="lacks 1 of 1 texts"):
+        cache.hidden_of(["text 99"])
+
+
+def test_a_cache_without_hidden_states_has_them_of_no_width(tmp_path: Path) -> None:
+    assert fill(tmp_path).hidden_of(TEXTS).shape == (7, 0)
+
+
+def test_hidden_states_that_float16_cannot_hold_are_refused(tmp_path: Path) -> None:
+    def huge(texts: Sequence[str]) -> TeacherAnswers:
+        return TeacherAnswers(answer(texts).logits, np.full((len(texts), 2), 1e6, np.float32))
+
+    with np.errstate(over="ignore"), pytest.raises(CorpusError, match=r"not finite numbers .in float16."):
+        fill_cache(tmp_path, KEY, TEXTS, huge, {})
 
 
 @pytest.mark.parametrize(
@@ -110,9 +146,9 @@ def test_a_teacher_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -
     with pytest.raises(
         CorpusError, match=r"of shape \[7, 2\], one for each of the labels bad, good, but gave \[7, 3\]"
     ):
-        fill_cache(tmp_path, KEY, TEXTS, lambda texts: np.zeros((len(texts), 3), np.float32), {})
+        fill_cache(tmp_path, KEY, TEXTS, lambda texts: TeacherAnswers(np.zeros((len(texts), 3), np.float32)), {})
 
 
 def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="not finite"):
-        fill_cache(tmp_path, KEY, TEXTS, lambda texts: np.full((len(texts), 2), np.nan, np.float32), {})
+        fill_cache(tmp_path, KEY, TEXTS, lambda texts: TeacherAnswers(np.full((len(texts), 2), np.nan)), {})

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
 from corpora.tokens import ragged
-from tuning.trial import EpochReport, TrialConfig, TrialData, rows_of, run_trial
+from losses.objective import TEACHER_TERMS
+from models.student import build_student
+from tuning.trial import EpochReport, TrialConfig, TrialData, plan_lesson, rows_of, run_trial
 
 GOOD, BAD = 2, 3
 
@@ -18,7 +23,10 @@ def data(labels: list[int], logits: list[list[float]], rows: list[list[int]]) ->
     return TrialData(
         ragged(rows),
         np.array(labels),
-        np.array(logits, np.float32),
+        np.zeros(len(rows), np.int32),
+        np.array([logits], np.float32),
+        np.ones(1, np.float32),
+        np.zeros((len(rows), 0), np.float16),
         ragged([[GOOD, 4], [BAD, 4]]),
         np.array([1, 0]),
         vectors,
@@ -26,7 +34,7 @@ def data(labels: list[int], logits: list[list[float]], rows: list[list[int]]) ->
 
 
 def config(kd_weight: float, term: str = "mse", **settings: object) -> TrialConfig:
-    loss = {"kd_weight": kd_weight, "teacher_term": {"kind": term}}
+    loss: object = {"kd_weight": kd_weight, "teacher_term": {"kind": term}}
     student = {"kind": "average", "hidden_layer": 0, "dropout": 0}
     defaults = {"vectors": {"kind": "random", "dimension": 4}, "learning_rate": 0.1, "batch_size": 2, "epochs": 10}
     return TrialConfig.model_validate({"student": student, "loss": loss, **defaults, **settings})
@@ -58,6 +66,54 @@ def test_a_plain_student_never_sees_an_unlabelled_row() -> None:
     assert run_trial(config(0.0), poisoned, silent).accuracy == 1
     with pytest.raises(IndexError):
         run_trial(config(1.0), poisoned, silent)
+
+
+@pytest.mark.parametrize("term", [get_args(c.model_fields["kind"].annotation)[0] for c in TEACHER_TERMS])
+def test_a_student_learns_by_every_term(term: str) -> None:
+    result = run_trial(config(1.0, term), data([-1, -1, -1, -1], RIGHT, ROWS), silent)
+    assert result.accuracy == 1
+
+
+def with_two_teachers(first: list[list[float]], second: list[list[float]], weights: list[float]) -> TrialData:
+    both = data([-1, -1, -1, -1], first, ROWS)
+    logits = np.array([first, second], np.float32)
+    return replace(both, teacher_logits=logits, teacher_weights=np.array(weights, np.float32))
+
+
+def test_of_several_teachers_the_weightier_one_is_believed() -> None:
+    inputs = with_two_teachers(RIGHT, WRONG, [9.0, 1.0])
+    loss = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
+    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), inputs, silent).accuracy == 1
+    swapped = replace(inputs, teacher_weights=np.array([1.0, 9.0], np.float32))
+    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), swapped, silent).accuracy <= 0.5
+    assert run_trial(config(1.0, loss={**loss, "teachers": "sampled"}), inputs, silent).accuracy == 1
+
+
+def test_a_student_learns_from_hidden_states_alone() -> None:
+    # The teacher's logits say nothing, its hidden state the class; only the head must be learnt from labels.
+    inputs = replace(
+        data([1, 0, -1, -1], [[0.0, 0.0]] * 4, ROWS), teacher_hidden=np.array([[3.0], [-3.0]] * 2, np.float16)
+    )
+    loss = {"kd_weight": 0.1, "hidden_weight": 1.0, "teacher_term": {"kind": "mse"}}
+    assert run_trial(config(0.1, loss=loss), inputs, silent).accuracy == 1
+    with pytest.raises(ValueError, match="needs the teacher's hidden states"):
+        run_trial(config(0.1, loss=loss), data([1, 0, -1, -1], RIGHT, ROWS), silent)
+
+
+def test_a_trial_reads_the_augmented_texts_of_its_iterations_alone() -> None:
+    # Were a row of the second iteration used, its out-of-range token id would be looked up.
+    inputs = data([-1] * 6, [*RIGHT, [2.0, -2.0], [0.0, 0.0]], [*ROWS, [BAD, BAD], [99]])
+    inputs = replace(inputs, iterations=np.array([0, 0, 0, 0, 1, 2], np.int32))
+    for n_iter in (0, 1):
+        assert run_trial(config(1.0, augment={"n_iter": n_iter}), inputs, silent).accuracy == 1
+    with pytest.raises(IndexError):
+        run_trial(config(1.0, augment={"n_iter": 2}), inputs, silent)
+
+
+def test_the_temperature_sees_how_far_the_training_is() -> None:
+    lesson = plan_lesson(build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2), config(1.0, epochs=2),
+                         data([-1] * 4, RIGHT, ROWS))  # fmt: skip
+    assert [next(lesson.batches)[0] for _ in range(5)] == [0, 0.25, 0.5, 0.75, 1]
 
 
 def test_the_best_epoch_is_kept_and_not_the_last() -> None:
@@ -94,7 +150,10 @@ def test_a_loss_that_is_not_finite_ends_the_trial() -> None:
 
 
 def test_trial_data_has_no_place_for_the_test_split() -> None:
-    assert set(TrialData.__dataclass_fields__) == {"train", "labels", "teacher_logits", "dev", "dev_labels", "vectors"}
+    assert set(TrialData.__dataclass_fields__) == {
+        "train", "labels", "iterations", "teacher_logits", "teacher_weights", "teacher_hidden", "dev", "dev_labels",
+        "vectors",
+    }  # fmt: skip
 
 
 def test_the_architecture_is_what_the_speed_depends_on() -> None:
@@ -104,10 +163,12 @@ def test_the_architecture_is_what_the_speed_depends_on() -> None:
     assert base.architecture() == same.architecture() != other.architecture()
 
 
-def test_the_plain_twin_differs_in_kd_weight_alone() -> None:
-    twin = config(0.5, "kl").plain()
+def test_the_plain_twin_differs_in_the_loss_and_the_augmented_texts_alone() -> None:
+    one = config(0.5, "kl", augment={"n_iter": 3})
+    twin = one.plain()
     assert twin.loss.is_plain
-    assert twin.model_copy(update={"loss": config(0.5, "kl").loss}) == config(0.5, "kl")
+    assert twin.augment.n_iter == 0
+    assert twin.model_copy(update={"loss": one.loss, "augment": one.augment}) == one
 
 
 @pytest.mark.parametrize("settings", [{"learning_rate": 0}, {"epochs": 0}, {"batch_size": 0}, {"warmup_fraction": 1}])

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors
+from pydantic import ValidationError
 
 from models.fitting import ModelError
 from models.word_vectors import (
+    SOURCES,
     AnyVectorsConfig,
+    FastTextConfig,
     FileVectorsConfig,
     RandomVectorsConfig,
     Word2VecConfig,
     build_vectors,
+    principal_components,
 )
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "书", "酒店")
@@ -36,7 +41,11 @@ def vectors_file(tmp_path: Path, name: str) -> FileVectorsConfig:
     [
         Word2VecConfig(dimension=6, epochs=1),
         Word2VecConfig(dimension=6, epochs=1, architecture="cbow"),
+        FastTextConfig(kind="fasttext", dimension=6, epochs=1),
+        FastTextConfig(kind="fasttext", dimension=6, epochs=1, architecture="cbow"),
         RandomVectorsConfig(dimension=6),
+        Word2VecConfig(dimension=9, reduce_to=6, epochs=1),
+        RandomVectorsConfig(dimension=7, reduce_to=6),
     ],
 )
 def test_vectors_have_a_row_for_each_word_and_a_zero_for_padding(config: AnyVectorsConfig) -> None:
@@ -47,6 +56,22 @@ def test_vectors_have_a_row_for_each_word_and_a_zero_for_padding(config: AnyVect
     assert (np.abs(found.matrix[1:]).sum(axis=1) > 0).all()
     np.testing.assert_array_equal(build_vectors(config, VOCABULARY, SENTENCES, seed=1).matrix, found.matrix)
     assert np.abs(build_vectors(config, VOCABULARY, SENTENCES, seed=2).matrix - found.matrix).max() > 0
+
+
+def test_every_kind_of_vectors_has_its_source() -> None:
+    assert set(SOURCES) == set(get_args(AnyVectorsConfig))
+
+
+def test_principal_components_keep_what_differs_most() -> None:
+    # On a line in the direction (3, 4): along it the points stand at -5, 0 and 5.
+    points = np.array([[-3.0, -4.0], [0.0, 0.0], [3.0, 4.0]], np.float32) + np.float32(7)
+    found = principal_components(points, 1)
+    assert (found * np.sign(found[2])).ravel() == pytest.approx([-5, 0, 5], abs=1e-5)
+
+
+def test_no_more_components_are_kept_than_there_are() -> None:
+    with pytest.raises(ValidationError, match="reduce_to must be <= dimension=4, but got reduce_to=5"):
+        RandomVectorsConfig(dimension=4, reduce_to=5)
 
 
 def test_trained_vectors_cover_the_words_that_occur() -> None:

@@ -129,7 +129,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     checkpoint = Checkpoint(
         finalist.best.student, config.student, inputs.encoder.settings, inputs.vocabulary,
-        config.vectors.dimension, prepared.corpus.labels,
+        inputs.data.vectors.shape[1], prepared.corpus.labels,
     )  # fmt: skip
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

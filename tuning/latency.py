@@ -119,14 +119,16 @@ def torch_contender(folder: Path) -> Contender:
     )
 
 
-def teacher_contender(teacher: Teacher) -> Contender:
-    """A teacher in torch, moved to the CPU."""
-    for model in teacher.models:
-        model.to("cpu")
-    return Contender(
-        {"teacher": lambda text: int(teacher_logits(teacher, [text])[0].argmax())},
-        lambda texts: teacher_logits(teacher, texts, BATCH_SIZE).argmax(1),
-    )
+def teacher_contender(*teachers: Teacher) -> Contender:
+    """One teacher in torch, or all that answer together, moved to the CPU."""
+    for teacher in teachers:
+        for model in teacher.models:
+            model.to("cpu")
+
+    def labels(texts: Sequence[str]) -> Any:
+        return sum(teacher_logits(teacher, texts, BATCH_SIZE) for teacher in teachers).argmax(1)  # type: ignore[union-attr]
+
+    return Contender({"teacher": lambda text: int(labels([text])[0])}, labels)
 
 
 def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpora.corpus import Corpus, load_corpus
+from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
+from corpora.corpus import UNLABELLED, Corpus, load_corpus
 from corpora.encoding import Encoder
-from corpora.teacher_logits import TeacherLogits
 from corpora.tokens import TokenIds, ragged, tokenize
 from models.word_vectors import build_vectors
+from tuning.faults import StudyError
 from tuning.latency import encode_ms
-from tuning.space import every, middle
-from tuning.study import Study
-from tuning.teaching import TeacherPlace, locate, logits_for, pieces_for
+from tuning.space import every, fixed_at, highest, middle
+from tuning.study import Study, StudyConfig
+from tuning.teaching import TeacherPlace, Teachers, augmented_logits, locate, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]
@@ -36,12 +37,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study with its corpus, its teacher's logits, and the inputs of its trials by `inputs_key`."""
+    """A study with its corpus, what its teachers say, and the inputs of its trials by `inputs_key`."""
 
     study: Study
     corpus: Corpus
-    place: TeacherPlace
-    logits: TeacherLogits
+    teachers: Teachers
     inputs: dict[str, Inputs]
 
     def of(self, config: TrialConfig) -> Inputs:
@@ -49,8 +49,9 @@ class Prepared:
 
 
 def inputs_key(config: TrialConfig) -> str:
-    """16 hex digits over what the data of a trial depends on."""
-    text = config.tokens.model_dump_json() + config.vectors.model_dump_json()
+    """16 hex digits over what the data of a trial depends on; fewer augmented texts are a part of more."""
+    augment = config.augment.model_dump_json(exclude={"n_iter"})
+    text = config.tokens.model_dump_json() + config.vectors.model_dump_json() + augment
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -64,41 +65,79 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None) -> Prepared
     say(f"corpus {study.config.corpus.source}: {sizes}; labels {', '.join(corpus.labels)}")
     for note in corpus.notes:
         say(f"  {note}")
-    place = locate(study.config, corpus)
-    logits = logits_for(study.config, corpus, place, say)
+    places = locate(study.config, corpus)
+    refuse_what_teachers_lack(study, corpus, places)
+    teachers = logits_for(study.config, corpus, places, say)
     configs = [only] if only else distinct_inputs(study)
-    inputs = {}
-    for config in configs:
-        pieces = pieces_for(config.tokens, study.config, place)
-        inputs[inputs_key(config)] = _inputs(config, corpus, logits, pieces, study.config.search.seed, say)
-    return Prepared(study, corpus, place, logits, inputs)
+    inputs = {inputs_key(config): _inputs(config, study.config, corpus, teachers, say) for config in configs}
+    return Prepared(study, corpus, teachers, inputs)
 
 
 def distinct_inputs(study: Study) -> list[TrialConfig]:
-    """One trial config for each combination of tokens and vectors in the space."""
+    """One trial config for each combination of tokens, vectors and augmentation in the space, with the most
+    augmented texts of each."""
+    space = study.space
+    if "augment" in space.root:
+        space = fixed_at(space, "augment.n_iter", int(highest(space, "augment.n_iter")))
     base = middle(study.space)
-    return [TrialConfig.model_validate({**base, **chosen}) for chosen in every(study.space, "tokens", "vectors")]
+    return [TrialConfig.model_validate({**base, **chosen}) for chosen in every(space, "tokens", "vectors", "augment")]
 
 
-def _inputs(
-    config: TrialConfig, corpus: Corpus, logits: TeacherLogits, pieces: Sequence[str], seed: int, say: Say
-) -> Inputs:
+def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:
+    """Raise StudyError where trials want of a teacher what it cannot give: hidden states, answers on augmented texts."""
+    wants_hidden = highest(study.space, "loss.hidden_weight") > 0
+    wants_augmented = highest(study.space, "augment.n_iter") > 0
+    for place in places:
+        file, settings = place.logits_file, place.settings
+        if wants_hidden and not settings.hidden_states and (file is None or file.hidden is None):
+            has = f"{file.path} has no column hidden" if file else "set teacher.hidden_states, such as [pooled]"
+            raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
+        knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
+        if wants_augmented and file and knows_no_more:
+            raise StudyError(f"trial.augment.n_iter: needs a teacher that can be asked, but {file.path} knows the "
+                             "texts of the corpus only; set teacher.checkpoint, or n_iter: 0")  # fmt: skip
+
+
+def _inputs(config: TrialConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say) -> Inputs:
     train_texts = (*corpus.train.texts, *corpus.transfer.texts)
     # Vocabulary and vectors see train and transfer texts alone.
-    tokenized = tokenize(config.tokens, train_texts, pieces)
-    segmented, vocabulary, encoder = tokenized.segmented, tokenized.vocabulary, tokenized.encoder
-    vectors = build_vectors(config.vectors, vocabulary, segmented, seed)
+    tokenized = tokenize(config.tokens, train_texts, pieces_for(config.tokens, teachers.places[0]))
+    vocabulary, encoder = tokenized.vocabulary, tokenized.encoder
+    vectors = build_vectors(config.vectors, vocabulary, tokenized.segmented, study.search.seed)
     say(f"{config.tokens.kind}: {len(vocabulary)} in the vocabulary; {config.vectors.kind} vectors of dimension "
-        f"{config.vectors.dimension} for {vectors.coverage:.0%} of it")  # fmt: skip
+        f"{vectors.matrix.shape[1]} for {vectors.coverage:.0%} of it")  # fmt: skip
+    rows = [encoder.look_up(tokens) for tokens in tokenized.segmented]
+    labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
+    iterations = np.zeros(len(rows), dtype=np.int32)
+    logits, hidden = teachers.each(train_texts), teachers.hidden_of(train_texts)
+    if config.augment.n_iter:
+        augmented, answers = _augmented(config.augment, study, corpus, teachers, say)
+        rows += [encoder(text) for text in augmented.texts]
+        labels = np.concatenate([labels, np.full(len(augmented.texts), UNLABELLED)])
+        iterations = np.concatenate([iterations, augmented.iterations])
+        logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
+        hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
     data = TrialData(
-        train=ragged(encoder.look_up(tokens) for tokens in segmented),
-        labels=np.concatenate([corpus.train.labels, corpus.transfer.labels]),
-        teacher_logits=logits.of(train_texts),
-        dev=encode_texts(encoder, corpus.dev.texts),
-        dev_labels=corpus.dev.labels,
-        vectors=vectors.matrix,
-    )
+        ragged(rows), labels, iterations, logits, teachers.weights, hidden,
+        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, vectors.matrix,
+    )  # fmt: skip
     return Inputs(data, encoder, vocabulary, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS]))
+
+
+def _augmented(
+    config: AugmentConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
+) -> tuple[Augmented, Teachers]:
+    """The augmented texts, made once and kept in the storage, and the teachers' answers on them."""
+    texts = (*corpus.train.texts, *corpus.transfer.texts)
+    held_out = (*corpus.dev.texts, *corpus.test.texts)
+    name = fingerprint(config, texts, held_out)
+    path = study.storage / "augmented" / f"{name}.parquet"
+    if not path.is_file():
+        say(f"augmenting {len(texts)} texts {config.n_iter} times")
+        save_augmented(path, augment(config, texts, held_out))
+    augmented = load_augmented(path)
+    say(f"augmented texts: {len(augmented.texts)} from {path}")
+    return augmented, augmented_logits(study, corpus, teachers, augmented, name, say)
 
 
 def encode_texts(encoder: Encoder, texts: tuple[str, ...]) -> TokenIds:

@@ -116,5 +116,5 @@ def _trial_on_worker(
 
 def hint_ms(config: TrialConfig, data: Any) -> float:
     """Milliseconds of the network that a configuration describes, before it is trained."""
-    student = build_student(config.student, data.vectors, data.teacher_logits.shape[1])
+    student = build_student(config.student, data.vectors, data.n_classes)
     return network_hint_ms(student, rows_of(data.dev))

@@ -18,7 +18,7 @@ from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
-from tuning.preparation import Prepared, distinct_inputs, prepare
+from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
 from tuning.search import run_search
@@ -39,8 +39,9 @@ def check(study: Study) -> str:
     """
     _check_stores(study)
     corpus = load_corpus(study.config.corpus)
-    place = locate(study.config, corpus)
-    cached = "in the cache" if has_cache(place.cache_root, place.key) else "not in the cache yet"
+    places = locate(study.config, corpus)
+    refuse_what_teachers_lack(study, corpus, places)
+    cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
     for config in distinct_inputs(study):
         encoder_settings(config.tokens)
         if isinstance(config.vectors, FileVectorsConfig):
@@ -69,7 +70,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
     with ExitStack() as stack:
         cluster = stack.enter_context(connected(study.config.cluster))
         folder = unfinished_folder(study) if resume else new_folder(study)
-        folder.claim(prepared.place.key)
+        folder.claim(prepared.teachers.key)
         tracker = stack.enter_context(tracked(study.config, folder))
         records = _search_trials(prepared, folder, tracker, console)
         finalists = _finalists(prepared, records, console)
@@ -117,7 +118,7 @@ def tracked(config: StudyConfig, folder: Folder) -> Iterator[Tracker]:
 
 def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console: Console) -> list[TrialRecord]:
     study = prepared.study
-    key = prepared.place.key
+    key = prepared.teachers.key
     tracker.describe(dump(study.document), {
         "distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder.path),
     })  # fmt: skip
@@ -138,7 +139,7 @@ def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console
 
 def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Console) -> list[Finalist]:
     config = prepared.study.config
-    teacher = accuracy_of(prepared.logits.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
+    teacher = accuracy_of(prepared.teachers.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
     chosen = select(records, config.champion, teacher, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)

@@ -23,7 +23,7 @@ def run_single(study: Study, console: Console) -> TrialResult:
     inputs = prepared.of(config)
     for path, value in flatten(config.model_dump(mode="json")).items():
         say(f"  {path} = {value}")
-    teacher = accuracy_of(prepared.logits.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
+    teacher = accuracy_of(prepared.teachers.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
     latency_ms = inputs.encode_ms + hint_ms(config, inputs.data)
     say(f"teacher: dev accuracy {teacher:.4f}; student: about {latency_ms:.3f} ms from raw text to label")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -231,6 +231,24 @@ def middle(space: Space) -> Config:
 
     config: Config = _fill(space.root, choose, "", ())
     return config
+
+
+def highest(space: Space, path: str) -> float:
+    """The largest number that a leaf may be; 0 where it is not given."""
+    values = [value for found, _, leaf in _leaves(space.root) for value in leaf.values if found == path]
+    node: Node = space.root
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return float(max([*values, node if isinstance(node, int | float) else 0]))
+
+
+def fixed_at(space: Space, path: str, value: Any) -> Space:
+    """The space with one leaf, of blocks without kinds, at one value."""
+
+    def put(node: Node, parts: Sequence[str]) -> Node:
+        return {**node, parts[0]: put(node[parts[0]], parts[1:])} if parts else value
+
+    return Space(put(space.root, path.split(".")), space.qualified)
 
 
 def every(space: Space, *keys: str) -> list[Config]:

@@ -64,6 +64,8 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     corpus: CorpusConfig
     teacher: TeacherConfig
+    more_teachers: tuple[TeacherConfig, ...] = ()
+    """Further teachers, each with its own cache; `loss.teachers` says what a trial takes of them."""
     teacher_data: TeacherDataConfig = TeacherDataConfig()
     trial: dict[str, Any]
     search: SearchConfig = SearchConfig()
@@ -72,6 +74,10 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     tracking: TrackingConfig = TrackingConfig()
     storage: Path = Path("storage")
     """Where trained teachers, teacher logits and the results of searches are kept."""
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        return (self.teacher, *self.more_teachers)
 
 
 @dataclass(frozen=True)

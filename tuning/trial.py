@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from corpora.augment import AugmentConfig
 from corpora.corpus import UNLABELLED
 from corpora.tokens import TokenIds, TokensConfig, WordsConfig
-from losses.objective import LossConfig, build_objective
+from losses.objective import Hidden, LossConfig, Objective, build_objective
+from losses.teachers import combined_logits
 from models.batches import endless_batches
 from models.fitting import Schedule, optimise, pick_device
-from models.student import StudentConfig, build_student, pad, student_logits
+from models.student import Student, StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
 
 
@@ -28,6 +30,7 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     vectors: VectorsConfig = Word2VecConfig()
     student: StudentConfig
     loss: LossConfig = LossConfig()
+    augment: AugmentConfig = AugmentConfig()
     learning_rate: float = Field(default=1e-3, gt=0)
     batch_size: int = Field(default=64, ge=1)
     epochs: int = Field(default=6, ge=1)
@@ -42,22 +45,31 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
 
     def plain(self) -> TrialConfig:
         """The same student learning from labels alone."""
-        return self.model_copy(update={"loss": self.loss.model_copy(update={"kd_weight": 0.0})})
+        return self.model_copy(update={"loss": self.loss.plain(), "augment": AugmentConfig()})
 
 
 @dataclass(frozen=True)
 class TrialData:
     """What a trial reads, the same for all trials of one `tokens` and `vectors`; it holds nothing of the test split.
 
-    Train and transfer rows are one: `labels` is `[rows]`, -1 for transfer, and `teacher_logits` `[rows, classes]`.
+    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 but for train, `iterations`
+    `[rows]` is 0 but for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights` `[teachers]`
+    and `teacher_hidden` `[rows, width]`.
     """
 
     train: TokenIds
     labels: NDArray[np.int64]
+    iterations: NDArray[np.int32]
     teacher_logits: NDArray[np.float32]
+    teacher_weights: NDArray[np.float32]
+    teacher_hidden: NDArray[np.float16]
     dev: TokenIds
     dev_labels: NDArray[np.int64]
     vectors: NDArray[np.float32]
+
+    @property
+    def n_classes(self) -> int:
+        return int(self.teacher_logits.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -90,21 +102,14 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
     spends them on the labelled rows, which it sees more often. Raises FloatingPointError when the loss is not finite.
     """
     torch.manual_seed(config.seed)
-    device = pick_device()
-    student = build_student(config.student, data.vectors, data.teacher_logits.shape[1]).to(device)
-    train, dev = rows_of(data.train), rows_of(data.dev)
-    steps_per_epoch = math.ceil(len(train) / config.batch_size)
-    schedule = Schedule(
-        config.epochs * steps_per_epoch, config.learning_rate, config.warmup_fraction, config.weight_decay
-    )
-    rng = np.random.default_rng(config.seed)
-    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else np.arange(len(train))
-    batches = (useful[batch] for batch in endless_batches(data.train.lengths[useful], config.batch_size, rng))
-    steps = optimise(student, batches, _loss_function(student, config, data, train), schedule)
+    student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
+    dev = rows_of(data.dev)
+    lesson = plan_lesson(student, config, data)
+    steps = optimise(nn.ModuleList([student, lesson.objective]), lesson.batches, lesson.loss_of, lesson.schedule)
     best_accuracy, best_epoch, best_weights = -1.0, 0, {}
     for epoch in range(1, config.epochs + 1):
         student.train()
-        losses = [next(steps) for _ in range(steps_per_epoch)]
+        losses = [next(steps) for _ in range(lesson.steps_per_epoch)]
         accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
         if accuracy > best_accuracy:
             best_accuracy, best_epoch = accuracy, epoch
@@ -114,18 +119,56 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
     return TrialResult(student.cpu().eval(), best_accuracy, best_epoch)
 
 
-def _loss_function(
-    student: nn.Module, config: TrialConfig, data: TrialData, train: list[NDArray[np.int32]]
-) -> Callable[[NDArray[np.int64]], Tensor]:
-    """The loss of a batch of row numbers."""
-    objective = build_objective(config.loss)
-    device = next(student.parameters()).device
+@dataclass(frozen=True)
+class Lesson:
+    """What a student learns from: an endless stream of batches of row numbers, and the loss of each."""
 
-    def loss_of(rows: NDArray[np.int64]) -> Tensor:
+    objective: Objective
+    batches: Iterator[tuple[float, NDArray[np.int64]]]
+    """Each with the part of the training that is done."""
+    loss_of: Callable[[tuple[float, NDArray[np.int64]]], Tensor]
+    steps_per_epoch: int
+    schedule: Schedule
+
+
+def plan_lesson(student: Student, config: TrialConfig, data: TrialData) -> Lesson:
+    """The rows, their order and the loss of a trial."""
+    rng = np.random.default_rng(config.seed)
+    rows = np.flatnonzero(data.iterations <= config.augment.n_iter)
+    steps_per_epoch = math.ceil(len(rows) / config.batch_size)
+    n_steps = config.epochs * steps_per_epoch
+    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else rows
+    batches = (
+        (min(1.0, step / n_steps), useful[batch])
+        for step, batch in enumerate(endless_batches(data.train.lengths[useful], config.batch_size, rng))
+    )
+    device = next(student.parameters()).device
+    objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
+    return Lesson(
+        objective, batches, _loss_function(student, objective, data, config.seed), steps_per_epoch,
+        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
+    )  # fmt: skip
+
+
+def _loss_function(
+    student: Student, objective: Objective, data: TrialData, seed: int
+) -> Callable[[tuple[float, NDArray[np.int64]]], Tensor]:
+    """The loss of a batch of row numbers."""
+    train, device = rows_of(data.train), next(student.parameters()).device
+    weights, generator = torch.from_numpy(data.teacher_weights), torch.Generator().manual_seed(seed)
+
+    def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
+        progress, rows = batch
         token_ids, lengths = pad([train[row] for row in rows])
-        logits = student(token_ids.to(device), lengths.to(device)).float()
-        teacher = torch.from_numpy(data.teacher_logits[rows]).to(device)
-        loss: Tensor = objective(logits, teacher, torch.from_numpy(data.labels[rows]).to(device))
+        pooled = student.pooled(token_ids.to(device), lengths.to(device))
+        logits = student.head(pooled).float()
+        of_teachers = torch.from_numpy(data.teacher_logits[:, rows]).to(device)
+        teacher = combined_logits(objective.config.teachers, of_teachers, weights, generator)
+        labels = torch.from_numpy(data.labels[rows]).to(device)
+        hidden = None
+        if objective.hidden_term is not None:
+            hidden = Hidden(pooled.float(), torch.from_numpy(data.teacher_hidden[rows]).float().to(device))
+        loss: Tensor = objective(logits, teacher, labels, progress, hidden)
         return loss
 
     return loss_of

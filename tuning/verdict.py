@@ -16,7 +16,7 @@ from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency, cpu_name, onnx_contender, teacher_contender, time_contenders, torch_contender
 from tuning.preparation import Prepared, encode_texts
 from tuning.report import Column, distillation_ratio, model_card, quality, table_text
-from tuning.teaching import accuracy_of, timing_teacher
+from tuning.teaching import accuracy_of, timing_teachers
 from tuning.trial import rows_of
 
 
@@ -79,7 +79,7 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path) -> Ve
     config, corpus = prepared.study.config, prepared.corpus
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
     latencies, teacher_column = _time(prepared, paths)
-    teacher_accuracy = accuracy_of(prepared.logits.of(corpus.dev.texts), corpus.dev.labels)
+    teacher_accuracy = accuracy_of(prepared.teachers.of(corpus.dev.texts), corpus.dev.labels)
     winner = choose_champion(finalists, [latencies[path.name] for path in paths], config.champion, teacher_accuracy)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
@@ -101,14 +101,14 @@ def _time(prepared: Prepared, paths: Sequence[Path]) -> tuple[dict[str, Latency]
     config, corpus = prepared.study.config, prepared.corpus
     contenders = {path.name: onnx_contender(path) for path in paths}
     contenders |= {f"{path.name} torch": torch_contender(path) for path in paths}
-    about = prepared.logits.manifest.about
-    teacher = timing_teacher(config, about, prepared.place, (*corpus.train.texts, *corpus.transfer.texts))
-    if teacher is not None:
-        contenders["teacher"] = teacher_contender(teacher)
+    teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
+    if teachers:
+        contenders["teacher"] = teacher_contender(*teachers)
     latencies = time_contenders(contenders, corpus.dev.texts, config.search.seed)
-    dev, test = (prepared.logits.of(split.texts) for split in (corpus.dev, corpus.test))
+    dev, test = (prepared.teachers.of(split.texts) for split in (corpus.dev, corpus.test))
     figures = quality([accuracy_of(dev, corpus.dev.labels)], [test], corpus.test.labels, None)
-    n_parameters, size_mb = (teacher.n_parameters, teacher_size_mb(teacher)) if teacher else (None, None)
+    n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
+    size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
     return latencies, Column("teacher", figures, n_parameters, size_mb, latencies.get("teacher"))
 
 
@@ -118,7 +118,7 @@ def _student_columns(
     """The student alone and the distilled one; here, and only here, a student sees the test split."""
     corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
     rows = rows_of(encode_texts(inputs.encoder, corpus.test.texts))
-    teacher = prepared.logits.of(corpus.test.texts)
+    teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
     columns = []
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
@@ -133,7 +133,7 @@ def _facts(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
     return {
         "study": prepared.study.config.name,
         "rule": verdict.rule,
-        "teacher": prepared.logits.manifest.about,
+        "teacher": prepared.teachers.about,
         "cpu": cpu_name(),
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
@@ -161,7 +161,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Labels": ", ".join(corpus.labels),
         "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
         "teacher's logits alone",
-        "Teacher": prepared.logits.manifest.about.get("description", "its logits came as a file that says no more"),
+        "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": record.student.model_dump_json(),
         "Loss": record.loss.model_dump_json(),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",

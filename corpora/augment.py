@@ -1,0 +1,166 @@
+"""A larger transfer set: each text again with words hidden, replaced and left out (Tang et al. 2019, section 3.3)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, model_validator
+
+from corpora.texts import content_key, normalise
+
+MASK = "\u2bd1"
+"""Unicode's sign of uncertainty stands for a hidden word: the teacher sees its own mask token in its place, the student
+an unknown token."""
+Probability = Annotated[float, Field(ge=0, le=1)]
+Tagged = tuple[str, str]
+"""A word and its part of speech."""
+
+
+class AugmentConfig(BaseModel, frozen=True, extra="forbid"):
+    """How often each text is varied, and how; the probabilities are those of the paper."""
+
+    n_iter: int = Field(default=0, ge=0)
+    p_mask: Probability = 0.1
+    p_pos: Probability = 0.1
+    """Of a word to become another of the same part of speech."""
+    p_ngram: Probability = 0.25
+    """Of a text to be cut to some of its words."""
+    max_ngram: int = Field(default=5, ge=1)
+    seed: int = Field(default=7, ge=0)
+
+    @model_validator(mode="after")
+    def _one_fate_for_each_word(self) -> AugmentConfig:
+        if self.p_mask + self.p_pos > 1:
+            raise ValueError(f"p_mask + p_pos must be <= 1, but got {self.p_mask} + {self.p_pos}")
+        return self
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Varied texts; `iterations` `[texts]` counts from 1 and never falls, so that fewer iterations are a prefix."""
+
+    texts: tuple[str, ...]
+    iterations: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class TagWords:
+    """The words of one part of speech, with how often they and all before them occur."""
+
+    words: tuple[str, ...]
+    cumulative: NDArray[np.int64]
+
+    def draw(self, uniform: float) -> str:
+        return self.words[int(np.searchsorted(self.cumulative, uniform * self.cumulative[-1], side="right"))]
+
+
+def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]) -> Augmented:
+    """Vary train and transfer texts `n_iter` times; what says the same as another text, or as one held out, is dropped.
+
+    What a text becomes depends on the seed, the text and the iteration alone.
+    """
+    tagged = [_tag(text) for text in texts]
+    words = words_by_tag(tagged)
+    seen = {content_key(text) for text in texts} | {content_key(text) for text in held_out}
+    varied: list[str] = []
+    iterations: list[int] = []
+    for iteration in range(1, config.n_iter + 1):
+        for text, tokens in zip(texts, tagged, strict=True):
+            one = normalise(_vary(config, tokens, words, _rng(config.seed, text, iteration)))
+            key = content_key(one)
+            if key and key not in seen:
+                seen.add(key)
+                varied.append(one)
+                iterations.append(iteration)
+    return Augmented(tuple(varied), np.array(iterations, dtype=np.int32))
+
+
+@functools.cache
+def _tagger() -> Any:
+    import jieba.posseg
+
+    jieba.setLogLevel(logging.WARNING)
+    return jieba.posseg.POSTokenizer(jieba.Tokenizer())
+
+
+def _tag(text: str) -> list[Tagged]:
+    return [(pair.word, pair.flag) for pair in _tagger().cut(text)]
+
+
+def words_by_tag(tagged: Iterable[Sequence[Tagged]]) -> dict[str, TagWords]:
+    """Of each part of speech its words, to be drawn by their frequency."""
+    counts: dict[str, Counter[str]] = {}
+    for tokens in tagged:
+        for word, tag in tokens:
+            if not word.isspace():
+                counts.setdefault(tag, Counter())[word] += 1
+    found = {}
+    for tag, of_tag in counts.items():
+        ordered = sorted(of_tag)
+        found[tag] = TagWords(tuple(ordered), np.cumsum([of_tag[word] for word in ordered]))
+    return found
+
+
+def _rng(seed: int, text: str, iteration: int) -> np.random.Generator:
+    digest = hashlib.blake2b(f"{seed} {iteration} {text}".encode(), digest_size=8).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def _vary(
+    config: AugmentConfig, tokens: Sequence[Tagged], words: Mapping[str, TagWords], rng: np.random.Generator
+) -> str:
+    """One variation: a fate for each word, and then perhaps some words of it alone; white space is no word."""
+    fates, choices = rng.random((2, len(tokens)))
+    out = []
+    for (word, tag), fate, choice in zip(tokens, fates, choices, strict=True):
+        if word.isspace() or fate >= config.p_mask + config.p_pos:
+            out.append(word)
+        else:
+            out.append(MASK if fate < config.p_mask else words[tag].draw(choice))
+    cut, length, start = rng.random(3)
+    places = [i for i, (word, _) in enumerate(tokens) if not word.isspace()]
+    if cut < config.p_ngram and places:
+        n = min(1 + int(length * config.max_ngram), len(places))
+        first = int(start * (len(places) - n + 1))
+        out = out[places[first] : places[first + n - 1] + 1]
+    return "".join(out)
+
+
+def with_mask(text: str, mask_token: str) -> str:
+    """A text as a teacher is asked it, with its own mask token."""
+    return text.replace(MASK, mask_token)
+
+
+def fingerprint(config: AugmentConfig, texts: Sequence[str], held_out: Sequence[str]) -> str:
+    """16 hex digits over the settings and the texts."""
+    digest = hashlib.blake2b(config.model_dump_json().encode(), digest_size=8)
+    for group in (texts, held_out):
+        digest.update("\n".join(["", *sorted(group)]).encode())
+    return digest.hexdigest()
+
+
+def save_augmented(path: Path, augmented: Augmented) -> None:
+    """Write a Parquet file of texts and their iterations, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    table = pa.table({"text": list(augmented.texts), "iteration": pa.array(augmented.iterations)})
+    pyarrow.parquet.write_table(table, unfinished, compression="zstd")
+    os.replace(unfinished, path)
+
+
+def load_augmented(path: Path) -> Augmented:
+    """Read back what `save_augmented` wrote."""
+    table = pyarrow.parquet.read_table(path)
+    return Augmented(tuple(table["text"].to_pylist()), table["iteration"].to_numpy().astype(np.int32))

@@ -1,0 +1,47 @@
+"""Decoupled distillation: how sure the teacher is, and how it ranks the other classes, each by its own weight."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from losses.annealing import Annealed
+from losses.softened import SoftenedConfig, SoftenedLoss
+
+
+class DecoupledConfig(SoftenedConfig, frozen=True):
+    """With two classes there is one other class and nothing to rank: the second part is zero."""
+
+    kind: Literal["decoupled"]
+    target_weight: float = Field(default=1.0, ge=0)
+    """α of the paper."""
+    other_weight: float = Field(default=2.0, ge=0)
+    """β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
+
+
+class DecoupledLoss(SoftenedLoss):
+    """`T² · (target_weight · TCKD + other_weight · NCKD)` (Zhao et al. 2022, equation 7).
+
+    The target is a row's label, and the teacher's answer where it has none.
+    """
+
+    def __init__(
+        self, temperature: float | Annealed, target_weight: float, other_weight: float, standardise: bool = False
+    ) -> None:
+        super().__init__(temperature, standardise)
+        self.target_weight, self.other_weight = target_weight, other_weight
+
+    def divergence(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        target = torch.where(labels < 0, teacher.argmax(dim=-1), labels).unsqueeze(-1)
+        is_target = torch.zeros_like(teacher, dtype=torch.bool).scatter_(-1, target, True)
+        sure, others = [], []
+        for logs in (teacher, student):
+            rest = logs.masked_fill(is_target, float("-inf")).logsumexp(dim=-1, keepdim=True)
+            sure.append(torch.cat([logs.gather(-1, target), rest], dim=-1))
+            others.append((logs - rest).masked_fill(is_target, 0.0))
+        tckd = torch.sum(sure[0].exp() * (sure[0] - sure[1]), dim=-1)
+        nckd = torch.sum(others[0].exp() * (others[0] - others[1]), dim=-1)
+        return self.target_weight * tckd + self.other_weight * nckd

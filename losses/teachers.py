@@ -1,0 +1,25 @@
+"""One teacher's logits of several teachers' (You et al. 2017, equation 6; Fukuda et al. 2017, section 2.3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+TeachersKind = Literal["mean", "weighted", "sampled"]
+
+
+def combined_logits(kind: TeachersKind, logits: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+    """`[batch, classes]` of `[teachers, batch, classes]`; `weights` `[teachers]` are positive.
+
+    `mean` counts all alike, `weighted` by the weights, and `sampled` takes for this batch one of them, drawn by weight.
+    """
+    if len(logits) == 1:
+        return logits[0]
+    if kind == "mean":
+        return logits.mean(dim=0)
+    shares = weights.double() / weights.double().sum()
+    if kind == "weighted":
+        return torch.einsum("t,tbc->bc", shares.to(logits), logits)
+    return logits[int(torch.multinomial(shares, 1, generator=generator))]
