@@ -13,9 +13,9 @@ from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
 from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
 from tuning.faults import StudyError
+from tuning.points import middle
 from tuning.preparation import inputs_key, prepare
 from tuning.session import check
-from tuning.space import middle
 from tuning.study import Study, parse_study
 from tuning.teaching import Teachers, locate, logits_for, timing_teachers
 from tuning.trial import TrialConfig, rows_of

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from tuning.faults import StudyError
+from tuning.folder import new_folder
+from tuning.preparation import prepare
 from tuning.proposals import Proposals
 from tuning.records import TrialRecord, open_study, read_records
-from tuning.space import Space, parse_space
-from tuning.study import Study, parse_study
+from tuning.search import earlier_trials, sampler
+from tuning.session import check
+from tuning.study import SearchConfig, Study, parse_study
 from tuning.trial import TrialConfig
 
 
@@ -39,7 +44,8 @@ def study(document: dict[str, Any]) -> Study:
 def proposals(study: Study, folder: Path, n_trials: int = 4, diary: Diary | None = None) -> Proposals:
     optuna_study = open_study(study.config, folder)
     optuna_study.sampler = optuna.samplers.RandomSampler(seed=len(optuna_study.trials))
-    return Proposals(optuna_study, study.space, ("accuracy", "latency_ms"), n_trials, [diary] if diary else [])
+    search = study.config.search.model_copy(update={"trials": n_trials})
+    return Proposals(optuna_study, study.space, search, [diary] if diary else [])
 
 
 def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
@@ -152,8 +158,66 @@ def test_a_trial_that_was_asked_for_and_never_configured_is_not_counted(study: S
 def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Path) -> None:
     document["search"]["objectives"] = ["accuracy"]
     study = parse_study(document)
-    space: Space = parse_space(document["trial"], TrialConfig)
-    searcher = Proposals(open_study(study.config, tmp_path), space, ("accuracy",), 1, [])
+    searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_complete("a", epoch(2, 0.75))
     assert open_study(study.config, tmp_path).trials[0].values == [0.75]
+
+
+def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str, Any], tmp_path: Path) -> None:
+    document["search"]["first"] = [
+        {"student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 1, "teacher_term": {"kind": "mse"}}},
+        {"loss": {"teacher_term": {"kind": "kl", "temperature": 4.0}}},
+    ]
+    study = parse_study(document)
+    searcher = proposals(study, tmp_path)
+    configs = [TrialConfig.model_validate(ask(searcher, name)["trial"]) for name in "abc"]
+    assert configs[0].loss.is_plain
+    assert configs[1].student.model_dump(include={"kind", "hidden_size"}) == {"kind": "bilstm", "hidden_size": 8}
+    assert configs[1].loss.kd_weight == 1
+    assert configs[2].loss.teacher_term.model_dump(include={"kind", "temperature"}) == {"kind": "kl", "temperature": 4}
+
+
+def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
+    earlier = parse_study({**document, "name": "earlier"})
+    folder = new_folder(earlier)
+    first = proposals(earlier, folder.path)
+    given = [ask(first, name)["trial"] for name in "abc"]
+    for name, accuracy in zip("abc", (0.6, 0.7, 0.8), strict=True):
+        first.on_trial_complete(name, epoch(2, accuracy))
+    # A narrower space: what lies outside it is left behind.
+    document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
+    document["search"]["warm_start"] = "earlier"
+    prepared = prepare(parse_study(document), lambda line: None)
+    with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
+        earlier_trials(prepared)
+    folder.claim(prepared.teachers.key)
+    known = earlier_trials(prepared)
+    fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
+    assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]
+    assert known[0].values == [0.7, 0.5]
+    study = open_study(prepared.study.config, tmp_path)
+    study.add_trials(known)
+    assert read_records(study) == []  # they are not trials of this search
+    assert ask(proposals(prepared.study, tmp_path), "x")["trial"]["loss"]["kd_weight"] == 0  # the plain student
+
+
+def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
+    document["search"]["warm_start"] = "nothing"
+    with pytest.raises(StudyError, match=r"search.warm_start: nothing has not been searched yet"):
+        check(parse_study(document))
+
+
+@pytest.mark.parametrize("name", get_args(SearchConfig.model_fields["sampler"].annotation))
+def test_every_sampler_proposes_in_a_conditional_space_with_two_objectives(
+    study: Study, tmp_path: Path, name: Literal["tpe", "nsga2", "gp", "random"]
+) -> None:
+    search = study.config.search.model_copy(update={"sampler": name, "trials": 24})
+    optuna_study = open_study(study.config, tmp_path)
+    optuna_study.sampler = sampler(search, n_known=0)
+    searcher = Proposals(optuna_study, study.space, search, [])
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        ask(searcher, str(number))
+        searcher.on_trial_complete(str(number), epoch(2, float(rng.random()), latency_ms=float(rng.random())))
+    assert len([record for record in read_records(optuna_study) if record.state == "complete"]) == 24

@@ -43,7 +43,12 @@ class Folder:
 
 def search_folders(study: Study) -> list[Folder]:
     """The folders of all searches of a study, the oldest first."""
-    root = study.config.storage / "searches" / study.config.name
+    return searches_of(study.config.storage, study.config.name)
+
+
+def searches_of(storage: Path, name: str) -> list[Folder]:
+    """The same, by the name of the study."""
+    root = storage / "searches" / name
     return [Folder(path) for path in sorted(root.glob("[0-9]*"), key=lambda path: int(path.name))]
 
 

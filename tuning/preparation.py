@@ -15,7 +15,7 @@ from corpora.tokens import TokenIds, ragged, tokenize
 from models.word_vectors import build_vectors
 from tuning.faults import StudyError
 from tuning.latency import encode_ms
-from tuning.space import every, fixed_at, highest, middle
+from tuning.points import every, fixed_at, highest, middle
 from tuning.study import Study, StudyConfig
 from tuning.teaching import TeacherPlace, Teachers, augmented_logits, locate, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData

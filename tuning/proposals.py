@@ -15,8 +15,10 @@ import optuna
 from optuna.trial import Trial, TrialState
 from ray.tune.search import Searcher
 
+from tuning.points import params_of, suggest
 from tuning.records import Observer, State, TrialRecord, read_records, to_record
-from tuning.space import Config, Space, suggest
+from tuning.space import Config, Space
+from tuning.study import SearchConfig
 from tuning.trial import TrialConfig
 
 PLAIN = "plain"
@@ -26,13 +28,11 @@ PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 class Proposals(Searcher):  # type: ignore[misc]
     """Asks the study for configurations and tells it how trials end; call it from the driver's one thread."""
 
-    def __init__(
-        self, study: optuna.Study, space: Space, objectives: Sequence[str], n_trials: int, observers: Sequence[Observer]
-    ) -> None:
+    def __init__(self, study: optuna.Study, space: Space, search: SearchConfig, observers: Sequence[Observer]) -> None:
         super().__init__(metric="accuracy", mode="max")
         self._study = study
         self._space = space
-        self._objectives = tuple(objectives)
+        self._objectives = search.objectives
         self._observers = tuple(observers)
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
@@ -42,10 +42,12 @@ class Proposals(Searcher):  # type: ignore[misc]
             if trial.state == TrialState.RUNNING and to_record(trial) is None:
                 study.tell(trial.number, state=TrialState.FAIL)  # Its driver was killed before it had a configuration.
         finished = [record for record in read_records(study) if record.state != "running"]
-        self.n_left = max(0, n_trials - len(finished))
+        self.n_left = max(0, search.trials - len(finished))
         self._hints_ms = {record.config.architecture(): record.latency_ms for record in finished if record.latency_ms}
-        if not known:
+        if not any("config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
+            for number, point in enumerate(search.first):
+                study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial, with the latency of its architecture where that is known."""

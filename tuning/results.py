@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tuning.faults import StudyError
 from tuning.folder import search_folders
+from tuning.importance import MIN_TRIALS, importance_table, importances
 from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
 from tuning.study import Study
 
@@ -22,7 +23,8 @@ def show_results(study: Study, console: Console) -> None:
     if not folders:
         raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
     folder = folders[-1]
-    records = read_records(open_study(study.config, folder.path))
+    optuna_study = open_study(study.config, folder.path)
+    records = read_records(optuna_study)
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(
         f"search {folder.path} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False
@@ -32,6 +34,11 @@ def show_results(study: Study, console: Console) -> None:
             (folder.path / "table.txt").read_text(encoding="utf-8"), highlight=False, markup=False, soft_wrap=True
         )
     console.print(_trials(records))
+    found = importances(optuna_study, study.config.search.objectives, study.config.search.importance)
+    if found:
+        console.print(importance_table(found))
+    else:
+        console.print(f"what mattered: too few complete trials to tell (fewer than {MIN_TRIALS})", highlight=False)
     for record in records:
         if record.error:
             console.print(f"trial {record.number} failed: {record.error.strip().splitlines()[-1]}", markup=False)

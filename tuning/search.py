@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from cluster.connection import ClusterConfig, n_slots
 from models.student import build_student
+from tuning.faults import StudyError
+from tuning.folder import Folder, searches_of
 from tuning.latency import network_hint_ms
+from tuning.points import distributions, params_of, suggest
 from tuning.preparation import Inputs, Prepared, inputs_key
 from tuning.proposals import Proposals
-from tuning.records import Observer, TrialRecord, open_study, read_records
+from tuning.records import Observer, TrialRecord, open_study, read_records, study_url
 from tuning.study import SearchConfig, StudyConfig
 from tuning.trial import EpochReport, TrialConfig, rows_of, run_trial
 
@@ -34,16 +38,64 @@ def run_search(prepared: Prepared, folder: Path, observers: Sequence[Observer]) 
     """
     config = prepared.study.config
     study = open_study(config, folder)
-    study.sampler = _sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
-    proposals = Proposals(study, prepared.study.space, config.search.objectives, config.search.trials, observers)
+    if config.search.warm_start and not study.get_trials(deepcopy=False):
+        study.add_trials(earlier_trials(prepared))
+    study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
+    proposals = Proposals(study, prepared.study.space, config.search, observers)
     if proposals.n_left:
         _tuner(prepared, proposals, folder, proposals.n_left).fit()
     return read_records(study)
 
 
-def _sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
+def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
+    """Who proposes, of Optuna's samplers."""
     # Seeded by what is known already: a resumed search must not draw its first proposals once more.
-    return optuna.samplers.TPESampler(seed=search.seed + n_known, n_startup_trials=min(10, max(4, search.trials // 4)))
+    seed = search.seed + n_known
+    n_startup = min(10, max(4, search.trials // 4))
+    builders: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
+        "tpe": lambda: optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed, n_startup_trials=n_startup),
+        "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=min(50, max(8, search.trials // 4)), seed=seed),
+        # It models what all trials share; what belongs to one branch it draws at random, which need not be warned of.
+        "gp": lambda: optuna.samplers.GPSampler(seed=seed, n_startup_trials=n_startup, warn_independent_sampling=False),
+        "random": lambda: optuna.samplers.RandomSampler(seed),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return builders[search.sampler]()
+
+
+def earlier_folder(config: StudyConfig, corpus: str) -> Folder:
+    """The last search of the study to start from; raises StudyError when it has none on the corpus of this fingerprint."""
+    name = str(config.search.warm_start)
+    folders = searches_of(config.storage, name)
+    if not folders:
+        raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
+    if folders[-1].state.get("corpus") != corpus:
+        raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
+    return folders[-1]
+
+
+def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
+    """The complete trials of the study to start from, as far as they lie in this study's space.
+
+    Raises StudyError when that study has no search on this corpus.
+    """
+    config, space = prepared.study.config, prepared.study.space
+    folder = earlier_folder(config, prepared.corpus.fingerprint)
+    earlier = optuna.load_study(study_name=config.search.warm_start, storage=study_url(folder.path))
+    every_distribution = distributions(space)
+    found = []
+    for record in read_records(earlier):
+        values = [getattr(record, objective) for objective in config.search.objectives]
+        try:
+            params = params_of(space, record.config.model_dump(mode="json"), "", whole=True)
+            same = TrialConfig.model_validate(suggest(space, optuna.trial.FixedTrial(params))) == record.config
+        except (StudyError, ValueError):
+            continue
+        if same and record.state == "complete" and None not in values:
+            kinds = {name: every_distribution[name] for name in params}
+            found.append(optuna.create_trial(params=params, distributions=kinds, values=values))
+    return found
 
 
 def _tuner(prepared: Prepared, proposals: Proposals, folder: Path, n_trials: int) -> tune.Tuner:

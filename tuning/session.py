@@ -21,7 +21,7 @@ from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
-from tuning.search import run_search
+from tuning.search import earlier_folder, run_search
 from tuning.study import Study, StudyConfig
 from tuning.teaching import accuracy_of, locate
 from tuning.tracking import Tracker, check_store, check_writable, register_champion
@@ -41,6 +41,8 @@ def check(study: Study) -> str:
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    if study.config.search.warm_start:
+        earlier_folder(study.config, corpus.fingerprint)
     cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
     for config in distinct_inputs(study):
         encoder_settings(config.tokens)
@@ -67,6 +69,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
     if resume:
         unfinished_folder(study)
     prepared = prepare(study, partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    if study.config.search.warm_start:
+        earlier_folder(study.config, prepared.corpus.fingerprint)
     with ExitStack() as stack:
         cluster = stack.enter_context(connected(study.config.cluster))
         folder = unfinished_folder(study) if resume else new_folder(study)

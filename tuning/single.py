@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from tuning.points import flatten, middle
 from tuning.preparation import prepare
 from tuning.search import hint_ms
-from tuning.space import flatten, middle
 from tuning.study import Study
 from tuning.teaching import accuracy_of
 from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial

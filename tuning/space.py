@@ -6,13 +6,10 @@ choice among blocks of different `kind:`, whose own ranges are proposed only whe
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import optuna
 from pydantic import BaseModel, ValidationError
 
 from tuning.faults import StudyError, faults_of
@@ -112,50 +109,51 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-def _leaves(node: Node, path: str = "", kinds: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Range]]:
+def leaves(node: Node, path: str = "", kinds: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Range]]:
     """Every range with its dotted path and the kinds of the blocks around it."""
     if isinstance(node, Range):
         yield path, kinds, node
     elif isinstance(node, Alternatives):
         for kind, block in node.blocks.items():
-            yield from _leaves(block, path, (*kinds, kind))
+            yield from leaves(block, path, (*kinds, kind))
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else key, kinds)
+            yield from leaves(value, f"{path}.{key}" if path else key, kinds)
 
 
 def _clashes(root: Node) -> Iterator[str]:
     """Paths that stand under several kinds with different ranges; one Optuna parameter cannot be both."""
     first: dict[str, Range] = {}
-    for path, _, leaf in _leaves(root):
+    for path, _, leaf in leaves(root):
         if first.setdefault(path, leaf) != leaf:
             yield path
 
 
-def _fill(node: Node, choose: Callable[[str, Node, tuple[str, ...]], Any], path: str, kinds: tuple[str, ...]) -> Any:
+def fill(node: Node, choose: Callable[[str, Node, tuple[str, ...]], Any], path: str, kinds: tuple[str, ...]) -> Any:
     """A config: `choose` is asked for the value of each range and for the kind of each choice among blocks."""
     if isinstance(node, Range):
         return choose(path, node, kinds)
     if isinstance(node, Alternatives):
         kind = choose(path, node, kinds)
-        return _fill(node.blocks[kind], choose, path, (*kinds, kind))
+        return fill(node.blocks[kind], choose, path, (*kinds, kind))
     if isinstance(node, dict):
-        return {key: _fill(value, choose, f"{path}.{key}" if path else key, kinds) for key, value in node.items()}
+        return {key: fill(value, choose, f"{path}.{key}" if path else key, kinds) for key, value in node.items()}
     return node
 
 
-def _first(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
+def first_of(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
+    """The first block of a choice, the first value of a range."""
     return next(iter(node.blocks)) if isinstance(node, Alternatives) else node.values[0]
 
 
 def _corners(root: Node) -> Iterator[Config]:
     """Configs that together visit every end of every range and every block, the rest at its first value."""
-    yield _fill(root, _first, "", ())
-    for path, kinds, leaf in _leaves(root):
+    yield fill(root, first_of, "", ())
+    for path, kinds, leaf in leaves(root):
         for value in leaf.values:
-            yield _fill(root, _toward(path, kinds, value), "", ())
+            yield fill(root, _toward(path, kinds, value), "", ())
     for kinds in sorted(_block_chains(root)):
-        yield _fill(root, _toward(None, kinds, None), "", ())
+        yield fill(root, _toward(None, kinds, None), "", ())
 
 
 def _block_chains(node: Node, kinds: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -178,7 +176,7 @@ def _toward(path: str | None, wanted: tuple[str, ...], value: Any) -> Callable[[
                 return wanted[depth]
         elif here == path and kinds == wanted:
             return value
-        return _first(here, node, kinds)
+        return first_of(here, node, kinds)
 
     return choose
 
@@ -188,7 +186,7 @@ def _typed(root: dict[str, Node], model: type[BaseModel]) -> dict[str, Node]:
 
     def convert(node: Node, path: str, kinds: tuple[str, ...]) -> Node:
         if isinstance(node, Range) and node.kind != "choice":
-            valid = model.model_validate(_fill(root, _toward(path, kinds, node.values[0]), "", ()))
+            valid = model.model_validate(fill(root, _toward(path, kinds, node.values[0]), "", ()))
             value: Any = valid
             for part in path.split("."):
                 value = getattr(value, part)
@@ -201,89 +199,3 @@ def _typed(root: dict[str, Node], model: type[BaseModel]) -> dict[str, Node]:
 
     converted: dict[str, Node] = convert(root, "", ())
     return converted
-
-
-def suggest(space: Space, trial: optuna.trial.BaseTrial, fixed: Config | None = None) -> Config:
-    """A config whose ranges are proposed by Optuna under their dotted paths; top-level blocks in `fixed` are not."""
-
-    def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
-        if isinstance(node, Alternatives):
-            return trial.suggest_categorical(f"{path}.kind", list(node.blocks))
-        name = f"{path}@{'.'.join(kinds)}" if path in space.qualified else path
-        if node.kind == "choice":
-            return trial.suggest_categorical(name, list(node.values))
-        ask = trial.suggest_int if isinstance(node.values[0], int) else trial.suggest_float
-        return ask(name, *node.values, log=node.kind == "log")
-
-    free = {key: node for key, node in space.root.items() if key not in (fixed or {})}
-    return {**_fill(free, choose, "", ()), **(fixed or {})}
-
-
-def middle(space: Space) -> Config:
-    """One config: of each choice the first, of each range its (geometric) middle."""
-
-    def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
-        if isinstance(node, Alternatives) or node.kind == "choice":
-            return _first(path, node, kinds)
-        low, high = node.values
-        value = math.sqrt(low * high) if node.kind == "log" else (low + high) / 2
-        return round(value) if isinstance(low, int) else value
-
-    config: Config = _fill(space.root, choose, "", ())
-    return config
-
-
-def highest(space: Space, path: str) -> float:
-    """The largest number that a leaf may be; 0 where it is not given."""
-    values = [value for found, _, leaf in _leaves(space.root) for value in leaf.values if found == path]
-    node: Node = space.root
-    for part in path.split("."):
-        node = node.get(part) if isinstance(node, dict) else None
-    return float(max([*values, node if isinstance(node, int | float) else 0]))
-
-
-def fixed_at(space: Space, path: str, value: Any) -> Space:
-    """The space with one leaf, of blocks without kinds, at one value."""
-
-    def put(node: Node, parts: Sequence[str]) -> Node:
-        return {**node, parts[0]: put(node[parts[0]], parts[1:])} if parts else value
-
-    return Space(put(space.root, path.split(".")), space.qualified)
-
-
-def every(space: Space, *keys: str) -> list[Config]:
-    """Every combination of some top-level blocks, for what is prepared before the search.
-
-    Raises StudyError when one of them holds a `between` or `log`, which has no last value.
-    """
-    blocks: list[list[Any]] = []
-    for key in keys:
-        for path, _, leaf in _leaves(space.root.get(key, {}), key):
-            if leaf.kind != "choice":
-                raise StudyError(f"trial.{path}: is prepared once, before the search; list its values by choice, "
-                                 f"but got {leaf.kind}: {list(leaf.values)}")  # fmt: skip
-        blocks.append(list(_expand(space.root[key])) if key in space.root else [None])
-    combinations = itertools.product(*blocks)
-    return [{k: block for k, block in zip(keys, chosen, strict=True) if block is not None} for chosen in combinations]
-
-
-def _expand(node: Node) -> Iterator[Any]:
-    if isinstance(node, Range):
-        yield from node.values
-    elif isinstance(node, Alternatives):
-        for block in node.blocks.values():
-            yield from _expand(block)
-    elif isinstance(node, dict):
-        for values in itertools.product(*(list(_expand(value)) for value in node.values())):
-            yield dict(zip(node, values, strict=True))
-    else:
-        yield node
-
-
-def flatten(config: Config, prefix: str = "") -> dict[str, Any]:
-    """A config by dotted path."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        path = f"{prefix}.{key}" if prefix else key
-        flat |= flatten(value, path) if isinstance(value, dict) else {path: value}
-    return flat

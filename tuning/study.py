@@ -16,9 +16,11 @@ from corpora.corpus import CorpusConfig
 from corpora.teacher_data import TeacherDataConfig
 from models.teacher import TeacherConfig
 from tuning.faults import StudyError, faults_of
-from tuning.space import Space, every, parse_space
+from tuning.points import every, params_of
+from tuning.space import Space, parse_space
 from tuning.trial import TrialConfig
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Objective = Literal["accuracy", "latency_ms"]
 
 
@@ -27,6 +29,13 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
 
     trials: int = Field(default=32, ge=1)
     objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
+    sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
+    """Who proposes: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
+    first: tuple[dict[str, Any], ...] = ()
+    """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled."""
+    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    """An earlier study in the same storage whose trials the sampler starts from, where they lie in this space."""
+    importance: Literal["fanova", "mdi"] = "fanova"
     scheduler: Literal["asha", "none"] = "asha"
     grace_epochs: int = Field(default=1, ge=1)
     """ASHA stops no trial before so many epochs."""
@@ -61,7 +70,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=NAME)]
     corpus: CorpusConfig
     teacher: TeacherConfig
     more_teachers: tuple[TeacherConfig, ...] = ()
@@ -133,6 +142,8 @@ def parse_study(document: dict[str, Any]) -> Study:
         try:
             space = parse_space(trial, TrialConfig)
             every(space, "tokens", "vectors")
+            for number, point in enumerate(config.search.first if config else ()):
+                params_of(space, point, f"search.first.{number}")
         except StudyError as error:
             faults += str(error).split("\n")
     if faults or config is None or space is None:

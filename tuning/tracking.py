@@ -25,8 +25,8 @@ from mlflow.tracking import MlflowClient
 
 from corpora.encoding import needed_packages
 from tuning.faults import StudyError
+from tuning.points import flatten
 from tuning.records import TrialRecord
-from tuning.space import flatten
 from tuning.study import StudyConfig, TrackingConfig
 
 PARENT = "mlflow.parentRunId"

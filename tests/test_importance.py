@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from tuning.importance import importance_table, importances
+
+SHARED: dict[str, BaseDistribution] = {
+    "learning_rate": FloatDistribution(0, 1),
+    "loss.kd_weight": FloatDistribution(0, 1),
+    "student.kind": CategoricalDistribution(["bilstm", "average"]),
+}
+BRANCH: dict[str, BaseDistribution] = {
+    "student.hidden_size": FloatDistribution(0, 1), "student.dropout": FloatDistribution(0, 1),
+}  # fmt: skip
+
+
+def study_of(values: Callable[[dict[str, Any]], list[float]], n_trials: int = 60) -> optuna.Study:
+    """Random trials of a space in which the biLSTM has two parameters of its own."""
+    rng = np.random.default_rng(0)
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for _ in range(n_trials):
+        params: dict[str, Any] = {name: float(rng.random()) for name in ("learning_rate", "loss.kd_weight")}
+        params["student.kind"] = str(rng.choice(["bilstm", "average"]))
+        distributions = dict(SHARED)
+        if params["student.kind"] == "bilstm":
+            params |= {name: float(rng.random()) for name in BRANCH}
+            distributions |= BRANCH
+        study.add_trial(
+            optuna.create_trial(
+                params=params, distributions=distributions, values=values(params), user_attrs={"config": {}}
+            )
+        )
+    return study
+
+
+def by_hand(params: dict[str, Any]) -> list[float]:
+    """Accuracy is the learning rate, latency the hidden size."""
+    return [params["learning_rate"], params.get("student.hidden_size", 0.0)]
+
+
+@pytest.mark.parametrize("evaluator", ["fanova", "mdi"])
+def test_what_decides_an_objective_has_nearly_all_of_it(evaluator: Literal["fanova", "mdi"]) -> None:
+    found = importances(study_of(by_hand), ("accuracy", "latency_ms"), evaluator)
+    shares = {(one.objective, one.group): one.shares for one in found}
+    assert shares["accuracy", ""]["learning_rate"] > 0.9
+    assert shares["latency_ms", "student.kind=bilstm"]["student.hidden_size"] > 0.9
+    assert set(shares["latency_ms", ""]) == set(SHARED)
+    assert next(iter(shares["latency_ms", ""])) == "student.kind"
+    assert all(sum(one.values()) == pytest.approx(1) for one in shares.values())
+
+
+def test_a_branch_is_weighed_over_its_own_trials() -> None:
+    study = study_of(by_hand)
+    n_bilstm = sum(trial.params["student.kind"] == "bilstm" for trial in study.trials)
+    found = {one.group: one.n_trials for one in importances(study, ("accuracy", "latency_ms"))}
+    assert found == {"": 60, "student.kind=bilstm": n_bilstm}
+
+
+def test_the_same_seed_gives_the_same_shares() -> None:
+    one, two = (importances(study_of(by_hand), ("accuracy",), seed=3) for _ in range(2))
+    assert one == two
+
+
+def test_nothing_is_said_of_too_few_trials_or_of_an_objective_that_does_not_differ() -> None:
+    assert importances(study_of(by_hand, n_trials=7), ("accuracy", "latency_ms")) == []
+    assert [one.objective for one in importances(study_of(lambda params: [0.5, params["learning_rate"]]),
+                                                 ("accuracy", "latency_ms")) if one.group == ""] == ["latency_ms"]  # fmt: skip
+
+
+def test_trials_of_an_earlier_study_do_not_count() -> None:
+    study = study_of(by_hand, n_trials=20)
+    params = {"learning_rate": 0.5, "loss.kd_weight": 0.5, "student.kind": "average"}
+    study.add_trial(optuna.create_trial(params=params, distributions=SHARED, values=[9.0, 9.0]))
+    assert importances(study, ("accuracy",))[0].n_trials == 20
+
+
+def test_the_table_names_every_parameter() -> None:
+    found = importances(study_of(by_hand), ("accuracy",))
+    table = importance_table(found)
+    assert list(table.columns[2].cells)[:3] == list(found[0].shares)
+    assert next(iter(table.columns[1].cells)) == "all (60 trials)"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FixedTrial
+
+from tests.test_space import RAW
+from tuning.faults import StudyError
+from tuning.points import distributions, every, fixed_at, highest, params_of, suggest
+from tuning.space import Space, parse_space
+from tuning.trial import TrialConfig
+
+
+@pytest.fixture
+def space() -> Space:
+    return parse_space(RAW, TrialConfig)
+
+
+POINT = {
+    "student": {"kind": "bilstm", "hidden_size": 8, "hidden_layer": 0},
+    "loss": {"kd_weight": 1, "teacher_term": {"kind": "kl", "temperature": 4.0}},
+    "tokens": {"kind": "words"},
+}
+
+
+def test_a_point_names_the_parameters_that_it_fixes_and_leaves_the_others(space: Space) -> None:
+    assert params_of(space, POINT, "search.first.0") == {
+        "student.kind": "bilstm", "student.hidden_size": 8, "student.hidden_layer@bilstm": 0, "loss.kd_weight": 1,
+        "loss.teacher_term.kind": "kl", "loss.teacher_term.temperature": 4.0,
+    }  # fmt: skip
+
+
+def test_a_whole_config_gives_the_parameters_that_it_came_from(space: Space) -> None:
+    params = {**params_of(space, POINT, ""), "tokens.max_tokens": 64, "vectors.dimension": 8, "learning_rate": 0.001}
+    config = TrialConfig.model_validate(suggest(space, FixedTrial(params)))
+    assert params_of(space, config.model_dump(mode="json"), "", whole=True) == params
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"student": {"kind": "gru"}}, "first.student.kind: must be one of bilstm, average, but got 'gru'"),
+        ({"student": {"hidden_size": 8}}, "first.student.kind: must be one of bilstm, average, but got None"),
+        ({"student": {"kind": "bilstm", "hidden_size": 9}}, "hidden_size: must be within choice: [4, 8], but got 9"),
+        ({"loss": {"kd_weight": 2}}, "first.loss.kd_weight: must be within between: [0.0, 1.0], but got 2"),
+        ({"loss": {"kd_weight": True}}, "first.loss.kd_weight: must be within between: [0.0, 1.0], but got True"),
+        ({"student": {"kind": "average", "hidden_layer": 1.5}}, "must be within between: [0, 8], but got 1.5"),
+        ({"epochs": 3}, "first.epochs: is not in the search space, which has tokens, vectors, student, loss, learning"),
+        ({"tokens": {"kind": "characters"}}, "first.tokens.kind: the search space has 'words' here, but got 'charac"),
+    ],
+)
+def test_a_point_outside_the_space_is_refused(space: Space, point: dict[str, Any], message: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        params_of(space, point, "first")
+    assert message in str(caught.value)
+
+
+def test_every_parameter_has_its_distribution(space: Space) -> None:
+    found = distributions(space)
+    assert found["learning_rate"] == FloatDistribution(0.0001, 0.01, log=True)
+    assert found["student.hidden_layer@average"] == IntDistribution(0, 8)
+    assert found["student.hidden_layer@bilstm"] == CategoricalDistribution([0, 8])
+    assert found["student.kind"] == CategoricalDistribution(["bilstm", "average"])
+    assert set(params_of(space, POINT, "")) <= set(found)
+
+
+def test_the_highest_value_of_a_leaf(space: Space) -> None:
+    assert highest(space, "loss.kd_weight") == 1
+    assert highest(space, "tokens.max_tokens") == 64
+    assert highest(space, "augment.n_iter") == 0
+    assert highest(parse_space({**RAW, "augment": {"n_iter": 3}}, TrialConfig), "augment.n_iter") == 3
+
+
+def test_a_leaf_can_be_fixed() -> None:
+    ranged = parse_space({**RAW, "augment": {"n_iter": {"between": [0, 5]}, "p_mask": 0.2}}, TrialConfig)
+    assert every(fixed_at(ranged, "augment.n_iter", 5), "augment") == [{"augment": {"n_iter": 5, "p_mask": 0.2}}]
