@@ -128,8 +128,8 @@ def test_all_faults_of_a_space_are_listed_at_once() -> None:
     ]  # fmt: skip
     assert "trial.loss.kd_weight: should be less than or equal to 1, but got 2" in found
     assert any("did you mean 'hidden_size'?" in fault for fault in found)
-    assert "trial.tokens.kind: must be one of 'words', 'words_characters', 'characters', 'wordpiece', 'english_words', "
-        "but got 'wrds'" in found
+    kinds = "'words', 'words_characters', 'characters', 'wordpiece', 'english_words'"
+    assert f"trial.tokens.kind: must be one of {kinds}, but got 'wrds'" in found
 
 
 def test_two_alternatives_of_one_kind_are_refused() -> None:
