@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,25 +13,34 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.batches import sorted_batches
-from models.students.average import AverageConfig, Words
+from models.students.average import AverageConfig, Words, keep_words
 from models.students.embedding import WordEmbedding, classifier_head
 from models.students.pooling import build_pooling
-from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent
-from models.students.textcnn import Convolutions, TextCNNConfig
-from models.students.transformer import Transformer, TransformerConfig
+from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
+from models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
+from models.students.transformer import Transformer, TransformerConfig, keep_feedforward
+from models.students.units import Smaller
 
 AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
 StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]
 
-FAMILIES: dict[type[AnyStudentConfig], Callable[[Any, int], nn.Module]] = {
-    BiLSTMConfig: Recurrent,
-    BiGRUConfig: Recurrent,
-    TextCNNConfig: Convolutions,
-    AverageConfig: Words,
-    TransformerConfig: Transformer,
+
+@dataclass(frozen=True)
+class Family:
+    """What a family is: its body reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must be zero
+    beyond a text's end; `keep_units(body, config, keep)` leaves a part of its units."""
+
+    body: Callable[[Any, int], nn.Module]
+    keep_units: Callable[[Any, Any, float], Smaller]
+
+
+FAMILIES: dict[type[AnyStudentConfig], Family] = {
+    BiLSTMConfig: Family(Recurrent, keep_recurrent_units),
+    BiGRUConfig: Family(Recurrent, keep_recurrent_units),
+    TextCNNConfig: Family(Convolutions, keep_filters),
+    AverageConfig: Family(Words, keep_words),
+    TransformerConfig: Family(Transformer, keep_feedforward),
 }
-"""Of each family what reads the word vectors: `(vectors, lengths)` to states `[batch, length, output_size]`, which must
-be zero beyond a text's end."""
 
 
 class Student(nn.Module):
@@ -40,7 +50,7 @@ class Student(nn.Module):
         super().__init__()
         self.embedding = WordEmbedding(vectors, config.channels)
         self.dropout = nn.Dropout(config.dropout)
-        self.body = FAMILIES[type(config)](config, self.embedding.output_size)
+        self.body = FAMILIES[type(config)].body(config, self.embedding.output_size)
         self.n_features: int = self.body.output_size  # type: ignore[assignment]
         self.pooling = build_pooling(config.pooling, self.n_features)
         self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()

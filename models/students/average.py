@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from models.students.embedding import StudentShape
+from models.students.units import Smaller
 
 
 class AverageConfig(StudentShape, frozen=True):
@@ -27,3 +29,8 @@ class Words(nn.Module):
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """The vectors `[batch, length, n_inputs]` themselves, of which those of the padding are zero."""
         return vectors
+
+
+def keep_words(body: Words, config: AverageConfig, keep: float) -> Smaller:
+    """All of it: it has no units of its own."""
+    return Smaller(config, body, torch.arange(body.output_size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, Field
@@ -32,14 +32,17 @@ class WordEmbedding(nn.Module):
     def __init__(self, vectors: Tensor, channels: Channels) -> None:
         super().__init__()
         frozen = {"tuned": [False], "static": [True], "both": [False, True]}[channels]
-        self.tables = nn.ModuleList(
+        self.tables: Any = nn.ModuleList(
             nn.Embedding(len(vectors), vectors.shape[1], padding_idx=0, _weight=vectors.clone()) for _ in frozen
         )
         for table, is_frozen in zip(self.tables, frozen, strict=True):
             table.requires_grad_(not is_frozen)
         self.output_size = vectors.shape[1] * len(frozen)
+        self.n_tokens, self.is_trimmed = len(vectors), False
 
     def forward(self, token_ids: Tensor) -> Tensor:
+        if self.is_trimmed:  # Words beyond those that were kept are the unknown word.
+            token_ids = torch.where(token_ids < self.n_tokens, token_ids, 1)
         channels = [table(token_ids) for table in self.tables]
         return channels[0] if len(channels) == 1 else torch.cat(channels, dim=-1)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.students.embedding import StudentShape
+from models.students.units import Smaller, largest
 
 
 class RecurrentConfig(StudentShape, frozen=True):
@@ -48,3 +49,30 @@ class Recurrent(nn.Module):
         exporting = torch.onnx.is_in_onnx_export()
         packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=exporting)
         return pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=vectors.shape[1])[0]
+
+
+def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) -> Smaller:
+    """The part `keep` of the units of each layer and direction, those with the largest weights."""
+    smaller = config.model_copy(update={"hidden_size": max(1, round(config.hidden_size * keep))})
+    cell, size = body.cell, config.hidden_size
+    new = Recurrent(smaller, cell.input_size)
+    inputs = torch.arange(cell.input_size)
+    for layer in range(config.layers):
+        outputs = []
+        for direction, suffix in enumerate((f"l{layer}", f"l{layer}_reverse")):
+            weights = {name: getattr(cell, f"{name}_{suffix}").detach() for name in ("weight_ih", "weight_hh")}
+            biases = {name: getattr(cell, f"{name}_{suffix}").detach() for name in ("bias_ih", "bias_hh")}
+            # The rows of a matrix are gate by gate, and unit by unit within a gate.
+            scores = sum(weight.square().sum(dim=1).view(-1, size).sum(dim=0) for weight in weights.values())
+            units = largest(scores, smaller.hidden_size)
+            kept = {
+                "weight_ih": weights["weight_ih"].unflatten(0, (-1, size))[:, units][:, :, inputs],
+                "weight_hh": weights["weight_hh"].view(-1, size, size)[:, units][:, :, units],
+                **{name: bias.view(-1, size)[:, units] for name, bias in biases.items()},
+            }
+            for name, values in kept.items():
+                target = getattr(new.cell, f"{name}_{suffix}")
+                target.data.copy_(values.reshape(target.shape))
+            outputs.append(direction * size + units)
+        inputs = torch.cat(outputs)
+    return Smaller(smaller, new, inputs)

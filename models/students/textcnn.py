@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.students.embedding import PoolingKind, StudentShape
 from models.students.pooling import inside
+from models.students.units import Smaller, largest
 
 
 class TextCNNConfig(StudentShape, frozen=True):
@@ -47,3 +48,19 @@ class Convolutions(nn.Module):
             ]
             states = torch.relu(torch.cat(windows, dim=1)) * in_text
         return states.transpose(1, 2)
+
+
+def keep_filters(body: Convolutions, config: TextCNNConfig, keep: float) -> Smaller:
+    """The part `keep` of the filters of each width and layer, those with the largest weights."""
+    smaller = config.model_copy(update={"filters": max(1, round(config.filters * keep))})
+    inputs = torch.arange(body.layers[0][0].in_channels)
+    new = Convolutions(smaller, len(inputs))
+    for old_layer, new_layer in zip(body.layers, new.layers, strict=True):
+        outputs = []
+        for number, (old, conv) in enumerate(zip(old_layer, new_layer, strict=True)):
+            filters = largest(old.weight.detach().square().sum(dim=(1, 2)), smaller.filters)
+            conv.weight.data.copy_(old.weight.detach()[filters][:, inputs])
+            conv.bias.data.copy_(old.bias.detach()[filters])
+            outputs.append(number * config.filters + filters)
+        inputs = torch.cat(outputs)
+    return Smaller(smaller, new, inputs)

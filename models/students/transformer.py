@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from models.students.embedding import StudentShape
 from models.students.pooling import inside
+from models.students.units import Smaller, largest
 
 
 class TransformerConfig(StudentShape, frozen=True):
@@ -71,3 +73,24 @@ def positions(length: int, size: int) -> Tensor:
     frequencies = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))
     angles = torch.arange(length).unsqueeze(1) * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def keep_feedforward(body: Transformer, config: TransformerConfig, keep: float) -> Smaller:
+    """The part `keep` of the units of each feed-forward part, those with the largest weights; the states stay as wide."""
+    smaller = config.model_copy(update={"feedforward": max(1, round(config.feedforward * keep))})
+    new = copy.deepcopy(body)
+    blocks: Any = new.blocks
+    for block in blocks:
+        first, activation, second = block.feedforward
+        units = largest(first.weight.detach().square().sum(dim=1) + second.weight.detach().square().sum(dim=0),
+                        smaller.feedforward)  # fmt: skip
+        block.feedforward = nn.Sequential(
+            nn.Linear(first.in_features, len(units)), activation, nn.Linear(len(units), second.out_features)
+        )
+        for new_layer, weight, bias in (
+            (block.feedforward[0], first.weight[units], first.bias[units]),
+            (block.feedforward[2], second.weight[:, units], second.bias),
+        ):
+            new_layer.weight.data.copy_(weight.detach())
+            new_layer.bias.data.copy_(bias.detach())
+    return Smaller(smaller, new, torch.arange(body.output_size))

@@ -1,0 +1,1 @@
+"""What makes a trained student smaller, one file for each."""

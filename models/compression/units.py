@@ -1,0 +1,74 @@
+"""Structured pruning: whole hidden units are removed, and what is left is an ordinary, smaller student (Li et al. 2017)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.compression.trained import FineTunedConfig, Material, Trained
+from models.fitting import ModelError
+from models.student import FAMILIES, Student
+from models.students.embedding import classifier_head
+from models.students.units import largest
+
+
+class PruneUnitsConfig(FineTunedConfig, frozen=True):
+    kind: Literal["prune_units"]
+    keep: float = Field(default=0.5, gt=0, le=1)
+    """Part of the units that is kept: of recurrent layers, filters, feed-forward parts and hidden layers."""
+    epochs: int = Field(default=1, ge=0)
+
+
+def prune_units(trained: Trained, config: PruneUnitsConfig, material: Material) -> Trained:
+    """The student with the units of the smallest weights removed.
+
+    Raises ModelError for a student whose layers were factorised before.
+    """
+    if trained.structure.ranks:
+        raise ModelError("prune_units cannot follow low_rank: remove units first, then factorise what is left")
+    old = trained.student
+    smaller = FAMILIES[type(trained.config)].keep_units(old.body, trained.config, config.keep)
+    hidden_layer = trained.config.hidden_layer
+    shape = smaller.config.model_copy(
+        update={"hidden_layer": max(1, round(hidden_layer * config.keep)) if hidden_layer else 0}
+    )
+    student = copy.deepcopy(old)
+    student.body, student.n_features = smaller.body, len(smaller.features)
+    _narrow_between(student, smaller.features)
+    student.head = _narrow_head(old, smaller.features, shape)
+    student.eval()
+    material.tune(student, config.epochs)
+    return replace(trained, student=student, config=shape)
+
+
+def _narrow_between(student: Student, features: Tensor) -> None:
+    """The pooling and the norm, for these features of what they had."""
+    if isinstance(student.norm, nn.LayerNorm):
+        norm = nn.LayerNorm(len(features))
+        norm.weight.data.copy_(student.norm.weight.detach()[features])
+        norm.bias.data.copy_(student.norm.bias.detach()[features])
+        student.norm = norm
+    score = getattr(student.pooling, "score", None)
+    if isinstance(score, nn.Linear):
+        score.weight = nn.Parameter(score.weight.detach()[:, features].clone())
+        score.in_features = len(features)
+
+
+def _narrow_head(old: Student, features: Tensor, shape: object) -> nn.Sequential:
+    """The head over these features, with as many units in its hidden layers as the new shape has."""
+    layers = [layer for layer in old.head if isinstance(layer, nn.Linear)]
+    head = classifier_head(len(features), shape, layers[-1].out_features)  # type: ignore[arg-type]
+    inputs = features
+    for layer, new in zip(layers, [one for one in head if isinstance(one, nn.Linear)], strict=True):
+        is_last = layer is layers[-1]
+        scores = layer.weight.detach().square().sum(dim=1)
+        outputs = torch.arange(layer.out_features) if is_last else largest(scores, new.out_features)
+        new.weight.data.copy_(layer.weight.detach()[outputs][:, inputs])
+        new.bias.data.copy_(layer.bias.detach()[outputs])
+        inputs = outputs
+    return head

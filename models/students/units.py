@@ -1,0 +1,23 @@
+"""Removing whole units of a network: what is left of a family's body, and which of its features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Smaller:
+    """A body with fewer units, its settings, and which features `[features]` of the old states the new ones are."""
+
+    config: Any
+    body: nn.Module
+    features: Tensor
+
+
+def largest(scores: Tensor, n: int) -> Tensor:
+    """The indices of the n largest, in their own order."""
+    return torch.sort(torch.topk(scores, n).indices).values
