@@ -71,6 +71,7 @@ def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]
 
     What a text becomes depends on the seed, the text and the iteration alone.
     """
+    texts = sorted(texts)  # Which of two that become the same is dropped must not depend on their order.
     tagged = [_tag(text) for text in texts]
     words = words_by_tag(tagged)
     seen = {content_key(text) for text in texts} | {content_key(text) for text in held_out}

@@ -11,31 +11,37 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor
 
 from models import predictor
+from models.compressed import graph_of, rebuild
+from models.compression.trained import Structure, Trained
 from models.fitting import ModelError
-from models.onnx_export import write_onnx
-from models.student import AnyStudentConfig, StudentConfig, build_student
+from models.student import AnyStudentConfig, StudentConfig
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained student with all that its answers depend on; `tokens` are the settings that its encoder needs."""
+    """A trained student with all that its answers depend on; `tokens` are the settings that its encoder needs.
 
-    student: nn.Module
-    config: AnyStudentConfig
+    `quantized` is the graph where it answers otherwise than the student does in torch; `trial` is what made it.
+    """
+
+    trained: Trained
     tokens: dict[str, Any]
     vocabulary: Sequence[str]
     dimension: int
     labels: Sequence[str]
+    quantized: bytes | None = None
+    trial: dict[str, Any] | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:
@@ -46,14 +52,15 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     settings = {
-        "student": checkpoint.config.model_dump(mode="json"),
+        "student": checkpoint.trained.config.model_dump(mode="json"),
+        "structure": asdict(checkpoint.trained.structure),
+        "is_quantized": checkpoint.quantized is not None,
         "tokens": checkpoint.tokens,
         "dimension": checkpoint.dimension,
+        "trial": checkpoint.trial,
     }
-    write_onnx(checkpoint.student, unfinished / "model.onnx")
-    save_file(
-        {k: v.contiguous() for k, v in checkpoint.student.state_dict().items()}, unfinished / "weights.safetensors"
-    )
+    (unfinished / "model.onnx").write_bytes(checkpoint.quantized or graph_of(checkpoint.trained))
+    save_file(_stored_weights(checkpoint.trained), unfinished / "weights.safetensors")
     _write_json(unfinished / "config.json", settings)
     _write_json(unfinished / "labels.json", list(checkpoint.labels))
     # newline="": a vocabulary must read back byte for byte on every system.
@@ -71,6 +78,12 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     return folder
 
 
+def _stored_weights(trained: Trained) -> dict[str, Tensor]:
+    dtype = getattr(torch, trained.structure.dtype)
+    weights = trained.student.state_dict().items()
+    return {name: (w.to(dtype) if w.dtype == torch.float32 else w).contiguous() for name, w in weights}
+
+
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -86,9 +99,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     config: AnyStudentConfig = TypeAdapter(StudentConfig).validate_python(settings["student"])
     empty = np.zeros((len(vocabulary), settings["dimension"]), dtype=np.float32)
-    student = build_student(config, empty, len(labels))
+    trained = rebuild(config, Structure(**settings["structure"]), empty, len(labels))
     try:
-        student.load_state_dict(load_file(folder / "weights.safetensors"))
+        trained.student.load_state_dict(load_file(folder / "weights.safetensors"))
     except RuntimeError as error:
         raise ModelError(f"{folder}: the weights do not fit config.json and vocabulary.txt: {error}") from error
-    return Checkpoint(student.eval(), config, settings["tokens"], vocabulary, settings["dimension"], labels)
+    quantized = (folder / "model.onnx").read_bytes() if settings["is_quantized"] else None
+    return Checkpoint(
+        trained, settings["tokens"], vocabulary, settings["dimension"], labels, quantized, settings["trial"]
+    )

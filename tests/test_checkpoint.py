@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from corpora import encoding
 from corpora.encoding import load_encoder
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.compression.trained import Trained
 from models.fitting import ModelError
 from models.onnx_export import export_onnx
 from models.predictor import FILES, CheckpointError, Predictor, open_session, run_network
-from models.student import AnyStudentConfig, build_student, student_logits
+from models.student import AnyStudentConfig, Student, build_student, student_logits
 from tests.conftest import STUDENTS, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
 ROWS = [[2], [2, 3, 4, 5, 1], [3, 3], [5, 4, 3, 2, 2, 2, 2, 2, 2, 2, 6]]
 
 
-def student_of(config: AnyStudentConfig) -> nn.Module:
+def student_of(config: AnyStudentConfig) -> Student:
     torch.manual_seed(1)
     vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
     vectors[0] = 0
@@ -34,7 +34,7 @@ def student_of(config: AnyStudentConfig) -> nn.Module:
 
 def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
     tokens = {"kind": "characters", "max_tokens": 9}
-    return Checkpoint(student_of(config), config, tokens, VOCABULARY, 4, ("bad", "good"))
+    return Checkpoint(Trained(student_of(config), config), tokens, VOCABULARY, 4, ("bad", "good"))
 
 
 @pytest.fixture(params=STUDENTS, ids=student_name)
@@ -66,12 +66,14 @@ def test_export_leaves_the_student_as_it_was(config: AnyStudentConfig) -> None:
 def test_a_student_is_read_back_exactly(config: AnyStudentConfig, tmp_path: Path) -> None:
     saved = checkpoint_of(config)
     read = load_checkpoint(save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__)))
-    assert (read.config, read.tokens, tuple(read.vocabulary), tuple(read.labels)) == (
-        saved.config, saved.tokens, VOCABULARY, ("bad", "good"),
+    assert (read.trained.config, read.tokens, tuple(read.vocabulary), tuple(read.labels)) == (
+        saved.trained.config, saved.tokens, VOCABULARY, ("bad", "good"),
     )  # fmt: skip
     rows = [np.array(row) for row in ROWS]
-    np.testing.assert_array_equal(student_logits(read.student, rows), student_logits(saved.student, rows))
-    assert not read.student.training
+    np.testing.assert_array_equal(
+        student_logits(read.trained.student, rows), student_logits(saved.trained.student, rows)
+    )
+    assert not read.trained.student.training
 
 
 def test_a_folder_holds_what_the_design_says_and_no_pickle(folder: Path) -> None:

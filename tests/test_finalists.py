@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 
+from models.compression.trained import Trained
+from models.student import build_student
+from models.students.average import AverageConfig
 from tuning.finalists import Finalist, choose_champion, meets, rule_text, select
 from tuning.latency import Latency
 from tuning.records import State, TrialRecord
@@ -10,6 +13,9 @@ from tuning.study import ChampionConfig
 from tuning.trial import TrialConfig, TrialResult
 
 TEACHER = 0.9
+UNTRAINED = Trained(
+    build_student(AverageConfig(kind="average"), np.zeros((3, 2), np.float32), 2), AverageConfig(kind="average")
+)
 RATIO = ChampionConfig(min_teacher_ratio=0.9)  # dev accuracy 0.81 and more
 BUDGET = ChampionConfig(max_latency_ms=0.5)
 BOTH = ChampionConfig(min_teacher_ratio=0.9, max_latency_ms=0.5)
@@ -47,7 +53,7 @@ def test_finalists_are_the_distilled_trials_nearest_to_winning(rule: ChampionCon
 
 
 def finalist(accuracies: tuple[float, ...]) -> Finalist:
-    results = tuple(TrialResult(torch.nn.Identity(), accuracy, 1) for accuracy in accuracies)
+    results = tuple(TrialResult(UNTRAINED, accuracy, 1) for accuracy in accuracies)
     return Finalist(record(0, 0.5, 0.5), results, results)
 
 

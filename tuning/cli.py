@@ -114,12 +114,37 @@ def _parser() -> argparse.ArgumentParser:
         "--against", metavar="TEACHER", help="a transformers classifier (hub id or folder) to time beside it"
     )
     bench.add_argument("--texts", type=Path, metavar="FILE", help="real texts, one a line; stdin by default")
+    _add_compress(command)
     ui = command("ui", _ui, "open the MLflow UI at the right store, on this machine's loopback address")
     ui.add_argument("--port", type=int, default=5000)
     for sub in (pull, ui):
         sub.add_argument("--uri", default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI), metavar="URI",
                          help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})")  # fmt: skip
     return parser
+
+
+def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:
+    compress = command("compress", _compress, "make a checkpoint folder smaller, and show what it costs and brings; "
+                       "the last line is one JSON object")  # fmt: skip
+    compress.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
+    compress.add_argument("target", type=Path, metavar="NEW", help="the folder to make")
+    for flag, name, help_text in (
+        ("--trim-vocabulary", "KEEP", "keep this part of the words, the most frequent ones"),
+        ("--prune-units", "KEEP", "keep this part of the hidden units, those of the largest weights"),
+        ("--low-rank", "ENERGY", "factorise matrices, keeping this part of their squared singular values"),
+        ("--prune-weights", "SPARSITY", "set this part of the weights to zero"),
+    ):
+        compress.add_argument(flag, type=float, metavar=name, help=help_text)
+    compress.add_argument("--embedding-int8", action="store_true", help="word vectors in 8 bits")
+    compress.add_argument("--half", choices=("float16", "bfloat16"), help="weights stored in 16 bits")
+    compress.add_argument("--int8", action="store_true", help="dynamic INT8 by ONNX Runtime")
+    compress.add_argument("--int8-static", action="store_true", help="static INT8, its ranges learnt from train texts")
+    compress.add_argument("--epochs", type=int, metavar="N", help="epochs of fine-tuning after pruning (1 by default)")
+    compress.add_argument("--study", type=Path, metavar="STUDY", help="the study that it came from: labels and teacher")
+    compress.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides")
+    compress.add_argument(
+        "--texts", type=Path, metavar="FILE", help="without a study: real texts, one a line, or stdin"
+    )
 
 
 def _console() -> Console:
@@ -215,6 +240,17 @@ def _bench(options: argparse.Namespace) -> None:
 
     check_folder(options.folder)
     bench(options.folder, options.against, list(_lines(options.texts)), _console())
+
+
+def _compress(options: argparse.Namespace) -> None:
+    from tuning.compressing import compress_checkpoint, configs_of, figures_line
+
+    flags = {name: getattr(options, name) for name in (
+        "trim_vocabulary", "prune_units", "low_rank", "prune_weights", "embedding_int8", "half", "int8", "int8_static",
+    )}  # fmt: skip
+    configs = configs_of(flags, options.epochs)
+    source = _study(options) if options.study else [text for text in _lines(options.texts) if text.strip()]
+    print(figures_line(compress_checkpoint(options.folder, options.target, configs, source, _console())))
 
 
 def _ui(options: argparse.Namespace) -> None:

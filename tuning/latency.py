@@ -21,11 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from corpora.encoding import Encoder, load_encoder
 from models.checkpoint import load_checkpoint
-from models.onnx_export import export_onnx
 from models.predictor import open_session, run_network
 from models.student import pad
 from models.teacher import Teacher, teacher_logits
@@ -69,13 +67,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def network_hint_ms(student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]]) -> float:
+def network_hint_ms(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> float:
     """Median milliseconds of the bare network in ONNX Runtime on one row at a time, the best of three rounds.
 
     A hint only: whoever asks may share the machine with others. Speed depends on the architecture and not on the
     weights, so it can be taken before training.
     """
-    session = open_session(export_onnx(student))
+    session = open_session(graph)
     sample = [row.tolist() for row in rows[:HINT_ROWS]]
     medians = []
     with one_thread():
@@ -107,7 +105,7 @@ def onnx_contender(folder: Path) -> Contender:
 
 def torch_contender(folder: Path) -> Contender:
     """A checkpoint folder in torch."""
-    encoder, student = load_encoder(folder), load_checkpoint(folder).student
+    encoder, student = load_encoder(folder), load_checkpoint(folder).trained.student
 
     @torch.inference_mode()
     def labels(rows: Sequence[list[int]]) -> Any:

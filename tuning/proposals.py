@@ -22,6 +22,7 @@ from tuning.study import SearchConfig
 from tuning.trial import TrialConfig
 
 PLAIN = "plain"
+METRICS = ("accuracy", "loss", "latency_ms", "compressed_accuracy")
 PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 
 
@@ -105,9 +106,11 @@ class Proposals(Searcher):  # type: ignore[misc]
             self._hints_ms[record.config.architecture()] = latency_ms
         epoch = result.get("epoch", 0)
         if epoch > record.epochs:
-            accuracy = max(result["accuracy"], record.accuracy or 0.0)
+            # What a compressed student reaches is what counts of it, not what it reached before.
+            best = max(result["accuracy"], record.accuracy or 0.0)
+            accuracy = float(result.get("compressed_accuracy", best))
             record = replace(record, epochs=epoch, accuracy=accuracy)
-            metrics = {name: float(result[name]) for name in ("accuracy", "loss", "latency_ms")}
+            metrics = {name: float(result[name]) for name in METRICS if name in result}
             for observer in self._observers:
                 observer.reported(record.number, metrics, epoch)
         self._records[trial_id] = record

@@ -15,6 +15,8 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from cluster.connection import ClusterConfig, n_slots
+from models.compressed import compress
+from models.compression.trained import Material, Trained
 from models.student import build_student
 from tuning.faults import StudyError
 from tuning.folder import Folder, searches_of
@@ -158,8 +160,11 @@ def _trial_on_worker(
             return
 
         def report(epoch: EpochReport) -> None:
-            metrics = {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy}
-            tune.report({**metrics, "latency_ms": latency_ms})
+            metrics = {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "latency_ms": latency_ms}
+            if epoch.graph is not None:
+                metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
+                metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, rows_of(shipped.data.dev))
+            tune.report(metrics)
 
         run_trial(config, shipped.data, report)
     except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
@@ -168,5 +173,6 @@ def _trial_on_worker(
 
 def hint_ms(config: TrialConfig, data: Any) -> float:
     """Milliseconds of the network that a configuration describes, before it is trained."""
-    student = build_student(config.student, data.vectors, data.n_classes)
-    return network_hint_ms(student, rows_of(data.dev))
+    untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
+    compressed = compress(untrained, [config.compression], Material(rows_of(data.train)))
+    return network_hint_ms(compressed.graph, rows_of(data.dev))

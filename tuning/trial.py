@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from corpora.tokens import TokenIds, TokensConfig, WordsConfig
 from losses.objective import Hidden, LossConfig, Objective, build_objective
 from losses.teachers import combined_logits
 from models.batches import endless_batches
+from models.compressed import CompressionConfig, NoCompressionConfig, compress, graph_logits
+from models.compression.trained import AfterStep, Material, Trained
 from models.fitting import Schedule, optimise, pick_device
 from models.student import Student, StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
@@ -31,6 +34,7 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     student: StudentConfig
     loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
+    compression: CompressionConfig = NoCompressionConfig()
     learning_rate: float = Field(default=1e-3, gt=0)
     batch_size: int = Field(default=64, ge=1)
     epochs: int = Field(default=6, ge=1)
@@ -40,8 +44,8 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
 
     def architecture(self) -> str:
         """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""
-        parts = (self.tokens, self.vectors, self.student)
-        return "\n".join(part.model_dump_json(exclude={"dropout"}) for part in parts)
+        parts = (self.tokens, self.vectors, self.student, self.compression)
+        return "\n".join(part.model_dump_json(exclude={"dropout", "epochs"}) for part in parts)
 
     def plain(self) -> TrialConfig:
         """The same student learning from labels alone."""
@@ -74,20 +78,37 @@ class TrialData:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a trial says after each epoch; `accuracy` is of this epoch, on dev."""
+    """What a trial says after each epoch; `accuracy` is of this epoch, on dev.
+
+    The last one of a trial with compression also has the accuracy and the graph of the compressed student.
+    """
 
     epoch: int
     loss: float
     accuracy: float
+    compressed_accuracy: float | None = None
+    graph: bytes | None = None
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trained student, in eval mode with the weights of its best epoch, and that epoch's dev accuracy."""
+    """A trained student with the weights of its best epoch, compressed where the trial says so, and its dev accuracy.
 
-    student: nn.Module
+    `quantized` is the graph to be served where it answers otherwise than the student does in torch.
+    """
+
+    trained: Trained
     accuracy: float
     best_epoch: int
+    quantized: bytes | None = None
+
+    @property
+    def student(self) -> Student:
+        return self.trained.student
+
+    def logits(self, rows: Sequence[NDArray[np.integer[Any]]]) -> NDArray[np.float32]:
+        """Logits `[rows, classes]` as they are served."""
+        return student_logits(self.student, rows) if self.quantized is None else graph_logits(self.quantized, rows)
 
 
 def rows_of(token_ids: TokenIds) -> list[NDArray[np.int32]]:
@@ -114,9 +135,41 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
         if accuracy > best_accuracy:
             best_accuracy, best_epoch = accuracy, epoch
             best_weights = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-        report(EpochReport(epoch, float(np.mean(losses)), accuracy))
+        if epoch < config.epochs:
+            report(EpochReport(epoch, float(np.mean(losses)), accuracy))
     student.load_state_dict(best_weights)
-    return TrialResult(student.cpu().eval(), best_accuracy, best_epoch)
+    result = TrialResult(Trained(student.cpu().eval(), config.student), best_accuracy, best_epoch)
+    last = EpochReport(config.epochs, float(np.mean(losses)), accuracy)
+    if not isinstance(config.compression, NoCompressionConfig):
+        result, graph = _compressed(result, config, data)
+        last = replace(last, compressed_accuracy=result.accuracy, graph=graph)
+    report(last)
+    return result
+
+
+def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tuple[TrialResult, bytes]:
+    """The result with its student compressed, and the graph that serves it."""
+    material = Material(rows_of(data.train), fine_tuner(config, data))
+    compressed = compress(result.trained, [config.compression], material)
+    quantized = None if compressed.is_exact else compressed.graph
+    result = replace(result, trained=compressed.trained, quantized=quantized)
+    accuracy = float((result.logits(rows_of(data.dev)).argmax(1) == data.dev_labels).mean())
+    return replace(result, accuracy=accuracy), compressed.graph
+
+
+def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int, AfterStep], None]:
+    """Trains a student on against the loss of its trial, its annealings at their end."""
+
+    def fine_tune(student: nn.Module, epochs: int, after_step: AfterStep) -> None:
+        student.to(pick_device()).train()
+        lesson = plan_lesson(student, config.model_copy(update={"epochs": epochs}), data, is_over=True)
+        steps = optimise(nn.ModuleList([student, lesson.objective]), lesson.batches, lesson.loss_of, lesson.schedule)
+        for _ in range(epochs * lesson.steps_per_epoch):
+            next(steps)
+            after_step()
+        student.cpu()
+
+    return fine_tune
 
 
 @dataclass(frozen=True)
@@ -131,15 +184,15 @@ class Lesson:
     schedule: Schedule
 
 
-def plan_lesson(student: Student, config: TrialConfig, data: TrialData) -> Lesson:
-    """The rows, their order and the loss of a trial."""
+def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: bool = False) -> Lesson:
+    """The rows, their order and the loss of a trial; where it `is_over`, what is annealed stays at its end."""
     rng = np.random.default_rng(config.seed)
     rows = np.flatnonzero(data.iterations <= config.augment.n_iter)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     n_steps = config.epochs * steps_per_epoch
     useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else rows
     batches = (
-        (min(1.0, step / n_steps), useful[batch])
+        (1.0 if is_over else min(1.0, step / n_steps), useful[batch])
         for step, batch in enumerate(endless_batches(data.train.lengths[useful], config.batch_size, rng))
     )
     device = next(student.parameters()).device

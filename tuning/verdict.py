@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora.encoding import needed_packages
-from models.student import count_parameters, student_logits
+from models.student import count_parameters
 from models.teacher import teacher_size_mb
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency, cpu_name, onnx_contender, teacher_contender, time_contenders, torch_contender
@@ -122,7 +122,7 @@ def _student_columns(
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
     columns = []
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
-        logits = [student_logits(result.student, rows) for result in results]
+        logits = [result.logits(rows) for result in results]
         figures = quality([result.accuracy for result in results], logits, corpus.test.labels, teacher)
         columns.append(Column(title, figures, n_parameters, size_mb, latency))
     return columns[0], columns[1]
@@ -164,6 +164,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": record.student.model_dump_json(),
         "Loss": record.loss.model_dump_json(),
+        "Compression": record.compression.model_dump_json(),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
         "CPU": cpu_name(),
     }

@@ -77,14 +77,16 @@ def _weights(student: Student) -> Iterator[tuple[str, Tensor]]:
 
 def _rank(weight: Tensor, config: LowRankConfig) -> int:
     if config.rank is not None:
-        return min(config.rank, *weight.shape)
+        return int(min(config.rank, *weight.shape))
     squares: Tensor = torch.linalg.svdvals(weight).square()
     kept = squares.cumsum(0) / squares.sum().clamp_min(1e-30)
-    return min(int((kept < config.energy).sum()) + 1, *weight.shape)
+    return int(min(int((kept < config.energy).sum()) + 1, *weight.shape))
 
 
 def factors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """`[rows, rank]` and `[rank, columns]` whose product is the nearest of that rank."""
+    if not weight.any():  # A student that is built for its weights has none yet.
+        return torch.zeros(weight.shape[0], rank), torch.zeros(rank, weight.shape[1])
     u, s, v = torch.linalg.svd(weight.detach(), full_matrices=False)
     return u[:, :rank] * s[:rank], v[:rank].contiguous()
 
