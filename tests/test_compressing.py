@@ -1,0 +1,121 @@
+"""`distune compress` on a student that was trained and saved for real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.checkpoint import load_checkpoint
+from models.compression.units import PruneUnitsConfig
+from models.predictor import CheckpointError
+from tests.conftest import reviews
+from tuning.cli import main
+from tuning.compressing import configs_of
+from tuning.finalists import Finalist, save_finalist
+from tuning.preparation import prepare
+from tuning.records import TrialRecord
+from tuning.study import parse_study
+from tuning.trial import TrialConfig, run_trial
+
+NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
+
+
+@pytest.fixture
+def folder(document: dict[str, Any], tmp_path: Path) -> Path:
+    """A checkpoint of the tiny study."""
+    prepared = prepare(parse_study(document), lambda line: None)
+    config = TrialConfig.model_validate({
+        "tokens": document["trial"]["tokens"], "vectors": document["trial"]["vectors"], "epochs": 2,
+        "student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
+    })  # fmt: skip
+    result = run_trial(config, prepared.of(config).data, lambda report: None)
+    finalist = Finalist(TrialRecord(0, "complete", config), (result,), (result,))
+    return save_finalist(finalist, prepared, tmp_path / "student")
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    captured = capsys.readouterr()
+    return int(stopped.value.code or 0), captured.out, captured.err
+
+
+def test_a_checkpoint_is_compressed_and_measured_against_its_study(
+    folder: Path, tmp_path: Path, document: dict[str, Any], write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    target = tmp_path / "small"
+    study = str(write_study(document))
+    code, out, _ = run(
+        ["compress", str(folder), str(target), "--prune-units", "0.5", "--half", "float16", "--study", study], capsys
+    )
+    assert code == 0
+    figures = json.loads(out.strip().splitlines()[-1])
+    assert figures["after"]["n_parameters"] < figures["before"]["n_parameters"]
+    assert figures["after"]["size_mb"] < figures["before"]["size_mb"]
+    assert 0 <= figures["after"]["accuracy"] <= 1
+    assert 0 <= figures["agreement"] <= 1
+    assert figures["after"]["latency"]["p50_ms"] > 0
+    assert "agrees with before" in out
+    small = load_checkpoint(target)
+    assert small.trained.config.model_dump()["hidden_size"] == 4
+    assert small.trained.structure.dtype == "float16"
+    assert "Compressed afterwards by" in (target / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_quantized_checkpoint_answers_without_a_study(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(text for text, _ in reviews(40)), encoding="utf-8")
+    code, out, _ = run(["compress", str(folder), str(tmp_path / "q"), "--int8", "--texts", str(texts)], capsys)
+    assert code == 0
+    figures = json.loads(out.strip().splitlines()[-1])
+    assert figures["after"]["accuracy"] is None
+    assert figures["agreement"] > 0.5
+    quantized = load_checkpoint(tmp_path / "q")
+    assert quantized.quantized == (tmp_path / "q" / "model.onnx").read_bytes()
+    np.testing.assert_array_equal(
+        quantized.trained.student.head[1].weight.detach(),
+        load_checkpoint(folder).trained.student.head[1].weight.detach(),
+    )
+    code, _, err = run(["compress", str(tmp_path / "q"), str(tmp_path / "qq"), "--int8", "--texts", str(texts)], capsys)
+    assert code == 2
+    assert "is quantized already; compress the folder that it was made from" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to do: name a compression"),
+        (["--prune-units", "0.5"], "prune_units is followed by fine-tuning, which needs the study"),
+        (
+            ["--prune-units", "1.5", "--epochs", "0"],
+            "--prune-units: Input should be less than or equal to 1, but got 1.5",
+        ),
+        (["--low-rank", "0.9", "--embedding-int8"], "embedding_int8 cannot follow low_rank"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("好\n差\n", encoding="utf-8")
+    code, _, err = run(["compress", str(folder), str(tmp_path / "x"), *arguments, "--texts", str(texts)], capsys)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_flags_become_compressions_in_their_order() -> None:
+    found = configs_of({**NO_FLAGS, "prune_units": 0.25, "int8": True}, epochs=3)
+    assert [config.kind for config in found] == ["prune_units", "int8"]
+    assert found[0] == PruneUnitsConfig(kind="prune_units", keep=0.25, epochs=3)
+    with pytest.raises(CheckpointError, match=r"--trim-vocabulary: Input should be greater than 0, but got 0.0"):
+        configs_of({**NO_FLAGS, "trim_vocabulary": 0.0}, None)
