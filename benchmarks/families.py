@@ -110,9 +110,8 @@ def reviews(scratch: Path) -> dict[str, Any]:
 def hotel(folder: Path, scratch: Path) -> dict[str, Any]:
     """The hotel reviews with the probabilities of a real fine-tuned BERT-base, which has no hidden states to give.
 
-    The published split has 8 unlabelled rows for each labelled one: its dev half is what is measured on, and its texts,
-    with the teacher's answers and without labels, are the transfer set. So dev texts are seen in training; a tenth of
-    them that is kept out of it is measured on.
+    All its rows are one corpus, which is split anew by content: 900 labels, dev that no student has seen, and the rest with
+    the teacher's answers alone.
     """
     rows, probabilities = [], []
     for split in ("train", "dev"):

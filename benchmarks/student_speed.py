@@ -12,11 +12,15 @@ from functools import partial
 import numpy as np
 import torch
 
+from models.compression.int8 import Int8Config, quantize_graph
+from models.compression.trained import Material
 from models.onnx_export import export_onnx
 from models.predictor import open_session, run_network
 from models.student import AnyStudentConfig, build_student, count_parameters, student_logits
 from models.students.average import AverageConfig
-from models.students.recurrent import BiLSTMConfig
+from models.students.recurrent import BiGRUConfig, BiLSTMConfig
+from models.students.textcnn import TextCNNConfig
+from models.students.transformer import TransformerConfig
 from tuning.latency import cpu_name, one_thread, timed_ms
 
 WORDS, DIMENSION, LENGTH, ROUNDS = 20_000, 100, 20, 2000
@@ -25,6 +29,9 @@ CONFIGS: dict[str, AnyStudentConfig] = {
     "bilstm 32": BiLSTMConfig(kind="bilstm", hidden_size=32),
     "bilstm 64": BiLSTMConfig(kind="bilstm", hidden_size=64),
     "bilstm 128": BiLSTMConfig(kind="bilstm", hidden_size=128),
+    "bigru 64": BiGRUConfig(kind="bigru", hidden_size=64),
+    "textcnn 64": TextCNNConfig(kind="textcnn", filters=64),
+    "transformer 64": TransformerConfig(kind="transformer", heads=4, head_size=16),
 }
 
 
@@ -35,7 +42,10 @@ def main() -> None:
     students = {name: build_student(config, vectors, 2).eval() for name, config in CONFIGS.items()}
     calls = {}
     for name, student in students.items():
-        calls[f"{name} onnxruntime"] = partial(run_network, open_session(export_onnx(student)), [row.tolist()])
+        graph = export_onnx(student)
+        small = quantize_graph(graph, Int8Config(kind="int8"), Material([]))
+        calls[f"{name} onnxruntime"] = partial(run_network, open_session(graph), [row.tolist()])
+        calls[f"{name} int8"] = partial(run_network, open_session(small), [row.tolist()])
         calls[f"{name} torch"] = partial(student_logits, student, [row])
     samples: dict[str, list[float]] = {name: [] for name in calls}
     with one_thread(), torch.inference_mode():
@@ -44,9 +54,9 @@ def main() -> None:
                 samples[name].append(timed_ms(call))
     medians = {name: round(float(np.median(values)), 4) for name, values in samples.items()}
     for name, student in students.items():
-        fast, slow = medians[f"{name} onnxruntime"], medians[f"{name} torch"]
-        print(f"{name:12} {count_parameters(student):>9,} parameters: onnxruntime {fast:.3f} ms, torch {slow:.3f} ms, "
-              f"{slow / fast:.1f} times")  # fmt: skip
+        fast, slow, int8 = (medians[f"{name} {runtime}"] for runtime in ("onnxruntime", "torch", "int8"))
+        print(f"{name:14} {count_parameters(student):>9,} parameters: onnxruntime {fast:.3f} ms, its int8 {int8:.3f} ms, "
+              f"torch {slow:.3f} ms, {slow / fast:.1f} times")  # fmt: skip
     print(json.dumps({"cpu": cpu_name(), "length": LENGTH, "median_ms": medians}))
 
 

@@ -97,10 +97,17 @@ def build_vectors(
     for row, word in enumerate(vocabulary):
         if word in known:
             matrix[row] = known[word]
-    if config.reduce_to is not None:
-        matrix = principal_components(matrix, config.reduce_to)
     matrix[0] = 0.0
-    return WordVectors(matrix, len(known) / len(vocabulary))
+    return reduced(WordVectors(matrix, len(known) / len(vocabulary)), config.reduce_to)
+
+
+def reduced(vectors: WordVectors, n_components: int | None) -> WordVectors:
+    """The same vectors along their first principal axes; all of them where no number is given."""
+    if n_components is None:
+        return vectors
+    matrix = np.zeros((len(vectors.matrix), n_components), dtype=np.float32)
+    matrix[1:] = principal_components(vectors.matrix[1:], n_components)
+    return WordVectors(matrix, vectors.coverage)
 
 
 def principal_components(matrix: NDArray[np.float32], n_components: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ DOORS = {
     "pyarrow": {"corpora/files.py", "corpora/logits_file.py", "corpora/augment.py"},
     "transformers": {"models/teacher.py", "models/teacher_training.py"},
     "gensim": {"models/word_vectors.py"},
-    "onnxruntime": {"models/predictor.py"},
+    "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
     "optuna": {
         "tuning/points.py",
         "tuning/importance.py",

@@ -14,11 +14,15 @@ import torch
 from corpora import encoding
 from corpora.encoding import load_encoder
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.compression.trained import Trained
+from models.compressed import compress
+from models.compression.half import HalfConfig
+from models.compression.low_rank import LowRankConfig
+from models.compression.trained import Material, Trained
 from models.fitting import ModelError
 from models.onnx_export import export_onnx
 from models.predictor import FILES, CheckpointError, Predictor, open_session, run_network
 from models.student import AnyStudentConfig, Student, build_student, student_logits
+from models.students.recurrent import BiLSTMConfig
 from tests.conftest import STUDENTS, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
@@ -136,3 +140,19 @@ def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(folder: Path) -> 
     (folder / "vocabulary.txt").write_text("[PAD]\n[UNK]\n")
     with pytest.raises(ModelError, match="the weights do not fit"):
         load_checkpoint(folder)
+
+
+def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_path: Path) -> None:
+    config = BiLSTMConfig(kind="bilstm", hidden_size=8)
+    compressed = compress(
+        Trained(student_of(config), config),
+        [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")], Material([]),
+    )  # fmt: skip
+    saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
+    folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
+    read = load_checkpoint(folder)
+    assert read.trained.structure == compressed.trained.structure
+    rows = [np.array(row) for row in ROWS]
+    expected = student_logits(compressed.trained.student, rows)
+    np.testing.assert_array_equal(student_logits(read.trained.student, rows), expected)
+    np.testing.assert_allclose(run_network(open_session(str(folder / "model.onnx")), ROWS), expected, atol=1e-4)

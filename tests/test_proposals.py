@@ -202,6 +202,15 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     assert ask(proposals(prepared.study, tmp_path), "x")["trial"]["loss"]["kd_weight"] == 0  # the plain student
 
 
+def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    searcher.on_trial_result("a", epoch(1, 0.9))
+    searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_accuracy": 0.7, "latency_ms": 0.1})
+    (record,) = read_records(open_study(study.config, tmp_path))[:1]
+    assert (record.state, record.accuracy, record.latency_ms) == ("complete", 0.7, 0.1)
+
+
 def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
     document["search"]["warm_start"] = "nothing"
     with pytest.raises(StudyError, match=r"search.warm_start: nothing has not been searched yet"):

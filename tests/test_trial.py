@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from corpora.tokens import ragged
 from losses.objective import TEACHER_TERMS
+from models.compressed import COMPRESSIONS, graph_logits
 from models.student import build_student
-from tuning.trial import EpochReport, TrialConfig, TrialData, plan_lesson, rows_of, run_trial
+from tuning.trial import EpochReport, TrialConfig, TrialData, TrialResult, plan_lesson, rows_of, run_trial
 
 GOOD, BAD = 2, 3
 
@@ -114,6 +115,41 @@ def test_the_temperature_sees_how_far_the_training_is() -> None:
     lesson = plan_lesson(build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2), config(1.0, epochs=2),
                          data([-1] * 4, RIGHT, ROWS))  # fmt: skip
     assert [next(lesson.batches)[0] for _ in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize("kind", [get_args(c.model_fields["kind"].annotation)[0] for c in COMPRESSIONS])
+def test_a_trial_ends_with_its_compressed_student(kind: str) -> None:
+    reports: list[EpochReport] = []
+    inputs = data([1, 0, 1, 0], RIGHT, ROWS)
+    result = run_trial(config(0.5, compression={"kind": kind}), inputs, reports.append)
+    assert [report.epoch for report in reports] == list(range(1, 11))
+    dev = rows_of(inputs.dev)
+    assert float((result.logits(dev).argmax(1) == inputs.dev_labels).mean()) == result.accuracy
+    assert (result.quantized is not None) == kind.startswith("int8")
+    assert all(report.graph is None for report in reports[:-1])
+    if kind == "none":
+        assert reports[-1].compressed_accuracy is None
+    else:
+        assert reports[-1].compressed_accuracy == result.accuracy
+        assert reports[-1].graph is not None
+        np.testing.assert_allclose(graph_logits(reports[-1].graph, dev), result.logits(dev), atol=1e-5)
+
+
+def test_a_pruned_student_is_tuned_on_by_its_own_loss() -> None:
+    inputs = data([-1] * 4, RIGHT, ROWS)
+    student = {"kind": "average", "hidden_layer": 16, "dropout": 0}
+    pruned = {"kind": "prune_weights", "sparsity": 0.5}
+    tuned, untuned = (
+        run_trial(config(1.0, student=student, compression={**pruned, "epochs": epochs}), inputs, silent)
+        for epochs in (3, 0)
+    )
+    assert not torch.equal(tuned.student.head[1].weight, untuned.student.head[1].weight)
+    assert (tuned.student.head[1].weight == 0).float().mean() == 0.5
+
+    def distance(result: TrialResult) -> float:
+        return float(np.square(result.logits(rows_of(inputs.train)) - inputs.teacher_logits[0]).mean())
+
+    assert distance(tuned) < distance(untuned)
 
 
 def test_the_best_epoch_is_kept_and_not_the_last() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from corpora.corpus import UNLABELLED, Corpus, load_corpus
 from corpora.encoding import Encoder
-from corpora.tokens import TokenIds, ragged, tokenize
-from models.word_vectors import build_vectors
+from corpora.tokens import TokenIds, Tokenized, ragged, tokenize
+from models.word_vectors import WordVectors, build_vectors, reduced
 from tuning.faults import StudyError
 from tuning.latency import encode_ms
 from tuning.points import every, fixed_at, highest, middle
@@ -68,9 +68,35 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None) -> Prepared
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
     teachers = logits_for(study.config, corpus, places, say)
-    configs = [only] if only else distinct_inputs(study)
-    inputs = {inputs_key(config): _inputs(config, study.config, corpus, teachers, say) for config in configs}
+    inputs = _all_inputs([only] if only else distinct_inputs(study), study.config, corpus, teachers, say)
     return Prepared(study, corpus, teachers, inputs)
+
+
+def _all_inputs(
+    configs: Sequence[TrialConfig], study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
+) -> dict[str, Inputs]:
+    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
+    their reductions."""
+    read: dict[str, tuple[Tokenized, TrialData, float]] = {}
+    vectors: dict[str, WordVectors] = {}
+    inputs = {}
+    for config in configs:
+        of_texts = config.tokens.model_dump_json() + config.augment.model_dump_json()
+        if of_texts not in read:
+            read[of_texts] = _read(config, study, corpus, teachers, say)
+        tokenized, data, encode = read[of_texts]
+        unreduced = config.vectors.model_copy(update={"reduce_to": None})
+        of_vectors = config.tokens.model_dump_json() + unreduced.model_dump_json()
+        if of_vectors not in vectors:
+            # Vocabulary and vectors see train and transfer texts alone.
+            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, study.search.seed)
+        found = reduced(vectors[of_vectors], config.vectors.reduce_to)
+        say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it")  # fmt: skip
+        inputs[inputs_key(config)] = Inputs(
+            replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
+        )
+    return inputs
 
 
 def distinct_inputs(study: Study) -> list[TrialConfig]:
@@ -98,14 +124,13 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
                              "texts of the corpus only; set teacher.checkpoint, or n_iter: 0")  # fmt: skip
 
 
-def _inputs(config: TrialConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say) -> Inputs:
+def _read(
+    config: TrialConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
+) -> tuple[Tokenized, TrialData, float]:
+    """The texts as token ids with all that is known of them, but no vectors yet, and what encoding a text costs in ms."""
     train_texts = (*corpus.train.texts, *corpus.transfer.texts)
-    # Vocabulary and vectors see train and transfer texts alone.
     tokenized = tokenize(config.tokens, train_texts, pieces_for(config.tokens, teachers.places[0]))
-    vocabulary, encoder = tokenized.vocabulary, tokenized.encoder
-    vectors = build_vectors(config.vectors, vocabulary, tokenized.segmented, study.search.seed)
-    say(f"{config.tokens.kind}: {len(vocabulary)} in the vocabulary; {config.vectors.kind} vectors of dimension "
-        f"{vectors.matrix.shape[1]} for {vectors.coverage:.0%} of it")  # fmt: skip
+    encoder = tokenized.encoder
     rows = [encoder.look_up(tokens) for tokens in tokenized.segmented]
     labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
     iterations = np.zeros(len(rows), dtype=np.int32)
@@ -119,9 +144,9 @@ def _inputs(config: TrialConfig, study: StudyConfig, corpus: Corpus, teachers: T
         hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
     data = TrialData(
         ragged(rows), labels, iterations, logits, teachers.weights, hidden,
-        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, vectors.matrix,
+        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, np.zeros((0, 0), dtype=np.float32),
     )  # fmt: skip
-    return Inputs(data, encoder, vocabulary, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS]))
+    return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 
 
 def _augmented(

@@ -18,6 +18,7 @@ from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
+from tuning.importance import importances
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
@@ -81,6 +82,11 @@ def search(study: Study, console: Console, resume: bool = False) -> Path:
         cluster.disconnect()  # Nothing of ours may run beside what is timed now.
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
             verdict = judge(prepared, finalists, folder.path)
+        tracker.log_importances(
+            importances(
+                open_study(study.config, folder.path), study.config.search.objectives, study.config.search.importance
+            )
+        )
         tracker.log_results(verdict.metrics(), verdict.metrics_of_finalists(), folder.path)
         console.print(
             (folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True

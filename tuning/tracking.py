@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mlflow.tracking import MlflowClient
 
 from corpora.encoding import needed_packages
 from tuning.faults import StudyError
+from tuning.importance import Importance
 from tuning.points import flatten
 from tuning.records import TrialRecord
 from tuning.study import StudyConfig, TrackingConfig
@@ -119,6 +121,15 @@ class Tracker:
             self._log(self._children[number], values, 0)
         for name in ("results.json", "table.txt"):
             self._client.log_artifact(self.run_id, str(folder / name))
+
+    def log_importances(self, found: Sequence[Importance]) -> None:
+        """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
+        self._client.log_dict(self.run_id, {"importances": [asdict(one) for one in found]}, "importances.json")
+        for one in found:
+            if not one.group:
+                # MLflow takes no @ in the name of a metric.
+                shares = {f"importance.{one.objective}.{name.replace('@', '/')}": s for name, s in one.shares.items()}
+                self._log(self.run_id, shares, 0)
 
     def _log(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
         now = int(time.time() * 1000)

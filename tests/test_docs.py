@@ -1,0 +1,44 @@
+"""The pages name what there is: every kind of every part, and examples that are valid studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from corpora.tokens import AnyTokensConfig
+from losses.hidden import AnyHiddenConfig
+from losses.objective import AnyTeacherTerm
+from models.compressed import AnyCompressionConfig
+from models.student import AnyStudentConfig
+from models.word_vectors import AnyVectorsConfig
+from tuning.study import load_study
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
+UNIONS: list[Any] = [AnyTokensConfig, AnyVectorsConfig, AnyStudentConfig, AnyTeacherTerm, AnyHiddenConfig,
+                     AnyCompressionConfig]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [config for union in UNIONS for config in get_args(union)])
+def test_every_kind_and_each_of_its_settings_is_on_the_page(config: Any) -> None:
+    kind = get_args(config.model_fields["kind"].annotation)[0]
+    assert f"`{kind}`" in PARTS or f"kind: {kind}" in PARTS
+    for name in config.model_fields:
+        assert f"`{name}" in PARTS or f"{name}:" in PARTS, name
+
+
+@pytest.mark.parametrize("name", ["reviews.yaml", "wide.yaml", "teacher.yaml"])
+def test_every_example_is_a_valid_study(name: str) -> None:
+    assert load_study(ROOT / "examples" / name).config.name
+
+
+def test_the_wide_example_has_every_kind_that_its_teacher_allows() -> None:
+    raw = load_study(ROOT / "examples" / "wide.yaml").document["trial"]
+    expected = {"student": AnyStudentConfig, "compression": AnyCompressionConfig}
+    for block, union in expected.items():
+        kinds = {get_args(config.model_fields["kind"].annotation)[0] for config in get_args(union)}
+        assert {one["kind"] for one in raw[block]} == kinds
+    terms = {get_args(config.model_fields["kind"].annotation)[0] for config in get_args(AnyTeacherTerm)}
+    assert {one["kind"] for one in raw["loss"]["teacher_term"]} == terms
