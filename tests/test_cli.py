@@ -18,7 +18,7 @@ from tests.conftest import STUDENTS, reviews
 from tests.test_checkpoint import checkpoint_of
 from tuning.cli import main
 from tuning.study import parse_study
-from tuning.teaching import locate
+from tuning.teachers import locate
 
 Write = Callable[[dict[str, Any]], Path]
 Run = Callable[..., tuple[int, str, list[str]]]

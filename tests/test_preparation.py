@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tuning.preparation
+import tuning.teaching
 from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
@@ -17,7 +19,8 @@ from tuning.points import middle
 from tuning.preparation import inputs_key, prepare
 from tuning.session import check
 from tuning.study import Study, parse_study
-from tuning.teaching import Teachers, locate, logits_for, timing_teachers
+from tuning.teachers import Teachers, locate
+from tuning.teaching import logits_for, timing_teachers
 from tuning.trial import TrialConfig, rows_of
 
 
@@ -32,8 +35,6 @@ def study(document: dict[str, Any]) -> Study:
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    import tuning.preparation
-
     build = tuning.preparation.build_vectors
     monkeypatch.setattr("tuning.preparation.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
     prepared = prepare(study, silent)
@@ -206,11 +207,41 @@ def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: d
         assert inputs_key(TrialConfig.model_validate(config)) == key
 
 
+def test_only_train_and_transfer_texts_are_augmented(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    real = tuning.preparation.augment
+    monkeypatch.setattr("tuning.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments))
+    corpus = prepare(parse_study(augmented_document(document)), silent).corpus
+    ((config, texts, held_out),) = seen
+    assert config.n_iter == 2
+    assert set(texts) == {*corpus.train.texts, *corpus.transfer.texts}
+    assert set(held_out) == {*corpus.dev.texts, *corpus.test.texts}
+
+
+def test_texts_are_read_once_for_each_kind_of_tokens_and_vectors_trained_once_for_each_reduction(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document["trial"]["vectors"] = [
+        {"kind": "random", "dimension": 8, "reduce_to": {"choice": [None, 2, 4]}},
+        {"kind": "word2vec", "dimension": 8, "epochs": 1},
+    ]
+    calls: dict[str, int] = {"tokenize": 0, "build_vectors": 0}
+    for name in calls:
+        real = getattr(tuning.preparation, name)
+
+        def counted(*arguments: Any, real: Any = real, name: str = name) -> Any:
+            calls[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(f"tuning.preparation.{name}", counted)
+    prepared = prepare(parse_study(document), silent)
+    assert calls == {"tokenize": 1, "build_vectors": 2}
+    assert sorted(inputs.data.vectors.shape[1] for inputs in prepared.inputs.values()) == [2, 4, 8, 8]
+
+
 def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tuning.teaching
-
     asked: list[str] = []
     real = tuning.teaching.ask_teacher
     monkeypatch.setattr(tuning.teaching, "ask_teacher", lambda t, texts, s: asked.extend(texts) or real(t, texts, s))

@@ -9,7 +9,6 @@ from typing import Any
 
 import mlflow
 import pytest
-import yaml
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
@@ -18,7 +17,7 @@ from tests.conftest import tiny_document
 from tuning.records import open_study, read_records
 from tuning.results import show_results
 from tuning.session import search
-from tuning.study import Study, parse_study
+from tuning.study import Study, parse_study, parse_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +29,7 @@ def ended(
     tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, save_teacher: Callable[..., Path]
 ) -> tuple[Study, Path, str]:
     document = tiny_document(tmp_path_factory.mktemp("wide"), reviews_csv, teacher_folder)
-    wide = yaml.safe_load((ROOT / "examples" / "wide.yaml").read_text(encoding="utf-8"))
+    wide = parse_yaml((ROOT / "examples" / "wide.yaml").read_text(encoding="utf-8"))
     trial: dict[str, Any] = wide["trial"]
     # What the example's teacher, a file of logits, cannot give; and little of what takes long.
     trial["tokens"] = [{"kind": "words", "min_count": 1}, {"kind": "wordpiece", "min_count": 1}]
@@ -64,7 +63,7 @@ def test_a_search_over_everything_has_no_failed_trial(ended: tuple[Study, Path, 
 
 
 def test_what_mattered_is_in_the_results_and_in_mlflow(ended: tuple[Study, Path, str]) -> None:
-    study, folder, output = ended
+    study, _folder, output = ended
     assert "what mattered (share of the differences between trials)" in output
     client = MlflowClient(study.config.tracking.uri)
     experiment = client.get_experiment_by_name("tiny")

@@ -26,7 +26,8 @@ from models.student import count_parameters
 from tuning.latency import Latency, cpu_name, onnx_contender, time_contenders
 from tuning.preparation import encode_texts
 from tuning.study import Study
-from tuning.teaching import locate, logits_for
+from tuning.teachers import locate
+from tuning.teaching import logits_for
 from tuning.trial import TrialConfig, TrialData, fine_tuner, rows_of
 
 

@@ -17,7 +17,8 @@ from tuning.faults import StudyError
 from tuning.latency import encode_ms
 from tuning.points import every, fixed_at, highest, middle
 from tuning.study import Study, StudyConfig
-from tuning.teaching import TeacherPlace, Teachers, augmented_logits, locate, logits_for, pieces_for
+from tuning.teachers import TeacherPlace, Teachers, locate
+from tuning.teaching import augmented_logits, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
@@ -10,6 +11,7 @@ from tuning.folder import search_folders
 from tuning.importance import MIN_TRIALS, importance_table, importances
 from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
 from tuning.study import Study
+from tuning.trial import TrialConfig
 
 N_BEST = 10
 
@@ -49,20 +51,40 @@ def _trials(records: list[TrialRecord]) -> Table:
     table = Table(
         title=f"the best trials by dev accuracy (* on the Pareto front), {N_BEST} at most", title_justify="left"
     )
-    for heading in ("trial", "", "dev accuracy", "latency ms (hint)", "epochs", "student", "loss", "learning rate"):
-        table.add_column(heading)
+    for heading in ("trial", "", "dev accuracy", "hint ms", "what differs from the defaults"):
+        table.add_column(heading, no_wrap=not heading.startswith("what"))
     seen = [record for record in records if record.state == "complete"]
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
-        student = record.config.student.model_dump(exclude={"kind"})
-        loss = record.config.loss
-        term = " ".join(str(value) for value in loss.teacher_term.model_dump().values())
         table.add_row(
             str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
-            f"{record.latency_ms:.3f}", str(record.epochs),
-            f"{record.config.student.kind} {', '.join(f'{k}={_short(v)}' for k, v in student.items())}",
-            "plain" if loss.is_plain else f"kd_weight={loss.kd_weight:.2f} {term}", f"{record.config.learning_rate:.2g}",
+            f"{record.latency_ms:.3f}", _configuration(record.config),
         )  # fmt: skip
     return table
+
+
+def _configuration(config: TrialConfig) -> str:
+    """The parts of a trial, each with what is not its default."""
+    mix = config.loss.model_dump(exclude={"teacher_term", "kd_weight", "hidden"}, exclude_defaults=True)
+    loss = [f"kd_weight={config.loss.kd_weight:.2f}", _described(config.loss.teacher_term), *_settings(mix)]
+    if config.loss.hidden_weight:
+        loss.append(f"hidden {config.loss.hidden.kind}")
+    parts = [_described(config.tokens), _described(config.vectors), _described(config.student)]
+    parts.append("plain" if config.loss.is_plain else " ".join(loss))
+    if config.augment.n_iter:
+        parts.append(f"augment n_iter={config.augment.n_iter}")
+    if config.compression.kind != "none":
+        parts.append(_described(config.compression))
+    return " · ".join([*parts, f"learning_rate={config.learning_rate:.2g}"])
+
+
+def _described(part: BaseModel) -> str:
+    """The kind of a part, and the settings that are not its defaults."""
+    settings = part.model_dump(exclude={"kind"}, exclude_defaults=True)
+    return " ".join([str(part.model_dump()["kind"]), *_settings(settings)])
+
+
+def _settings(settings: dict[str, object]) -> list[str]:
+    return [f"{name}={_short(value)}" for name, value in settings.items()]
 
 
 def _short(value: object) -> str:

@@ -24,7 +24,8 @@ from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, read_records
 from tuning.search import earlier_folder, run_search
 from tuning.study import Study, StudyConfig
-from tuning.teaching import accuracy_of, locate
+from tuning.teachers import locate
+from tuning.teaching import accuracy_of
 from tuning.tracking import Tracker, check_store, check_writable, register_champion
 from tuning.verdict import NoChampionError, judge
 
