@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import logging
 import math
@@ -155,8 +156,19 @@ def needed_packages(tokens: Mapping[str, Any]) -> list[str]:
     return [tokens["segmenter"]] if "segmenter" in tokens else ["tokenizers"] if tokens["kind"] == "wordpiece" else []
 
 
+class MissingPackageError(ImportError):
+    """A package that the tokens of a student need is not installed; the message says which."""
+
+
 def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segment:
-    """A function from a text of any form to its tokens, by the settings `tokens`; white space is none of them."""
+    """A function from a text of any form to its tokens, by the settings `tokens`; white space is none of them.
+
+    Raises MissingPackageError when what it needs is not installed.
+    """
+    for package in needed_packages(tokens):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(f"tokens of kind {tokens['kind']} need the package {package}, which is not "
+                                      f"installed: pip install {package}")  # fmt: skip
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
     def of(text: str) -> list[str]:

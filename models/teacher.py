@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -28,70 +27,9 @@ from transformers.utils import logging
 
 from models.batches import sorted_batches
 from models.fitting import ModelError, pick_device
+from models.teacher_config import HiddenState
 
-HiddenState = Literal["pooled"] | Annotated[int, Field(ge=0)]
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
-    """A BERT over characters whose weights start at random, for where there is no model hub."""
-
-    layers: int = Field(default=4, ge=1)
-    hidden_size: int = Field(default=256, ge=8)
-    heads: int = Field(default=4, ge=1)
-    min_count: int = Field(default=3, ge=1)
-    """How often a character must occur to be in the vocabulary."""
-    pretraining_epochs: int = Field(default=0, ge=0)
-    pretraining_learning_rate: float = Field(default=5e-4, gt=0)
-
-    @model_validator(mode="after")
-    def _heads_divide_hidden_size(self) -> FromScratchConfig:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size must be a multiple of heads, but got {self.hidden_size} and {self.heads}")
-        return self
-
-
-class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
-    """Where the teacher comes from (exactly one of `checkpoint`, `from_scratch`, `logits`) and how it is trained."""
-
-    checkpoint: str | None = None
-    """A hub id or a local folder."""
-    from_scratch: FromScratchConfig | None = None
-    logits: Path | None = None
-    """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
-    epochs: int = Field(default=0, ge=0)
-    """Epochs of fine-tuning; 0 takes a checkpoint as it is."""
-    train_last_layers: int | None = Field(default=None, ge=0)
-    """Freeze the embeddings and all encoder layers but the last N; 0 trains the head alone, null trains everything."""
-    learning_rate: float = Field(default=5e-5, gt=0)
-    warmup_fraction: float = Field(default=0.1, ge=0, lt=1)
-    batch_size: int = Field(default=32, ge=1)
-    max_length: int = Field(default=128, ge=4)
-    patience: int = Field(default=2, ge=1)
-    """Epochs without a better dev accuracy after which fine-tuning stops."""
-    members: int = Field(default=1, ge=1)
-    """An ensemble of so many, differing in their seed; its logits are the mean."""
-    seed: int = Field(default=7, ge=0)
-    logits_dtype: Literal["float32", "float16"] = "float32"
-    """How the cache keeps the logits."""
-    hidden_states: tuple[HiddenState, ...] = ()
-    """What else is cached, for `loss.hidden_weight`: `pooled` is what the last layer before the logits reads, a number
-    is that layer's mean over the text (0 the embeddings)."""
-    weight: float = Field(default=1.0, gt=0)
-    """Of this teacher among several."""
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> TeacherConfig:
-        origins = {name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits")}
-        given = [name for name, value in origins.items() if value is not None]
-        if len(given) != 1 and given != ["checkpoint", "logits"]:
-            raise ValueError(f"a teacher has one of checkpoint, from_scratch and logits (logits may name the checkpoint "
-                             f"it came from, which is then timed), but got {', '.join(given) or 'none'}")  # fmt: skip
-        if self.from_scratch and not self.epochs:
-            raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
-        if self.members > 1 and not self.epochs:
-            raise ValueError(f"members={self.members} needs epochs >= 1: untrained members would all be the same")
-        return self
 
 
 @dataclass(frozen=True)

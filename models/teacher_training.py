@@ -26,7 +26,6 @@ from models.fitting import ModelError, Progress, Schedule, optimise, pick_device
 from models.pretraining import MaskIds, PretrainingPlan, pretrain
 from models.teacher import (
     Teacher,
-    TeacherConfig,
     character_tokenizer,
     first_line,
     padded,
@@ -34,6 +33,7 @@ from models.teacher import (
     teacher_logits,
     tokenize,
 )
+from models.teacher_config import TeacherConfig
 
 
 @dataclass(frozen=True)

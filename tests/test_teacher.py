@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from models.fitting import ModelError
 from models.teacher import (
     Teacher,
-    TeacherConfig,
     ask_teacher,
     character_tokenizer,
     load_teacher,
@@ -20,6 +19,7 @@ from models.teacher import (
     timing_twin,
     tokenizer_pieces,
 )
+from models.teacher_config import TeacherConfig
 
 TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
 

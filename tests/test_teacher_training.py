@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from models.fitting import ModelError
-from models.teacher import TeacherConfig, load_teacher, teacher_logits
+from models.teacher import load_teacher, teacher_logits
+from models.teacher_config import TeacherConfig
 from models.teacher_training import TrainingTexts, freeze_all_but_last, train_teacher
 
 SCRATCH = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}

@@ -9,7 +9,7 @@ import jieba
 import numpy as np
 import pytest
 
-from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, load_encoder, needed_packages, segmenter
+from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, MissingPackageError, load_encoder, needed_packages, segmenter
 from corpora.files import read_reviews
 from corpora.texts import CorpusError
 from corpora.tokens import (
@@ -163,3 +163,12 @@ def test_rows_of_unequal_length_are_one_array() -> None:
     assert rows.offsets.tolist() == [0, 3, 4, 6]
     assert rows.lengths.tolist() == [3, 1, 2]
     assert (len(rows), rows.flat.dtype) == (3, np.int32)
+
+
+@pytest.mark.parametrize(("kind", "package"), [("words", "rjieba"), ("wordpiece", "tokenizers")])
+def test_a_package_that_is_missing_is_named(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        MissingPackageError, match=f"tokens of kind {kind} need the package {package}, .*pip install {package}"
+    ):
+        segmenter({**WORDS, "kind": kind, "segmenter": "rjieba"} if kind == "words" else {"kind": kind}, PIECES)

@@ -12,6 +12,7 @@ from rich.console import Console
 from cluster.connection import connected
 from cluster.tasks import run_on_cluster
 from corpora.corpus import load_corpus
+from corpora.encoding import segmenter
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
@@ -47,7 +48,7 @@ def check(study: Study) -> str:
         earlier_folder(study.config, corpus.fingerprint)
     cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
     for config in distinct_inputs(study):
-        encoder_settings(config.tokens)
+        segmenter(encoder_settings(config.tokens))
         if isinstance(config.vectors, FileVectorsConfig):
             open_vectors(config.vectors)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:

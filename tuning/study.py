@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cluster.connection import ClusterConfig
 from corpora.corpus import CorpusConfig
 from corpora.teacher_data import TeacherDataConfig
-from models.teacher import TeacherConfig
+from models.teacher_config import TeacherConfig
 from tuning.faults import StudyError, faults_of
 from tuning.points import every, params_of
 from tuning.space import Space, parse_space

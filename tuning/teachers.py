@@ -17,7 +17,8 @@ from corpora.files import FileConfig
 from corpora.logits_file import LogitsFile, read_logits_file
 from corpora.teacher_logits import CacheKey, TeacherLogits
 from corpora.texts import CorpusError
-from models.teacher import TeacherConfig, check_checkpoint
+from models.teacher import check_checkpoint
+from models.teacher_config import TeacherConfig
 from tuning.study import StudyConfig
 
 
