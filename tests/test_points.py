@@ -8,7 +8,7 @@ from optuna.trial import FixedTrial
 
 from tests.test_space import RAW
 from tuning.faults import StudyError
-from tuning.points import distributions, every, fixed_at, highest, params_of, suggest
+from tuning.points import distributions, highest, params_of, prepared_blocks, suggest
 from tuning.space import Space, parse_space
 from tuning.trial import TrialConfig
 
@@ -73,6 +73,15 @@ def test_the_highest_value_of_a_leaf(space: Space) -> None:
     assert highest(parse_space({**RAW, "augment": {"n_iter": 3}}, TrialConfig), "augment.n_iter") == 3
 
 
-def test_a_leaf_can_be_fixed() -> None:
-    ranged = parse_space({**RAW, "augment": {"n_iter": {"between": [0, 5]}, "p_mask": 0.2}}, TrialConfig)
-    assert every(fixed_at(ranged, "augment.n_iter", 5), "augment") == [{"augment": {"n_iter": 5, "p_mask": 0.2}}]
+def test_what_is_prepared_once_has_the_most_augmented_texts() -> None:
+    blocks = {"tokens": {"kind": "characters"}, "vectors": {"kind": "random"}}
+    raw: dict[str, Any] = {
+        **RAW,
+        **blocks,
+        "augment": {"n_iter": {"between": [0, 5]}, "p_mask": {"choice": [0.1, 0.2]}},
+    }
+    expected = [{**blocks, "augment": {"n_iter": 5, "p_mask": p_mask}} for p_mask in (0.1, 0.2)]
+    assert prepared_blocks(parse_space(raw, TrialConfig)) == expected
+    raw["augment"]["p_mask"] = {"between": [0.1, 0.2]}
+    with pytest.raises(StudyError, match=r"trial.augment.p_mask: is prepared once, before the search; list its values"):
+        prepared_blocks(parse_space(raw, TrialConfig))

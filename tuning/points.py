@@ -157,6 +157,16 @@ def every(space: Space, *keys: str) -> list[Config]:
     return [{k: block for k, block in zip(keys, chosen, strict=True) if block is not None} for chosen in combinations]
 
 
+def prepared_blocks(space: Space) -> list[Config]:
+    """Every combination of what is made before the search: tokens, vectors and augmentation, with its most iterations.
+
+    Raises StudyError when there is no last one of them.
+    """
+    if isinstance(space.root.get("augment"), dict) and "n_iter" in space.root["augment"]:
+        space = fixed_at(space, "augment.n_iter", int(highest(space, "augment.n_iter")))
+    return every(space, "tokens", "vectors", "augment")
+
+
 def _expand(node: Node) -> Iterator[Any]:
     if isinstance(node, Range):
         yield from node.values

@@ -15,7 +15,7 @@ from corpora.tokens import TokenIds, Tokenized, ragged, tokenize
 from models.word_vectors import WordVectors, build_vectors, reduced
 from tuning.faults import StudyError
 from tuning.latency import encode_ms
-from tuning.points import every, fixed_at, highest, middle
+from tuning.points import highest, middle, prepared_blocks
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
 from tuning.teaching import augmented_logits, logits_for, pieces_for
@@ -103,11 +103,8 @@ def _all_inputs(
 def distinct_inputs(study: Study) -> list[TrialConfig]:
     """One trial config for each combination of tokens, vectors and augmentation in the space, with the most
     augmented texts of each."""
-    space = study.space
-    if "augment" in space.root:
-        space = fixed_at(space, "augment.n_iter", int(highest(space, "augment.n_iter")))
     base = middle(study.space)
-    return [TrialConfig.model_validate({**base, **chosen}) for chosen in every(space, "tokens", "vectors", "augment")]
+    return [TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space)]
 
 
 def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:

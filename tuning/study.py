@@ -16,7 +16,7 @@ from corpora.corpus import CorpusConfig
 from corpora.teacher_data import TeacherDataConfig
 from models.teacher_config import TeacherConfig
 from tuning.faults import StudyError, faults_of
-from tuning.points import every, params_of
+from tuning.points import params_of, prepared_blocks
 from tuning.space import Space, parse_space
 from tuning.trial import TrialConfig
 
@@ -141,7 +141,7 @@ def parse_study(document: dict[str, Any]) -> Study:
     if isinstance(trial, dict):
         try:
             space = parse_space(trial, TrialConfig)
-            every(space, "tokens", "vectors")
+            prepared_blocks(space)
             for number, point in enumerate(config.search.first if config else ()):
                 params_of(space, point, f"search.first.{number}")
         except StudyError as error:
