@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import json
 import logging
 import math
@@ -172,7 +173,7 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
     def of(text: str) -> list[str]:
-        return [token for token in segment(unicodedata.normalize("NFKC", text).lower()) if not token.isspace()]
+        return list(itertools.filterfalse(str.isspace, segment(unicodedata.normalize("NFKC", text).lower())))
 
     return of
 
@@ -187,8 +188,7 @@ class Encoder:
         self._ids = {token: i for i, token in enumerate(vocabulary)}
 
     def look_up(self, tokens: Sequence[str]) -> list[int]:
-        get = self._ids.get
-        return [get(token, UNKNOWN) for token in tokens[: self._max_tokens]] or [UNKNOWN]
+        return list(map(self._ids.get, tokens[: self._max_tokens], itertools.repeat(UNKNOWN))) or [UNKNOWN]
 
     def __call__(self, text: str) -> list[int]:
         return self.look_up(self.segment(text))

@@ -202,6 +202,18 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     assert ask(proposals(prepared.study, tmp_path), "x")["trial"]["loss"]["kd_weight"] == 0  # the plain student
 
 
+def test_the_first_points_are_queued_once_even_if_the_driver_is_killed_before_any_is_tried(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["search"]["first"] = [{"loss": {"kd_weight": 0.75}}]
+    study = parse_study(document)
+    for _ in range(3):
+        searcher = proposals(study, tmp_path)
+    weights = [ask(searcher, name)["trial"]["loss"]["kd_weight"] for name in "abcd"]
+    assert weights[:2] == [0, 0.75]
+    assert weights.count(0) == weights.count(0.75) == 1
+
+
 def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path: Path) -> None:
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")

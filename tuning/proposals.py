@@ -45,7 +45,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         finished = [record for record in read_records(study) if record.state != "running"]
         self.n_left = max(0, search.trials - len(finished))
         self._hints_ms = {record.config.architecture(): record.latency_ms for record in finished if record.latency_ms}
-        if not any("config" in trial.user_attrs for trial in known):
+        # Trials of an earlier study to start from have no configuration of this one.
+        if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
             for number, point in enumerate(search.first):
                 study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
