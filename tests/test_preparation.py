@@ -13,6 +13,8 @@ import tuning.teaching
 from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
+from corpora.texts import CorpusError
+from models.fitting import ModelError
 from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
 from tuning.faults import StudyError
 from tuning.points import middle
@@ -275,3 +277,24 @@ def test_word_pieces_are_taken_from_the_teacher(document: dict[str, Any]) -> Non
     (inputs,) = prepare(parse_study(document), silent).inputs.values()
     pieces = set(tokenizer_pieces(document["teacher"]["checkpoint"]))
     assert {"好", "差"} < set(inputs.vocabulary) <= pieces
+
+
+def test_word_pieces_are_checked_before_anything_starts(document: dict[str, Any], write_logits: Any) -> None:
+    document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
+    assert check(parse_study(document)).startswith("no fault")
+    document["trial"]["tokens"]["checkpoint"] = f"{document['storage']}/nowhere"
+    with pytest.raises(ModelError, match=r"the tokenizer of .*nowhere cannot be loaded"):
+        check(parse_study(document))
+    del document["trial"]["tokens"]["checkpoint"]
+    texts = load_corpus(parse_study(document).config.corpus).texts()
+    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    with pytest.raises(
+        StudyError, match=r"kind wordpiece needs a tokenizer, and a teacher that is a file of logits has"
+    ):
+        check(parse_study(document))
+
+
+def test_a_user_dictionary_is_checked_before_anything_starts(document: dict[str, Any]) -> None:
+    document["trial"]["tokens"] = {"kind": "words", "dictionary": "none.txt"}
+    with pytest.raises(CorpusError, match=r"tokens.dictionary: cannot read none.txt"):
+        check(parse_study(document))

@@ -9,6 +9,7 @@ import jieba
 import numpy as np
 import pytest
 
+from corpora.augment import MASK
 from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, MissingPackageError, load_encoder, needed_packages, segmenter
 from corpora.files import read_reviews
 from corpora.texts import CorpusError
@@ -138,6 +139,13 @@ def test_every_kind_of_tokens_has_its_segmenter_and_keeps_the_contract(config: A
     (tmp_path / "config.json").write_text(json.dumps({"tokens": encoder.settings}))
     (tmp_path / "vocabulary.txt").write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
     assert [load_encoder(tmp_path)(text) for text in texts] == rows
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.kind}-{getattr(config, 'segmenter', '')}")
+def test_a_hidden_word_of_an_augmented_text_is_one_unknown_token(config: AnyTokensConfig) -> None:
+    encoder = tokenize(config, ["这本 书 很 好", "好 书"], PIECES).encoder
+    plain, hidden = encoder("好 书"), encoder(f"好 {MASK}书")
+    assert hidden == [plain[0], UNKNOWN, plain[1]]
 
 
 def test_every_kind_of_tokens_is_under_the_contract() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from corpora.corpus import UNLABELLED, Corpus, load_corpus
 from corpora.encoding import Encoder
-from corpora.tokens import TokenIds, Tokenized, ragged, tokenize
+from corpora.tokens import TokenIds, Tokenized, WordPieceConfig, ragged, tokenize
 from models.word_vectors import WordVectors, build_vectors, reduced
 from tuning.faults import StudyError
 from tuning.latency import encode_ms
@@ -108,7 +108,15 @@ def distinct_inputs(study: Study) -> list[TrialConfig]:
 
 
 def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:
-    """Raise StudyError where trials want of a teacher what it cannot give: hidden states, answers on augmented texts."""
+    """Raise StudyError where trials want of a teacher what it cannot give: its tokens, hidden states, answers on augmented
+    texts."""
+    for config in distinct_inputs(study):
+        tokens, settings = config.tokens, places[0].settings
+        if isinstance(tokens, WordPieceConfig) and not (
+            tokens.checkpoint or settings.checkpoint or settings.from_scratch
+        ):
+            raise StudyError("trial.tokens: kind wordpiece needs a tokenizer, and a teacher that is a file of logits has "
+                             "none; set trial.tokens.checkpoint")  # fmt: skip
     wants_hidden = highest(study.space, "loss.hidden_weight") > 0
     wants_augmented = highest(study.space, "augment.n_iter") > 0
     for place in places:

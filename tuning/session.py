@@ -26,7 +26,7 @@ from tuning.records import TrialRecord, count_states, open_study, read_records
 from tuning.search import earlier_folder, run_search
 from tuning.study import Study, StudyConfig
 from tuning.teachers import locate
-from tuning.teaching import accuracy_of
+from tuning.teaching import accuracy_of, pieces_for
 from tuning.tracking import Tracker, check_store, check_writable, register_champion
 from tuning.verdict import NoChampionError, judge
 
@@ -48,7 +48,7 @@ def check(study: Study) -> str:
         earlier_folder(study.config, corpus.fingerprint)
     cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
     for config in distinct_inputs(study):
-        segmenter(encoder_settings(config.tokens))
+        segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
         if isinstance(config.vectors, FileVectorsConfig):
             open_vectors(config.vectors)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
