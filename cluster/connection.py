@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,21 +45,21 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    _check_reachable(config.address)
+    check_reachable(config.address)
     local = {"include_dashboard": False} if config.address == "local" else {}
     try:
         ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     try:
-        _check_fits(config)
+        check_fits(config, [node["Resources"] for node in ray.nodes() if node["Alive"]])
         yield Connection()
     finally:
         ray.shutdown()
 
 
-def _check_reachable(address: str) -> None:
-    """Ray itself would try for minutes before it said that nobody listens."""
+def check_reachable(address: str) -> None:
+    """Raise ClusterError unless somebody listens at `HOST:PORT`; Ray itself would try for minutes before it said so."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return
@@ -69,8 +69,8 @@ def _check_reachable(address: str) -> None:
         raise ClusterError(f"cannot connect to Ray at {address}: {error}") from error
 
 
-def _check_fits(config: ClusterConfig) -> None:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
+    """Raise ClusterError unless one of the nodes, given by their resources, can hold a trial."""
     fits = any(
         node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= config.gpus_per_trial for node in nodes
     )

@@ -1,0 +1,125 @@
+"""Jobs of a Ray cluster: a folder that is sent and a command that runs in it, found again by name or id.
+
+Ray's job API runs whatever reaches it. With RAY_AUTH_MODE=token in the environment its token goes with every call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
+from ray.util.state import list_nodes
+
+from cluster.connection import ClusterConfig, ClusterError, check_fits, check_reachable
+
+NAME = "distune.name"
+FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submitted job; times are seconds since the epoch, None for what has not happened."""
+
+    job_id: str
+    name: str
+    status: str
+    message: str
+    started_s: float | None
+    ended_s: float | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINISHED
+
+
+def connect(address: str) -> JobSubmissionClient:
+    """A client of the job API at `http://HOST:8265`; raises ClusterError when it does not answer."""
+    if not address.startswith(("http://", "https://")):
+        raise ClusterError(f"--address takes the cluster's dashboard, such as http://HOST:8265, but got {address}")
+    check_reachable(address.split("://", 1)[1].rstrip("/"))
+    try:
+        return JobSubmissionClient(address)
+    except AuthenticationError as error:
+        raise ClusterError(f"{address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH "
+                           f"to that of the cluster ({_first_line(error)})") from error  # fmt: skip
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(f"cannot use the job API at {address}: {_first_line(error)}") from error
+
+
+def check_cluster_fits(address: str, config: ClusterConfig) -> None:
+    """Raise ClusterError unless a node of the cluster behind a dashboard can hold one trial."""
+    try:
+        nodes = list_nodes(address=address, filters=[("state", "=", "ALIVE")], limit=10_000)
+    except Exception as error:  # Ray raises plain exceptions of many kinds here.
+        raise ClusterError(f"cannot list the nodes of {address}: {_first_line(error)}") from error
+    check_fits(config, [node.resources_total for node in nodes])
+
+
+def submit(
+    client: JobSubmissionClient, name: str, folder: Path, command: str, runtime: Mapping[str, Any] | None = None
+) -> str:
+    """Send a folder and run a command in it; returns the job's id.
+
+    `runtime` are further parts of Ray's runtime environment, such as `pip`.
+    """
+    try:
+        return str(
+            client.submit_job(
+                entrypoint=command, metadata={NAME: name},
+                runtime_env={"working_dir": str(folder), **(runtime or {})},
+            )
+        )  # fmt: skip
+    except (RuntimeError, ValueError) as error:
+        raise ClusterError(f"the cluster refused {name}: {_first_line(error)}") from error
+
+
+def jobs(client: JobSubmissionClient) -> list[Job]:
+    """The jobs that were submitted under a name, the oldest first."""
+    found = [_job(details) for details in client.list_jobs() if NAME in (details.metadata or {})]
+    return sorted(found, key=lambda job: job.started_s or float("inf"))
+
+
+def _job(details: JobDetails) -> Job:
+    times = [None if ms is None else ms / 1000 for ms in (details.start_time, details.end_time)]
+    name = (details.metadata or {})[NAME]
+    return Job(str(details.submission_id), name, str(details.status.value), details.message or "", *times)
+
+
+def find(client: JobSubmissionClient, name_or_id: str) -> Job:
+    """The job of that id, or the last one of that name; raises ClusterError when there is none."""
+    known = jobs(client)
+    matching = [job for job in known if name_or_id in (job.job_id, job.name)]
+    if not matching:
+        there = ", ".join(f"{job.name} ({job.job_id})" for job in known[-5:])
+        raise ClusterError(f"no job {name_or_id} on this cluster; the last ones are: {there or 'none'}")
+    return matching[-1]
+
+
+def logs(client: JobSubmissionClient, job: Job, follow: bool) -> Iterator[str]:
+    """What a job has printed, in pieces; with `follow` until it ends."""
+    if not follow:
+        yield client.get_job_logs(job.job_id)
+        return
+    stream = client.tail_job_logs(job.job_id)
+    with asyncio.Runner() as runner:
+        while True:
+            try:
+                yield str(runner.run(anext(stream)))
+            except StopAsyncIteration:
+                return
+
+
+def stop(client: JobSubmissionClient, job: Job) -> None:
+    """Ask a job to end; it is sent SIGTERM first. Raises ClusterError for one that has ended."""
+    if job.is_finished:
+        raise ClusterError(f"{job.name} ({job.job_id}) has ended already: {job.status}")
+    client.stop_job(job.job_id)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

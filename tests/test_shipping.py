@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuning.faults import StudyError
+from tuning.shipping import pack, pins
+from tuning.study import load_study, parse_study
+
+
+def packed(document: dict[str, Any], tmp_path: Path) -> Path:
+    folder = tmp_path / "job"
+    folder.mkdir()
+    return pack(parse_study(document), folder)
+
+
+def test_the_files_of_a_study_travel_and_it_names_them_by_their_new_place(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "words.txt").write_text("好用 5\n", encoding="utf-8")
+    document["trial"]["tokens"] |= {"dictionary": str(tmp_path / "words.txt")}
+    document["cluster"] = {"address": "local", "cpus_per_trial": 2}
+    folder = packed(document, tmp_path)
+    monkeypatch.chdir(folder)
+    shipped = load_study(Path("study.yaml")).document
+    assert Path(shipped["corpus"]["source"]).read_text() == Path(document["corpus"]["source"]).read_text()
+    assert (Path(shipped["teacher"]["checkpoint"]) / "model.safetensors").is_file()
+    assert Path(shipped["trial"]["tokens"]["dictionary"]).read_text(encoding="utf-8") == "好用 5\n"
+    assert not Path(shipped["corpus"]["source"]).is_absolute()
+    assert shipped["cluster"] == {"address": "auto", "cpus_per_trial": 2}
+    assert shipped["storage"] == document["storage"]  # it stays where the nodes share it
+
+
+def test_a_hub_id_and_the_name_of_a_column_are_no_files(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("a file that is called as the column is")
+    document["corpus"]["text"] = "text"
+    document["teacher"]["checkpoint"] = "bert-base-chinese"
+    folder = packed(document, tmp_path)
+    shipped = load_study(folder / "study.yaml").document
+    assert shipped["corpus"]["text"] == "text"
+    assert shipped["teacher"]["checkpoint"] == "bert-base-chinese"
+
+
+def test_the_code_that_travels_runs_by_itself(document: dict[str, Any], tmp_path: Path) -> None:
+    folder = packed(document, tmp_path)
+    assert not list(folder.rglob("__pycache__"))
+    # -S -E: nothing of this installation, so that what is imported is what was packed.
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); import tuning; print(tuning.__file__)"
+    found = subprocess.run([sys.executable, "-S", "-E", "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(str(folder))
+
+
+def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str, Any], tmp_path: Path) -> None:
+    document["storage"] = "storage"
+    with pytest.raises(StudyError, match="storage: must be an absolute path that the cluster's nodes share"):
+        packed(document, tmp_path)
+    document["storage"] = str(tmp_path)
+    document["tracking"]["uri"] = "sqlite:///mlflow.db"
+    with pytest.raises(StudyError, match=r"tracking.uri: must be a server, or an absolute path"):
+        pack(parse_study(document), tmp_path / "job")
+
+
+def test_files_too_large_to_be_sent_are_refused(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.shipping.LARGEST_MB", 0.01)
+    with pytest.raises(StudyError, match=r"too large to be sent: \d+ MB of at most 0.01; put them where every node"):
+        packed(document, tmp_path)
+
+
+def test_the_pins_name_what_a_search_needs_but_not_ray_itself() -> None:
+    names = {pin.split("==")[0] for pin in pins()}
+    assert {"torch", "transformers", "optuna", "mlflow", "jieba", "snownlp"} <= names
+    assert not {"ray", "pytest", "ruff"} & names

@@ -1,0 +1,175 @@
+"""What each command of the CLI does, from its parsed options.
+
+Each imports what it needs when it runs: `distune --help` answers at once, and `distune predict` works where only
+onnxruntime, numpy and what segments the texts are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tuning.study import Study
+
+DEFAULT_URI = "sqlite:///mlflow.db"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def _study(options: argparse.Namespace) -> Study:
+    from tuning.study import load_study
+
+    return load_study(options.study, options.overrides)
+
+
+def check(options: argparse.Namespace) -> None:
+    from tuning.session import check
+
+    print(f"{options.study}: {check(_study(options))}")
+
+
+def cache(options: argparse.Namespace) -> None:
+    from tuning.teaching import cache_teacher
+
+    study, console = _study(options), _console()
+    command = f"distune cache {options.study}" + "".join(f" --set {one}" for one in options.overrides)
+    cache_teacher(
+        study,
+        options.rebuild,
+        options.export,
+        command,
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+    )
+
+
+def search(options: argparse.Namespace) -> None:
+    from tuning.session import search
+
+    # What ends a job or a container ends a search as Ctrl-C does: its runs are closed, and --resume goes on with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    study, console = _study(options), _console()
+    folder = search(study, console, options.resume)
+    name, uri = study.config.tracking.register_as, study.config.tracking.uri
+    extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
+    console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
+    console.print(f"look:    distune ui{extra}", highlight=False, soft_wrap=True)
+    if name:
+        console.print(f"take:    distune pull {name} my-student{extra}", highlight=False, soft_wrap=True)
+        console.print("use:     distune predict my-student < texts.txt", highlight=False)
+
+
+def trial(options: argparse.Namespace) -> None:
+    from tuning.single import run_single
+
+    run_single(_study(options), _console())
+
+
+def results(options: argparse.Namespace) -> None:
+    from tuning.results import show_results
+
+    show_results(_study(options), _console())
+
+
+def pull(options: argparse.Namespace) -> None:
+    from tuning.tracking import pull
+
+    print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
+
+
+def predict(options: argparse.Namespace) -> None:
+    from corpora.encoding import load_encoder
+    from models.predictor import Predictor, check_folder
+
+    check_folder(options.folder)
+    predictor = Predictor(options.folder, load_encoder(options.folder), threads=0)
+    for answer in predictor.answers(_lines(options.texts)):
+        print(json.dumps(answer, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def _lines(path: Path | None) -> Iterator[str]:
+    if path is None:
+        yield from (line.rstrip("\n") for line in sys.stdin)
+        return
+    if not path.is_file():
+        from models.predictor import CheckpointError
+
+        raise CheckpointError(f"no such file: {path}")
+    with path.open(encoding="utf-8") as lines:
+        yield from (line.rstrip("\n") for line in lines)
+
+
+def bench(options: argparse.Namespace) -> None:
+    from models.predictor import check_folder
+    from tuning.bench import bench
+
+    check_folder(options.folder)
+    bench(options.folder, options.against, list(_lines(options.texts)), _console())
+
+
+def compress(options: argparse.Namespace) -> None:
+    from tuning.compressing import compress_checkpoint, configs_of, figures_line
+
+    flags = {name: getattr(options, name) for name in (
+        "trim_vocabulary", "prune_units", "low_rank", "prune_weights", "embedding_int8", "half", "int8", "int8_static",
+    )}  # fmt: skip
+    configs = configs_of(flags, options.epochs)
+    source = _study(options) if options.study else [text for text in _lines(options.texts) if text.strip()]
+    print(figures_line(compress_checkpoint(options.folder, options.target, configs, source, _console())))
+
+
+def submit(options: argparse.Namespace) -> None:
+    """Send a search to a cluster."""
+    from tuning.submitting import submit_study
+
+    study = _study(options)
+    job_id = submit_study(study, options.address, options.resume, options.install)
+    print(f"{study.config.name} is job {job_id} of {options.address}; this terminal may be closed")
+    for verb in ("status", "logs -f", "stop"):
+        print(f"  distune {verb} {study.config.name} --address {options.address}")
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show the searches of a cluster."""
+    from tuning.submitting import show_status
+
+    show_status(options.address, options.job, _console())
+
+
+def logs(options: argparse.Namespace) -> None:
+    """Print what a submitted search has printed."""
+    from tuning.submitting import show_logs
+
+    show_logs(options.address, options.job, options.follow)
+
+
+def stop(options: argparse.Namespace) -> None:
+    """End a submitted search."""
+    from tuning.submitting import stop_search
+
+    job = stop_search(options.address, options.job)
+    print(f"{job.name} ({job.job_id}) is asked to end; what it found is kept, and submit --resume goes on with it")
+
+
+def ui(options: argparse.Namespace) -> None:
+    place = options.uri.removeprefix("sqlite:///")
+    if place != options.uri and not Path(place).is_file():
+        from tuning.faults import StudyError
+
+        raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
+    print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)
+    program = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
+    os.execv(sys.executable, [*program, "--host", "127.0.0.1", "--port", str(options.port)])  # noqa: S606

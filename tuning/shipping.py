@@ -1,0 +1,92 @@
+"""What a submitted search takes with it: this code, the study, and the files that the study names."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+import corpora
+from tuning.faults import StudyError
+from tuning.folder import dump
+from tuning.study import Study
+
+PACKAGES = ("corpora", "models", "losses", "cluster", "tuning")
+FILE_KEYS = ("source", "dev", "test", "unlabelled", "logits", "checkpoint", "path", "dictionary")
+"""Settings that may name a file or a folder of this machine."""
+LARGEST_MB = 400
+"""Ray takes no working directory of more than 500 MiB."""
+COMMAND = (
+    "trap : TERM; here=$(mktemp -d) && cp -r . $here && cd $here && python -m tuning.cli search study.yaml{options}; "
+    "code=$?; cd /; rm -rf $here; exit $code"
+)
+"""Runs a search in a copy of the job's folder: Ray removes the folder as soon as the search has left the cluster, and
+that is before the finalists are timed. The shell outlives the search when it is stopped, so that the copy is removed."""
+
+
+def pack(study: Study, folder: Path) -> Path:
+    """Write code, study and files into an empty folder, the study's paths changed to where they lie in it.
+
+    Raises StudyError for a study whose results would be lost with the job, and for files too large to be sent.
+    """
+    _refuse_lost_results(study)
+    root = Path(corpora.__file__).resolve().parent.parent
+    for name in PACKAGES:
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    document = {**study.document, "cluster": {**study.document.get("cluster", {}), "address": "auto"}}
+    shipped = _with_files(document, folder / "files", [])
+    size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    if size_mb > LARGEST_MB:
+        raise StudyError(f"the files of the study are too large to be sent: {size_mb:.0f} MB of at most {LARGEST_MB}; put "
+                         "them where every node sees them, and name them by their absolute path there")  # fmt: skip
+    (folder / "study.yaml").write_text(dump(shipped), encoding="utf-8")
+    return folder
+
+
+def _refuse_lost_results(study: Study) -> None:
+    config = study.config
+    if not config.storage.is_absolute():
+        raise StudyError(f"storage: must be an absolute path that the cluster's nodes share, but got {config.storage}; "
+                         "a job's own folder is removed with it")  # fmt: skip
+    place = config.tracking.uri.removeprefix("sqlite:///")
+    if place != config.tracking.uri and not Path(place).is_absolute():
+        raise StudyError(f"tracking.uri: must be a server, or an absolute path that the head node keeps, but got "
+                         f"{config.tracking.uri}")  # fmt: skip
+
+
+def _with_files(node: Any, folder: Path, taken: list[str], key: str = "") -> Any:
+    """The document with each file of this machine that it names copied, and named by its place in the job's folder."""
+    if isinstance(node, dict):
+        return {name: _with_files(value, folder, taken, name) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_with_files(value, folder, taken, key) for value in node]
+    if key not in FILE_KEYS or not isinstance(node, str) or not Path(node).exists():
+        return node
+    place = folder / f"{len(taken)}-{Path(node).name}"
+    taken.append(node)
+    place.parent.mkdir(exist_ok=True)
+    if Path(node).is_dir():
+        shutil.copytree(node, place)
+    else:
+        shutil.copyfile(node, place)
+    return str(place.relative_to(folder.parent))
+
+
+def pins() -> list[str]:
+    """The packages that a search needs, at the versions that are installed here, for an image that lacks them."""
+    return sorted(f"{name}=={importlib.metadata.version(name)}" for name in _needed())
+
+
+def _needed() -> Iterator[str]:
+    for line in importlib.metadata.requires("distune") or []:
+        requirement = Requirement(line)
+        # Ray is what the job runs on; a job cannot bring another one.
+        wanted = requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in ("search", "reviews")
+        )
+        if wanted and requirement.name != "ray":
+            yield requirement.name
