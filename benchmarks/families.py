@@ -88,7 +88,7 @@ def main() -> None:
             results = train(prepared)
             text, figures[name] = section(name, prepared, results, Path(scratch))
             sections.append(text)
-    options.out.write_text(HEAD.format(cpu=cpu_name()) + "\n".join(sections), encoding="utf-8")
+    options.out.write_text(HEAD.format(cpu=cpu_name()) + "".join(sections).rstrip() + "\n", encoding="utf-8")
     print(json.dumps({"cpu": cpu_name(), **figures}, ensure_ascii=False))
 
 
@@ -188,9 +188,8 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
         material = Material(rows_of(inputs.data.train), fine_tuner(config, inputs.data))
         folders = {"as trained": save(prepared, inputs, result, scratch / name / f"{family} as trained")}
         for one in COMPRESSIONS:
-            title = " ".join(
-                f"{key} {value}" if key != "kind" else str(value) for key, value in one.model_dump().items()
-            )
+            settings = one.model_dump(exclude={"kind"}, exclude_none=True).items()
+            title = " ".join([one.kind, *(f"{name}={value}" for name, value in settings if value != 0)])
             small = compress(result.trained, [one], material)
             quantized = None if small.is_exact else small.graph
             folders[title] = save(
