@@ -34,7 +34,8 @@ def texts_of(config: dict[str, Any], texts: list[str], held_out: list[str] | Non
 
 
 def test_masking_hides_every_word_at_probability_1_and_leaves_white_space() -> None:
-    assert texts_of({"n_iter": 1, **only(p_mask=1.0)}, ["我 喜欢苹果", "你讨厌"]) == [f"{MASK} {MASK * 2}", MASK * 2]
+    found = texts_of({"n_iter": 1, **only(p_mask=1.0)}, ["我 喜欢苹果", "你讨厌"])
+    assert set(found) == {f"{MASK} {MASK * 2}", MASK * 2}
 
 
 def test_a_word_becomes_another_of_its_part_of_speech() -> None:

