@@ -14,9 +14,11 @@ SHARED: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(0, 1),
     "loss.kd_weight": FloatDistribution(0, 1),
     "student.kind": CategoricalDistribution(["bilstm", "average"]),
+    "tokens.max_tokens": FloatDistribution(0, 1),
 }
 BRANCH: dict[str, BaseDistribution] = {
-    "student.hidden_size": FloatDistribution(0, 1), "student.dropout": FloatDistribution(0, 1),
+    "student.hidden_size": FloatDistribution(0, 1), "student.layers": FloatDistribution(0, 1),
+    "student.dropout": FloatDistribution(0, 1),
 }  # fmt: skip
 
 
@@ -25,7 +27,7 @@ def study_of(values: Callable[[dict[str, Any]], list[float]], n_trials: int = 60
     rng = np.random.default_rng(0)
     study = optuna.create_study(directions=["maximize", "minimize"])
     for _ in range(n_trials):
-        params: dict[str, Any] = {name: float(rng.random()) for name in ("learning_rate", "loss.kd_weight")}
+        params: dict[str, Any] = {name: float(rng.random()) for name in SHARED if name != "student.kind"}
         params["student.kind"] = str(rng.choice(["bilstm", "average"]))
         distributions = dict(SHARED)
         if params["student.kind"] == "bilstm":
@@ -50,7 +52,10 @@ def test_what_decides_an_objective_has_nearly_all_of_it(evaluator: Literal["fano
     shares = {(one.objective, one.group): one.shares for one in found}
     assert shares["accuracy", ""]["learning_rate"] > 0.9
     assert shares["latency_ms", "student.kind=bilstm"]["student.hidden_size"] > 0.9
-    assert set(shares["latency_ms", ""]) == set(SHARED)
+    assert set(shares["accuracy", ""]) == set(SHARED)
+    # How it was trained cannot have changed its speed.
+    assert set(shares["latency_ms", ""]) == {"student.kind", "tokens.max_tokens"}
+    assert "student.dropout" not in shares["latency_ms", "student.kind=bilstm"]
     assert next(iter(shares["latency_ms", ""])) == "student.kind"
     assert all(sum(one.values()) == pytest.approx(1) for one in shares.values())
 
@@ -69,13 +74,13 @@ def test_the_same_seed_gives_the_same_shares() -> None:
 
 def test_nothing_is_said_of_too_few_trials_or_of_an_objective_that_does_not_differ() -> None:
     assert importances(study_of(by_hand, n_trials=7), ("accuracy", "latency_ms")) == []
-    assert [one.objective for one in importances(study_of(lambda params: [0.5, params["learning_rate"]]),
+    assert [one.objective for one in importances(study_of(lambda params: [0.5, params["tokens.max_tokens"]]),
                                                  ("accuracy", "latency_ms")) if one.group == ""] == ["latency_ms"]  # fmt: skip
 
 
 def test_trials_of_an_earlier_study_do_not_count() -> None:
     study = study_of(by_hand, n_trials=20)
-    params = {"learning_rate": 0.5, "loss.kd_weight": 0.5, "student.kind": "average"}
+    params = {"learning_rate": 0.5, "loss.kd_weight": 0.5, "student.kind": "average", "tokens.max_tokens": 0.5}
     study.add_trial(optuna.create_trial(params=params, distributions=SHARED, values=[9.0, 9.0]))
     assert importances(study, ("accuracy",))[0].n_trials == 20
 
@@ -83,5 +88,5 @@ def test_trials_of_an_earlier_study_do_not_count() -> None:
 def test_the_table_names_every_parameter() -> None:
     found = importances(study_of(by_hand), ("accuracy",))
     table = importance_table(found)
-    assert list(table.columns[2].cells)[:3] == list(found[0].shares)
+    assert list(table.columns[2].cells)[:4] == list(found[0].shares)
     assert next(iter(table.columns[1].cells)) == "all (60 trials)"

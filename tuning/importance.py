@@ -48,11 +48,18 @@ def importances(
     for index, objective in enumerate(objectives):
         for group, members, names in _groups(trials):
             values = [trial.values[index] for trial in members]
-            if len(members) < MIN_TRIALS or len(set(values)) == 1:
+            weighed = [name for name in names if objective != "latency_ms" or _can_cost_time(name)]
+            if len(members) < MIN_TRIALS or len(set(values)) == 1 or len(weighed) < 2:
                 continue
-            shares = _shares(members, names, values, EVALUATORS[evaluator](seed=seed))
+            shares = _shares(members, weighed, values, EVALUATORS[evaluator](seed=seed))
             found.append(Importance(objective, group, len(members), shares))
     return found
+
+
+def _can_cost_time(name: str) -> bool:
+    """Whether a parameter is of what answers: how a student was trained does not change its speed, and few trials would
+    show that it did."""
+    return name.split(".", maxsplit=1)[0] in ("tokens", "vectors", "student", "compression") and "dropout" not in name
 
 
 def _groups(trials: Sequence[FrozenTrial]) -> Iterator[tuple[str, list[FrozenTrial], list[str]]]:
