@@ -9,6 +9,7 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from tuning.importance import importance_table, importances
+from tuning.proposals import PLAIN
 
 SHARED: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(0, 1),
@@ -83,6 +84,44 @@ def test_trials_of_an_earlier_study_do_not_count() -> None:
     params = {"learning_rate": 0.5, "loss.kd_weight": 0.5, "student.kind": "average", "tokens.max_tokens": 0.5}
     study.add_trial(optuna.create_trial(params=params, distributions=SHARED, values=[9.0, 9.0]))
     assert importances(study, ("accuracy",))[0].n_trials == 20
+
+
+def test_the_plain_student_takes_nothing_from_what_the_others_share() -> None:
+    study = study_of(lambda params: [params["loss.kd_weight"], 0.5])
+    params = {"learning_rate": 0.5, "student.kind": "average"}  # Its loss is fixed, so nothing of it was proposed.
+    shared = {name: SHARED[name] for name in params}
+    study.add_trial(
+        optuna.create_trial(
+            params=params, distributions=shared, values=[0.0, 0.5], user_attrs={"config": {}, PLAIN: True}
+        )
+    )
+    first = importances(study, ("accuracy",))[0]
+    assert (first.group, first.n_trials) == ("", 60)
+    assert first.shares["loss.kd_weight"] > 0.9
+
+
+def test_a_branch_is_named_after_the_block_around_it_and_all_its_kinds() -> None:
+    rng = np.random.default_rng(0)
+    students = CategoricalDistribution(["bilstm", "textcnn", "average"])
+    compressions = CategoricalDistribution(["int8", "none"])
+    study = optuna.create_study(direction="maximize")
+    for number in range(30):
+        params: dict[str, Any] = {"student.kind": students.choices[number % 3]}
+        distributions: dict[str, BaseDistribution] = {"student.kind": students, "compression.kind": compressions}
+        # By chance, nothing but what is not `average` was compressed.
+        params["compression.kind"] = "none" if params["student.kind"] == "average" or number < 3 else "int8"
+        if params["student.kind"] != "average":
+            params |= {name: float(rng.random()) for name in BRANCH}
+            distributions |= BRANCH
+        value = params.get("student.dropout", 0.0)
+        study.add_trial(
+            optuna.create_trial(params=params, distributions=distributions, value=value, user_attrs={"config": {}})
+        )
+    found = {one.group: (one.n_trials, set(one.shares)) for one in importances(study, ("accuracy",))}
+    assert found == {
+        "": (30, {"compression.kind", "student.kind"}),
+        "student.kind=bilstm|textcnn": (20, set(BRANCH)),
+    }
 
 
 def test_the_table_names_every_parameter() -> None:

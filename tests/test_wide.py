@@ -43,7 +43,7 @@ def ended(
     document["more_teachers"] = [
         {"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "hidden_states": [2], "weight": 2.0}
     ]
-    document["search"] |= {"trials": N_TRIALS, "sampler": "random", "scheduler": "asha"}
+    document["search"] |= {"trials": N_TRIALS, "sampler": "random"}
     study = parse_study(document)
     stream = io.StringIO()
     folder = search(study, Console(file=stream, width=200))
@@ -56,7 +56,7 @@ def test_a_search_over_everything_has_no_failed_trial(ended: tuple[Study, Path, 
     records = read_records(open_study(study.config, folder))
     assert [record.error for record in records if record.error] == []
     assert len(records) == N_TRIALS
-    assert {record.state for record in records} <= {"complete", "pruned"}
+    assert {record.state for record in records} == {"complete"}
     assert len({record.config.compression.kind for record in records}) >= 4
     assert len({record.config.student.kind for record in records}) >= 4
     check_folder(folder / "champion")

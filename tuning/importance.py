@@ -6,8 +6,7 @@ the hidden size to the biLSTM; each branch is weighed by itself, over the trials
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +18,8 @@ from optuna.importance import (
 )
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
+
+from tuning.proposals import PLAIN
 
 MIN_TRIALS = 8
 """Fewer trials say nothing of a handful of parameters."""
@@ -34,7 +35,7 @@ class Importance:
 
     objective: str
     group: str
-    """Empty for what all trials share, else the branch, such as `student.kind=bilstm`."""
+    """Empty for what all trials share, else the branch: `student.kind=bilstm`, or `student.kind=bilstm|textcnn` for what both have."""
     n_trials: int
     shares: dict[str, float]
 
@@ -43,7 +44,9 @@ def importances(
     study: optuna.Study, objectives: Sequence[str], evaluator: Literal["fanova", "mdi"] = "fanova", seed: int = 7
 ) -> list[Importance]:
     """The importances over the complete trials of a search, for each objective and each branch with enough trials."""
-    trials = [t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if "config" in t.user_attrs]
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    # Not an earlier study's, which have no configuration here, nor the plain student, whose loss is not of the space.
+    trials = [trial for trial in complete if "config" in trial.user_attrs and not trial.user_attrs.get(PLAIN)]
     found = []
     for index, objective in enumerate(objectives):
         for group, members, names in _groups(trials):
@@ -62,19 +65,30 @@ def _can_cost_time(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] in ("tokens", "vectors", "student", "compression") and "dropout" not in name
 
 
-def _groups(trials: Sequence[FrozenTrial]) -> Iterator[tuple[str, list[FrozenTrial], list[str]]]:
-    """Each branch with its trials and the parameters that all of them, and no larger branch's trials, have."""
-    branches: list[tuple[str, list[FrozenTrial]]] = [("", list(trials))]
-    kinds = sorted({(name, str(value)) for t in trials for name, value in t.params.items() if name.endswith(".kind")})
-    for name, value in kinds:
-        branches.append((f"{name}={value}", [t for t in trials if str(t.params.get(name)) == value]))
-    placed: set[str] = set()
-    for group, members in sorted(branches, key=lambda branch: -len(branch[1])):
-        shared = set.intersection(*(set(t.params) for t in members)) if members else set()
-        varied = sorted(n for n in shared - placed if len({t.params[n] for t in members}) > 1)
-        placed |= shared
-        if len(varied) > 1:
-            yield group, members, varied
+def _groups(trials: Sequence[FrozenTrial]) -> list[tuple[str, list[FrozenTrial], list[str]]]:
+    """Each branch with its trials and the parameters that these, and no others, have; what all share comes first."""
+    groups: dict[str, tuple[list[FrozenTrial], list[str]]] = {}
+    for name in sorted({name for trial in trials for name in trial.params}):
+        members = [trial for trial in trials if name in trial.params]
+        condition = _condition(name, members, trials)
+        if condition is not None and len({trial.params[name] for trial in members}) > 1:
+            groups.setdefault(condition, (members, []))[1].append(name)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1][0]), item[0]))
+    # Of a single parameter there is nothing to share out.
+    return [(condition, members, names) for condition, (members, names) in ordered if len(names) > 1]
+
+
+def _condition(name: str, members: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str | None:
+    """What holds of the trials that have a parameter and of no others, or None where no one choice tells them apart."""
+    if len(members) == len(trials):
+        return ""
+    found: list[tuple[int, str]] = []
+    # Only a choice that the parameter lies under: any other one may go with it in these few trials by chance.
+    for choice in {n for n in members[0].params if n.endswith(".kind") and n != name and name.startswith(n[:-4])}:
+        kinds = {str(trial.params.get(choice)) for trial in members}
+        if sum(str(trial.params.get(choice)) in kinds for trial in trials) == len(members):
+            found.append((len(kinds), f"{choice}={'|'.join(sorted(kinds))}"))
+    return min(found)[1] if found else None
 
 
 def _shares(
@@ -86,9 +100,7 @@ def _shares(
         kept = {name: trial.params[name] for name in names}
         distributions = {name: trial.distributions[name] for name in names}
         alone.add_trial(optuna.create_trial(params=kept, distributions=distributions, value=value))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.importance.get_param_importances(alone, evaluator=evaluator, params=list(names))
+    return optuna.importance.get_param_importances(alone, evaluator=evaluator, params=list(names))
 
 
 def importance_table(found: Sequence[Importance]) -> Table:
