@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import ray
 from pydantic import BaseModel, Field
@@ -25,7 +26,33 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     address: str = "local"
     """`local`, `auto` (the cluster this machine belongs to) or `ray://HOST:PORT`."""
     cpus_per_trial: float = Field(default=1, gt=0)
-    gpus_per_trial: float = Field(default=0, ge=0)
+    gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = 0
+    """`auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
+    concurrent_trials: int | None = Field(default=None, ge=1)
+    """By default as many as the cluster holds when the search begins; one that grows needs to be told how many."""
+    max_failures: int = Field(default=3, ge=0)
+    """How often a trial is begun again, after its last epoch, when its worker process or node is lost."""
+    trial_timeout_s: float | None = Field(default=None, gt=0)
+    """A trial that takes longer is ended; one that hangs would hold its worker for ever."""
+    latency_node: str | None = None
+    """The custom resource of a node on which finalists are timed, alone on it; by default where the search is started."""
+
+    @property
+    def threads(self) -> int:
+        """Of torch, for each trial."""
+        return max(1, int(self.cpus_per_trial))
+
+    @property
+    def gpus(self) -> float:
+        """For each trial; raises ClusterError while `auto` is not measured."""
+        if self.gpus_per_trial == "auto":
+            raise ClusterError("gpus_per_trial: auto has not been measured yet")
+        return self.gpus_per_trial
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether trials may run on other machines than the one that the search is started on."""
+        return self.address != "local"
 
 
 @dataclass(frozen=True)
@@ -52,7 +79,10 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     try:
-        check_fits(config, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+        nodes = alive_nodes()
+        check_fits(config, nodes)
+        if config.is_shared:
+            _check_latency_node(config, nodes)
         yield Connection()
     finally:
         ray.shutdown()
@@ -69,21 +99,34 @@ def check_reachable(address: str) -> None:
         raise ClusterError(f"cannot connect to Ray at {address}: {error}") from error
 
 
+def alive_nodes() -> list[Mapping[str, float]]:
+    """The resources of each node of the connected cluster."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
+    wanted = config.latency_node
+    if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
+        raise ClusterError(f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "
+                           f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'")  # fmt: skip
+
+
 def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
     """Raise ClusterError unless one of the nodes, given by their resources, can hold a trial."""
-    fits = any(
-        node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= config.gpus_per_trial for node in nodes
-    )
+    gpus = 0.0 if config.gpus_per_trial == "auto" else config.gpus_per_trial
+    fits = any(node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= gpus for node in nodes)
     if not fits:
         there = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
         raise ClusterError(f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
-                           f"gpus_per_trial={config.gpus_per_trial:g}, but the nodes have: {there}")  # fmt: skip
+                           f"gpus_per_trial={gpus:g}, but the nodes have: {there}")  # fmt: skip
 
 
 def n_slots(config: ClusterConfig) -> int:
     """How many trials run at a time on the connected cluster, at least one."""
-    there = ray.cluster_resources()
-    slots = int(there.get("CPU", 1) // config.cpus_per_trial)
-    if config.gpus_per_trial:
-        slots = min(slots, int(there.get("GPU", 0) // config.gpus_per_trial))
+    if config.concurrent_trials is not None:
+        return config.concurrent_trials
+    slots = 0
+    for node in alive_nodes():
+        of_cpus = int(node.get("CPU", 0) // config.cpus_per_trial)
+        slots += min(of_cpus, int(node.get("GPU", 0) / config.gpus + 1e-9)) if config.gpus else of_cpus
     return max(1, slots)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +16,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
+from corpora.places import Place
 from corpora.texts import content_key, normalise
 
 MASK = "\u2bd1"
@@ -53,6 +52,11 @@ class Augmented:
 
     texts: tuple[str, ...]
     iterations: NDArray[np.int32]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over the texts."""
+        return hashlib.blake2b("\n".join(self.texts).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -152,16 +156,15 @@ def fingerprint(config: AugmentConfig, texts: Sequence[str], held_out: Sequence[
     return digest.hexdigest()
 
 
-def save_augmented(path: Path, augmented: Augmented) -> None:
+def save_augmented(place: Place, augmented: Augmented) -> None:
     """Write a Parquet file of texts and their iterations, at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
     table = pa.table({"text": list(augmented.texts), "iteration": pa.array(augmented.iterations)})
-    pyarrow.parquet.write_table(table, unfinished, compression="zstd")
-    os.replace(unfinished, path)
+    stream = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table, stream, compression="zstd")
+    place.write_bytes(stream.getvalue().to_pybytes())
 
 
-def load_augmented(path: Path) -> Augmented:
+def load_augmented(place: Place) -> Augmented:
     """Read back what `save_augmented` wrote."""
-    table = pyarrow.parquet.read_table(path)
+    table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
     return Augmented(tuple(table["text"].to_pylist()), table["iteration"].to_numpy().astype(np.int32))

@@ -15,7 +15,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from corpora.files import read_table
-from corpora.teacher_logits import Logits, TeacherAnswers, TeacherLogits, missing_message
+from corpora.logits_filling import TeacherAnswers
+from corpora.teacher_logits import Logits, TeacherLogits, missing_message
 from corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 ABOUT = b"distune"

@@ -51,6 +51,49 @@ class Schedule:
         return max(0.0, (self.n_steps - step) / max(1, self.n_steps - warmup))
 
 
+class Stepper:
+    """AdamW under a schedule, over what of a model is trained; its state can be taken and put back between two steps."""
+
+    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
+        self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._schedule = schedule
+        self._adam = torch.optim.AdamW(
+            self._trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+        )
+        self.n_steps = 0
+
+    def step(self, loss_of: Callable[[Batch], Tensor], batch: Batch) -> float:
+        """One optimizer step; returns the loss. Raises FloatingPointError when it is not finite."""
+        with autocast(self._trainable[0].device):
+            loss = loss_of(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss became {value} at step {self.n_steps}; lower learning_rate")
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._trainable, 1.0)
+        self._adam.param_groups[0]["lr"] = self._schedule.learning_rate * self._schedule.factor(self.n_steps)
+        self._adam.step()
+        self.n_steps += 1
+        return value
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a later step depends on beside the model."""
+        moments = {f"{number}.{name}": tensor for number, values in self._adam.state_dict()["state"].items()
+                   for name, tensor in values.items()}  # fmt: skip
+        return {"n_steps": torch.tensor(self.n_steps), **moments}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on as where `state` was taken."""
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in state.items():
+            number, _, name = key.partition(".")
+            if name:
+                moments.setdefault(int(number), {})[name] = tensor
+        self._adam.load_state_dict({"state": moments, "param_groups": self._adam.state_dict()["param_groups"]})
+        self.n_steps = int(state["n_steps"])
+
+
 def optimise(
     model: nn.Module, batches: Iterable[Batch], loss_of: Callable[[Batch], Tensor], schedule: Schedule
 ) -> Iterator[float]:
@@ -58,19 +101,6 @@ def optimise(
 
     Raises FloatingPointError when a loss is not finite.
     """
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
-    device = trainable[0].device
-    for step, batch in enumerate(batches):
-        with autocast(device):
-            loss = loss_of(batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the loss became {value} at step {step}; lower learning_rate")
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trainable, 1.0)
-        optimizer.step()
-        scheduler.step()
-        yield value
+    stepper = Stepper(model, schedule)
+    for batch in batches:
+        yield stepper.step(loss_of, batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,13 +13,14 @@ DOORS = {
     "jieba": {"corpora/encoding.py", "corpora/augment.py"},
     "rjieba": {"corpora/encoding.py"},
     "tokenizers": {"corpora/encoding.py"},
-    "pyarrow": {"corpora/files.py", "corpora/logits_file.py", "corpora/augment.py"},
+    "pyarrow": {"corpora/files.py", "corpora/logits_file.py", "corpora/augment.py", "corpora/places.py"},
     "transformers": {"models/teacher.py", "models/teacher_training.py"},
     "gensim": {"models/word_vectors.py"},
     "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
     "optuna": {
         "tuning/points.py",
         "tuning/importance.py",
+        "tuning/journal.py",
         "tuning/records.py",
         "tuning/proposals.py",
         "tuning/search.py",
@@ -81,3 +83,11 @@ def test_losses_know_torch_alone() -> None:
     for name, path in sources().items():
         if name.startswith("losses/"):
             assert imports(path) <= allowed, name
+
+
+def test_every_package_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {path.parent for name in (*LEAVES, "tuning") for path in (ROOT / name).rglob("*.py")}
+    assert set(settings["tool"]["setuptools"]["packages"]) == {
+        ".".join(folder.relative_to(ROOT).parts) for folder in folders
+    }

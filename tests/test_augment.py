@@ -19,6 +19,7 @@ from corpora.augment import (
     with_mask,
     words_by_tag,
 )
+from corpora.places import Place
 from corpora.texts import content_key
 
 # As jieba tags them: 我/r 喜欢/v 苹果/n, 你/r 讨厌/v 香蕉/n
@@ -101,8 +102,8 @@ def test_the_teacher_sees_its_own_mask_token() -> None:
 
 def test_augmented_texts_are_read_back(tmp_path: Path) -> None:
     made = augment(AugmentConfig(n_iter=4), TEXTS, [])
-    save_augmented(tmp_path / "deep" / "a.parquet", made)
-    read = load_augmented(tmp_path / "deep" / "a.parquet")
+    save_augmented(Place(str(tmp_path)) / "deep" / "a.parquet", made)
+    read = load_augmented(Place(str(tmp_path)) / "deep" / "a.parquet")
     assert read.texts == made.texts
     np.testing.assert_array_equal(read.iterations, made.iterations)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.parquet"]

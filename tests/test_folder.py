@@ -13,9 +13,9 @@ from tuning.study import parse_study
 def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
     study = parse_study(document)
     for number in range(1, 12):
-        assert new_folder(study).path.name == str(number)
-    assert [folder.path.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
-    assert unfinished_folder(study).path.name == "11"
+        assert new_folder(study).place.name == str(number)
+    assert [folder.place.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
+    assert unfinished_folder(study).place.name == "11"
 
 
 def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from corpora.places import Place
 from models.predictor import check_folder
 from tests.conftest import tiny_document
 from tuning.cli import main
-from tuning.records import TrialRecord, open_study, read_records
+from tuning.folder import Folder, Layout
+from tuning.records import TrialRecord, records_in
 from tuning.study import load_study
 
 pytestmark = pytest.mark.slow
@@ -160,8 +162,7 @@ def test_a_stopped_search_goes_on_where_it_was(cluster: Dashboard, study: Callab
 
 def records(path: Path) -> list[TrialRecord]:
     config = load_study(path).config
-    folder = config.storage / "searches" / "tiny" / "1"
-    return read_records(open_study(config, folder)) if (folder / "optuna.db").is_file() else []
+    return records_in(config, Folder(Layout(Place(config.storage)).searches("tiny") / "1"))
 
 
 def n_done(path: Path) -> int:

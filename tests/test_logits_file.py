@@ -9,7 +9,9 @@ import pyarrow.parquet
 import pytest
 
 from corpora.logits_file import principal_axes, read_logits_file, write_logits_file
-from corpora.teacher_logits import CacheKey, TeacherAnswers, fill_cache
+from corpora.logits_filling import Source, TeacherAnswers, fill_cache
+from corpora.places import Place
+from corpora.teacher_logits import CacheKey
 from corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
@@ -79,9 +81,8 @@ def test_a_list_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> N
 def test_an_exported_cache_reads_back_with_what_it_says_of_its_teacher(tmp_path: Path) -> None:
     texts = ["好", "差", "中"]
     values = np.array([[1.5, -1.5], [0.25, 4], [0, 0]], np.float32)
-    cache = fill_cache(
-        tmp_path, CacheKey("t", "c", LABELS), texts, lambda batch: TeacherAnswers(values[: len(batch)]), {}
-    )
+    source = Source(lambda: lambda batch: TeacherAnswers(values[: len(batch)]), {})
+    cache = fill_cache(Place(str(tmp_path)), CacheKey("t", "c", LABELS), texts, source)
     path = tmp_path / "out" / "logits.parquet"
     write_logits_file(path, cache, texts, {"description": "a rule"})
     file = read_logits_file(path, LABELS)
@@ -118,7 +119,7 @@ def test_hidden_states_are_exported_as_principal_components(tmp_path: Path) -> N
     def teacher(batch: Sequence[str]) -> TeacherAnswers:
         return TeacherAnswers(np.zeros((len(batch), 2), np.float32), np.stack([values[text] for text in batch]))
 
-    cache = fill_cache(tmp_path, CacheKey("t", "c", LABELS), texts, teacher, {})
+    cache = fill_cache(Place(str(tmp_path)), CacheKey("t", "c", LABELS), texts, Source(lambda: teacher, {}))
     write_logits_file(tmp_path / "logits.parquet", cache, texts, {}, texts[:50])
     file = read_logits_file(tmp_path / "logits.parquet", LABELS)
     found = file.of(texts).hidden

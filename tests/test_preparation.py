@@ -126,7 +126,7 @@ def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any
     said: list[str] = []
     logits = logits_for(study.config, corpus, [place], said.append)
     assert any(line.startswith("teacher: training on 20 labelled texts") for line in said)
-    shutil.rmtree(place.key.folder(place.cache_root))
+    place.key.folder(place.cache_root).delete()
     said.clear()
     again = logits_for(study.config, corpus, [place], said.append)
     assert not any("training" in line for line in said)

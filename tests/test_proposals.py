@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -9,11 +10,13 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from corpora.places import Place
 from tuning.faults import StudyError
-from tuning.folder import new_folder
+from tuning.folder import Folder, new_folder
+from tuning.journal import Journal
 from tuning.preparation import prepare
 from tuning.proposals import Proposals
-from tuning.records import TrialRecord, open_study, read_records
+from tuning.records import TrialRecord, open_study, read_records, records_in
 from tuning.search import earlier_trials, sampler
 from tuning.session import check
 from tuning.study import SearchConfig, Study, parse_study
@@ -41,11 +44,22 @@ def study(document: dict[str, Any]) -> Study:
     return parse_study(document)
 
 
-def proposals(study: Study, folder: Path, n_trials: int = 4, diary: Diary | None = None) -> Proposals:
-    optuna_study = open_study(study.config, folder)
-    optuna_study.sampler = optuna.samplers.RandomSampler(seed=len(optuna_study.trials))
+def proposals(
+    study: Study, folder: Path, n_trials: int = 4, diary: Diary | None = None,
+    sampler: optuna.samplers.BaseSampler | None = None,
+) -> Proposals:  # fmt: skip
+    there = Folder(Place(str(folder)))
+    journal = Journal(there.journal)
+    optuna_study = open_study(study.config, journal)
+    optuna_study.sampler = sampler or optuna.samplers.RandomSampler(seed=len(optuna_study.trials))
     search = study.config.search.model_copy(update={"trials": n_trials})
-    return Proposals(optuna_study, study.space, search, [diary] if diary else [])
+    settings = replace(study, config=study.config.model_copy(update={"search": search}))
+    return Proposals(optuna_study, journal, settings, there, [diary] if diary else [])
+
+
+def opened(study: Study, folder: Path) -> optuna.Study:
+    """The study as another process finds it."""
+    return open_study(study.config, Journal(Folder(Place(str(folder))).journal))
 
 
 def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
@@ -54,8 +68,11 @@ def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
     return proposal
 
 
-def epoch(number: int, accuracy: float, latency_ms: float = 0.5) -> dict[str, float]:
-    return {"epoch": number, "accuracy": accuracy, "loss": 1.0, "latency_ms": latency_ms}
+def epoch(number: int, accuracy: float, latency_ms: float = 0.5, best: float = 0.0) -> dict[str, float]:
+    best_accuracy = max(best, accuracy)
+    return {
+        "epoch": number, "accuracy": accuracy, "best_accuracy": best_accuracy, "loss": 1.0, "latency_ms": latency_ms,
+    }  # fmt: skip
 
 
 def test_the_plain_student_is_the_first_trial(study: Study, tmp_path: Path) -> None:
@@ -69,8 +86,8 @@ def test_a_complete_trial_is_told_its_best_epoch_and_its_latency(study: Study, t
     searcher = proposals(study, tmp_path, diary=diary)
     ask(searcher, "a")
     searcher.on_trial_result("a", epoch(1, 0.9))
-    searcher.on_trial_complete("a", epoch(2, 0.8))
-    trial = open_study(study.config, tmp_path).trials[0]
+    searcher.on_trial_complete("a", epoch(2, 0.8, best=0.9))
+    trial = opened(study, tmp_path).trials[0]
     assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.9, 0.5])
     assert diary.lines == [
         ("started", 0), ("reported", 0, 1, 0.9), ("reported", 0, 2, 0.8), ("ended", 0, "complete"),
@@ -81,7 +98,7 @@ def test_an_early_stopped_trial_is_pruned_with_what_it_reached(study: Study, tmp
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_complete("a", epoch(1, 0.6))
-    study_ = open_study(study.config, tmp_path)
+    study_ = opened(study, tmp_path)
     assert study_.trials[0].state == TrialState.PRUNED
     record = read_records(study_)[0]
     assert (record.state, record.accuracy, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
@@ -93,10 +110,11 @@ def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study,
     ask(searcher, "b")
     searcher.on_trial_complete("a", {"failed": "Traceback ...\nFloatingPointError: nan"})
     searcher.on_trial_complete("b", error=True)
-    one, two = read_records(open_study(study.config, tmp_path))
-    assert (one.state, one.error) == ("failed", "Traceback ...\nFloatingPointError: nan")
+    one, two = records_in(study.config, Folder(Place(str(tmp_path))))
+    assert (one.state, str(one.error).splitlines()[:2]) == ("failed", ["Traceback ...", "FloatingPointError: nan"])
+    assert one.cause == f"FloatingPointError: nan (log: {tmp_path}/trials/0/log.txt)"
     assert two.state == "failed"
-    assert "the worker process died" in str(two.error)
+    assert "its worker process died 4 times (max_failures=3)" in two.cause
     assert ask(searcher, "c")["number"] == 2
 
 
@@ -104,7 +122,7 @@ def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Pat
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_complete("a", {"infeasible": True, "latency_ms": 9.0, "over_budget_ms": 4.0})
-    study_ = open_study(study.config, tmp_path)
+    study_ = opened(study, tmp_path)
     assert study_.trials[0].constraints == {"latency_ms": 4.0}
     assert read_records(study_)[0].state == "infeasible"
 
@@ -143,16 +161,9 @@ def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_
     assert [again[0]["trial"], again[1]["trial"]] == [given[0]["trial"], given[2]["trial"]]
     for name in "xyz":
         resumed.on_trial_complete(name, epoch(2, 0.5))
-    records = read_records(open_study(study.config, tmp_path))
+    records = records_in(study.config, Folder(Place(str(tmp_path))))
     assert [(record.number, record.state) for record in records] == [(i, "complete") for i in range(4)]
     assert proposals(study, tmp_path).n_left == 0
-
-
-def test_a_trial_that_was_asked_for_and_never_configured_is_not_counted(study: Study, tmp_path: Path) -> None:
-    open_study(study.config, tmp_path).ask()
-    searcher = proposals(study, tmp_path, n_trials=2)
-    assert [ask(searcher, name)["number"] for name in "ab"] == [1, 2]
-    assert [record.number for record in read_records(open_study(study.config, tmp_path))] == [1, 2]
 
 
 def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Path) -> None:
@@ -161,7 +172,7 @@ def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Pa
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_complete("a", epoch(2, 0.75))
-    assert open_study(study.config, tmp_path).trials[0].values == [0.75]
+    assert opened(study, tmp_path).trials[0].values == [0.75]
 
 
 def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str, Any], tmp_path: Path) -> None:
@@ -181,7 +192,7 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
 def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
     earlier = parse_study({**document, "name": "earlier"})
     folder = new_folder(earlier)
-    first = proposals(earlier, folder.path)
+    first = proposals(earlier, Path(str(folder)))
     given = [ask(first, name)["trial"] for name in "abc"]
     for name, accuracy in zip("abc", (0.6, 0.7, 0.8), strict=True):
         first.on_trial_complete(name, epoch(2, accuracy))
@@ -196,7 +207,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
     assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]
     assert known[0].values == [0.7, 0.5]
-    study = open_study(prepared.study.config, tmp_path)
+    study = opened(prepared.study, tmp_path)
     study.add_trials(known)
     assert read_records(study) == []  # they are not trials of this search
     assert ask(proposals(prepared.study, tmp_path), "x")["trial"]["loss"]["kd_weight"] == 0  # the plain student
@@ -219,7 +230,7 @@ def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path
     ask(searcher, "a")
     searcher.on_trial_result("a", epoch(1, 0.9))
     searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_accuracy": 0.7, "latency_ms": 0.1})
-    (record,) = read_records(open_study(study.config, tmp_path))[:1]
+    (record,) = records_in(study.config, Folder(Place(str(tmp_path))))[:1]
     assert (record.state, record.accuracy, record.latency_ms) == ("complete", 0.7, 0.1)
 
 
@@ -234,11 +245,10 @@ def test_every_sampler_proposes_in_a_conditional_space_with_two_objectives(
     study: Study, tmp_path: Path, name: Literal["tpe", "nsga2", "gp", "random"]
 ) -> None:
     search = study.config.search.model_copy(update={"sampler": name, "trials": 24})
-    optuna_study = open_study(study.config, tmp_path)
-    optuna_study.sampler = sampler(search, n_known=0)
-    searcher = Proposals(optuna_study, study.space, search, [])
+    searcher = proposals(study, tmp_path, n_trials=24, sampler=sampler(search, n_known=0))
     rng = np.random.default_rng(0)
     for number in range(24):
         ask(searcher, str(number))
         searcher.on_trial_complete(str(number), epoch(2, float(rng.random()), latency_ms=float(rng.random())))
-    assert len([record for record in read_records(optuna_study) if record.state == "complete"]) == 24
+    records = read_records(opened(study, tmp_path))
+    assert len([record for record in records if record.state == "complete"]) == 24

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-import yaml
 from mlflow.tracking import MlflowClient
 
-from tuning.records import open_study, read_records, study_url
-from tuning.study import parse_study
+from corpora.places import Place
+from tuning.folder import Folder
+from tuning.records import TrialRecord, records_in
+from tuning.study import load_study
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,10 +32,13 @@ def start(study: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def finished_trials(folder: Path) -> list[int]:
-    if not (folder / "ray").is_dir():  # Ray begins when the study is there.
-        return []
-    trials = optuna.load_study(study_name="tiny", storage=study_url(folder)).trials
-    return [trial.number for trial in trials if trial.state.is_finished() and "state" in trial.user_attrs]
+    return [record.number for record in records(folder) if record.state != "running"]
+
+
+def records(folder: Path) -> list[TrialRecord]:
+    """The trials of the tiny study as its folder has them now."""
+    study = load_study(folder.parents[3] / "study.yaml")
+    return records_in(study.config, Folder(Place(str(folder))))
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -65,16 +68,13 @@ def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(
     wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
-    study = parse_study(yaml.safe_load(path.read_text(encoding="utf-8")))
-    before = {
-        record.number: record for record in read_records(open_study(study.config, folder)) if record.state != "running"
-    }
+    before = {record.number: record for record in records(folder) if record.state != "running"}
     assert 2 <= len(before) < 8
 
     resumed = start(path, "--resume")
     output, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, output
-    after = read_records(open_study(study.config, folder))
+    after = records(folder)
     assert [record.number for record in after] == list(range(8))
     assert {record.state for record in after} == {"complete"}
     assert {record.number: record for record in after if record.number in before} == before

@@ -21,10 +21,10 @@ from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
 from tests.conftest import reviews, tiny_document
 from tuning.faults import StudyError
-from tuning.records import open_study, read_records
-from tuning.session import search
+from tuning.folder import Folder
+from tuning.records import records_in
+from tuning.session import cache, search
 from tuning.study import Study, parse_study
-from tuning.teaching import cache_teacher
 from tuning.tracking import pull
 from tuning.verdict import NoChampionError
 
@@ -37,7 +37,7 @@ class Ended:
     """A search that has ended: its study, its folder, what it printed, and how often the teacher answered and when."""
 
     study: Study
-    folder: Path
+    folder: Folder
     output: str
     forwards_before_timing: int
     forwards: int
@@ -56,7 +56,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_fo
 @pytest.fixture(scope="module")
 def ended(tiny: dict[str, Any]) -> Ended:
     study = parse_study(tiny)
-    cache_teacher(study, False, None, "", lambda line: None)
+    cache(study, False, None, "", lambda line: None)
     counts = {"all": 0, "before timing": -1}
     forward = BertForSequenceClassification.forward
 
@@ -94,7 +94,7 @@ def test_nothing_of_the_cluster_runs_beside_the_timing(ended: Ended) -> None:
 
 
 def test_failed_trials_are_recorded_with_their_traceback_and_do_not_end_the_search(ended: Ended) -> None:
-    records = read_records(open_study(ended.study.config, ended.folder))
+    records = records_in(ended.study.config, ended.folder)
     assert len(records) == 5
     for record in records:
         failed = record.config.learning_rate == 1e30
@@ -104,12 +104,12 @@ def test_failed_trials_are_recorded_with_their_traceback_and_do_not_end_the_sear
 
 
 def test_the_plain_student_is_the_first_trial(ended: Ended) -> None:
-    records = read_records(open_study(ended.study.config, ended.folder))
+    records = records_in(ended.study.config, ended.folder)
     assert [record.config.loss.is_plain for record in records] == [True, False, False, False, False]
 
 
 def test_the_table_names_teacher_student_alone_and_champion(ended: Ended) -> None:
-    table = (ended.folder / "table.txt").read_text(encoding="utf-8")
+    table = ended.folder.table.read_text()
     assert table in ended.output
     for words in ("teacher", "student alone", "distilled champion", "dev accuracy", "test macro-F1", "times faster"):
         assert words in table
@@ -117,7 +117,7 @@ def test_the_table_names_teacher_student_alone_and_champion(ended: Ended) -> Non
 
 
 def test_results_hold_each_seed_and_each_stage(ended: Ended) -> None:
-    results = json.loads((ended.folder / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((ended.folder.place / "results.json").read_text())
     assert len(results["finalists"]) == 2
     for finalist in results["finalists"]:
         assert len(finalist["dev_accuracy"]) == len(finalist["plain_dev_accuracy"]) == 2
@@ -133,7 +133,7 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     children = {int(run.data.tags["distune.trial"]): run for run in runs if run not in parents}
     assert [parent.info.status for parent in parents] == ["FINISHED"]
     assert sorted(children) == [0, 1, 2, 3, 4]
-    for record in read_records(open_study(ended.study.config, ended.folder)):
+    for record in records_in(ended.study.config, ended.folder):
         run = children[record.number]
         assert run.data.params["learning_rate"] == str(record.config.learning_rate)
         assert run.data.params["student.kind"] == record.config.student.kind

@@ -59,7 +59,7 @@ def test_the_code_that_travels_runs_by_itself(document: dict[str, Any], tmp_path
 
 def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str, Any], tmp_path: Path) -> None:
     document["storage"] = "storage"
-    with pytest.raises(StudyError, match="storage: must be an absolute path that the cluster's nodes share"):
+    with pytest.raises(StudyError, match="storage: must be a URI, or an absolute path that the cluster's nodes share"):
         packed(document, tmp_path)
     document["storage"] = str(tmp_path)
     document["tracking"]["uri"] = "sqlite:///mlflow.db"

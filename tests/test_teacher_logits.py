@@ -7,15 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpora.teacher_logits import (
-    CacheKey,
-    ShardForm,
-    TeacherAnswers,
-    TeacherLogits,
-    fill_cache,
-    has_cache,
-    open_cache,
-)
+from corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
+from corpora.places import Place
+from corpora.teacher_logits import CacheKey, TeacherLogits, has_cache, open_cache
 from corpora.texts import CorpusError
 
 KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))
@@ -37,8 +31,18 @@ def answer_with_hidden(texts: Sequence[str]) -> TeacherAnswers:
 THREE_ROWS = ShardForm(rows=3)
 
 
-def fill(root: Path, form: ShardForm = THREE_ROWS) -> TeacherLogits:
-    return fill_cache(root, KEY, TEXTS, answer, {"description": "a rule"}, form)
+def fill(root: Path, form: ShardForm = THREE_ROWS, teacher: TeacherFunction = answer) -> TeacherLogits:
+    return fill_cache(Place(str(root)), KEY, TEXTS, Source(lambda: teacher, {"description": "a rule"}), form)
+
+
+def opened(root: Path) -> TeacherLogits:
+    return open_cache(Place(str(root)), KEY)
+
+
+def folder(root: Path) -> Path:
+    path = KEY.folder(Place(str(root))).path
+    assert path is not None
+    return path
 
 
 def test_logits_are_joined_by_text_and_not_by_row(tmp_path: Path) -> None:
@@ -77,10 +81,10 @@ def test_the_manifest_is_written_last(tmp_path: Path) -> None:
         return answer(texts)
 
     with pytest.raises(KeyboardInterrupt):
-        fill_cache(tmp_path, KEY, TEXTS, dies_in_the_second_shard, {}, ShardForm(rows=3))
-    assert not has_cache(tmp_path, KEY)
+        fill(tmp_path, teacher=dies_in_the_second_shard)
+    assert not has_cache(Place(str(tmp_path)), KEY)
     with pytest.raises(CorpusError, match="no whole teacher-logits cache"):
-        open_cache(tmp_path, KEY)
+        opened(tmp_path)
 
 
 def test_whole_shards_of_an_interrupted_run_are_not_computed_again(tmp_path: Path) -> None:
@@ -93,14 +97,14 @@ def test_whole_shards_of_an_interrupted_run_are_not_computed_again(tmp_path: Pat
         return answer(texts)
 
     with pytest.raises(KeyboardInterrupt):
-        fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
-    cache = fill_cache(tmp_path, KEY, TEXTS, dies_once, {}, ShardForm(rows=3))
+        fill(tmp_path, teacher=dies_once)
+    cache = fill(tmp_path, teacher=dies_once)
     assert [asked.count(text) for text in TEXTS] == [1, 1, 1, 2, 2, 2, 1]
     np.testing.assert_array_equal(cache.of(TEXTS), answer(TEXTS).logits)
 
 
 def test_hidden_states_are_kept_beside_the_logits_in_float16(tmp_path: Path) -> None:
-    cache = fill_cache(tmp_path, KEY, TEXTS, answer_with_hidden, {}, THREE_ROWS)
+    cache = fill(tmp_path, teacher=answer_with_hidden)
     assert cache.manifest.hidden_width == 3
     np.testing.assert_array_equal(cache.hidden_of(["text 5", "text 0"]), [[5, 0, -5], [0, 0, 0]])
     assert cache.hidden_of(TEXTS).dtype == np.float16
@@ -118,7 +122,7 @@ def test_hidden_states_that_float16_cannot_hold_are_refused(tmp_path: Path) -> N
         return TeacherAnswers(answer(texts).logits, np.full((len(texts), 2), 1e6, np.float32))
 
     with np.errstate(over="ignore"), pytest.raises(CorpusError, match=r"not finite numbers .in float16."):
-        fill_cache(tmp_path, KEY, TEXTS, huge, {})
+        fill(tmp_path, ShardForm(), huge)
 
 
 @pytest.mark.parametrize(
@@ -126,29 +130,53 @@ def test_hidden_states_that_float16_cannot_hold_are_refused(tmp_path: Path) -> N
 )
 def test_a_cache_that_belongs_to_something_else_is_refused(tmp_path: Path, field: str, value: object) -> None:
     fill(tmp_path)
-    manifest = KEY.folder(tmp_path) / "manifest.json"
+    manifest = folder(tmp_path) / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), field: value}))
     with pytest.raises(CorpusError, match=f"belongs to another {field}"):
-        open_cache(tmp_path, KEY)
+        opened(tmp_path)
 
 
 def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
     fill(tmp_path)
-    shard = KEY.folder(tmp_path) / "logits-00001.npy"
+    shard = folder(tmp_path) / "logits-00001.npy"
     content = bytearray(shard.read_bytes())
     content[-1] ^= 1
     shard.write_bytes(content)
     with pytest.raises(CorpusError, match=r"damaged: logits-00001\.npy is missing or has changed"):
-        open_cache(tmp_path, KEY)
+        opened(tmp_path)
 
 
 def test_a_teacher_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"of shape \[7, 2\], one for each of the labels bad, good, but gave \[7, 3\]"
     ):
-        fill_cache(tmp_path, KEY, TEXTS, lambda texts: TeacherAnswers(np.zeros((len(texts), 3), np.float32)), {})
+        fill(tmp_path, ShardForm(), lambda texts: TeacherAnswers(np.zeros((len(texts), 3), np.float32)))
 
 
 def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="not finite"):
-        fill_cache(tmp_path, KEY, TEXTS, lambda texts: TeacherAnswers(np.full((len(texts), 2), np.nan)), {})
+        fill(tmp_path, ShardForm(), lambda texts: TeacherAnswers(np.full((len(texts), 2), np.nan)))
+
+
+def test_texts_are_asked_for_longest_first_over_all_shards(tmp_path: Path) -> None:
+    texts = [f"text {i}" for i in (1, 22, 3, 4444, 5, 666)]
+    asked: list[list[str]] = []
+
+    def notes(part: Sequence[str]) -> TeacherAnswers:
+        asked.append(list(part))
+        return answer(part)
+
+    cache = fill_cache(Place(str(tmp_path)), KEY, texts, Source(lambda: notes, {}), ShardForm(rows=2))
+    assert asked == [["text 4444", "text 666"], ["text 22", "text 1"], ["text 3", "text 5"]]
+    np.testing.assert_array_equal(cache.of(texts)[:, 1], [1, 22, 3, 4444, 5, 666])
+
+
+def test_no_teacher_is_loaded_for_a_cache_whose_shards_are_all_there(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (folder(tmp_path) / "manifest.json").unlink()
+
+    def never() -> TeacherFunction:
+        raise AssertionError("the teacher was loaded")
+
+    cache = fill_cache(Place(str(tmp_path)), KEY, TEXTS, Source(never, {}), THREE_ROWS)
+    np.testing.assert_array_equal(cache.of(TEXTS), answer(TEXTS).logits)

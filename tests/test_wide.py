@@ -14,7 +14,8 @@ from rich.console import Console
 
 from models.predictor import check_folder
 from tests.conftest import tiny_document
-from tuning.records import open_study, read_records
+from tuning.folder import Folder
+from tuning.records import records_in
 from tuning.results import show_results
 from tuning.session import search
 from tuning.study import Study, parse_study, parse_yaml
@@ -27,7 +28,7 @@ N_TRIALS = 16
 @pytest.fixture(scope="module")
 def ended(
     tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, save_teacher: Callable[..., Path]
-) -> tuple[Study, Path, str]:
+) -> tuple[Study, Folder, str]:
     document = tiny_document(tmp_path_factory.mktemp("wide"), reviews_csv, teacher_folder)
     wide = parse_yaml((ROOT / "examples" / "wide.yaml").read_text(encoding="utf-8"))
     trial: dict[str, Any] = wide["trial"]
@@ -51,18 +52,18 @@ def ended(
     return study, folder, stream.getvalue()
 
 
-def test_a_search_over_everything_has_no_failed_trial(ended: tuple[Study, Path, str]) -> None:
+def test_a_search_over_everything_has_no_failed_trial(ended: tuple[Study, Folder, str]) -> None:
     study, folder, _ = ended
-    records = read_records(open_study(study.config, folder))
+    records = records_in(study.config, folder)
     assert [record.error for record in records if record.error] == []
     assert len(records) == N_TRIALS
     assert {record.state for record in records} == {"complete"}
     assert len({record.config.compression.kind for record in records}) >= 4
     assert len({record.config.student.kind for record in records}) >= 4
-    check_folder(folder / "champion")
+    check_folder(Path(str(folder)) / "champion")
 
 
-def test_what_mattered_is_in_the_results_and_in_mlflow(ended: tuple[Study, Path, str]) -> None:
+def test_what_mattered_is_in_the_results_and_in_mlflow(ended: tuple[Study, Folder, str]) -> None:
     study, _folder, output = ended
     assert "what mattered (share of the differences between trials)" in output
     client = MlflowClient(study.config.tracking.uri)

@@ -42,11 +42,11 @@ def check(options: argparse.Namespace) -> None:
 
 
 def cache(options: argparse.Namespace) -> None:
-    from tuning.teaching import cache_teacher
+    from tuning.session import cache
 
     study, console = _study(options), _console()
     command = f"distune cache {options.study}" + "".join(f" --set {one}" for one in options.overrides)
-    cache_teacher(
+    cache(
         study,
         options.rebuild,
         options.export,

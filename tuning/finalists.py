@@ -97,7 +97,7 @@ def train_finalists(
         for config in (record.config, record.config.plain()):
             seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
             runs += [run for run in seeded if run not in runs]
-    threads = max(1, int(prepared.study.config.cluster.cpus_per_trial))
+    threads = prepared.study.config.cluster.threads
     shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
     results: dict[int, TrialResult] = {}
     for index, result in run_all(train_one, runs, shared):

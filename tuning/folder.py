@@ -1,14 +1,30 @@
-"""The folder of one search: where it is, how far it came, which MLflow run is its own."""
+"""Where everything of a study lies in its storage, and the folder of one search.
+
+The layout is the same on a disk and behind a URI:
+
+    teachers/TEACHER/            a trained teacher, as transformers keeps it; trained.json is written last
+    logits/TEACHER-CORPUS/       teacher logits: shards, index.npy, manifest.json (written last)
+    augmented/NAME.parquet       augmented texts
+    searches/STUDY/N/            one search, numbered
+      study.yaml                 the study as it was searched
+      search.json                its MLflow run, corpus and teacher, and how far it came
+      driver.json                who runs it now
+      journal/                   the Optuna study
+      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends
+      finalists/NUMBER/          checkpoints of the finalists
+      champion/                  the winner's checkpoint
+      results.json, table.txt    what was found
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from corpora.places import Place
 from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
 from tuning.study import Study
@@ -17,15 +33,53 @@ ENDED = "ended"
 
 
 @dataclass(frozen=True)
+class Layout:
+    """The folders of a storage."""
+
+    root: Place
+
+    @property
+    def logits(self) -> Place:
+        return self.root / "logits"
+
+    def trained(self, teacher: str) -> Place:
+        return self.root / "teachers" / teacher
+
+    def augmented(self, name: str) -> Place:
+        return self.root / "augmented" / f"{name}.parquet"
+
+    def searches(self, study: str) -> Place:
+        return self.root / "searches" / study
+
+
+@dataclass(frozen=True)
 class Folder:
     """The folder of one search; `search.json` in it names its MLflow run and says how far it came."""
 
-    path: Path
+    place: Place
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @property
+    def journal(self) -> Place:
+        return self.place / "journal"
+
+    @property
+    def driver(self) -> Place:
+        return self.place / "driver.json"
+
+    @property
+    def table(self) -> Place:
+        return self.place / "table.txt"
+
+    def trial(self, number: int) -> TrialPlace:
+        return TrialPlace(self.place / "trials" / str(number))
 
     @property
     def state(self) -> dict[str, Any]:
-        file = self.path / "search.json"
-        state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        file = self.place / "search.json"
+        state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
         return state
 
     def claim(self, key: CacheKey) -> None:
@@ -33,33 +87,57 @@ class Folder:
         fingerprints = {"corpus": key.corpus, "teacher": key.teacher}
         for name, fingerprint in fingerprints.items():
             if self.state.get(name, fingerprint) != fingerprint:
-                raise StudyError(f"--resume: the {name} has changed since the search in {self.path} began; "
+                raise StudyError(f"--resume: the {name} has changed since the search in {self} began; "
                                  "start a new search without --resume")  # fmt: skip
         self.update(**fingerprints)
 
     def update(self, **values: Any) -> None:
-        (self.path / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n", encoding="utf-8")
+        (self.place / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class TrialPlace:
+    """What the workers of one trial keep: its log, and the training as it was after the last epoch."""
+
+    place: Place
+
+    @property
+    def log(self) -> Place:
+        return self.place / "log.txt"
+
+    @property
+    def training(self) -> Place:
+        return self.place / "training.safetensors"
+
+    @property
+    def timed_out(self) -> Place:
+        return self.place / "timed-out"
+
+
+def layout(study: Study) -> Layout:
+    return Layout(Place(study.config.storage))
 
 
 def search_folders(study: Study) -> list[Folder]:
     """The folders of all searches of a study, the oldest first."""
-    return searches_of(study.config.storage, study.config.name)
+    return searches_of(Layout(Place(study.config.storage)), study.config.name)
 
 
-def searches_of(storage: Path, name: str) -> list[Folder]:
+def searches_of(places: Layout, name: str) -> list[Folder]:
     """The same, by the name of the study."""
-    root = storage / "searches" / name
-    return [Folder(path) for path in sorted(root.glob("[0-9]*"), key=lambda path: int(path.name))]
+    root = places.searches(name)
+    return [Folder(root / number) for number in sorted((n for n in root.names() if n.isdigit()), key=int)]
 
 
 def new_folder(study: Study) -> Folder:
     """The folder of a new search, numbered; nothing of earlier ones is overwritten."""
     folders = search_folders(study)
-    number = int(folders[-1].path.name) + 1 if folders else 1
-    path = study.config.storage / "searches" / study.config.name / str(number)
-    path.mkdir(parents=True)
-    (path / "study.yaml").write_text(dump(study.document), encoding="utf-8")
-    return Folder(path)
+    number = int(folders[-1].place.name) + 1 if folders else 1
+    place = layout(study).searches(study.config.name) / str(number)
+    if place.path is not None:
+        place.path.mkdir(parents=True)  # Of two searches that begin at once, one gets it.
+    (place / "study.yaml").write_text(dump(study.document))
+    return Folder(place)
 
 
 def unfinished_folder(study: Study) -> Folder:
@@ -72,9 +150,9 @@ def unfinished_folder(study: Study) -> Folder:
         raise StudyError(f"--resume: there is no search of {study.config.name} in {study.config.storage} yet")
     last = folders[-1]
     if last.state.get("state") == ENDED:
-        raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last.path}")
-    if (last.path / "study.yaml").read_text(encoding="utf-8") != dump(study.document):
-        raise StudyError(f"--resume: the study has changed since its search began; {last.path / 'study.yaml'} "
+        raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
+    if (last.place / "study.yaml").read_text() != dump(study.document):
+        raise StudyError(f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
                          "is what it was; start a new search without --resume")  # fmt: skip
     return last
 

@@ -132,6 +132,23 @@ def highest(space: Space, path: str) -> float:
     return float(max([*values, node if isinstance(node, int | float) else 0]))
 
 
+def largest(space: Space) -> list[Config]:
+    """The largest config of each kind of student: each number at its highest, each other choice in turn; what is not of
+    the student at its first value."""
+
+    def grown(node: Node) -> Node:
+        if isinstance(node, Range) and all(isinstance(value, int | float) for value in node.values):
+            return max(node.values)
+        if isinstance(node, Alternatives):
+            return Alternatives({kind: grown(block) for kind, block in node.blocks.items()})
+        return {key: grown(value) for key, value in node.items()} if isinstance(node, dict) else node
+
+    base: Config = fill(space.root, first_of, "", ())
+    highest_batch = int(highest(space, "batch_size"))
+    batch = {"batch_size": highest_batch} if highest_batch else {}
+    return [{**base, **batch, "student": student} for student in _expand(grown(space.root["student"]))]
+
+
 def fixed_at(space: Space, path: str, value: Any) -> Space:
     """The space with one leaf, of blocks without kinds, at one value."""
 

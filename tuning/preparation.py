@@ -11,14 +11,16 @@ import numpy as np
 from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from corpora.corpus import UNLABELLED, Corpus, load_corpus
 from corpora.encoding import Encoder
+from corpora.places import Place
 from corpora.tokens import TokenIds, Tokenized, WordPieceConfig, ragged, tokenize
 from models.word_vectors import WordVectors, build_vectors, reduced
 from tuning.faults import StudyError
+from tuning.folder import Layout
 from tuning.latency import encode_ms
 from tuning.points import highest, middle, prepared_blocks
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
-from tuning.teaching import augmented_logits, logits_for, pieces_for
+from tuning.teaching import IN_PROCESS, Workers, augmented_logits, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]
@@ -56,7 +58,7 @@ def inputs_key(config: TrialConfig) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def prepare(study: Study, say: Say, only: TrialConfig | None = None) -> Prepared:
+def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Workers = IN_PROCESS) -> Prepared:
     """Read the corpus, have the teacher's logits, and make the inputs of every trial (or of `only` one).
 
     Raises CorpusError and ModelError for what cannot be used.
@@ -68,14 +70,27 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None) -> Prepared
         say(f"  {note}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
-    teachers = logits_for(study.config, corpus, places, say)
-    inputs = _all_inputs([only] if only else distinct_inputs(study), study.config, corpus, teachers, say)
-    return Prepared(study, corpus, teachers, inputs)
+    teachers = logits_for(study.config, corpus, places, say, workers)
+
+    def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:
+        texts = _augmented(config, study.config, corpus, say)
+        return texts, augmented_logits(study.config, corpus, teachers, texts, say, workers)
+
+    material = Material(corpus, teachers, augmented, study.config.search.seed)
+    return Prepared(study, corpus, teachers, _all_inputs([only] if only else distinct_inputs(study), material, say))
 
 
-def _all_inputs(
-    configs: Sequence[TrialConfig], study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
-) -> dict[str, Inputs]:
+@dataclass(frozen=True)
+class Material:
+    """What inputs are made of; `augmented` makes the texts of a setting, once, and has the teachers' answers on them."""
+
+    corpus: Corpus
+    teachers: Teachers
+    augmented: Callable[[AugmentConfig], tuple[Augmented, Teachers]]
+    seed: int
+
+
+def _all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> dict[str, Inputs]:
     """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
     their reductions."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
@@ -84,13 +99,13 @@ def _all_inputs(
     for config in configs:
         of_texts = config.tokens.model_dump_json() + config.augment.model_dump_json()
         if of_texts not in read:
-            read[of_texts] = _read(config, study, corpus, teachers, say)
+            read[of_texts] = _read(config, material)
         tokenized, data, encode = read[of_texts]
         unreduced = config.vectors.model_copy(update={"reduce_to": None})
         of_vectors = config.tokens.model_dump_json() + unreduced.model_dump_json()
         if of_vectors not in vectors:
             # Vocabulary and vectors see train and transfer texts alone.
-            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, study.search.seed)
+            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
             f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it")  # fmt: skip
@@ -130,10 +145,9 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
                              "texts of the corpus only; set teacher.checkpoint, or n_iter: 0")  # fmt: skip
 
 
-def _read(
-    config: TrialConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
-) -> tuple[Tokenized, TrialData, float]:
+def _read(config: TrialConfig, material: Material) -> tuple[Tokenized, TrialData, float]:
     """The texts as token ids with all that is known of them, but no vectors yet, and what encoding a text costs in ms."""
+    corpus, teachers = material.corpus, material.teachers
     train_texts = (*corpus.train.texts, *corpus.transfer.texts)
     tokenized = tokenize(config.tokens, train_texts, pieces_for(config.tokens, teachers.places[0]))
     encoder = tokenized.encoder
@@ -142,7 +156,7 @@ def _read(
     iterations = np.zeros(len(rows), dtype=np.int32)
     logits, hidden = teachers.each(train_texts), teachers.hidden_of(train_texts)
     if config.augment.n_iter:
-        augmented, answers = _augmented(config.augment, study, corpus, teachers, say)
+        augmented, answers = material.augmented(config.augment)
         rows += [encoder(text) for text in augmented.texts]
         labels = np.concatenate([labels, np.full(len(augmented.texts), UNLABELLED)])
         iterations = np.concatenate([iterations, augmented.iterations])
@@ -155,20 +169,18 @@ def _read(
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 
 
-def _augmented(
-    config: AugmentConfig, study: StudyConfig, corpus: Corpus, teachers: Teachers, say: Say
-) -> tuple[Augmented, Teachers]:
-    """The augmented texts, made once and kept in the storage, and the teachers' answers on them."""
+def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus, say: Say) -> Augmented:
+    """The augmented texts, made once and kept in the storage."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     held_out = (*corpus.dev.texts, *corpus.test.texts)
     name = fingerprint(config, texts, held_out)
-    path = study.storage / "augmented" / f"{name}.parquet"
-    if not path.is_file():
+    place = Layout(Place(study.storage)).augmented(name)
+    if not place.is_file():
         say(f"augmenting {len(texts)} texts {config.n_iter} times")
-        save_augmented(path, augment(config, texts, held_out))
-    augmented = load_augmented(path)
-    say(f"augmented texts: {len(augmented.texts)} from {path}")
-    return augmented, augmented_logits(study, corpus, teachers, augmented, name, say)
+        save_augmented(place, augment(config, texts, held_out))
+    augmented = load_augmented(place)
+    say(f"augmented texts: {len(augmented.texts)} from {place}")
+    return augmented
 
 
 def encode_texts(encoder: Encoder, texts: tuple[str, ...]) -> TokenIds:

@@ -50,7 +50,7 @@ class LiveLine:
     def ended(self, record: TrialRecord) -> None:
         self._records[record.number] = record
         if record.state == "failed" and record.error:
-            self._console.print(f"trial {record.number} failed: {record.error.strip().splitlines()[-1]}", markup=False)
+            self._console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
         self._print_sometimes()
 
     def _print_sometimes(self) -> None:

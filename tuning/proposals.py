@@ -1,7 +1,7 @@
 """What Ray Tune tries next: a searcher over a persistent Optuna study, which is the one truth about the search.
 
 Ray's own OptunaSearch keeps its study in memory and pickles it from time to time, so that a killed driver loses or
-repeats trials. Here each proposal and each end is in the study's database at once; whoever opens it again finds the
+repeats trials. Here each proposal and each end is in the study's journal at once; whoever opens it again finds the
 finished trials, and hands those that were running out again under their old numbers.
 """
 
@@ -15,33 +15,38 @@ import optuna
 from optuna.trial import Trial, TrialState
 from ray.tune.search import Searcher
 
+from tuning.folder import Folder
+from tuning.journal import Journal
 from tuning.points import params_of, suggest
 from tuning.records import Observer, State, TrialRecord, read_records, to_record
-from tuning.space import Config, Space
-from tuning.study import SearchConfig
+from tuning.space import Config
+from tuning.study import Study
 from tuning.trial import TrialConfig
 
 PLAIN = "plain"
-METRICS = ("accuracy", "loss", "latency_ms", "compressed_accuracy")
+METRICS = ("accuracy", "best_accuracy", "loss", "latency_ms", "compressed_accuracy")
 PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 
 
 class Proposals(Searcher):  # type: ignore[misc]
     """Asks the study for configurations and tells it how trials end; call it from the driver's one thread."""
 
-    def __init__(self, study: optuna.Study, space: Space, search: SearchConfig, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self, study: optuna.Study, journal: Journal, settings: Study, folder: Folder, observers: Sequence[Observer]
+    ) -> None:
         super().__init__(metric="accuracy", mode="max")
+        search, space = settings.config.search, settings.space
         self._study = study
+        self._journal = journal
         self._space = space
+        self._folder = folder
+        self._max_failures = settings.config.cluster.max_failures
         self._objectives = search.objectives
         self._observers = tuple(observers)
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
         known = study.get_trials(deepcopy=False)
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
-        for trial in known:
-            if trial.state == TrialState.RUNNING and to_record(trial) is None:
-                study.tell(trial.number, state=TrialState.FAIL)  # Its driver was killed before it had a configuration.
         finished = [record for record in read_records(study) if record.state != "running"]
         self.n_left = max(0, search.trials - len(finished))
         self._hints_ms = {record.config.architecture(): record.latency_ms for record in finished if record.latency_ms}
@@ -69,6 +74,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         if record is None:
             raise RuntimeError(f"trial {trial.number} has no configuration")
         self._trials[trial_id], self._records[trial_id] = trial, record
+        self._journal.flush()
         for observer in self._observers:
             observer.started(record)
         hint_ms = self._hints_ms.get(record.config.architecture())
@@ -85,7 +91,10 @@ class Proposals(Searcher):  # type: ignore[misc]
         trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
         message = result.get("failed")
         if error and not message:
-            message = "the worker process died: it was killed, or the machine ran out of memory"
+            message = (f"its worker process died {self._max_failures + 1} times (max_failures={self._max_failures}): it was "
+                       "killed, or a machine ran out of memory or went away")  # fmt: skip
+        if message:
+            message = f"{message.rstrip()}\nlog: {self._folder.trial(record.number).log}"
         state: State = "pruned"
         if message:
             state = "failed"
@@ -108,7 +117,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         epoch = result.get("epoch", 0)
         if epoch > record.epochs:
             # What a compressed student reaches is what counts of it, not what it reached before.
-            best = max(result["accuracy"], record.accuracy or 0.0)
+            best = result["best_accuracy"]
             accuracy = float(result.get("compressed_accuracy", best))
             record = replace(record, epochs=epoch, accuracy=accuracy)
             metrics = {name: float(result[name]) for name in METRICS if name in result}
@@ -125,20 +134,21 @@ class Proposals(Searcher):  # type: ignore[misc]
             # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
             # trials behind them, and does not compare the two.
             self._study.tell(trial, state=TrialState.FAIL if record.state == "failed" else TrialState.PRUNED)
+        self._journal.flush()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Ray pickles its tuner in order to restore it; ours is made anew from the database, and the observers hold
+        # Ray pickles its tuner in order to restore it; ours is made anew from the journal, and the observers hold
         # connections that no pickle can.
         return {"_metric": self._metric, "_mode": self._mode}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study's database holds everything already."""
+        """Nothing: the study's journal holds everything already."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the study's database holds everything already."""
+        """Nothing: the study's journal holds everything already."""
 
     def get_state(self) -> dict[str, Any]:
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Nothing: the study's database holds everything already."""
+        """Nothing: the study's journal holds everything already."""

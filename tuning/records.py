@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from tuning.folder import Folder
+from tuning.journal import Journal
 from tuning.study import StudyConfig
 from tuning.trial import TrialConfig
 
@@ -29,6 +30,12 @@ class TrialRecord:
     epochs: int = 0
     error: str | None = None
 
+    @property
+    def cause(self) -> str:
+        """In one line what a failed trial failed of, and where its log is."""
+        *lines, log = (self.error or "unknown").strip().splitlines()
+        return f"{lines[-1]} ({log})" if lines else log
+
 
 class Observer(Protocol):
     """Somebody who follows a search from the driver: the live line, the MLflow runs."""
@@ -40,18 +47,18 @@ class Observer(Protocol):
     def ended(self, record: TrialRecord) -> None: ...
 
 
-def study_url(folder: Path) -> str:
-    """The storage of the Optuna study in a search's folder."""
-    return f"sqlite:///{folder / 'optuna.db'}"
-
-
-def open_study(config: StudyConfig, folder: Path) -> optuna.Study:
-    """The persistent Optuna study of a search, made where it is not there yet."""
+def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
+    """The Optuna study of a search, made where it is not there yet; `journal.flush` makes what it is told durable."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
-        study_name=config.name, storage=study_url(folder), load_if_exists=True,
+        study_name=config.name, storage=optuna.storages.JournalStorage(journal), load_if_exists=True,
         directions=[DIRECTIONS[name] for name in config.search.objectives],
     )  # fmt: skip
+
+
+def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
+    """Every trial of a search, as its folder has it now."""
+    return read_records(open_study(config, Journal(folder.journal)))
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from tuning.faults import StudyError
 from tuning.folder import search_folders
 from tuning.importance import MIN_TRIALS, importance_table, importances
+from tuning.journal import Journal
 from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
 from tuning.study import Study
 from tuning.trial import TrialConfig
@@ -25,16 +26,12 @@ def show_results(study: Study, console: Console) -> None:
     if not folders:
         raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
     folder = folders[-1]
-    optuna_study = open_study(study.config, folder.path)
+    optuna_study = open_study(study.config, Journal(folder.journal))
     records = read_records(optuna_study)
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    console.print(
-        f"search {folder.path} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False
-    )
-    if (folder.path / "table.txt").is_file():
-        console.print(
-            (folder.path / "table.txt").read_text(encoding="utf-8"), highlight=False, markup=False, soft_wrap=True
-        )
+    console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
+    if folder.table.is_file():
+        console.print(folder.table.read_text(), highlight=False, markup=False, soft_wrap=True)
     console.print(_trials(records))
     found = importances(optuna_study, study.config.search.objectives, study.config.search.importance)
     if found:
@@ -43,7 +40,7 @@ def show_results(study: Study, console: Console) -> None:
         console.print(f"what mattered: too few complete trials to tell (fewer than {MIN_TRIALS})", highlight=False)
     for record in records:
         if record.error:
-            console.print(f"trial {record.number} failed: {record.error.strip().splitlines()[-1]}", markup=False)
+            console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
 
 
 def _trials(records: list[TrialRecord]) -> Table:

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import os
-import traceback
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from cluster.connection import ClusterConfig, n_slots
-from models.compressed import compress
-from models.compression.trained import Material, Trained
-from models.student import build_student
+from cluster.connection import n_slots
+from corpora.places import Place
 from tuning.faults import StudyError
-from tuning.folder import Folder, searches_of
-from tuning.latency import network_hint_ms
+from tuning.folder import Folder, Layout, searches_of
+from tuning.journal import Journal
 from tuning.points import distributions, params_of, suggest
-from tuning.preparation import Inputs, Prepared, inputs_key
+from tuning.preparation import Prepared
 from tuning.proposals import Proposals
-from tuning.records import Observer, TrialRecord, open_study, read_records, study_url
+from tuning.records import Observer, TrialRecord, open_study, read_records
 from tuning.study import SearchConfig, StudyConfig
-from tuning.trial import EpochReport, TrialConfig, rows_of, run_trial
-
-FAR_OVER_BUDGET = 2.0
-"""A hint shares its cores with other trials: only one that is over the budget so many times is believed."""
+from tuning.trial import TrialConfig
+from tuning.worker import Assignment, Shipped, work
 
 
-def run_search(prepared: Prepared, folder: Path, observers: Sequence[Observer]) -> list[TrialRecord]:
+def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
     """Run the trials that are still to be run, on the connected cluster, and return all records.
 
-    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped. A trial that fails is recorded and
-    does not end the search.
+    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A trial
+    that fails is recorded and does not end the search.
     """
     config = prepared.study.config
-    study = open_study(config, folder)
+    journal = Journal(folder.journal)
+    study = open_study(config, journal)
     if config.search.warm_start and not study.get_trials(deepcopy=False):
         study.add_trials(earlier_trials(prepared))
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
-    proposals = Proposals(study, prepared.study.space, config.search, observers)
+    proposals = Proposals(study, journal, prepared.study, folder, [*observers, Sweeper(folder)])
     if proposals.n_left:
-        _tuner(prepared, proposals, folder, proposals.n_left).fit()
+        with tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
+            _tuner(prepared, proposals, folder, Path(scratch)).fit()
     return read_records(study)
 
 
@@ -69,7 +66,7 @@ def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
 def earlier_folder(config: StudyConfig, corpus: str) -> Folder:
     """The last search of the study to start from; raises StudyError when it has none on the corpus of this fingerprint."""
     name = str(config.search.warm_start)
-    folders = searches_of(config.storage, name)
+    folders = searches_of(Layout(Place(config.storage)), name)
     if not folders:
         raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
     if folders[-1].state.get("corpus") != corpus:
@@ -84,7 +81,9 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     """
     config, space = prepared.study.config, prepared.study.space
     folder = earlier_folder(config, prepared.corpus.fingerprint)
-    earlier = optuna.load_study(study_name=config.search.warm_start, storage=study_url(folder.path))
+    earlier = optuna.load_study(
+        study_name=config.search.warm_start, storage=optuna.storages.JournalStorage(Journal(folder.journal))
+    )
     every_distribution = distributions(space)
     found = []
     for record in read_records(earlier):
@@ -100,25 +99,35 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     return found
 
 
-def _tuner(prepared: Prepared, proposals: Proposals, folder: Path, n_trials: int) -> tune.Tuner:
-    # A trial that failed or is infeasible reports no accuracy.
-    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"
+def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Path) -> tune.Tuner:
+    """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
+    folders the trainings."""
+    os.environ |= {
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no accuracy.
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    }
     config = prepared.study.config
-    shipped = {key: _Shipped(inputs) for key, inputs in prepared.inputs.items()}
-    trainable = tune.with_parameters(
-        _trial_on_worker, inputs=shipped, budget_ms=config.champion.max_latency_ms, cluster=config.cluster
-    )
+    cluster = config.cluster
+    shipped = {key: Shipped.of(inputs) for key, inputs in prepared.inputs.items()}
+    assignment = Assignment(folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s)
+    trainable = tune.with_parameters(_trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(
-        tune.with_resources(trainable, {"cpu": config.cluster.cpus_per_trial, "gpu": config.cluster.gpus_per_trial}),
+        tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=proposals,
             scheduler=_scheduler(config, prepared),
-            num_samples=n_trials,
-            max_concurrent_trials=n_slots(config.cluster),
+            num_samples=proposals.n_left,
+            max_concurrent_trials=n_slots(cluster),
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
-        run_config=tune.RunConfig(name="ray", storage_path=str(folder.resolve()), verbose=0),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(scratch),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=cluster.max_failures),
+        ),
     )
 
 
@@ -138,41 +147,21 @@ def _epochs(prepared: Prepared) -> tuple[int, ...]:
     return (leaf,) if isinstance(leaf, int) else tuple(leaf.values)
 
 
-class _Shipped:
-    """What travels to the workers of an `Inputs`: the data, without the encoder."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self.data = inputs.data
-        self.encode_ms = inputs.encode_ms
+def _trial_on_worker(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment) -> None:
+    work(proposal, inputs, assignment, tune.report)
 
 
-def _trial_on_worker(
-    proposal: dict[str, Any], inputs: dict[str, _Shipped], budget_ms: float | None, cluster: ClusterConfig
-) -> None:
-    """One trial in a Ray worker. A failure is reported and not raised, so that the worker serves the next trial."""
-    torch.set_num_threads(max(1, int(cluster.cpus_per_trial)))
-    try:
-        config = TrialConfig.model_validate(proposal["trial"])
-        shipped = inputs[inputs_key(config)]
-        latency_ms = proposal["hint_ms"] or shipped.encode_ms + hint_ms(config, shipped.data)
-        if budget_ms is not None and latency_ms > FAR_OVER_BUDGET * budget_ms:
-            tune.report({"infeasible": True, "latency_ms": latency_ms, "over_budget_ms": latency_ms - budget_ms})
-            return
+class Sweeper:
+    """An observer that removes what a trial kept for a further attempt, when it has ended."""
 
-        def report(epoch: EpochReport) -> None:
-            metrics = {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "latency_ms": latency_ms}
-            if epoch.graph is not None:
-                metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
-                metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, rows_of(shipped.data.dev))
-            tune.report(metrics)
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
 
-        run_trial(config, shipped.data, report)
-    except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
-        tune.report({"failed": traceback.format_exc()})
+    def started(self, record: TrialRecord) -> None:
+        """Nothing."""
 
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        """Nothing."""
 
-def hint_ms(config: TrialConfig, data: Any) -> float:
-    """Milliseconds of the network that a configuration describes, before it is trained."""
-    untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
-    compressed = compress(untrained, [config.compression], Material(rows_of(data.train)))
-    return network_hint_ms(compressed.graph, rows_of(data.dev))
+    def ended(self, record: TrialRecord) -> None:
+        self._folder.trial(record.number).training.delete()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,24 +12,31 @@ from pathlib import Path
 from rich.console import Console
 
 from cluster.connection import connected
-from cluster.tasks import run_on_cluster
+from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster, run_on_each_node
 from corpora.corpus import load_corpus
 from corpora.encoding import segmenter
+from corpora.places import Place, PlaceError, check_writable
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
+from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
+from tuning.gpus import with_gpus
 from tuning.importance import importances
+from tuning.journal import Journal
+from tuning.lease import held
+from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveLine
-from tuning.records import TrialRecord, count_states, open_study, read_records
+from tuning.records import TrialRecord, count_states, open_study, records_in
 from tuning.search import earlier_folder, run_search
 from tuning.study import Study, StudyConfig
 from tuning.teachers import locate
-from tuning.teaching import accuracy_of, pieces_for
-from tuning.tracking import Tracker, check_store, check_writable, register_champion
+from tuning.teaching import IN_PROCESS, Workers, accuracy_of, cache_teacher, pieces_for
+from tuning.timing import TimeAll, time_here
+from tuning.tracking import Tracker, check_store, is_away, register_champion
 from tuning.verdict import NoChampionError, judge
 
 
@@ -58,90 +67,145 @@ def check(study: Study) -> str:
 
 
 def _check_stores(study: Study) -> None:
-    check_writable(study.config.storage, "storage")
+    try:
+        check_writable(Place(study.config.storage))
+    except PlaceError as error:
+        raise StudyError(f"storage: {error}") from error
     check_store(study.config.tracking)
 
 
-def search(study: Study, console: Console, resume: bool = False) -> Path:
+def cache(study: Study, rebuild: bool, export: Path | None, command: str, say: Callable[[str], None]) -> None:
+    """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
+    _check_stores(study)
+    if not study.config.cluster.is_shared:
+        cache_teacher(study, rebuild, export, command, say, IN_PROCESS)
+        return
+    with connected(study.config.cluster):
+        check_shared(Place(study.config.storage))
+        cache_teacher(study, rebuild, export, command, say, cluster_workers())
+
+
+def search(study: Study, console: Console, resume: bool = False) -> Folder:
     """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
 
-    Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, and
-    StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before anything is trained.
+    Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, ServerAwayError when the
+    MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
+    anything is trained.
     """
     _check_stores(study)
     if resume:
         unfinished_folder(study)
-    prepared = prepare(study, partial(console.print, markup=False, highlight=False, soft_wrap=True))
-    if study.config.search.warm_start:
-        earlier_folder(study.config, prepared.corpus.fingerprint)
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with ExitStack() as stack:
-        cluster = stack.enter_context(connected(study.config.cluster))
+        if study.config.cluster.is_shared:
+            check(study)
+            cluster = stack.enter_context(connected(study.config.cluster))
+            check_shared(Place(study.config.storage))
+            prepared = prepare(study, say, workers=cluster_workers())
+        else:
+            prepared = prepare(study, say)
+            cluster = stack.enter_context(connected(study.config.cluster))
+        prepared = with_gpus(prepared, say)
+        config = prepared.study.config
+        if config.search.warm_start:
+            earlier_folder(config, prepared.corpus.fingerprint)
         folder = unfinished_folder(study) if resume else new_folder(study)
+        stack.enter_context(held(folder.driver))
         folder.claim(prepared.teachers.key)
-        tracker = stack.enter_context(tracked(study.config, folder))
-        records = _search_trials(prepared, folder, tracker, console)
+        tracker, outbox = stack.enter_context(tracked(config, folder, say))
+        records = _search_trials(prepared, folder, tracker, outbox, console)
         finalists = _finalists(prepared, records, console)
-        cluster.disconnect()  # Nothing of ours may run beside what is timed now.
+        time_all: TimeAll = time_here
+        if config.cluster.latency_node and config.cluster.is_shared:
+            time_all = partial(run_alone, time_here, resource=config.cluster.latency_node)
+        else:
+            cluster.disconnect()  # Nothing of ours may run beside what is timed now.
+        _conclude(prepared, finalists, folder, time_all, tracker, outbox, console)
+    return folder
+
+
+def _conclude(  # noqa: PLR0913, PLR0917
+    prepared: Prepared, finalists: Sequence[Finalist], folder: Folder, time_all: TimeAll, tracker: Tracker,
+    outbox: Outbox, console: Console,
+) -> None:  # fmt: skip
+    """Time the finalists, write and record what was found, and register the champion."""
+    config = prepared.study.config
+    with folder.place.to_write() as path:
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
-            verdict = judge(prepared, finalists, folder.path)
-        tracker.log_importances(
-            importances(
-                open_study(study.config, folder.path), study.config.search.objectives, study.config.search.importance
-            )
-        )
-        tracker.log_results(verdict.metrics(), verdict.metrics_of_finalists(), folder.path)
-        console.print(
-            (folder.path / "table.txt").read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True
-        )
-        if verdict.winner is None:
-            folder.update(state=ENDED)
-            nearest = verdict.columns[-1]
-            p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
-            raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
-                                  f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
-        with console.status("registering the champion"):
-            version = register_champion(
-                study.config, tracker.run_id, folder.path / "champion", prepared.corpus.dev.texts[:2]
-            )
+            verdict = judge(prepared, finalists, path, time_all)
+        optuna_study = open_study(config, Journal(folder.journal))
+        mattered = importances(optuna_study, config.search.objectives, config.search.importance)
+        outbox.ask(partial(tracker.log_importances, mattered))
+        outbox.ask(partial(tracker.log_results, verdict.metrics(), verdict.metrics_of_finalists(), path))
+    console.print(folder.table.read_text(), markup=False, highlight=False, soft_wrap=True)
+    if verdict.winner is None:
         folder.update(state=ENDED)
+        nearest = verdict.columns[-1]
+        p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
+        raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
+                              f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
+    with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
+        texts = prepared.corpus.dev.texts[:2]
+        version = outbox.ask(partial(register_champion, config, tracker.run_id, champion, texts))
+    folder.update(state=ENDED)
     if version:
-        console.print(f"registered as {study.config.tracking.register_as} version {version}, alias champion")
-    return folder.path
+        console.print(f"registered as {config.tracking.register_as} version {version}, alias champion")
+
+
+def check_shared(storage: Place) -> None:
+    """Raise StudyError unless every node of the cluster sees the storage."""
+    probe = storage / f"probe-{uuid.uuid4().hex}"
+    probe.write_text("")
+    try:
+        blind = [node for node, sees in run_on_each_node(Place.exists, probe).items() if not sees]
+    finally:
+        probe.delete()
+    if blind:
+        raise StudyError(f"storage: {storage} is not the same folder on every node: {', '.join(blind)} do not see what is "
+                         "written there; name one that they share, or a URI such as s3://")  # fmt: skip
+
+
+def cluster_workers() -> Workers:
+    """The nodes of the connected cluster do the teacher's work."""
+    return Workers(map_on_cluster, lambda training, say: run_on_best_node(training, print))
 
 
 @contextmanager
-def tracked(config: StudyConfig, folder: Folder) -> Iterator[Tracker]:
+def tracked(config: StudyConfig, folder: Folder, say: Callable[[str], None]) -> Iterator[tuple[Tracker, Outbox]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
     tracker = Tracker(config, folder.state.get("run_id"))
     folder.update(run_id=tracker.run_id, state="searching")
+    outbox = Outbox(tracker, is_away, say)
+    status = "FINISHED"
     try:
-        yield tracker
+        yield tracker, outbox
     except (InterruptedSearchError, KeyboardInterrupt):
-        tracker.close("KILLED")
+        status = "KILLED"
         raise
     except NoChampionError:
-        tracker.close("FINISHED")
         raise
     except BaseException:
-        tracker.close("FAILED")
+        status = "FAILED"
         raise
-    tracker.close("FINISHED")
+    finally:
+        if not sys.exc_info()[0] or not issubclass(sys.exc_info()[0] or object, ServerAwayError):
+            outbox.ask(partial(tracker.close, status))
+        outbox.close()
 
 
-def _search_trials(prepared: Prepared, folder: Folder, tracker: Tracker, console: Console) -> list[TrialRecord]:
+def _search_trials(
+    prepared: Prepared, folder: Folder, tracker: Tracker, outbox: Outbox, console: Console
+) -> list[TrialRecord]:
     study = prepared.study
     key = prepared.teachers.key
-    tracker.describe(dump(study.document), {
-        "distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder.path),
-    })  # fmt: skip
-    console.print(
-        f"search {folder.path}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False
-    )
-    known = read_records(open_study(study.config, folder.path))
-    tracker.reconcile(known)
+    tags = {"distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder)}
+    outbox.ask(partial(tracker.describe, dump(study.document), tags))
+    console.print(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False)
+    known = records_in(study.config, folder)
+    outbox.ask(partial(tracker.reconcile, known))
     with LiveLine(study.config.search.trials, console) as line:
         line.known(known)
-        records = run_search(prepared, folder.path, [tracker, line])
+        records = run_search(prepared, folder, [outbox, line])
     finished = [record for record in records if record.state != "running"]
     if len(finished) < study.config.search.trials:
         raise InterruptedSearchError(f"interrupted after {len(finished)} of {study.config.search.trials} trials; "

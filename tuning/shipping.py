@@ -11,6 +11,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 import corpora
+from corpora.places import Place
 from tuning.faults import StudyError
 from tuning.folder import dump
 from tuning.study import Study
@@ -49,8 +50,9 @@ def pack(study: Study, folder: Path) -> Path:
 
 def _refuse_lost_results(study: Study) -> None:
     config = study.config
-    if not config.storage.is_absolute():
-        raise StudyError(f"storage: must be an absolute path that the cluster's nodes share, but got {config.storage}; "
+    storage = Place(config.storage).path
+    if storage is not None and not storage.is_absolute():
+        raise StudyError(f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
                          "a job's own folder is removed with it")  # fmt: skip
     place = config.tracking.uri.removeprefix("sqlite:///")
     if place != config.tracking.uri and not Path(place).is_absolute():

@@ -6,10 +6,10 @@ from rich.console import Console
 
 from tuning.points import flatten, middle
 from tuning.preparation import prepare
-from tuning.search import hint_ms
 from tuning.study import Study
 from tuning.teaching import accuracy_of
 from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial
+from tuning.worker import hint_ms
 
 
 def run_single(study: Study, console: Console) -> TrialResult:

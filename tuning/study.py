@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from cluster.connection import ClusterConfig
 from corpora.corpus import CorpusConfig
+from corpora.places import check_place
 from corpora.teacher_data import TeacherDataConfig
 from models.teacher_config import TeacherConfig
 from tuning.faults import StudyError, faults_of
@@ -60,10 +62,24 @@ class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
+def _usable_place(uri: str) -> str:
+    check_place(uri)
+    return uri
+
+
+def _without_secret(uri: str) -> str:
+    parts = urlsplit(uri)
+    if "@" in parts.netloc and "://" in uri:
+        raise ValueError("must hold no user or password, as it is kept with the results: set MLFLOW_TRACKING_USERNAME and "
+                         f"MLFLOW_TRACKING_PASSWORD, and run a server for a database; but got {parts.scheme}://"
+                         f"...@{parts.netloc.rpartition('@')[2]}")  # fmt: skip
+    return uri
+
+
 class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
     """The MLflow store and the name in its model registry (nothing is registered without one)."""
 
-    uri: str = "sqlite:///mlflow.db"
+    uri: Annotated[str, AfterValidator(_without_secret)] = "sqlite:///mlflow.db"
     register_as: Annotated[str, Field(pattern=r"^[^/:@]+$")] | None = None
 
 
@@ -81,8 +97,9 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
     cluster: ClusterConfig = ClusterConfig()
     tracking: TrackingConfig = TrackingConfig()
-    storage: Path = Path("storage")
-    """Where trained teachers, teacher logits and the results of searches are kept."""
+    storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
+    """Where trained teachers, teacher logits and the results of searches are kept: a path, or a URI of pyarrow's file
+    systems (`s3://`, `gs://`, `hdfs://`), whose credentials come from the environment."""
 
     @property
     def teachers(self) -> tuple[TeacherConfig, ...]:

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from corpora.corpus import Corpus, Split
 from corpora.files import FileConfig
 from corpora.logits_file import LogitsFile, read_logits_file
+from corpora.places import Place
 from corpora.teacher_logits import CacheKey, TeacherLogits
 from corpora.texts import CorpusError
 from models.teacher import check_checkpoint
 from models.teacher_config import TeacherConfig
+from tuning.folder import Layout
 from tuning.study import StudyConfig
 
 
@@ -28,8 +30,8 @@ class TeacherPlace:
 
     settings: TeacherConfig
     key: CacheKey
-    cache_root: Path
-    trained_folder: Path
+    cache_root: Place
+    trained: Place
     logits_file: LogitsFile | None
 
 
@@ -106,9 +108,8 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
     fingerprint = _digest(parts)
     asked = _digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
-    return TeacherPlace(
-        settings, key, config.storage / "logits", config.storage / "teachers" / fingerprint, logits_file
-    )
+    places = Layout(Place(config.storage))
+    return TeacherPlace(settings, key, places.logits, places.trained(fingerprint), logits_file)
 
 
 def _digest(parts: Any) -> str:

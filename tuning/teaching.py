@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,18 @@ from numpy.typing import NDArray
 from corpora.augment import Augmented, with_mask
 from corpora.corpus import Corpus, load_corpus
 from corpora.logits_file import write_logits_file
+from corpora.logits_filling import (
+    ShardForm,
+    Source,
+    TeacherAnswers,
+    TeacherFunction,
+    WriteAll,
+    fill_cache,
+    write_in_process,
+)
+from corpora.places import Place
 from corpora.teacher_data import load_teacher_data
-from corpora.teacher_logits import ShardForm, TeacherAnswers, TeacherLogits, fill_cache, has_cache, open_cache
+from corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from corpora.tokens import AnyTokensConfig, WordPieceConfig
 from models.teacher import (
     Teacher,
@@ -24,78 +34,113 @@ from models.teacher import (
     timing_twin,
     tokenizer_pieces,
 )
+from models.teacher_config import TeacherConfig
 from models.teacher_training import TrainingTexts, train_teacher
 from tuning.faults import StudyError
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
 
 Say = Callable[[str], None]
+TRAINED = "trained.json"
+"""Is written last: a folder with it holds a whole teacher."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the teacher's work: this process, or the nodes of a cluster."""
+
+    write_all: WriteAll = write_in_process
+    """Asks the teacher for shards of texts."""
+    train: Callable[[Callable[[Say], None], Say], None] = lambda training, say: training(say)
+    """Trains a teacher, once, where it is fastest."""
+
+
+IN_PROCESS = Workers()
 
 
 def logits_for(
-    config: StudyConfig, corpus: Corpus, places: Sequence[TeacherPlace], say: Say, rebuild: bool = False
+    config: StudyConfig,
+    corpus: Corpus,
+    places: Sequence[TeacherPlace],
+    say: Say,
+    workers: Workers = IN_PROCESS,
+    rebuild: bool = False,
 ) -> Teachers:
     """The teachers' answers on every text of the corpus, from the caches where there are such."""
     caches = []
     for place in places:
         if rebuild:
-            shutil.rmtree(place.key.folder(place.cache_root), ignore_errors=True)
-            shutil.rmtree(place.trained_folder, ignore_errors=True)
-        caches.append(_cached(config, corpus, place, corpus.texts(), say))
+            place.key.folder(place.cache_root).delete()
+            place.trained.delete()
+        caches.append(_cached(config, corpus, place, corpus.texts(), say, workers))
     return Teachers(tuple(places), tuple(caches))
 
 
 def augmented_logits(
-    config: StudyConfig, corpus: Corpus, teachers: Teachers, augmented: Augmented, name: str, say: Say
+    config: StudyConfig, corpus: Corpus, teachers: Teachers, augmented: Augmented, say: Say, workers: Workers
 ) -> Teachers:
-    """The same teachers' answers on augmented texts, in caches of their own; `name` is the texts' fingerprint.
+    """The same teachers' answers on augmented texts, in caches of their own.
 
     Raises CorpusError for a teacher that is a file of logits and does not hold them.
     """
-    places = [replace(place, key=replace(place.key, corpus=name)) for place in teachers.places]
-    return Teachers(tuple(places), tuple(_cached(config, corpus, place, augmented.texts, say) for place in places))
+    places = [replace(place, key=replace(place.key, corpus=augmented.fingerprint)) for place in teachers.places]
+    caches = [_cached(config, corpus, place, augmented.texts, say, workers) for place in places]
+    return Teachers(tuple(places), tuple(caches))
 
 
-def _cached(config: StudyConfig, corpus: Corpus, place: TeacherPlace, texts: Sequence[str], say: Say) -> TeacherLogits:
+def _cached(
+    config: StudyConfig, corpus: Corpus, place: TeacherPlace, texts: Sequence[str], say: Say, workers: Workers
+) -> TeacherLogits:
     """One teacher's answers on texts: opened, or asked for once."""
     if has_cache(place.cache_root, place.key):
         folder = place.key.folder(place.cache_root)
         say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
-    settings = place.settings
+    settings, file = place.settings, place.logits_file
     form = ShardForm(
         settings.logits_dtype, progress=lambda done, total: say(f"teacher logits: {done} of {total} texts")
     )
-    if place.logits_file is not None and (settings.checkpoint is None or place.logits_file.holds(texts)):
-        say(f"teacher logits: from the file {place.logits_file.path}")
-        return fill_cache(place.cache_root, place.key, texts, place.logits_file.of, place.logits_file.about, form)
-    teacher = obtain_teacher(config, corpus, place, say)
+    if file is not None and (settings.checkpoint is None or file.holds(texts)):
+        say(f"teacher logits: from the file {file.path}")
+        return fill_cache(place.cache_root, place.key, texts, Source(lambda: file.of, file.about), form)
+    if settings.epochs and not (place.trained / TRAINED).is_file():
+        data = load_teacher_data(config.teacher_data, corpus)
+        say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
+            f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
+        texts_of_training = TrainingTexts(
+            data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
+            data.pretraining_texts,
+        )  # fmt: skip
+        workers.train(partial(_train, settings, texts_of_training, place.trained), say)
+    about = describe(config, corpus, place, load_from(settings, place.trained, corpus.labels))
+    source = Source(partial(_asked, settings, place.trained, corpus.labels), about, workers.write_all)
+    return fill_cache(place.cache_root, place.key, texts, source, form)
+
+
+def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
+    with trained.to_write() as folder:
+        train_teacher(settings, texts, folder, say)
+    (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
+
+
+def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
+    """The teacher as a function of texts, in whichever process this is called."""
+    teacher = load_from(settings, trained, labels)
 
     def ask(part: Sequence[str]) -> TeacherAnswers:
         masked = [with_mask(text, str(teacher.tokenizer.mask_token)) for text in part]
         logits, hidden = ask_teacher(teacher, masked, settings.hidden_states)
         return TeacherAnswers(logits, hidden if settings.hidden_states else None)
 
-    return fill_cache(place.cache_root, place.key, texts, ask, describe(config, corpus, place, teacher), form)
+    return ask
 
 
-def obtain_teacher(config: StudyConfig, corpus: Corpus, place: TeacherPlace, say: Say) -> Teacher:
-    """The teacher itself: loaded as it is, or trained once and kept in the storage."""
-    settings = place.settings
+def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
+    """The teacher itself: as it is, or as it was trained."""
     if not settings.epochs:
-        return load_teacher(str(settings.checkpoint), settings.max_length, corpus.labels)
-    folder = place.trained_folder
-    if not (folder / "trained.json").is_file():
-        data = load_teacher_data(config.teacher_data, corpus)
-        say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
-            f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
-        texts = TrainingTexts(
-            data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
-            data.pretraining_texts,
-        )  # fmt: skip
-        train_teacher(settings, texts, folder, say)
-        (folder / "trained.json").write_text(settings.model_dump_json(indent=1), encoding="utf-8")
-    return load_teacher(folder, settings.max_length, corpus.labels)
+        return load_teacher(str(settings.checkpoint), settings.max_length, labels)
+    with trained.to_read() as folder:
+        return load_teacher(folder, settings.max_length, labels)
 
 
 def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
@@ -105,8 +150,10 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
     """
     if not isinstance(tokens, WordPieceConfig):
         return []
-    trained = place.trained_folder if (place.trained_folder / "trained.json").is_file() else None
-    source = tokens.checkpoint or trained or place.settings.checkpoint
+    if tokens.checkpoint is None and (place.trained / TRAINED).is_file():
+        with place.trained.to_read() as folder:
+            return tokenizer_pieces(folder)
+    source = tokens.checkpoint or place.settings.checkpoint
     return tokenizer_pieces(source) if source else []
 
 
@@ -128,13 +175,13 @@ def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: 
     }
 
 
-def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say) -> None:
+def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say, workers: Workers) -> None:
     """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
     config = study.config
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
     corpus = load_corpus(config.corpus)
-    teachers = logits_for(config, corpus, locate(config, corpus), say, rebuild)
+    teachers = logits_for(config, corpus, locate(config, corpus), say, workers, rebuild)
     figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
                for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
@@ -164,10 +211,8 @@ def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:
 
 def _timing_teacher(place: TeacherPlace, about: dict[str, Any], texts: Sequence[str]) -> Teacher | None:
     settings = place.settings
-    if settings.epochs and (place.trained_folder / "trained.json").is_file():
-        return load_teacher(place.trained_folder, settings.max_length)
-    if settings.checkpoint and not settings.epochs:
-        return load_teacher(settings.checkpoint, settings.max_length)
+    if (settings.checkpoint and not settings.epochs) or (settings.epochs and (place.trained / TRAINED).is_file()):
+        return load_from(settings, place.trained)
     if "architecture" in about:
         return timing_twin(about["architecture"], texts)
     return None

@@ -25,6 +25,7 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from corpora.encoding import needed_packages
+from corpora.places import Place, PlaceError, check_writable
 from tuning.faults import StudyError
 from tuning.importance import Importance
 from tuning.points import flatten
@@ -47,6 +48,7 @@ class Tracker:
         self._client = MlflowClient(config.tracking.uri)
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
+        self._begun: set[int] = set()
         if run_id is None:
             run = self._client.create_run(
                 self._experiment_id, run_name=config.name, tags={"distune.study": config.name}
@@ -79,14 +81,18 @@ class Tracker:
 
     def started(self, record: TrialRecord) -> None:
         """Open the child run of a trial, or go on in the one it had before its driver was killed."""
+        if record.number in self._begun and record.number not in self._children:
+            # The server went away in the middle of this: whether it made the run is for it to say.
+            self._children |= {int(run.data.tags[NUMBER]): run.info.run_id for run in self._child_runs()}
+        self._begun.add(record.number)
         if record.number in self._children:
             self._client.update_run(self._children[record.number], status="RUNNING")
             return
         tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
         run = self._client.create_run(self._experiment_id, run_name=f"trial-{record.number}", tags=tags)
-        self._children[record.number] = run.info.run_id
         params = flatten(record.config.model_dump(mode="json"))
         self._client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        self._children[record.number] = run.info.run_id
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
         """Keep an epoch's metrics."""
@@ -95,9 +101,10 @@ class Tracker:
     def ended(self, record: TrialRecord) -> None:
         """Close the child run of a trial, with its state and, where it failed, the traceback."""
         run_id = self._children[record.number]
+        metrics = {}
         if record.accuracy is not None and record.latency_ms is not None:
-            self._log(run_id, {"best_accuracy": record.accuracy, "latency_ms": record.latency_ms}, record.epochs)
-        self._client.log_batch(run_id, tags=[RunTag(STATE, record.state)])
+            metrics = {"best_accuracy": record.accuracy, "latency_ms": record.latency_ms}
+        self._log(run_id, metrics, record.epochs, {STATE: record.state})
         if record.error:
             self._client.log_text(run_id, record.error, "traceback.txt")
         self._client.set_terminated(run_id, STATUS[record.state])
@@ -131,9 +138,10 @@ class Tracker:
                 shares = {f"importance.{one.objective}.{name.replace('@', '/')}": s for name, s in one.shares.items()}
                 self._log(self.run_id, shares, 0)
 
-    def _log(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+    def _log(self, run_id: str, metrics: Mapping[str, float], step: int, tags: Mapping[str, str] | None = None) -> None:
         now = int(time.time() * 1000)
-        self._client.log_batch(run_id, [Metric(key, float(value), now, step) for key, value in metrics.items()])
+        points = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        self._client.log_batch(run_id, points, tags=[RunTag(key, value) for key, value in (tags or {}).items()])
 
     def close(self, status: str) -> None:
         """End the parent run (`FINISHED`, `FAILED` or `KILLED`); child runs still open were cut off with it."""
@@ -205,7 +213,10 @@ def pull(uri: str, reference: str, target: Path) -> Path:
 def check_store(config: TrackingConfig) -> None:
     """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
     if config.uri.startswith("sqlite:///"):
-        check_writable(Path(config.uri.removeprefix("sqlite:///")).parent, "tracking.uri")
+        try:
+            check_writable(Place(str(Path(config.uri.removeprefix("sqlite:///")).parent)))
+        except PlaceError as error:
+            raise StudyError(f"tracking.uri: {error}") from error
         return
     _quiet()
     try:
@@ -216,14 +227,16 @@ def check_store(config: TrackingConfig) -> None:
         ) from error
 
 
-def check_writable(folder: Path, name: str) -> None:
-    """Raise StudyError unless a folder can be written to, or made."""
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise StudyError(f"{name}: cannot write to {existing}: {error.strerror}") from error
+def is_away(error: Exception) -> bool:
+    """Whether a call may work when it is made again: the server or its database does not answer, for now."""
+    if isinstance(error, MlflowException):
+        return str(error.error_code) in (
+            "INTERNAL_ERROR",
+            "TEMPORARILY_UNAVAILABLE",
+            "REQUEST_LIMIT_EXCEEDED",
+            "ABORTED",
+        )
+    return isinstance(error, OSError)
 
 
 def _experiment(client: MlflowClient, config: StudyConfig) -> str:
@@ -240,5 +253,8 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
 
 def _quiet() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # A server that is away is known as such in seconds; `outbox.py` tries again.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)

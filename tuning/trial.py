@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,10 @@ from losses.teachers import combined_logits
 from models.batches import endless_batches
 from models.compressed import CompressionConfig, NoCompressionConfig, compress, graph_logits
 from models.compression.trained import AfterStep, Material, Trained
-from models.fitting import Schedule, optimise, pick_device
+from models.fitting import Schedule, Stepper, optimise, pick_device
 from models.student import Student, StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
+from tuning.savepoint import NOWHERE, Savepoint, Training
 
 
 class TrialConfig(BaseModel, frozen=True, extra="forbid"):
@@ -78,7 +80,7 @@ class TrialData:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a trial says after each epoch; `accuracy` is of this epoch, on dev.
+    """What a trial says after each epoch; `accuracy` is of this epoch, on dev, `best_accuracy` of the best so far.
 
     The last one of a trial with compression also has the accuracy and the graph of the compressed student.
     """
@@ -86,6 +88,7 @@ class EpochReport:
     epoch: int
     loss: float
     accuracy: float
+    best_accuracy: float
     compressed_accuracy: float | None = None
     graph: bytes | None = None
 
@@ -116,8 +119,13 @@ def rows_of(token_ids: TokenIds) -> list[NDArray[np.int32]]:
     return np.split(token_ids.flat, token_ids.offsets[1:-1])
 
 
-def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochReport], None]) -> TrialResult:
-    """Train one student and keep its best epoch on dev.
+def run_trial(
+    config: TrialConfig,
+    data: TrialData,
+    report: Callable[[EpochReport], None],
+    savepoint: Savepoint = NOWHERE,
+) -> TrialResult:
+    """Train one student and keep its best epoch on dev; goes on with what `savepoint` has of an earlier attempt.
 
     Every trial takes the same number of optimizer steps an epoch, as many as one pass over all rows; a plain student
     spends them on the labelled rows, which it sees more often. Raises FloatingPointError when the loss is not finite.
@@ -126,20 +134,22 @@ def run_trial(config: TrialConfig, data: TrialData, report: Callable[[EpochRepor
     student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
     dev = rows_of(data.dev)
     lesson = plan_lesson(student, config, data)
-    steps = optimise(nn.ModuleList([student, lesson.objective]), lesson.batches, lesson.loss_of, lesson.schedule)
-    best_accuracy, best_epoch, best_weights = -1.0, 0, {}
-    for epoch in range(1, config.epochs + 1):
+    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
+    training = Training(student, lesson.objective, stepper, lesson.generator)
+    if (saved := savepoint.load()) is not None:
+        training.restore(saved)
+    batches = itertools.islice(lesson.batches, stepper.n_steps, None)
+    while training.epoch < config.epochs:
         student.train()
-        losses = [next(steps) for _ in range(lesson.steps_per_epoch)]
+        losses = [stepper.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
         accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
-        if accuracy > best_accuracy:
-            best_accuracy, best_epoch = accuracy, epoch
-            best_weights = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
-        if epoch < config.epochs:
-            report(EpochReport(epoch, float(np.mean(losses)), accuracy))
-    student.load_state_dict(best_weights)
-    result = TrialResult(Trained(student.cpu().eval(), config.student), best_accuracy, best_epoch)
-    last = EpochReport(config.epochs, float(np.mean(losses)), accuracy)
+        training.end_epoch(accuracy)
+        last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
+        if training.epoch < config.epochs:
+            report(last)
+            savepoint.save(training.state)
+    training.take_best()
+    result = TrialResult(Trained(student.cpu().eval(), config.student), training.best_accuracy, training.best_epoch)
     if not isinstance(config.compression, NoCompressionConfig):
         result, graph = _compressed(result, config, data)
         last = replace(last, compressed_accuracy=result.accuracy, graph=graph)
@@ -182,6 +192,8 @@ class Lesson:
     loss_of: Callable[[tuple[float, NDArray[np.int64]]], Tensor]
     steps_per_epoch: int
     schedule: Schedule
+    generator: torch.Generator
+    """Draws which teacher a row listens to, where they are sampled."""
 
 
 def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: bool = False) -> Lesson:
@@ -197,18 +209,19 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     )
     device = next(student.parameters()).device
     objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
+    generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
-        objective, batches, _loss_function(student, objective, data, config.seed), steps_per_epoch,
-        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
+        objective, batches, _loss_function(student, objective, data, generator), steps_per_epoch,
+        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay), generator,
     )  # fmt: skip
 
 
 def _loss_function(
-    student: Student, objective: Objective, data: TrialData, seed: int
+    student: Student, objective: Objective, data: TrialData, generator: torch.Generator
 ) -> Callable[[tuple[float, NDArray[np.int64]]], Tensor]:
     """The loss of a batch of row numbers."""
     train, device = rows_of(data.train), next(student.parameters()).device
-    weights, generator = torch.from_numpy(data.teacher_weights), torch.Generator().manual_seed(seed)
+    weights = torch.from_numpy(data.teacher_weights)
 
     def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
         progress, rows = batch

@@ -13,10 +13,11 @@ from corpora.encoding import needed_packages
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
-from tuning.latency import Latency, cpu_name, onnx_contender, teacher_contender, time_contenders, torch_contender
+from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
 from tuning.report import Column, distillation_ratio, model_card, quality, table_text
 from tuning.teaching import accuracy_of, timing_teachers
+from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
 from tuning.trial import rows_of
 
 
@@ -36,6 +37,9 @@ class Verdict:
     latencies: dict[str, Latency]
     columns: tuple[Column, Column, Column]
     winner: int | None
+    cpu: str
+    host: str
+    """Where it was timed."""
 
     @property
     def shown(self) -> int:
@@ -70,7 +74,7 @@ class Verdict:
         return found
 
 
-def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path) -> Verdict:
+def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
     Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt` and, where there is a champion,
@@ -78,17 +82,19 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path) -> Ve
     """
     config, corpus = prepared.study.config, prepared.corpus
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
-    latencies, teacher_column = _time(prepared, paths)
+    timed, teacher_column = _time(prepared, paths, time_all)
+    latencies = timed.latencies
     teacher_accuracy = accuracy_of(prepared.teachers.of(corpus.dev.texts), corpus.dev.labels)
     winner = choose_champion(finalists, [latencies[path.name] for path in paths], config.champion, teacher_accuracy)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
     students = _student_columns(prepared, finalist, name, latencies[path.name], path)
-    verdict = Verdict(rule_text(config.champion), tuple(finalists), latencies, (teacher_column, *students), winner)
+    columns = (teacher_column, *students)
+    verdict = Verdict(rule_text(config.champion), tuple(finalists), latencies, columns, winner, timed.cpu, timed.host)
     facts = _facts(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(
-        table_text(config.name, verdict.rule, verdict.columns, cpu_name()), encoding="utf-8"
+        table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"
     )
     if winner is not None:
         shutil.copytree(path, folder / "champion", dirs_exist_ok=True)
@@ -96,20 +102,17 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path) -> Ve
     return verdict
 
 
-def _time(prepared: Prepared, paths: Sequence[Path]) -> tuple[dict[str, Latency], Column]:
-    """The latency of each checkpoint by its folder's name, in ONNX Runtime and torch, and the teacher's column."""
-    config, corpus = prepared.study.config, prepared.corpus
-    contenders = {path.name: onnx_contender(path) for path in paths}
-    contenders |= {f"{path.name} torch": torch_contender(path) for path in paths}
+def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple[Timed, Column]:
+    """What was timed, each checkpoint by its folder's name, and the teacher's column."""
+    corpus = prepared.corpus
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
-    if teachers:
-        contenders["teacher"] = teacher_contender(*teachers)
-    latencies = time_contenders(contenders, corpus.dev.texts, config.search.seed)
+    checkpoints = {path.name: files_of(path) for path in paths}
+    timed = time_all(TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed))
     dev, test = (prepared.teachers.of(split.texts) for split in (corpus.dev, corpus.test))
     figures = quality([accuracy_of(dev, corpus.dev.labels)], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
-    return latencies, Column("teacher", figures, n_parameters, size_mb, latencies.get("teacher"))
+    return timed, Column("teacher", figures, n_parameters, size_mb, timed.latencies.get("teacher"))
 
 
 def _student_columns(
@@ -134,7 +137,8 @@ def _facts(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
         "study": prepared.study.config.name,
         "rule": verdict.rule,
         "teacher": prepared.teachers.about,
-        "cpu": cpu_name(),
+        "cpu": verdict.cpu,
+        "timed_on": verdict.host,
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
         "columns": [asdict(column) for column in verdict.columns],
@@ -166,7 +170,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Loss": record.loss.model_dump_json(),
         "Compression": record.compression.model_dump_json(),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
-        "CPU": cpu_name(),
+        "CPU": verdict.cpu,
     }
     packages = needed_packages(prepared.of(record).encoder.settings)
     return model_card(config.tracking.register_as or config.name, about, verdict.columns, packages)

@@ -1,0 +1,196 @@
+"""Filling the teacher-logits cache: shard by shard, by this process or by many that see the same folder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpora.places import Place
+from corpora.teacher_logits import (
+    INDEX,
+    MANIFEST,
+    CacheKey,
+    Checksums,
+    Logits,
+    Manifest,
+    TeacherLogits,
+    halves,
+    open_cache,
+)
+from corpora.texts import HASH_BYTES, CorpusError, text_hash
+
+SHARD_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class TeacherAnswers:
+    """What a teacher says of texts: logits `[texts, classes]` and, where asked for, hidden states `[texts, width]`."""
+
+    logits: Logits
+    hidden: NDArray[np.floating[Any]] | None = None
+
+
+TeacherFunction = Callable[[Sequence[str]], TeacherAnswers]
+
+
+@dataclass(frozen=True)
+class ShardForm:
+    """How a cache is written: the type of its numbers, how many texts to a shard, and who is told after each."""
+
+    dtype: Literal["float16", "float32"] = "float32"
+    rows: int = SHARD_ROWS
+    progress: Callable[[int, int], None] = lambda done, total: None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of the texts, which one process asks the teacher for."""
+
+    number: int
+    texts: tuple[str, ...]
+
+    @property
+    def hashes(self) -> NDArray[np.uint8]:
+        joined = b"".join(text_hash(text) for text in self.texts)
+        return np.frombuffer(joined, dtype=np.uint8).reshape(-1, HASH_BYTES)
+
+    def file(self, name: str) -> str:
+        return f"{name}-{self.number:05d}.npy"
+
+
+class ShardWriter:
+    """Asks a teacher for the texts of shards and writes its answers; the teacher is loaded where the first is asked for."""
+
+    def __init__(
+        self, folder: Place, labels: tuple[str, ...], dtype: str, load_teacher: Callable[[], TeacherFunction]
+    ) -> None:
+        self._folder, self._labels, self._dtype = folder, labels, dtype
+        self._load_teacher = load_teacher
+        self._teacher: TeacherFunction | None = None
+
+    def __call__(self, shard: Shard) -> Checksums:
+        """Write one shard and return the checksums of its files.
+
+        Raises CorpusError when the teacher gives another shape than `[texts, classes]`, or a value that is not finite.
+        """
+        if self._teacher is None:
+            self._teacher = self._load_teacher()
+        answers = _checked(self._teacher(shard.texts), shard.texts, self._labels)
+        arrays = {"logits": answers.logits.astype(self._dtype)}
+        if answers.hidden is not None:
+            arrays["hidden"] = answers.hidden.astype(np.float16)
+        # The hashes come last: a shard with them has its answers.
+        return {shard.file(name): _write_array(self._folder / shard.file(name), values)
+                for name, values in (*arrays.items(), ("hashes", shard.hashes))}  # fmt: skip
+
+
+WriteAll = Callable[[ShardWriter, Sequence[Shard]], Iterator[tuple[int, Checksums]]]
+
+
+def write_in_process(writer: ShardWriter, shards: Sequence[Shard]) -> Iterator[tuple[int, Checksums]]:
+    """Write shard after shard here, each answered by its place among them."""
+    for place, shard in enumerate(shards):
+        yield place, writer(shard)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who answers: how a process gets the teacher, what is known of it, and who runs the writing of the shards."""
+
+    load: Callable[[], TeacherFunction]
+    about: dict[str, Any]
+    write_all: WriteAll = write_in_process
+
+
+def fill_cache(
+    root: Place, key: CacheKey, texts: Sequence[str], source: Source, form: ShardForm = ShardForm()
+) -> TeacherLogits:
+    """Ask the teacher for every text, shard by shard; whole shards of an interrupted run are kept.
+
+    Texts are sorted by length over all shards, the longest first: little is computed on padding, and a lack of memory
+    shows at once. Raises CorpusError as ShardWriter does.
+    """
+    folder = key.folder(root)
+    ordered = sorted(texts, key=len, reverse=True)
+    shards = [Shard(n, tuple(ordered[start : start + form.rows]))
+              for n, start in enumerate(range(0, len(ordered), form.rows))]  # fmt: skip
+    there = set(folder.names())
+    checksums: Checksums = {}
+    missing, n_done = [], 0
+    for shard in shards:
+        kept = _whole_shard(folder, shard, form.dtype, there)
+        checksums |= kept
+        missing += [] if kept else [shard]
+        n_done += len(shard.texts) if kept else 0
+    writer = ShardWriter(folder, key.labels, form.dtype, source.load)
+    for place, written in source.write_all(writer, missing):
+        checksums |= written
+        n_done += len(missing[place].texts)
+        form.progress(n_done, len(texts))
+    checksums[INDEX] = _write_array(folder / INDEX, _index(shards))
+    width = 0
+    if shards and shards[0].file("hidden") in checksums:
+        width = int(_read_array(folder / shards[0].file("hidden")).shape[1])
+    manifest = Manifest(
+        key.teacher,
+        key.corpus,
+        key.labels,
+        len(texts),
+        form.dtype,
+        dict(sorted(checksums.items())),
+        source.about,
+        width,
+    )
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False))
+    return open_cache(root, key)
+
+
+def _index(shards: Iterable[Shard]) -> NDArray[np.uint64]:
+    hashes = halves(b"".join(shard.hashes.tobytes() for shard in shards))
+    rows = np.arange(len(hashes), dtype=np.uint64)[:, None]
+    return np.concatenate([hashes, rows], axis=1)[np.argsort(hashes[:, 0], kind="stable")]
+
+
+def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Checksums:
+    """The checksums of a shard that an earlier run has written, nothing where it is not whole or of other texts."""
+    names = [shard.file(name) for name in ("logits", "hidden", "hashes") if shard.file(name) in there]
+    if shard.file("hashes") not in names or shard.file("logits") not in names:
+        return {}
+    contents = {name: (folder / name).read_bytes() for name in names}
+    logits = np.load(io.BytesIO(contents[shard.file("logits")]), allow_pickle=False)
+    kept = np.load(io.BytesIO(contents[shard.file("hashes")]), allow_pickle=False)
+    if logits.dtype != dtype or not np.array_equal(kept, shard.hashes):
+        return {}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str]) -> TeacherAnswers:
+    logits, hidden = answers.logits, answers.hidden
+    if logits.shape != (len(texts), len(labels)):
+        raise CorpusError(f"the teacher must give logits of shape [{len(texts)}, {len(labels)}], one for each of "
+                          f"the labels {', '.join(labels)}, but gave {list(logits.shape)}")  # fmt: skip
+    if hidden is not None and len(hidden) != len(texts):
+        raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
+    if not np.isfinite(logits).all() or not (hidden is None or np.isfinite(hidden.astype(np.float16)).all()):
+        raise CorpusError("the teacher gave logits or hidden states that are not finite numbers (in float16)")
+    return answers
+
+
+def _write_array(place: Place, values: NDArray[Any]) -> str:
+    """Write an array and return its file's checksum."""
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    place.write_bytes(stream.getvalue())
+    return hashlib.sha256(stream.getvalue()).hexdigest()
+
+
+def _read_array(place: Place) -> NDArray[Any]:
+    values: NDArray[Any] = np.load(io.BytesIO(place.read_bytes()), allow_pickle=False)
+    return values

@@ -1,0 +1,173 @@
+"""Where things are kept: a file or a folder on any of pyarrow's file systems, by path or URI.
+
+A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credentials from the environment.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pyarrow import ArrowException
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+
+WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
+"""File systems on which an object appears when it is complete; elsewhere it is written beside its place and moved."""
+
+
+class PlaceError(ValueError):
+    """A path or URI that cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder; only its URI travels, so that every process opens the file system for itself."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return self.uri
+
+    def __truediv__(self, name: str) -> Place:
+        # What follows the `?` are options of the file system.
+        path, mark, options = self.uri.partition("?")
+        return Place(f"{path.rstrip('/')}/{name}{mark}{options}")
+
+    @property
+    def name(self) -> str:
+        return self.uri.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+    @property
+    def path(self) -> Path | None:
+        """The path on this machine, None for what lies elsewhere."""
+        if "://" not in self.uri:
+            return Path(self.uri)
+        system, path = self._resolved
+        return Path(path) if isinstance(system, LocalFileSystem) else None
+
+    @property
+    def _resolved(self) -> tuple[FileSystem, str]:
+        if "://" not in self.uri:
+            return _local(), str(Path(self.uri).absolute())
+        path, mark, options = self.uri.partition("?")
+        parts = urlsplit(path)
+        system, root = _system(f"{parts.scheme}://{parts.netloc}/{mark}{options}")
+        return system, f"{root.rstrip('/')}/{parts.path.strip('/')}".rstrip("/")
+
+    def exists(self) -> bool:
+        return bool(self._type() != FileType.NotFound)
+
+    def is_file(self) -> bool:
+        return bool(self._type() == FileType.File)
+
+    def _type(self) -> FileType:
+        system, path = self._resolved
+        return system.get_file_info(path).type
+
+    def names(self) -> list[str]:
+        """The names of what lies in a folder, sorted; none where there is no folder."""
+        system, path = self._resolved
+        return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
+
+    def read_bytes(self) -> bytes:
+        """The content of a file; raises FileNotFoundError."""
+        system, path = self._resolved
+        with system.open_input_stream(path) as stream:
+            return bytes(stream.read())
+
+    def read_text(self) -> str:
+        return self.read_bytes().decode()
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write a file, which is either whole or not there; its folders are made."""
+        system, path = self._resolved
+        at_once = system.type_name in WHOLE_AT_ONCE
+        unfinished = path if at_once else f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
+        if not at_once:
+            system.create_dir(path.rpartition("/")[0], recursive=True)
+        with system.open_output_stream(unfinished) as stream:
+            stream.write(content)
+        if not at_once:
+            system.move(unfinished, path)
+
+    def write_text(self, content: str) -> None:
+        self.write_bytes(content.encode())
+
+    def delete(self) -> None:
+        """Remove a file or a folder with all that is in it, if it is there."""
+        system, path = self._resolved
+        kind = self._type()
+        if kind == FileType.Directory:
+            system.delete_dir(path)
+        elif kind == FileType.File:
+            system.delete_file(path)
+
+    @contextmanager
+    def to_read(self) -> Iterator[Path]:
+        """The folder on this machine: itself, or a copy for the length of a `with`."""
+        if self.path is not None:
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            system, path = self._resolved
+            copy_files(path, scratch, source_filesystem=system, destination_filesystem=_local())
+            yield Path(scratch)
+
+    @contextmanager
+    def to_write(self) -> Iterator[Path]:
+        """A folder on this machine to write into: itself, or one whose files are put there when the `with` ends well."""
+        if self.path is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            yield Path(scratch)
+            system, path = self._resolved
+            copy_files(scratch, path, source_filesystem=_local(), destination_filesystem=system)
+
+
+@lru_cache
+def _local() -> LocalFileSystem:
+    return LocalFileSystem()
+
+
+@lru_cache
+def _system(uri: str) -> tuple[FileSystem, str]:
+    """A file system and the path of its root (the bucket), opened once in each process."""
+    system, root = FileSystem.from_uri(uri)
+    return system, root
+
+
+def check_place(uri: str) -> None:
+    """Raise PlaceError unless a path or URI can be understood, and holds no secret; nothing is read or written."""
+    if "://" not in uri:
+        return
+    parts = urlsplit(uri)
+    if "@" in parts.netloc:
+        shown = uri.replace(parts.netloc, f"...@{parts.netloc.rpartition('@')[2]}")
+        raise PlaceError(f"must hold no user or password: credentials come from the environment; but got {shown}")
+    if parts.scheme not in ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"):
+        raise PlaceError(f"must be a path, or a URI that pyarrow opens (file, s3, gs, hdfs, abfs), but got {uri}")
+
+
+def check_writable(place: Place) -> None:
+    """Raise PlaceError unless a folder can be written to, or made; on this machine nothing is made for it."""
+    check_place(place.uri)
+    try:
+        if place.path is not None:
+            folder = place.path.absolute()
+            existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+            with tempfile.TemporaryFile(dir=existing):
+                return
+        probe = place / f"probe-{uuid.uuid4().hex}"
+        probe.write_bytes(b"")
+        probe.delete()
+    except (OSError, ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+        raise PlaceError(f"cannot write to {place}: {reason}") from error

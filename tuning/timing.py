@@ -1,0 +1,62 @@
+"""The finalists and the teacher timed in one run, on whichever machine is kept free for it."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.teacher import Teacher
+from tuning.latency import (
+    Contender,
+    Latency,
+    cpu_name,
+    onnx_contender,
+    teacher_contender,
+    time_contenders,
+    torch_contender,
+)
+
+
+@dataclass(frozen=True)
+class TimingJob:
+    """What is timed: checkpoint folders by name, each as its files, the teachers together, and real texts."""
+
+    checkpoints: Mapping[str, Mapping[str, bytes]]
+    teachers: Sequence[Teacher]
+    texts: Sequence[str]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The latency of each checkpoint by its name, of `NAME torch` and of `teacher`; on which CPU of which machine."""
+
+    latencies: dict[str, Latency]
+    cpu: str
+    host: str
+
+
+TimeAll = Callable[[TimingJob], Timed]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The content of a flat folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def time_here(job: TimingJob) -> Timed:
+    """Time everything on this machine, in this process; call it with nothing else running."""
+    with tempfile.TemporaryDirectory() as scratch:
+        contenders: dict[str, Contender] = {}
+        for name, files in job.checkpoints.items():
+            folder = Path(scratch) / name
+            folder.mkdir()
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            contenders |= {name: onnx_contender(folder), f"{name} torch": torch_contender(folder)}
+        if job.teachers:
+            contenders["teacher"] = teacher_contender(*job.teachers)
+        return Timed(time_contenders(contenders, job.texts, job.seed), cpu_name(), platform.node())
