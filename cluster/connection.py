@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import ray
 from pydantic import BaseModel, Field
+from ray._private.state import state
 
 REACH_TIMEOUT_S = 10
 
@@ -29,7 +30,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = 0
     """`auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
     concurrent_trials: int | None = Field(default=None, ge=1)
-    """By default as many as the cluster holds when the search begins; one that grows needs to be told how many."""
+    """By default as many as the cluster holds, with what its autoscaler may start."""
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is begun again, after its last epoch, when its worker process or node is lost."""
     trial_timeout_s: float | None = Field(default=None, gt=0)
@@ -79,10 +80,9 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     try:
-        nodes = alive_nodes()
-        check_fits(config, nodes)
+        check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
-            _check_latency_node(config, nodes)
+            _check_latency_node(config, [*alive_nodes(), *startable_nodes()])
         yield Connection()
     finally:
         ray.shutdown()
@@ -104,6 +104,20 @@ def alive_nodes() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
+def startable_nodes() -> list[Mapping[str, float]]:
+    """The resources of each further node that the cluster's autoscaler may start; none without one."""
+    settings = state.get_cluster_config()
+    if settings is None:
+        return []
+    alive = alive_nodes()
+    found: list[Mapping[str, float]] = []
+    for group in settings.node_group_configs:
+        resources = dict(group.resources)
+        there = sum(all(node.get(name, 0) >= n for name, n in resources.items()) for node in alive)
+        found += [resources] * max(0, int(group.max_count) - there)
+    return found
+
+
 def _check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
     wanted = config.latency_node
     if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
@@ -122,11 +136,11 @@ def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> N
 
 
 def n_slots(config: ClusterConfig) -> int:
-    """How many trials run at a time on the connected cluster, at least one."""
+    """How many trials run at a time on the connected cluster and what its autoscaler may add to it, at least one."""
     if config.concurrent_trials is not None:
         return config.concurrent_trials
     slots = 0
-    for node in alive_nodes():
+    for node in [*alive_nodes(), *startable_nodes()]:
         of_cpus = int(node.get("CPU", 0) // config.cpus_per_trial)
         slots += min(of_cpus, int(node.get("GPU", 0) / config.gpus + 1e-9)) if config.gpus else of_cpus
     return max(1, slots)

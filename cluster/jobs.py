@@ -52,7 +52,12 @@ def connect(address: str) -> JobSubmissionClient:
 
 
 def check_cluster_fits(address: str, config: ClusterConfig) -> None:
-    """Raise ClusterError unless a node of the cluster behind a dashboard can hold one trial."""
+    """Raise ClusterError unless a node of the cluster behind a dashboard can hold one trial.
+
+    A cluster that is to grow, by `concurrent_trials`, may have no such node yet: the search itself asks its autoscaler.
+    """
+    if config.concurrent_trials is not None:
+        return
     try:
         nodes = list_nodes(address=address, filters=[("state", "=", "ALIVE")], limit=10_000)
     except Exception as error:  # Ray raises plain exceptions of many kinds here.
