@@ -1,18 +1,23 @@
-"""Word vectors for a vocabulary: trained on the corpus by gensim, read from a file, or random."""
+"""Word vectors for a vocabulary: trained on the corpus by gensim, read from a file, or random.
+
+gensim takes more than a second to import, which the workers of trials need not wait for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from gensim.models import FastText, KeyedVectors, Word2Vec
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
 from models.fitting import ModelError
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
 
 FASTTEXT_BUCKETS = 200_000
 """Rows of the table of n-grams: gensim's two millions are for a corpus of the size of Wikipedia."""
@@ -122,11 +127,15 @@ def _none(config: RandomVectorsConfig, vocabulary: Sequence[str], sentences: Any
 
 
 def _word2vec(config: Word2VecConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    from gensim.models import Word2Vec
+
     model = Word2Vec(_only(vocabulary, sentences), **_training(config, seed))
     return {word: model.wv[word] for word in vocabulary if word in model.wv}
 
 
 def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+    from gensim.models import FastText
+
     model = FastText(
         _only(vocabulary, sentences), min_n=config.min_ngram, max_n=max(config.min_ngram, config.max_ngram),
         bucket=FASTTEXT_BUCKETS, **_training(config, seed),
@@ -170,6 +179,8 @@ def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> Known:
 
 def open_vectors(config: FileVectorsConfig) -> KeyedVectors:
     """The vectors of a file; raises ModelError for an unreadable file and for the wrong dimension."""
+    from gensim.models import KeyedVectors
+
     if not config.path.is_file():
         raise ModelError(f"no such word-vector file: {config.path}")
     try:

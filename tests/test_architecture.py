@@ -25,7 +25,14 @@ DOORS = {
         "tuning/proposals.py",
         "tuning/search.py",
     },
-    "ray": {"cluster/connection.py", "cluster/jobs.py", "cluster/tasks.py", "tuning/proposals.py", "tuning/search.py"},
+    "ray": {
+        "cluster/connection.py",
+        "cluster/jobs.py",
+        "cluster/tasks.py",
+        "tuning/proposals.py",
+        "tuning/search.py",
+        "tuning/worker.py",
+    },
     "mlflow": {"tuning/tracking.py", "tuning/pyfunc_model.py"},
 }
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")

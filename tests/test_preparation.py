@@ -17,8 +17,9 @@ from corpora.texts import CorpusError
 from models.fitting import ModelError
 from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
 from tuning.faults import StudyError
+from tuning.inputs import inputs_key
 from tuning.points import middle
-from tuning.preparation import inputs_key, prepare
+from tuning.preparation import prepare
 from tuning.session import check
 from tuning.study import Study, parse_study
 from tuning.teachers import Teachers, locate

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from models.predictor import CheckpointError
 from models.teacher import load_teacher
-from tuning.latency import cpu_name, onnx_contender, teacher_contender, time_contenders, torch_contender
+from tuning.contenders import onnx_contender, teacher_contender, torch_contender
+from tuning.latency import cpu_name, time_contenders
 
 TEACHER_MAX_LENGTH = 128
 

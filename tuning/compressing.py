@@ -23,7 +23,8 @@ from models.compressed import AnyCompressionConfig, CompressionConfig, compress
 from models.compression.trained import Material
 from models.predictor import CheckpointError, Predictor
 from models.student import count_parameters
-from tuning.latency import Latency, cpu_name, onnx_contender, time_contenders
+from tuning.contenders import onnx_contender
+from tuning.latency import Latency, cpu_name, time_contenders
 from tuning.preparation import encode_texts
 from tuning.study import Study
 from tuning.teachers import locate

@@ -7,31 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from corpora import encoding
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.predictor import open_session, run_network
 from models.student import student_logits
+from tuning.inputs import Inputs
 from tuning.latency import Latency
-from tuning.preparation import Inputs, Prepared, inputs_key
+from tuning.preparation import Prepared
 from tuning.records import TrialRecord, pareto_front
+from tuning.retraining import Shared, train_one
 from tuning.study import ChampionConfig
-from tuning.trial import TrialConfig, TrialData, TrialResult, rows_of, run_trial
+from tuning.trial import TrialConfig, TrialResult, rows_of
 
 RunAll = Callable[
     [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]
 ]
 ONNX_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all trainings of finalists read: the data by `inputs_key`, and how many threads each may use."""
-
-    data: dict[str, TrialData]
-    threads: int
 
 
 @dataclass(frozen=True)
@@ -113,12 +106,6 @@ def train_finalists(
             groups.append(tuple(results[runs.index(run)] for run in wanted))
         finalists.append(Finalist(record, *groups))
     return finalists
-
-
-def train_one(config: TrialConfig, shared: Shared) -> TrialResult:
-    """One training, on the cluster or in this process."""
-    torch.set_num_threads(shared.threads)
-    return run_trial(config, shared.data[inputs_key(config)], lambda report: None)
 
 
 def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:

@@ -22,11 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from corpora.encoding import Encoder, load_encoder
-from models.checkpoint import load_checkpoint
+from corpora.encoding import Encoder
 from models.predictor import open_session, run_network
-from models.student import pad
-from models.teacher import Teacher, teacher_logits
 
 BATCH_SIZE = 32
 CHUNK_TEXTS = 20
@@ -87,46 +84,6 @@ def timed_ms(call: Callable[[], Any]) -> float:
     start = time.perf_counter_ns()
     call()
     return (time.perf_counter_ns() - start) / 1e6
-
-
-def onnx_contender(folder: Path) -> Contender:
-    """A checkpoint folder in ONNX Runtime."""
-    encoder, session = load_encoder(folder), open_session(str(folder / "model.onnx"))
-    labels = list(range(session.get_outputs()[0].shape[1]))
-
-    def label(ids: list[int]) -> int:
-        return labels[int(run_network(session, [ids])[0].argmax())]
-
-    def batch(texts: Sequence[str]) -> Any:
-        return run_network(session, [encoder(text) for text in texts]).argmax(1)
-
-    return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": label}, batch)
-
-
-def torch_contender(folder: Path) -> Contender:
-    """A checkpoint folder in torch."""
-    encoder, student = load_encoder(folder), load_checkpoint(folder).trained.student
-
-    @torch.inference_mode()
-    def labels(rows: Sequence[list[int]]) -> Any:
-        return student(*pad([np.array(row) for row in rows])).numpy().argmax(1)
-
-    return Contender(
-        {"segmentation": encoder.segment, "encoding": encoder.look_up, "network": lambda ids: int(labels([ids])[0])},
-        lambda texts: labels([encoder(text) for text in texts]),
-    )
-
-
-def teacher_contender(*teachers: Teacher) -> Contender:
-    """One teacher in torch, or all that answer together, moved to the CPU."""
-    for teacher in teachers:
-        for model in teacher.models:
-            model.to("cpu")
-
-    def labels(texts: Sequence[str]) -> Any:
-        return sum(teacher_logits(teacher, texts, BATCH_SIZE) for teacher in teachers).argmax(1)  # type: ignore[union-attr]
-
-    return Contender({"teacher": lambda text: int(labels([text])[0])}, labels)
 
 
 def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:

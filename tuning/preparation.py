@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from corpora.tokens import TokenIds, Tokenized, WordPieceConfig, ragged, tokeniz
 from models.word_vectors import WordVectors, build_vectors, reduced
 from tuning.faults import StudyError
 from tuning.folder import Layout
+from tuning.inputs import Inputs, inputs_key
 from tuning.latency import encode_ms
 from tuning.points import highest, middle, prepared_blocks
 from tuning.study import Study, StudyConfig
@@ -25,17 +25,6 @@ from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]
 TIMED_TEXTS = 200
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """All that trials of one `tokens` and `vectors` share; `data` is what travels to them."""
-
-    data: TrialData
-    encoder: Encoder
-    vocabulary: tuple[str, ...]
-    encode_ms: float
-    """From raw text to token ids, which a trial adds to its network's milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +38,6 @@ class Prepared:
 
     def of(self, config: TrialConfig) -> Inputs:
         return self.inputs[inputs_key(config)]
-
-
-def inputs_key(config: TrialConfig) -> str:
-    """16 hex digits over what the data of a trial depends on; fewer augmented texts are a part of more."""
-    augment = config.augment.model_dump_json(exclude={"n_iter"})
-    text = config.tokens.model_dump_json() + config.vectors.model_dump_json() + augment
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Workers = IN_PROCESS) -> Prepared:

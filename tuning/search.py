@@ -24,7 +24,7 @@ from tuning.proposals import Proposals
 from tuning.records import Observer, TrialRecord, open_study, read_records
 from tuning.study import SearchConfig, StudyConfig
 from tuning.trial import TrialConfig
-from tuning.worker import Assignment, Shipped, work
+from tuning.worker import Assignment, Shipped, trial_on_worker
 
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
@@ -111,7 +111,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     cluster = config.cluster
     shipped = {key: Shipped.of(inputs) for key, inputs in prepared.inputs.items()}
     assignment = Assignment(folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s)
-    trainable = tune.with_parameters(_trial_on_worker, inputs=shipped, assignment=assignment)
+    trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
         tune_config=tune.TuneConfig(
@@ -145,10 +145,6 @@ def _epochs(prepared: Prepared) -> tuple[int, ...]:
     """The epochs that a trial may have."""
     leaf: Any = prepared.study.space.root.get("epochs", TrialConfig.model_fields["epochs"].default)
     return (leaf,) if isinstance(leaf, int) else tuple(leaf.values)
-
-
-def _trial_on_worker(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment) -> None:
-    work(proposal, inputs, assignment, tune.report)
 
 
 class Sweeper:

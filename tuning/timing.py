@@ -9,15 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.teacher import Teacher
-from tuning.latency import (
-    Contender,
-    Latency,
-    cpu_name,
-    onnx_contender,
-    teacher_contender,
-    time_contenders,
-    torch_contender,
-)
+from tuning.contenders import onnx_contender, teacher_contender, torch_contender
+from tuning.latency import Contender, Latency, cpu_name, time_contenders
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""One trial in a worker of the cluster: its log, its savepoint, its deadline, and what it reports."""
+"""One trial in a worker of the cluster: its log, its savepoint, its deadline, and what it reports.
+
+This is what workers import: neither transformers nor gensim nor mlflow, which would cost each of them seconds.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ from models.compressed import compress
 from models.compression.trained import Material, Trained
 from models.student import build_student
 from tuning.folder import Folder, TrialPlace
+from tuning.inputs import Inputs, inputs_key
 from tuning.latency import network_hint_ms
-from tuning.preparation import Inputs, inputs_key
 from tuning.savepoint import Savepoint, Tensors
 from tuning.trial import EpochReport, TrialConfig, TrialData, rows_of, run_trial
 
@@ -58,6 +61,13 @@ class Shipped:
     @classmethod
     def of(cls, inputs: Inputs) -> Shipped:
         return cls(inputs.data, inputs.encode_ms)
+
+
+def trial_on_worker(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment) -> None:
+    """What Ray Tune calls."""
+    from ray import tune
+
+    work(proposal, inputs, assignment, tune.report)
 
 
 def work(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment, report: Report) -> None:

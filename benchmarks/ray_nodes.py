@@ -1,0 +1,106 @@
+"""A Ray cluster of several nodes on this machine, each a `ray start` of its own: added, killed, and gone in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+TOKEN = "a-secret-of-this-machine-0123456789"
+
+
+@dataclass
+class Nodes:
+    """A running cluster; `environment` knows its token."""
+
+    port: int
+    dashboard_port: int
+    scratch: Path
+    environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def dashboard(self) -> str:
+        return f"http://127.0.0.1:{self.dashboard_port}"
+
+    def add(self, *options: str) -> subprocess.Popen[bytes]:
+        """One more node, by options of `ray start`."""
+        command = [
+            str(BIN / "ray"), "start", "--block", "--disable-usage-stats", "--object-store-memory=200000000", *options,
+        ]  # fmt: skip
+        with (self.scratch / f"node-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+        self.processes.append(process)
+        return process
+
+    def add_worker(self, *options: str) -> subprocess.Popen[bytes]:
+        return self.add(f"--address={self.address}", *(options or ("--num-cpus=1",)))
+
+
+def kill(node: subprocess.Popen[bytes]) -> None:
+    """Take a node away at once, with all that runs on it."""
+    os.killpg(node.pid, signal.SIGKILL)
+    node.wait()
+
+
+@contextmanager
+def ray_nodes(scratch: Path, n_workers: int, *head_options: str) -> Iterator[Nodes]:
+    """A head and `n_workers` nodes of one CPU; their processes end with the `with`."""
+    environment = {
+        **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
+        "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }  # fmt: skip
+    nodes = Nodes(free_port(), free_port(), scratch, environment)
+    try:
+        nodes.add(
+            "--head", "--node-ip-address=127.0.0.1", f"--port={nodes.port}", f"--dashboard-port={nodes.dashboard_port}",
+            "--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}", *(head_options or ("--num-cpus=0",)),
+        )  # fmt: skip
+        wait_until(lambda: listens(nodes.dashboard_port), 90)
+        for _ in range(n_workers):
+            nodes.add_worker()
+        yield nodes
+    finally:
+        for process in reversed(nodes.processes):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in nodes.processes:
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                kill(process)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
+    """Raises TimeoutError when a condition does not come true in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {timeout_s} s in vain")
+        time.sleep(0.2)

@@ -1,0 +1,24 @@
+"""One training of a finalist, as workers of the cluster run it; it imports no more than they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from tuning.inputs import inputs_key
+from tuning.trial import TrialConfig, TrialData, TrialResult, run_trial
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trainings of finalists read: the data by `inputs_key`, and how many threads each may use."""
+
+    data: dict[str, TrialData]
+    threads: int
+
+
+def train_one(config: TrialConfig, shared: Shared) -> TrialResult:
+    """One training, on the cluster or in this process."""
+    torch.set_num_threads(shared.threads)
+    return run_trial(config, shared.data[inputs_key(config)], lambda report: None)
