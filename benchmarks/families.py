@@ -37,10 +37,10 @@ from models.compression.vocabulary import TrimVocabularyConfig
 from models.compression.weights import PruneWeightsConfig
 from models.predictor import Predictor
 from tuning.contenders import onnx_contender
-from tuning.retraining import Shared, train_one
 from tuning.inputs import Inputs
 from tuning.latency import Latency, cpu_name, time_contenders
 from tuning.preparation import Prepared, prepare
+from tuning.retraining import Shared, train_one
 from tuning.study import parse_study
 from tuning.teaching import accuracy_of
 from tuning.trial import TrialConfig, TrialResult, fine_tuner, rows_of

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
@@ -48,13 +48,13 @@ class Place:
         """The path on this machine, None for what lies elsewhere."""
         if "://" not in self.uri:
             return Path(self.uri)
-        system, path = self._resolved
-        return Path(path) if isinstance(system, LocalFileSystem) else None
+        parts = urlsplit(self.uri)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     @property
     def _resolved(self) -> tuple[FileSystem, str]:
-        if "://" not in self.uri:
-            return _local(), str(Path(self.uri).absolute())
+        if self.path is not None:
+            return _local(), str(self.path.absolute())
         path, mark, options = self.uri.partition("?")
         parts = urlsplit(path)
         system, root = _system(f"{parts.scheme}://{parts.netloc}/{mark}{options}")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from corpora.places import Place
+from tuning import lease
+from tuning.faults import StudyError
+from tuning.lease import held
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(str(tmp_path / "driver.json"))
+
+
+def write(place: Place, **values: object) -> None:
+    place.write_text(json.dumps({"name": "other", "host": "elsewhere", "pid": 1, "renewed_s": time.time(), **values}))
+
+
+def test_a_lease_is_there_while_it_is_held_and_gone_after(place: Place) -> None:
+    with held(place):
+        assert place.is_file()
+    assert not place.exists()
+
+
+def test_a_second_driver_on_this_machine_is_refused(place: Place) -> None:
+    with held(place), pytest.raises(StudyError, match=r"another driver runs this search: process \d+ on"), held(place):
+        raise AssertionError("held twice")
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_is_taken_at_once(place: Place) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with held(place):
+        host = json.loads(place.read_text())["host"]
+    write(place, host=host, pid=dead.pid)
+    start = time.monotonic()
+    with held(place):
+        assert time.monotonic() - start < 1
+
+
+def test_a_driver_elsewhere_that_no_longer_renews_is_gone(place: Place) -> None:
+    write(place, renewed_s=time.time() - lease.GONE_AFTER_S - 1)
+    with held(place):
+        assert json.loads(place.read_text())["host"] != "elsewhere"
+
+
+def test_a_driver_elsewhere_is_waited_for_and_refused_where_it_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "GONE_AFTER_S", 0.5)
+    write(place, renewed_s=time.time() + 100)
+    with pytest.raises(StudyError, match="process 1 on elsewhere"), held(place):
+        raise AssertionError("held twice")
+
+
+def test_a_lease_is_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.05)
+    with held(place):
+        first = json.loads(place.read_text())["renewed_s"]
+        end = time.monotonic() + 10
+        while json.loads(place.read_text())["renewed_s"] == first:
+            assert time.monotonic() < end

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from corpora.places import Place, PlaceError, check_place, check_writable
+
+
+@pytest.fixture(params=["path", "uri"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(str(tmp_path) if request.param == "path" else tmp_path.as_uri())
+
+
+def test_what_is_written_is_read_back_and_its_folders_are_made(root: Place, tmp_path: Path) -> None:
+    place = root / "a" / "b.txt"
+    place.write_text("好")
+    assert (place.read_text(), place.read_bytes(), place.name) == ("好", "好".encode(), "b.txt")
+    assert (tmp_path / "a" / "b.txt").read_text(encoding="utf-8") == "好"
+    assert (root / "a").names() == ["b.txt"]
+
+
+def test_a_file_is_replaced_at_once_and_leaves_nothing_beside_it(root: Place) -> None:
+    (root / "a").write_text("one")
+    (root / "a").write_text("two")
+    assert (root.names(), (root / "a").read_text()) == (["a"], "two")
+
+
+def test_a_place_on_this_machine_has_a_path(root: Place, tmp_path: Path) -> None:
+    assert (root / "a").path == tmp_path / "a"
+    assert Place("s3://bucket/a").path is None
+
+
+def test_what_is_not_there_has_no_names_and_is_deleted_in_peace(root: Place) -> None:
+    assert (root / "nothing").names() == []
+    assert not (root / "nothing").exists()
+    (root / "nothing").delete()
+    with pytest.raises(FileNotFoundError):
+        (root / "nothing").read_bytes()
+
+
+def test_a_folder_is_deleted_with_what_is_in_it(root: Place) -> None:
+    (root / "a" / "b").write_text("")
+    assert (root / "a").exists()
+    assert not (root / "a").is_file()
+    (root / "a").delete()
+    assert root.names() == []
+
+
+def test_a_place_here_is_written_to_and_read_where_it_is(root: Place, tmp_path: Path) -> None:
+    with (root / "a").to_write() as folder:
+        assert folder == tmp_path / "a"
+        (folder / "b").write_text("1", encoding="utf-8")
+    with (root / "a").to_read() as folder:
+        assert [path.name for path in folder.iterdir()] == ["b"]
+
+
+def test_options_of_a_uri_stay_behind_its_path() -> None:
+    place = Place("s3://bucket/a?region=eu-1") / "b" / "c"
+    assert (str(place), place.name) == ("s3://bucket/a/b/c?region=eu-1", "c")
+
+
+@pytest.mark.parametrize("uri", ["s3://KEY:SECRET@bucket/a", "hdfs://user@host:1/a"])
+def test_a_uri_with_a_secret_is_refused_and_the_secret_not_repeated(uri: str) -> None:
+    with pytest.raises(PlaceError, match="credentials come from the environment") as caught:
+        check_place(uri)
+    assert "SECRET" not in str(caught.value)
+    assert "user@" not in str(caught.value)
+
+
+def test_a_scheme_that_nothing_opens_is_refused() -> None:
+    with pytest.raises(PlaceError, match=r"must be a path, or a URI that pyarrow opens .*but got http://host/a"):
+        check_place("http://host/a")
+
+
+def test_a_folder_that_cannot_be_made_is_refused_and_one_that_can_is_not_made(tmp_path: Path) -> None:
+    check_writable(Place(str(tmp_path / "new" / "folder")))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlaceError, match="cannot write to"):
+        check_writable(Place(str(tmp_path / "file" / "folder")))

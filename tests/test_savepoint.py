@@ -1,0 +1,113 @@
+"""A training that is cut off and begun anew ends as one that never was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from corpora.tokens import ragged
+from tuning.savepoint import Savepoint, Tensors
+from tuning.trial import EpochReport, TrialConfig, TrialData, run_trial
+
+EPOCHS = 4
+STUDENTS: dict[str, dict[str, Any]] = {
+    "bilstm": {"kind": "bilstm", "hidden_size": 4, "dropout": 0.3},
+    "static vectors": {"kind": "textcnn", "filters": 3, "channels": "static", "dropout": 0.2},
+    "both channels": {"kind": "average", "hidden_layer": 8, "channels": "both"},
+    "transformer": {"kind": "transformer", "layers": 1, "heads": 2, "head_size": 4, "dropout": 0.1},
+}
+LOSSES: dict[str, dict[str, Any]] = {
+    "mixed": {"kd_weight": 0.5, "final_kd_weight": 0.9},
+    "hidden": {"kd_weight": 0.5, "hidden_weight": 1.0, "hidden": {"kind": "mse"}},
+    "sampled": {"kd_weight": 1.0, "teachers": "sampled"},
+    "plain": {"kd_weight": 0.0},
+}
+
+
+class CutOffError(Exception):
+    pass
+
+
+@pytest.fixture
+def data() -> TrialData:
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(1, 30, rng.integers(2, 9)) for _ in range(60)]
+    labels = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
+    return TrialData(
+        ragged(rows), labels, np.zeros(60, np.int32), rng.normal(size=(2, 60, 2)).astype(np.float32),
+        np.ones(2, np.float32), rng.normal(size=(60, 5)).astype(np.float16),
+        ragged(rows[:10]), np.arange(10) % 2, rng.normal(size=(30, 6)).astype(np.float32),
+    )  # fmt: skip
+
+
+class Memory:
+    """Keeps the last state as bytes, as a storage does."""
+
+    def __init__(self) -> None:
+        self.content: bytes | None = None
+        self.sizes: list[int] = []
+
+    def savepoint(self) -> Savepoint:
+        return Savepoint(lambda: None if self.content is None else dict(load(self.content)), self._write)
+
+    def _write(self, state: Any) -> None:
+        self.content = save(state())
+        self.sizes.append(len(self.content))
+
+
+def trained(config: TrialConfig, data: TrialData, cut_after: int | None) -> tuple[list[EpochReport], Tensors]:
+    """The reports of all attempts and the weights; the first attempt is cut off when it has saved so many epochs."""
+    reports: list[EpochReport] = []
+    memory = Memory()
+
+    def report(epoch: EpochReport) -> None:
+        if cut_after is not None and epoch.epoch == cut_after + 1 and len(reports) == cut_after:
+            raise CutOffError
+        reports.append(epoch)
+
+    if cut_after is not None:
+        with pytest.raises(CutOffError):
+            run_trial(config, data, report, memory.savepoint())
+        cut_after = None
+        torch.manual_seed(999)  # Another process has drawn other numbers.
+    result = run_trial(config, data, report, memory.savepoint())
+    return reports, result.student.state_dict()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("student", STUDENTS)
+def test_a_training_that_was_cut_off_ends_as_if_it_was_not(student: str, loss: str, data: TrialData) -> None:
+    config = TrialConfig.model_validate(
+        {"student": STUDENTS[student], "loss": LOSSES[loss], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01}
+    )
+    whole, weights = trained(config, data, cut_after=None)
+    parts, resumed = trained(config, data, cut_after=2)
+    assert [one.epoch for one in parts] == [1, 2, 3, 4]
+    assert parts == whole
+    for name, tensor in weights.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_the_best_epoch_before_the_cut_is_not_forgotten(data: TrialData) -> None:
+    config = TrialConfig.model_validate(
+        {"student": STUDENTS["bilstm"], "epochs": 3, "learning_rate": 1e-9, "loss": {"kd_weight": 0.0}}
+    )
+    reports, _ = trained(config, data, cut_after=1)
+    assert {report.best_accuracy for report in reports} == {reports[0].accuracy}
+
+
+def test_frozen_vectors_are_not_saved(data: TrialData) -> None:
+    sizes = {}
+    for channels in ("static", "tuned"):
+        memory = Memory()
+        config = TrialConfig.model_validate(
+            {"student": {"kind": "average", "hidden_layer": 0, "channels": channels}, "epochs": 2}
+        )
+        run_trial(config, data, lambda report: None, memory.savepoint())
+        sizes[channels] = memory.sizes[0]
+    # Tuned ones four times: as they are, as they were best, and Adam's two moments.
+    assert sizes["tuned"] - sizes["static"] > 4 * data.vectors.nbytes
