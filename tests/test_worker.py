@@ -61,7 +61,8 @@ def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any],
 
 
 def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path, learning_rate=1e30, epochs=6)
+    document["trial"]["loss"] = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
+    job = Job(document, tmp_path, learning_rate=1e30)
     (report,) = [report for report in job.run() if "failed" in report]
     assert "FloatingPointError: the loss became" in report["failed"]
     log = (tmp_path / "trials" / "5" / "log.txt").read_text(encoding="utf-8")
