@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+ENDING_S = 8.0
 TOKEN = "a-secret-of-this-machine-0123456789"
 
 
@@ -43,6 +44,7 @@ class Nodes:
         with (self.scratch / f"node-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
+        wait_until(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"), 90)
         return process
 
     def add_worker(self, *options: str) -> subprocess.Popen[bytes]:
@@ -56,10 +58,12 @@ def kill(node: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def ray_nodes(scratch: Path, n_workers: int, *head_options: str) -> Iterator[Nodes]:
-    """A head and `n_workers` nodes of one CPU; their processes end with the `with`."""
+def ray_nodes(
+    scratch: Path, n_workers: int, *head_options: str, known: Mapping[str, str] | None = None
+) -> Iterator[Nodes]:
+    """A head and `n_workers` nodes of one CPU, with `known` in their environment; their processes end with the `with`."""
     environment = {
-        **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
+        **os.environ, **(known or {}), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
         "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }  # fmt: skip
     nodes = Nodes(free_port(), free_port(), scratch, environment)
@@ -68,7 +72,7 @@ def ray_nodes(scratch: Path, n_workers: int, *head_options: str) -> Iterator[Nod
             "--head", "--node-ip-address=127.0.0.1", f"--port={nodes.port}", f"--dashboard-port={nodes.dashboard_port}",
             "--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}", *(head_options or ("--num-cpus=0",)),
         )  # fmt: skip
-        wait_until(lambda: listens(nodes.dashboard_port), 90)
+        wait_until(lambda: _listens(nodes.dashboard_port), 90)
         for _ in range(n_workers):
             nodes.add_worker()
         yield nodes
@@ -76,9 +80,10 @@ def ray_nodes(scratch: Path, n_workers: int, *head_options: str) -> Iterator[Nod
         for process in reversed(nodes.processes):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
+        end = time.monotonic() + ENDING_S
         for process in nodes.processes:
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=max(0, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 kill(process)
 
@@ -89,7 +94,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def listens(port: int) -> bool:
+def _listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -80,12 +81,18 @@ class _Actor:
         self._function = function
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"index": row["index"], "answer": self._function(row["item"])}
+        try:
+            return {"index": row["index"], "answer": self._function(row["item"]), "error": None}
+        except Exception as error:  # noqa: BLE001  (it is raised where the answers are read, without Ray's pages around it)
+            return {"index": row["index"], "answer": None, "error": error}
 
 
 def map_on_cluster(function: Callable[[Argument], Answer], items: Sequence[Argument]) -> Iterator[tuple[int, Answer]]:
     """Yield (index, answer) as a function answers items, by Ray Data, on an actor for each GPU, or each CPU where there is
-    none; each keeps the function, and items stream through."""
+    none; each keeps the function, and items stream through.
+
+    An exception of a call is raised here.
+    """
     import ray.data  # It brings pandas, which no trial needs.
 
     nodes = alive_nodes()
@@ -93,6 +100,7 @@ def map_on_cluster(function: Callable[[Argument], Answer], items: Sequence[Argum
     n_actors = min(len(items), n_gpus or max(1, int(sum(node.get("CPU", 0) for node in nodes))))
     if not items:
         return
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     rows = ray.data.from_items(
@@ -103,4 +111,6 @@ def map_on_cluster(function: Callable[[Argument], Answer], items: Sequence[Argum
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
     )  # fmt: skip
     for row in answered.iter_rows():
+        if row["error"] is not None:
+            raise row["error"]
         yield row["index"], row["answer"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,10 +13,23 @@ import torch
 import yaml
 from transformers import BertConfig, BertForSequenceClassification
 
+from cluster import postgres
+from cluster.programs import ServicesError
+from cluster.services import Services, services
 from models.student import FAMILIES, AnyStudentConfig
 from models.students.embedding import Channels, PoolingKind
 from models.teacher import character_tokenizer
 
+
+def _why_no_postgresql() -> str:
+    try:
+        postgres.binaries()
+    except ServicesError as error:
+        return str(error)
+    return ""
+
+
+needs_postgresql = pytest.mark.skipif(bool(_why_no_postgresql()), reason=_why_no_postgresql())
 GOOD = ("好", "喜欢", "满意", "推荐", "很快")
 BAD = ("差", "讨厌", "失望", "退货", "很慢")
 THINGS = ("这本书", "手机", "酒店", "快递", "水果", "衣服", "电脑", "洗发水", "屏幕", "客服")
@@ -52,6 +66,21 @@ def student_name(config: AnyStudentConfig) -> str:
 
 STUDENTS = [config for family in FAMILIES for config in student_variants(family)]
 """What the contracts of students, checkpoints and compressions are tested on."""
+
+
+@pytest.fixture(scope="session")
+def services_folder() -> Iterator[Path]:
+    """A folder that the user postgres can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def shared_places(services_folder: Path) -> Iterator[Services]:
+    """An MLflow server on PostgreSQL, and S3: what a cluster's nodes share."""
+    with services(services_folder / "shared") as there:
+        yield there
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import json
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +12,19 @@ from typing import Any
 
 import pytest
 import yaml
+from mlflow.tracking import MlflowClient
 
+from benchmarks.ray_nodes import BIN, ray_nodes, wait_until
+from cluster.services import Services
 from corpora.places import Place
 from models.predictor import check_folder
-from tests.conftest import tiny_document
+from tests.conftest import needs_postgresql, tiny_document
 from tuning.cli import main
 from tuning.folder import Folder, Layout
 from tuning.records import TrialRecord, records_in
 from tuning.study import load_study
 
-pytestmark = pytest.mark.slow
-BIN = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+pytestmark = [pytest.mark.slow, needs_postgresql]
 
 
 @dataclass(frozen=True)
@@ -63,65 +56,38 @@ class Dashboard:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """Two nodes with a CPU each; their processes end with their groups."""
-    port, dashboard = free_port(), free_port()
-    environment = {
-        **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-secret-of-this-test-0123456789",
-        "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }  # fmt: skip
+def cluster(tmp_path_factory: pytest.TempPathFactory, shared_places: Services) -> Iterator[Dashboard]:
+    """Two nodes with a CPU each, and one without that is kept for timing; all know where the shared places are."""
     scratch = tmp_path_factory.mktemp("ray")
-    common = ["--block", "--num-cpus=1", "--disable-usage-stats", "--object-store-memory=200000000"]
-    nodes = [
-        ["--head", "--node-ip-address=127.0.0.1", f"--port={port}", f"--dashboard-port={dashboard}",
-         "--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}", *common],
-        [f"--address=127.0.0.1:{port}", *common],
-    ]  # fmt: skip
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        for number, options in enumerate(nodes):
-            with (scratch / f"node-{number}.log").open("wb") as log:
-                command = [str(BIN / "ray"), "start", *options]
-                started.append(
-                    subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-                )
-            wait_until(lambda: listens(dashboard), 90)
-        there = Dashboard(f"http://127.0.0.1:{dashboard}", environment)
+    with ray_nodes(scratch, 1, "--num-cpus=1", known=shared_places.environment) as nodes:
+        nodes.add_worker("--num-cpus=0", '--resources={"latency": 1}')
+        there = Dashboard(nodes.dashboard, nodes.environment)
         wait_until(lambda: there.run("status").returncode == 0, 90)
         yield there
-    finally:
-        for node in reversed(started):
-            if node.poll() is None:
-                os.killpg(node.pid, signal.SIGTERM)
-        for node in started:
-            node.wait(timeout=60)
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.5)
 
 
 @pytest.fixture
-def study(tmp_path: Path, reviews_csv: Path, teacher_folder: Path) -> Callable[..., Path]:
+def study(tmp_path: Path, reviews_csv: Path, teacher_folder: Path, shared_places: Services) -> Callable[..., Path]:
+    """Writes a study whose results lie in the bucket, under the name of the test's own folder."""
+
     def write(**search: Any) -> Path:
         document = tiny_document(tmp_path, reviews_csv, teacher_folder)
         document["search"] |= search
+        document["storage"] = f"s3://distune/{tmp_path.name}"
+        document["tracking"] |= {"uri": shared_places.environment["MLFLOW_TRACKING_URI"]}
+        document["cluster"] = {"latency_node": "latency"}
         path = tmp_path / "study.yaml"
         path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def known_places(shared_places: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process looks into the same places."""
+    for name, value in shared_places.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_a_submitted_search_ends_in_a_registered_champion(
@@ -132,25 +98,36 @@ def test_a_submitted_search_ends_in_a_registered_champion(
     followed = cluster.run("logs", "-f", "tiny").stdout
     assert "registered as tiny-student version 1, alias champion" in followed, followed[-3000:]
     wait_until(lambda: cluster.is_finished(job), 60)
-    pulled = subprocess.run(
-        [BIN / "distune", "pull", "tiny-student", tmp_path / "pulled", "--uri", f"sqlite:///{tmp_path / 'mlflow.db'}"],
-        check=False,
-    )
-    assert pulled.returncode == 0
+    main_ended(["pull", "tiny-student", str(tmp_path / "pulled")])
     check_folder(tmp_path / "pulled")
+    folder = Folder(Place(f"s3://distune/{tmp_path.name}/searches/tiny/1"))
+    assert {"champion", "finalists", "journal", "results.json", "search.json", "study.yaml", "table.txt"} <= set(
+        folder.place.names()
+    )
+    assert json.loads((folder.place / "results.json").read_text())["timed_on"] == socket.gethostname()
+    assert "attempt in process" in folder.trial(0).log.read_text()
+    assert not folder.trial(0).training.exists()
+    assert not folder.driver.exists()
     again = cluster.run("stop", "tiny")
     assert again.returncode == 2
     assert "has ended already: SUCCEEDED" in again.stderr
 
 
-def test_a_stopped_search_goes_on_where_it_was(cluster: Dashboard, study: Callable[..., Path]) -> None:
+def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
+    cluster: Dashboard, study: Callable[..., Path], shared_places: Services
+) -> None:
     path = study(trials=300)
     first = cluster.submit(path)
     wait_until(lambda: n_done(path) >= 2, 180)
+    shared_places.stop_mlflow()
+    there = n_done(path)
+    wait_until(lambda: n_done(path) > there + 2, 90)  # It does not wait for the server.
+    shared_places.start_mlflow()
     assert cluster.run("stop", first).returncode == 0
     wait_until(lambda: cluster.is_finished(first), 90)
+    assert "MLflow does not answer" in cluster.logs(first)
     before = {record.number: record for record in records(path) if record.state != "running"}
-    assert len(before) < 300
+    assert there + 2 < len(before) < 300
     second = cluster.submit(path, "--resume")
     wait_until(lambda: n_done(path) > len(before) + 2 or cluster.is_finished(second), 180)
     assert cluster.run("stop", second).returncode == 0, cluster.logs(second)
@@ -158,11 +135,29 @@ def test_a_stopped_search_goes_on_where_it_was(cluster: Dashboard, study: Callab
     after = {record.number: record for record in records(path)}
     assert len(after) == len(records(path)) > len(before)
     assert {number: after[number] for number in before} == before  # none lost and none repeated
+    client = MlflowClient(shared_places.environment["MLFLOW_TRACKING_URI"])
+    runs = client.search_runs(
+        [client.get_experiment_by_name("tiny").experiment_id], f"tags.`distune.folder` = '{folder_of(path)}'"
+    )
+    (parent,) = runs
+    children = client.search_runs(
+        parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", max_results=400
+    )
+    states = {int(run.data.tags["distune.trial"]): run.data.tags["distune.state"] for run in children}
+    assert len(states) == len(children)
+    assert {number: record.state for number, record in after.items()} == states
+    metrics = {int(run.data.tags["distune.trial"]): run.data.metrics.get("best_accuracy") for run in children}
+    assert {n: r.accuracy for n, r in after.items() if r.state == "complete"} == {
+        n: metrics[n] for n, r in after.items() if r.state == "complete"
+    }
+
+
+def folder_of(path: Path) -> Folder:
+    return Folder(Layout(Place(load_study(path).config.storage)).searches("tiny") / "1")
 
 
 def records(path: Path) -> list[TrialRecord]:
-    config = load_study(path).config
-    return records_in(config, Folder(Layout(Place(config.storage)).searches("tiny") / "1"))
+    return records_in(load_study(path).config, folder_of(path))
 
 
 def n_done(path: Path) -> int:
@@ -174,7 +169,8 @@ def test_a_study_that_can_never_be_placed_is_refused_with_what_there_is(
 ) -> None:
     done = cluster.run("submit", study(), "--set", "cluster.gpus_per_trial=1")
     assert done.returncode == 2
-    assert "gpus_per_trial=1, but the nodes have: 1 CPUs, 0 GPUs; 1 CPUs, 0 GPUs" in done.stderr
+    assert "gpus_per_trial=1, but the nodes have: " in done.stderr
+    assert (done.stderr.count("1 CPUs, 0 GPUs"), done.stderr.count("0 CPUs, 0 GPUs")) == (2, 1)
 
 
 def test_nobody_gets_in_without_the_token(cluster: Dashboard) -> None:
@@ -196,3 +192,10 @@ def test_an_address_that_is_no_dashboard_is_refused(capsys: pytest.CaptureFixtur
     assert stopped.value.code == 2
     expected = "--address takes the cluster's dashboard, such as http://HOST:8265, but got ray://127.0.0.1:10001"
     assert expected in capsys.readouterr().err
+
+
+def main_ended(arguments: list[str]) -> None:
+    """A command of the CLI in this process, which must end well."""
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 0

@@ -9,9 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,43 +23,24 @@ from pyarrow import fs
 from cluster import postgres
 from cluster.programs import ServicesError, free_ports
 from cluster.services import Services, services
+from tests.conftest import needs_postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 PROC = Path("/proc")
 AUTHENTICATED = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
-def why_not() -> str:
-    try:
-        postgres.binaries()
-    except ServicesError as error:
-        return str(error)
-    return ""
-
-
-needs_postgresql = pytest.mark.skipif(bool(why_not()), reason=why_not())
-
-
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder that the user postgres can enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
-
-
-@pytest.fixture(scope="module")
-def running(folder: Path) -> Iterator[Services]:
-    with services(folder / "shared") as there:
-        yield there
+def folder(services_folder: Path) -> Path:
+    return services_folder
 
 
 @pytest.fixture
-def there(running: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
+def there(shared_places: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
     """The services, and this process as one of their users."""
-    for name, value in running.environment.items():
+    for name, value in shared_places.environment.items():
         monkeypatch.setenv(name, value)
-    return running
+    return shared_places
 
 
 def psql(there: Services, query: str) -> list[str]:
@@ -246,7 +226,8 @@ def test_what_does_not_start_names_its_log(folder: Path) -> None:
     assert ended(begin(place)) == (2, f"services: postgres has ended with 2; see {place}/logs/postgres.log\n")
 
 
-@pytest.mark.skipif(bool(why_not()) or os.geteuid() != 0, reason="root alone runs PostgreSQL as somebody else")
+@needs_postgresql
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone runs PostgreSQL as somebody else")
 def test_a_folder_that_the_user_postgres_cannot_enter_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with (

@@ -21,7 +21,7 @@ from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
 from tests.conftest import reviews, tiny_document
 from tuning.faults import StudyError
-from tuning.folder import Folder
+from tuning.folder import Folder, search_folders
 from tuning.records import records_in
 from tuning.session import cache, search
 from tuning.study import Study, parse_study
@@ -182,18 +182,45 @@ def test_a_search_that_has_ended_is_not_resumed(ended: Ended) -> None:
         search(ended.study, Console(file=io.StringIO()), resume=True)
 
 
-def test_where_no_student_meets_the_rule_nothing_is_registered(tiny: dict[str, Any], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def unlucky(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, str]:
+    """A search whose rule nobody can meet, and whose third trial would go on for days."""
+    root = tmp_path_factory.mktemp("unlucky")
     document = {
         **tiny,
         "champion": {"min_teacher_ratio": 50},
-        "search": {**tiny["search"], "trials": 2, "finalists": 1, "seeds": 1},
-        "trial": {**tiny["trial"], "learning_rate": 0.01},
-        "tracking": {"uri": f"sqlite:///{tmp_path / 'mlflow.db'}", "register_as": "never"},
-    }
-    stream = io.StringIO()
+        "cluster": {"trial_timeout_s": 6},
+        "search": {
+            **tiny["search"], "trials": 3, "finalists": 1, "seeds": 1,
+            "first": [{"epochs": 2}, {"epochs": 1_000_000}],
+        },
+        "trial": {**tiny["trial"], "learning_rate": 0.01, "epochs": {"choice": [2, 1_000_000]}},
+        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "never"},
+        "storage": str(root / "storage"),
+    }  # fmt: skip
+    study, stream = parse_study(document), io.StringIO()
     with pytest.raises(NoChampionError, match=r"no finalist is the fastest that keeps 5000\.0%"):
-        search(parse_study(document), Console(file=stream, width=200))
-    assert "nearest student" in stream.getvalue()
-    client = MlflowClient(document["tracking"]["uri"])  # type: ignore[index]
+        search(study, Console(file=stream, width=200))
+    return study, stream.getvalue()
+
+
+def test_where_no_student_meets_the_rule_nothing_is_registered(unlucky: tuple[Study, str]) -> None:
+    study, output = unlucky
+    assert "nearest student" in output
+    client = MlflowClient(study.config.tracking.uri)
     assert client.search_registered_models() == []
     assert [run.info.status for run in client.search_runs(["1"], "tags.`distune.study` = 'tiny'")] == ["FINISHED"]
+
+
+def test_a_trial_that_takes_too_long_is_ended_and_says_where_it_was(unlucky: tuple[Study, str]) -> None:
+    study, output = unlucky
+    (folder,) = search_folders(study)
+    endless = [record for record in records_in(study.config, folder) if record.config.epochs > 2]
+    assert endless
+    for record in endless:
+        assert record.state == "failed"
+        assert record.cause.startswith("it was ended after trial_timeout_s=6; where it was is in ")
+        log = folder.trial(record.number).log.read_text()
+        assert log.count("attempt in process") == 2  # The second found why the first had ended.
+        assert "in run_trial" in log
+    assert "failed: it was ended after trial_timeout_s=6" in output
