@@ -105,7 +105,9 @@ def _train(
             metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, rows_of(shipped.data.dev))
         report(metrics)
 
+    start = time.monotonic()
     run_trial(config, shipped.data, tell, savepoint_at(place))
+    print(f"trained for {time.monotonic() - start:.2f} s")
 
 
 def hint_ms(config: TrialConfig, data: TrialData) -> float:
