@@ -43,7 +43,7 @@ from tuning.preparation import Prepared, prepare
 from tuning.retraining import Shared, train_one
 from tuning.study import parse_study
 from tuning.teaching import accuracy_of
-from tuning.trial import TrialConfig, TrialResult, fine_tuner, rows_of
+from tuning.trial import TrialConfig, TrialResult, fine_tuner
 
 SEEDS = (1, 2, 3)
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -187,7 +187,7 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
             **prepared.study.document["trial"], "student": {"kind": family, **FAMILIES[family]}, "loss": LOSSES["MSE"],
             "seed": SEEDS[0], "learning_rate": 3e-3,
         })  # fmt: skip
-        material = Material(rows_of(inputs.data.train), fine_tuner(config, inputs.data))
+        material = Material(inputs.data.train, fine_tuner(config, inputs.data))
         folders = {"as trained": save(prepared, inputs, result, scratch / name / f"{family} as trained")}
         for one in COMPRESSIONS:
             settings = one.model_dump(exclude={"kind"}, exclude_none=True).items()

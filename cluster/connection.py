@@ -8,13 +8,16 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import ray
 from pydantic import BaseModel, Field
 from ray._private.state import state
 
 REACH_TIMEOUT_S = 10
+JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Ray sets it for what runs as a job."""
 
 
 class ClusterError(ValueError):
@@ -65,8 +68,8 @@ class Connection:
 
 
 @contextmanager
-def connected(config: ClusterConfig) -> Iterator[Connection]:
-    """A Ray connection for the length of a `with`.
+def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[Connection]:
+    """A Ray connection for the length of a `with`; `packages` are folders of code that other nodes are to have.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
     """
@@ -74,9 +77,13 @@ def connected(config: ClusterConfig) -> Iterator[Connection]:
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     check_reachable(config.address)
-    local = {"include_dashboard": False} if config.address == "local" else {}
+    options: dict[str, Any] = {}
+    if config.address == "local":
+        options = {"include_dashboard": False}
+    elif packages and JOB not in os.environ:  # A job's nodes have its folder already.
+        options = {"runtime_env": {"py_modules": [str(package) for package in packages], "excludes": ["__pycache__"]}}
     try:
-        ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **local)
+        ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **options)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     try:

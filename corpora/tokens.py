@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,14 +69,26 @@ TokensConfig = Annotated[AnyTokensConfig, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
-class TokenIds:
-    """Rows of unequal length in one array: row i is `flat[offsets[i]:offsets[i + 1]]`."""
+class TokenIds(Sequence[NDArray[np.int32]]):
+    """Rows of unequal length in one array: row i is `flat[offsets[i]:offsets[i + 1]]`, a view made when it is asked for."""
 
     flat: NDArray[np.int32]
     offsets: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, row: SupportsIndex) -> NDArray[np.int32]: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[NDArray[np.int32]]: ...
+
+    def __getitem__(self, row: SupportsIndex | slice) -> NDArray[np.int32] | list[NDArray[np.int32]]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        i = range(len(self))[row]
+        return self.flat[self.offsets[i] : self.offsets[i + 1]]
 
     @property
     def lengths(self) -> NDArray[np.int64]:

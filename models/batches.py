@@ -38,3 +38,15 @@ def sorted_batches(lengths: NDArray[np.integer[Any]], batch_size: int) -> list[N
     """Every row once, longest first, so that a lack of memory shows in the first batch."""
     order = np.argsort(-lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def token_batches(lengths: NDArray[np.integer[Any]], max_tokens: int) -> list[NDArray[np.int64]]:
+    """Every row once, longest first, in batches of at most `max_tokens` with their padding, or of one row."""
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        # Padded to its longest row, which is its first.
+        end = start + max(1, int(max_tokens // max(1, lengths[order[start]])))
+        batches.append(order[start:end])
+        start = end
+    return batches

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from models.batches import sorted_batches
-from models.fitting import ModelError, pick_device
+from models.batches import token_batches
+from models.fitting import ModelError, has_fast_bf16, pick_device
 from models.teacher_config import HiddenState
 
+MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
+"""In one batch, padding included."""
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -146,29 +149,32 @@ def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) ->
     return dict(tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt"))
 
 
-def teacher_logits(teacher: Teacher, texts: Sequence[str], batch_size: int = 64) -> NDArray[np.float32]:
+def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32]:
     """The mean of the members' logits, `[texts, classes]`, in the order of `texts`."""
-    return ask_teacher(teacher, texts, (), batch_size)[0]
+    return ask_teacher(teacher, texts, ())[0]
 
 
 @torch.inference_mode()
 def ask_teacher(
-    teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState], batch_size: int = 64
+    teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState]
 ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
     """The mean of the members' logits, `[texts, classes]`, and the hidden states of all members side by side,
-    `[texts, width]`, in the order of `texts`.
+    `[texts, width]`, in the order of `texts`; sorted by length, in batches of so many tokens.
 
     Raises ModelError when the teacher has no such state.
     """
     token_ids = tokenize(teacher.tokenizer, texts, teacher.max_length)
     logits = np.zeros((len(texts), teacher.n_classes), dtype=np.float32)
     hidden: NDArray[np.float16] | None = None
-    for batch in sorted_batches(np.array([len(row) for row in token_ids]), batch_size):
+    on_gpu = next(teacher.models[0].parameters()).device.type == "cuda"
+    lengths = np.array([len(row) for row in token_ids])
+    for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
         inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
         found = []
         for model in teacher.models:
             device = next(model.parameters()).device
-            answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
+            with _half_precision(device):
+                answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
             logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
             found += [state.to(torch.float16).cpu().numpy() for state in member_states]
         if found:
@@ -176,6 +182,13 @@ def ask_teacher(
             hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
             hidden[batch] = together
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
+
+
+def _half_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """16 bits on a GPU; a CPU answers in float32, as the teacher is timed."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16)
 
 
 def _forward(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.batches import BUCKET_BATCHES, endless_batches, shuffled_batches, sorted_batches
+from models.batches import BUCKET_BATCHES, endless_batches, shuffled_batches, sorted_batches, token_batches
 from models.fitting import Schedule, optimise
 from models.pretraining import IGNORED, MaskIds, mask_tokens
 
@@ -38,6 +38,11 @@ def test_batches_are_seeded_and_each_epoch_has_its_own() -> None:
     assert three_epochs(1) == three_epochs(1) != three_epochs(2)
     assert three_epochs(1)[:3] != three_epochs(1)[3:6]
     assert sorted(row for batch in three_epochs(1)[3:6] for row in batch) == list(range(25))
+
+
+def test_token_batches_hold_no_more_tokens_than_they_may_with_their_padding() -> None:
+    lengths = np.array([3, 9, 1, 5, 20, 4])
+    assert [batch.tolist() for batch in token_batches(lengths, 12)] == [[4], [1], [3, 5], [0, 2]]
 
 
 def test_sorted_batches_begin_with_the_longest() -> None:

@@ -24,7 +24,7 @@ from tuning.session import check
 from tuning.study import Study, parse_study
 from tuning.teachers import Teachers, locate
 from tuning.teaching import logits_for, timing_teachers
-from tuning.trial import TrialConfig, rows_of
+from tuning.trial import TrialConfig
 
 
 def silent(line: str) -> None:
@@ -58,8 +58,8 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
     corpus, inputs = prepared.corpus, next(iter(prepared.inputs.values()))
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     assert len(texts) == len(inputs.data.train) == len(inputs.data.labels) == inputs.data.teacher_logits.shape[1]
-    assert [row.tolist() for row in rows_of(inputs.data.train)] == [inputs.encoder(text) for text in texts]
-    assert [row.tolist() for row in rows_of(inputs.data.dev)] == [inputs.encoder(text) for text in corpus.dev.texts]
+    assert [row.tolist() for row in inputs.data.train] == [inputs.encoder(text) for text in texts]
+    assert [row.tolist() for row in inputs.data.dev] == [inputs.encoder(text) for text in corpus.dev.texts]
     teacher = load_teacher(str(study.config.teacher.checkpoint), 32)
     np.testing.assert_allclose(inputs.data.teacher_logits[0], teacher_logits(teacher, texts), atol=1e-5)
     assert (inputs.data.labels >= 0).sum() == 20

@@ -12,7 +12,7 @@ from corpora.tokens import ragged
 from losses.objective import TEACHER_TERMS
 from models.compressed import COMPRESSIONS, graph_logits
 from models.student import build_student
-from tuning.trial import EpochReport, TrialConfig, TrialData, TrialResult, plan_lesson, rows_of, run_trial
+from tuning.trial import EpochReport, TrialConfig, TrialData, TrialResult, plan_lesson, run_trial
 
 GOOD, BAD = 2, 3
 
@@ -123,7 +123,7 @@ def test_a_trial_ends_with_its_compressed_student(kind: str) -> None:
     inputs = data([1, 0, 1, 0], RIGHT, ROWS)
     result = run_trial(config(0.5, compression={"kind": kind}), inputs, reports.append)
     assert [report.epoch for report in reports] == list(range(1, 11))
-    dev = rows_of(inputs.dev)
+    dev = inputs.dev
     assert float((result.logits(dev).argmax(1) == inputs.dev_labels).mean()) == result.accuracy
     assert (result.quantized is not None) == kind.startswith("int8")
     assert all(report.graph is None for report in reports[:-1])
@@ -147,7 +147,7 @@ def test_a_pruned_student_is_tuned_on_by_its_own_loss() -> None:
     assert (tuned.student.head[1].weight == 0).float().mean() == 0.5
 
     def distance(result: TrialResult) -> float:
-        return float(np.square(result.logits(rows_of(inputs.train)) - inputs.teacher_logits[0]).mean())
+        return float(np.square(result.logits(inputs.train) - inputs.teacher_logits[0]).mean())
 
     assert distance(tuned) < distance(untuned)
 
@@ -160,7 +160,7 @@ def test_the_best_epoch_is_kept_and_not_the_last() -> None:
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
     assert result.accuracy == max(accuracies)
     assert result.best_epoch == accuracies.index(max(accuracies)) + 1
-    dev = rows_of(inputs.dev)
+    dev = inputs.dev
     from models.student import student_logits
 
     assert (student_logits(result.student, dev).argmax(1) == inputs.dev_labels).mean() == result.accuracy

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     search = study_command(
         "search", commands.search, "search, time the finalists, print the table and register the champion"
     )
-    search.add_argument("--resume", action="store_true", help="go on with the last search of this study")
+    _add_resume(search)
     study_command(
         "trial",
         commands.trial,
@@ -123,13 +123,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_resume(command: argparse.ArgumentParser) -> None:
+    ways = command.add_mutually_exclusive_group()
+    ways.add_argument("--resume", action="store_true", help="go on with the last search of this study")
+    ways.add_argument("--resume-or-begin", action="store_true", help="go on with it if it has not ended, else begin one: "
+                      "for what is started again by itself")  # fmt: skip
+
+
 def _add_cluster_commands(
     command: Callable[..., argparse.ArgumentParser], study_command: Callable[..., argparse.ArgumentParser]
 ) -> None:
     submit = study_command(
         "submit", commands.submit, "send a search to a Ray cluster as a job, with its code and files"
     )
-    submit.add_argument("--resume", action="store_true", help="go on with the last search of this study")
+    _add_resume(submit)
     submit.add_argument("--install", action="store_true", help="install the packages of this machine in the job: for "
                         "images that lack them")  # fmt: skip
     status = command("status", commands.status, "show the searches of a cluster, or one of them")

@@ -35,6 +35,13 @@ def _study(options: argparse.Namespace) -> Study:
     return load_study(options.study, options.overrides)
 
 
+def _resume_option(options: argparse.Namespace) -> str:
+    """As it is passed on to a search elsewhere."""
+    if options.resume:
+        return " --resume"
+    return " --resume-or-begin" if options.resume_or_begin else ""
+
+
 def check(options: argparse.Namespace) -> None:
     from tuning.session import check
 
@@ -56,12 +63,17 @@ def cache(options: argparse.Namespace) -> None:
 
 
 def search(options: argparse.Namespace) -> None:
+    from tuning.folder import has_unfinished
     from tuning.session import search
+    from tuning.submitting import search_through_client
 
     # What ends a job or a container ends a search as Ctrl-C does: its runs are closed, and --resume goes on with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     study, console = _study(options), _console()
-    folder = search(study, console, options.resume)
+    if study.config.cluster.address.startswith("ray://"):
+        sys.exit(search_through_client(study, _resume_option(options)))
+    resume = options.resume or (options.resume_or_begin and has_unfinished(study))
+    folder = search(study, console, resume)
     name, uri = study.config.tracking.register_as, study.config.tracking.uri
     extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
     console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
@@ -136,7 +148,7 @@ def submit(options: argparse.Namespace) -> None:
     from tuning.submitting import submit_study
 
     study = _study(options)
-    job_id = submit_study(study, options.address, options.resume, options.install)
+    job_id = submit_study(study, options.address, _resume_option(options), options.install)
     print(f"{study.config.name} is job {job_id} of {options.address}; this terminal may be closed")
     for verb in ("status", "logs -f", "stop"):
         print(f"  distune {verb} {study.config.name} --address {options.address}")

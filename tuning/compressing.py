@@ -29,7 +29,7 @@ from tuning.preparation import encode_texts
 from tuning.study import Study
 from tuning.teachers import locate
 from tuning.teaching import logits_for
-from tuning.trial import TrialConfig, TrialData, fine_tuner, rows_of
+from tuning.trial import TrialConfig, TrialData, fine_tuner
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _material(checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Co
         ragged(encoder(text) for text in texts), labels, nothing, teachers.each(texts), teachers.weights, teachers.hidden_of(texts),
         encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, vectors,
     )  # fmt: skip
-    return Material(rows_of(data.train), fine_tuner(config, data))
+    return Material(data.train, fine_tuner(config, data))
 
 
 def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from models.checkpoint import load_checkpoint
 from models.predictor import open_session, run_network
 from models.student import pad
 from models.teacher import Teacher, teacher_logits
-from tuning.latency import BATCH_SIZE, Contender
+from tuning.latency import Contender
 
 
 def onnx_contender(folder: Path) -> Contender:
@@ -52,6 +52,6 @@ def teacher_contender(*teachers: Teacher) -> Contender:
             model.to("cpu")
 
     def labels(texts: Sequence[str]) -> Any:
-        return sum(teacher_logits(teacher, texts, BATCH_SIZE) for teacher in teachers).argmax(1)  # type: ignore[union-attr]
+        return sum(teacher_logits(teacher, texts) for teacher in teachers).argmax(1)  # type: ignore[union-attr]
 
     return Contender({"teacher": lambda text: int(labels([text])[0])}, labels)

@@ -19,7 +19,7 @@ from tuning.preparation import Prepared
 from tuning.records import TrialRecord, pareto_front
 from tuning.retraining import Shared, train_one
 from tuning.study import ChampionConfig
-from tuning.trial import TrialConfig, TrialResult, rows_of
+from tuning.trial import TrialConfig, TrialResult
 
 RunAll = Callable[
     [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]
@@ -130,7 +130,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
 
 def onnx_difference(student: nn.Module, folder: Path, inputs: Inputs) -> float:
     """The largest difference between a logit of ONNX Runtime and of torch, over all dev texts."""
-    rows = rows_of(inputs.data.dev)
+    rows = inputs.data.dev
     session = open_session(str(folder / "model.onnx"))
     answers = [run_network(session, [r.tolist() for r in rows[i : i + 32]]) for i in range(0, len(rows), 32)]
     return float(np.abs(np.concatenate(answers) - student_logits(student, rows)).max())

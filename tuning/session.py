@@ -32,6 +32,7 @@ from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_t
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, records_in
 from tuning.search import earlier_folder, run_search
+from tuning.shipping import packages
 from tuning.study import Study, StudyConfig
 from tuning.teachers import locate
 from tuning.teaching import IN_PROCESS, Workers, accuracy_of, cache_teacher, pieces_for
@@ -80,7 +81,7 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, say: C
     if not study.config.cluster.is_shared:
         cache_teacher(study, rebuild, export, command, say, IN_PROCESS)
         return
-    with connected(study.config.cluster):
+    with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
         cache_teacher(study, rebuild, export, command, say, cluster_workers())
 
@@ -99,7 +100,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     with ExitStack() as stack:
         if study.config.cluster.is_shared:
             check(study)
-            cluster = stack.enter_context(connected(study.config.cluster))
+            cluster = stack.enter_context(connected(study.config.cluster, packages()))
             check_shared(Place(study.config.storage))
             prepared = prepare(study, say, workers=cluster_workers())
         else:

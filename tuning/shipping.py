@@ -35,9 +35,8 @@ def pack(study: Study, folder: Path) -> Path:
     Raises StudyError for a study whose results would be lost with the job, and for files too large to be sent.
     """
     _refuse_lost_results(study)
-    root = Path(corpora.__file__).resolve().parent.parent
-    for name in PACKAGES:
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in packages():
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     document = {**study.document, "cluster": {**study.document.get("cluster", {}), "address": "auto"}}
     shipped = _with_files(document, folder / "files", [])
     size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
@@ -46,6 +45,12 @@ def pack(study: Study, folder: Path) -> Path:
                          "them where every node sees them, and name them by their absolute path there")  # fmt: skip
     (folder / "study.yaml").write_text(dump(shipped), encoding="utf-8")
     return folder
+
+
+def packages() -> list[Path]:
+    """The folders of this code."""
+    root = Path(corpora.__file__).resolve().parent.parent
+    return [root / name for name in PACKAGES]
 
 
 def _refuse_lost_results(study: Study) -> None:

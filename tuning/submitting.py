@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from tuning.study import Study
 
 
-def submit_study(study: Study, address: str, resume: bool, install: bool) -> str:
+def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     """Send a search to the cluster behind a dashboard; returns the job's id. This machine is not needed any longer.
+
+    `resume` is the option of `distune search` to go on, or nothing.
 
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach or on which
     no trial could ever be placed.
@@ -29,7 +31,25 @@ def submit_study(study: Study, address: str, resume: bool, install: bool) -> str
     with tempfile.TemporaryDirectory() as scratch:
         folder = pack(study, Path(scratch))
         runtime = {"pip": pins()} if install else None
-        return submit(client, study.config.name, folder, COMMAND.format(options=" --resume" if resume else ""), runtime)
+        return submit(client, study.config.name, folder, COMMAND.format(options=resume), runtime)
+
+
+def search_through_client(study: Study, resume: str) -> int:
+    """Run a search on the head of the cluster at `ray://HOST:PORT`, printing what it prints; returns its exit status.
+
+    Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach.
+    """
+    from cluster.client import run_through_client
+    from tuning.shipping import COMMAND, pack
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pack(study, Path(scratch))
+        command = COMMAND.format(options=resume)
+        for printed in run_through_client(study.config.cluster.address, folder, command):
+            if isinstance(printed, int):
+                return printed
+            print(printed, end="", flush=True)
+    return 1
 
 
 def show_status(address: str, name_or_id: str | None, console: Console) -> None:

@@ -114,11 +114,6 @@ class TrialResult:
         return student_logits(self.student, rows) if self.quantized is None else graph_logits(self.quantized, rows)
 
 
-def rows_of(token_ids: TokenIds) -> list[NDArray[np.int32]]:
-    """The rows as views into the one array."""
-    return np.split(token_ids.flat, token_ids.offsets[1:-1])
-
-
 def run_trial(
     config: TrialConfig,
     data: TrialData,
@@ -132,7 +127,7 @@ def run_trial(
     """
     torch.manual_seed(config.seed)
     student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
-    dev = rows_of(data.dev)
+    dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
     training = Training(student, lesson.objective, stepper, lesson.generator)
@@ -159,11 +154,11 @@ def run_trial(
 
 def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tuple[TrialResult, bytes]:
     """The result with its student compressed, and the graph that serves it."""
-    material = Material(rows_of(data.train), fine_tuner(config, data))
+    material = Material(data.train, fine_tuner(config, data))
     compressed = compress(result.trained, [config.compression], material)
     quantized = None if compressed.is_exact else compressed.graph
     result = replace(result, trained=compressed.trained, quantized=quantized)
-    accuracy = float((result.logits(rows_of(data.dev)).argmax(1) == data.dev_labels).mean())
+    accuracy = float((result.logits(data.dev).argmax(1) == data.dev_labels).mean())
     return replace(result, accuracy=accuracy), compressed.graph
 
 
@@ -220,7 +215,7 @@ def _loss_function(
     student: Student, objective: Objective, data: TrialData, generator: torch.Generator
 ) -> Callable[[tuple[float, NDArray[np.int64]]], Tensor]:
     """The loss of a batch of row numbers."""
-    train, device = rows_of(data.train), next(student.parameters()).device
+    train, device = data.train, next(student.parameters()).device
     weights = torch.from_numpy(data.teacher_weights)
 
     def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:

@@ -18,7 +18,6 @@ from tuning.preparation import Prepared, encode_texts
 from tuning.report import Column, distillation_ratio, model_card, quality, table_text
 from tuning.teaching import accuracy_of, timing_teachers
 from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
-from tuning.trial import rows_of
 
 
 class NoChampionError(Exception):
@@ -120,7 +119,7 @@ def _student_columns(
 ) -> tuple[Column, Column]:
     """The student alone and the distilled one; here, and only here, a student sees the test split."""
     corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
-    rows = rows_of(encode_texts(inputs.encoder, corpus.test.texts))
+    rows = encode_texts(inputs.encoder, corpus.test.texts)
     teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
     columns = []

@@ -30,7 +30,7 @@ from tuning.folder import Folder, TrialPlace
 from tuning.inputs import Inputs, inputs_key
 from tuning.latency import network_hint_ms
 from tuning.savepoint import Savepoint, Tensors
-from tuning.trial import EpochReport, TrialConfig, TrialData, rows_of, run_trial
+from tuning.trial import EpochReport, TrialConfig, TrialData, run_trial
 
 FAR_OVER_BUDGET = 2.0
 """A hint shares its cores with other trials: only one that is over the budget so many times is believed."""
@@ -102,7 +102,7 @@ def _train(
         }  # fmt: skip
         if epoch.graph is not None:
             metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
-            metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, rows_of(shipped.data.dev))
+            metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, shipped.data.dev)
         report(metrics)
 
     start = time.monotonic()
@@ -113,8 +113,8 @@ def _train(
 def hint_ms(config: TrialConfig, data: TrialData) -> float:
     """Milliseconds of the network that a configuration describes, before it is trained."""
     untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
-    compressed = compress(untrained, [config.compression], Material(rows_of(data.train)))
-    return network_hint_ms(compressed.graph, rows_of(data.dev))
+    compressed = compress(untrained, [config.compression], Material(data.train))
+    return network_hint_ms(compressed.graph, data.dev)
 
 
 def savepoint_at(place: TrialPlace) -> Savepoint:

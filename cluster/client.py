@@ -1,0 +1,89 @@
+"""A command run on the head of a cluster that is reached through `ray://HOST:PORT`, its output followed from here.
+
+Ray Tune's own way through the client pickles the searcher and runs it there; a search holds connections and files that
+no pickle can, so all of it runs there, as it would as a job.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from cluster.connection import JOB, ClusterError, check_reachable
+
+HEAD = "node:__internal_head__"
+WAIT_S = 1.0
+
+
+class _Command:
+    """An actor that runs a command in the folder that was sent, and hands on what it prints."""
+
+    def __init__(self, command: str) -> None:
+        # A driver that a worker starts is a new job, which does not inherit the folder by itself.
+        there = {"runtime_env": {"working_dir": ray.get_runtime_context().runtime_env["working_dir"]}}
+        environment = {**os.environ, JOB: json.dumps(there), "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(  # noqa: S603
+            ["/bin/bash", "-c", command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        self._pieces: list[bytes] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while piece := os.read(self._process.stdout.fileno(), 65536):  # type: ignore[union-attr]
+            with self._news:
+                self._pieces.append(piece)
+                self._news.notify()
+
+    def news(self) -> tuple[bytes, int | None]:
+        """What it has printed since, after a second at most, and its exit status when it has ended."""
+        with self._news:
+            self._news.wait_for(lambda: self._pieces, WAIT_S)
+            printed, self._pieces = b"".join(self._pieces), []
+        ended = not printed and not self._reader.is_alive()
+        return printed, self._process.wait() if ended else None
+
+    def interrupt(self) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+
+
+def run_through_client(address: str, folder: Path, command: str) -> Iterator[str | int]:
+    """Send a folder to the cluster at `ray://HOST:PORT` and run a command in it on the head; yields what it prints, and its
+    exit status at last.
+
+    Ctrl-C is passed on, and the command's end waited for. Raises ClusterError when the cluster is out of reach.
+    """
+    check_reachable(address)
+    try:
+        ray.init(address, runtime_env={"working_dir": str(folder)}, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(f"cannot connect to Ray at {address}: {str(error).splitlines()[0]}") from error
+    try:
+        actor = ray.remote(num_cpus=0, resources={HEAD: 0.001})(_Command).remote(command)
+        yield from _followed(actor)
+    finally:
+        ray.shutdown()
+
+
+def _followed(actor: Any) -> Iterator[str | int]:
+    status = None
+    while status is None:
+        try:
+            printed, status = ray.get(actor.news.remote())
+        except KeyboardInterrupt:
+            ray.get(actor.interrupt.remote())
+            continue
+        if printed:
+            yield printed.decode(errors="replace")
+    yield int(status)
