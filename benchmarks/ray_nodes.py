@@ -24,6 +24,7 @@ class Nodes:
 
     port: int
     dashboard_port: int
+    client_port: int
     scratch: Path
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -66,11 +67,11 @@ def ray_nodes(
         **os.environ, **(known or {}), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
         "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }  # fmt: skip
-    nodes = Nodes(free_port(), free_port(), scratch, environment)
+    nodes = Nodes(free_port(), free_port(), free_port(), scratch, environment)
     try:
         nodes.add(
             "--head", "--node-ip-address=127.0.0.1", f"--port={nodes.port}", f"--dashboard-port={nodes.dashboard_port}",
-            "--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}", *(head_options or ("--num-cpus=0",)),
+            "--dashboard-host=127.0.0.1", f"--ray-client-server-port={nodes.client_port}", *(head_options or ("--num-cpus=0",)),
         )  # fmt: skip
         wait_until(lambda: _listens(nodes.dashboard_port), 90)
         for _ in range(n_workers):

@@ -32,6 +32,7 @@ class Dashboard:
     """A cluster's address, and the environment that knows its token."""
 
     address: str
+    client: str
     environment: dict[str, str]
 
     def run(self, *arguments: str | Path, token: bool = True) -> subprocess.CompletedProcess[str]:
@@ -61,7 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, shared_places: Services) -
     scratch = tmp_path_factory.mktemp("ray")
     with ray_nodes(scratch, 1, "--num-cpus=1", known=shared_places.environment) as nodes:
         nodes.add_worker("--num-cpus=0", '--resources={"latency": 1}')
-        there = Dashboard(nodes.dashboard, nodes.environment)
+        there = Dashboard(nodes.dashboard, f"ray://127.0.0.1:{nodes.client_port}", nodes.environment)
         wait_until(lambda: there.run("status").returncode == 0, 90)
         yield there
 
@@ -162,6 +163,15 @@ def records(path: Path) -> list[TrialRecord]:
 
 def n_done(path: Path) -> int:
     return sum(record.state != "running" for record in records(path))
+
+
+def test_a_search_through_the_ray_client_runs_there_and_prints_here(
+    cluster: Dashboard, study: Callable[..., Path]
+) -> None:
+    command = [BIN / "distune", "search", study(trials=2, seeds=1), "--set", f"cluster.address={cluster.client}"]
+    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "registered as tiny-student version" in done.stdout
 
 
 def test_a_study_that_can_never_be_placed_is_refused_with_what_there_is(
