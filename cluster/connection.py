@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import ray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from ray._private.state import state
 
 REACH_TIMEOUT_S = 10
@@ -24,13 +24,20 @@ class ClusterError(ValueError):
     """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
 
 
+def _number_or_auto(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "auto" and not (is_number and value >= 0):
+        raise ValueError("must be a number >= 0, or auto")
+    return value
+
+
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     """Where trials run, and what each is given."""
 
     address: str = "local"
     """`local`, `auto` (the cluster this machine belongs to) or `ray://HOST:PORT`."""
     cpus_per_trial: float = Field(default=1, gt=0)
-    gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = 0
+    gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
     """`auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
     concurrent_trials: int | None = Field(default=None, ge=1)
     """By default as many as the cluster holds, with what its autoscaler may start."""

@@ -311,7 +311,7 @@ BROKEN = [
     (not_by_the_schemas, "raycluster.yaml", "tolerations", "toleration"),
     (not_by_the_schemas, "raycluster.yaml", "topologyKey", "topology"),
     (not_by_the_schemas, "rayjob.yaml", "volumeMounts", "volumeMount"),
-    (not_by_the_schemas, "rayjob.yaml", "backoffLimit: 0", 'backoffLimit: "none"'),
+    (not_by_the_schemas, "rayjob.yaml", "  backoffLimit: 3", '  backoffLimit: "none"'),
     (not_by_the_schemas, "rayjob.yaml", "policyTypes", "policies"),
     (without_a_token, "onprem.yaml", "RAY_AUTH_MODE=token", "RAY_AUTH_MODE=disabled"),
     (without_a_token, "aws.yaml", "/home/distune/.ray/auth_token", "/home/distune/auth_token"),
@@ -398,10 +398,10 @@ def test_the_job_is_a_command_of_ours_and_found_by_its_name() -> None:
     spec = read("rayjob.yaml").documents[0]["spec"]
     python, flag, module, *arguments = shlex.split(spec["entrypoint"])
     assert (python, flag, module) == ("python", "-m", "tuning.cli")
-    options = _parser().parse_args([*arguments, "--resume"])
+    options = _parser().parse_args(arguments)
     assert (str(options.study), options.overrides) == ("/study/study.yaml", ["cluster.address=auto"])
-    assert not _parser().parse_args(arguments).resume
-    assert spec["backoffLimit"] == 0
+    assert options.resume_or_begin  # As it is started again by itself.
+    assert spec["backoffLimit"] > 0
     assert set(spec["metadata"]) == {NAME}
     mounts = read("rayjob.yaml").containers["head"]["volumeMounts"]
     assert [mount["mountPath"] for mount in mounts] == ["/study"]

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from corpora.places import Place
 from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
-from tuning.folder import ENDED, new_folder, search_folders, unfinished_folder
+from tuning.folder import ENDED, Folder, Layout, new_folder, search_folders, unfinished_folder
 from tuning.study import parse_study
 
 
@@ -16,6 +17,20 @@ def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
         assert new_folder(study).place.name == str(number)
     assert [folder.place.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
     assert unfinished_folder(study).place.name == "11"
+
+
+def test_the_layout_is_the_same_on_a_disk_and_behind_a_uri() -> None:
+    for root in ("storage", "s3://bucket/storage"):
+        places = Layout(Place(root))
+        folder = Folder(places.searches("reviews") / "1")
+        assert [str(place) for place in (places.logits, places.trained("t"), places.augmented("a"))] == [
+            f"{root}/logits", f"{root}/teachers/t", f"{root}/augmented/a.parquet",
+        ]  # fmt: skip
+        found = (folder.journal, folder.driver, folder.table, folder.trial(3).log, folder.trial(3).training)
+        assert [str(place) for place in found] == [
+            f"{root}/searches/reviews/1/{name}"
+            for name in ("journal", "driver.json", "table.txt", "trials/3/log.txt", "trials/3/training.safetensors")
+        ]
 
 
 def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -> None:

@@ -126,8 +126,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_resume(command: argparse.ArgumentParser) -> None:
     ways = command.add_mutually_exclusive_group()
     ways.add_argument("--resume", action="store_true", help="go on with the last search of this study")
-    ways.add_argument("--resume-or-begin", action="store_true", help="go on with it if it has not ended, else begin one: "
-                      "for what is started again by itself")  # fmt: skip
+    ways.add_argument("--resume-or-begin", action="store_true", help="go on with it, or begin the first one: "
+                      "for what is started again by itself, and so it does not repeat one that has ended")  # fmt: skip
 
 
 def _add_cluster_commands(

@@ -63,7 +63,7 @@ def cache(options: argparse.Namespace) -> None:
 
 
 def search(options: argparse.Namespace) -> None:
-    from tuning.folder import has_unfinished
+    from tuning.folder import search_folders
     from tuning.session import search
     from tuning.submitting import search_through_client
 
@@ -72,12 +72,14 @@ def search(options: argparse.Namespace) -> None:
     study, console = _study(options), _console()
     if study.config.cluster.address.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
-    resume = options.resume or (options.resume_or_begin and has_unfinished(study))
+    resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     folder = search(study, console, resume)
     name, uri = study.config.tracking.register_as, study.config.tracking.uri
     extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
     console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
-    console.print(f"look:    distune ui{extra}", highlight=False, soft_wrap=True)
+    console.print(
+        f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}", highlight=False, soft_wrap=True
+    )
     if name:
         console.print(f"take:    distune pull {name} my-student{extra}", highlight=False, soft_wrap=True)
         console.print("use:     distune predict my-student < texts.txt", highlight=False)
@@ -178,6 +180,10 @@ def stop(options: argparse.Namespace) -> None:
 
 def ui(options: argparse.Namespace) -> None:
     place = options.uri.removeprefix("sqlite:///")
+    if options.uri.startswith("http"):
+        from tuning.faults import StudyError
+
+        raise StudyError(f"{options.uri} is a server already: open it in a browser")
     if place != options.uri and not Path(place).is_file():
         from tuning.faults import StudyError
 

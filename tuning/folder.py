@@ -140,12 +140,6 @@ def new_folder(study: Study) -> Folder:
     return Folder(place)
 
 
-def has_unfinished(study: Study) -> bool:
-    """Whether the last search of a study has begun and not ended."""
-    folders = search_folders(study)
-    return bool(folders) and folders[-1].state.get("state") != ENDED
-
-
 def unfinished_folder(study: Study) -> Folder:
     """The folder of the last search, which `--resume` goes on with.
 
