@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import ray
 from pydantic import BaseModel, BeforeValidator, Field
+from ray._private import ray_constants
 from ray._private.state import state
 
 REACH_TIMEOUT_S = 10
@@ -92,10 +93,14 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         options = {"include_dashboard": False}
     elif packages and JOB not in os.environ:  # A job's nodes have its folder already.
         options = {"runtime_env": {"py_modules": [str(package) for package in packages], "excludes": ["__pycache__"]}}
+    # An instance for this machine alone listens on loopback alone, as Ray does by itself on other systems than Linux.
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, config.is_shared
     try:
         ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **options)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
     try:
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import ray
 
 from cluster.connection import ClusterConfig, ClusterError, connected
+from tests.processes import family, listening
 
 
 def test_a_connection_ends_with_its_block_or_before() -> None:
@@ -11,6 +15,15 @@ def test_a_connection_ends_with_its_block_or_before() -> None:
         assert ray.is_initialized()
         connection.disconnect()
         assert not ray.is_initialized()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads Linux's tables of sockets")
+def test_a_local_instance_listens_on_loopback_alone() -> None:
+    with connected(ClusterConfig()):
+        assert ray.get(ray.remote(lambda: 0).remote()) == 0
+        found = {address for address, _ in listening(family(os.getpid()))}
+    assert found
+    assert all(address == "127.0.0.1" or address.startswith("1.0.0.127.255.255") for address in found), found
 
 
 def test_a_trial_that_fits_on_no_node_is_refused_with_what_there_is() -> None:

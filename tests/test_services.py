@@ -24,6 +24,7 @@ from cluster import postgres
 from cluster.programs import ServicesError, free_ports
 from cluster.services import Services, services
 from tests.conftest import needs_postgresql
+from tests.processes import alive, command_of, family, listening
 
 ROOT = Path(__file__).resolve().parent.parent
 PROC = Path("/proc")
@@ -250,53 +251,6 @@ def test_a_port_that_is_taken_is_replaced() -> None:
     first = free_ports([0, 0])
     assert free_ports(first) == first
     assert len(set(free_ports([first[0], first[0]]))) == 2
-
-
-def parents() -> dict[int, int]:
-    found = {}
-    for path in PROC.glob("[0-9]*/stat"):
-        try:
-            state, parent = path.read_text().rpartition(") ")[2].split()[:2]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if state != "Z":
-            found[int(path.parent.name)] = int(parent)
-    return found
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that it and its children have started."""
-    found, known = [pid], parents()
-    for one in found:
-        found += [child for child, parent in known.items() if parent == one]
-    return found
-
-
-def alive(pids: list[int]) -> list[str]:
-    return [command_of(pid) for pid in pids if pid in parents()]
-
-
-def command_of(pid: int) -> str:
-    try:
-        return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def listening(pids: list[int]) -> set[tuple[str, int]]:
-    """The addresses at which processes listen, IPv6's as they stand in /proc."""
-    sockets = set()
-    for pid in pids:
-        sockets |= {os.readlink(path) for path in (PROC / str(pid) / "fd").iterdir() if path.is_symlink()}
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in (PROC / "net" / table).read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                address, port = fields[1].split(":")
-                dotted = ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
-                found.add((dotted, int(port, 16)))
-    return found
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
