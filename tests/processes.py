@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 PROC = Path("/proc")
+MAPPED = "0000000000000000FFFF0000"
+"""Before an IPv4 address in the table of IPv6."""
 
 
 def parents() -> dict[int, int]:
@@ -41,7 +43,7 @@ def command_of(pid: int) -> str:
 
 
 def listening(pids: list[int]) -> set[tuple[str, int]]:
-    """The addresses at which processes listen, IPv6's as they stand in /proc."""
+    """The addresses at which processes listen; IPv6's as they stand in /proc, but for those of IPv4 in them."""
     sockets = set()
     for pid in pids:
         with contextlib.suppress(FileNotFoundError):  # A process or a file of it has gone meanwhile.
@@ -51,7 +53,7 @@ def listening(pids: list[int]) -> set[tuple[str, int]]:
         for line in (PROC / "net" / table).read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                address, port = fields[1].split(":")
+                address, port = fields[1].removeprefix(MAPPED).split(":")
                 dotted = ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
                 found.add((dotted, int(port, 16)))
     return found

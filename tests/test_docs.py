@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
+import tuning.folder
+from cluster.connection import ClusterConfig
 from corpora.tokens import AnyTokensConfig
 from losses.hidden import AnyHiddenConfig
 from losses.objective import AnyTeacherTerm
@@ -42,3 +46,16 @@ def test_the_wide_example_has_every_kind_that_its_teacher_allows() -> None:
         assert {one["kind"] for one in raw[block]} == kinds
     terms = {get_args(config.model_fields["kind"].annotation)[0] for config in get_args(AnyTeacherTerm)}
     assert {one["kind"] for one in raw["loss"]["teacher_term"]} == terms
+
+
+def test_every_setting_of_the_cluster_block_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    block = yaml.safe_load(page.split("## The block `cluster`")[1].split("```yaml\n")[1].split("```")[0])["cluster"]
+    assert list(block) == list(ClusterConfig.model_fields)
+    assert ClusterConfig.model_validate(block)
+
+
+def test_the_layout_on_the_page_is_that_of_the_code() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    described = textwrap.dedent(str(tuning.folder.__doc__).split("behind a URI:\n\n")[1])
+    assert described.strip() in page
