@@ -33,6 +33,17 @@ def test_the_layout_is_the_same_on_a_disk_and_behind_a_uri() -> None:
         ]
 
 
+def test_a_storage_that_cannot_be_read_is_one_line(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    document["storage"] = "s3://nobody-has-this/storage"
+    monkeypatch.setattr("corpora.places.Place.names", _away)
+    with pytest.raises(StudyError, match=r"storage: cannot read s3://nobody-has-this/storage\S*: connection refused$"):
+        search_folders(parse_study(document))
+
+
+def _away(self: Place) -> list[str]:
+    raise OSError("connection refused\nand pages more of it")
+
+
 def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -> None:
     study = parse_study(document)
     new_folder(study).update(state=ENDED)

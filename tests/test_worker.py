@@ -157,6 +157,14 @@ def test_a_cheap_state_is_saved_each_epoch(place: TrialPlace) -> None:
         assert int(found["a"]) == number
 
 
+def test_a_storage_that_is_away_costs_no_trial(place: TrialPlace, capsys: pytest.CaptureFixture[str]) -> None:
+    savepoint = savepoint_at(TrialPlace(Place(f"{place.place.path}/file")))
+    Path(str(place.place)).mkdir(parents=True)
+    (Path(str(place.place)) / "file").write_text("in the way", encoding="utf-8")
+    savepoint.save(lambda: {"a": torch.zeros(1)})
+    assert "the training could not be kept" in capsys.readouterr().err
+
+
 def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:
     assert savepoint_at(place).load() is None
 

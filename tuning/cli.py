@@ -58,7 +58,7 @@ def _exit_code(error: Exception) -> int | None:
     """2 for bad input, told by its type's name so that nothing heavy is imported for it; None for a fault of ours."""
     codes = {
         "StudyError": 2, "CorpusError": 2, "ModelError": 2, "ClusterError": 2, "CheckpointError": 2,
-        "MissingPackageError": 2,
+        "MissingPackageError": 2, "PlaceError": 2, "ServerAwayError": 1,
         "NoChampionError": 1, "InterruptedSearchError": 130,
     }  # fmt: skip
     return next((codes[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in codes), None)

@@ -124,9 +124,13 @@ def search_folders(study: Study) -> list[Folder]:
 
 
 def searches_of(places: Layout, name: str) -> list[Folder]:
-    """The same, by the name of the study."""
+    """The same, by the name of the study. Raises StudyError for a storage that cannot be read."""
     root = places.searches(name)
-    return [Folder(root / number) for number in sorted((n for n in root.names() if n.isdigit()), key=int)]
+    try:
+        numbers = [number for number in root.names() if number.isdigit()]
+    except OSError as error:
+        raise StudyError(f"storage: cannot read {places.root}: {str(error).strip().splitlines()[0]}") from error
+    return [Folder(root / number) for number in sorted(numbers, key=int)]
 
 
 def new_folder(study: Study) -> Folder:

@@ -10,6 +10,7 @@ import faulthandler
 import logging
 import os
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -132,7 +133,10 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         start = time.monotonic()
         if cost_s > max(CHEAP_SAVING_S, SAVING_SHARE * (start - saved_s)):
             return
-        place.training.write_bytes(save(state()))
+        try:
+            place.training.write_bytes(save(state()))
+        except OSError as error:  # Whoever cannot keep this epoch may keep the next.
+            print(f"the training could not be kept: {error}", file=sys.stderr)
         saved_s = time.monotonic()
         cost_s = saved_s - start
 
