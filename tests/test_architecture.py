@@ -26,6 +26,7 @@ DOORS = {
         "tuning/search.py",
     },
     "ray": {
+        "cluster/client.py",
         "cluster/connection.py",
         "cluster/jobs.py",
         "cluster/tasks.py",

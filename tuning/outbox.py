@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tuning.records import Observer, TrialRecord
 
 Answer = TypeVar("Answer")
+ObserverType = TypeVar("ObserverType", bound=Observer)
 AGAIN_AFTER_S = 3.0
 PATIENCE_S = 600.0
 
@@ -21,14 +22,16 @@ class ServerAwayError(Exception):
     """A server that did not come back in time; what was to be written there is not."""
 
 
-class Outbox:
+class Outbox(Generic[ObserverType]):
     """An observer that passes on what it is told without waiting for it; `ask` waits.
 
     A search goes on while the server is away. Raises the error of a call that no patience can help, at the next one.
     """
 
-    def __init__(self, observer: Observer, is_away: Callable[[Exception], bool], say: Callable[[str], None]) -> None:
-        self._observer = observer
+    def __init__(
+        self, observer: ObserverType, is_away: Callable[[Exception], bool], say: Callable[[str], None]
+    ) -> None:
+        self.observer = observer
         self._is_away = is_away
         self._say = say
         self._calls: queue.Queue[tuple[Callable[[], Any], Future[Any]] | None] = queue.Queue()
@@ -38,13 +41,13 @@ class Outbox:
         self._thread.start()
 
     def started(self, record: TrialRecord) -> None:
-        self._send(partial(self._observer.started, record))
+        self._send(partial(self.observer.started, record))
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        self._send(partial(self._observer.reported, number, metrics, epoch))
+        self._send(partial(self.observer.reported, number, metrics, epoch))
 
     def ended(self, record: TrialRecord) -> None:
-        self._send(partial(self._observer.ended, record))
+        self._send(partial(self.observer.ended, record))
 
     def ask(self, call: Callable[[], Answer]) -> Answer:
         """The answer of a call, after all that was sent before it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -113,24 +112,28 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(held(folder.driver))
         folder.claim(prepared.teachers.key)
-        tracker, outbox = stack.enter_context(tracked(config, folder, say))
-        records = _search_trials(prepared, folder, tracker, outbox, console)
+        outbox = stack.enter_context(tracked(config, folder, say))
+        records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, console)
         time_all: TimeAll = time_here
         if config.cluster.latency_node and config.cluster.is_shared:
             time_all = partial(run_alone, time_here, resource=config.cluster.latency_node)
         else:
             cluster.disconnect()  # Nothing of ours may run beside what is timed now.
-        _conclude(prepared, finalists, folder, time_all, tracker, outbox, console)
+        _conclude(prepared, finalists, folder, time_all, outbox, console)
     return folder
 
 
-def _conclude(  # noqa: PLR0913, PLR0917
-    prepared: Prepared, finalists: Sequence[Finalist], folder: Folder, time_all: TimeAll, tracker: Tracker,
-    outbox: Outbox, console: Console,
-) -> None:  # fmt: skip
+def _conclude(
+    prepared: Prepared,
+    finalists: Sequence[Finalist],
+    folder: Folder,
+    time_all: TimeAll,
+    outbox: Outbox[Tracker],
+    console: Console,
+) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
-    config = prepared.study.config
+    config, tracker = prepared.study.config, outbox.observer
     with folder.place.to_write() as path:
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
             verdict = judge(prepared, finalists, path, time_all)
@@ -172,32 +175,30 @@ def cluster_workers() -> Workers:
 
 
 @contextmanager
-def tracked(config: StudyConfig, folder: Folder, say: Callable[[str], None]) -> Iterator[tuple[Tracker, Outbox]]:
+def tracked(config: StudyConfig, folder: Folder, say: Callable[[str], None]) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
     tracker = Tracker(config, folder.state.get("run_id"))
     folder.update(run_id=tracker.run_id, state="searching")
     outbox = Outbox(tracker, is_away, say)
-    status = "FINISHED"
+    status: str | None = "FINISHED"
     try:
-        yield tracker, outbox
-    except (InterruptedSearchError, KeyboardInterrupt):
-        status = "KILLED"
-        raise
+        yield outbox
     except NoChampionError:
         raise
-    except BaseException:
-        status = "FAILED"
+    except ServerAwayError:
+        status = None  # There is nobody to tell; --resume will.
+        raise
+    except BaseException as error:
+        status = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
         raise
     finally:
-        if not sys.exc_info()[0] or not issubclass(sys.exc_info()[0] or object, ServerAwayError):
+        if status is not None:
             outbox.ask(partial(tracker.close, status))
         outbox.close()
 
 
-def _search_trials(
-    prepared: Prepared, folder: Folder, tracker: Tracker, outbox: Outbox, console: Console
-) -> list[TrialRecord]:
-    study = prepared.study
+def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
+    study, tracker = prepared.study, outbox.observer
     key = prepared.teachers.key
     tags = {"distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder)}
     outbox.ask(partial(tracker.describe, dump(study.document), tags))
