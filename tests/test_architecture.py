@@ -34,7 +34,7 @@ DOORS = {
         "tuning/search.py",
         "tuning/worker.py",
     },
-    "mlflow": {"tuning/tracking.py", "tuning/pyfunc_model.py"},
+    "mlflow": {"tuning/registry.py", "tuning/tracking.py", "tuning/pyfunc_model.py"},
 }
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")
 

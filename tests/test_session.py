@@ -23,9 +23,9 @@ from tests.conftest import reviews, tiny_document
 from tuning.faults import StudyError
 from tuning.folder import Folder, search_folders
 from tuning.records import records_in
+from tuning.registry import Candidate, pull, register
 from tuning.session import cache, search
 from tuning.study import Study, parse_study
-from tuning.tracking import pull
 from tuning.verdict import NoChampionError
 
 pytestmark = pytest.mark.slow
@@ -162,6 +162,40 @@ def test_the_champion_is_pulled_and_answers_like_the_pyfunc(ended: Ended, tmp_pa
     np.testing.assert_allclose(table["probability_1"], probabilities, atol=1e-6)
 
 
+def test_a_folder_of_results_and_a_run_are_pulled_as_well(ended: Ended, tmp_path: Path) -> None:
+    uri = ended.study.config.tracking.uri
+    version = MlflowClient(uri).get_model_version_by_alias("tiny-student", "champion")
+    weights = []
+    for name, reference in enumerate((f"runs:/{version.run_id}/student", str(ended.folder), "tiny-student/1")):
+        folder = pull(uri, reference, tmp_path / str(name))
+        check_folder(folder)
+        weights.append((folder / "weights.safetensors").read_bytes())
+    assert len(set(weights)) == 1
+    with pytest.raises(StudyError, match="holds neither a checkpoint nor the results of a search"):
+        pull(uri, str(tmp_path), tmp_path / "out")
+
+
+def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path: Path) -> None:
+    config = ended.study.config
+    tracking = config.tracking.model_copy(update={"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    config = config.model_copy(update={"tracking": tracking})
+    client = MlflowClient(tracking.uri)
+    run_id = client.create_run(client.create_experiment("e")).info.run_id
+    checkpoint = Path(str(ended.folder)) / "champion"
+    found = []
+    for accuracy in (0.8, 0.7, 0.9):
+        candidate = Candidate("corpus", "teacher", "the rule", False, accuracy, 0.1, 50.0)
+        registered = register(config, run_id, checkpoint, ["好"], candidate)
+        assert registered is not None
+        aliases = client.get_registered_model("tiny-student").aliases
+        named = [str(aliases.get(name, "")) for name in ("champion", "challenger")]
+        found.append((registered.is_champion, *named, registered.reason))
+    assert [one[:3] for one in found] == [(True, "1", ""), (False, "1", "2"), (True, "3", "2")]
+    assert found[0][3] == "the first of its name"
+    assert found[1][3] == "version 1 was the champion: dev accuracy 0.7000 against 0.8000"
+    assert client.get_model_version("tiny-student", "3").tags["distune.dev_accuracy"] == "0.9"
+
+
 def test_the_registered_model_carries_no_pickle_and_none_of_this_project(ended: Ended, tmp_path: Path) -> None:
     mlflow.set_tracking_uri(ended.study.config.tracking.uri)
     model = Path(mlflow.artifacts.download_artifacts("models:/tiny-student@champion", dst_path=str(tmp_path)))
@@ -189,7 +223,7 @@ def unlucky(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> t
     document = {
         **tiny,
         "champion": {"min_teacher_ratio": 50},
-        "cluster": {"trial_timeout_s": 6},
+        "cluster": {"trial_timeout_s": 15},
         "search": {
             **tiny["search"], "trials": 3, "finalists": 1, "seeds": 1,
             "first": [{"epochs": 2}, {"epochs": 1_000_000}],
@@ -219,8 +253,8 @@ def test_a_trial_that_takes_too_long_is_ended_and_says_where_it_was(unlucky: tup
     assert endless
     for record in endless:
         assert record.state == "failed"
-        assert record.cause.startswith("it was ended after trial_timeout_s=6; where it was is in ")
+        assert record.cause.startswith("it was ended after trial_timeout_s=15; where it was is in ")
         log = folder.trial(record.number).log.read_text()
         assert log.count("attempt in process") == 2  # The second found why the first had ended.
         assert "in run_trial" in log
-    assert "failed: it was ended after trial_timeout_s=6" in output
+    assert "failed: it was ended after trial_timeout_s=15" in output

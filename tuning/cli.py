@@ -98,9 +98,15 @@ def _parser() -> argparse.ArgumentParser:
         commands.trial,
         "run one trial in this process, without Ray; ranges take their middle, --set fixes them",
     )
-    study_command("results", commands.results, "show the table of the last search, its trials and what mattered")
+    results = study_command(
+        "results", commands.results, "show the table of the last search, its trials and what mattered"
+    )
+    forms = results.add_mutually_exclusive_group()
+    forms.add_argument("--csv", action="store_true", help="a line for each trial instead")
+    forms.add_argument("--json", action="store_true", help="one JSON object instead")
     pull = command("pull", commands.pull, "copy a registered student to a folder")
-    pull.add_argument("name", metavar="NAME[@ALIAS|/VERSION]", help="a registered model; alias champion by default")
+    pull.add_argument("name", metavar="WHAT", help="NAME of a registered model (its champion), NAME@ALIAS, NAME/VERSION, "
+                      "runs:/RUN_ID/student, or the folder of a search's results")  # fmt: skip
     pull.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
     predict = command("predict", commands.predict, "answer texts, one a line, with one JSON object a line")
     predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")

@@ -92,13 +92,19 @@ def trial(options: argparse.Namespace) -> None:
 
 
 def results(options: argparse.Namespace) -> None:
-    from tuning.results import show_results
+    from tuning.results import show_results, write_csv, write_json
 
-    show_results(_study(options), _console())
+    study = _study(options)
+    if options.csv:
+        write_csv(study, sys.stdout)
+    elif options.json:
+        write_json(study, sys.stdout)
+    else:
+        show_results(study, _console())
 
 
 def pull(options: argparse.Namespace) -> None:
-    from tuning.tracking import pull
+    from tuning.registry import pull
 
     print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
 

@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from collections.abc import Sequence
+from typing import Any, TextIO
+
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
 from tuning.faults import StudyError
-from tuning.folder import search_folders
+from tuning.folder import Folder, search_folders
 from tuning.importance import MIN_TRIALS, importance_table, importances
 from tuning.journal import Journal
-from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from tuning.points import flatten
+from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
 from tuning.study import Study
 from tuning.trial import TrialConfig
 
 N_BEST = 10
+
+
+def last_search(study: Study) -> Folder:
+    """The folder of the last search; raises StudyError when there has been none yet."""
+    folders = search_folders(study)
+    if not folders:
+        raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
+    return folders[-1]
+
+
+def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """Each trial as a flat row: how it ended, then its configuration by dotted path."""
+    front = {record.number for record in pareto_front(records)}
+    return [
+        {
+            "trial": record.number, "state": record.state, "on_front": record.number in front,
+            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "epochs": record.epochs,
+            "error": record.cause if record.error else None, **flatten(record.config.model_dump(mode="json")),
+        }
+        for record in records
+    ]  # fmt: skip
+
+
+def write_csv(study: Study, stream: TextIO) -> None:
+    """Write the trials of the last search as CSV; what a trial's configuration does not have is empty."""
+    rows = trial_rows(records_in(study.config, last_search(study)))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(stream, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def write_json(study: Study, stream: TextIO) -> None:
+    """Write the last search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
+    folder = last_search(study)
+    records = records_in(study.config, folder)
+    results = folder.place / "results.json"
+    found = {
+        "study": study.config.name, "folder": str(folder), "state": folder.state.get("state", "new"),
+        "counts": count_states(records), "trials": trial_rows(records),
+        "results": json.loads(results.read_text()) if results.is_file() else None,
+    }  # fmt: skip
+    json.dump(found, stream, ensure_ascii=False, indent=1)
+    stream.write("\n")
 
 
 def show_results(study: Study, console: Console) -> None:
@@ -22,10 +72,7 @@ def show_results(study: Study, console: Console) -> None:
 
     Raises StudyError when the study has not been searched yet.
     """
-    folders = search_folders(study)
-    if not folders:
-        raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
-    folder = folders[-1]
+    folder = last_search(study)
     optuna_study = open_study(study.config, Journal(folder.journal))
     records = read_records(optuna_study)
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)

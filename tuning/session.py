@@ -30,13 +30,14 @@ from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveLine
 from tuning.records import TrialRecord, count_states, open_study, records_in
+from tuning.registry import register
 from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
 from tuning.study import Study, StudyConfig
 from tuning.teachers import locate
 from tuning.teaching import IN_PROCESS, Workers, accuracy_of, cache_teacher, pieces_for
 from tuning.timing import TimeAll, time_here
-from tuning.tracking import Tracker, check_store, is_away, register_champion
+from tuning.tracking import Tracker, check_store, is_away
 from tuning.verdict import NoChampionError, judge
 
 
@@ -150,10 +151,13 @@ def _conclude(
                               f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
         texts = prepared.corpus.dev.texts[:2]
-        version = outbox.ask(partial(register_champion, config, tracker.run_id, champion, texts))
+        candidate = verdict.candidate(prepared.teachers.key, config.champion)
+        registered = outbox.ask(partial(register, config, tracker.run_id, champion, texts, candidate))
     folder.update(state=ENDED)
-    if version:
-        console.print(f"registered as {config.tracking.register_as} version {version}, alias champion")
+    if registered:
+        alias = "champion" if registered.is_champion else "challenger"
+        console.print(f"registered as {config.tracking.register_as} version {registered.version}, alias {alias} "
+                      f"({registered.reason})", highlight=False, soft_wrap=True)  # fmt: skip
 
 
 def check_shared(storage: Place) -> None:

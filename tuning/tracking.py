@@ -6,25 +6,18 @@ This is the only file that knows MLflow, beside `pyfunc_model.py`, which travels
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import logging
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
-from corpora.encoding import needed_packages
 from corpora.places import Place, PlaceError, check_writable
 from tuning.faults import StudyError
 from tuning.importance import Importance
@@ -35,7 +28,6 @@ from tuning.study import StudyConfig, TrackingConfig
 PARENT = "mlflow.parentRunId"
 NUMBER = "distune.trial"
 STATE = "distune.state"
-CHAMPION = "champion"
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
 
@@ -44,7 +36,7 @@ class Tracker:
     """The runs of one search; an observer of it. A resumed search goes on in the runs that it has."""
 
     def __init__(self, config: StudyConfig, run_id: str | None = None) -> None:
-        _quiet()
+        quiet_mlflow()
         self._client = MlflowClient(config.tracking.uri)
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
@@ -152,64 +144,6 @@ class Tracker:
         self._client.set_terminated(self.run_id, status)
 
 
-def register_champion(config: StudyConfig, run_id: str, checkpoint: Path, example: Sequence[str]) -> str | None:
-    """Log a checkpoint folder as a pyfunc to a search's run, and register it with the alias `champion`.
-
-    Returns the version, or None where the study registers nothing. The pyfunc needs no file of this project.
-    """
-    _quiet()
-    mlflow.set_tracking_uri(config.tracking.uri)
-    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _json(checkpoint / "labels.json")}}
-    table = pd.DataFrame({"text": list(example)})
-    needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
-    with mlflow.start_run(run_id=run_id):
-        info = mlflow.pyfunc.log_model(
-            name="student",
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-            artifacts={"checkpoint": str(checkpoint)},
-            signature=infer_signature(table, pd.DataFrame(answer)),
-            input_example=table,
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in needed],
-        )
-    name = config.tracking.register_as
-    if name is None:
-        return None
-    client = MlflowClient(config.tracking.uri)
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
-    version = client.create_model_version(name, info.model_uri, run_id, model_id=info.model_id).version
-    client.set_registered_model_alias(name, CHAMPION, version)
-    return str(version)
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def pull(uri: str, reference: str, target: Path) -> Path:
-    """Copy the checkpoint folder of `NAME`, `NAME@ALIAS` or `NAME/VERSION` to `target`; plain `NAME` is `@champion`.
-
-    Raises StudyError for a model, alias or version that the registry does not have, and for a target that exists.
-    """
-    _quiet()
-    if target.exists():
-        raise StudyError(f"{target} exists already; pull into a new folder")
-    place = reference if "@" in reference or "/" in reference else f"{reference}@{CHAMPION}"
-    mlflow.set_tracking_uri(uri)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            model = Path(mlflow.artifacts.download_artifacts(f"models:/{place}", dst_path=scratch))
-            folders = [path.parent for path in model.rglob("labels.json")]
-            if len(folders) != 1:
-                raise StudyError(f"models:/{place} holds no checkpoint folder of distune")
-            shutil.copytree(folders[0], target)
-    except (MlflowException, OSError) as error:
-        known = [model.name for model in MlflowClient(uri).search_registered_models()]
-        raise StudyError(f"cannot pull {place} from {uri}: {str(error).splitlines()[0]}; "
-                         f"registered there: {', '.join(known) or 'nothing'}") from error  # fmt: skip
-    return target
-
-
 def check_store(config: TrackingConfig) -> None:
     """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
     if config.uri.startswith("sqlite:///"):
@@ -218,7 +152,7 @@ def check_store(config: TrackingConfig) -> None:
         except PlaceError as error:
             raise StudyError(f"tracking.uri: {error}") from error
         return
-    _quiet()
+    quiet_mlflow()
     try:
         MlflowClient(config.uri).search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
@@ -251,7 +185,8 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     return str(client.create_experiment(config.name, artifact_location=place))
 
 
-def _quiet() -> None:
+def quiet_mlflow() -> None:
+    """Errors only, and those of a server that is away soon."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # A server that is away is known as such in seconds; `outbox.py` tries again.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from corpora.encoding import needed_packages
+from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
+from tuning.registry import Candidate
 from tuning.report import Column, distillation_ratio, model_card, quality, table_text
+from tuning.study import ChampionConfig
 from tuning.teaching import accuracy_of, timing_teachers
 from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
 
@@ -47,6 +50,15 @@ class Verdict:
     @property
     def ratio(self) -> float | None:
         return distillation_ratio(*self.columns)
+
+    def candidate(self, key: CacheKey, rule: ChampionConfig) -> Candidate:
+        """What the champion has to show in the registry."""
+        teacher, _, champion = self.columns
+        p50_ms = champion.latency.p50_ms if champion.latency else 0.0
+        return Candidate(
+            key.corpus, key.teacher, self.rule, rule.max_latency_ms is None, champion.quality.dev_accuracy.mean, p50_ms,
+            teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else 0.0,
+        )  # fmt: skip
 
     def metrics(self) -> dict[str, float]:
         """Figures of the three columns, by name."""
