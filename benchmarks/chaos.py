@@ -1,5 +1,7 @@
 """Searches during which a worker process, a whole node and at last the driver are killed at random moments, then resumed.
 
+With odd seeds the head goes with its driver, and the search is resumed on another cluster.
+
     python -m benchmarks.chaos [--seeds 20]
 
 Checks after each that every trial is there once and in its right state, that none was repeated, that the metrics of each
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,11 +117,13 @@ def start_driver(root: Path, nodes: Nodes, *options: str) -> subprocess.Popen[by
 def run_chaos(seed: int, root: Path) -> Outcome:
     """One search under fire, and what is wrong with what it left."""
     began, rng = time.monotonic(), random.Random(seed)
-    with ray_nodes(root, 2) as nodes:
-        write_study(root, nodes.address, seed)
+    kills: dict[str, int] = {}
+    last = "driver" if seed % 2 == 0 else "head"
+    with ExitStack() as stack:
+        nodes = stack.enter_context(ray_nodes(root, 2))
+        path = write_study(root, nodes.address, seed)
         driver = start_driver(root, nodes)
-        kills: dict[str, int] = {}
-        for name, low, high in (("worker", 1, 7), ("node", 8, 13), ("driver", 14, 20)):
+        for name, low, high in (("worker", 1, 7), ("node", 8, 13), (last, 14, 20)):
             wait_for(driver, root, rng.randint(low, high))
             time.sleep(rng.random() * 2)
             kills[name] = n_done(root)
@@ -131,6 +136,11 @@ def run_chaos(seed: int, root: Path) -> Outcome:
                 driver.kill()
                 driver.wait()
         before = {record.number: record for record in records(root) if record.state != "running"}
+        if last == "head":
+            for process in nodes.processes:
+                kill(process)
+            first, nodes = nodes, stack.enter_context(ray_nodes(root, 2))
+            path.write_text(path.read_text(encoding="utf-8").replace(first.address, nodes.address), encoding="utf-8")
         resumed = start_driver(root, nodes, "--resume")
         faults = [] if resumed.wait(timeout=400) == 0 else [f"the resumed driver ended with {resumed.returncode}"]
     attempts = [log.read_text(encoding="utf-8").count(" attempt in process ")

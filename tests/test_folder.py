@@ -58,6 +58,12 @@ def test_a_study_that_has_changed_is_not_resumed(document: dict[str, Any]) -> No
         unfinished_folder(parse_study(document))
 
 
+def test_a_search_goes_on_on_another_cluster(document: dict[str, Any]) -> None:
+    new_folder(parse_study(document))
+    document["cluster"] = {"address": "10.0.0.1:6379", "max_failures": 1}
+    assert unfinished_folder(parse_study(document)).place.name == "1"
+
+
 def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) -> None:
     folder = new_folder(parse_study(document))
     folder.claim(CacheKey("teacher", "corpus", ("0", "1")))

@@ -27,7 +27,7 @@ import yaml
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
-from tuning.study import Study
+from tuning.study import Study, parse_yaml
 
 ENDED = "ended"
 
@@ -155,10 +155,15 @@ def unfinished_folder(study: Study) -> Folder:
     last = folders[-1]
     if last.state.get("state") == ENDED:
         raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
-    if (last.place / "study.yaml").read_text() != dump(study.document):
+    if _what_is_searched(parse_yaml((last.place / "study.yaml").read_text())) != _what_is_searched(study.document):
         raise StudyError(f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
                          "is what it was; start a new search without --resume")  # fmt: skip
     return last
+
+
+def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
+    """All but where it runs: a search that has lost its cluster may go on on another one."""
+    return {key: block for key, block in document.items() if key != "cluster"}
 
 
 def dump(document: dict[str, Any]) -> str:
