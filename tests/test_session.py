@@ -205,6 +205,14 @@ def test_the_registered_model_carries_no_pickle_and_none_of_this_project(ended: 
     assert {line.split("==")[0] for line in needs.split()} == {"onnxruntime", "numpy", "jieba", "pandas", "mlflow"}
 
 
+def test_nothing_in_the_storage_is_a_pickle(ended: Ended) -> None:
+    files = [path for path in Path(ended.study.config.storage).rglob("*") if path.is_file()]
+    assert {"manifest.json", "study.yaml", "model.onnx"} <= {path.name for path in files}
+    pickled = [path for path in files if path.read_bytes()[:1] == b"\x80"]
+    zipped = [path for path in files if path.read_bytes()[:2] == b"PK"]  # as torch.save writes them
+    assert (pickled, zipped) == ([], [])
+
+
 def test_an_alias_version_or_name_that_is_not_there_is_refused(ended: Ended, tmp_path: Path) -> None:
     for reference in ("tiny-student@nobody", "tiny-student/99", "nobody"):
         with pytest.raises(StudyError, match="registered there: tiny-student"):

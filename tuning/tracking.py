@@ -188,6 +188,7 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
 def quiet_mlflow() -> None:
     """Errors only, and those of a server that is away soon."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # A server that is away is known as such in seconds; `outbox.py` tries again.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
