@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuning.latency import Latency
-from tuning.report import Column, Quality, Spread, distillation_ratio, model_card, quality, spread, table_text
+from tuning.report import Column, Quality, Spread, distillation_ratio, quality, spread, table_text, wilson_interval
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
@@ -56,8 +56,7 @@ def test_what_was_not_measured_is_a_dash() -> None:
     assert [cell.strip() for cell in faster.split("│")[2:5]] == ["-", "-", "-"]
 
 
-def test_the_card_shows_the_table_and_how_to_use_it() -> None:
-    card = model_card("reviews-student", {"Teacher": "a BERT"}, COLUMNS, ["jieba"])
-    assert "| test accuracy | 0.9000 | 0.7000 | 0.8500 |" in card
-    assert "- Teacher: a BERT" in card
-    assert "pip install onnxruntime numpy jieba" in card
+def test_the_interval_of_an_accuracy_is_wilsons() -> None:
+    # By hand: p = 0.9, n = 100, z = 1.96.
+    assert wilson_interval(0.9, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert wilson_interval(1.0, 50)[1] == pytest.approx(1.0)

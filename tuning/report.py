@@ -1,8 +1,9 @@
-"""The table that ends a search, and the model card: both from one record of results."""
+"""The table that ends a search, and the figures in it."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import f1_score
 
 from tuning.latency import Latency
 
@@ -60,6 +60,8 @@ def quality(
     teacher_logits: NDArray[np.float32] | None,
 ) -> Quality:
     """The figures of quality of one model, one array of test logits for each seed."""
+    from sklearn.metrics import f1_score  # It takes a second to import, which workers need not wait for.
+
     predictions = [logits.argmax(1) for logits in test_logits]
     agreement = None
     if teacher_logits is not None:
@@ -124,40 +126,9 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def model_card(name: str, about: dict[str, Any], columns: Sequence[Column], packages: Sequence[str]) -> str:
-    """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, how to use it.
-
-    `packages` are what its tokens need beside onnxruntime and numpy.
-    """
-    header = f"| | {' | '.join(column.name for column in columns)} |\n|---|{'---:|' * len(columns)}"
-    body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(columns))
-    facts = "\n".join(f"- {key}: {value}" for key, value in about.items())
-    return f"""# {name}
-
-A text classifier distilled by Distune from a larger teacher, for the CPU.
-
-{facts}
-
-{header}
-{body}
-
-Speed: one CPU thread, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher.
-
-## Use
-
-It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. One text a line:
-
-```
-python predict.py < texts.txt
-```
-
-or in a program, with this folder on the path:
-
-```python
-from encoding import load_encoder
-from predict import Predictor
-
-student = Predictor(".", load_encoder("."))
-print(student.label("..."))
-```
-"""
+def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
+    """The 95 % confidence interval of an accuracy over so many texts (Wilson 1927)."""
+    z = 1.959964
+    centre = accuracy + z * z / (2 * n_texts)
+    half = z * math.sqrt(accuracy * (1 - accuracy) / n_texts + z * z / (4 * n_texts**2))
+    return (centre - half) / (1 + z * z / n_texts), (centre + half) / (1 + z * z / n_texts)

@@ -17,6 +17,7 @@ from corpora.corpus import CorpusConfig
 from corpora.places import check_place
 from corpora.teacher_data import TeacherDataConfig
 from models.teacher_config import TeacherConfig
+from tuning.card import CardConfig
 from tuning.faults import StudyError, faults_of
 from tuning.points import params_of, prepared_blocks
 from tuning.space import Space, parse_space
@@ -96,6 +97,7 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     search: SearchConfig = SearchConfig()
     champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
     cluster: ClusterConfig = ClusterConfig()
+    card: CardConfig = CardConfig()
     tracking: TrackingConfig = TrackingConfig()
     storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
     """Where trained teachers, teacher logits and the results of searches are kept: a path, or a URI of pyarrow's file

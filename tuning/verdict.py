@@ -13,11 +13,12 @@ from corpora.encoding import needed_packages
 from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
+from tuning.card import Card, model_card
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
 from tuning.registry import Candidate
-from tuning.report import Column, distillation_ratio, model_card, quality, table_text
+from tuning.report import Column, distillation_ratio, quality, table_text
 from tuning.study import ChampionConfig
 from tuning.teaching import accuracy_of, timing_teachers
 from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
@@ -170,6 +171,7 @@ def _facts(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
 def _card(prepared: Prepared, verdict: Verdict) -> str:
     config, corpus = prepared.study.config, prepared.corpus
     record = verdict.finalists[verdict.shown].record.config
+    inputs = prepared.of(record)
     ratio = verdict.ratio
     about = {
         "Study": config.name,
@@ -181,7 +183,14 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Loss": record.loss.model_dump_json(),
         "Compression": record.compression.model_dump_json(),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
-        "CPU": verdict.cpu,
     }
-    packages = needed_packages(prepared.of(record).encoder.settings)
-    return model_card(config.tracking.register_as or config.name, about, verdict.columns, packages)
+    limits = (
+        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source}; on others it may "
+        "be far worse.",
+        f"It answers with one of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
+        f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
+    )
+    return model_card(Card(
+        config.tracking.register_as or config.name, config.card, config.corpus.source, about, verdict.columns,
+        len(corpus.test), verdict.cpu, limits, needed_packages(inputs.encoder.settings),
+    ))  # fmt: skip

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from tests.test_report import COLUMNS
+from tuning.card import Card, CardConfig, model_card
+from tuning.faults import StudyError
+from tuning.study import parse_study
+
+SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
+CARD = Card(
+    "reviews-student", SETTINGS, "data/reviews.csv", {"Teacher": "a BERT"}, COLUMNS, 100, "a CPU", ("It sees 128 words.",),
+    ["jieba"],
+)  # fmt: skip
+
+
+def test_the_hub_reads_the_header() -> None:
+    data = ModelCard(model_card(CARD)).data
+    assert (data.language, data.license, data.pipeline_tag) == ("zh", "apache-2.0", "text-classification")
+    (accuracy, f1) = data.eval_results
+    assert (accuracy.dataset_name, accuracy.metric_type, accuracy.metric_value) == ("reviews.csv", "accuracy", 0.85)
+    assert f1.metric_type == "f1"
+
+
+def test_what_nobody_said_is_not_in_the_header() -> None:
+    card = model_card(replace(CARD, settings=CardConfig()))
+    assert "license:" not in card.split("---")[1]
+    assert "has not said under what licence its data stand" in card
+
+
+def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() -> None:
+    card = model_card(CARD)
+    for words in (
+        "| test accuracy | 0.9000 | 0.7000 | 0.8500 |", "- Teacher: a BERT",
+        "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069", "One thread of a CPU",
+        "- Not for law.", "- It sees 128 words.", "Reviews, CC BY 4.0.", "pip install onnxruntime numpy jieba",
+    ):  # fmt: skip
+        assert words in card
+
+
+def test_a_study_says_it_in_its_card_block(document: dict[str, Any]) -> None:
+    document["card"] = {"language": "zh", "limits": ["Not for law."]}
+    assert parse_study(document).config.card.limits == ("Not for law.",)
+    document["card"]["licence"] = "MIT"
+    with pytest.raises(StudyError, match="did you mean 'license'"):
+        parse_study(document)
