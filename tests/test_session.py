@@ -146,6 +146,17 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     kept = {artifact.path for artifact in client.list_artifacts(parents[0].info.run_id)}
     assert {"study.yaml", "packages.json", "table.txt", "results.json"} <= kept
     assert parents[0].data.metrics["teacher.p50_ms"] > 0
+    note = parents[0].data.tags["mlflow.note.content"]
+    assert "| dev accuracy |" in note
+    assert "`distune pull tiny-student my-student`" in note
+    finalists = [run for run in children.values() if "speedup" in run.data.metrics]
+    assert len(finalists) == 2
+    for run in finalists:
+        assert run.data.metrics["size_mb"] > 0
+        assert 0 < run.data.metrics["teacher_ratio"] < 3
+    version = client.get_model_version_by_alias("tiny-student", "champion")
+    assert version.description.startswith("# tiny-student\n")
+    assert "95 % confidence interval" in version.description
 
 
 def test_the_champion_is_pulled_and_answers_like_the_pyfunc(ended: Ended, tmp_path: Path) -> None:

@@ -46,8 +46,6 @@ def model_card(card: Card) -> str:
     """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, its limits, how to use it."""
     quality = card.columns[-1].quality
     low, high = wilson_interval(quality.test_accuracy.mean, card.n_test)
-    header = f"| | {' | '.join(column.name for column in card.columns)} |\n|---|{'---:|' * len(card.columns)}"
-    body = "\n".join(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(card.columns))
     facts = "\n".join(f"- {key}: {value}" for key, value in card.about.items())
     limits = "\n".join(f"- {limit}" for limit in (*card.settings.limits, *card.limits))
     licence = card.settings.data_license or "Whoever made this model has not said under what licence its data stand."
@@ -61,8 +59,7 @@ A text classifier distilled by Distune from a larger teacher, for the CPU.
 
 ## Results
 
-{header}
-{body}
+{markdown_table(card.columns)}
 
 Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f}
 (Wilson). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
@@ -81,6 +78,12 @@ search beside it.
 {licence}
 
 {_use(card)}"""
+
+
+def markdown_table(columns: Sequence[Column]) -> str:
+    """The table of results."""
+    header = f"| | {' | '.join(column.name for column in columns)} |\n|---|{'---:|' * len(columns)}"
+    return "\n".join([header, *(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(columns))])
 
 
 def _metadata(card: Card) -> dict[str, Any]:

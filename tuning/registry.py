@@ -96,7 +96,10 @@ def register(
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     before = _champion(client, name)
+    card = (checkpoint / "README.md").read_text(encoding="utf-8")
     version = str(client.create_model_version(name, model_uri, run_id, candidate.tags(), model_id=model_id).version)
+    # The registry shows Markdown, and no header of the hub.
+    client.update_model_version(name, version, card.split("---\n", 2)[-1])
     if before is None:
         client.set_registered_model_alias(name, CHAMPION, version)
         return Registered(version, True, "the first of its name")

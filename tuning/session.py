@@ -141,7 +141,9 @@ def _conclude(
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         outbox.ask(partial(tracker.log_importances, mattered))
-        outbox.ask(partial(tracker.log_results, verdict.metrics(), verdict.metrics_of_finalists(), path))
+        pull = f"distune pull {config.tracking.register_as or folder} my-student"
+        figures = (verdict.metrics(), verdict.metrics_of_finalists())
+        outbox.ask(partial(tracker.log_results, *figures, path, verdict.note(pull)))
     console.print(folder.table.read_text(), markup=False, highlight=False, soft_wrap=True)
     if verdict.winner is None:
         folder.update(state=ENDED)

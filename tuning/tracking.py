@@ -26,6 +26,7 @@ from tuning.records import TrialRecord
 from tuning.study import StudyConfig, TrackingConfig
 
 PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
@@ -112,9 +113,11 @@ class Tracker:
                 self.ended(record)
 
     def log_results(
-        self, metrics: Mapping[str, float], per_trial: Mapping[int, Mapping[str, float]], folder: Path
+        self, metrics: Mapping[str, float], per_trial: Mapping[int, Mapping[str, float]], folder: Path, note: str
     ) -> None:
-        """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own."""
+        """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
+        for its readers."""
+        self._client.set_tag(self.run_id, NOTE, note)
         self._log(self.run_id, metrics, 0)
         for number, values in per_trial.items():
             self._log(self._children[number], values, 0)

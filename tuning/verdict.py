@@ -13,7 +13,7 @@ from corpora.encoding import needed_packages
 from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
-from tuning.card import Card, model_card
+from tuning.card import Card, markdown_table, model_card
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
@@ -40,6 +40,8 @@ class Verdict:
     latencies: dict[str, Latency]
     columns: tuple[Column, Column, Column]
     winner: int | None
+    sizes_mb: dict[int, float]
+    """Of each finalist's network, by the number of its trial."""
     cpu: str
     host: str
     """Where it was timed."""
@@ -77,13 +79,25 @@ class Verdict:
         found = {}
         for one in self.finalists:
             latency = self.latencies[str(one.record.number)]
+            teacher = self.columns[0]
             found[one.record.number] = {
                 "final.dev_accuracy": one.accuracy,
                 "final.p50_ms": latency.p50_ms,
                 "final.p95_ms": latency.p95_ms,
                 "final.texts_per_s": latency.texts_per_s,
+                "size_mb": self.sizes_mb[one.record.number],
+                "teacher_ratio": one.accuracy / teacher.quality.dev_accuracy.mean,
+                **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
             }
         return found
+
+    def note(self, pull: str) -> str:
+        """What a reader of the search's MLflow run sees first, in Markdown; `pull` is the command for the champion."""
+        found = "No finalist meets the rule." if self.winner is None else (
+            f"The champion is trial {self.finalists[self.winner].record.number}: `{pull}`.")  # fmt: skip
+        return (
+            f"The rule: {self.rule}.\n\n{markdown_table(self.columns)}\n\n{found}\n\nTimed on one thread of {self.cpu}."
+        )
 
 
 def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
@@ -102,7 +116,10 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     path, finalist = paths[winner or 0], finalists[winner or 0]
     students = _student_columns(prepared, finalist, name, latencies[path.name], path)
     columns = (teacher_column, *students)
-    verdict = Verdict(rule_text(config.champion), tuple(finalists), latencies, columns, winner, timed.cpu, timed.host)
+    sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
+    verdict = Verdict(
+        rule_text(config.champion), tuple(finalists), latencies, columns, winner, sizes_mb, timed.cpu, timed.host
+    )
     facts = _facts(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(
