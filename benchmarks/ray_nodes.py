@@ -53,9 +53,10 @@ class Nodes:
 
 
 def kill(node: subprocess.Popen[bytes]) -> None:
-    """Take a node away at once, with all that runs on it."""
-    os.killpg(node.pid, signal.SIGKILL)
-    node.wait()
+    """Take a node away at once, with all that runs on it; one that has gone before stays so."""
+    if node.poll() is None:
+        os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
 
 
 @contextmanager
