@@ -1,8 +1,7 @@
-"""A driver that is killed or interrupted in mid-search, and what is left for the next one: real processes."""
+"""A driver that is interrupted in mid-search: a real process. One that is killed is in test_chaos.py."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -58,31 +57,6 @@ def long_study(
     document["trial"] |= {"learning_rate": 0.01, "epochs": 60}
     del document["tracking"]["register_as"]
     return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
-
-
-def test_a_killed_driver_loses_no_finished_trial_and_repeats_none(
-    long_study: tuple[Path, Path], tmp_path: Path
-) -> None:
-    path, folder = long_study
-    driver = start(path)
-    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    before = {record.number: record for record in records(folder) if record.state != "running"}
-    assert 2 <= len(before) < 8
-
-    resumed = start(path, "--resume")
-    output, _ = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0, output
-    after = records(folder)
-    assert [record.number for record in after] == list(range(8))
-    assert {record.state for record in after} == {"complete"}
-    assert {record.number: record for record in after if record.number in before} == before
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
-    children = sorted(int(run.data.tags["distune.trial"]) for run in runs if "distune.trial" in run.data.tags)
-    assert children == list(range(8))
-    assert {run.info.status for run in runs} == {"FINISHED"}
 
 
 def test_ctrl_c_ends_a_search_cleanly_and_says_how_to_go_on(long_study: tuple[Path, Path], tmp_path: Path) -> None:
