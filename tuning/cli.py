@@ -145,8 +145,9 @@ def _add_cluster_commands(
     _add_resume(submit)
     submit.add_argument("--install", action="store_true", help="install the packages of this machine in the job: for "
                         "images that lack them")  # fmt: skip
-    status = command("status", commands.status, "show the searches of a cluster, or one of them")
-    status.add_argument("job", nargs="?", metavar="STUDY|ID", help="the name of a study (its last job), or a job's id")
+    status = command("status", commands.status, "show the searches of a cluster, or how far one is")
+    status.add_argument("job", nargs="?", metavar="STUDY|ID", help="the name of a study (its last job), a job's id, or a "
+                        "study file: what its storage holds of its last search, from any machine that sees it")  # fmt: skip
     log = command("logs", commands.logs, "print what a submitted search has printed")
     log.add_argument("-f", "--follow", action="store_true", help="until it ends")
     stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")

@@ -163,7 +163,15 @@ def submit(options: argparse.Namespace) -> None:
 
 
 def status(options: argparse.Namespace) -> None:
-    """Show the searches of a cluster."""
+    """Show the searches of a cluster, or how far the last search of a study file is."""
+    if options.job and Path(options.job).is_file():
+        from tuning.progress import show_progress
+        from tuning.results import last_search
+        from tuning.study import load_study
+
+        study = load_study(Path(options.job))
+        show_progress(study, last_search(study), _console())
+        return
     from tuning.submitting import show_status
 
     show_status(options.address, options.job, _console())

@@ -1,31 +1,40 @@
-"""The live line of a search: trials done, running and pruned, the best so far, the time left."""
+"""A search as it runs: how far it is, its Pareto front so far, what runs, what failed, the time left."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
-from tuning.records import TrialRecord
+from tuning.folder import Folder
+from tuning.journal import Journal
+from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from tuning.study import Study
 
 PLAIN_EVERY_S = 15.0
+N_FRONT, N_FAILURES = 6, 3
 
 
-class LiveLine:
-    """An observer that keeps one line of the terminal up to date; where there is no terminal, it prints lines."""
+class LiveView:
+    """An observer that keeps the view of a search up to date; where there is no terminal, it prints a line now and then."""
 
     def __init__(self, n_trials: int, console: Console) -> None:
         self._n_trials = n_trials
         self._console = console
         self._records: dict[int, TrialRecord] = {}
+        self._epochs: dict[int, str] = {}
         self._started_s = time.monotonic()
         self._printed_s = 0.0
         self._n_before = 0
-        self._live = Live(get_renderable=self._line, console=console, refresh_per_second=4, transient=True)
+        self._live = Live(get_renderable=self._view, console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> LiveLine:
+    def __enter__(self) -> LiveView:
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -33,6 +42,7 @@ class LiveLine:
     def __exit__(self, *error: object) -> None:
         if self._console.is_terminal:
             self._live.stop()
+            self._console.print(*_failures(list(self._records.values())), sep="\n")
         self._console.print(self._line())
 
     def known(self, records: list[TrialRecord]) -> None:
@@ -45,11 +55,12 @@ class LiveLine:
         self._print_sometimes()
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        self._epochs[number] = f"epoch {epoch} of {self._records[number].config.epochs}, {metrics['accuracy']:.4f}"
         self._print_sometimes()
 
     def ended(self, record: TrialRecord) -> None:
         self._records[record.number] = record
-        if record.state == "failed" and record.error:
+        if record.state == "failed" and not self._console.is_terminal:
             self._console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
         self._print_sometimes()
 
@@ -58,23 +69,77 @@ class LiveLine:
             self._printed_s = time.monotonic()
             self._console.print(self._line())
 
+    def _left_s(self) -> float | None:
+        n_new = sum(record.state != "running" for record in self._records.values()) - self._n_before
+        return time_left_s(time.monotonic() - self._started_s, n_new, self._n_trials - self._n_before)
+
     def _line(self) -> Text:
-        states = [record.state for record in self._records.values()]
-        n_running = states.count("running")
-        n_done = len(states) - n_running
-        parts = [f"trials {n_done}/{self._n_trials} done, {n_running} running, {states.count('pruned')} pruned"]
-        parts += [f"{n} {state}" for state in ("infeasible", "failed") if (n := states.count(state))]
-        accurate = [record for record in self._records.values() if record.accuracy is not None]
-        if accurate:
-            best = max(accurate, key=lambda record: record.accuracy or 0.0)
-            parts.append(
-                f"best dev accuracy {best.accuracy:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)"
-            )
-        n_new = n_done - self._n_before
-        if n_new and n_done < self._n_trials:
-            left_s = (time.monotonic() - self._started_s) / n_new * (self._n_trials - n_done)
-            parts.append(f"about {_duration(left_s)} left")
-        return Text(" | ".join(parts))
+        return summary(list(self._records.values()), self._n_trials, self._left_s())
+
+    def _view(self) -> RenderableType:
+        return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s())
+
+
+def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:
+    """Seconds to the end at the pace so far; None before the first trial has ended and after the last."""
+    return elapsed_s / n_done * (n_trials - n_done) if 0 < n_done < n_trials else None
+
+
+def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None) -> Text:
+    """A search in a line."""
+    counts = count_states(records)
+    n_done = len(records) - counts["running"]
+    parts = [f"trials {n_done}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
+    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed") if counts[state]]
+    accurate = [record for record in records if record.accuracy is not None]
+    if accurate:
+        best = max(accurate, key=lambda record: record.accuracy or 0.0)
+        parts.append(f"best dev accuracy {best.accuracy:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)")
+    if left_s is not None:
+        parts.append(f"about {_duration(left_s)} left")
+    return Text(" | ".join(parts))
+
+
+def view(
+    records: Sequence[TrialRecord], epochs: Mapping[int, str], n_trials: int, left_s: float | None
+) -> RenderableType:
+    """A search as a bar, the front so far, what runs and what has failed; `epochs` says how far a running trial is."""
+    n_done = sum(record.state != "running" for record in records)
+    bar = Table.grid()
+    bar.add_row(ProgressBar(n_trials, n_done, width=60))
+    parts: list[RenderableType] = [bar, summary(records, n_trials, left_s)]
+    front = pareto_front(records)
+    if front:
+        table = Table(title="the Pareto front so far", title_justify="left")
+        for heading in ("trial", "dev accuracy", "hint ms", "student"):
+            table.add_column(heading)
+        for record in front[:N_FRONT]:
+            cells = (f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind)
+            table.add_row(str(record.number), *cells)
+        parts.append(table)
+    running = [f"{record.number} ({epochs[record.number]})" if record.number in epochs else str(record.number)
+               for record in records if record.state == "running"]  # fmt: skip
+    if running:
+        parts.append(Text(f"running: {', '.join(running)}"))
+    return Group(*parts, *_failures(records)[-N_FAILURES:])
+
+
+def _failures(records: Sequence[TrialRecord]) -> list[Text]:
+    return [Text.from_markup(f"[red]trial {record.number} failed:[/] {escape(record.cause)}")
+            for record in records if record.state == "failed"]  # fmt: skip
+
+
+def show_progress(study: Study, folder: Folder, console: Console) -> None:
+    """Print the view of a search that runs elsewhere, from what its storage holds now."""
+    optuna_study = open_study(study.config, Journal(folder.journal))
+    records = read_records(optuna_study)
+    starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
+    ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
+    elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+    n_done = sum(record.state != "running" for record in records)
+    left_s = time_left_s(elapsed_s, n_done, study.config.search.trials)
+    console.print(f"search {folder} ({folder.state.get('state', 'new')})", highlight=False, soft_wrap=True)
+    console.print(view(records, {}, study.config.search.trials, left_s))
 
 
 def _duration(seconds: float) -> str:

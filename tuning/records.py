@@ -33,8 +33,8 @@ class TrialRecord:
     @property
     def cause(self) -> str:
         """In one line what a failed trial failed of, and where its log is."""
-        *lines, log = (self.error or "unknown").strip().splitlines()
-        return f"{lines[-1]} ({log})" if lines else log
+        *lines, last = (self.error or "unknown").strip().splitlines()
+        return f"{lines[-1]} ({last})" if lines and last.startswith("log: ") else last
 
 
 class Observer(Protocol):

@@ -28,7 +28,7 @@ from tuning.journal import Journal
 from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
-from tuning.progress import LiveLine
+from tuning.progress import LiveView
 from tuning.records import TrialRecord, count_states, open_study, records_in
 from tuning.registry import register
 from tuning.search import earlier_folder, run_search
@@ -211,7 +211,7 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     console.print(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False)
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
-    with LiveLine(study.config.search.trials, console) as line:
+    with LiveView(study.config.search.trials, console) as line:
         line.known(known)
         records = run_search(prepared, folder, [outbox, line])
     finished = [record for record in records if record.state != "running"]
