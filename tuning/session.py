@@ -46,7 +46,9 @@ class InterruptedSearchError(Exception):
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later, writing nothing; returns what the study will do, in a sentence.
+    """Refuse whatever would stop the study later; returns what the study will do, in a sentence.
+
+    Nothing is written, but for a probe in a storage behind a URI, which is removed.
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
