@@ -95,7 +95,7 @@ def test_nobody_gets_in_without_the_password(there: Services, monkeypatch: pytes
     assert status(there, AUTHENTICATED) == http.client.UNAUTHORIZED
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "password1234")
     with pytest.raises(MlflowException, match="401"):
-        MlflowClient().search_experiments()
+        MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).search_experiments()
     with pytest.raises(subprocess.CalledProcessError):
         psql(Services(there.environment, there.database | {"PGPASSWORD": "password1234"}, {}, {}), "SELECT 1")
 
@@ -139,8 +139,8 @@ def test_mlflow_comes_back_where_it_was_and_knows_its_runs(there: Services) -> N
     with pytest.raises(ConnectionRefusedError):
         status(there, "/health")
     there.start_mlflow()
-    assert MlflowClient().get_run(run_id).data.metrics == {"accuracy": 0.75}
-    assert MlflowClient().list_artifacts(run_id, "notes")[0].path == "notes/review.txt"
+    assert MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(run_id).data.metrics == {"accuracy": 0.75}
+    assert MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).list_artifacts(run_id, "notes")[0].path == "notes/review.txt"
 
 
 @needs_postgresql
@@ -193,7 +193,7 @@ def test_the_program_ends_all_of_it_and_a_restart_knows_it_all(folder: Path, mon
 
     main = begin(place)
     assert sourced(main) == before
-    assert MlflowClient().get_run(run_id).data.metrics == {"accuracy": 0.75}
+    assert MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(run_id).data.metrics == {"accuracy": 0.75}
     everybody = family(main.pid)
     os.kill(next(pid for pid in everybody if "moto.server" in command_of(pid)), signal.SIGKILL)
     assert ended(main) == (2, f"services: s3 has ended with -9; see {place}/logs/s3.log\n")
