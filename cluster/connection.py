@@ -84,9 +84,6 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if config.is_shared:
-        # Of this process alone; Ray Data makes the core warn of actors that it starts again itself.
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     check_reachable(config.address)
     options: dict[str, Any] = {}
     if config.address == "local":
