@@ -101,7 +101,7 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     try:
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
-            _check_latency_node(config, [*alive_nodes(), *startable_nodes()])
+            check_latency_node(config, [*alive_nodes(), *startable_nodes()])
         yield Connection()
     finally:
         ray.shutdown()
@@ -137,7 +137,8 @@ def startable_nodes() -> list[Mapping[str, float]]:
     return found
 
 
-def _check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
+def check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
+    """Raise ClusterError unless one of the nodes has the resource that finalists are to be timed on."""
     wanted = config.latency_node
     if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
         raise ClusterError(f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "

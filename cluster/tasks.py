@@ -49,7 +49,8 @@ def run_alone(function: Callable[[Argument], Answer], argument: Argument, resour
 
     It takes all of the resource and all CPUs of the node.
     """
-    n_cpus = max(node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1)
+    # One that is yet to be started by the autoscaler has the CPUs that it has.
+    n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)
     remote = ray.remote(num_cpus=n_cpus, resources={resource: 1}, max_retries=3)(function)
     answer: Answer = ray.get(remote.remote(argument))
     return answer

@@ -60,6 +60,22 @@ def test_a_driver_elsewhere_is_waited_for_and_refused_where_it_goes_on(
         raise AssertionError("held twice")
 
 
+def test_a_driver_that_was_asleep_stops_when_another_has_taken_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.05)
+    with pytest.raises(KeyboardInterrupt):
+        _be_overtaken(place)
+    assert json.loads(place.read_text())["host"] == "elsewhere"  # The other's lease is left alone.
+
+
+def _be_overtaken(place: Place) -> None:
+    with held(place):
+        for _ in range(500):
+            write(place)
+            time.sleep(0.02)
+
+
 def test_a_lease_is_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.05)
     with held(place):

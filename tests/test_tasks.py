@@ -10,7 +10,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster.connection import ClusterConfig, ClusterError, connected, n_slots
+from cluster.connection import ClusterConfig, ClusterError, alive_nodes, check_latency_node, connected, n_slots
 from cluster.tasks import (
     map_on_cluster,
     run_alone,
@@ -115,9 +115,7 @@ def test_a_teacher_that_fails_on_a_node_is_told_here(nodes: dict[str, str], tmp_
 
 
 def test_a_latency_node_that_nobody_started_is_refused(nodes: dict[str, str]) -> None:
-    from cluster.connection import _check_latency_node, alive_nodes
-
     with pytest.raises(
         ClusterError, match=r"no node of the cluster has the resource 'quiet'; start one with ray start"
     ):
-        _check_latency_node(ClusterConfig(latency_node="quiet"), alive_nodes())
+        check_latency_node(ClusterConfig(latency_node="quiet"), alive_nodes())

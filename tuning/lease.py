@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -34,7 +35,8 @@ def held(place: Place) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        place.delete()
+        if _holder(place) == name:
+            place.delete()
 
 
 def _write(place: Place, name: str) -> None:
@@ -43,11 +45,19 @@ def _write(place: Place, name: str) -> None:
 
 
 def _renew(place: Place, name: str, ended: threading.Event) -> None:
+    """Go on saying so; where another driver has taken over, as this one was asleep, interrupt the search here."""
     while not ended.wait(RENEWED_EVERY_S):
         try:
+            if _holder(place) != name:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
             _write(place, name)
         except OSError:  # The storage is away; what the search itself writes there will tell.
             continue
+
+
+def _holder(place: Place) -> str | None:
+    return str(json.loads(place.read_text())["name"]) if place.is_file() else None
 
 
 def _wait_for_its_end(place: Place) -> None:

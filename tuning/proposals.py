@@ -105,6 +105,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             state = "complete"
         record = replace(record, state=state, error=message)
         self._tell(trial, record)
+        self._folder.trial(record.number).training.delete()  # There is no further attempt.
         for observer in self._observers:
             observer.ended(record)
 

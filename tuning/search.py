@@ -39,7 +39,7 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     if config.search.warm_start and not study.get_trials(deepcopy=False):
         study.add_trials(earlier_trials(prepared))
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
-    proposals = Proposals(study, journal, prepared.study, folder, [*observers, Sweeper(folder)])
+    proposals = Proposals(study, journal, prepared.study, folder, observers)
     if proposals.n_left:
         with tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
             _tuner(prepared, proposals, folder, Path(scratch)).fit()
@@ -145,19 +145,3 @@ def _epochs(prepared: Prepared) -> tuple[int, ...]:
     """The epochs that a trial may have."""
     leaf: Any = prepared.study.space.root.get("epochs", TrialConfig.model_fields["epochs"].default)
     return (leaf,) if isinstance(leaf, int) else tuple(leaf.values)
-
-
-class Sweeper:
-    """An observer that removes what a trial kept for a further attempt, when it has ended."""
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-
-    def started(self, record: TrialRecord) -> None:
-        """Nothing."""
-
-    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        """Nothing."""
-
-    def ended(self, record: TrialRecord) -> None:
-        self._folder.trial(record.number).training.delete()

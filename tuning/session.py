@@ -83,6 +83,9 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, say: C
     if not study.config.cluster.is_shared:
         cache_teacher(study, rebuild, export, command, say, IN_PROCESS)
         return
+    if study.config.cluster.address.startswith("ray://"):
+        raise StudyError(f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
+                         f"itself; but got {study.config.cluster.address}")  # fmt: skip
     with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
         cache_teacher(study, rebuild, export, command, say, cluster_workers())

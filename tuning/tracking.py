@@ -1,6 +1,6 @@
-"""MLflow: one parent run for each search, one child run for each trial, the registered champion. One writer: the driver.
+"""MLflow: one parent run for each search, one child run for each trial. One writer: the driver.
 
-This is the only file that knows MLflow, beside `pyfunc_model.py`, which travels with the model.
+MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels with the model.
 """
 
 from __future__ import annotations
