@@ -18,6 +18,7 @@ from ray.util.state import list_nodes
 from cluster.connection import ClusterConfig, ClusterError, check_fits, check_reachable
 
 NAME = "distune.name"
+STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still holds
 FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
 
 
@@ -76,7 +77,9 @@ def submit(
         return str(
             client.submit_job(
                 entrypoint=command, metadata={NAME: name},
-                runtime_env={"working_dir": str(folder), **(runtime or {})},
+                runtime_env={
+                    "working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOPPING_S)}, **(runtime or {}),
+                },
             )
         )  # fmt: skip
     except (RuntimeError, ValueError) as error:
@@ -120,7 +123,7 @@ def logs(client: JobSubmissionClient, job: Job, follow: bool) -> Iterator[str]:
 
 
 def stop(client: JobSubmissionClient, job: Job) -> None:
-    """Ask a job to end; it is sent SIGTERM first. Raises ClusterError for one that has ended."""
+    """Ask a job to end: it is sent SIGTERM, and a minute later SIGKILL. Raises ClusterError for one that has ended."""
     if job.is_finished:
         raise ClusterError(f"{job.name} ({job.job_id}) has ended already: {job.status}")
     client.stop_job(job.job_id)
