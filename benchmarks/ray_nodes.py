@@ -104,10 +104,10 @@ def _listens(port: int) -> bool:
     return True
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float, every_s: float = 0.2) -> None:
     """Raises TimeoutError when a condition does not come true in time."""
     end = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {timeout_s} s in vain")
-        time.sleep(0.2)
+        time.sleep(every_s)

@@ -119,20 +119,20 @@ def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
 ) -> None:
     path = study(trials=300)
     first = cluster.submit(path)
-    wait_until(lambda: n_done(path) >= 2, 180)
+    wait_until(lambda: n_done(path) >= 2, 180, every_s=1)
     shared_places.stop_mlflow()
     there = n_done(path)
     wait_until(lambda: n_done(path) > there + 2, 90)  # It does not wait for the server.
     shared_places.start_mlflow()
     assert cluster.run("stop", first).returncode == 0
-    wait_until(lambda: cluster.is_finished(first), 90)
+    wait_until(lambda: cluster.is_finished(first), 90, every_s=3)
     assert "MLflow does not answer" in cluster.logs(first)
     before = {record.number: record for record in records(path) if record.state != "running"}
     assert there + 2 < len(before) < 300
     second = cluster.submit(path, "--resume")
-    wait_until(lambda: n_done(path) > len(before) + 2 or cluster.is_finished(second), 180)
+    wait_until(lambda: n_done(path) > len(before) + 2, 180, every_s=1)
     assert cluster.run("stop", second).returncode == 0, cluster.logs(second)
-    wait_until(lambda: cluster.is_finished(second), 90)
+    wait_until(lambda: cluster.is_finished(second), 90, every_s=3)
     after = {record.number: record for record in records(path)}
     assert len(after) == len(records(path)) > len(before)
     assert {number: after[number] for number in before} == before  # none lost and none repeated

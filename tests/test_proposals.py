@@ -72,6 +72,7 @@ def epoch(number: int, accuracy: float, latency_ms: float = 0.5, best: float = 0
     best_accuracy = max(best, accuracy)
     return {
         "epoch": number, "accuracy": accuracy, "best_accuracy": best_accuracy, "loss": 1.0, "latency_ms": latency_ms,
+        "size_mb": 2.0,
     }  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study,
 def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Path) -> None:
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
-    searcher.on_trial_complete("a", {"infeasible": True, "latency_ms": 9.0, "over_budget_ms": 4.0})
+    searcher.on_trial_complete("a", {"infeasible": True, "latency_ms": 9.0, "size_mb": 2.0, "over_budget_ms": 4.0})
     study_ = opened(study, tmp_path)
     assert study_.trials[0].constraints == {"latency_ms": 4.0}
     assert read_records(study_)[0].state == "infeasible"
@@ -130,15 +131,15 @@ def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Pat
 def test_equal_architectures_are_hinted_once(study: Study, tmp_path: Path) -> None:
     searcher = proposals(study, tmp_path, n_trials=40)
     first = ask(searcher, "a")
-    assert first["hint_ms"] is None
+    assert first["hint"] is None
     searcher.on_trial_complete("a", epoch(1, 0.6, latency_ms=0.25))
     wanted = TrialConfig.model_validate(first["trial"]).architecture()
     later = [ask(searcher, f"b{i}") for i in range(30)]
-    same = [p["hint_ms"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() == wanted]
-    others = [p["hint_ms"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() != wanted]
+    same = [p["hint"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() == wanted]
+    others = [p["hint"] for p in later if TrialConfig.model_validate(p["trial"]).architecture() != wanted]
     assert same
-    assert set(same) == {0.25}
-    assert set(others) == {None}
+    assert all(hint == {"latency_ms": 0.25, "size_mb": 2.0} for hint in same)
+    assert all(hint is None for hint in others)
 
 
 def test_no_more_trials_are_proposed_than_asked_for(study: Study, tmp_path: Path) -> None:

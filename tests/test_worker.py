@@ -40,7 +40,7 @@ class Job:
         self.reports: list[dict[str, Any]] = []
 
     def run(self) -> list[dict[str, Any]]:
-        proposal = {"number": 5, "trial": self.config.model_dump(mode="json"), "hint_ms": None}
+        proposal = {"number": 5, "trial": self.config.model_dump(mode="json"), "hint": None}
         work(proposal, self.inputs, self.assignment, self.reports.append)
         return self.reports
 
@@ -48,7 +48,7 @@ class Job:
 def test_a_trial_reports_each_epoch(document: dict[str, Any], tmp_path: Path) -> None:
     reports = Job(document, tmp_path).run()
     assert [report["epoch"] for report in reports] == [1, 2]
-    assert set(reports[0]) == {"epoch", "loss", "accuracy", "best_accuracy", "latency_ms"}
+    assert set(reports[0]) == {"epoch", "loss", "accuracy", "best_accuracy", "latency_ms", "size_mb"}
 
 
 def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any], tmp_path: Path) -> None:

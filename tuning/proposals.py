@@ -24,7 +24,8 @@ from tuning.study import Study
 from tuning.trial import TrialConfig
 
 PLAIN = "plain"
-METRICS = ("accuracy", "best_accuracy", "loss", "latency_ms", "compressed_accuracy")
+METRICS = ("accuracy", "best_accuracy", "loss", "compressed_accuracy")
+HINT = ("latency_ms", "size_mb")
 PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 
 
@@ -49,7 +50,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
         finished = [record for record in read_records(study) if record.state != "running"]
         self.n_left = max(0, search.trials - len(finished))
-        self._hints_ms = {record.config.architecture(): record.latency_ms for record in finished if record.latency_ms}
+        self._hints = {one.config.architecture(): _hint(one) for one in finished if one.latency_ms and one.size_mb}
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
@@ -57,7 +58,7 @@ class Proposals(Searcher):  # type: ignore[misc]
                 study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The configuration of the next trial, with the latency of its architecture where that is known."""
+        """The configuration of the next trial, with the latency and size of its architecture where they are known."""
         if self.n_left <= 0:
             return str(Searcher.FINISHED)
         self.n_left -= 1
@@ -77,8 +78,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._journal.flush()
         for observer in self._observers:
             observer.started(record)
-        hint_ms = self._hints_ms.get(record.config.architecture())
-        return {"number": record.number, "trial": record.config.model_dump(mode="json"), "hint_ms": hint_ms}
+        hint = self._hints.get(record.config.architecture())
+        return {"number": record.number, "trial": record.config.model_dump(mode="json"), "hint": hint}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Follow an epoch's report."""
@@ -111,10 +112,9 @@ class Proposals(Searcher):  # type: ignore[misc]
 
     def _absorb(self, trial_id: str, result: dict[str, Any]) -> None:
         record = self._records[trial_id]
-        latency_ms = result.get("latency_ms")
-        if latency_ms is not None:
-            record = replace(record, latency_ms=latency_ms)
-            self._hints_ms[record.config.architecture()] = latency_ms
+        if all(name in result for name in HINT):
+            record = replace(record, latency_ms=float(result["latency_ms"]), size_mb=float(result["size_mb"]))
+            self._hints[record.config.architecture()] = _hint(record)
         epoch = result.get("epoch", 0)
         if epoch > record.epochs:
             # What a compressed student reaches is what counts of it, not what it reached before.
@@ -127,7 +127,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._records[trial_id] = record
 
     def _tell(self, trial: Trial, record: TrialRecord) -> None:
-        for name in ("state", "accuracy", "latency_ms", "epochs", "error"):
+        for name in ("state", "accuracy", *HINT, "epochs", "error"):
             trial.set_user_attr(name, getattr(record, name))
         if record.state == "complete":
             self._study.tell(trial, [getattr(record, name) for name in self._objectives])
@@ -153,3 +153,7 @@ class Proposals(Searcher):  # type: ignore[misc]
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Nothing: the study's journal holds everything already."""
+
+
+def _hint(record: TrialRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in HINT}

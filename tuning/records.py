@@ -20,7 +20,8 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize"
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training."""
+    """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training, `size_mb` that of
+    its network as it is served."""
 
     number: int
     state: State
@@ -29,6 +30,7 @@ class TrialRecord:
     latency_ms: float | None = None
     epochs: int = 0
     error: str | None = None
+    size_mb: float | None = None
 
     @property
     def cause(self) -> str:
@@ -77,6 +79,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         trial.number, state, TrialConfig.model_validate(attributes["config"]), attributes.get("accuracy"),
         attributes.get("latency_ms"), attributes.get("epochs", 0), attributes.get("error"),
+        attributes.get("size_mb"),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number, "state": record.state, "on_front": record.number in front,
-            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "epochs": record.epochs,
+            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb, "epochs": record.epochs,
             "error": record.cause if record.error else None, **flatten(record.config.model_dump(mode="json")),
         }
         for record in records

@@ -9,7 +9,7 @@ from tuning.preparation import prepare
 from tuning.study import Study
 from tuning.teaching import accuracy_of
 from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial
-from tuning.worker import hint_ms
+from tuning.worker import Shipped, hint_for
 
 
 def run_single(study: Study, console: Console) -> TrialResult:
@@ -24,8 +24,10 @@ def run_single(study: Study, console: Console) -> TrialResult:
     for path, value in flatten(config.model_dump(mode="json")).items():
         say(f"  {path} = {value}")
     teacher = accuracy_of(prepared.teachers.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
-    latency_ms = inputs.encode_ms + hint_ms(config, inputs.data)
-    say(f"teacher: dev accuracy {teacher:.4f}; student: about {latency_ms:.3f} ms from raw text to label")
+    hint = hint_for(config, Shipped.of(inputs))
+    say(
+        f"teacher: dev accuracy {teacher:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
+    )
 
     def report(epoch: EpochReport) -> None:
         say(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")

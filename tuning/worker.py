@@ -91,19 +91,19 @@ def _train(
 ) -> None:
     config = TrialConfig.model_validate(proposal["trial"])
     shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
-    latency_ms = proposal["hint_ms"] or shipped.encode_ms + hint_ms(config, shipped.data)
-    if budget_ms is not None and latency_ms > FAR_OVER_BUDGET * budget_ms:
-        report({"infeasible": True, "latency_ms": latency_ms, "over_budget_ms": latency_ms - budget_ms})
+    hint = proposal["hint"] or hint_for(config, shipped)
+    if budget_ms is not None and hint["latency_ms"] > FAR_OVER_BUDGET * budget_ms:
+        report({"infeasible": True, "over_budget_ms": hint["latency_ms"] - budget_ms, **hint})
         return
 
     def tell(epoch: EpochReport) -> None:
         metrics = {
             "epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy,
-            "best_accuracy": epoch.best_accuracy, "latency_ms": latency_ms,
+            "best_accuracy": epoch.best_accuracy, **hint,
         }  # fmt: skip
         if epoch.graph is not None:
             metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
-            metrics["latency_ms"] = shipped.encode_ms + network_hint_ms(epoch.graph, shipped.data.dev)
+            metrics |= hint_of(epoch.graph, shipped)
         report(metrics)
 
     start = time.monotonic()
@@ -111,11 +111,17 @@ def _train(
     print(f"trained for {time.monotonic() - start:.2f} s")
 
 
-def hint_ms(config: TrialConfig, data: TrialData) -> float:
-    """Milliseconds of the network that a configuration describes, before it is trained."""
+def hint_for(config: TrialConfig, shipped: Shipped) -> dict[str, float]:
+    """What can be said of the student that a configuration describes before it is trained, as `hint_of` does."""
+    data = shipped.data
     untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
-    compressed = compress(untrained, [config.compression], Material(data.train))
-    return network_hint_ms(compressed.graph, data.dev)
+    return hint_of(compress(untrained, [config.compression], Material(data.train)).graph, shipped)
+
+
+def hint_of(graph: bytes, shipped: Shipped) -> dict[str, float]:
+    """`latency_ms` from raw text to label, timed beside other work, and `size_mb` of a graph."""
+    latency_ms = shipped.encode_ms + network_hint_ms(graph, shipped.data.dev)
+    return {"latency_ms": latency_ms, "size_mb": len(graph) / 1e6}
 
 
 def savepoint_at(place: TrialPlace) -> Savepoint:
