@@ -73,7 +73,7 @@ def run(prepared: Prepared) -> tuple[float, list[float], list[float]]:
     """Seconds of the whole search, when each trial ended (from its start), and what each spent in training."""
     study = prepared.study
     clock, folder = Clock(), new_folder(study)
-    with connected(study.config.cluster), tracked(study.config, folder, print) as outbox:
+    with connected(study.config.cluster), tracked(prepared, folder, print) as outbox:
         start = time.perf_counter()
         search.run_search(prepared, folder, [outbox, clock])
         wall_s = time.perf_counter() - start

@@ -20,10 +20,11 @@ from transformers import BertForSequenceClassification
 from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
 from tests.conftest import reviews, tiny_document
+from tuning.candidates import Candidate
 from tuning.faults import StudyError
 from tuning.folder import Folder, search_folders
 from tuning.records import records_in
-from tuning.registry import Candidate, pull, register
+from tuning.registry import log_model, pull, register
 from tuning.session import cache, search
 from tuning.study import Study, parse_study
 from tuning.verdict import NoChampionError
@@ -140,20 +141,53 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
         assert run.data.tags["distune.state"] == record.state
         assert run.info.status == ("FAILED" if record.state == "failed" else "FINISHED")
         if record.state == "complete":
-            history = client.get_metric_history(run.info.run_id, "accuracy")
+            history = client.get_metric_history(run.info.run_id, "epoch/accuracy")
             assert [point.step for point in history] == [1, 2]
-            assert max(point.value for point in history) == record.accuracy
+            assert max(point.value for point in history) == record.accuracy == run.data.metrics["accuracy"]
+            assert run.data.metrics["latency_ms"] == record.latency_ms
+            assert 0 < run.data.metrics["teacher_ratio"] < 3
+            assert 0 < run.data.metrics["size_mb"] < 1
     kept = {artifact.path for artifact in client.list_artifacts(parents[0].info.run_id)}
     assert {"study.yaml", "packages.json", "table.txt", "results.json"} <= kept
     assert parents[0].data.metrics["teacher.p50_ms"] > 0
     note = parents[0].data.tags["mlflow.note.content"]
     assert "| dev accuracy |" in note
-    assert "`distune pull tiny-student my-student`" in note
+    assert f"`distune pull {ended.folder} my-student`" in note
+    assert "Registered as `tiny-student` version 1, alias `champion` (the first of its name)" in note
+    assert "`distune pull tiny-student/1 my-student`" in note
     finalists = [run for run in children.values() if "speedup" in run.data.metrics]
     assert len(finalists) == 2
-    for run in finalists:
-        assert run.data.metrics["size_mb"] > 0
-        assert 0 < run.data.metrics["teacher_ratio"] < 3
+    assert all(run.data.tags["distune.finalist"] == "yes" for run in finalists)
+    (champion,) = [run for run in finalists if run.data.tags.get("distune.champion") == "yes"]
+    assert champion.data.tags["distune.trial"] == parents[0].data.tags["distune.champion_trial"]
+    for name in ("size_mb", "teacher_ratio", "speedup"):
+        assert champion.data.metrics[name] == parents[0].data.metrics[name]
+    assert champion.data.metrics["final.p50_ms"] == parents[0].data.metrics["latency_ms"]
+
+
+def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended) -> None:
+    client = MlflowClient(ended.study.config.tracking.uri)
+    version = client.get_model_version_by_alias("tiny-student", "champion")
+    parent = client.get_run(version.run_id)
+    sources = {one.tags[0].value: one.dataset for one in parent.inputs.dataset_inputs}
+    assert (sources["corpus"].digest, sources["teacher"].digest) == tuple(
+        parent.data.tags[name] for name in ("distune.corpus", "distune.teacher")
+    )
+    assert json.loads(sources["corpus"].profile)["train_texts"] == 20
+    assert json.loads(sources["teacher"].profile)["dev_accuracy"] == parent.data.metrics["teacher.dev_accuracy"]
+    trial = parent.data.tags["distune.champion_trial"]
+    (child,) = client.search_runs([parent.info.experiment_id], f"tags.`distune.trial` = '{trial}'")
+    (model_id,) = [one.model_id for one in child.outputs.model_outputs]
+    model = client.get_logged_model(model_id)
+    assert version.source == f"models:/{model_id}"
+    assert model.source_run_id == parent.info.run_id
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "tiny-student", "version": version.version}]
+    assert {metric.key for metric in model.metrics} >= {"final.dev_accuracy", "final.p50_ms", "speedup"}
+
+
+def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:
+    client = MlflowClient(ended.study.config.tracking.uri)
+    assert "serve" in client.get_registered_model("tiny-student").description
     version = client.get_model_version_by_alias("tiny-student", "champion")
     assert version.description.startswith("# tiny-student\n")
     assert "95 % confidence interval" in version.description
@@ -187,17 +221,14 @@ def test_a_folder_of_results_and_a_run_are_pulled_as_well(ended: Ended, tmp_path
 
 
 def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path: Path) -> None:
-    config = ended.study.config
-    tracking = config.tracking.model_copy(update={"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
-    config = config.model_copy(update={"tracking": tracking})
-    client = MlflowClient(tracking.uri)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = MlflowClient(uri)
     run_id = client.create_run(client.create_experiment("e")).info.run_id
     checkpoint = Path(str(ended.folder)) / "champion"
     found = []
     for accuracy in (0.8, 0.7, 0.9):
         candidate = Candidate("corpus", "teacher", "the rule", False, accuracy, 0.1, 50.0)
-        registered = register(config, run_id, checkpoint, ["好"], candidate)
-        assert registered is not None
+        registered = register(uri, "tiny-student", log_model(uri, run_id, checkpoint, ["好"]), candidate)
         aliases = client.get_registered_model("tiny-student").aliases
         named = [str(aliases.get(name, "")) for name in ("champion", "challenger")]
         found.append((registered.is_champion, *named, registered.reason))

@@ -20,7 +20,7 @@ from tuning.latency import encode_ms
 from tuning.points import highest, middle, prepared_blocks
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
-from tuning.teaching import IN_PROCESS, Workers, augmented_logits, logits_for, pieces_for
+from tuning.teaching import IN_PROCESS, Workers, accuracy_of, augmented_logits, logits_for, pieces_for
 from tuning.trial import TrialConfig, TrialData
 
 Say = Callable[[str], None]
@@ -35,6 +35,11 @@ class Prepared:
     corpus: Corpus
     teachers: Teachers
     inputs: dict[str, Inputs]
+
+    @property
+    def teacher_accuracy(self) -> float:
+        """On dev."""
+        return accuracy_of(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
     def of(self, config: TrialConfig) -> Inputs:
         return self.inputs[inputs_key(config)]

@@ -6,8 +6,8 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,92 +20,53 @@ from mlflow.tracking import MlflowClient
 
 from corpora.encoding import needed_packages
 from corpora.places import Place
+from tuning.candidates import CHAMPION, Candidate, Registered, candidate_of, wins
 from tuning.faults import StudyError
-from tuning.study import StudyConfig
 from tuning.tracking import quiet_mlflow
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-TAG = "distune."
+ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
+serve. A later version takes that alias only if it wins by the same rule on the same dev texts, and is `challenger` else.
+
+    distune pull {name} my-student
+    mlflow.pyfunc.load_model("models:/{name}@champion")
+"""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, 0 where there was
-    none to be timed."""
+class LoggedModel:
+    """A checkpoint as a model of MLflow's, in the run of its search."""
 
-    corpus: str
-    teacher: str
-    rule: str
-    by_speed: bool
-    """Whether the rule picks the fastest, else the most accurate."""
-    dev_accuracy: float
-    p50_ms: float
-    speedup: float
-
-    def tags(self) -> dict[str, str]:
-        return {TAG + name: str(value) for name, value in asdict(self).items()}
+    uri: str
+    model_id: str
+    run_id: str
+    card: str
 
 
-@dataclass(frozen=True)
-class Registered:
-    """A new version, whether it is the champion now, and why."""
-
-    version: str
-    is_champion: bool
-    reason: str
-
-
-def candidate_of(tags: dict[str, str]) -> Candidate | None:
-    """What a version's tags say, or None where they were not written by us."""
-    kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
-    try:
-        return Candidate(**{field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in fields(Candidate)})
-    except KeyError:
-        return None
-
-
-def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
-    """Whether a candidate takes the alias of another: only on the same dev texts, against the same teacher, by the same
-    rule; and why."""
-    if old is None:
-        return False, "how it was chosen is not known"
-    for name, other in (("corpus", "another corpus"), ("teacher", "another teacher"), ("rule", "another rule")):
-        if getattr(new, name) != getattr(old, name):
-            return False, f"it was chosen by {other}"
-    if new.by_speed:
-        if not new.speedup or not old.speedup:
-            return False, "there was no teacher to time them against"
-        return new.speedup > old.speedup, f"{new.speedup:,.1f} against {old.speedup:,.1f} times as fast as the teacher"
-    return new.dev_accuracy > old.dev_accuracy, f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}"
-
-
-def register(
-    config: StudyConfig, run_id: str, checkpoint: Path, example: Sequence[str], candidate: Candidate
-) -> Registered | None:
-    """Log a checkpoint folder as a pyfunc to a search's run and register it.
+def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> Registered:
+    """Register a logged model as a new version.
 
     The first version of a name is its champion; a later one takes the alias only if it wins, and is the challenger else.
-    Returns None where the study registers nothing. The pyfunc needs no file of this project.
     """
     quiet_mlflow()
-    model_uri, model_id = _log(config, run_id, checkpoint, example)
-    name = config.tracking.register_as
-    if name is None:
-        return None
-    client = MlflowClient(config.tracking.uri)
+    client = MlflowClient(uri)
     if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=ABOUT.format(name=name))
     before = _champion(client, name)
-    card = (checkpoint / "README.md").read_text(encoding="utf-8")
-    version = str(client.create_model_version(name, model_uri, run_id, candidate.tags(), model_id=model_id).version)
+    made = client.create_model_version(name, model.uri, model.run_id, candidate.tags(), model_id=model.model_id)
+    version = str(made.version)
+    # A server does this by itself, a local store does not.
+    client.set_logged_model_tags(
+        model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": version}])}
+    )
     # The registry shows Markdown, and no header of the hub.
-    client.update_model_version(name, version, card.split("---\n", 2)[-1])
+    client.update_model_version(name, version, model.card.split("---\n", 2)[-1])
     if before is None:
         client.set_registered_model_alias(name, CHAMPION, version)
         return Registered(version, True, "the first of its name")
     won, reason = wins(candidate, candidate_of(before.tags))
-    client.set_registered_model_alias(name, CHAMPION if won else CHALLENGER, version)
-    return Registered(version, won, f"version {before.version} was the champion: {reason}")
+    registered = Registered(version, won, f"version {before.version} was the champion: {reason}")
+    client.set_registered_model_alias(name, registered.alias, version)
+    return registered
 
 
 def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
@@ -115,9 +76,10 @@ def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
         return None
 
 
-def _log(config: StudyConfig, run_id: str, checkpoint: Path, example: Sequence[str]) -> tuple[str, str]:
-    """The URI and the id of the logged model."""
-    mlflow.set_tracking_uri(config.tracking.uri)
+def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str]) -> LoggedModel:
+    """Log a checkpoint folder as a pyfunc to a search's run; it needs no file of this project."""
+    quiet_mlflow()
+    mlflow.set_tracking_uri(uri)
     answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _json(checkpoint / "labels.json")}}
     table = pd.DataFrame({"text": list(example)})
     needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
@@ -130,7 +92,7 @@ def _log(config: StudyConfig, run_id: str, checkpoint: Path, example: Sequence[s
             input_example=table,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in needed],
         )
-    return info.model_uri, info.model_id
+    return LoggedModel(info.model_uri, info.model_id, run_id, (checkpoint / "README.md").read_text(encoding="utf-8"))
 
 
 def _json(path: Path) -> Any:

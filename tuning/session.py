@@ -29,13 +29,14 @@ from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import LiveView
-from tuning.records import TrialRecord, count_states, open_study, records_in
-from tuning.registry import register
+from tuning.recorded import closing, opening, with_version
+from tuning.records import TrialRecord, count_states, open_study, read_records, records_in
+from tuning.registry import log_model, register
 from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
-from tuning.study import Study, StudyConfig
+from tuning.study import Study
 from tuning.teachers import locate
-from tuning.teaching import IN_PROCESS, Workers, accuracy_of, cache_teacher, pieces_for
+from tuning.teaching import IN_PROCESS, Workers, cache_teacher, pieces_for
 from tuning.timing import TimeAll, time_here
 from tuning.tracking import Tracker, check_store, is_away
 from tuning.verdict import NoChampionError, judge
@@ -118,7 +119,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(held(folder.driver))
         folder.claim(prepared.teachers.key)
-        outbox = stack.enter_context(tracked(config, folder, say))
+        outbox = stack.enter_context(tracked(prepared, folder, say))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, console)
         time_all: TimeAll = time_here
@@ -146,9 +147,8 @@ def _conclude(
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         outbox.ask(partial(tracker.log_importances, mattered))
-        pull = f"distune pull {config.tracking.register_as or folder} my-student"
-        figures = (verdict.metrics(), verdict.metrics_of_finalists())
-        outbox.ask(partial(tracker.log_results, *figures, path, verdict.note(pull)))
+        closed = closing(verdict, read_records(optuna_study), config, folder)
+        outbox.ask(partial(tracker.log_results, closed, path))
     console.print(folder.table.read_text(), markup=False, highlight=False, soft_wrap=True)
     if verdict.winner is None:
         folder.update(state=ENDED)
@@ -157,14 +157,17 @@ def _conclude(
         raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
                               f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
-        texts = prepared.corpus.dev.texts[:2]
-        candidate = verdict.candidate(prepared.teachers.key, config.champion)
-        registered = outbox.ask(partial(register, config, tracker.run_id, champion, texts, candidate))
+        uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
+        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
+        number = verdict.finalists[verdict.winner].record.number
+        outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
+        if name:
+            candidate = verdict.candidate(prepared.teachers.key, config.champion)
+            registered = outbox.ask(partial(register, uri, name, model, candidate))
+            outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
+            console.print(f"registered as {name} version {registered.version}, alias {registered.alias} "
+                          f"({registered.reason})", highlight=False, soft_wrap=True)  # fmt: skip
     folder.update(state=ENDED)
-    if registered:
-        alias = "champion" if registered.is_champion else "challenger"
-        console.print(f"registered as {config.tracking.register_as} version {registered.version}, alias {alias} "
-                      f"({registered.reason})", highlight=False, soft_wrap=True)  # fmt: skip
 
 
 def check_shared(storage: Place) -> None:
@@ -186,9 +189,9 @@ def cluster_workers() -> Workers:
 
 
 @contextmanager
-def tracked(config: StudyConfig, folder: Folder, say: Callable[[str], None]) -> Iterator[Outbox[Tracker]]:
+def tracked(prepared: Prepared, folder: Folder, say: Callable[[str], None]) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
-    tracker = Tracker(config, folder.state.get("run_id"))
+    tracker = Tracker(prepared.study.config, prepared.teacher_accuracy, folder.state.get("run_id"))
     folder.update(run_id=tracker.run_id, state="searching")
     outbox = Outbox(tracker, is_away, say)
     status: str | None = "FINISHED"
@@ -210,9 +213,7 @@ def tracked(config: StudyConfig, folder: Folder, say: Callable[[str], None]) -> 
 
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
     study, tracker = prepared.study, outbox.observer
-    key = prepared.teachers.key
-    tags = {"distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder)}
-    outbox.ask(partial(tracker.describe, dump(study.document), tags))
+    outbox.ask(partial(tracker.describe, dump(study.document), opening(prepared, folder)))
     console.print(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}", highlight=False)
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
@@ -228,8 +229,7 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
 
 def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Console) -> list[Finalist]:
     config = prepared.study.config
-    teacher = accuracy_of(prepared.teachers.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
-    chosen = select(records, config.champion, teacher, config.search.finalists)
+    chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")

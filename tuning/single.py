@@ -7,7 +7,6 @@ from rich.console import Console
 from tuning.points import flatten, middle
 from tuning.preparation import prepare
 from tuning.study import Study
-from tuning.teaching import accuracy_of
 from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial
 from tuning.worker import Shipped, hint_for
 
@@ -23,10 +22,9 @@ def run_single(study: Study, console: Console) -> TrialResult:
     inputs = prepared.of(config)
     for path, value in flatten(config.model_dump(mode="json")).items():
         say(f"  {path} = {value}")
-    teacher = accuracy_of(prepared.teachers.of(prepared.corpus.dev.texts), prepared.corpus.dev.labels)
     hint = hint_for(config, Shipped.of(inputs))
     say(
-        f"teacher: dev accuracy {teacher:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
+        f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
     )
 
     def report(epoch: EpochReport) -> None:
@@ -34,5 +32,5 @@ def run_single(study: Study, console: Console) -> TrialResult:
 
     result = run_trial(config, inputs.data, report)
     say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, "
-        f"{result.accuracy / teacher:.1%} of the teacher's")  # fmt: skip
+        f"{result.accuracy / prepared.teacher_accuracy:.1%} of the teacher's")  # fmt: skip
     return result

@@ -6,6 +6,7 @@ MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import logging
 import os
 import time
@@ -14,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -22,6 +23,7 @@ from corpora.places import Place, PlaceError, check_writable
 from tuning.faults import StudyError
 from tuning.importance import Importance
 from tuning.points import flatten
+from tuning.recorded import Closing, DataSource, Opening
 from tuning.records import TrialRecord
 from tuning.study import StudyConfig, TrackingConfig
 
@@ -36,9 +38,10 @@ STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED"
 class Tracker:
     """The runs of one search; an observer of it. A resumed search goes on in the runs that it has."""
 
-    def __init__(self, config: StudyConfig, run_id: str | None = None) -> None:
+    def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
         quiet_mlflow()
         self._client = MlflowClient(config.tracking.uri)
+        self._teacher_accuracy = teacher_accuracy
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
         self._begun: set[int] = set()
@@ -64,13 +67,13 @@ class Tracker:
             if not token:
                 return found
 
-    def describe(self, document: str, tags: Mapping[str, str]) -> None:
-        """Keep the study file, what tells corpus and teacher apart, and the versions of the packages."""
+    def describe(self, document: str, opening: Opening) -> None:
+        """Keep the study file, the versions of the packages, and what is known at the beginning."""
         self._client.log_text(self.run_id, document, "study.yaml")
         versions = {name: importlib.metadata.version(name) for name in PACKAGES}
         self._client.log_dict(self.run_id, versions, "packages.json")
-        for key, value in tags.items():
-            self._client.set_tag(self.run_id, key, value)
+        self._client.log_inputs(self.run_id, [_dataset(source) for source in opening.sources])
+        self._tag(self.run_id, {**opening.tags, NOTE: opening.note})
 
     def started(self, record: TrialRecord) -> None:
         """Open the child run of a trial, or go on in the one it had before its driver was killed."""
@@ -88,16 +91,18 @@ class Tracker:
         self._children[record.number] = run.info.run_id
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        """Keep an epoch's metrics."""
-        self._log(self._children[number], metrics, epoch)
+        """Keep an epoch's metrics; `epoch/accuracy` is a curve, `accuracy` the trial's own."""
+        self._log(self._children[number], {f"epoch/{name}": value for name, value in metrics.items()}, epoch)
 
     def ended(self, record: TrialRecord) -> None:
         """Close the child run of a trial, with its state and, where it failed, the traceback."""
         run_id = self._children[record.number]
-        metrics = {}
-        if record.accuracy is not None and record.latency_ms is not None:
-            metrics = {"best_accuracy": record.accuracy, "latency_ms": record.latency_ms}
-        self._log(run_id, metrics, record.epochs, {STATE: record.state})
+        known = {
+            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb,
+            "teacher_ratio": record.accuracy and record.accuracy / self._teacher_accuracy,
+        }  # fmt: skip
+        metrics = {name: value for name, value in known.items() if value is not None}
+        self._log(run_id, metrics, 0, {STATE: record.state})
         if record.error:
             self._client.log_text(run_id, record.error, "traceback.txt")
         self._client.set_terminated(run_id, STATUS[record.state])
@@ -112,17 +117,24 @@ class Tracker:
             if record.state != "running" and record.number in still_open:
                 self.ended(record)
 
-    def log_results(
-        self, metrics: Mapping[str, float], per_trial: Mapping[int, Mapping[str, float]], folder: Path, note: str
-    ) -> None:
+    def log_results(self, closing: Closing, folder: Path) -> None:
         """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
         for its readers."""
-        self._client.set_tag(self.run_id, NOTE, note)
-        self._log(self.run_id, metrics, 0)
-        for number, values in per_trial.items():
-            self._log(self._children[number], values, 0)
+        self._log(self.run_id, closing.metrics, 0, {**closing.tags, NOTE: closing.note})
+        for number in closing.trial_metrics.keys() | closing.trial_tags.keys():
+            values, tags = closing.trial_metrics.get(number, {}), closing.trial_tags.get(number, {})
+            self._log(self._children[number], values, 0, tags)
         for name in ("results.json", "table.txt"):
             self._client.log_artifact(self.run_id, str(folder / name))
+
+    def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
+        """Say that a logged model is what a trial brought forth, and how good it is."""
+        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
+        for name, value in metrics.items():
+            self._client.log_metric(self._children[number], name, value, model_id=model_id)
+
+    def note(self, text: str) -> None:
+        self._tag(self.run_id, {NOTE: text})
 
     def log_importances(self, found: Sequence[Importance]) -> None:
         """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
@@ -137,6 +149,9 @@ class Tracker:
         now = int(time.time() * 1000)
         points = [Metric(key, float(value), now, step) for key, value in metrics.items()]
         self._client.log_batch(run_id, points, tags=[RunTag(key, value) for key, value in (tags or {}).items()])
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def close(self, status: str) -> None:
         """End the parent run (`FINISHED`, `FAILED` or `KILLED`); child runs still open were cut off with it."""
@@ -174,6 +189,16 @@ def is_away(error: Exception) -> bool:
             "ABORTED",
         )
     return isinstance(error, OSError)
+
+
+def _dataset(source: DataSource) -> DatasetInput:
+    columns = [{"name": name, "type": kind} for name, kind in source.columns.items()]
+    scheme = source.uri.split("://", 1)[0] if "://" in source.uri else "local"
+    dataset = Dataset(
+        source.name, source.digest, scheme, json.dumps({"uri": source.uri}), json.dumps({"mlflow_colspec": columns}),
+        json.dumps(source.profile, ensure_ascii=False),
+    )  # fmt: skip
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", source.context)])
 
 
 def _experiment(client: MlflowClient, config: StudyConfig) -> str:

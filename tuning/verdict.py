@@ -13,14 +13,14 @@ from corpora.encoding import needed_packages
 from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
-from tuning.card import Card, markdown_table, model_card
+from tuning.candidates import Candidate
+from tuning.card import Card, model_card
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
-from tuning.registry import Candidate
 from tuning.report import Column, distillation_ratio, quality, table_text
 from tuning.study import ChampionConfig
-from tuning.teaching import accuracy_of, timing_teachers
+from tuning.teaching import timing_teachers
 from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
 
 
@@ -63,42 +63,6 @@ class Verdict:
             teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else 0.0,
         )  # fmt: skip
 
-    def metrics(self) -> dict[str, float]:
-        """Figures of the three columns, by name."""
-        figures = {} if self.ratio is None else {"distillation_ratio": self.ratio}
-        for column in self.columns:
-            name = column.name.replace(" ", "_")
-            figures[f"{name}.dev_accuracy"] = column.quality.dev_accuracy.mean
-            figures[f"{name}.test_accuracy"] = column.quality.test_accuracy.mean
-            if column.latency:
-                figures |= {f"{name}.p50_ms": column.latency.p50_ms, f"{name}.texts_per_s": column.latency.texts_per_s}
-        return figures
-
-    def metrics_of_finalists(self) -> dict[int, dict[str, float]]:
-        """Figures of each finalist, by the number of its trial."""
-        found = {}
-        for one in self.finalists:
-            latency = self.latencies[str(one.record.number)]
-            teacher = self.columns[0]
-            found[one.record.number] = {
-                "final.dev_accuracy": one.accuracy,
-                "final.p50_ms": latency.p50_ms,
-                "final.p95_ms": latency.p95_ms,
-                "final.texts_per_s": latency.texts_per_s,
-                "size_mb": self.sizes_mb[one.record.number],
-                "teacher_ratio": one.accuracy / teacher.quality.dev_accuracy.mean,
-                **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
-            }
-        return found
-
-    def note(self, pull: str) -> str:
-        """What a reader of the search's MLflow run sees first, in Markdown; `pull` is the command for the champion."""
-        found = "No finalist meets the rule." if self.winner is None else (
-            f"The champion is trial {self.finalists[self.winner].record.number}: `{pull}`.")  # fmt: skip
-        return (
-            f"The rule: {self.rule}.\n\n{markdown_table(self.columns)}\n\n{found}\n\nTimed on one thread of {self.cpu}."
-        )
-
 
 def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
@@ -106,12 +70,12 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt` and, where there is a champion,
     `champion/`.
     """
-    config, corpus = prepared.study.config, prepared.corpus
+    config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
     timed, teacher_column = _time(prepared, paths, time_all)
     latencies = timed.latencies
-    teacher_accuracy = accuracy_of(prepared.teachers.of(corpus.dev.texts), corpus.dev.labels)
-    winner = choose_champion(finalists, [latencies[path.name] for path in paths], config.champion, teacher_accuracy)
+    timings = [latencies[path.name] for path in paths]
+    winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
     students = _student_columns(prepared, finalist, name, latencies[path.name], path)
@@ -137,8 +101,8 @@ def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
     timed = time_all(TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed))
-    dev, test = (prepared.teachers.of(split.texts) for split in (corpus.dev, corpus.test))
-    figures = quality([accuracy_of(dev, corpus.dev.labels)], [test], corpus.test.labels, None)
+    test = prepared.teachers.of(corpus.test.texts)
+    figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
     return timed, Column("teacher", figures, n_parameters, size_mb, timed.latencies.get("teacher"))

@@ -1,0 +1,65 @@
+"""Which of the winners of several searches is the champion of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+TAG = "distune."
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, 0 where there was
+    none to be timed."""
+
+    corpus: str
+    teacher: str
+    rule: str
+    by_speed: bool
+    """Whether the rule picks the fastest, else the most accurate."""
+    dev_accuracy: float
+    p50_ms: float
+    speedup: float
+
+    def tags(self) -> dict[str, str]:
+        return {TAG + name: str(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A new version, whether it is the champion now, and why."""
+
+    version: str
+    is_champion: bool
+    reason: str
+
+    @property
+    def alias(self) -> str:
+        return CHAMPION if self.is_champion else CHALLENGER
+
+
+def candidate_of(tags: dict[str, str]) -> Candidate | None:
+    """What a version's tags say, or None where they were not written by us."""
+    kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
+    try:
+        return Candidate(**{field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in fields(Candidate)})
+    except KeyError:
+        return None
+
+
+def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
+    """Whether a candidate takes the alias of another: only on the same dev texts, against the same teacher, by the same
+    rule; and why."""
+    if old is None:
+        return False, "how it was chosen is not known"
+    for name, other in (("corpus", "another corpus"), ("teacher", "another teacher"), ("rule", "another rule")):
+        if getattr(new, name) != getattr(old, name):
+            return False, f"it was chosen by {other}"
+    if new.by_speed:
+        if not new.speedup or not old.speedup:
+            return False, "there was no teacher to time them against"
+        return new.speedup > old.speedup, f"{new.speedup:,.1f} against {old.speedup:,.1f} times as fast as the teacher"
+    return new.dev_accuracy > old.dev_accuracy, f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}"
