@@ -27,6 +27,7 @@ from corpora.teacher_logits import (
 from corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 SHARD_ROWS = 8192
+MIN_SHARD_ROWS, N_STEPS = 256, 50
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ TeacherFunction = Callable[[Sequence[str]], TeacherAnswers]
 
 @dataclass(frozen=True)
 class ShardForm:
-    """How a cache is written: the type of its numbers, how many texts to a shard, and who is told after each."""
+    """How a cache is written: the type of its numbers, how many texts to a shard, and who is told at first and after each."""
 
     dtype: Literal["float16", "float32"] = "float32"
     rows: int = SHARD_ROWS
@@ -63,6 +64,11 @@ class Shard:
 
     def file(self, name: str) -> str:
         return f"{name}-{self.number:05d}.npy"
+
+
+def rows_of_shard(n_texts: int) -> int:
+    """How many texts to a shard, so that little is lost with one, its end is soon seen, and large corpora have few files."""
+    return min(SHARD_ROWS, max(MIN_SHARD_ROWS, n_texts // N_STEPS))
 
 
 class ShardWriter:
@@ -130,6 +136,7 @@ def fill_cache(
         missing += [] if kept else [shard]
         n_done += len(shard.texts) if kept else 0
     writer = ShardWriter(folder, key.labels, form.dtype, source.load)
+    form.progress(n_done, len(texts))
     for place, written in source.write_all(writer, missing):
         checksums |= written
         n_done += len(missing[place].texts)

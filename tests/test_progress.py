@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.test_proposals import ask, epoch, proposals
 from tuning.folder import new_folder
-from tuning.progress import LiveView, show_progress, time_left_s, view
+from tuning.progress import FillingView, LiveView, show_progress, time_left_s, view
 from tuning.records import State, TrialRecord
 from tuning.study import parse_study
 from tuning.trial import TrialConfig
@@ -94,3 +94,21 @@ def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: d
     assert f"search {folder} (new)" in stream.getvalue()
     assert "trials 1/4 done, 1 running" in stream.getvalue()
     assert "running: 1" in stream.getvalue()
+
+
+def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere() -> None:
+    shown = []
+    for is_terminal in (True, False):
+        stream = io.StringIO()
+        filling = FillingView(Console(file=stream, width=120, force_terminal=is_terminal))
+        for n_done in (0, 250, 500, 1000):
+            filling(n_done, 1000)
+        filling(30, 30)  # the cache of augmented texts
+        shown.append(stream.getvalue())
+    assert "0/1000" in shown[0]
+    assert "teacher logits: 1,000 texts in 0 s" in shown[0]
+    assert [line.strip() for line in shown[1].splitlines()] == [
+        "teacher logits: 0 of 1,000 texts",
+        "teacher logits: 1,000 texts in 0 s",
+        "teacher logits: 30 texts in 0 s",
+    ]

@@ -57,7 +57,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_fo
 @pytest.fixture(scope="module")
 def ended(tiny: dict[str, Any]) -> Ended:
     study = parse_study(tiny)
-    cache(study, False, None, "", lambda line: None)
+    cache(study, False, None, "", Console(file=io.StringIO()))
     counts = {"all": 0, "before timing": -1}
     forward = BertForSequenceClassification.forward
 

@@ -51,15 +51,9 @@ def check(options: argparse.Namespace) -> None:
 def cache(options: argparse.Namespace) -> None:
     from tuning.session import cache
 
-    study, console = _study(options), _console()
+    study = _study(options)
     command = f"distune cache {options.study}" + "".join(f" --set {one}" for one in options.overrides)
-    cache(
-        study,
-        options.rebuild,
-        options.export,
-        command,
-        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
-    )
+    cache(study, options.rebuild, options.export, command, _console())
 
 
 def search(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""A search as it runs: how far it is, its Pareto front so far, what runs, what failed, the time left."""
+"""A search as it runs, and a cache as it is filled: how far it is, its Pareto front so far, what runs, what failed, the time left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -78,6 +79,44 @@ class LiveView:
 
     def _view(self) -> RenderableType:
         return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s())
+
+
+class FillingView:
+    """How far a teacher is with its answers, told before and after each shard: a bar, or a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (BarColumn(60), MofNCompleteColumn(), TextColumn("texts"), TimeRemainingColumn())
+        self._bar = Progress(TextColumn("teacher logits"), *columns, console=console, transient=True)
+        self._task: TaskID | None = None
+        self._started_s = self._printed_s = 0.0
+        self._n_before = 0
+
+    def __call__(self, n_done: int, n_texts: int) -> None:
+        now = time.monotonic()
+        if self._task is None:
+            # What an interrupted filling has left counts as done, and not as fast.
+            self._task = self._bar.add_task("", total=n_texts, completed=n_done)
+            self._started_s, self._n_before = now, n_done
+            if self._console.is_terminal:
+                self._bar.start()
+        self._bar.update(self._task, completed=n_done)
+        if n_done == n_texts:
+            self._end(n_texts, now)
+        elif not self._console.is_terminal and now - self._printed_s > PLAIN_EVERY_S:
+            self._printed_s = now
+            left_s = time_left_s(now - self._started_s, n_done - self._n_before, n_texts - self._n_before)
+            left = "" if left_s is None else f", about {_duration(left_s)} left"
+            self._console.print(f"teacher logits: {n_done:,} of {n_texts:,} texts{left}", highlight=False)
+
+    def _end(self, n_texts: int, now: float) -> None:
+        """The next call is about another cache."""
+        if self._console.is_terminal:
+            self._bar.stop()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = None
+        self._console.print(f"teacher logits: {n_texts:,} texts in {_duration(now - self._started_s)}", highlight=False)
 
 
 def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:

@@ -28,7 +28,7 @@ from tuning.journal import Journal
 from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
-from tuning.progress import LiveView
+from tuning.progress import FillingView, LiveView
 from tuning.recorded import closing, opening, with_version
 from tuning.records import TrialRecord, count_states, open_study, read_records, records_in
 from tuning.registry import log_model, register
@@ -36,7 +36,7 @@ from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
 from tuning.study import Study
 from tuning.teachers import locate
-from tuning.teaching import IN_PROCESS, Workers, cache_teacher, pieces_for
+from tuning.teaching import Workers, cache_teacher, pieces_for
 from tuning.timing import TimeAll, time_here
 from tuning.tracking import Tracker, check_store, is_away
 from tuning.verdict import NoChampionError, judge
@@ -78,18 +78,19 @@ def _check_stores(study: Study) -> None:
     check_store(study.config.tracking)
 
 
-def cache(study: Study, rebuild: bool, export: Path | None, command: str, say: Callable[[str], None]) -> None:
+def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
     _check_stores(study)
+    say = _speaker(console)
     if not study.config.cluster.is_shared:
-        cache_teacher(study, rebuild, export, command, say, IN_PROCESS)
+        cache_teacher(study, rebuild, export, command, say, workers_here(console))
         return
     if study.config.cluster.address.startswith("ray://"):
         raise StudyError(f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
                          f"itself; but got {study.config.cluster.address}")  # fmt: skip
     with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
-        cache_teacher(study, rebuild, export, command, say, cluster_workers())
+        cache_teacher(study, rebuild, export, command, say, cluster_workers(console))
 
 
 def search(study: Study, console: Console, resume: bool = False) -> Folder:
@@ -102,15 +103,15 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     _check_stores(study)
     if resume:
         unfinished_folder(study)
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say = _speaker(console)
     with ExitStack() as stack:
         if study.config.cluster.is_shared:
             check(study)
             cluster = stack.enter_context(connected(study.config.cluster, packages()))
             check_shared(Place(study.config.storage))
-            prepared = prepare(study, say, workers=cluster_workers())
+            prepared = prepare(study, say, workers=cluster_workers(console))
         else:
-            prepared = prepare(study, say)
+            prepared = prepare(study, say, workers=workers_here(console))
             cluster = stack.enter_context(connected(study.config.cluster))
         prepared = with_gpus(prepared, say)
         config = prepared.study.config
@@ -183,9 +184,18 @@ def check_shared(storage: Place) -> None:
                          "written there; name one that they share, or a URI such as s3://")  # fmt: skip
 
 
-def cluster_workers() -> Workers:
+def workers_here(console: Console) -> Workers:
+    """This process does the teacher's work."""
+    return Workers(progress=FillingView(console))
+
+
+def cluster_workers(console: Console) -> Workers:
     """The nodes of the connected cluster do the teacher's work."""
-    return Workers(map_on_cluster, lambda training, say: run_on_best_node(training, print))
+    return Workers(map_on_cluster, lambda training, say: run_on_best_node(training, print), FillingView(console))
+
+
+def _speaker(console: Console) -> Callable[[str], None]:
+    return partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

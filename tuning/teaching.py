@@ -21,6 +21,7 @@ from corpora.logits_filling import (
     TeacherFunction,
     WriteAll,
     fill_cache,
+    rows_of_shard,
     write_in_process,
 )
 from corpora.places import Place
@@ -53,6 +54,8 @@ class Workers:
     """Asks the teacher for shards of texts."""
     train: Callable[[Callable[[Say], None], Say], None] = lambda training, say: training(say)
     """Trains a teacher, once, where it is fastest."""
+    progress: Callable[[int, int], None] = lambda done, total: None
+    """Is told how many of how many texts are answered."""
 
 
 IN_PROCESS = Workers()
@@ -97,9 +100,7 @@ def _cached(
         say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
     settings, file = place.settings, place.logits_file
-    form = ShardForm(
-        settings.logits_dtype, progress=lambda done, total: say(f"teacher logits: {done} of {total} texts")
-    )
+    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), workers.progress)
     if file is not None and (settings.checkpoint is None or file.holds(texts)):
         say(f"teacher logits: from the file {file.path}")
         return fill_cache(place.cache_root, place.key, texts, Source(lambda: file.of, file.about), form)
