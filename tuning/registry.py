@@ -56,7 +56,7 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> R
     version = str(made.version)
     # A server does this by itself, a local store does not.
     client.set_logged_model_tags(
-        model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": version}])}
+        model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": made.version}])}
     )
     # The registry shows Markdown, and no header of the hub.
     client.update_model_version(name, version, model.card.split("---\n", 2)[-1])
