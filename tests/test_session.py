@@ -149,7 +149,7 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
             assert 0 < run.data.metrics["size_mb"] < 1
     kept = {artifact.path for artifact in client.list_artifacts(parents[0].info.run_id)}
     assert {"study.yaml", "packages.json", "table.txt", "results.json"} <= kept
-    assert parents[0].data.metrics["teacher.p50_ms"] > 0
+    assert parents[0].data.metrics["teacher/p50_ms"] > 0
     note = parents[0].data.tags["mlflow.note.content"]
     assert "| dev accuracy |" in note
     assert f"`distune pull {ended.folder} my-student`" in note
@@ -162,7 +162,7 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     assert champion.data.tags["distune.trial"] == parents[0].data.tags["distune.champion_trial"]
     for name in ("size_mb", "teacher_ratio", "speedup"):
         assert champion.data.metrics[name] == parents[0].data.metrics[name]
-    assert champion.data.metrics["final.p50_ms"] == parents[0].data.metrics["latency_ms"]
+    assert champion.data.metrics["final/p50_ms"] == parents[0].data.metrics["latency_ms"]
 
 
 def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended) -> None:
@@ -174,7 +174,7 @@ def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended)
         parent.data.tags[name] for name in ("distune.corpus", "distune.teacher")
     )
     assert json.loads(sources["corpus"].profile)["train_texts"] == 20
-    assert json.loads(sources["teacher"].profile)["dev_accuracy"] == parent.data.metrics["teacher.dev_accuracy"]
+    assert json.loads(sources["teacher"].profile)["dev_accuracy"] == parent.data.metrics["teacher/dev_accuracy"]
     trial = parent.data.tags["distune.champion_trial"]
     (child,) = client.search_runs([parent.info.experiment_id], f"tags.`distune.trial` = '{trial}'")
     (model_id,) = [one.model_id for one in child.outputs.model_outputs]
@@ -182,7 +182,7 @@ def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended)
     assert version.source == f"models:/{model_id}"
     assert model.source_run_id == parent.info.run_id
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "tiny-student", "version": version.version}]
-    assert {metric.key for metric in model.metrics} >= {"final.dev_accuracy", "final.p50_ms", "speedup"}
+    assert {metric.key for metric in model.metrics} >= {"final/dev_accuracy", "final/p50_ms", "speedup"}
 
 
 def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:

@@ -69,7 +69,7 @@ def test_what_mattered_is_in_the_results_and_in_mlflow(ended: tuple[Study, Folde
     client = MlflowClient(study.config.tracking.uri)
     experiment = client.get_experiment_by_name("tiny")
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`distune.study` = 'tiny'")
-    shares = [v for k, v in parent.data.metrics.items() if k.startswith("importance.accuracy.")]
+    shares = [v for k, v in parent.data.metrics.items() if k.startswith("importance/accuracy/")]
     assert sum(shares) == pytest.approx(1)
     kept = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/importances.json")
     assert {one["objective"] for one in kept["importances"]} <= {"accuracy", "latency_ms"}

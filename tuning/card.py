@@ -49,6 +49,7 @@ def model_card(card: Card) -> str:
     facts = "\n".join(f"- {key}: {value}" for key, value in card.about.items())
     limits = "\n".join(f"- {limit}" for limit in (*card.settings.limits, *card.limits))
     licence = card.settings.data_license or "Whoever made this model has not said under what licence its data stand."
+    # No line breaks in a paragraph: MLflow shows them as such.
     return f"""---
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
@@ -61,12 +62,12 @@ A text classifier distilled by Distune from a larger teacher, for the CPU.
 
 {markdown_table(card.columns)}
 
-Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f}
+Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
 (Wilson). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
 
 ## Speed
 
-One thread of {card.cpu}, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher, with nothing of the
+One thread of {card.cpu}, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher, with nothing of the \
 search beside it.
 
 ## Limits

@@ -24,7 +24,7 @@ from tuning.study import Study
 from tuning.trial import TrialConfig
 
 PLAIN = "plain"
-METRICS = ("accuracy", "best_accuracy", "loss", "compressed_accuracy")
+METRICS = ("accuracy", "loss", "compressed_accuracy")
 HINT = ("latency_ms", "size_mb")
 PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 

@@ -1,13 +1,14 @@
 """What is recorded of a search in MLflow, as values; `tracking.py` writes them.
 
 The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
-taken beside other trials. Finalists also have `final.*` and `speedup`, timed alone.
+taken beside other trials. Finalists also have `final/...` and `speedup`, timed alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from corpora.corpus import Corpus
@@ -71,7 +72,7 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        config.corpus.source, corpus.fingerprint, "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
+        Path(config.corpus.source).name, corpus.fingerprint, "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
     )  # fmt: skip
 
 
@@ -94,10 +95,10 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
         "distune.champion_compression": shown.config.compression.kind,
     }  # fmt: skip
     columns = {
-        "accuracy": finalists[shown.number]["final.dev_accuracy"],
-        "latency_ms": finalists[shown.number]["final.p50_ms"],
+        "accuracy": finalists[shown.number]["final/dev_accuracy"],
+        "latency_ms": finalists[shown.number]["final/p50_ms"],
     }
-    columns |= {name: value for name, value in finalists[shown.number].items() if "." not in name}
+    columns |= {name: value for name, value in finalists[shown.number].items() if "/" not in name}
     trial_tags: dict[int, dict[str, str]] = {
         record.number: {"distune.on_front": "yes"} for record in pareto_front(records)
     }
@@ -115,10 +116,10 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     figures = {} if verdict.ratio is None else {"distillation_ratio": verdict.ratio}
     for column in verdict.columns:
         name = column.name.replace(" ", "_")
-        figures[f"{name}.dev_accuracy"] = column.quality.dev_accuracy.mean
-        figures[f"{name}.test_accuracy"] = column.quality.test_accuracy.mean
+        figures[f"{name}/dev_accuracy"] = column.quality.dev_accuracy.mean
+        figures[f"{name}/test_accuracy"] = column.quality.test_accuracy.mean
         if column.latency:
-            figures |= {f"{name}.p50_ms": column.latency.p50_ms, f"{name}.texts_per_s": column.latency.texts_per_s}
+            figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}
     return figures
 
 
@@ -128,10 +129,10 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
     for one in verdict.finalists:
         latency = verdict.latencies[str(one.record.number)]
         found[one.record.number] = {
-            "final.dev_accuracy": one.accuracy,
-            "final.p50_ms": latency.p50_ms,
-            "final.p95_ms": latency.p95_ms,
-            "final.texts_per_s": latency.texts_per_s,
+            "final/dev_accuracy": one.accuracy,
+            "final/p50_ms": latency.p50_ms,
+            "final/p95_ms": latency.p95_ms,
+            "final/texts_per_s": latency.texts_per_s,
             "size_mb": verdict.sizes_mb[one.record.number],
             "teacher_ratio": one.accuracy / teacher.quality.dev_accuracy.mean,
             **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
@@ -147,8 +148,8 @@ def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig,
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed alone, on one thread of
-{verdict.cpu}, in one run with the teacher; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows
+{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed alone, on one thread of \
+{verdict.cpu}, in one run with the teacher; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from tuning.described import configuration
 from tuning.faults import StudyError
 from tuning.folder import Folder, search_folders
 from tuning.importance import MIN_TRIALS, importance_table, importances
@@ -18,7 +18,6 @@ from tuning.journal import Journal
 from tuning.points import flatten
 from tuning.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
 from tuning.study import Study
-from tuning.trial import TrialConfig
 
 N_BEST = 10
 
@@ -101,35 +100,6 @@ def _trials(records: list[TrialRecord]) -> Table:
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
         table.add_row(
             str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
-            f"{record.latency_ms:.3f}", _configuration(record.config),
+            f"{record.latency_ms:.3f}", configuration(record.config),
         )  # fmt: skip
     return table
-
-
-def _configuration(config: TrialConfig) -> str:
-    """The parts of a trial, each with what is not its default."""
-    mix = config.loss.model_dump(exclude={"teacher_term", "kd_weight", "hidden"}, exclude_defaults=True)
-    loss = [f"kd_weight={config.loss.kd_weight:.2f}", _described(config.loss.teacher_term), *_settings(mix)]
-    if config.loss.hidden_weight:
-        loss.append(f"hidden {config.loss.hidden.kind}")
-    parts = [_described(config.tokens), _described(config.vectors), _described(config.student)]
-    parts.append("plain" if config.loss.is_plain else " ".join(loss))
-    if config.augment.n_iter:
-        parts.append(f"augment n_iter={config.augment.n_iter}")
-    if config.compression.kind != "none":
-        parts.append(_described(config.compression))
-    return " · ".join([*parts, f"learning_rate={config.learning_rate:.2g}"])
-
-
-def _described(part: BaseModel) -> str:
-    """The kind of a part, and the settings that are not its defaults."""
-    settings = part.model_dump(exclude={"kind"}, exclude_defaults=True)
-    return " ".join([str(part.model_dump()["kind"]), *_settings(settings)])
-
-
-def _settings(settings: dict[str, object]) -> list[str]:
-    return [f"{name}={_short(value)}" for name, value in settings.items()]
-
-
-def _short(value: object) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value)

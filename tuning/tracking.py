@@ -32,6 +32,8 @@ NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""The UI then shows training runs, and not what belongs to agents."""
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
 
 
@@ -142,7 +144,7 @@ class Tracker:
         for one in found:
             if not one.group:
                 # MLflow takes no @ in the name of a metric.
-                shares = {f"importance.{one.objective}.{name.replace('@', '/')}": s for name, s in one.shares.items()}
+                shares = {f"importance/{one.objective}/{name.replace('@', '/')}": s for name, s in one.shares.items()}
                 self._log(self.run_id, shares, 0)
 
     def _log(self, run_id: str, metrics: Mapping[str, float], step: int, tags: Mapping[str, str] | None = None) -> None:
@@ -210,7 +212,7 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
         database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
         place = (database.parent / "mlartifacts").as_uri()
-    return str(client.create_experiment(config.name, artifact_location=place))
+    return str(client.create_experiment(config.name, artifact_location=place, tags=KIND))
 
 
 def quiet_mlflow() -> None:

@@ -15,6 +15,7 @@ from models.student import count_parameters
 from models.teacher import teacher_size_mb
 from tuning.candidates import Candidate
 from tuning.card import Card, model_card
+from tuning.described import described, described_loss
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import Latency
 from tuning.preparation import Prepared, encode_texts
@@ -160,9 +161,9 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
-        "Student": record.student.model_dump_json(),
-        "Loss": record.loss.model_dump_json(),
-        "Compression": record.compression.model_dump_json(),
+        "Student": f"{described(record.student)}; {described(record.tokens)}, {described(record.vectors)}",
+        "Loss": described_loss(record.loss),
+        "Compression": described(record.compression),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
     }
     limits = (
