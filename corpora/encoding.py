@@ -6,13 +6,14 @@ import functools
 import importlib.util
 import itertools
 import json
-import logging
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 PADDING, UNKNOWN = 0, 1
 RESERVED = ("[PAD]", "[UNK]")
@@ -23,16 +24,36 @@ UserWords = tuple[tuple[str, int], ...]
 
 @functools.cache
 def _jieba(user_words: UserWords) -> Any:
-    """jieba's own tokenizer with its most probable path found in one pass: the same cuts, a third faster.
+    """jieba's own tokenizer: the same cuts, a third faster, and ready in a fifth of a second instead of a whole one.
 
-    jieba looks every candidate word up twice, first for the graph of words and then for the path through it. At a text
-    of some 50 characters these look-ups, in a dictionary of half a million words, are most of what an answer costs.
+    Two things are done otherwise. jieba looks every candidate word up twice, first for the graph of words and then for the
+    path through it; here the most probable path is found in one pass. At a text of some 50 characters these look-ups, in a
+    dictionary of half a million words, are most of what an answer costs. And jieba reads its whole dictionary first, or
+    the copy that anybody left in the folder for temporary files; here the words that begin with a character are read when
+    the character first occurs.
     """
-    import jieba  # Loading its dictionary takes most of a second: only those who segment words pay for it.
+    import jieba
 
     class OnePass(jieba.Tokenizer):  # type: ignore[misc]
+        def initialize(self, dictionary: None = None) -> None:
+            with self.get_dict_file() as file:
+                content = file.read()
+            self._lines, self.total = content.decode(), _sum_of_frequencies(content)
+            self._unread: dict[str, list[slice]] = {}
+            for run in _SAME_BEGINNING.finditer(self._lines):
+                self._unread.setdefault(run[1], []).append(slice(*run.span()))
+            self.initialized = True
+
         def get_DAG(self, sentence: str) -> None:
-            """Nothing: `calc` finds the words on its way."""
+            """Read the words that begin with a character of the sentence; `calc` finds those in it on its way."""
+            for character in self._unread.keys() & set(sentence):
+                for place in self._unread.get(character, ()):
+                    for line in self._lines[place].splitlines():
+                        word, frequency, _ = line.split(" ")
+                        self.FREQ[word] = int(frequency)
+                        for end in range(1, len(word)):
+                            self.FREQ.setdefault(word[:end], 0)
+                self._unread.pop(character, None)  # Another thread may have done the same meanwhile.
 
         def calc(self, sentence: str, DAG: None, route: dict[int, tuple[float, int]]) -> None:
             frequency, log_total = self.FREQ.get, math.log(self.total)
@@ -48,12 +69,27 @@ def _jieba(user_words: UserWords) -> Any:
                 scores[start] = best if best > -math.inf else scores[start + 1] - log_total
                 route[start] = (scores[start], last)
 
-    jieba.setLogLevel(logging.WARNING)
     tokenizer = OnePass()
     tokenizer.initialize()
     for word, frequency in user_words:
+        tokenizer.get_DAG(word)  # Else what is read later would take the place of the user's frequency.
         tokenizer.add_word(word, frequency)
     return tokenizer
+
+
+_SAME_BEGINNING = re.compile(r"^(.).*\n(?:\1.*\n)*", re.MULTILINE)
+"""Lines that follow each other and begin with the same character."""
+
+
+def _sum_of_frequencies(content: bytes) -> int:
+    """Of lines `word frequency tag`, a digit at a time over all lines: ten times as fast as line by line."""
+    signs = np.frombuffer(content, dtype=np.uint8)
+    before, after = np.flatnonzero(signs == ord(" ")).reshape(-1, 2).T
+    total = 0
+    for power in range(int((after - before).max()) - 1):
+        places = (after - 1 - power)[after - 1 - power > before]
+        total += 10**power * int((signs[places] - ord("0")).sum())
+    return total
 
 
 @functools.cache
@@ -192,6 +228,10 @@ class Encoder:
 
     def __call__(self, text: str) -> list[int]:
         return self.look_up(self.segment(text))
+
+    def read_ahead(self) -> None:
+        """Read the whole dictionary of words, which a text otherwise brings in by its characters: for what is timed, or serves."""
+        self.segment("".join(map(chr, range(0x4E00, 0xA000))))
 
 
 def load_encoder(folder: str | Path) -> Encoder:

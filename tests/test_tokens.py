@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from corpora.augment import MASK
-from corpora.encoding import SEGMENTERS, UNKNOWN, Encoder, MissingPackageError, load_encoder, needed_packages, segmenter
+from corpora.encoding import (
+    SEGMENTERS,
+    UNKNOWN,
+    Encoder,
+    MissingPackageError,
+    _jieba,
+    load_encoder,
+    needed_packages,
+    segmenter,
+)
 from corpora.files import read_reviews
 from corpora.texts import CorpusError
 from corpora.tokens import (
@@ -57,6 +66,30 @@ def test_words_are_those_of_jieba_itself(cutter: str, hmm: bool) -> None:
     for text in texts:
         plain = unicodedata.normalize("NFKC", text).lower()
         assert segment(text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
+
+
+def test_the_dictionary_that_is_read_bit_by_bit_is_that_of_jieba_in_the_end(tmp_path: Path) -> None:
+    read, whole = _jieba.__wrapped__(()), jieba.Tokenizer()
+    whole.tmp_dir = str(tmp_path)  # Not the copy that somebody left in the folder for temporary files.
+    whole.initialize()
+    assert read.total == whole.total
+    assert read.FREQ == {}
+    read.lcut("好书", HMM=False)
+    assert {word: count for word, count in whole.FREQ.items() if word[0] in "好书"} == read.FREQ
+    read.get_DAG("".join({word[0] for word in whole.FREQ}))
+    assert read.FREQ == whole.FREQ
+
+
+def test_the_dictionary_is_read_ahead_where_that_is_asked_for() -> None:
+    _jieba.cache_clear()
+    Encoder({**WORDS, "max_tokens": 3}, ["[PAD]", "[UNK]"]).read_ahead()
+    assert len(_jieba(()).FREQ) > 480_000
+
+
+def test_a_user_word_keeps_its_frequency_when_the_words_beside_it_are_read() -> None:
+    tokenizer = _jieba((("北京大学", 7),))
+    tokenizer.lcut("北京大学", HMM=False)
+    assert tokenizer.FREQ["北京大学"] == 7
 
 
 @pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
