@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, BinaryIO, TypedDict, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
+WINDOW = 1024
+"""Texts that are in memory at a time and sorted by length; a batch is of texts of a length."""
+BLOCK_BYTES = 1 << 18
 
 
 class CheckpointError(ValueError):
@@ -30,6 +34,10 @@ def check_folder(folder: Path) -> None:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
+
+
+class TextError(ValueError):
+    """A line that is no text; the message says which."""
 
 
 class Answer(TypedDict):
@@ -61,35 +69,87 @@ class Predictor:
     def __init__(self, folder: str | Path, encode: Callable[[str], list[int]], threads: int = 1) -> None:
         self.encode = encode
         self.labels: list[str] = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
-        self.session = open_session(str(Path(folder) / "model.onnx"), threads)
+        graph = (Path(folder) / "model.onnx").read_bytes()
+        self.session = open_session(graph, threads)
+        # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
+        self._one_at_a_time = b"DynamicQuantize" in graph
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[texts, classes]`, computed as one batch."""
-        return run_network(self.session, [self.encode(text) for text in texts])
+        """Logits `[texts, classes]`, computed as one batch; a text's are the same to the last bit in any batch."""
+        return self._run([self.encode(text) for text in texts])
+
+    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        if self._one_at_a_time:
+            return np.concatenate([run_network(self.session, [row]) for row in rows])
+        # A product with one row is summed in another order than one with many: no text goes alone.
+        return run_network(self.session, [*rows, *rows][: max(len(rows), 2)])[: len(rows)]
 
     def label(self, text: str) -> str:
         """The label of one text."""
         return self.labels[int(self.logits([text])[0].argmax())]
 
     def answers(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[Answer]:
-        """The label and the probabilities of each text, in order, a batch in memory at a time."""
-        for batch in _batches(texts, batch_size):
-            logits = self.logits(batch)
+        """The label and the probabilities of each text, in order, WINDOW texts in memory at a time."""
+        for window in _batches(texts, WINDOW):
+            rows = [self.encode(text) for text in window]
+            order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+            logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
+            for batch in _batches(order, batch_size):
+                logits[batch] = self._run([rows[i] for i in batch])
             exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
             for row in exponentials / exponentials.sum(axis=1, keepdims=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
                 yield Answer(label=self.labels[int(row.argmax())], probabilities=named)
 
 
-def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
+T = TypeVar("T")
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
         if len(batch) == size:
             yield batch
             batch = []
     if batch:
         yield batch
+
+
+def answer_lines(
+    predictor: Predictor, source: BufferedReader, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
+) -> None:
+    """Answer each line of `source` by one JSON object, in order, as soon as the line has come.
+
+    What has come meanwhile is answered together; `after` is told how many texts that was. Raises TextError for a line that
+    is not UTF-8.
+    """
+    for texts in _texts_as_they_come(source):
+        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
+        sink.write("".join(lines).encode())
+        sink.flush()
+        after(len(texts))
+
+
+def _texts_as_they_come(source: BufferedReader) -> Iterator[list[str]]:
+    """The lines that each read brings to their end; a read waits for nothing but the first byte."""
+    n_lines, begun = 0, [b""]
+    while block := source.read1(BLOCK_BYTES):
+        *whole, rest = block.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*begun, whole[0]])
+            yield [_text(line, n_lines + i) for i, line in enumerate(whole, 1)]
+            n_lines, begun = n_lines + len(whole), []
+        begun.append(rest)
+    if last := b"".join(begun):
+        yield [_text(last, n_lines + 1)]
+
+
+def _text(line: bytes, number: int) -> str:
+    try:
+        return line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise TextError(f"line {number} is not UTF-8: {error.reason} at its byte {error.start + 1}") from error
 
 
 def main() -> None:
@@ -98,8 +158,12 @@ def main() -> None:
 
     folder = Path(__file__).resolve().parent
     load: Callable[[Path], Any] = load_encoder
-    for answer in Predictor(folder, load(folder)).answers(line.rstrip("\n") for line in sys.stdin):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+    predictor = Predictor(folder, load(folder))
+    try:
+        with open(0, "rb", closefd=False) as texts:
+            answer_lines(predictor, texts, sys.stdout.buffer)
+    except TextError as error:
+        sys.exit(f"predict.py: {error}")
 
 
 if __name__ == "__main__":

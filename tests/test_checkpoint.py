@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,14 @@ from corpora.encoding import load_encoder
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.compressed import compress
 from models.compression.half import HalfConfig
+from models.compression.int8 import Int8Config, quantize_graph
 from models.compression.low_rank import LowRankConfig
 from models.compression.trained import Material, Trained
 from models.fitting import ModelError
 from models.onnx_export import export_onnx
-from models.predictor import FILES, CheckpointError, Predictor, open_session, run_network
+from models.predictor import FILES, CheckpointError, Predictor, TextError, answer_lines, open_session, run_network
 from models.student import AnyStudentConfig, Student, build_student, student_logits
+from models.students.average import AverageConfig
 from models.students.recurrent import BiLSTMConfig
 from tests.conftest import STUDENTS, student_name
 
@@ -156,3 +160,71 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
     expected = student_logits(compressed.trained.student, rows)
     np.testing.assert_array_equal(student_logits(read.trained.student, rows), expected)
     np.testing.assert_allclose(run_network(open_session(str(folder / "model.onnx")), ROWS), expected, atol=1e-4)
+
+
+def texts_of_all_lengths() -> list[str]:
+    return ["好" * (i % 10) + "差书酒店"[: i % 5] for i in range(37)]
+
+
+def test_an_answer_is_the_same_to_the_last_digit_alone_and_in_any_company(
+    config: AnyStudentConfig, tmp_path: Path
+) -> None:
+    folder = save_checkpoint(checkpoint_of(config), tmp_path / "s", "", Path(encoding.__file__))
+    texts = texts_of_all_lengths()
+    expected = list(Predictor(folder, load_encoder(folder)).answers(texts))
+    for threads in (1, 2):
+        predictor = Predictor(folder, load_encoder(folder), threads)
+        assert [next(predictor.answers([text])) for text in texts] == expected
+        assert list(predictor.answers(texts, batch_size=5)) == expected
+        assert list(predictor.answers(reversed(texts))) == expected[::-1]
+
+
+def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path) -> None:
+    saved = checkpoint_of(AverageConfig(kind="average", hidden_layer=16))
+    graph = quantize_graph(export_onnx(saved.trained.student), Int8Config(kind="int8"), Material([]))
+    folder = save_checkpoint(replace(saved, quantized=graph), tmp_path / "s", "", Path(encoding.__file__))
+    predictor, texts = Predictor(folder, load_encoder(folder)), texts_of_all_lengths()
+    assert list(predictor.answers(texts)) == [next(predictor.answers([text])) for text in texts]
+
+
+def test_lines_are_answered_as_they_come(folder: Path) -> None:
+    program = [sys.executable, str(folder / "predict.py")]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin
+        assert process.stdout
+        for text in ("好书", "差", ""):
+            process.stdin.write(f"{text}\n".encode())
+            assert "label" in json.loads(process.stdout.readline())
+        process.stdin.write("好书\n差\n好".encode()[:-1])
+        assert [json.loads(process.stdout.readline())["label"] for _ in range(2)]
+        process.stdin.write("好".encode()[-1:])
+        process.stdin.close()
+        assert process.stdout.read().count(b"\n") == 1
+    assert process.returncode == 0
+
+
+class Pieces:
+    """A source whose reads bring so many bytes each."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self.pieces = [content[i : i + size] for i in range(0, len(content), size)]
+
+    def read1(self, size: int) -> bytes:
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_line_is_a_text_wherever_the_reads_end(folder: Path, size: int) -> None:
+    predictor, sink, done = Predictor(folder, load_encoder(folder)), io.BytesIO(), []
+    content = "\ufeff好书\r\n\n差\u2028酒\r店\n\n书".encode()
+    answer_lines(predictor, Pieces(content, size), sink, done.append)  # type: ignore[arg-type]
+    expected = predictor.answers(["好书", "", "差\u2028酒\r店", "", "书"])
+    assert [json.loads(line) for line in sink.getvalue().decode().split("\n")[:-1]] == list(expected)
+    assert sum(done) == 5
+
+
+def test_a_line_that_is_not_utf_8_is_named(folder: Path) -> None:
+    predictor, sink = Predictor(folder, load_encoder(folder)), io.BytesIO()
+    with pytest.raises(TextError, match=r"^line 2 is not UTF-8: invalid start byte at its byte 4$"):
+        answer_lines(predictor, Pieces("好\n好".encode() + b"\xff\n", 1), sink)  # type: ignore[arg-type]
+    assert sink.getvalue().count(b"\n") == 1

@@ -11,7 +11,7 @@ import torch
 
 from corpora.encoding import load_encoder
 from models.checkpoint import load_checkpoint
-from models.predictor import open_session, run_network
+from models.predictor import Predictor, run_network
 from models.student import pad
 from models.teacher import Teacher, teacher_logits
 from tuning.latency import Contender
@@ -19,14 +19,16 @@ from tuning.latency import Contender
 
 def onnx_contender(folder: Path) -> Contender:
     """A checkpoint folder in ONNX Runtime."""
-    encoder, session = load_encoder(folder), open_session(str(folder / "model.onnx"))
-    labels = list(range(session.get_outputs()[0].shape[1]))
+    encoder = load_encoder(folder)
+    predictor = Predictor(folder, encoder)
+    # So that no text that is timed pays for reading its part of the dictionary.
+    encoder.read_ahead()
 
-    def label(ids: list[int]) -> int:
-        return labels[int(run_network(session, [ids])[0].argmax())]
+    def label(ids: list[int]) -> str:
+        return predictor.labels[int(run_network(predictor.session, [ids])[0].argmax())]
 
     def batch(texts: Sequence[str]) -> Any:
-        return run_network(session, [encoder(text) for text in texts]).argmax(1)
+        return predictor.logits(texts).argmax(1)
 
     return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": label}, batch)
 
@@ -34,6 +36,7 @@ def onnx_contender(folder: Path) -> Contender:
 def torch_contender(folder: Path) -> Contender:
     """A checkpoint folder in torch."""
     encoder, student = load_encoder(folder), load_checkpoint(folder).trained.student
+    encoder.read_ahead()
 
     @torch.inference_mode()
     def labels(rows: Sequence[list[int]]) -> Any:
