@@ -34,6 +34,8 @@ DOORS = {
         "tuning/search.py",
         "tuning/worker.py",
     },
+    "starlette": {"tuning/serving.py"},
+    "uvicorn": {"tuning/serving.py"},
     "mlflow": {"tuning/registry.py", "tuning/tracking.py", "tuning/pyfunc_model.py"},
 }
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")

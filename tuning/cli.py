@@ -58,7 +58,7 @@ def _exit_code(error: Exception) -> int | None:
     """2 for bad input, told by its type's name so that nothing heavy is imported for it; None for a fault of ours."""
     codes = {
         "StudyError": 2, "CorpusError": 2, "ModelError": 2, "ClusterError": 2, "CheckpointError": 2,
-        "MissingPackageError": 2, "PlaceError": 2, "ServerAwayError": 1,
+        "TextError": 2, "ServingError": 2, "MissingPackageError": 2, "PlaceError": 2, "ServerAwayError": 1,
         "NoChampionError": 1, "InterruptedSearchError": 130,
     }  # fmt: skip
     return next((codes[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in codes), None)
@@ -111,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     predict = command("predict", commands.predict, "answer texts, one a line, with one JSON object a line")
     predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     predict.add_argument("texts", type=Path, nargs="?", metavar="FILE", help="one text a line; stdin by default")
+    _add_serve(
+        command("serve", commands.serve, "answer over HTTP what a checkpoint folder answers, until Ctrl-C or SIGTERM")
+    )
     bench = command(
         "bench", commands.bench, "time a checkpoint folder from raw text to label; the last line is one JSON object"
     )
@@ -127,6 +130,18 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--uri", default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI), metavar="URI",
                          help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})")  # fmt: skip
     return parser
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
+    serve.add_argument("--port", type=int, default=8000, help="0 takes a free one (8000)")
+    for flag, default, help_text in (
+        ("--max-batch", 64, "texts that are answered in one go"),
+        ("--max-waiting", 4096, "texts that may wait; further requests are refused with 503"),
+        ("--threads", 1, "threads of the network; 0 takes all cores"),
+    ):
+        serve.add_argument(flag, type=int, default=default, metavar="N", help=f"{help_text} ({default})")
 
 
 def _add_resume(command: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ onnxruntime, numpy and what segments the texts are installed.
 from __future__ import annotations
 
 import argparse
-import json
+import importlib.util
 import os
 import signal
 import sys
@@ -104,14 +104,23 @@ def pull(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
-    from corpora.encoding import load_encoder
-    from models.predictor import Predictor, check_folder
+    from tuning.answering import predict
 
-    check_folder(options.folder)
-    predictor = Predictor(options.folder, load_encoder(options.folder), threads=0)
-    for answer in predictor.answers(_lines(options.texts)):
-        print(json.dumps(answer, ensure_ascii=False))
-    sys.stdout.flush()
+    predict(options.folder, options.texts)
+
+
+def serve(options: argparse.Namespace) -> None:
+    from corpora.encoding import MissingPackageError
+
+    for package in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(f"distune serve needs the package {package}, which is not installed: "
+                                      "pip install 'distune[serve]'")  # fmt: skip
+    from tuning.batching import Limits
+    from tuning.serving import serve
+
+    limits = Limits(options.max_batch, options.max_waiting)
+    serve(options.folder, options.host, options.port, options.threads, limits)
 
 
 def _lines(path: Path | None) -> Iterator[str]:

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from corpora import encoding
+from models.checkpoint import save_checkpoint
+from tests.conftest import STUDENTS
+from tests.test_checkpoint import checkpoint_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+
+
+def on_a_terminal(folder: Path, texts: Path, *, seen: bool = False) -> tuple[str, bytes]:
+    """What stderr, a terminal, shows of a prediction whose stdout is a file, or that terminal too; and what stdout got."""
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-m", "tuning.cli", "predict", str(folder), str(texts)]
+    with subprocess.Popen(program, stdout=theirs if seen else subprocess.PIPE, stderr=theirs, cwd=ROOT) as process:
+        os.close(theirs)
+        answers = process.stdout.read() if process.stdout else b""
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # Nobody writes to it any more.
+            os.close(ours)
+    assert process.returncode == 0
+    return shown.decode(), answers
+
+
+def test_a_terminal_sees_how_far_it_is_unless_it_sees_the_answers(folder: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("好书\n差\n" * 600, encoding="utf-8")
+    shown, answers = on_a_terminal(folder, texts)
+    assert "1,200 texts, " in shown
+    assert answers.count(b"\n") == 1200
+    shown, _ = on_a_terminal(folder, texts, seen=True)
+    assert [list(json.loads(line)) for line in shown.splitlines()] == [["label", "probabilities"]] * 1200
+
+
+def test_pipes_see_answers_and_nothing_else(folder: Path) -> None:
+    program = [sys.executable, "-m", "tuning.cli", "predict", str(folder)]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, bufsize=0
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        for text in ("好书", ""):  # As `tail -f | distune predict`: an answer at once, while the input goes on.
+            process.stdin.write(f"{text}\n".encode())
+            assert "label" in json.loads(process.stdout.readline())
+        process.stdin.write(b"\xff\n")
+        assert process.wait(30) == 2
+        assert process.stderr.read() == b"distune: line 3 is not UTF-8: invalid start byte at its byte 1\n"

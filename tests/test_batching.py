@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from models.predictor import Answer
+from tuning.batching import Batcher, FullError, Limits
+
+
+class Network:
+    """Answers a text by itself, once it may; keeps what it was asked in one go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.may_answer = threading.Event()
+
+    def __call__(self, texts: Sequence[str]) -> list[Answer]:
+        self.batches.append(list(texts))
+        assert self.may_answer.wait(10)
+        if "bad" in texts:
+            raise RuntimeError("it failed")
+        return [Answer(label=text, probabilities={}) for text in texts]
+
+
+async def asked(network: Network, limits: Limits, *requests: list[str]) -> list[list[str] | BaseException]:
+    """What each request gets when the first is under way before the others come, which come together."""
+    batcher = Batcher(network, limits)
+    running = asyncio.create_task(batcher.run())
+    tasks = [asyncio.create_task(batcher.ask(requests[0]))]
+    while not network.batches:
+        await asyncio.sleep(0.001)
+    tasks += [asyncio.create_task(batcher.ask(request)) for request in requests[1:]]
+    await asyncio.sleep(0.01)
+    network.may_answer.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    running.cancel()
+    assert batcher.n_waiting == 0
+    return [one if isinstance(one, BaseException) else [answer["label"] for answer in one] for one in found]
+
+
+def test_what_waits_is_answered_together_and_the_first_waits_for_nobody() -> None:
+    network, requests = Network(), (["a"], ["b", "c"], ["d"], ["e"])
+    assert asyncio.run(asked(network, Limits(3), *requests)) == list(requests)
+    assert network.batches == [["a"], ["b", "c", "d"], ["e"]]
+
+
+def test_a_large_request_takes_turns_with_small_ones() -> None:
+    network, requests = Network(), (["a"], list("12345"), ["b"], ["c"])
+    assert asyncio.run(asked(network, Limits(2), *requests)) == list(requests)
+    assert network.batches == [["a"], ["1", "2"], ["b", "c"], ["3", "4"], ["5"]]
+
+
+def test_more_than_may_wait_is_refused() -> None:
+    network = Network()
+    found = asyncio.run(asked(network, Limits(1, max_waiting=3), ["a"], ["b"], ["c", "d"], ["e"]))
+    assert found[0::3] == [["a"], ["e"]]
+    assert [type(one) for one in found] == [list, list, FullError, list]
+
+
+def test_a_failure_belongs_to_those_of_its_batch_and_the_next_are_answered() -> None:
+    network = Network()
+    found = asyncio.run(asked(network, Limits(2), ["a"], ["b", "bad", "x"], ["c"]))
+    assert (found[0], found[2]) == (["a"], ["c"])
+    with pytest.raises(RuntimeError, match="it failed"):
+        raise found[1]  # type: ignore[misc]
