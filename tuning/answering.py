@@ -37,10 +37,9 @@ def _watched(source: BufferedReader) -> Iterator[Callable[[int], object]]:
 
     about = os.fstat(source.fileno())
     size = about.st_size if stat.S_ISREG(about.st_mode) else None
-    columns = [TextColumn("{task.fields[n_texts]:,} texts, {task.fields[pace]:,.0f} a second"), TimeElapsedColumn()]
-    if size is not None:
-        columns[1:1] = [BarColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    counts = TextColumn("{task.fields[n_texts]:,} texts, {task.fields[pace]:,.0f} a second")
+    known = [TimeElapsedColumn()] if size is None else [BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)]
+    with Progress(counts, *known, console=Console(stderr=True)) as progress:
         task, n_done = progress.add_task("", total=size, n_texts=0, pace=0.0), 0
 
         def after(n_texts: int) -> None:
