@@ -1,0 +1,27 @@
+"""A pulled student asked with onnxruntime, jieba and numpy alone: `python ten_lines.py FOLDER < texts.txt`.
+
+For students whose tokens are words, without a dictionary of their own; the folder's predict.py takes every kind, is ready
+sooner and answers many texts at a time.
+"""
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+
+import jieba
+import numpy as np
+import onnxruntime
+
+folder = Path(sys.argv[1])
+tokens = json.loads((folder / "config.json").read_text(encoding="utf-8"))["tokens"]
+if tokens["kind"] != "words" or tokens["user_words"]:
+    sys.exit(f"these lines know plain words alone: python {folder / 'predict.py'} answers for this student")
+labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+ids = {word: i for i, word in enumerate((folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n"))}
+network = onnxruntime.InferenceSession(folder / "model.onnx")
+for line in sys.stdin:
+    words = jieba.lcut(unicodedata.normalize("NFKC", line).lower(), HMM=tokens["hmm"])
+    row = [ids.get(word, 1) for word in words if not word.isspace()][: tokens["max_tokens"]] or [1]
+    (logits,) = network.run(["logits"], {"token_ids": np.array([row]), "lengths": np.array([len(row)])})[0]
+    print(labels[logits.argmax()], 1 / np.exp(logits - logits.max()).sum())
