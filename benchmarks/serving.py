@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,21 +86,30 @@ async def _turn(server: Server, texts: Sequence[str], n_clients: int, seconds: f
     return Load(round(len(latencies) / (time.perf_counter() - began), 1), round(float(p50), 3), round(float(p95), 3))
 
 
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address).close()
+    except urllib.error.URLError:
+        return False
+    return True
+
+
 @contextmanager
 def running(program: Sequence[str], server: Server, health: str) -> Iterator[Server]:
     """A server from when it answers."""
     command = [*program, "--port", str(server.port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    # MLflow starts a program of this environment by its name.
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True) as process:
         try:
-            while process.poll() is None:
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{server.port}{health}").close()
-                    break
-                except urllib.error.URLError:
-                    time.sleep(0.1)
+            while not _answers(f"http://127.0.0.1:{server.port}{health}"):
+                if process.poll() is not None:
+                    raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+                time.sleep(0.1)
             yield server
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def main() -> None:

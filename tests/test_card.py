@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, metadata_load
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+from huggingface_hub.utils import DEFAULT_IGNORE_PATTERNS, filter_repo_objects
 
+from corpora import encoding
+from models.checkpoint import save_checkpoint
+from tests.conftest import STUDENTS
+from tests.test_checkpoint import checkpoint_of
 from tests.test_report import COLUMNS
 from tuning.card import Card, CardConfig, model_card
 from tuning.faults import StudyError
@@ -48,3 +55,15 @@ def test_a_study_says_it_in_its_card_block(document: dict[str, Any]) -> None:
     document["card"]["licence"] = "MIT"
     with pytest.raises(StudyError, match="did you mean 'license'"):
         parse_study(document)
+
+
+def test_a_saved_folder_is_a_repository_of_the_hub(tmp_path: Path) -> None:
+    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "s", model_card(CARD), Path(encoding.__file__))
+    header = metadata_load(folder / "README.md")
+    assert ModelCard.load(folder / "README.md").data.to_dict() == header
+    name, results = model_index_to_eval_results(header["model-index"])
+    assert (name, [one.metric_value for one in results]) == ("reviews-student", [0.85, 0.7])
+    assert eval_results_to_model_index(name, results) == header["model-index"]
+    # What huggingface_hub takes for the names of files in a repository, and leaves out of none.
+    names = {path.name for path in folder.iterdir()}
+    assert set(filter_repo_objects(names, ignore_patterns=DEFAULT_IGNORE_PATTERNS)) == names
