@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 from typing import Any, get_args
+from unittest import mock
 
 import pytest
 import yaml
+from starlette.routing import Route
 
 import tuning.folder
 from cluster.connection import ClusterConfig
@@ -15,8 +17,11 @@ from corpora.tokens import AnyTokensConfig
 from losses.hidden import AnyHiddenConfig
 from losses.objective import AnyTeacherTerm
 from models.compressed import AnyCompressionConfig
+from models.predictor import FILES
 from models.student import AnyStudentConfig
 from models.word_vectors import AnyVectorsConfig
+from tuning.batching import Limits
+from tuning.serving import application
 from tuning.study import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,3 +64,16 @@ def test_the_layout_on_the_page_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     described = textwrap.dedent(str(tuning.folder.__doc__).split("behind a URI:\n\n")[1])
     assert described.strip() in page
+
+
+@pytest.mark.parametrize("program", sorted((ROOT / "examples" / "use").iterdir()), ids=lambda path: path.name)
+def test_the_programs_that_use_a_student_are_on_their_page_in_full(program: Path) -> None:
+    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
+    assert f"```python\n# examples/use/{program.name}\n{program.read_text(encoding='utf-8')}```" in page
+
+
+def test_what_the_folder_holds_and_what_the_server_answers_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
+    routes = [route.path for route in application(mock.Mock(), "name", Limits()).routes if isinstance(route, Route)]
+    for name in (*FILES, "predict.py", "encoding.py", *routes, "--max-batch", "--max-waiting", "--threads", "--host"):
+        assert f"{name}`" in page or f"{name} " in page, name
