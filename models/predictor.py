@@ -75,14 +75,13 @@ class Predictor:
         self._one_at_a_time = b"DynamicQuantize" in graph
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[texts, classes]`, computed as one batch; a text's are the same to the last bit in any batch."""
+        """Logits `[texts, classes]`, computed as one batch; a text's are the same in any batch, but for rounding."""
         return self._run([self.encode(text) for text in texts])
 
     def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         if self._one_at_a_time:
             return np.concatenate([run_network(self.session, [row]) for row in rows])
-        # A product with one row is summed in another order than one with many: no text goes alone.
-        return run_network(self.session, [*rows, *rows][: max(len(rows), 2)])[: len(rows)]
+        return run_network(self.session, rows)
 
     def label(self, text: str) -> str:
         """The label of one text."""

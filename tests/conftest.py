@@ -68,6 +68,14 @@ STUDENTS = [config for family in FAMILIES for config in student_variants(family)
 """What the contracts of students, checkpoints and compressions are tested on."""
 
 
+def same_answers(found: Sequence[Any], expected: Sequence[Any]) -> bool:
+    """Whether two lists of answers say the same, but for the rounding of sums in another order."""
+    return len(found) == len(expected) and all(
+        a["label"] == b["label"] and a["probabilities"] == pytest.approx(b["probabilities"], abs=1e-5)
+        for a, b in zip(found, expected, strict=True)
+    )
+
+
 @pytest.fixture(scope="session")
 def services_folder() -> Iterator[Path]:
     """A folder that the user postgres can enter, unlike pytest's own."""
