@@ -36,10 +36,11 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     """Where trials run, and what each is given."""
 
     address: str = "local"
-    """`local`, `auto` (the cluster this machine belongs to) or `ray://HOST:PORT`."""
+    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`."""
     cpus_per_trial: float = Field(default=1, gt=0)
+    """CPUs that each trial is given; torch gets as many threads."""
     gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
-    """`auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
+    """At least 0; `auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
     concurrent_trials: int | None = Field(default=None, ge=1)
     """By default as many as the cluster holds, with what its autoscaler may start."""
     max_failures: int = Field(default=3, ge=0)

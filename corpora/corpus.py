@@ -26,21 +26,31 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     source: str
     """`reviews`, or the path of a CSV, TSV, JSON-lines or Parquet file."""
     text: str = "text"
+    """The name of the text column."""
     label: str = "label"
+    """The name of the label column."""
     columns: tuple[str, ...] | None = None
+    """The names of the columns, for CSV or TSV files without a header."""
     dev: Path | None = None
     """A file of its own for dev; without one, dev is `dev_fraction` of the source, drawn by content."""
     test: Path | None = None
+    """A file of its own for test; without one, test is `test_fraction` of the source, drawn by content."""
     unlabelled: Path | None = None
     """Further texts for the transfer set."""
     labels: tuple[str, ...] | None = Field(default=None, min_length=2)
+    """These classes only, in this order; by default all that occur, sorted."""
     per_class: int | None = Field(default=None, ge=1)
+    """At most so many texts of each class, the same number for all."""
     labelled: int | None = Field(default=None, ge=1)
+    """Keep so many labels of train, balanced over the classes; its other texts join the transfer set."""
     dev_fraction: Fraction = 0.115
+    """The part of the source that becomes dev, on which everything is chosen."""
     test_fraction: Fraction = 0.115
+    """The part of the source that becomes test, which is read once, for the table; with dev's < 1."""
     drop_overlap: bool = False
     """Drop from train the texts that stand in a dev or test file as well, instead of refusing them."""
     seed: int = Field(default=7, ge=0)
+    """Of which texts are drawn for dev, test, `per_class` and `labelled`."""
 
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:

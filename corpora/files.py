@@ -30,8 +30,11 @@ class FileConfig(BaseModel, frozen=True, extra="forbid"):
     """One file of texts: CSV, TSV (also `.txt`), JSON lines or Parquet."""
 
     path: Path
+    """The file; its ending tells the format: `.csv`, `.tsv`, `.txt` (as TSV), `.jsonl` or `.parquet`."""
     text: str = "text"
+    """The name of the text column."""
     label: str = "label"
+    """The name of the label column."""
     columns: tuple[str, ...] | None = None
     """The names of the columns, for a CSV or TSV file without a header."""
     skip_bad_rows: bool = False

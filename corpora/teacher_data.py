@@ -16,7 +16,9 @@ class TeacherDataConfig(BaseModel, frozen=True, extra="forbid"):
     """Files that train the teacher alone; the students never see them."""
 
     labelled: tuple[FileConfig, ...] = ()
+    """Files whose labels the teacher is fine-tuned on as well."""
     unlabelled: tuple[FileConfig, ...] = ()
+    """Files that a teacher from scratch is pretrained on as well."""
 
 
 @dataclass(frozen=True)

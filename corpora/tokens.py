@@ -21,8 +21,11 @@ class _Tokens(BaseModel, frozen=True, extra="forbid"):
     """What all kinds of tokens share: how many are known, and how many of a text are read."""
 
     min_count: int = Field(default=2, ge=1)
+    """How often a token must occur in train and transfer texts to be in the vocabulary."""
     max_vocabulary: int = Field(default=30_000, ge=3)
+    """At most so many tokens, the most frequent ones; padding and the unknown token count as two."""
     max_tokens: int = Field(default=128, ge=1)
+    """Tokens of a text that the student reads; the rest is cut off."""
 
 
 class WordsConfig(_Tokens, frozen=True):

@@ -13,13 +13,14 @@ from losses.softened import SoftenedConfig, SoftenedLoss
 
 
 class DecoupledConfig(SoftenedConfig, frozen=True):
-    """With two classes there is one other class and nothing to rank: the second part is zero."""
+    """How sure the teacher is of the target, and how it ranks the other classes (Zhao et al. 2022). With two classes there
+    is nothing to rank: the second part is zero."""
 
     kind: Literal["decoupled"]
     target_weight: float = Field(default=1.0, ge=0)
-    """α of the paper."""
+    """Of the first part; α of the paper."""
     other_weight: float = Field(default=2.0, ge=0)
-    """β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
+    """Of the second part; β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
 
 
 class DecoupledLoss(SoftenedLoss):

@@ -12,6 +12,8 @@ from losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
 
 
 class JensenShannonConfig(SoftenedConfig, frozen=True):
+    """The symmetric, bounded divergence of softened probabilities (Lin 1991)."""
+
     kind: Literal["jensen_shannon"]
 
 

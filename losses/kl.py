@@ -10,10 +10,14 @@ from losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
 
 
 class KLConfig(SoftenedConfig, frozen=True):
+    """Softened probabilities, the teacher's to the student's (Hinton et al. 2015)."""
+
     kind: Literal["kl"]
 
 
 class ReverseKLConfig(SoftenedConfig, frozen=True):
+    """The same, the student's to the teacher's (Gu et al. 2024)."""
+
     kind: Literal["reverse_kl"]
 
 

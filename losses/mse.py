@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 
 class MSEConfig(BaseModel, frozen=True, extra="forbid"):
+    """The squared distance of the logits (Ba & Caruana 2014; Tang et al. 2019)."""
+
     kind: Literal["mse"]
 
 

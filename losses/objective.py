@@ -42,18 +42,23 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """
 
     kd_weight: float = Field(default=0.9, ge=0, le=1)
+    """The teacher term's share; the cross-entropy of the labels has the rest."""
     kd_annealing: Annealing = "constant"
     """How kd_weight goes to `final_kd_weight` while the student learns."""
     final_kd_weight: float = Field(default=0.5, ge=0, le=1)
+    """The share at the end of the training, unless it is constant."""
     teacher_term: TeacherTermConfig = MSEConfig(kind="mse")
+    """How the student's answers are compared with the teacher's."""
     teachers: TeachersKind = "mean"
     """What is taken of several teachers."""
     weigh_by_confidence: bool = False
     """Count a row in the teacher term by how sure the teacher is of it: 1 - its entropy / the largest one."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """The part of each label that is spread over all classes, in the cross-entropy."""
     hidden_weight: float = Field(default=0.0, ge=0)
-    """Of the teacher's hidden states, which `teacher.hidden_states` names."""
+    """What the hidden term is multiplied by; it needs `teacher.hidden_states`."""
     hidden: HiddenConfig = HiddenMSEConfig(kind="mse")
+    """How the hidden states are compared."""
 
     @property
     def schedule(self) -> Annealed:

@@ -12,10 +12,14 @@ from losses.annealing import Annealed, Annealing, constant
 
 
 class SoftenedConfig(BaseModel, frozen=True, extra="forbid"):
+    """Settings of the terms that compare softened probabilities."""
+
     temperature: float = Field(default=2.0, gt=0, le=1000)
+    """T: logits are divided by it before they become probabilities."""
     annealing: Annealing = "constant"
     """How the temperature goes to `final_temperature` while the student learns."""
     final_temperature: float = Field(default=1.0, gt=0, le=1000)
+    """The temperature at the end of the training, unless it is constant."""
     standardise: bool = False
     """Divide logits by their own spread first, so that the student need not learn the teacher's (Sun et al. 2024).
 

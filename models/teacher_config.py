@@ -14,12 +14,17 @@ class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
     """A BERT over characters whose weights start at random, for where there is no model hub."""
 
     layers: int = Field(default=4, ge=1)
+    """Encoder layers."""
     hidden_size: int = Field(default=256, ge=8)
+    """Features of each state; a multiple of `heads`. The feed-forward parts have four times as many."""
     heads: int = Field(default=4, ge=1)
+    """Attention heads of each layer."""
     min_count: int = Field(default=3, ge=1)
     """How often a character must occur to be in the vocabulary."""
     pretraining_epochs: int = Field(default=0, ge=0)
+    """Epochs of masked-language modelling over all texts that the teacher may read; 0 leaves it out."""
     pretraining_learning_rate: float = Field(default=5e-4, gt=0)
+    """The highest learning rate of the pretraining."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> FromScratchConfig:
@@ -29,11 +34,12 @@ class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
-    """Where the teacher comes from (exactly one of `checkpoint`, `from_scratch`, `logits`) and how it is trained."""
+    """Where the teacher comes from (one of `checkpoint`, `from_scratch` and `logits`) and how it is trained."""
 
     checkpoint: str | None = None
     """A hub id or a local folder."""
     from_scratch: FromScratchConfig | None = None
+    """A BERT of this shape, trained from nothing; it needs `epochs`."""
     logits: Path | None = None
     """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
     epochs: int = Field(default=0, ge=0)
@@ -41,14 +47,19 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     train_last_layers: int | None = Field(default=None, ge=0)
     """Freeze the embeddings and all encoder layers but the last N; 0 trains the head alone, null trains everything."""
     learning_rate: float = Field(default=5e-5, gt=0)
+    """The highest learning rate of the fine-tuning; it falls to zero."""
     warmup_fraction: float = Field(default=0.1, ge=0, lt=1)
+    """The part of the fine-tuning's steps in which the learning rate climbs."""
     batch_size: int = Field(default=32, ge=1)
+    """Texts in each step of fine-tuning and of pretraining."""
     max_length: int = Field(default=128, ge=4)
+    """Tokens of a text that the teacher reads; the rest is cut off."""
     patience: int = Field(default=2, ge=1)
     """Epochs without a better dev accuracy after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
     """An ensemble of so many, differing in their seed; its logits are the mean."""
     seed: int = Field(default=7, ge=0)
+    """Of the teacher's weights and of the order of its texts; each member counts on from it."""
     logits_dtype: Literal["float32", "float16"] = "float32"
     """How the cache keeps the logits."""
     hidden_states: tuple[HiddenState, ...] = ()

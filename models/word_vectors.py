@@ -26,8 +26,9 @@ Dimension = Annotated[int, Field(ge=1, le=4096)]
 
 class _Vectors(BaseModel, frozen=True, extra="forbid"):
     dimension: Dimension = 100
+    """Numbers in each vector; of a file, what it has."""
     reduce_to: Dimension | None = None
-    """Keep so many principal components."""
+    """Keep so many principal components, at most `dimension`."""
 
     @model_validator(mode="after")
     def _fewer_than_there_are(self) -> Self:
@@ -40,8 +41,11 @@ class _TrainedVectors(_Vectors, frozen=True):
     """What is trained on the train and transfer texts."""
 
     architecture: Literal["skip_gram", "cbow"] = "skip_gram"
+    """Whether a word predicts its neighbours (skip-gram) or they predict it (CBOW)."""
     window: int = Field(default=5, ge=1)
+    """How many words on either side are neighbours."""
     epochs: int = Field(default=5, ge=1)
+    """Passes over the train and transfer texts."""
 
 
 class Word2VecConfig(_TrainedVectors, frozen=True):
@@ -57,6 +61,7 @@ class FastTextConfig(_TrainedVectors, frozen=True):
     min_ngram: int = Field(default=1, ge=1)
     """The shortest n-gram, in characters; 1 suits Chinese, 3 English."""
     max_ngram: int = Field(default=3, ge=1)
+    """The longest n-gram, in characters."""
 
 
 class FileVectorsConfig(_Vectors, frozen=True):
@@ -64,6 +69,7 @@ class FileVectorsConfig(_Vectors, frozen=True):
 
     kind: Literal["file"] = "file"
     path: Path
+    """The file, whose ending tells the format."""
     dimension: Dimension
 
 

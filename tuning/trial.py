@@ -32,17 +32,29 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     """Everything that one trial depends on beside its data."""
 
     tokens: TokensConfig = WordsConfig()
+    """What a text is cut into."""
     vectors: VectorsConfig = Word2VecConfig()
+    """What the word vectors start from."""
     student: StudentConfig
+    """The network that is trained."""
     loss: LossConfig = LossConfig()
+    """What it is trained by."""
     augment: AugmentConfig = AugmentConfig()
+    """Further texts for the transfer set."""
     compression: CompressionConfig = NoCompressionConfig()
+    """What makes it smaller after its last epoch."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """The highest learning rate (AdamW); it falls to zero in the last step."""
     batch_size: int = Field(default=64, ge=1)
+    """Texts in each step."""
     epochs: int = Field(default=6, ge=1)
+    """Each has as many steps as one pass over train and transfer texts; the best on dev is kept."""
     warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
+    """The part of the steps in which the learning rate climbs."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's, on all weights."""
     seed: int = Field(default=7, ge=0)
+    """Of the first weights, the order of the texts and dropout; finalists count on from it."""
 
     def architecture(self) -> str:
         """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""

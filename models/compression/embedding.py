@@ -17,7 +17,7 @@ LEVELS = 127
 
 
 class EmbeddingInt8Config(FineTunedConfig, frozen=True):
-    """Fine-tuning trains what reads the vectors; they themselves stay as they are."""
+    """Word vectors in 8 bits; fine-tuning trains what reads them, and leaves them as they are."""
 
     kind: Literal["embedding_int8"]
 

@@ -18,8 +18,11 @@ SMALLEST = 64
 
 
 class HalfConfig(BaseModel, frozen=True, extra="forbid"):
+    """Weights stored in 16 bits, and widened when they are loaded."""
+
     kind: Literal["half"]
     dtype: Literal["float16", "bfloat16"] = "float16"
+    """`float16` keeps more digits, `bfloat16` a wider range."""
 
 
 def halve(trained: Trained, config: HalfConfig, material: Material) -> Trained:

@@ -22,16 +22,17 @@ from models.student import pad
 
 
 class Int8Config(BaseModel, frozen=True, extra="forbid"):
-    """Dynamic: no texts are needed. It quantizes dense layers, word vectors and LSTM cells."""
+    """Dynamic INT8 by ONNX Runtime: dense layers, word vectors and LSTM cells. It needs no texts."""
 
     kind: Literal["int8"]
 
 
 class Int8StaticConfig(BaseModel, frozen=True, extra="forbid"):
-    """Static: ranges are learnt from train texts. Recurrent cells stay in float32, as there is no such kernel."""
+    """Static INT8: ranges are learnt from train texts. Recurrent cells stay in float32, as there is no such kernel."""
 
     kind: Literal["int8_static"]
     calibration_texts: int = Field(default=256, ge=1)
+    """How many train texts the ranges are learnt from."""
 
 
 def quantize_graph(graph: bytes, config: Int8Config, material: Material) -> bytes:

@@ -23,6 +23,8 @@ from models.student import Student
 
 
 class LowRankConfig(FineTunedConfig, frozen=True):
+    """Matrices as products of two thin ones."""
+
     kind: Literal["low_rank"]
     energy: float = Field(default=0.9, gt=0, le=1)
     """Part of a matrix's squared singular values that is kept."""

@@ -18,6 +18,8 @@ from models.students.units import largest
 
 
 class PruneUnitsConfig(FineTunedConfig, frozen=True):
+    """The hidden units with the smallest weights are removed."""
+
     kind: Literal["prune_units"]
     keep: float = Field(default=0.5, gt=0, le=1)
     """Part of the units that is kept: of recurrent layers, filters, feed-forward parts and hidden layers."""

@@ -15,6 +15,8 @@ from models.students.embedding import WordEmbedding
 
 
 class TrimVocabularyConfig(FineTunedConfig, frozen=True):
+    """The rarest words lose their vectors."""
+
     kind: Literal["trim_vocabulary"]
     keep: float = Field(default=0.5, gt=0, le=1)
     """Part of the vocabulary that is kept, the most frequent words first."""

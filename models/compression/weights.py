@@ -18,6 +18,8 @@ from models.compression.trained import FineTunedConfig, Material, Trained
 
 
 class PruneWeightsConfig(FineTunedConfig, frozen=True):
+    """The smallest weights become zero; no runtime here is faster or smaller for it."""
+
     kind: Literal["prune_weights"]
     sparsity: float = Field(default=0.8, ge=0, lt=1)
     """Part of the weights of each matrix that becomes zero; word vectors and biases are left alone."""

@@ -14,9 +14,12 @@ from models.students.units import Smaller, largest
 
 
 class RecurrentConfig(StudentShape, frozen=True):
+    """Settings of both recurrent families."""
+
     hidden_size: int = Field(default=64, ge=1, le=4096)
     """Units of each direction."""
     layers: int = Field(default=1, ge=1, le=8)
+    """Recurrent layers, one upon the other."""
 
 
 class BiLSTMConfig(RecurrentConfig, frozen=True):

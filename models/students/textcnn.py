@@ -24,6 +24,7 @@ class TextCNNConfig(StudentShape, frozen=True):
     widths: int = Field(default=3, ge=1, le=8)
     """How many widths there are: 3 from a width of 3 are 3, 4 and 5."""
     layers: int = Field(default=1, ge=1, le=8)
+    """Layers of convolutions, one upon the other."""
     pooling: PoolingKind = "max"
 
 

@@ -20,8 +20,11 @@ class TransformerConfig(StudentShape, frozen=True):
 
     kind: Literal["transformer"]
     heads: int = Field(default=4, ge=1, le=64)
+    """Attention heads of each layer."""
     head_size: int = Field(default=16, ge=2, le=256, multiple_of=2)
+    """Features of each head; an even number."""
     layers: int = Field(default=1, ge=1, le=12)
+    """Encoder layers."""
     feedforward: int = Field(default=128, ge=1, le=16_384)
     """Units of each layer's feed-forward part."""
 
