@@ -206,5 +206,7 @@ def ui(options: argparse.Namespace) -> None:
 
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)
-    program = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    # One reader: MLflow's four workers and its own jobs would only take longer to start.
+    program = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--backend-store-uri", options.uri]
     os.execv(sys.executable, [*program, "--host", "127.0.0.1", "--port", str(options.port)])  # noqa: S606

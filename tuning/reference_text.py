@@ -105,6 +105,8 @@ EXAMPLES = {
           compression: [{kind: none}, {kind: prune_units, keep: {between: [0.3, 0.9]}}, {kind: int8}]
         """,
     "search": """
+        trial:
+          student: [{kind: bilstm, hidden_size: {choice: [32, 64]}}, {kind: average}]
         search:
           trials: 64
           first: [{student: {kind: bilstm, hidden_size: 64}}]
