@@ -183,7 +183,7 @@ def test_distune_serve_answers_where_only_its_extra_is_installed(
 
 
 @pytest.fixture(scope="module")
-def registry(root: Path, folder: Path, teacher_folder: Path, reviews_csv: Path) -> Iterator[str]:
+def registry(root: Path, folder: Path) -> Iterator[str]:
     """An MLflow server that has the student as `tiny-student@champion`."""
     place = root / "mlflow"
     place.mkdir()
