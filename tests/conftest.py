@@ -68,6 +68,11 @@ STUDENTS = [config for family in FAMILIES for config in student_variants(family)
 """What the contracts of students, checkpoints and compressions are tested on."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones come first: two processes then end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def same_answers(found: Sequence[Any], expected: Sequence[Any]) -> bool:
     """Whether two lists of answers say the same, but for the rounding of sums in another order."""
     return len(found) == len(expected) and all(
