@@ -87,3 +87,11 @@ def test_the_cpu_has_a_name() -> None:
 def test_few_texts_can_be_timed(n_texts: int) -> None:
     contender = Contender({"all": lambda text: time.sleep(0.01)}, lambda texts: time.sleep(0.01))
     assert time_contenders({"a": contender}, TEXTS[:n_texts], seed=1)["a"].p50_ms >= 10
+
+
+def test_the_quantiles_run_from_the_fastest_text_to_the_slowest() -> None:
+    found = time_contenders({"a": sleeper(0.001, [], "a")}, TEXTS, seed=1, n_texts=20)["a"]
+    assert len(found.quantiles_ms) == 101
+    assert list(found.quantiles_ms) == sorted(found.quantiles_ms)
+    assert found.quantiles_ms[0] >= 1.0
+    assert (found.quantiles_ms[50], found.quantiles_ms[95]) == pytest.approx((found.p50_ms, found.p95_ms), abs=1e-5)

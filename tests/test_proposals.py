@@ -16,7 +16,7 @@ from tuning.folder import Folder, new_folder
 from tuning.journal import Journal
 from tuning.preparation import prepare
 from tuning.proposals import Proposals
-from tuning.records import TrialRecord, open_study, read_records, records_in
+from tuning.records import Epoch, TrialRecord, open_study, read_records, records_in
 from tuning.search import earlier_trials, sampler
 from tuning.session import check
 from tuning.study import SearchConfig, Study, parse_study
@@ -253,3 +253,18 @@ def test_every_sampler_proposes_in_a_conditional_space_with_two_objectives(
         searcher.on_trial_complete(str(number), epoch(2, float(rng.random()), latency_ms=float(rng.random())))
     records = read_records(opened(study, tmp_path))
     assert len([record for record in records if record.state == "complete"]) == 24
+
+
+def test_the_epochs_of_a_trial_are_kept_with_it(study: Study, tmp_path: Path) -> None:
+    folder = Folder(Place(str(tmp_path)))
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    ask(searcher, "b")
+    searcher.on_trial_result("a", {**epoch(1, 0.6), "loss": 0.5})
+    searcher.on_trial_complete("a", {**epoch(2, 0.9), "loss": 0.25})
+    searcher.on_trial_result("b", epoch(1, 0.7))  # The driver is killed after it.
+    assert [one.curve for one in records_in(study.config, folder)] == [(Epoch(1, 0.6, 0.5), Epoch(2, 0.9, 0.25)), ()]
+    resumed = proposals(study, tmp_path)
+    ask(resumed, "c")
+    resumed.on_trial_complete("c", epoch(2, 0.8))
+    assert records_in(study.config, folder)[1].curve == (Epoch(2, 0.8, 1.0),)  # what is known of it

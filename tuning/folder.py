@@ -14,6 +14,8 @@ The layout is the same on a disk and behind a URI:
       finalists/NUMBER/          checkpoints of the finalists
       champion/                  the winner's checkpoint
       results.json, table.txt    what was found
+      answers.parquet            what champion and teacher say of the test texts
+      report.html, pictures/     the same to look at: a page, and each picture as HTML and PNG
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ BATCH_SIZE = 32
 CHUNK_TEXTS = 20
 MIN_CHUNK_S = 0.05
 HINT_ROWS = 100
+TIMED_TEXTS = 200
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Latency:
     p99_ms: float
     texts_per_s: float
     stages_ms: dict[str, float]
+    quantiles_ms: tuple[float, ...] = ()
+    """Of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def encode_ms(encoder: Encoder, texts: Sequence[str]) -> float:
 
 
 def time_contenders(
-    contenders: Mapping[str, Contender], texts: Sequence[str], seed: int, n_texts: int = 200
+    contenders: Mapping[str, Contender], texts: Sequence[str], seed: int, n_texts: int = TIMED_TEXTS
 ) -> dict[str, Latency]:
     """Time all contenders in one run, taking turns on chunks of the texts in a seeded order.
 
@@ -146,9 +149,10 @@ def _offline(contender: Contender, texts: Sequence[str], turn: int) -> float:
 
 
 def _summary(stages: Sequence[str], samples: NDArray[np.float64], offline: NDArray[np.float64]) -> Latency:
-    p50, p95, p99 = np.percentile(samples.sum(axis=1), [50, 95, 99])
+    quantiles = np.percentile(samples.sum(axis=1), np.arange(101))
+    p50, p95, p99 = (float(quantiles[percent]) for percent in (50, 95, 99))
     medians = dict(zip(stages, np.median(samples, axis=0).tolist(), strict=True))
-    return Latency(float(p50), float(p95), float(p99), float(np.median(offline)), medians)
+    return Latency(p50, p95, p99, float(np.median(offline)), medians, tuple(quantiles.round(5).tolist()))
 
 
 def cpu_name() -> str:

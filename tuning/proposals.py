@@ -8,7 +8,7 @@ finished trials, and hands those that were running out again under their old num
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import optuna
@@ -18,7 +18,7 @@ from ray.tune.search import Searcher
 from tuning.folder import Folder
 from tuning.journal import Journal
 from tuning.points import params_of, suggest
-from tuning.records import Observer, State, TrialRecord, read_records, to_record
+from tuning.records import Epoch, Observer, State, TrialRecord, read_records, to_record
 from tuning.space import Config
 from tuning.study import Study
 from tuning.trial import TrialConfig
@@ -120,7 +120,8 @@ class Proposals(Searcher):  # type: ignore[misc]
             # What a compressed student reaches is what counts of it, not what it reached before.
             best = result["best_accuracy"]
             accuracy = float(result.get("compressed_accuracy", best))
-            record = replace(record, epochs=epoch, accuracy=accuracy)
+            point = Epoch(epoch, float(result["accuracy"]), float(result["loss"]))
+            record = replace(record, epochs=epoch, accuracy=accuracy, curve=(*record.curve, point))
             metrics = {name: float(result[name]) for name in METRICS if name in result}
             for observer in self._observers:
                 observer.reported(record.number, metrics, epoch)
@@ -129,6 +130,7 @@ class Proposals(Searcher):  # type: ignore[misc]
     def _tell(self, trial: Trial, record: TrialRecord) -> None:
         for name in ("state", "accuracy", *HINT, "epochs", "error"):
             trial.set_user_attr(name, getattr(record, name))
+        trial.set_user_attr("curve", [astuple(epoch) for epoch in record.curve])
         if record.state == "complete":
             self._study.tell(trial, [getattr(record, name) for name in self._objectives])
         else:

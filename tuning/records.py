@@ -19,9 +19,18 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize"
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training: its dev accuracy and its mean loss."""
+
+    number: int
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training, `size_mb` that of
-    its network as it is served."""
+    its network as it is served, `curve` the epochs that the driver saw which told how it ended."""
 
     number: int
     state: State
@@ -31,6 +40,7 @@ class TrialRecord:
     epochs: int = 0
     error: str | None = None
     size_mb: float | None = None
+    curve: tuple[Epoch, ...] = ()
 
     @property
     def cause(self) -> str:
@@ -79,7 +89,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         trial.number, state, TrialConfig.model_validate(attributes["config"]), attributes.get("accuracy"),
         attributes.get("latency_ms"), attributes.get("epochs", 0), attributes.get("error"),
-        attributes.get("size_mb"),
+        attributes.get("size_mb"), tuple(Epoch(*one) for one in attributes.get("curve", ())),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from models.teacher import Teacher
 from tuning.contenders import onnx_contender, teacher_contender, torch_contender
 from tuning.latency import Contender, Latency, cpu_name, time_contenders
+
+PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,13 @@ class TimingJob:
 
 @dataclass(frozen=True)
 class Timed:
-    """The latency of each checkpoint by its name, of `NAME torch` and of `teacher`; on which CPU of which machine."""
+    """The latency of each checkpoint by its name, of `NAME torch` and of `teacher`; on which CPU of which machine, and with
+    which versions of the packages."""
 
     latencies: dict[str, Latency]
     cpu: str
     host: str
+    versions: dict[str, str]
 
 
 TimeAll = Callable[[TimingJob], Timed]
@@ -52,4 +57,9 @@ def time_here(job: TimingJob) -> Timed:
             contenders |= {name: onnx_contender(folder), f"{name} torch": torch_contender(folder)}
         if job.teachers:
             contenders["teacher"] = teacher_contender(*job.teachers)
-        return Timed(time_contenders(contenders, job.texts, job.seed), cpu_name(), platform.node())
+        return Timed(time_contenders(contenders, job.texts, job.seed), cpu_name(), platform.node(), versions())
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that a search's results depend on."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}

@@ -5,7 +5,6 @@ MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels 
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import logging
 import os
@@ -26,12 +25,12 @@ from tuning.points import flatten
 from tuning.recorded import Closing, DataSource, Opening
 from tuning.records import TrialRecord
 from tuning.study import StudyConfig, TrackingConfig
+from tuning.timing import versions
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
-PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """The UI then shows training runs, and not what belongs to agents."""
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
@@ -72,8 +71,7 @@ class Tracker:
     def describe(self, document: str, opening: Opening) -> None:
         """Keep the study file, the versions of the packages, and what is known at the beginning."""
         self._client.log_text(self.run_id, document, "study.yaml")
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-        self._client.log_dict(self.run_id, versions, "packages.json")
+        self._client.log_dict(self.run_id, versions(), "packages.json")
         self._client.log_inputs(self.run_id, [_dataset(source) for source in opening.sources])
         self._tag(self.run_id, {**opening.tags, NOTE: opening.note})
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from corpora.encoding import needed_packages
+from corpora.places import Place
 from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
+from tuning.answers import Answers, write_answers
 from tuning.candidates import Candidate
 from tuning.card import Card, model_card
 from tuning.described import described, described_loss
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
-from tuning.latency import Latency
+from tuning.latency import TIMED_TEXTS, Latency
 from tuning.preparation import Prepared, encode_texts
 from tuning.report import Column, distillation_ratio, quality, table_text
 from tuning.study import ChampionConfig
@@ -46,6 +48,8 @@ class Verdict:
     cpu: str
     host: str
     """Where it was timed."""
+    versions: dict[str, str]
+    """Of the packages there."""
 
     @property
     def shown(self) -> int:
@@ -68,8 +72,8 @@ class Verdict:
 def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
-    Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt` and, where there is a champion,
-    `champion/`.
+    Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
+    is a champion, `champion/`.
     """
     config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
@@ -79,12 +83,14 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
-    students = _student_columns(prepared, finalist, name, latencies[path.name], path)
-    columns = (teacher_column, *students)
+    alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
+    write_answers(answers, Place(str(folder / "answers.parquet")))
+    columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
-        rule_text(config.champion), tuple(finalists), latencies, columns, winner, sizes_mb, timed.cpu, timed.host
-    )
+        rule_text(config.champion), tuple(finalists), latencies, columns, winner, sizes_mb, timed.cpu, timed.host,
+        timed.versions,
+    )  # fmt: skip
     facts = _facts(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(
@@ -111,28 +117,39 @@ def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple
 
 def _student_columns(
     prepared: Prepared, finalist: Finalist, name: str, latency: Latency, path: Path
-) -> tuple[Column, Column]:
-    """The student alone and the distilled one; here, and only here, a student sees the test split."""
+) -> tuple[Column, Column, Answers]:
+    """The student alone and the distilled one, and what the seed of it that is kept says; here, and only here, a student
+    sees the test split."""
     corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
     rows = encode_texts(inputs.encoder, corpus.test.texts)
     teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
+    said = {}
     columns = []
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
-        logits = [result.logits(rows) for result in results]
-        figures = quality([result.accuracy for result in results], logits, corpus.test.labels, teacher)
+        said[title] = [result.logits(rows) for result in results]
+        figures = quality([result.accuracy for result in results], said[title], corpus.test.labels, teacher)
         columns.append(Column(title, figures, n_parameters, size_mb, latency))
-    return columns[0], columns[1]
+    kept = next(
+        logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
+    )
+    number, test = finalist.record.number, corpus.test
+    return columns[0], columns[1], Answers(number, corpus.labels, test.texts, test.labels, teacher, kept)
 
 
 def _facts(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
     """The results as JSON."""
+    corpus = prepared.corpus
     return {
         "study": prepared.study.config.name,
         "rule": verdict.rule,
         "teacher": prepared.teachers.about,
         "cpu": verdict.cpu,
         "timed_on": verdict.host,
+        "timed_texts": min(TIMED_TEXTS, len(corpus.dev)),
+        "versions": verdict.versions,
+        "labels": corpus.labels,
+        "texts": {name: len(split) for name, split in corpus.splits.items()},
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
         "columns": [asdict(column) for column in verdict.columns],
@@ -142,6 +159,8 @@ def _facts(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
                 "config": one.record.config.model_dump(mode="json"),
                 "dev_accuracy": [result.accuracy for result in one.distilled],
                 "plain_dev_accuracy": [result.accuracy for result in one.plain],
+                "parameters": count_parameters(one.best.student),
+                "size_mb": verdict.sizes_mb[one.record.number],
                 "onnxruntime": asdict(verdict.latencies[str(one.record.number)]),
                 "torch": asdict(verdict.latencies[f"{one.record.number} torch"]),
             }

@@ -1,0 +1,142 @@
+"""What the chosen student and its teacher say of the test texts: kept with a search's results, to be looked at later."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from corpora.places import Place
+
+ABOUT = b"distune"
+BINS = 10
+Floats = NDArray[np.float64]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of each test text its label `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
+    student, the student's as it is served."""
+
+    trial: int
+    """The trial whose best seed the student is."""
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+    labels: NDArray[np.int64]
+    teacher: Logits
+    student: Logits
+
+
+def write_answers(answers: Answers, place: Place) -> None:
+    """Write them as a Parquet file: `text`, `label`, `teacher_logits`, `student_logits`."""
+    table = pa.table({
+        "text": list(answers.texts),
+        "label": [answers.names[label] for label in answers.labels],
+        "teacher_logits": pa.array(list(answers.teacher), pa.list_(pa.float32())),
+        "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
+    })  # fmt: skip
+    about = json.dumps({"trial": answers.trial, "labels": answers.names}, ensure_ascii=False)
+    stream = io.BytesIO()
+    pyarrow.parquet.write_table(table.replace_schema_metadata({ABOUT: about}), stream)
+    place.write_bytes(stream.getvalue())
+
+
+def read_answers(place: Place) -> Answers:
+    """Read what `write_answers` wrote; raises FileNotFoundError."""
+    table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
+    about = json.loads(table.schema.metadata[ABOUT])
+    names: tuple[str, ...] = tuple(about["labels"])
+    index = {name: i for i, name in enumerate(names)}
+    logits = [np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")]
+    labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
+    return Answers(about["trial"], names, tuple(table["text"].to_pylist()), labels, *logits)
+
+
+def probabilities(logits: Logits) -> Floats:
+    """Softmax of logits `[texts, classes]`."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    found: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return found
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How sure a model is, and how often it is right then: of each bin of confidence that has texts, their number, their
+    mean confidence and their accuracy; and the expected calibration error over all."""
+
+    counts: NDArray[np.int64]
+    confidence: Floats
+    accuracy: Floats
+    error: float
+
+
+def reliability(logits: Logits, labels: NDArray[np.int64]) -> Reliability:
+    """The calibration of a model in ten bins of equal width (Guo et al. 2017).
+
+    The error is the mean over texts of the distance between a bin's accuracy and its confidence.
+    """
+    found = probabilities(logits)
+    confidence, is_right = found.max(axis=1), found.argmax(axis=1) == labels
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    filled = counts > 0
+    sure = np.bincount(bins, confidence, BINS)[filled] / counts[filled]
+    right = np.bincount(bins, is_right, BINS)[filled] / counts[filled]
+    error = float((counts[filled] * np.abs(right - sure)).sum() / len(labels))
+    return Reliability(counts[filled], sure, right, error)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test text that is worth reading: what it is labelled, and each model's answer with its probability."""
+
+    text: str
+    label: str
+    teacher: str
+    teacher_probability: float
+    student: str
+    student_probability: float
+
+
+def disagreements(answers: Answers, n: int) -> list[Case]:
+    """The texts of which the two say different things, the widest apart first (total variation of their probabilities)."""
+    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
+    apart = np.abs(teacher - student).sum(axis=1) / 2
+    differ = teacher.argmax(axis=1) != student.argmax(axis=1)
+    return _cases(answers, [row for row in np.argsort(-apart, kind="stable") if differ[row]][:n])
+
+
+def both_wrong(answers: Answers, n: int) -> list[Case]:
+    """The texts of which both say the same and the label says otherwise, those first of which the less sure is surest."""
+    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
+    said = student.argmax(axis=1)
+    wrong = (said == teacher.argmax(axis=1)) & (said != answers.labels)
+    sure = np.minimum(teacher.max(axis=1), student.max(axis=1))
+    return _cases(answers, [row for row in np.argsort(-sure, kind="stable") if wrong[row]][:n])
+
+
+def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
+    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
+    return [
+        Case(
+            answers.texts[row], answers.names[answers.labels[row]],
+            answers.names[teacher[row].argmax()], float(teacher[row].max()),
+            answers.names[student[row].argmax()], float(student[row].max()),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def counts_of(answers: Answers, logits: Logits) -> NDArray[np.int64]:
+    """The confusion matrix `[label, answer]` of one of the two."""
+    from sklearn.metrics import confusion_matrix  # It takes a second to import.
+
+    found: NDArray[np.int64] = confusion_matrix(answers.labels, logits.argmax(1), labels=range(len(answers.names)))
+    return found
