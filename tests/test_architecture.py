@@ -30,6 +30,7 @@ DOORS = {
         "tuning/records.py",
         "tuning/proposals.py",
         "tuning/search.py",
+        "tuning/pictures_search.py",
     },
     "ray": {
         "cluster/client.py",
@@ -42,6 +43,16 @@ DOORS = {
     },
     "starlette": {"tuning/serving.py"},
     "uvicorn": {"tuning/serving.py"},
+    "plotly": {
+        "tuning/look.py",
+        "tuning/page.py",
+        "tuning/pictures.py",
+        "tuning/pictures_front.py",
+        "tuning/pictures_model.py",
+        "tuning/pictures_search.py",
+    },
+    "kaleido": {"tuning/pictures.py"},
+    "jinja2": {"tuning/page.py"},
     "mlflow": {"tuning/registry.py", "tuning/tracking.py", "tuning/pyfunc_model.py"},
 }
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")
@@ -107,3 +118,9 @@ def test_every_package_is_installed() -> None:
     assert set(settings["tool"]["setuptools"]["packages"]) == {
         ".".join(folder.relative_to(ROOT).parts) for folder in folders
     }
+
+
+def test_every_file_that_the_page_is_made_of_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    beside = {path.name for path in (ROOT / "tuning").iterdir() if path.is_file() and path.suffix != ".py"}
+    assert set(settings["tool"]["setuptools"]["package-data"]["tuning"]) == beside == {"page.html", "page.js"}

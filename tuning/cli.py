@@ -104,6 +104,15 @@ def _parser() -> argparse.ArgumentParser:
     forms = results.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="a line for each trial instead")
     forms.add_argument("--json", action="store_true", help="one JSON object instead")
+    report = command(
+        "report", commands.report, "write the page of a search, report.html, and its pictures into its folder"
+    )
+    report.add_argument(
+        "search", metavar="STUDY|FOLDER", help="a study file (its last search), or the folder of a search"
+    )
+    report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
+    report.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides",
+                        help="override one setting of a study file, such as storage=PATH")  # fmt: skip
     pull = command("pull", commands.pull, "copy a registered student to a folder")
     pull.add_argument("name", metavar="WHAT", help="NAME of a registered model (its champion), NAME@ALIAS, NAME/VERSION, "
                       "runs:/RUN_ID/student, or the folder of a search's results")  # fmt: skip

@@ -71,6 +71,8 @@ def search(options: argparse.Namespace) -> None:
     name, uri = study.config.tracking.register_as, study.config.tracking.uri
     extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
     console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
+    if folder.report.is_file():
+        console.print(f"read:    {folder.report}", highlight=False, soft_wrap=True)
     console.print(
         f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}", highlight=False, soft_wrap=True
     )
@@ -95,6 +97,18 @@ def results(options: argparse.Namespace) -> None:
         write_json(study, sys.stdout)
     else:
         show_results(study, _console())
+
+
+def report(options: argparse.Namespace) -> None:
+    from tuning.findings import searched
+    from tuning.publishing import write_page, write_report
+
+    study, folder = searched(options.search, options.overrides)
+    if options.out:
+        write_page(study, folder, options.out)
+    else:
+        write_report(study, folder, print)
+    print(f"report: {options.out or folder.report}")
 
 
 def pull(options: argparse.Namespace) -> None:

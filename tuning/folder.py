@@ -75,6 +75,14 @@ class Folder:
     def table(self) -> Place:
         return self.place / "table.txt"
 
+    @property
+    def report(self) -> Place:
+        return self.place / "report.html"
+
+    @property
+    def pictures(self) -> Place:
+        return self.place / "pictures"
+
     def trial(self, number: int) -> TrialPlace:
         return TrialPlace(self.place / "trials" / str(number))
 

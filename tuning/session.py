@@ -29,6 +29,7 @@ from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
 from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
 from tuning.progress import FillingView, LiveView
+from tuning.publishing import publish
 from tuning.recorded import closing, opening, with_version
 from tuning.records import TrialRecord, count_states, open_study, read_records, records_in
 from tuning.registry import log_model, register
@@ -151,6 +152,8 @@ def _conclude(
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))
     console.print(folder.table.read_text(), markup=False, highlight=False, soft_wrap=True)
+    with console.status("drawing the pictures and the page"):
+        outbox.ask(partial(tracker.log_files, publish(prepared.study, folder, _speaker(console))))
     if verdict.winner is None:
         folder.update(state=ENDED)
         nearest = verdict.columns[-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -135,6 +136,14 @@ class Tracker:
 
     def note(self, text: str) -> None:
         self._tag(self.run_id, {NOTE: text})
+
+    def log_files(self, files: Mapping[str, bytes]) -> None:
+        """Keep files by their names, which may have a folder."""
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                (Path(scratch) / name).parent.mkdir(exist_ok=True)
+                (Path(scratch) / name).write_bytes(content)
+            self._client.log_artifacts(self.run_id, scratch)
 
     def log_importances(self, found: Sequence[Importance]) -> None:
         """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
