@@ -44,6 +44,7 @@ DOORS = {
     "starlette": {"tuning/serving.py"},
     "uvicorn": {"tuning/serving.py"},
     "plotly": {
+        "tuning/comparing.py",
         "tuning/look.py",
         "tuning/page.py",
         "tuning/pictures.py",

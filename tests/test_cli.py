@@ -220,3 +220,15 @@ def test_the_ui_needs_a_store(run: Run, tmp_path: Path) -> None:
     code, _, err = run("ui", "--uri", f"sqlite:///{tmp_path / 'none.db'}")
     assert (code, len(err)) == (2, 1)
     assert "a search makes it" in err[0]
+
+
+def test_a_report_or_comparison_of_what_was_never_searched_is_one_line(
+    run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    study = write_study(document)
+    for arguments in (("report", study), ("compare", study, study)):
+        assert run(*arguments)[::2] == (2, [f"distune: tiny has not been searched yet (nothing in {tmp_path}/storage)"])
+    code, _, err = run("report", tmp_path)
+    assert (code, len(err)) == (2, 1)
+    assert "is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json" in err[0]
+    assert run("report", tmp_path, "--set", "storage=x")[0] == 2

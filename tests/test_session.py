@@ -20,7 +20,9 @@ from transformers import BertForSequenceClassification
 from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
 from tests.conftest import reviews, tiny_document
+from tuning.answers import read_answers
 from tuning.candidates import Candidate
+from tuning.cli import main
 from tuning.faults import StudyError
 from tuning.folder import Folder, search_folders
 from tuning.records import records_in
@@ -126,6 +128,42 @@ def test_results_hold_each_seed_and_each_stage(ended: Ended) -> None:
     assert results["champion"] in [finalist["trial"] for finalist in results["finalists"]]
 
 
+def test_the_answers_of_champion_and_teacher_are_those_of_the_table(ended: Ended) -> None:
+    results = json.loads((ended.folder.place / "results.json").read_text())
+    answers = read_answers(ended.folder.place / "answers.parquet")
+    assert answers.trial == results["champion"]
+    assert len(answers.texts) == results["texts"]["test"]
+    teacher, _, champion = (column["quality"] for column in results["columns"])
+    assert (answers.teacher.argmax(1) == answers.labels).mean() == pytest.approx(teacher["test_accuracy"]["mean"])
+    student = Predictor(str(ended.folder.place / "champion"), load_encoder(Path(str(ended.folder)) / "champion"))
+    np.testing.assert_allclose(student.logits(answers.texts[:8]), answers.student[:8], atol=1e-4)  # as served
+    agreement = (answers.teacher.argmax(1) == answers.student.argmax(1)).mean()
+    assert agreement == pytest.approx(champion["agreement"]["mean"], abs=3 * champion["agreement"]["sd"] + 1e-9)
+    assert len(results["columns"][0]["latency"]["quantiles_ms"]) == 101
+
+
+def test_the_page_and_the_pictures_are_written_before_the_search_ends(ended: Ended) -> None:
+    page = ended.folder.report.read_text()
+    assert "The champion is trial" in page
+    assert "has not ended" not in page
+    names = ended.folder.pictures.names()
+    assert {"front.html", "curves.html", "calibration.html", "latency.html", "plotly.min.js"} <= set(names)
+    said_why_not = "no PNGs of the pictures" in ended.output
+    assert ("front.png" in names) != said_why_not
+    assert [epoch.number for epoch in records_in(ended.study.config, ended.folder)[0].curve] == [1, 2]
+
+
+def test_the_page_is_written_again_of_a_folder_or_elsewhere(ended: Ended, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "page.html"
+    with pytest.raises(SystemExit) as caught:
+        main(["report", str(ended.folder), "--out", str(elsewhere)])
+    assert caught.value.code == 0
+    assert "The champion is trial" in elsewhere.read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", str(ended.folder), str(ended.folder), "--out", str(tmp_path / "fronts.html")])
+    assert caught.value.code == 0
+
+
 def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended) -> None:
     client = MlflowClient(ended.study.config.tracking.uri)
     experiment = client.get_experiment_by_name("tiny")
@@ -148,7 +186,7 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
             assert 0 < run.data.metrics["teacher_ratio"] < 3
             assert 0 < run.data.metrics["size_mb"] < 1
     kept = {artifact.path for artifact in client.list_artifacts(parents[0].info.run_id)}
-    assert {"study.yaml", "packages.json", "table.txt", "results.json"} <= kept
+    assert {"study.yaml", "packages.json", "table.txt", "results.json", "report.html"} <= kept
     assert parents[0].data.metrics["teacher/p50_ms"] > 0
     note = parents[0].data.tags["mlflow.note.content"]
     assert "| dev accuracy |" in note

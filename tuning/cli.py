@@ -113,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
     report.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides",
                         help="override one setting of a study file, such as storage=PATH")  # fmt: skip
+    compare = command("compare", commands.compare, "show two searches side by side: champions, fronts, what changed")
+    for name in ("first", "second"):
+        compare.add_argument(
+            name, metavar="STUDY|FOLDER", help="a study file (its last search), or the folder of a search"
+        )
+    compare.add_argument("--out", type=Path, metavar="FILE.html", help="write the two fronts in one picture as well")
     pull = command("pull", commands.pull, "copy a registered student to a folder")
     pull.add_argument("name", metavar="WHAT", help="NAME of a registered model (its champion), NAME@ALIAS, NAME/VERSION, "
                       "runs:/RUN_ID/student, or the folder of a search's results")  # fmt: skip

@@ -111,6 +111,17 @@ def report(options: argparse.Namespace) -> None:
     print(f"report: {options.out or folder.report}")
 
 
+def compare(options: argparse.Namespace) -> None:
+    from tuning.comparing import show_comparison, write_overlay
+    from tuning.findings import read_findings, searched
+
+    pair = (read_findings(*searched(options.first)), read_findings(*searched(options.second)))
+    show_comparison(pair, _console())
+    if options.out:
+        write_overlay(pair, options.out)
+        print(f"the fronts in one picture: {options.out}")
+
+
 def pull(options: argparse.Namespace) -> None:
     from tuning.registry import pull
 

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from corpora.places import Place
+from tuning.answers import Answers
+from tuning.findings import Findings, parse_results
+from tuning.folder import Folder
+from tuning.importance import Importance
+from tuning.look import plain, wide_axis
+from tuning.pictures import draw, write_html, write_pngs
+from tuning.pictures_search import short_names
+from tuning.records import Epoch, State, TrialRecord
+from tuning.study import Study, parse_study
+from tuning.trial import TrialConfig
+
+EVIL = "</script><script>document.title = 'broken out'</script><img src=x onerror=alert(1)>好"
+"""A text of somebody who would like to run code in the page."""
+
+
+def config(kind: str, **student: Any) -> TrialConfig:
+    loss = {"kd_weight": 0.75, "teacher_term": {"kind": "kl", "temperature": 4.0}}
+    fixed = {"tokens": {"kind": "words", "min_count": 1}, "vectors": {"kind": "random", "dimension": 8}, "epochs": 2}
+    return TrialConfig.model_validate(
+        {"student": {"kind": kind, **student}, "loss": loss, "learning_rate": 0.01, **fixed}
+    )
+
+
+def record(number: int, accuracy: float, latency_ms: float, state: State = "complete") -> TrialRecord:
+    of_kind = config("average", hidden_layer=4) if number % 2 else config("bilstm", hidden_size=8)
+    if number == 0:
+        of_kind = of_kind.plain()
+    epochs = 2 if state == "complete" else 1
+    curve = tuple(Epoch(epoch, accuracy - 0.1 * (epochs - epoch), 1 / epoch) for epoch in range(1, epochs + 1))
+    return TrialRecord(number, state, of_kind, accuracy, latency_ms, epochs, None, 0.5 * (number + 1), curve)
+
+
+RECORDS = (
+    record(0, 0.7, 0.2), record(1, 0.8, 0.1), record(2, 0.9, 0.3), record(3, 0.85, 0.4), record(4, 0.6, 0.3, "pruned"),
+)  # fmt: skip
+QUANTILES = [round(0.01 * (1 + percent), 3) for percent in range(101)]
+
+
+def column(name: str, accuracy: float, p50_ms: float) -> dict[str, Any]:
+    spread = {"mean": accuracy, "sd": 0.01}
+    quality = {"dev_accuracy": spread, "test_accuracy": spread, "macro_f1": spread, "agreement": None}
+    return {"name": name, "quality": quality, "n_parameters": 1000, "size_mb": 1.5, "latency": latency(p50_ms)}
+
+
+def latency(p50_ms: float) -> dict[str, Any]:
+    return {"p50_ms": p50_ms, "p95_ms": 2 * p50_ms, "p99_ms": 3 * p50_ms, "texts_per_s": 100.0, "stages_ms": {},
+            "quantiles_ms": [p50_ms * q for q in QUANTILES]}  # fmt: skip
+
+
+def results(champion: int | None = 1) -> dict[str, Any]:
+    """A parsed `results.json`."""
+    finalists = [
+        {"trial": number, "config": RECORDS[number].config.model_dump(mode="json"), "dev_accuracy": [0.82, 0.84],
+         "plain_dev_accuracy": [0.7, 0.72], "onnxruntime": latency(p50_ms), "torch": latency(p50_ms), "size_mb": 1.5}
+        for number, p50_ms in ((1, 0.1), (2, 0.3))
+    ]  # fmt: skip
+    columns = [column("teacher", 0.9, 9.0), column("student alone", 0.7, 0.1), column("distilled champion", 0.83, 0.1)]
+    return {
+        "study": "tiny", "rule": "the fastest", "teacher": {"description": "a teacher"}, "cpu": "a CPU", "timed_on": "here",
+        "timed_texts": 3, "versions": {"numpy": "2"}, "texts": {"train": 9, "dev": 3, "test": 3}, "champion": champion,
+        "distillation_ratio": 0.65, "columns": columns, "finalists": finalists,
+    }  # fmt: skip
+
+
+ANSWERS = Answers(
+    1, ("差", "<b>好</b>"), ("都对", EVIL, "学生错"), np.array([0, 0, 1]),
+    teacher=np.array([[2, 0], [0, 3], [0, 2]], np.float32), student=np.array([[1, 0], [0, 4], [3, 0]], np.float32),
+)  # fmt: skip
+
+
+@pytest.fixture
+def study(document: dict[str, Any]) -> Study:
+    return parse_study({**document, "champion": {"min_teacher_ratio": 0.9}})
+
+
+@pytest.fixture
+def findings(study: Study, tmp_path: Path) -> Findings:
+    """A search that has ended, small enough to be counted by hand."""
+    folder = Folder(Place(str(tmp_path / "search")))
+    mattered = (Importance("accuracy", "", 4, {"learning_rate": 0.75, "loss.kd_weight": 0.25}),
+                Importance("latency_ms", "student.kind=bilstm", 4, {"student.hidden_size": 1.0}))  # fmt: skip
+    state = {"state": "ended", "corpus": "c0", "teacher": "t0", "run_id": "r0"}
+    return Findings(study, folder, state, RECORDS, mattered, parse_results(results()), ANSWERS, f"# Card\n\n{EVIL}\n")
+
+
+def drawn(findings: Findings) -> dict[str, Any]:
+    return {picture.name: json.loads(picture.figure.to_json()) for picture in draw(findings)[0]}
+
+
+def traces(picture: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [trace for trace in picture["data"] if str(trace.get("name", "")).startswith(name)]
+
+
+def numbers(values: Any) -> list[float]:
+    """What plotly writes of an array: a list, or its bytes."""
+    if isinstance(values, list):
+        return values
+    import base64
+
+    return np.frombuffer(base64.b64decode(values["bdata"]), dtype=np.dtype(values["dtype"])).tolist()
+
+
+def test_the_front_has_trials_by_hint_and_finalists_and_teacher_as_measured(findings: Findings) -> None:
+    front = drawn(findings)["front"]
+    assert [trace["x"] for trace in traces(front, "bilstm")] == [[0.2, 0.3]]
+    assert [trace["marker"]["size"] for trace in traces(front, "average")] == [[1.0, 2.0]]
+    assert traces(front, "average")[0]["marker"]["sizemode"] == "area"
+    assert traces(front, "front")[0]["x"] == [0.1, 0.3]  # trials 1 and 2
+    assert [trace["x"] for trace in traces(front, "finalists")] == [[0.1], [0.3]]
+    assert traces(front, "finalists")[0]["y"] == pytest.approx([0.83])
+    assert traces(front, "finalists")[0]["text"] == ["champion"]
+    assert (traces(front, "teacher")[0]["x"], traces(front, "teacher")[0]["y"]) == ([9.0], [0.9])
+    assert front["layout"]["xaxis"]["type"] == "log"  # 0.1 to 9 ms
+    (rule,) = front["layout"]["shapes"]
+    assert rule["y0"] == pytest.approx(0.81)  # 90 % of 0.9
+    assert "<b>trial 2</b>, after 2 of 2 epochs, complete" in traces(front, "bilstm")[0]["hovertext"][1]
+    assert "bilstm hidden_size=8" in traces(front, "bilstm")[0]["hovertext"][1]
+
+
+def test_the_history_counts_trials_by_their_own_numbers(findings: Findings) -> None:
+    accuracy, best, latency_ms, fastest = drawn(replace(findings, records=RECORDS[1:]))["history"]["data"]
+    assert [numbers(trace["x"]) for trace in (accuracy, latency_ms)] == [[1, 2, 3], [1, 2, 3]]
+    assert numbers(accuracy["y"]) == [0.8, 0.9, 0.85]
+    assert numbers(best["y"]) == [0.8, 0.9, 0.9]
+    assert numbers(fastest["y"]) == [0.1, 0.1, 0.1]
+
+
+def test_parallel_coordinates_have_what_each_branch_has_and_the_front_in_front(findings: Findings) -> None:
+    parallel = drawn(findings)["parallel"]
+    axes = parallel["layout"]["xaxis"]["ticktext"]
+    assert axes[:2] == ["dev accuracy", "hint, ms"]
+    assert {"student", "hidden_size", "hidden_layer", "kd_weight", "temperature", "trial"} <= set(axes)
+    lines = [re.search(r"trial (\d)", trace["hovertext"]) for trace in parallel["data"]]
+    # Trial 0 is the plain student, which lies outside of the space; 1 and 2 are the front.
+    assert [line and line.group(1) for line in lines][:1] == ["3"]
+    assert {line.group(1) for line in lines[1:] if line} == {"1", "2"}
+
+
+def test_short_names_stay_apart() -> None:
+    paths = ["student.kind", "student.dropout@bilstm", "loss.hidden.kind", "student.hidden", "learning_rate"]
+    assert short_names(paths) == {
+        "student.kind": "student", "student.dropout@bilstm": "dropout", "loss.hidden.kind": "loss.hidden.kind",
+        "student.hidden": "student.hidden", "learning_rate": "learning_rate",
+    }  # fmt: skip
+
+
+def test_importances_are_bars_of_each_branch(findings: Findings) -> None:
+    bars = drawn(findings)["importance"]["data"]
+    assert [(bar["name"], bar["y"], bar["x"]) for bar in bars] == [
+        ("all (4 trials)", ["learning_rate", "loss.kd_weight"], [0.75, 0.25]),
+        ("student.kind=bilstm (4 trials)", ["student.hidden_size"], [1.0]),
+    ]
+
+
+def test_the_curves_of_finalists_stand_out_and_others_are_one_trace_with_gaps(findings: Findings) -> None:
+    curves = drawn(findings)["curves"]
+    assert traces(curves, "champion, trial 1")[0]["y"] == pytest.approx([0.7, 0.8, None])
+    thin = traces(curves, "bilstm")[0]
+    assert thin["x"] == [1, 2, None, 1, None]  # trial 0, and trial 4, which was stopped
+
+
+def test_calibration_and_confusion_are_counted_by_hand(findings: Findings) -> None:
+    pictures = drawn(findings)
+    sure = [1 / (1 + math.exp(-gap)) for gap in (1, 4, 3)]  # the student: right, wrong, wrong
+    expected = (abs(1 - sure[0]) + 2 * abs(0 - (sure[1] + sure[2]) / 2)) / 3
+    assert traces(pictures["calibration"], "student")[0]["name"] == f"student, calibration error {expected:.3f}"
+    teacher, student = pictures["confusion"]["data"]
+    assert np.array(numbers(teacher["text"])).ravel().tolist() == [1, 1, 0, 1]
+    assert np.array(numbers(student["text"])).ravel().tolist() == [1, 1, 1, 0]
+
+
+def test_the_latency_distribution_has_teacher_and_finalists(findings: Findings) -> None:
+    names = [trace["name"] for trace in drawn(findings)["latency"]["data"]]
+    assert names == ["teacher", "champion, trial 1 (average)", "finalist, trial 2 (bilstm)"]
+
+
+def test_what_an_old_or_unfinished_search_lacks_is_named_and_the_rest_is_drawn(findings: Findings) -> None:
+    old = results()
+    for one in (*old["finalists"], *old["columns"]):
+        (one["onnxruntime"] if "trial" in one else one["latency"]).pop("quantiles_ms")
+    for one in old["finalists"]:
+        del one["size_mb"]
+    for key in ("texts", "versions", "timed_texts"):
+        del old[key]
+    records = tuple(replace(one, curve=(), size_mb=None) for one in RECORDS)
+    pictures, missing = draw(replace(findings, answers=None, results=parse_results(old), records=records))
+    assert [one.name for one in pictures] == ["front", "history", "parallel", "importance"]
+    assert [one.partition(":")[0] for one in missing] == [
+        "Learning curves", "Calibration", "Confusion matrix", "Latency distribution",
+    ]  # fmt: skip
+    nothing, missing = draw(replace(findings, records=(), results=None, answers=None, mattered=()))
+    assert (nothing, len(missing)) == ([], 8)
+
+
+def test_a_single_objective_has_its_pictures(document: dict[str, Any], findings: Findings) -> None:
+    document["search"]["objectives"] = ["accuracy"]
+    pictures = drawn(replace(findings, study=parse_study(document)))
+    assert len(pictures["history"]["data"]) == 2
+    assert pictures["parallel"]["layout"]["xaxis"]["ticktext"][0] == "dev accuracy"
+
+
+def test_an_axis_is_logarithmic_where_values_span_more_than_a_factor_of_ten() -> None:
+    assert "type" not in wide_axis("ms", [0.1, 1.0])
+    axis = wide_axis("ms", [0.1, 2.0])
+    assert axis["type"] == "log"
+    assert axis["ticktext"] == ["0.1", "0.2", "0.5", "1", "2"]
+    assert "type" not in wide_axis("ms", [0.0, 2.0])
+
+
+def test_html_files_share_one_plotly_and_no_text_breaks_out(findings: Findings, tmp_path: Path) -> None:
+    answers = replace(ANSWERS, names=("差", EVIL))
+    pictures, _ = draw(replace(findings, answers=answers))
+    write_html(pictures, tmp_path)
+    assert {path.name for path in tmp_path.glob("*.js")} == {"plotly.min.js"}
+    page = (tmp_path / "confusion.html").read_text(encoding="utf-8")
+    assert 'src="plotly.min.js"' in page
+    assert "broken out'</script>" not in page
+    assert plain(EVIL).count("<") == 0
+
+
+def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "no-browser"))
+    said: list[str] = []
+    assert write_pngs(draw(findings)[0], tmp_path, said.append) == []
+    (line,) = said
+    assert line.startswith("no PNGs of the pictures (front, history, parallel, importance, curves, calibration, ")
+    assert "`distune report` on a machine with Chromium draws them" in line
+    assert os.linesep not in line
