@@ -18,7 +18,7 @@ from tuning.folder import Folder
 from tuning.importance import Importance
 from tuning.look import plain, wide_axis
 from tuning.pictures import draw, write_html, write_pngs
-from tuning.pictures_search import short_names
+from tuning.pictures_search import most_telling, short_names
 from tuning.records import Epoch, State, TrialRecord
 from tuning.study import Study, parse_study
 from tuning.trial import TrialConfig
@@ -156,6 +156,14 @@ def test_short_names_stay_apart() -> None:
         "student.kind": "student", "student.dropout@bilstm": "dropout", "loss.hidden.kind": "loss.hidden.kind",
         "student.hidden": "student.hidden", "learning_rate": "learning_rate",
     }  # fmt: skip
+
+
+def test_of_many_settings_those_are_drawn_that_mattered() -> None:
+    params = [{f"x{i}": i for i in range(12)} | ({"rare": 1} if n == 0 else {}) for n in range(4)]
+    mattered = [Importance("accuracy", "", 4, {"x11": 0.9, "x10": 0.1}), Importance("accuracy", "a", 1, {"rare": 0.8})]
+    found = most_telling(params, mattered)
+    assert found[:4] == ["x11", "rare", "x10", "x0"]  # .9, .8 of a quarter, .1, then what most trials have
+    assert len(found) == 10
 
 
 def test_importances_are_bars_of_each_branch(findings: Findings) -> None:

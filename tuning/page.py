@@ -109,7 +109,7 @@ def _shortened(case: Case) -> dict[str, Any]:
 
 def _counts(records: Sequence[TrialRecord]) -> str:
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    return f"{len(records)} trials: {found}." if records else "No trial has begun."
+    return f"{len(records)} trials: {found}." if records else "There is no trial in its folder."
 
 
 def _unfinished(findings: Findings) -> str:

@@ -74,8 +74,8 @@ def _of_search(findings: Findings) -> list[_Plan]:
               partial(history_picture, records, objectives) if is_enough else None, "two complete trials"),
         _Plan("parallel", "Parallel coordinates",
               "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
-              "not have that setting.",
-              partial(parallel_picture, records, objectives, space) if is_enough else None, "two complete trials"),
+              "not have that setting. Of many settings these are the ten that mattered most.",
+              partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None, "two complete trials"),
         _Plan("importance", "Hyperparameter importance",
               "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
               partial(importance_picture, findings.mattered) if findings.mattered else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -20,6 +21,7 @@ from tuning.space import Space
 
 NAMES = {"accuracy": "dev accuracy", "latency_ms": "hint, ms"}
 MIN_TRIALS = 2
+MAX_AXES = 10
 
 
 def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -> go.Figure:
@@ -41,35 +43,63 @@ def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -
     return found
 
 
-def parallel_picture(records: Sequence[TrialRecord], objectives: Sequence[str], space: Space) -> go.Figure:
-    """Optuna's parallel coordinates of all complete trials in the whole conditional space, the front in front."""
+def parallel_picture(
+    records: Sequence[TrialRecord], objectives: Sequence[str], space: Space, mattered: Sequence[Importance]
+) -> go.Figure:
+    """Optuna's parallel coordinates of all complete trials in the conditional space, the front in front.
+
+    Of a wide space it has the axes that mattered most.
+    """
     complete = {record.number: record for record in _complete(records)}
     study = optuna.create_study(directions=[DIRECTIONS[name] for name in objectives])
-    known, shorter = distributions(space), short_names(list(distributions(space)))
-    for record in complete.values():
-        try:
-            params = params_of(space, record.config.model_dump(mode="json"), "", whole=True)
-        except StudyError:  # The plain student, whose loss is not of the space.
-            continue
-        kinds = {shorter[name]: known[name] for name in params}
-        values = [float(getattr(record, name)) for name in objectives]
-        number = {"trial": optuna.distributions.IntDistribution(0, record.number)}
-        study.add_trial(optuna.create_trial(
-            params={**{shorter[name]: value for name, value in params.items()}, "trial": record.number},
-            distributions={**kinds, **number}, values=values,
-        ))  # fmt: skip
+    study.add_trials(list(_in_space(complete.values(), objectives, space, mattered)))
     drawn = optuna.visualization.plot_parallel_coordinate(study)
     front = {record.number for record in pareto_front(complete.values())}
-    *lines, _ = drawn.data  # The last one is the colour bar.
+    lines = drawn.data[:-1]  # The last one is the colour bar.
     found = figure("Parallel coordinates", 480)
     for line in sorted(lines, key=lambda line: _number(line) in front):
         _restyle(line, complete[_number(line)], _number(line) in front)
         found.add_trace(line)
     found.update_layout(xaxis=drawn.layout.xaxis, yaxis=drawn.layout.yaxis, shapes=drawn.layout.shapes,
                         annotations=drawn.layout.annotations, showlegend=False)  # fmt: skip
-    labels = [*(NAMES[name] for name in objectives), *drawn.layout.xaxis.ticktext[len(objectives) :]]
-    found.update_xaxes(ticklen=0, showline=False, ticktext=[plain(label) for label in labels])
+    ticks = drawn.layout.xaxis.ticktext or ()
+    labels = [plain(label) for label in (*(NAMES[name] for name in objectives), *ticks[len(objectives) :])]
+    found.update_xaxes(ticklen=0, showline=False, ticktext=labels)
     return found.update_annotations(font={"color": None, "size": 11})
+
+
+def _in_space(
+    records: Iterable[TrialRecord], objectives: Sequence[str], space: Space, mattered: Sequence[Importance]
+) -> Iterator[optuna.trial.FrozenTrial]:
+    """Trials as Optuna has them, with the parameters to be drawn under short names, and their number as one more."""
+    placed: list[tuple[TrialRecord, dict[str, Any]]] = []
+    for record in records:
+        try:
+            placed.append((record, params_of(space, record.config.model_dump(mode="json"), "", whole=True)))
+        except StudyError:  # The plain student, whose loss is not of the space.
+            continue
+    axes = most_telling([params for _, params in placed], mattered)
+    kinds, shorter = distributions(space), short_names(axes)
+    for record, params in placed:
+        chosen = [name for name in axes if name in params]
+        yield optuna.create_trial(
+            params={**{shorter[name]: params[name] for name in chosen}, "trial": record.number},
+            distributions={**{shorter[name]: kinds[name] for name in chosen},
+                           "trial": optuna.distributions.IntDistribution(0, record.number)},
+            values=[float(getattr(record, name)) for name in objectives],
+        )  # fmt: skip
+
+
+def most_telling(params: Sequence[Mapping[str, Any]], mattered: Sequence[Importance]) -> list[str]:
+    """The parameters that mattered most, each by its share in the trials that it was weighed in; then those that most
+    trials have; ten at most."""
+    weights = Counter(name for one in params for name in one)
+    scores = {name: n / (1e6 * len(params)) for name, n in weights.items()}
+    for one in mattered:
+        for name, share in one.shares.items():
+            if name in scores:
+                scores[name] = max(scores[name], share * one.n_trials / len(params))
+    return sorted(scores, key=lambda name: -scores[name])[:MAX_AXES]
 
 
 def _number(line: go.Scatter) -> int:
@@ -92,23 +122,27 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
 def importance_picture(found: Sequence[Importance]) -> go.Figure:
     """The shares of the hyperparameters in the differences of each objective, those of one branch among themselves."""
     objectives = list(dict.fromkeys(one.objective for one in found))
-    drawn = _rows("Hyperparameter importance", [f"of {NAMES[name]}" for name in objectives], 0)
     groups = list(dict.fromkeys(one.group for one in found))
-    colours = dict(
-        zip(groups, [STUDENT, *[c for c in FAMILIES.values() if c != STUDENT], *[QUIET] * len(groups)], strict=False)
-    )
-    n_bars = 0
+    others = [colour for colour in FAMILIES.values() if colour != STUDENT]
+    colours = dict(zip(groups, [STUDENT, *others, *[QUIET] * len(groups)], strict=False))
+    n_bars = [sum(len(one.shares) for one in found if one.objective == name) for name in objectives]
+    base = figure("Hyperparameter importance", 170 + 22 * sum(n_bars) + 50 * len(n_bars))
+    drawn = make_subplots(
+        rows=len(objectives), cols=1, row_heights=n_bars, shared_xaxes=True, vertical_spacing=0.1, figure=base,
+        subplot_titles=[f"in the differences of {NAMES[name]}" for name in objectives],
+    )  # fmt: skip
+    named = set()
     for one in found:
-        among = f"{one.group or 'all'} ({one.n_trials} trials)"
+        among = plain(f"{one.group or 'all'} ({one.n_trials} trials)")
         drawn.add_trace(go.Bar(
-            x=list(one.shares.values()), y=[plain(name) for name in one.shares], orientation="h", name=plain(among),
-            marker={"color": colours[one.group]}, hovertemplate="%{y}: %{x:.2f}<extra>among " + plain(among) + "</extra>",
-            legendgroup=one.group, showlegend=one.objective == objectives[0],
+            x=list(one.shares.values()), y=[plain(name) for name in one.shares], orientation="h", name=among,
+            marker={"color": colours[one.group]}, hovertemplate="%{y}: %{x:.2f}<extra>among " + among + "</extra>",
+            legendgroup=one.group, showlegend=one.group not in named,
         ), row=objectives.index(one.objective) + 1, col=1)  # fmt: skip
-        n_bars += len(one.shares)
-    drawn.update_layout(height=150 + 24 * n_bars + 40 * len(objectives), bargap=0.35, barmode="overlay")
-    drawn.update_yaxes(autorange="reversed", ticklen=0, title_text="")
-    return drawn.update_xaxes(title_text="share of the differences between trials", row=len(objectives), col=1)
+        named.add(one.group)
+    drawn.update_layout(bargap=0.35, barmode="overlay")
+    drawn.update_yaxes(autorange="reversed", ticklen=0)
+    return drawn.update_xaxes(title_text="share", row=len(objectives), col=1)
 
 
 def curves_picture(records: Sequence[TrialRecord], finalists: Mapping[int, str]) -> go.Figure:
