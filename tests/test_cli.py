@@ -148,7 +148,7 @@ def test_the_cache_is_filled_once_and_exported(
     run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
 ) -> None:
     study, file = write_study(document), tmp_path / "logits.parquet"
-    assert "200 of 200 texts" in run("cache", study)[1]
+    assert "teacher logits: 200 texts in" in run("cache", study)[1]
     code, out, _ = run("cache", study, "--export", file)
     assert code == 0
     assert "from the cache" in out
