@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +18,15 @@ import pandas as pd
 import pytest
 import ray
 from mlflow.tracking import MlflowClient
+from playwright.sync_api import Browser
 from rich.console import Console
 from transformers import BertForSequenceClassification
 
+from benchmarks.ray_nodes import wait_until
+from cluster.programs import free_ports
 from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
+from tests.browsers import browser, needs_chromium
 from tests.conftest import reviews, tiny_document
 from tuning.answers import read_answers
 from tuning.candidates import Candidate
@@ -31,6 +39,7 @@ from tuning.session import cache, search
 from tuning.study import Study, parse_study
 from tuning.verdict import NoChampionError
 
+__all__ = ["browser"]  # A fixture.
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -229,6 +238,51 @@ def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:
     version = client.get_model_version_by_alias("tiny-student", "champion")
     assert version.description.startswith("# tiny-student\n")
     assert "95 % confidence interval" in version.description
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def ui(ended: Ended) -> Iterator[str]:
+    """The address of MLflow's UI, as `distune ui` starts it."""
+    (port,) = free_ports([0])
+    program = [sys.executable, "-m", "tuning.cli", "ui", "--uri", ended.study.config.tracking.uri, "--port", str(port)]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 120, every_s=1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+@needs_chromium
+def test_mlflows_own_pages_show_search_trials_curves_and_champion(ended: Ended, ui: str, browser: Browser) -> None:
+    client = MlflowClient(ended.study.config.tracking.uri)
+    version = client.get_model_version_by_alias("tiny-student", "champion")
+    parent = client.get_run(version.run_id)
+    experiment, trial = parent.info.experiment_id, parent.data.tags["distune.champion_trial"]
+    (child,) = client.search_runs([experiment], f"tags.`distune.trial` = '{trial}'")
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    page.set_default_timeout(60_000)
+    runs = f"{ui}/#/experiments/{experiment}/runs"
+    page.goto(f"{runs}/{parent.info.run_id}")
+    page.get_by_text("distilled champion").first.wait_for()  # the table of its description
+    for shown in ("teacher-logits", "tiny-student", "distune.champion_trial", f"trial-{trial}"):
+        page.get_by_text(shown).first.wait_for()
+    page.goto(f"{runs}/{child.info.run_id}/model-metrics")
+    page.locator(".main-svg .lines path.js-line").first.wait_for(state="attached")  # the curve of an epoch's metric
+    page.goto(f"{runs}/{parent.info.run_id}/artifacts/report.html")
+    page.frame_locator("iframe").locator("#picture-front .main-svg").first.wait_for()
+    page.goto(f"{ui}/#/models/tiny-student/versions/{version.version}")
+    page.get_by_text("champion").first.wait_for()
+    page.get_by_text("95 % confidence interval").first.wait_for()
+    page.close()
 
 
 def test_the_champion_is_pulled_and_answers_like_the_pyfunc(ended: Ended, tmp_path: Path) -> None:
