@@ -186,7 +186,7 @@ def faults_of(root: Path, before: dict[int, TrialRecord]) -> list[str]:
         faults.append(f"MLflow has {len(runs)} runs")
     faults += [f"run {run.info.run_name} is {run.info.status}" for run in runs if run.info.status != "FINISHED"]
     for run in children:
-        steps = [point.step for point in client.get_metric_history(run.info.run_id, "accuracy")]
+        steps = [point.step for point in client.get_metric_history(run.info.run_id, "epoch/accuracy")]
         # An epoch that ended as its driver was killed was told to nobody.
         if steps != sorted(set(steps)) or steps[-1] != EPOCHS or len(steps) < EPOCHS - 2:
             faults.append(f"the epochs of {run.info.run_name} are {steps}")

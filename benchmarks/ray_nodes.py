@@ -40,7 +40,9 @@ class Nodes:
     def add(self, *options: str) -> subprocess.Popen[bytes]:
         """One more node, by options of `ray start`."""
         command = [
-            str(BIN / "ray"), "start", "--block", "--disable-usage-stats", "--object-store-memory=200000000", *options,
+            str(BIN / "ray"), "start", "--block", "--disable-usage-stats", "--object-store-memory=200000000",
+            # Else it is the same one for all clusters of a machine, and a second one takes no jobs.
+            f"--dashboard-agent-listen-port={free_port()}", *options,
         ]  # fmt: skip
         with (self.scratch / f"node-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)

@@ -68,9 +68,17 @@ STUDENTS = [config for family in FAMILIES for config in student_variants(family)
 """What the contracts of students, checkpoints and compressions are tested on."""
 
 
+CLUSTERS = {"test_chaos", "test_jobs", "test_services", "test_tasks"}
+"""Files with several nodes or servers, which would slow each other down: where files run side by side, these do not."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones come first: two processes then end at about the same time."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The slow files come first, so that two processes end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.stem not in CLUSTERS, item.path not in slow))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("clusters" if item.path.stem in CLUSTERS else item.path.stem))
 
 
 def same_answers(found: Sequence[Any], expected: Sequence[Any]) -> bool:
