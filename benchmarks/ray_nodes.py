@@ -69,6 +69,8 @@ def ray_nodes(
     environment = {
         **os.environ, **(known or {}), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
         "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # The server of a client starts slowly where a whole cluster shares two cores.
+        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
     }  # fmt: skip
     nodes = Nodes(free_port(), free_port(), free_port(), scratch, environment)
     try:

@@ -68,7 +68,9 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
     try:
         ray.init(address, runtime_env={"working_dir": str(folder)}, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot connect to Ray at {address}: {str(error).splitlines()[0]}") from error
+        reason = " ".join(str(error).split())
+        raise ClusterError(f"cannot connect to Ray at {address}: {reason or type(error).__name__} (the head's "
+                           "ray_client_server logs say more; a busy one may answer later)") from error  # fmt: skip
     try:
         actor = ray.remote(num_cpus=0, resources={HEAD: 0.001})(_Command).remote(command)
         yield from _followed(actor)
