@@ -273,7 +273,7 @@ def test_mlflows_own_pages_show_search_trials_curves_and_champion(ended: Ended, 
     runs = f"{ui}/#/experiments/{experiment}/runs"
     page.goto(f"{runs}/{parent.info.run_id}")
     page.get_by_text("distilled champion").first.wait_for()  # the table of its description
-    for shown in ("teacher-logits", "tiny-student", "distune.champion_trial", f"trial-{trial}"):
+    for shown in ("reviews.csv", "tiny-student", "distune.champion_trial", f"trial-{trial}"):
         page.get_by_text(shown).first.wait_for()
     page.goto(f"{runs}/{child.info.run_id}/model-metrics")
     page.locator(".main-svg .lines path.js-line").first.wait_for(state="attached")  # the curve of an epoch's metric
