@@ -71,6 +71,8 @@ def ray_nodes(
         "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         # The server of a client starts slowly where a whole cluster shares two cores.
         "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
+        # A node that is slow is not dead; one that is dead refuses at once.
+        "RAY_health_check_timeout_ms": "60000",
     }  # fmt: skip
     nodes = Nodes(free_port(), free_port(), free_port(), scratch, environment)
     try:
