@@ -1,13 +1,18 @@
 # Each target is self-sufficient: it makes .venv from the pinned packages if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
+# They wait for servers most of the time: beside the other tests, and one after the other.
+CLUSTERS := $(addprefix tests/,test_chaos.py test_jobs.py test_services.py test_tasks.py)
 
 .PHONY: demo test lint docs
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	mkdir -p .pytest_cache
+	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(CLUSTERS)); others=$$?; \
+	wait $$beside; clusters=$$?; cat .pytest_cache/clusters.log; exit $$((others + clusters))
 
 lint: .venv/installed
 	$(BIN)/ruff check .

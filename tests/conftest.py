@@ -68,21 +68,6 @@ STUDENTS = [config for family in FAMILIES for config in student_variants(family)
 """What the contracts of students, checkpoints and compressions are tested on."""
 
 
-CLUSTERS = {"test_chaos", "test_jobs", "test_services", "test_tasks"}
-"""Files with several nodes or servers, which would slow each other down: where files run side by side, these do not."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """What runs in one process when files run side by side."""
-    item.add_marker(pytest.mark.xdist_group("clusters" if item.path.stem in CLUSTERS else item.path.stem))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files come first, so that two processes end at about the same time."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.stem not in CLUSTERS, item.path not in slow))
-
-
 def same_answers(found: Sequence[Any], expected: Sequence[Any]) -> bool:
     """Whether two lists of answers say the same, but for the rounding of sums in another order."""
     return len(found) == len(expected) and all(
