@@ -10,7 +10,7 @@ demo: .venv/installed
 
 test: .venv/installed
 	mkdir -p .pytest_cache
-	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & beside=$$!; trap "kill $$beside" INT TERM; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(CLUSTERS)); others=$$?; \
 	wait $$beside; clusters=$$?; cat .pytest_cache/clusters.log; exit $$((others + clusters))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -64,8 +65,10 @@ def test_a_driver_that_was_asleep_stops_when_another_has_taken_over(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.05)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # As `distune search` does.
     with pytest.raises(KeyboardInterrupt):
         _be_overtaken(place)
+    signal.signal(signal.SIGINT, before)
     assert json.loads(place.read_text())["host"] == "elsewhere"  # The other's lease is left alone.
 
 

@@ -63,6 +63,8 @@ def search(options: argparse.Namespace) -> None:
 
     # What ends a job or a container ends a search as Ctrl-C does: its runs are closed, and --resume goes on with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     study, console = _study(options), _console()
     if study.config.cluster.address.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
