@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,7 +96,8 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     # An instance for this machine alone listens on loopback alone, as Ray does by itself on other systems than Linux.
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, config.is_shared
     try:
-        ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **options)
+        with _sigterm_kept():
+            ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **options)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     finally:
@@ -106,6 +109,16 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         yield Connection()
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Puts back what a program has said to do on SIGTERM: Ray's own handlers, which `ray.init` puts in its place, end the
+    process at once or abort it 3 s later, whatever it still has to write."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def check_reachable(address: str) -> None:

@@ -59,11 +59,14 @@ def long_study(
     return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
 
 
-def test_ctrl_c_ends_a_search_cleanly_and_says_how_to_go_on(long_study: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
+    long_study: tuple[Path, Path], tmp_path: Path, asked: signal.Signals
+) -> None:
     path, folder = long_study
     driver = start(path)
     wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(asked)
     output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130, output
     assert "Traceback" not in output

@@ -62,7 +62,7 @@ def search(options: argparse.Namespace) -> None:
     from tuning.submitting import search_through_client
 
     # What ends a job or a container ends a search as Ctrl-C does: its runs are closed, and --resume goes on with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     study, console = _study(options), _console()
