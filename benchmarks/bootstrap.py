@@ -1,0 +1,54 @@
+"""The difference of two methods with an interval: a paired bootstrap over texts and seeds (Efron & Tibshirani 1993, chapter 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of accuracies, and the percentile interval of its draws."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the interval holds 0: no difference was found."""
+        return self.low <= 0 <= self.high
+
+    def __str__(self) -> str:
+        shown = f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+        return f"none ({shown})" if self.is_none else shown
+
+
+def paired_difference(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], level: float = 0.95, n_draws: int = 4000, seed: int = 7
+) -> Difference:
+    """Accuracy of `first` less that of `second`, each `[seeds, texts]`: whether a training was right on a text.
+
+    Each draw takes as many texts with replacement as there are, and as many seeds: the same for both. A method that is the
+    same for every seed has one row. Raises ValueError for other texts, and for other numbers of seeds than these.
+    """
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"both methods must have answered the same texts, but got {first.shape[1]} and {second.shape[1]}"
+        )
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
+        raise ValueError(
+            f"both methods must have the same seeds, or one of them one, but got {len(first)} and {len(second)}"
+        )
+    differences = first.astype(np.float64) - second.astype(np.float64)
+    n_seeds, n_texts = differences.shape
+    rng = np.random.default_rng(seed)
+    draws = np.empty(n_draws)
+    for i in range(n_draws):
+        texts = np.bincount(rng.integers(n_texts, size=n_texts), minlength=n_texts)
+        seeds = np.bincount(rng.integers(n_seeds, size=n_seeds), minlength=n_seeds)
+        draws[i] = seeds @ (differences @ texts) / (n_seeds * n_texts)
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Difference(float(differences.mean()), float(low), float(high))

@@ -1,0 +1,67 @@
+"""The hotel set as the files of its study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.datasets import write_hotel
+from corpora.corpus import CorpusConfig, load_corpus
+from corpora.logits_file import read_logits_file
+from corpora.texts import CorpusError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three labelled rows and a hundred others, one of which stands in the labelled ones as well."""
+    folder = tmp_path / "hotel"
+    folder.mkdir()
+    (folder / "train.txt").write_text("1\t好 房间\n0\t差房间\n1\t很好\n", encoding="utf-8")
+    others = [f"{i % 2}\t第{i}个房间" for i in range(99)]
+    (folder / "dev.txt").write_text("\n".join(["0\t好房间", *others]) + "\n", encoding="utf-8")
+    np.save(folder / "teacher_probs_train.npy", np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]], np.float32))
+    # The teacher says 1 of every text.
+    np.save(folder / "teacher_probs_dev.npy", np.tile(np.array([[0.25, 0.75]], np.float32), (100, 1)))
+    return folder
+
+
+def test_the_parts_are_a_corpus_of_which_the_teacher_knows_every_text(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    counts = write_hotel(source, out)
+    assert counts["labelled"] == 3
+    assert sum(counts.values()) == 102  # The text that stands twice, in another spelling, is the labelled one.
+    corpus = load_corpus(
+        CorpusConfig(
+            source=str(out / "labelled.tsv"), dev=out / "agreement.tsv", test=out / "test.tsv",
+            unlabelled=out / "transfer.tsv",
+        )
+    )  # fmt: skip
+    assert {name: len(split) for name, split in corpus.splits.items()} == {
+        "train": 3, "transfer": counts["transfer"], "dev": counts["agreement"], "test": counts["test"],
+    }  # fmt: skip
+    answers = read_logits_file(out / "logits.parquet", corpus.labels).of(corpus.texts())
+    np.testing.assert_allclose(np.exp(answers.logits).sum(1), 1, atol=1e-6)
+    of_good = read_logits_file(out / "logits.parquet", corpus.labels).of(["好 房间"]).logits[0]
+    np.testing.assert_allclose(np.exp(of_good), [0.1, 0.9], rtol=1e-6)
+
+
+def test_agreement_rows_have_the_teachers_answer_and_test_rows_their_own_label(source: Path, tmp_path: Path) -> None:
+    write_hotel(source, tmp_path / "out")
+    rows = [line.split("\t") for line in (tmp_path / "out" / "agreement.tsv").read_text("utf-8").splitlines()[1:]]
+    assert {label for _, label in rows} == {"1"}
+    rows = [line.split("\t") for line in (tmp_path / "out" / "test.tsv").read_text("utf-8").splitlines()[1:]]
+    assert all(int(label) == int("".join(c for c in text if c.isdigit())) % 2 for text, label in rows)
+    transfer = (tmp_path / "out" / "transfer.tsv").read_text("utf-8").splitlines()
+    assert transfer[0] == "text"
+    assert not any("\t" in line for line in transfer)
+
+
+def test_probabilities_of_other_rows_are_refused(source: Path, tmp_path: Path) -> None:
+    np.save(source / "teacher_probs_dev.npy", np.zeros((99, 2), np.float32))
+    with pytest.raises(CorpusError, match=r"must be 100 x 2, a row for each line of dev.txt, but is 99 x 2"):
+        write_hotel(source, tmp_path / "out")
+    (source / "train.txt").unlink()
+    with pytest.raises(CorpusError, match="no such file: .*train.txt; docs/data.md says where"):
+        write_hotel(source, tmp_path / "out")
