@@ -18,7 +18,7 @@ class TeacherDataConfig(BaseModel, frozen=True, extra="forbid"):
     labelled: tuple[FileConfig, ...] = ()
     """Files whose labels the teacher is fine-tuned on as well."""
     unlabelled: tuple[FileConfig, ...] = ()
-    """Files that a teacher from scratch is pretrained on as well."""
+    """Files that a teacher with `pretrain` reads as well; one from scratch takes its characters from them too."""
 
 
 @dataclass(frozen=True)

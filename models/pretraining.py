@@ -1,4 +1,4 @@
-"""Masked-language-model pretraining, for where no pretrained BERT is to be had (Devlin et al. 2019, section 3.1)."""
+"""Masked-language-model pretraining (Devlin et al. 2019, section 3.1), from nothing or on from a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from models.batches import shuffled_batches
 from models.fitting import Progress, Schedule, optimise
 
 IGNORED = -100
+HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}
+"""By family, what makes logits over the vocabulary of the last layer's states, row by row."""
 
 
 @dataclass(frozen=True)
 class PretrainingPlan:
-    """How long, how fast, in batches of how many texts, and drawn by which seed."""
+    """How long, how fast, in batches of how many texts, how much is asked for, and drawn by which seed."""
 
     epochs: int
     learning_rate: float
     batch_size: int
+    mask_probability: float
     seed: int
 
 
@@ -37,18 +40,35 @@ class MaskIds:
     vocabulary_size: int
 
 
-def mask_tokens(token_ids: Tensor, ids: MaskIds, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Hide 15 % of the tokens: of these 80 % become the mask, 10 % a random token, 10 % stay.
+def mask_tokens(
+    token_ids: Tensor, ids: MaskIds, probability: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Ask for a part of the tokens: of these 80 % become the mask, 10 % a random token, 10 % stay.
 
     `token_ids` is `[batch, length]`; returns the masked ids and the targets, -100 where nothing is asked.
     """
     special = torch.isin(token_ids, torch.tensor(ids.special))
-    asked = (torch.rand(token_ids.shape, generator=generator) < 0.15) & ~special
+    asked = (torch.rand(token_ids.shape, generator=generator) < probability) & ~special
     targets = torch.where(asked, token_ids, IGNORED)
     fate = torch.rand(token_ids.shape, generator=generator)
     random_ids = torch.randint(ids.vocabulary_size, token_ids.shape, generator=generator)
     masked = torch.where(asked & (fate < 0.8), ids.mask, token_ids)
     return torch.where(asked & (fate >= 0.9), random_ids, masked), targets
+
+
+def asked_logits(model: Any, token_ids: Tensor, attention_mask: Tensor, asked: Tensor) -> Tensor:
+    """Logits over the vocabulary, `[asked, vocabulary]`, of the tokens where `asked` `[batch, length]` is true.
+
+    Where a family's head is known, they are computed for these tokens alone, which are one in seven.
+    """
+    head = HEADS.get(model.config.model_type)
+    logits: Tensor
+    if head is None:
+        logits = model(input_ids=token_ids, attention_mask=attention_mask).logits[asked]
+    else:
+        states = model.base_model(input_ids=token_ids, attention_mask=attention_mask).last_hidden_state
+        logits = getattr(model, head)(states[asked])
+    return logits
 
 
 def pretrain(
@@ -59,10 +79,7 @@ def pretrain(
     plan: PretrainingPlan,
     progress: Progress,
 ) -> None:
-    """Train a `BertForMaskedLM` in place.
-
-    The vocabulary-wide output is computed for the hidden tokens alone, which are one in seven.
-    """
+    """Train a masked language model of transformers in place."""
     rng, generator = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
     lengths = np.array([len(one) for one in texts_ids])
     batches = [batch for _ in range(plan.epochs) for batch in shuffled_batches(lengths, plan.batch_size, rng)]
@@ -70,12 +87,9 @@ def pretrain(
 
     def loss_of(batch: NDArray[np.int64]) -> Tensor:
         inputs = encode_batch([texts_ids[i] for i in batch])
-        masked, targets = mask_tokens(inputs["input_ids"], ids, generator)
+        masked, targets = mask_tokens(inputs["input_ids"], ids, plan.mask_probability, generator)
         asked = targets != IGNORED
-        hidden = model.bert(
-            input_ids=masked.to(device), attention_mask=inputs["attention_mask"].to(device)
-        ).last_hidden_state
-        logits = model.cls(hidden[asked.to(device)])
+        logits = asked_logits(model, masked.to(device), inputs["attention_mask"].to(device), asked.to(device))
         # A batch of very short texts can have no hidden token at all: its loss is zero, not undefined.
         return nn.functional.cross_entropy(logits.float(), targets[asked].to(device), reduction="sum") / max(
             1, int(asked.sum())

@@ -21,16 +21,24 @@ class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
     """Attention heads of each layer."""
     min_count: int = Field(default=3, ge=1)
     """How often a character must occur to be in the vocabulary."""
-    pretraining_epochs: int = Field(default=0, ge=0)
-    """Epochs of masked-language modelling over all texts that the teacher may read; 0 leaves it out."""
-    pretraining_learning_rate: float = Field(default=5e-4, gt=0)
-    """The highest learning rate of the pretraining."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> FromScratchConfig:
         if self.hidden_size % self.heads:
             raise ValueError(f"hidden_size must be a multiple of heads, but got {self.hidden_size} and {self.heads}")
         return self
+
+
+class PretrainConfig(BaseModel, frozen=True, extra="forbid"):
+    """Masked-language modelling before the fine-tuning, over all texts that the teacher may read: train and transfer texts
+    and those of `teacher_data`, never one of dev or test."""
+
+    epochs: int = Field(default=1, ge=1)
+    """Passes over these texts."""
+    mask_probability: float = Field(default=0.15, gt=0, lt=1)
+    """The part of the tokens that is asked for."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """The highest of the pretraining; by default 5e-4 from scratch and 5e-5 from a checkpoint."""
 
 
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
@@ -42,6 +50,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
     logits: Path | None = None
     """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
+    pretrain: PretrainConfig | None = None
+    """Pretraining on the task's own texts, from scratch or on from a checkpoint (Gururangan et al. 2020); it needs `epochs`."""
     epochs: int = Field(default=0, ge=0)
     """Epochs of fine-tuning; 0 takes a checkpoint as it is."""
     train_last_layers: int | None = Field(default=None, ge=0)
@@ -77,6 +87,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
                              f"it came from, which is then timed), but got {', '.join(given) or 'none'}")  # fmt: skip
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
+        if self.pretrain and not self.epochs:
+            raise ValueError("pretrain needs epochs >= 1: what is pretrained must be fine-tuned, but got epochs=0")
         if self.members > 1 and not self.epochs:
             raise ValueError(f"members={self.members} needs epochs >= 1: untrained members would all be the same")
         return self

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import (
+    AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
@@ -33,7 +35,10 @@ from models.teacher import (
     teacher_logits,
     tokenize,
 )
-from models.teacher_config import TeacherConfig
+from models.teacher_config import FromScratchConfig, TeacherConfig
+
+SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
+"""Of pretraining: weights that have learnt a language already are not to be shaken."""
 
 
 @dataclass(frozen=True)
@@ -72,32 +77,48 @@ def _start(
     config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress
 ) -> tuple[str | BertConfig, PreTrainedTokenizerBase]:
     """What the members start from: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
-    scratch = config.from_scratch
-    if scratch is None:
-        try:
-            return str(config.checkpoint), AutoTokenizer.from_pretrained(str(config.checkpoint))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"teacher checkpoint {config.checkpoint} cannot be loaded: {first_line(error)}") from error
     texts = data.pretraining_texts or data.texts
-    tokenizer = character_tokenizer(texts, scratch.min_count, config.max_length)
-    shape = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=scratch.hidden_size, num_hidden_layers=scratch.layers,
-        num_attention_heads=scratch.heads, intermediate_size=4 * scratch.hidden_size,
-        max_position_embeddings=config.max_length,
-    )  # fmt: skip
-    if not scratch.pretraining_epochs:
-        return shape, tokenizer
-    model = BertForMaskedLM(shape).to(pick_device())
-    ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
+    start: str | BertConfig
+    if config.from_scratch is None:
+        start = str(config.checkpoint)
+        tokenizer = _loaded(AutoTokenizer, start)
+    else:
+        tokenizer = character_tokenizer(texts, config.from_scratch.min_count, config.max_length)
+        start = _shape(config.from_scratch, len(tokenizer), config.max_length)
+    if config.pretrain is None:
+        return start, tokenizer
+    if tokenizer.mask_token_id is None:
+        raise ModelError(f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
+                         "leave pretrain out")  # fmt: skip
+    model = BertForMaskedLM(start) if isinstance(start, BertConfig) else _loaded(AutoModelForMaskedLM, start)
+    rate = config.pretrain.learning_rate or (SCRATCH_RATE if config.from_scratch else CHECKPOINT_RATE)
     plan = PretrainingPlan(
-        scratch.pretraining_epochs, scratch.pretraining_learning_rate, config.batch_size, config.seed
+        config.pretrain.epochs, rate, config.batch_size, config.pretrain.mask_probability, config.seed
     )
+    ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
     token_ids = tokenize(tokenizer, texts, config.max_length)
-    pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
+    pretrain(model.to(pick_device()), token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
     pretrained = folder / "pretrained"
     model.save_pretrained(pretrained)
     tokenizer.save_pretrained(pretrained)
     return str(pretrained), tokenizer
+
+
+def _loaded(kind: Any, checkpoint: str) -> Any:
+    """A checkpoint as one of transformers' kinds; raises ModelError when it cannot be loaded as such."""
+    try:
+        return kind.from_pretrained(checkpoint)
+    except (OSError, ValueError) as error:
+        what = "teacher.pretrain: " if kind is AutoModelForMaskedLM else ""
+        raise ModelError(f"{what}teacher checkpoint {checkpoint} cannot be loaded: {first_line(error)}") from error
+
+
+def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertConfig:
+    return BertConfig(
+        vocab_size=n_pieces, hidden_size=scratch.hidden_size, num_hidden_layers=scratch.layers,
+        num_attention_heads=scratch.heads, intermediate_size=4 * scratch.hidden_size,
+        max_position_embeddings=max_length,
+    )  # fmt: skip
 
 
 def _classifier(start: str | BertConfig, label_names: Sequence[str]) -> PreTrainedModel:

@@ -63,5 +63,5 @@ def test_probabilities_of_other_rows_are_refused(source: Path, tmp_path: Path) -
     with pytest.raises(CorpusError, match=r"must be 100 x 2, a row for each line of dev.txt, but is 99 x 2"):
         write_hotel(source, tmp_path / "out")
     (source / "train.txt").unlink()
-    with pytest.raises(CorpusError, match="no such file: .*train.txt; docs/data.md says where"):
+    with pytest.raises(CorpusError, match=r"no such file: .*train.txt; docs/data.md says where"):
         write_hotel(source, tmp_path / "out")

@@ -80,7 +80,7 @@ def test_masking_hides_15_percent_and_never_a_special_token() -> None:
     token_ids = torch.randint(5, 1000, (200, 100), generator=torch.Generator().manual_seed(0))
     token_ids[:, 0], token_ids[:, -1] = 2, 3
     ids = MaskIds(mask=4, special=(0, 1, 2, 3, 4), vocabulary_size=1000)
-    masked, targets = mask_tokens(token_ids, ids, torch.Generator().manual_seed(1))
+    masked, targets = mask_tokens(token_ids, ids, 0.15, torch.Generator().manual_seed(1))
     asked = targets != IGNORED
     assert not asked[:, [0, -1]].any()
     assert torch.equal(targets[asked], token_ids[asked])

@@ -21,10 +21,12 @@ from tuning.inputs import inputs_key
 from tuning.points import middle
 from tuning.preparation import prepare
 from tuning.session import check
-from tuning.study import Study, parse_study
+from tuning.study import Study, load_study, parse_study
 from tuning.teachers import Teachers, locate
 from tuning.teaching import logits_for, timing_teachers
 from tuning.trial import TrialConfig
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def silent(line: str) -> None:
@@ -135,6 +137,52 @@ def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any
     said.clear()
     logits_for(study.config, corpus, [place], said.append, rebuild=True)
     assert any("training" in line for line in said)
+
+
+def test_a_text_of_dev_or_test_never_reaches_pretraining(document: dict[str, Any], tmp_path: Path) -> None:
+    """A teacher from scratch knows the characters it was pretrained on: one that stands in held-out texts alone it does not."""
+    rows = [f"{'好' if i % 2 else '差'}书{i},{i % 2}" for i in range(40)]
+    (tmp_path / "corpus.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "dev.csv").write_text("text,label\n好甲,1\n差甲,0\n", encoding="utf-8")
+    (tmp_path / "test.csv").write_text("text,label\n好乙,1\n差乙,0\n", encoding="utf-8")
+    (tmp_path / "more.csv").write_text("text\n好 甲\n差乙\n好丙\n", encoding="utf-8")
+    document["corpus"] = {"source": str(tmp_path / "corpus.csv"), "labelled": 10}
+    document["corpus"] |= {split: str(tmp_path / f"{split}.csv") for split in ("dev", "test")}
+    document["teacher_data"] = {"unlabelled": [{"path": str(tmp_path / "more.csv")}]}
+    scratch = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
+    document["teacher"] = {"from_scratch": scratch, "pretrain": {"epochs": 1}, "epochs": 1, "max_length": 16}
+    study = parse_study(document)
+    corpus = load_corpus(study.config.corpus)
+    said: list[str] = []
+    (place,) = locate(study.config, corpus)
+    logits_for(study.config, corpus, [place], said.append)
+    assert "pretraining on 41; 2 rows that stand in dev or test were removed" in said[0]
+    with place.trained.to_read() as folder:
+        assert set("甲乙丙书") & set(tokenizer_pieces(folder)) == {"丙", "书"}
+
+
+def test_pretraining_makes_another_teacher_of_another_corpus_and_what_is_not_pretrained_keeps_its_name(
+    document: dict[str, Any],
+) -> None:
+    def teacher(**corpus: Any) -> str:
+        study = parse_study({**document, "corpus": {**document["corpus"], **corpus}})
+        return locate(study.config, load_corpus(study.config.corpus))[0].key.teacher
+
+    document["teacher"] |= {"epochs": 1}
+    plain = teacher()
+    document["teacher"] |= {"pretrain": None}
+    assert teacher() == plain
+    document["teacher"] |= {"pretrain": {"epochs": 1}}
+    pretrained = teacher()
+    document["teacher"] |= {"pretrain": {"epochs": 1, "mask_probability": 0.3}}
+    assert len({plain, pretrained, teacher(), teacher(test_fraction=0.1)}) == 4
+
+
+def test_the_teacher_of_the_example_has_the_name_that_its_caches_have() -> None:
+    study = load_study(ROOT / "examples" / "reviews.yaml")
+    settings = study.config.model_copy(update={"teacher": study.config.teacher.model_copy(
+        update={"logits": ROOT / "examples" / "reviews-teacher.parquet"})})  # fmt: skip
+    assert locate(settings, load_corpus(study.config.corpus))[0].key.teacher == "89f27db5dfb09657"
 
 
 def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) -> None:

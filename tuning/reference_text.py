@@ -60,7 +60,10 @@ EXAMPLES = {
         teacher: {checkpoint: ./my-finetuned-bert, epochs: 3, train_last_layers: 4, hidden_states: [pooled]}
         """,
     "teacher.from_scratch": """
-        teacher: {from_scratch: {layers: 4, hidden_size: 256, pretraining_epochs: 3}, epochs: 3, learning_rate: 1.5e-4}
+        teacher: {from_scratch: {layers: 4, hidden_size: 256}, pretrain: {epochs: 3}, epochs: 3, learning_rate: 1.5e-4}
+        """,
+    "teacher.pretrain": """
+        teacher: {checkpoint: bert-base-chinese, pretrain: {epochs: 5}, epochs: 3}
         """,
     "teacher_data": """
         teacher_data:

@@ -97,6 +97,8 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
         logits_file.of(corpus.texts())
     # How it is asked does not make it another teacher.
     asking = {"logits", "logits_dtype", "hidden_states", "weight"}
+    # What a teacher without pretraining is known by is older than this setting.
+    asking |= set() if settings.pretrain else {"pretrain"}
     parts = {
         "teacher": settings.model_dump(mode="json", exclude=asking),
         "data": [_file_identity(file) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)],
@@ -105,6 +107,8 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
         # A trained teacher has learnt from the labelled texts; one that is taken as it is has not seen the corpus.
         "trained_on": _labelled_identity(corpus.train) if settings.epochs else None,
     }
+    if settings.pretrain:  # It has read transfer texts too, and none that stands in dev or test now.
+        parts["pretrained_on"] = corpus.fingerprint
     fingerprint = _digest(parts)
     asked = _digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)

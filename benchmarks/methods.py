@@ -1,0 +1,233 @@
+"""The methods of the tables: how each is chosen on dev with a seed, and how it then answers texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, model_validator
+
+from benchmarks.cells import digest
+from cluster.connection import ClusterConfig
+from cluster.tasks import run_on_cluster
+from corpora.corpus import Corpus
+from corpora.encoding import load_encoder, segmenter
+from corpora.files import FileConfig
+from corpora.places import Place
+from corpora.tokens import encoder_settings
+from models.predictor import Predictor
+from models.student import count_parameters
+from tuning.faults import StudyError
+from tuning.finalists import Finalist, rank, save_finalist
+from tuning.folder import Folder
+from tuning.points import middle
+from tuning.preparation import Prepared, prepare
+from tuning.records import TrialRecord
+from tuning.retraining import Shared, train_one
+from tuning.search import run_search
+from tuning.study import ChampionConfig, Study, parse_study
+from tuning.teachers import locate
+from tuning.teaching import logits_for, pieces_for
+from tuning.trial import TrialConfig
+
+Say = Callable[[str], None]
+Classes = NDArray[np.int64]
+BATCH_TEXTS = 256
+STUDENTS = ("fixed", "searched")
+SEEDLESS = ("majority", "tfidf", "teacher")
+"""The same whatever the seed."""
+
+
+class MethodConfig(BaseModel, frozen=True, extra="forbid"):
+    """One row of a table."""
+
+    name: str
+    kind: Literal["majority", "tfidf", "fixed", "searched", "teacher"]
+    """`fixed` trains the middle of the study's space, `searched` what a search of it finds."""
+    trial: dict[str, Any] = {}
+    """Blocks in place of the study's own; null leaves one out."""
+    plain: bool = False
+    """Learn from labels alone, whatever else the study searches."""
+    rule: ChampionConfig | None = None
+    """By what a search's student is chosen; by default by the study's own rule."""
+
+
+class TableConfig(BaseModel, frozen=True, extra="forbid"):
+    """What the table of any study is made of."""
+
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Of searches, word vectors and trainings."""
+    retrainings: int = Field(default=3, ge=1)
+    """How often a student is trained for each seed; the one that is best on dev is kept, as a search does."""
+    against: str
+    """The method that the others are held against."""
+    methods: tuple[MethodConfig, ...]
+    final: dict[str, dict[str, FileConfig]] = {}
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> TableConfig:
+        names = [method.name for method in self.methods]
+        if len(set(names)) < len(names) or self.against not in names:
+            raise ValueError(f"methods must have different names and hold {self.against!r}, but got {', '.join(names)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method with one seed on a study."""
+
+    method: MethodConfig
+    seed: int
+    study: Study
+    key: str
+    """Of everything that its answers depend on."""
+    search_key: str
+    """Of its search, which methods that differ in their rule alone share."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What dev chose: its accuracy there, what it is, and the checkpoint folder of a student."""
+
+    dev_accuracy: float
+    about: dict[str, Any]
+    folder: Path | None = None
+
+
+def cell_of(document: dict[str, Any], method: MethodConfig, seed: int, retrainings: int, corpus: Corpus) -> Cell:
+    """The study of a method and a seed; raises StudyError where the method's blocks make it none."""
+    trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
+    search = {**document.get("search", {}), "seed": seed}
+    if method.plain:
+        smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k == "label_smoothing"}
+        trial = {key: block for key, block in trial.items() if key != "augment"}
+        trial["loss"] = {"kd_weight": 0.0, **smoothing}
+        search.pop("first", None)  # Points of losses that a plain student does not have.
+    study = parse_study({**document, "trial": {**trial, "seed": seed}, "search": search})
+    teachers = [place.key.teacher for place in locate(study.config, corpus)]
+    running = {"cluster", "tracking", "storage", "card", "champion"}
+    parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]
+    # A fixed student knows nothing of the search.
+    if method.kind != "searched":
+        parts[0] = {k: v for k, v in parts[0].items() if k != "search"}
+    key = digest([parts, method.model_dump(mode="json", exclude={"name"}), seed, retrainings])
+    return Cell(method, seed, study, key, digest(parts))
+
+
+def choose(cell: Cell, corpus: Corpus, root: Path, retrainings: int, say: Say) -> Choice:
+    """Whatever the method has to decide, decided on dev; no row of a final set is read. Students need a connection to Ray."""
+    kind = cell.method.kind
+    if kind == "majority":
+        largest = int(np.bincount(corpus.train.labels).argmax())
+        return Choice(float((corpus.dev.labels == largest).mean()), {"class": corpus.labels[largest]})
+    if kind == "tfidf":
+        return _choose_tfidf(cell.study, corpus)
+    if kind == "teacher":
+        found = answers_of(cell, Choice(0.0, {}), corpus, corpus.dev.texts, say)
+        return Choice(float((found == corpus.dev.labels).mean()), {})
+    return _choose_student(cell, root, retrainings, say)
+
+
+def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str], say: Say) -> Classes:
+    """The classes of texts, as the chosen method is served."""
+    kind = cell.method.kind
+    if kind == "majority":
+        return np.full(len(texts), corpus.labels.index(choice.about["class"]))
+    if kind == "tfidf":
+        found: Classes = _tfidf(cell.study, corpus, choice.about).predict(texts)
+        return found
+    if kind == "teacher":
+        teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus), say)
+        return teachers.of(texts).argmax(1)
+    folder = choice.folder or Path()
+    predictor = Predictor(folder, load_encoder(folder))
+    parts = [predictor.logits(texts[i : i + BATCH_TEXTS]) for i in range(0, len(texts), BATCH_TEXTS)]
+    return np.concatenate(parts).argmax(1)
+
+
+def _tfidf(study: Study, corpus: Corpus, about: dict[str, Any]) -> Any:
+    """Words and their n-grams of the labelled texts, weighed by TF-IDF, under a logistic regression."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    tokens = TrialConfig.model_validate(middle(study.space)).tokens
+    cut = segmenter(encoder_settings(tokens), pieces_for(tokens, locate(study.config, corpus)[0]))
+    words = TfidfVectorizer(
+        tokenizer=cut, token_pattern=None, lowercase=False, ngram_range=(1, about["ngrams"]), sublinear_tf=True
+    )
+    return make_pipeline(words, LogisticRegression(C=about["C"], max_iter=1000)).fit(
+        corpus.train.texts, corpus.train.labels
+    )
+
+
+def _choose_tfidf(study: Study, corpus: Corpus) -> Choice:
+    """Regularisation and the length of n-grams by dev."""
+    found = []
+    for ngrams in (1, 2):
+        for strength in (1.0, 10.0, 100.0):
+            about = {"ngrams": ngrams, "C": strength}
+            model = _tfidf(study, corpus, about)
+            found.append(Choice(float((model.predict(corpus.dev.texts) == corpus.dev.labels).mean()), about))
+    return max(found, key=lambda choice: choice.dev_accuracy)
+
+
+def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choice:
+    """The candidates retrained, the best of them by the rule, and of its trainings the one that is best on dev."""
+    study, rule = cell.study, cell.method.rule or cell.study.config.champion
+    if cell.method.kind == "fixed":
+        config = TrialConfig.model_validate(middle(study.space))
+        prepared = prepare(study, say, only=config)
+        candidates = [TrialRecord(0, "complete", config)]
+    else:
+        prepared = prepare(study, say)
+        candidates = _search(prepared, root / "searches" / cell.search_key, rule)
+    finalists = _retrained(candidates, prepared, cell.seed, retrainings)
+    teacher = prepared.teacher_accuracy
+
+    def order(one: Finalist) -> tuple[bool, float, float]:
+        return rank(one.accuracy, one.record.latency_ms or 0.0, rule, teacher)
+
+    best = min(finalists, key=order)
+    folder = save_finalist(best, prepared, root / "students" / cell.key)
+    about = {
+        "config": best.record.config.model_dump(mode="json"),
+        "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
+        "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
+        "dev_accuracies": [result.accuracy for result in best.distilled],
+        "parameters": count_parameters(best.best.student),
+        "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
+    }
+    return Choice(best.best.accuracy, about, folder)
+
+
+def _search(prepared: Prepared, place: Path, rule: ChampionConfig) -> list[TrialRecord]:
+    """The best few trials of a search, which goes on where it was killed."""
+    place.mkdir(parents=True, exist_ok=True)
+    records = run_search(prepared, Folder(Place(str(place))), [])
+    complete = [record for record in records if record.state == "complete"]
+    if not complete:
+        raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
+    teacher = prepared.teacher_accuracy
+    ordered = sorted(complete, key=lambda one: rank(one.accuracy or 0.0, one.latency_ms or 0.0, rule, teacher))
+    return ordered[: prepared.study.config.search.finalists]
+
+
+def _retrained(candidates: Sequence[TrialRecord], prepared: Prepared, seed: int, retrainings: int) -> list[Finalist]:
+    """Each candidate trained so many times, with seeds that no other cell and no trial has."""
+    runs = [
+        one.config.model_copy(update={"seed": 1000 * seed + number})
+        for one in candidates
+        for number in range(1, retrainings + 1)
+    ]
+    cluster: ClusterConfig = prepared.study.config.cluster
+    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
+    results = dict(run_on_cluster(train_one, runs, shared, cluster))
+    return [
+        Finalist(one, tuple(results[number * retrainings + i] for i in range(retrainings)), ())
+        for number, one in enumerate(candidates)
+    ]

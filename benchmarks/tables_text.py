@@ -1,0 +1,133 @@
+"""The page of the tables, from what is recorded of their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.bootstrap import paired_difference
+from tuning.report import spread
+
+BERT_BASE_NAME = "BERT-base shape"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one study: what was chosen and what it answered, each by seed."""
+
+    name: str
+    choices: tuple[Record, ...]
+    readings: tuple[Record, ...]
+
+    def right(self, title: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """`[seeds, texts]`: whether it was right on a final set."""
+        return np.array([reading["classes"][title] for reading in self.readings]) == labels
+
+
+def page(studies: Mapping[str, Sequence[Record]]) -> str:
+    """docs/results.md as a whole."""
+    return HEAD + "".join(section(name, records) for name, records in studies.items())
+
+
+def section(name: str, records: Sequence[Record]) -> str:
+    """The table of a study; of a run that has not read its final rows yet, how far it came."""
+    plan = next((one for one in reversed(records) if one.get("record") == "plan"), None)
+    if plan is None:
+        return ""
+    by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
+    keys = [cell["key"] for cell in plan["cells"]]
+    texts = ", ".join(f"{count:,} {split}" for split, count in plan["texts"].items())
+    found = f"\n## {name}\n\n{texts}; {len(plan['labels'])} classes. Teacher: {plan['teacher']}.\n\n"
+    n_read = sum(key in by_key["reading"] for key in keys)
+    if n_read < len(keys):
+        n_chosen = sum(key in by_key["choice"] for key in keys)
+        return found + f"Not done: {n_chosen} of {len(keys)} cells are chosen, {n_read} read.\n"
+    rows = _rows(plan, by_key)
+    speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
+    for title, labels in plan["finals"].items():
+        found += _quality_table(title, np.array(labels), rows, plan["against"])
+    return found + (_speed_table(speed, rows) if speed else "")
+
+
+def _rows(plan: Record, by_key: Mapping[str, Mapping[str, Record]]) -> list[Row]:
+    keys: dict[str, list[str]] = {}
+    for cell in plan["cells"]:
+        keys.setdefault(cell["method"], []).append(cell["key"])
+    return [
+        Row(name, tuple(by_key["choice"][key] for key in those), tuple(by_key["reading"][key] for key in those))
+        for name, those in keys.items()
+    ]
+
+
+def _quality_table(title: str, labels: NDArray[np.int64], rows: Sequence[Row], against: str) -> str:
+    from sklearn.metrics import f1_score
+
+    reference = next((row for row in rows if row.name == against), None)
+    head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | less *{against}* |\n"
+    lines = [head + "|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        right = row.right(title, labels)
+        macro = [f1_score(labels, one["classes"][title], average="macro") for one in row.readings]
+        difference = "–"
+        if reference is not None and row is not reference:
+            difference = str(paired_difference(right, reference.right(title, labels)))
+        dev = spread([one["dev_accuracy"] for one in row.choices])
+        accuracy = spread([float(one.mean()) for one in right])
+        lines.append(f"| {row.name} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
+    latencies = speed["latencies"]
+    by_name = {row.name: row for row in rows}
+    head = (f"Speed on one thread of {speed['cpu']}, texts of {speed['mean_characters']:.0f} characters on average:\n\n"
+            f"| | parameters | MB | p50 ms | p95 ms | texts/s | times teacher | times {BERT_BASE_NAME} |\n")  # fmt: skip
+    lines = [head + "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for name, one in latencies.items():
+        about: Record = {}
+        if name in by_name and name not in ("teacher", BERT_BASE_NAME):
+            about = max(by_name[name].choices, key=lambda choice: choice["dev_accuracy"])["about"]
+        size = f"{about['parameters']:,} | {about['size_mb']:.2f}" if about else "– | –"
+        ratios = [
+            f"{latencies[slow]['p50_ms'] / one['p50_ms']:,.1f}" if slow in latencies else "–"
+            for slow in ("teacher", BERT_BASE_NAME)
+        ]
+        lines.append(f"| {name} | {size} | {one['p50_ms']:.3f} | {one['p95_ms']:.3f} | {one['texts_per_s']:,.0f} | "
+                     f"{' | '.join(ratios)} |")  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+HEAD = """# Results
+
+Written by `python -m benchmarks.tables examples/hotel.yaml` and so on, from what that records; the methods are those of
+`benchmarks/tables.yaml`, the data those of [data.md](data.md).
+
+## How the tables are made
+
+- **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and
+  augmented texts are made of train and transfer texts; a final text that stands in any other split ends the run.
+- **Dev chooses**: the best epoch of a training, which trials a search stops, the settings of the logistic regression, the student
+  of a search, which of its trainings is kept.
+- **The final rows are read once**, when every method is chosen with every seed. Students answer as they are served, from raw text by
+  ONNX Runtime.
+- **A seed** is that of the search, of the word vectors and of the trainings. For each seed a student is trained three times and
+  the training that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
+  deviation over seeds; a method with one seed has none, as it is the same for every seed.
+- **Searched**: as many trials for the student alone as for the distilled one, in the same space, but that `kd_weight` is 0. The three
+  best trials on dev are trained anew, and the best mean of these is taken. "The fastest with 97 %" is of the same search,
+  taken by the hint of the latency.
+- **Fixed**: the papers' loss, student and weight, with the study's tokens and word vectors, its epochs, and AdamW, not the paper's
+  optimiser.
+- **A difference** is of the accuracies, with the 95 % percentile interval of a paired bootstrap: each of 4,000 draws takes texts and
+  seeds with replacement, the same for both methods. One whose interval holds 0 is called none. Of five seeds a bootstrap sees a
+  little less spread than there is (by the factor √(4/5) in the part that is due to seeds).
+- **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32), everything taking turns in one run: see
+  [speed.md](speed.md). Of each method the student of the seed that is best on dev is timed. The BERT-base shape is that of
+  bert-base-chinese (12 layers of 768, vocabulary 21,128) with random weights, on which speed does not depend; it reads as many tokens as the
+  teacher.
+"""

@@ -1,0 +1,147 @@
+"""The tables: keys of cells, the final rows kept apart, going on after a kill, and the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.cells import read
+from benchmarks.methods import Cell, MethodConfig, TableConfig, cell_of
+from benchmarks.tables import plan, run
+from benchmarks.tables_text import page
+from corpora.corpus import load_corpus
+from corpora.texts import CorpusError
+from tuning.study import load_study, parse_study, parse_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = parse_yaml((ROOT / "benchmarks" / "tables.yaml").read_text(encoding="utf-8"))
+AVERAGE = {
+    "student": {"kind": "average", "hidden_layer": 0},
+    "loss": {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}},
+}
+
+
+def cell(document: dict[str, Any], seed: int = 1, **method: Any) -> Cell:
+    config = MethodConfig.model_validate({"name": "one", "kind": "fixed", **method})
+    return cell_of(document, config, seed, 1, load_corpus(parse_study(document).config.corpus))
+
+
+def test_the_methods_of_the_tables_are_studies_of_every_example_they_are_for() -> None:
+    table = TableConfig.model_validate(TABLE)
+    kinds = [method.kind for method in table.methods]
+    assert {"majority", "tfidf", "fixed", "searched", "teacher"} == set(kinds)
+    assert len(table.seeds) >= 5
+
+
+def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dict[str, Any]) -> None:
+    one = cell(document)
+    assert one.key != cell(document, seed=2).key
+    assert one.key != cell(document, trial=AVERAGE).key
+    assert one.key != cell({**document, "trial": {**document["trial"], "epochs": 3}}).key
+    # Its name, where it is kept and how many trials a search has make no other student of fixed settings.
+    assert one.key == cell(document, name="other").key
+    assert one.key == cell({**document, "storage": "elsewhere", "search": {"trials": 9}}).key
+    assert cell(document, kind="searched").key != cell({**document, "search": {"trials": 9}}, kind="searched").key
+
+
+def test_methods_that_differ_in_their_rule_alone_share_their_search(document: dict[str, Any]) -> None:
+    one, two = (cell(document, kind="searched", rule={"min_teacher_ratio": r}) for r in (0.9, 0.97))
+    assert one.search_key == two.search_key
+    assert one.key != two.key
+    assert cell(document, kind="searched", plain=True).search_key != one.search_key
+
+
+def test_the_student_alone_has_the_same_space_but_for_the_loss(document: dict[str, Any]) -> None:
+    document["search"]["first"] = [{"loss": {"teacher_term": {"kind": "mse"}}}]
+    document["trial"]["loss"]["label_smoothing"] = {"choice": [0.0, 0.1]}
+    document["trial"]["augment"] = {"n_iter": 1}
+    space = cell(document, kind="searched", plain=True).study.document
+    assert space["trial"]["loss"] == {"kd_weight": 0.0, "label_smoothing": {"choice": [0.0, 0.1]}}
+    assert space["trial"]["student"] == document["trial"]["student"]
+    assert "augment" not in space["trial"]
+    assert space["search"]["trials"] == document["search"]["trials"]
+
+
+def test_the_seed_is_of_search_and_training(document: dict[str, Any]) -> None:
+    study = cell(document, seed=5, kind="searched").study
+    assert study.config.search.seed == study.space.root["seed"] == 5
+
+
+def test_final_rows_that_anything_was_learnt_from_are_refused(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    study = load_study(write_study(document))
+    corpus = load_corpus(study.config.corpus)
+    for split in (corpus.train, corpus.transfer, corpus.dev):
+        (tmp_path / "final.csv").write_text(f'text,label\n"{split.texts[0].upper()}",1\n', encoding="utf-8")
+        table = TableConfig.model_validate(
+            {**TABLE, "final": {"tiny": {"more": {"path": str(tmp_path / "final.csv")}}}}
+        )
+        with pytest.raises(CorpusError, match="1 texts of the final set 'more' stand in train, transfer or dev"):
+            plan(study, table, tmp_path / "records")
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    methods = [
+        {"name": "majority", "kind": "majority"}, {"name": "tfidf", "kind": "tfidf"}, {"name": "teacher", "kind": "teacher"},
+        {"name": "fixed", "kind": "fixed", "trial": AVERAGE},
+        {"name": "alone", "kind": "searched", "plain": True}, {"name": "searched", "kind": "searched"},
+    ]  # fmt: skip
+    table = TableConfig(seeds=(1, 2), retrainings=2, against="searched", methods=methods)  # type: ignore[arg-type]
+    document["search"]["trials"] = 2
+    study = load_study(write_study(document))
+    this = plan(study, table, tmp_path / "records")
+    assert len(this.cells) == 3 + 3 * 2
+    run(this, timed_texts=8)
+    records = read(this.record)
+    kinds = [one["record"] for one in records]
+    assert kinds == ["plan", *["choice"] * 9, *["reading"] * 9, "speed"]  # All is chosen before anything is read.
+    answers = records[10]["classes"]["test"]
+    assert answers == [answers[0]] * len(this.corpus.test)  # The majority class.
+    fixed = next(one for one in records if one.get("method") == "fixed")
+    assert fixed["dev_accuracy"] == max(fixed["about"]["dev_accuracies"])
+    assert set(records[-1]["latencies"]) == {"fixed", "alone", "searched", "teacher", "BERT-base shape"}
+
+    lines = this.record.read_bytes().split(b"\n")
+    this.record.write_bytes(b"\n".join(lines[:9]) + b'\n{"record": "cho')  # Killed in the last choice.
+    run(plan(study, table, tmp_path / "records"), timed_texts=0)
+    again = read(this.record)
+    assert [one["record"] for one in again] == ["plan", *["choice"] * 8, "plan", "choice", *["reading"] * 9]
+    redone = {one["key"]: one for one in records[10:19]}
+    # The search was taken up where it had ended, and the same seeds give the same student.
+    assert all(one["classes"] == redone[one["key"]]["classes"] for one in again if one["record"] == "reading")
+    run(plan(study, table, tmp_path / "records"), timed_texts=0)
+    assert [one["record"] for one in read(this.record)[len(again) :]] == ["plan"]
+    assert "| searched | 2 |" in page({"tiny": again})
+
+
+def test_the_page_says_what_the_records_say() -> None:
+    cells = [
+        {"key": f"{name}{seed}", "method": name, "kind": "fixed", "seed": seed} for name in "ab" for seed in (1, 2)
+    ]
+    classes = {"a1": [0, 1, 1, 0], "a2": [0, 1, 0, 0], "b1": [0, 1, 1, 0], "b2": [0, 1, 1, 1]}
+    records: list[dict[str, Any]] = [
+        {"record": "plan", "texts": {"train": 1200, "dev": 3}, "labels": ["x", "y"], "against": "b", "teacher": "a stone",
+         "finals": {"test": [0, 1, 1, 1]}, "cells": cells},
+        *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}} for key in classes),
+    ]  # fmt: skip
+    assert "Not done: 4 of 4 cells are chosen, 0 read." in page({"s": records})
+    records += [{"record": "reading", "key": key, "classes": {"test": found}} for key, found in classes.items()]
+    latency = {"p50_ms": 2.0, "p95_ms": 3.0, "texts_per_s": 1000.0}
+    records.append({"record": "speed", "cpu": "a CPU", "mean_characters": 20.0,
+                    "latencies": {"a": latency, "BERT-base shape": {**latency, "p50_ms": 300.0}}})  # fmt: skip
+    text = page({"s": json.loads(json.dumps(records))})
+    # a is right on 3 and 2 of 4, b on 3 and 4.
+    deviation = np.std([0.75, 0.5], ddof=1)
+    assert f"| a | 2 | 0.5000 | 0.6250 ± {deviation:.4f} |" in text
+    assert "| b | 2 | 0.5000 | 0.8750 ± 0.1768 |" in text
+    assert "1,200 train, 3 dev; 2 classes. Teacher: a stone." in text
+    assert "| a | 1,000 | 0.10 | 2.000 | 3.000 | 1,000 | – | 150.0 |" in text
