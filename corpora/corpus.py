@@ -37,6 +37,8 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """A file of its own for test; without one, test is `test_fraction` of the source, drawn by content."""
     unlabelled: Path | None = None
     """Further texts for the transfer set."""
+    more_unlabelled: tuple[FileConfig, ...] = ()
+    """Further files of texts for the transfer set, each with columns of its own."""
     labels: tuple[str, ...] | None = Field(default=None, min_length=2)
     """These classes only, in this order; by default all that occur, sorted."""
     per_class: int | None = Field(default=None, ge=1)
@@ -48,7 +50,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     test_fraction: Fraction = 0.115
     """The part of the source that becomes test, which is read once, for the table; with dev's < 1."""
     drop_overlap: bool = False
-    """Drop from train the texts that stand in a dev or test file as well, instead of refusing them."""
+    """Drop from the source the texts that stand in a dev or test file as well, instead of refusing them."""
     seed: int = Field(default=7, ge=0)
     """Of which texts are drawn for dev, test, `per_class` and `labelled`."""
 
@@ -184,6 +186,8 @@ def _split(
         name: _deduplicated(_known(read_rows(_file(config, path)), labels, path), notes) if path else None
         for name, path in (("dev", config.dev), ("test", config.test))
     }
+    if config.drop_overlap:
+        rows = _without_overlap(rows, [row for part in given.values() for row in part or []], notes)
     dev_end = 0.0 if given["dev"] is not None else config.dev_fraction
     test_end = dev_end + (0.0 if given["test"] is not None else config.test_fraction)
     drawn: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
@@ -191,10 +195,7 @@ def _split(
         fraction = content_fraction(row.text, config.seed)
         drawn["dev" if fraction < dev_end else "test" if fraction < test_end else "train"].append(row)
     dev, test = (given[name] if given[name] is not None else drawn[name] for name in ("dev", "test"))
-    train = drawn["train"]
-    if config.drop_overlap:
-        train = _without_overlap(train, [*(dev or []), *(test or [])], notes)
-    return train, list(dev or []), list(test or [])
+    return drawn["train"], list(dev or []), list(test or [])
 
 
 def _known(rows: Sequence[Row], labels: Sequence[str], path: Path) -> list[Row]:
@@ -204,10 +205,11 @@ def _known(rows: Sequence[Row], labels: Sequence[str], path: Path) -> list[Row]:
     return list(rows)
 
 
-def _without_overlap(train: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
+def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
+    """The source without what stands in a dev or test file, before a dev or test that has none is drawn of it."""
     keys = {content_key(row.text) for row in held_out}
-    kept = [row for row in train if content_key(row.text) not in keys]
-    notes.append(f"{len(train) - len(kept)} train texts dropped because they stand in dev or test")
+    kept = [row for row in rows if content_key(row.text) not in keys]
+    notes.append(f"{len(rows) - len(kept)} texts of the source dropped because they stand in dev or test")
     return kept
 
 
@@ -233,9 +235,8 @@ def _keep_labelled(train: Sequence[Row], labels: Sequence[str], config: CorpusCo
 
 
 def _read_unlabelled(config: CorpusConfig, taken: set[str]) -> list[Row]:
-    if config.unlabelled is None:
-        return []
-    distinct = {row.text: row for row in read_rows(_file(config, config.unlabelled), labelled=False)}
+    files = ([_file(config, config.unlabelled)] if config.unlabelled else []) + list(config.more_unlabelled)
+    distinct = {row.text: row for file in files for row in read_rows(file, labelled=False)}
     return [row for text, row in sorted(distinct.items()) if content_key(text) not in taken]
 
 
@@ -254,7 +255,7 @@ def _refuse_shared_texts(parts: Iterable[Split]) -> None:
                 shared.append(text)
     if shared:
         raise CorpusError(f"{len(shared)} texts stand in two splits, such as {shared[0][:40]!r}; clean the files, "
-                          "or set drop_overlap: true to drop them from train")  # fmt: skip
+                          "or set drop_overlap: true to drop them from the source")  # fmt: skip
 
 
 def _fingerprint(labels: Sequence[str], parts: Sequence[Split]) -> str:

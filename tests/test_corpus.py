@@ -106,11 +106,26 @@ def test_a_text_in_two_splits_is_refused_even_in_another_spelling(tmp_path: Path
         load(tmp_path, dev=str(dev))
 
 
+def test_further_files_of_the_transfer_set_have_columns_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("text\nnew one\n", encoding="utf-8")
+    (tmp_path / "titles.txt").write_text(f"a title\nnew one\n{ROWS[0][0]}\n", encoding="utf-8")
+    titles = {"path": str(tmp_path / "titles.txt"), "columns": ["text"]}
+    corpus = load(tmp_path, unlabelled=str(tmp_path / "more.csv"), more_unlabelled=[titles])
+    assert corpus.transfer.texts == ("a title", "new one")
+
+
+def test_what_stands_in_a_test_file_is_in_no_part_that_is_drawn(tmp_path: Path) -> None:
+    test = csv(tmp_path / "test.csv", [(text, label) for text, label in ROWS[:100]])
+    corpus = load(tmp_path, test=str(test), dev_fraction=0.5, drop_overlap=True)
+    assert {text for text, _ in ROWS[:100]} == set(corpus.test.texts)
+    assert len(corpus.train) + len(corpus.dev) == 200
+
+
 def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
     corpus = load(tmp_path, dev=str(dev), test_fraction=0.1, drop_overlap=True)
     assert "文本 3" not in corpus.train.texts
-    assert any("train texts dropped because they stand in dev or test" in note for note in corpus.notes)
+    assert any("texts of the source dropped because they stand in dev or test" in note for note in corpus.notes)
 
 
 @pytest.mark.parametrize(

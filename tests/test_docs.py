@@ -38,9 +38,9 @@ def test_every_kind_and_each_of_its_settings_is_on_the_page(config: Any) -> None
         assert f"`{name}" in PARTS or f"{name}:" in PARTS, name
 
 
-@pytest.mark.parametrize("name", ["reviews.yaml", "wide.yaml", "teacher.yaml"])
-def test_every_example_is_a_valid_study(name: str) -> None:
-    assert load_study(ROOT / "examples" / name).config.name
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_a_valid_study(path: Path) -> None:
+    assert load_study(path).config.name
 
 
 def test_the_wide_example_has_every_kind_that_its_teacher_allows() -> None:

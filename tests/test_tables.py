@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import benchmarks.tables
 from benchmarks.cells import read
 from benchmarks.methods import Cell, MethodConfig, TableConfig, cell_of
-from benchmarks.tables import plan, run
+from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
@@ -88,8 +89,12 @@ def test_final_rows_that_anything_was_learnt_from_are_refused(
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
-    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+    document: dict[str, Any],
+    write_study: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(benchmarks.tables, "BERT_BASE", {**BERT_BASE, "num_hidden_layers": 1, "hidden_size": 24})
     methods = [
         {"name": "majority", "kind": "majority"}, {"name": "tfidf", "kind": "tfidf"}, {"name": "teacher", "kind": "teacher"},
         {"name": "fixed", "kind": "fixed", "trial": AVERAGE},
