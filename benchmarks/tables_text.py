@@ -24,6 +24,12 @@ class Row:
     choices: tuple[Record, ...]
     readings: tuple[Record, ...]
 
+    @property
+    def title(self) -> str:
+        """Its name, and for how many seeds no student of its search met its rule."""
+        missed = sum(not one["about"].get("meets the rule", True) for one in self.choices)
+        return f"{self.name} (none met it with {missed} seeds: the most accurate)" if missed else self.name
+
     def right(self, title: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         """`[seeds, texts]`: whether it was right on a final set."""
         return np.array([reading["classes"][title] for reading in self.readings]) == labels
@@ -78,7 +84,7 @@ def _quality_table(title: str, labels: NDArray[np.int64], rows: Sequence[Row], a
             difference = str(paired_difference(right, reference.right(title, labels)))
         dev = spread([one["dev_accuracy"] for one in row.choices])
         accuracy = spread([float(one.mean()) for one in right])
-        lines.append(f"| {row.name} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
+        lines.append(f"| {row.title} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
     return "\n".join(lines) + "\n\n"
 
 

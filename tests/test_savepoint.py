@@ -92,6 +92,30 @@ def test_a_training_that_was_cut_off_ends_as_if_it_was_not(student: str, loss: s
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
 
 
+@pytest.mark.parametrize("student", STUDENTS)
+def test_averaged_weights_go_on_after_a_cut_too(student: str, data: TrialData) -> None:
+    config = TrialConfig.model_validate(
+        {"student": STUDENTS[student], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01, "ema_decay": 0.9}
+    )
+    whole, weights = trained(config, data, cut_after=None)
+    parts, resumed = trained(config, data, cut_after=2)
+    assert parts == whole
+    for name, tensor in weights.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_averaging_changes_what_answers_and_not_how_it_is_trained(data: TrialData) -> None:
+    settings = {"student": STUDENTS["bilstm"], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01}
+    (losses, weights), (averaged_losses, averaged) = (
+        ([report.loss for report in reports], found)
+        for reports, found in (
+            trained(TrialConfig.model_validate({**settings, "ema_decay": decay}), data, None) for decay in (0.0, 0.9)
+        )
+    )
+    assert averaged_losses == losses
+    assert any(not torch.equal(averaged[name], tensor) for name, tensor in weights.items())
+
+
 def test_the_best_epoch_before_the_cut_is_not_forgotten(data: TrialData) -> None:
     config = TrialConfig.model_validate(
         {"student": STUDENTS["bilstm"], "epochs": 3, "learning_rate": 1e-9, "loss": {"kd_weight": 0.0}}

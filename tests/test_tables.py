@@ -148,5 +148,9 @@ def test_the_page_says_what_the_records_say() -> None:
     deviation = np.std([0.75, 0.5], ddof=1)
     assert f"| a | 2 | 0.5000 | 0.6250 ± {deviation:.4f} |" in text
     assert "| b | 2 | 0.5000 | 0.8750 ± 0.1768 |" in text
+    for one in records:
+        if one["record"] == "choice" and one["key"] in ("a1", "b1"):
+            one["about"] |= {"meets the rule": one["key"] != "b1"}
+    assert "| b (none met it with 1 seeds: the most accurate) | 2 |" in page({"s": records})
     assert "1,200 train, 3 dev; 2 classes. Teacher: a stone." in text
     assert "| a | 1,000 | 0.10 | 2.000 | 3.000 | 1,000 | – | 150.0 |" in text

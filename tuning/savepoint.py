@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from models.fitting import Stepper
+from models.averaging import WeightAverage
+from models.fitting import Batch, Stepper
 
 Tensors = dict[str, Tensor]
 
@@ -33,13 +35,39 @@ class Training:
     objective: nn.Module
     stepper: Stepper
     generator: torch.Generator
+    ema_decay: float = 0.0
     epoch: int = 0
     best_accuracy: float = -1.0
     best_epoch: int = 0
     best_weights: Tensors = field(default_factory=dict)
+    average: WeightAverage | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.average = WeightAverage(self._weights(), self.ema_decay) if self.ema_decay else None
+
+    def step(self, loss_of: Callable[[Batch], Tensor], batch: Batch) -> float:
+        """One optimizer step; returns the loss."""
+        loss = self.stepper.step(loss_of, batch)
+        if self.average is not None:
+            self.average.update(self.stepper.n_steps)
+        return loss
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The student with its averaged weights, where they are averaged; with those of its last step again after it."""
+        if self.average is None:
+            yield
+            return
+        last = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
+        self._put(self.average.weights)
+        yield
+        self._put(last)
+
+    def _put(self, weights: Tensors) -> None:
+        self.student.load_state_dict({**self.student.state_dict(), **weights})
 
     def end_epoch(self, accuracy: float) -> None:
-        """Count an epoch, and keep its weights where none was better on dev."""
+        """Count an epoch, and keep the weights that the student has now where none was better on dev."""
         self.epoch += 1
         if accuracy > self.best_accuracy:
             self.best_accuracy, self.best_epoch = accuracy, self.epoch
@@ -47,7 +75,7 @@ class Training:
 
     def take_best(self) -> None:
         """Give the student the weights of its best epoch."""
-        self.student.load_state_dict({**self.student.state_dict(), **self.best_weights})
+        self._put(self.best_weights)
 
     def _weights(self) -> Tensors:
         """What training changes of the student: frozen vectors are in the trial's data already."""
@@ -60,6 +88,7 @@ class Training:
             "student": self._weights(),
             "objective": self.objective.state_dict(),
             "best": self.best_weights,
+            "average": self.average.weights if self.average is not None else {},
             "stepper": self.stepper.state(),
             "random": {"torch": torch.get_rng_state(), "teachers": self.generator.get_state()},
             "figures": {
@@ -79,7 +108,9 @@ class Training:
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name] = tensor
         figures, random = parts["figures"], parts["random"]
-        self.student.load_state_dict({**self.student.state_dict(), **parts["student"]})
+        self._put(parts["student"])
+        if self.average is not None:
+            self.average.restore(parts["average"])
         self.objective.load_state_dict(parts["objective"])
         self.stepper.restore(parts["stepper"])
         device = next(self.student.parameters()).device

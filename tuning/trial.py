@@ -53,6 +53,8 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     """The part of the steps in which the learning rate climbs."""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW's, on all weights."""
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    """Answer with an exponential mean of the weights over the steps, of this decay, such as 0.99; 0 for the last step's."""
     seed: int = Field(default=7, ge=0)
     """Of the first weights, the order of the texts and dropout; finalists count on from it."""
 
@@ -142,15 +144,16 @@ def run_trial(
     dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
-    training = Training(student, lesson.objective, stepper, lesson.generator)
+    training = Training(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
     batches = itertools.islice(lesson.batches, stepper.n_steps, None)
     while training.epoch < config.epochs:
         student.train()
-        losses = [stepper.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
-        accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
-        training.end_epoch(accuracy)
+        losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
+        with training.averaged():
+            accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
+            training.end_epoch(accuracy)
         last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
         if training.epoch < config.epochs:
             report(last)
