@@ -176,7 +176,10 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
     say(f"{this.study.config.name}: {len(this.cells)} cells, {len(left)} to be computed")
     if not left:
         return choices
-    with connected(this.study.config.cluster):
+    config = this.study.config
+    # The teacher first: it may have to be trained, and each cell reads its answers.
+    logits_for(config, this.corpus, locate(config, this.corpus), say)
+    with connected(config.cluster):
         for number, cell in enumerate(left, start=1):
             started = time.monotonic()
             choice = choose(cell, this.corpus, this.root, this.table.retrainings, lambda line: None)
