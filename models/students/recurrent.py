@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.students.embedding import StudentShape
+from models.students.pooling import inside
 from models.students.units import Smaller, largest
 
 
@@ -48,10 +49,43 @@ class Recurrent(nn.Module):
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """States `[batch, length, 2 * hidden_size]`, zero beyond a text's end."""
-        # ONNX's cells take lengths in any order; asked for here, sorting would cost 20 nodes of the exported graph.
-        exporting = torch.onnx.is_in_onnx_export()
-        packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=exporting)
-        return pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=vectors.shape[1])[0]
+        if torch.onnx.is_in_onnx_export() or vectors.is_cuda:
+            # ONNX's cells take lengths in any order; asked for here, sorting would cost 20 nodes of the exported graph.
+            packed = pack_padded_sequence(
+                vectors, lengths.cpu(), batch_first=True, enforce_sorted=torch.onnx.is_in_onnx_export()
+            )
+            return pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=vectors.shape[1])[0]
+        # On a CPU the backward pass of torch's packed cells fills a tensor as large as the batch for each position. Each
+        # direction is an unpacked cell instead, for which there is a fused one; the backward one reads texts turned round
+        # within their lengths, so that what follows a text's end never reaches it.
+        turned = turn_round(lengths, vectors.shape[1])
+        states = vectors
+        for layer in range(self.cell.num_layers):
+            if layer:
+                states = nn.functional.dropout(states, self.cell.dropout, self.training)
+            forwards = self._direction(states, f"l{layer}")
+            backwards = self._direction(_ordered(states, turned), f"l{layer}_reverse")
+            states = torch.cat([forwards, _ordered(backwards, turned)], dim=2)
+        return states * inside(lengths, vectors.shape[1]).unsqueeze(2)
+
+    def _direction(self, vectors: Tensor, suffix: str) -> Tensor:
+        """The states `[batch, length, hidden_size]` of one layer in one direction."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weights = [getattr(self.cell, f"{name}_{suffix}") for name in names]
+        zeros = vectors.new_zeros(1, len(vectors), self.cell.hidden_size)
+        if isinstance(self.cell, nn.LSTM):
+            return torch.lstm(vectors, (zeros, zeros), weights, True, 1, 0.0, self.training, False, True)[0]
+        return torch.gru(vectors, zeros, weights, True, 1, 0.0, self.training, False, True)[0]
+
+
+def turn_round(lengths: Tensor, length: int) -> Tensor:
+    """`[batch, length]`: which position each takes when a text is read backwards and its padding stays where it is."""
+    places, ends = torch.arange(length).unsqueeze(0), lengths.unsqueeze(1)
+    return torch.where(places < ends, ends - 1 - places, places)
+
+
+def _ordered(vectors: Tensor, places: Tensor) -> Tensor:
+    return vectors.gather(1, places.unsqueeze(2).expand(-1, -1, vectors.shape[2]))
 
 
 def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) -> Smaller:
