@@ -7,6 +7,7 @@ by hash, never by row order. `logits_filling.py` writes it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -57,19 +58,37 @@ class Manifest:
 
 
 @dataclass(frozen=True)
+class CacheFile:
+    """A file of an open cache, memory-mapped, whose checksum is verified before its numbers are first given away."""
+
+    place: Place
+    """The cache that it belongs to."""
+    path: Path
+    checksum: str
+
+    @functools.cached_property
+    def values(self) -> NDArray[Any]:
+        """Raises CorpusError when the file has changed since it was written."""
+        if _checksum(self.path) != self.checksum:
+            raise _damaged(self.place, self.path.name)
+        values: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return values
+
+
+@dataclass(frozen=True)
 class TeacherLogits:
-    """An open cache, memory-mapped. `index` is `[texts, 3]`: the two halves of each hash, sorted, and its row; row `r`
-    is row `r % shard_rows` of shard `r // shard_rows`."""
+    """An open cache. `index` is `[texts, 3]`: the two halves of each hash, sorted, and its row; row `r` is row
+    `r % shard_rows` of shard `r // shard_rows`."""
 
     manifest: Manifest
-    shards: tuple[NDArray[np.floating[Any]], ...]
-    hidden_shards: tuple[NDArray[np.float16], ...]
-    index: NDArray[np.uint64]
+    shards: tuple[CacheFile, ...]
+    hidden_shards: tuple[CacheFile, ...]
+    index: CacheFile
 
     def of(self, texts: Sequence[str]) -> Logits:
         """Logits `[texts, classes]` in float32, joined by hash.
 
-        Raises CorpusError when a text is not in the cache.
+        Raises CorpusError when a text is not in the cache, or a file that is read for it is damaged.
         """
         return self._gather(self.shards, texts, len(self.manifest.labels)).astype(np.float32)
 
@@ -79,19 +98,21 @@ class TeacherLogits:
             return np.empty((len(texts), 0), dtype=np.float16)
         return self._gather(self.hidden_shards, texts, self.manifest.hidden_width)
 
-    def _gather(self, shards: Sequence[NDArray[Any]], texts: Sequence[str], width: int) -> NDArray[Any]:
+    def _gather(self, shards: Sequence[CacheFile], texts: Sequence[str], width: int) -> NDArray[Any]:
         rows = self._rows(texts)
-        found = np.empty((len(texts), width), dtype=shards[0].dtype)
-        owners, places = np.divmod(rows, len(shards[0]))
+        first = shards[0].values
+        found = np.empty((len(texts), width), dtype=first.dtype)
+        owners, places = np.divmod(rows, len(first))
         for number in np.unique(owners):
             chosen = owners == number
-            found[chosen] = shards[number][places[chosen]]
+            found[chosen] = shards[number].values[places[chosen]]
         return found
 
     def _rows(self, texts: Sequence[str]) -> NDArray[np.int64]:
         wanted = halves(b"".join(text_hash(text) for text in texts))
-        places = np.searchsorted(self.index[:, 0], wanted[:, 0])
-        found = self.index[np.minimum(places, len(self.index) - 1)]
+        index = self.index.values
+        places = np.searchsorted(index[:, 0], wanted[:, 0])
+        found = index[np.minimum(places, len(index) - 1)]
         known = (found[:, :2] == wanted).all(axis=1)
         if not known.all():
             raise CorpusError(missing_message("the teacher-logits cache", texts, known.tolist()))
@@ -117,10 +138,10 @@ def has_cache(root: Place, key: CacheKey) -> bool:
 
 
 def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
-    """Open a cache memory-mapped, after verifying the checksum of every file.
+    """Open a cache; the checksum of each file is verified when it is first read.
 
     What lies on another machine is copied to this one first, for as long as the cache is open. Raises CorpusError for a
-    cache that is not there or damaged, or that belongs to another corpus or teacher.
+    cache that is not there or lacks a file, or that belongs to another corpus or teacher.
     """
     place = key.folder(root)
     if not (place / MANIFEST).is_file():
@@ -138,16 +159,16 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     if INDEX not in manifest.checksums:
         raise CorpusError(f"the cache {place} was written by an older Distune; remove it, and it is made again")
     folder = place.path or _copied(place)
-    for file, checksum in manifest.checksums.items():
-        if not (folder / file).is_file() or _checksum(folder / file) != checksum:
-            raise CorpusError(f"the cache {place} is damaged: {file} is missing or has changed; "
-                              "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
+    there = {path.name for path in folder.iterdir()}
+    for file in manifest.checksums:
+        if file not in there:
+            raise _damaged(place, file)
 
-    def mapped(kind: str) -> tuple[NDArray[Any], ...]:
+    def files(kind: str) -> tuple[CacheFile, ...]:
         names = sorted(name for name in manifest.checksums if name.startswith(kind))
-        return tuple(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names)
+        return tuple(CacheFile(place, folder / name, manifest.checksums[name]) for name in names)
 
-    cache = TeacherLogits(manifest, mapped("logits"), mapped("hidden"), mapped("index")[0])
+    cache = TeacherLogits(manifest, files("logits"), files("hidden"), files("index")[0])
     if place.path is None:
         weakref.finalize(cache, shutil.rmtree, folder, ignore_errors=True)
     return cache
@@ -158,6 +179,11 @@ def _copied(place: Place) -> Path:
     with place.to_read() as read:
         shutil.copytree(read, folder, dirs_exist_ok=True)
     return folder
+
+
+def _damaged(place: Place, file: str) -> CorpusError:
+    return CorpusError(f"the cache {place} is damaged: {file} is missing or has changed; "
+                       "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
 
 
 def _checksum(path: Path) -> str:

@@ -90,7 +90,9 @@ def test_a_second_search_finds_the_cache(study: Study) -> None:
 
 def test_the_cache_keeps_the_type_that_the_study_asks_for(document: dict[str, Any]) -> None:
     document["teacher"]["logits_dtype"] = "float16"
-    assert [shard.dtype for shard in prepare(parse_study(document), silent).teachers.caches[0].shards] == [np.float16]
+    assert [shard.values.dtype for shard in prepare(parse_study(document), silent).teachers.caches[0].shards] == [
+        np.float16
+    ]
 
 
 def test_one_cache_serves_every_number_of_labels(document: dict[str, Any]) -> None:

@@ -56,15 +56,15 @@ def test_a_text_is_found_whatever_white_space_is_around_it(tmp_path: Path) -> No
 
 def test_a_cache_is_memory_mapped_and_read_only(tmp_path: Path) -> None:
     cache = fill(tmp_path)
-    assert [type(shard) for shard in cache.shards] == [np.memmap] * 3
+    assert [type(shard.values) for shard in cache.shards] == [np.memmap] * 3
     with pytest.raises(ValueError, match="read-only"):
-        cache.shards[0][0, 0] = 1
+        cache.shards[0].values[0, 0] = 1
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_a_cache_keeps_its_type_and_answers_in_float32(tmp_path: Path, dtype: str) -> None:
     cache = fill(tmp_path, ShardForm(dtype=dtype))  # type: ignore[arg-type]
-    assert cache.shards[0].dtype == dtype
+    assert cache.shards[0].values.dtype == dtype
     assert cache.of(TEXTS).dtype == np.float32
     np.testing.assert_array_equal(cache.of(["text 3"]), [[-3, 3]])
 
@@ -136,12 +136,33 @@ def test_a_cache_that_belongs_to_something_else_is_refused(tmp_path: Path, field
         opened(tmp_path)
 
 
-def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path)
-    shard = folder(tmp_path) / "logits-00001.npy"
-    content = bytearray(shard.read_bytes())
+def change(file: Path) -> None:
+    content = bytearray(file.read_bytes())
     content[-1] ^= 1
-    shard.write_bytes(content)
+    file.write_bytes(content)
+
+
+def test_a_damaged_shard_is_refused_before_a_number_of_it_is_used(tmp_path: Path) -> None:
+    fill(tmp_path)
+    change(folder(tmp_path) / "logits-00001.npy")
+    cache = opened(tmp_path)
+    np.testing.assert_array_equal(cache.of(["text 0", "text 6"]), [[0, 0], [-6, 6]])
+    for _ in range(2):
+        with pytest.raises(CorpusError, match=r"damaged: logits-00001\.npy is missing or has changed"):
+            cache.of(["text 0", "text 3"])
+
+
+@pytest.mark.parametrize(("file", "reads"), [("index.npy", "of"), ("logits-00000.npy", "of"), ("hidden-00002.npy", "hidden_of")])  # fmt: skip
+def test_every_damaged_file_is_refused_where_it_is_read(tmp_path: Path, file: str, reads: str) -> None:
+    fill(tmp_path, teacher=answer_with_hidden)
+    change(folder(tmp_path) / file)
+    with pytest.raises(CorpusError, match=f"damaged: {file} is missing or has changed"):
+        getattr(opened(tmp_path), reads)(["text 6"])
+
+
+def test_a_cache_that_lacks_a_file_is_not_opened(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (folder(tmp_path) / "logits-00001.npy").unlink()
     with pytest.raises(CorpusError, match=r"damaged: logits-00001\.npy is missing or has changed"):
         opened(tmp_path)
 
