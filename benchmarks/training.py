@@ -1,0 +1,265 @@
+"""How fast a trial trains a biLSTM on the reviews, beside what people would write or use instead; on one core.
+
+    python -m benchmarks.training [--hidden 64 150 300] [--texts 2560] [--epochs 2] [--rounds 3]
+
+The same student (dropout 0.2, mean pooling, vectors of 100) learns from the same texts and cached logits, in as many steps of 64
+texts at the same learning rates: as a trial does, as a plain loop does (shuffled batches padded to their longest, Adam over the
+whole table), once as most people write it, which lets the backward direction read the padding, and once with packed sequences, as
+TextBrewer's GeneralDistiller does and as the Trainer of transformers does. Those two are given the unpacked network, which is
+faster, and left out where they are not installed (`pip install textbrewer accelerate`, in another environment).
+
+Timed is training alone, in seconds of the CPU, so that other work on the machine counts little. Contenders take turns; texts/s are medians over the rounds, ratios medians of the rounds' ratios, accuracy is
+of dev, the mean over the rounds, each with a seed of its own. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import importlib.util
+import io
+import itertools
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.utils.data import DataLoader
+
+from corpora.tokens import ragged
+from losses.objective import build_objective
+from models.fitting import Schedule, Stepper
+from models.student import build_student, student_logits
+from tuning.latency import cpu_name
+from tuning.preparation import prepare
+from tuning.study import load_study
+from tuning.trial import TrialConfig, TrialData, plan_lesson
+
+LEARNING_RATE, BATCH, WARMUP = 3e-3, 64, 0.05
+KD_WEIGHT, TEMPERATURE = 0.9, 2.0
+Rows = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every contender is given."""
+
+    data: TrialData
+    hidden: int
+    epochs: int
+    seed: int
+
+    @property
+    def config(self) -> TrialConfig:
+        return TrialConfig.model_validate({
+            "student": {"kind": "bilstm", "hidden_size": self.hidden},
+            "loss": {"kd_weight": KD_WEIGHT, "teacher_term": {"kind": "kl", "temperature": TEMPERATURE}},
+            "learning_rate": LEARNING_RATE, "batch_size": BATCH, "epochs": self.epochs, "seed": self.seed,
+            "warmup_fraction": WARMUP,
+        })  # fmt: skip
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.epochs * -(-len(self.data.train) // BATCH), LEARNING_RATE, WARMUP)
+
+    def batch(self, rows: Sequence[int]) -> Rows:
+        """Rows padded to their longest, with all that is known of them."""
+        texts = [torch.from_numpy(self.data.train[row].astype(np.int64)) for row in rows]
+        return {
+            "token_ids": pad_sequence(texts, batch_first=True), "lengths": torch.tensor([len(text) for text in texts]),
+            "teacher": torch.from_numpy(self.data.teacher_logits[0, rows]),
+            "labels": torch.from_numpy(self.data.labels[rows]),
+        }  # fmt: skip
+
+    def loader(self) -> DataLoader[int]:
+        rows: Any = range(len(self.data.train))
+        return DataLoader(rows, batch_size=BATCH, shuffle=True, collate_fn=self.batch)
+
+
+class Plain(nn.Module):
+    """The student as it is written by hand."""
+
+    def __init__(self, task: Task, packed: bool = False) -> None:
+        super().__init__()
+        vectors = torch.tensor(task.data.vectors)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=0)
+        self.dropout, self.packed = nn.Dropout(0.2), packed
+        self.cell = nn.LSTM(vectors.shape[1], task.hidden, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * task.hidden, task.data.n_classes)
+        self.objective = build_objective(task.config.loss)
+
+    def forward(
+        self, token_ids: Tensor, lengths: Tensor, teacher: Tensor | None = None, labels: Tensor | None = None
+    ) -> Rows:
+        vectors = self.dropout(self.embedding(token_ids))
+        if self.packed:
+            packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
+            states = pad_packed_sequence(self.cell(packed)[0], batch_first=True)[0]
+        else:
+            states = self.cell(vectors)[0] * (token_ids != 0).unsqueeze(2)
+        logits = self.head(self.dropout(states.sum(dim=1) / lengths.unsqueeze(1)))
+        if teacher is None or labels is None:
+            return {"logits": logits}
+        return {"loss": self.objective(logits, teacher, labels), "logits": logits}
+
+
+Contender = Callable[[Task], tuple[float, nn.Module]]
+"""Trains, and gives the seconds that it took."""
+
+
+def trial(task: Task) -> tuple[float, nn.Module]:
+    student = build_student(task.config.student, task.data.vectors, task.data.n_classes).train()
+    lesson = plan_lesson(student, task.config, task.data)
+    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
+    start = time.process_time()
+    for batch in itertools.islice(lesson.batches, lesson.schedule.n_steps):
+        stepper.step(lesson.loss_of, batch)
+    return time.process_time() - start, student
+
+
+def plain_loop(task: Task, packed: bool) -> tuple[float, nn.Module]:
+    model, loader = Plain(task, packed).train(), task.loader()
+    adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    rates = torch.optim.lr_scheduler.LambdaLR(adam, task.schedule.factor)
+    start = time.process_time()
+    for _ in range(task.epochs):
+        for batch in loader:
+            loss = model(**batch)["loss"]
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            rates.step()
+    return time.process_time() - start, model
+
+
+class Answers(nn.Module):
+    """A teacher whose logits are given."""
+
+    def forward(self, token_ids: Tensor, lengths: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return teacher
+
+
+def textbrewer(task: Task) -> tuple[float, nn.Module]:
+    brewer = importlib.import_module("textbrewer")
+    logging.disable(logging.INFO)
+    model, loader = Plain(task), task.loader()
+    adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    rates = torch.optim.lr_scheduler.LambdaLR(adam, task.schedule.factor)
+    # Its KL is not multiplied by the square of the temperature.
+    settings = brewer.DistillationConfig(
+        temperature=TEMPERATURE, kd_loss_weight=KD_WEIGHT * TEMPERATURE**2, hard_label_weight=1 - KD_WEIGHT
+    )
+
+    def of_student(batch: Rows, outputs: Rows) -> dict[str, Any]:
+        known = batch["labels"] >= 0
+        hard = nn.functional.cross_entropy(outputs["logits"][known], batch["labels"][known]) if known.any() else 0.0
+        return {"logits": outputs["logits"], "losses": torch.as_tensor(hard)}
+
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(io.StringIO()):
+        distiller = brewer.GeneralDistiller(
+            brewer.TrainingConfig(device="cpu", output_dir=scratch), settings, Answers(), model,
+            lambda batch, outputs: {"logits": outputs}, of_student,
+        )  # fmt: skip
+        start = time.process_time()
+        with distiller:
+            distiller.train(adam, loader, num_epochs=task.epochs, scheduler=rates)
+        return time.process_time() - start, model
+
+
+def trainer(task: Task) -> tuple[float, nn.Module]:
+    transformers = importlib.import_module("transformers")
+    model = Plain(task)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        settings = transformers.TrainingArguments(
+            scratch, per_device_train_batch_size=BATCH, learning_rate=LEARNING_RATE, num_train_epochs=task.epochs,
+            warmup_steps=int(WARMUP * task.schedule.n_steps), use_cpu=True, report_to=[], save_strategy="no",
+            logging_strategy="no", remove_unused_columns=False, disable_tqdm=True, seed=task.seed,
+        )  # fmt: skip
+        made = transformers.Trainer(
+            model, settings, train_dataset=list(range(len(task.data.train))), data_collator=task.batch
+        )
+        start = time.process_time()
+        made.train()
+        return time.process_time() - start, model
+
+
+def contenders() -> dict[str, Contender]:
+    found: dict[str, Contender] = {
+        "distune": trial, "plain loop": partial(plain_loop, packed=False), "plain, packed": partial(plain_loop, packed=True)
+    }  # fmt: skip
+    found |= {"textbrewer": textbrewer} if importlib.util.find_spec("textbrewer") else {}
+    return found | ({"trainer": trainer} if importlib.util.find_spec("accelerate") else {})
+
+
+def accuracy(model: nn.Module, data: TrialData) -> float:
+    class Logits(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+            found = self.model(token_ids, lengths)
+            logits: Tensor = found if isinstance(found, Tensor) else found["logits"]
+            return logits
+
+    return float((student_logits(Logits(), data.dev).argmax(1) == data.dev_labels).mean())
+
+
+def part_of(data: TrialData, n: int) -> TrialData:
+    """So many rows, drawn by a seed, with as large a part of them labelled as of all."""
+    rows = np.sort(np.random.default_rng(7).permutation(len(data.train))[:n])
+    return replace(
+        data, train=ragged([data.train[row].tolist() for row in rows]), labels=data.labels[rows],
+        iterations=data.iterations[rows], teacher_logits=data.teacher_logits[:, rows],
+        teacher_hidden=data.teacher_hidden[rows],
+    )  # fmt: skip
+
+
+def measure(data: TrialData, hidden: int, epochs: int, rounds: int) -> dict[str, Any]:
+    seconds: dict[str, list[float]] = {}
+    right: dict[str, list[float]] = {}
+    for seed in range(1, rounds + 1):
+        for name, contender in contenders().items():
+            torch.manual_seed(seed)
+            taken, model = contender(Task(data, hidden, epochs, seed))
+            seconds.setdefault(name, []).append(taken)
+            right.setdefault(name, []).append(accuracy(model, data))
+    texts, figures = epochs * len(data.train), {}
+    for name, taken in seconds.items():
+        figures[name] = {
+            "texts_per_s": round(texts / float(np.median(taken))), "accuracy": round(float(np.mean(right[name])), 4),
+            "distune_times": round(float(np.median(np.divide(taken, seconds["distune"]))), 2),
+        }  # fmt: skip
+        print(f"hidden {hidden:3} {name:14} {figures[name]}", flush=True)
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[64, 150, 300])
+    parser.add_argument("--texts", type=int, default=2560)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    prepared = prepare(load_study(Path("examples/reviews.yaml")), print)
+    data = part_of(next(iter(prepared.inputs.values())).data, options.texts)
+    found = {str(hidden): measure(data, hidden, options.epochs, options.rounds) for hidden in options.hidden}
+    load = round(os.getloadavg()[0], 1)
+    settings = {"texts": len(data.train), "epochs": options.epochs, "rounds": options.rounds}
+    print(json.dumps({"cpu": cpu_name(), "load": load, **settings, "hidden": found}))
+
+
+if __name__ == "__main__":
+    main()
