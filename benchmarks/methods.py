@@ -63,6 +63,9 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     """Of searches, word vectors and trainings."""
     retrainings: int = Field(default=3, ge=1)
     """How often a student is trained for each seed; the one that is best on dev is kept, as a search does."""
+    one_search: tuple[str, ...] = ()
+    """Studies too large to be searched with every seed: they are searched with the first one, the others are of the
+    trainings that follow."""
     against: str
     """The method that the others are held against."""
     methods: tuple[MethodConfig, ...]
@@ -98,16 +101,29 @@ class Choice:
     folder: Path | None = None
 
 
-def cell_of(document: dict[str, Any], method: MethodConfig, seed: int, retrainings: int, corpus: Corpus) -> Cell:
-    """The study of a method and a seed; raises StudyError where the method's blocks make it none."""
+def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> list[Cell]:
+    """Every method with every seed; raises StudyError where a method's blocks make no study."""
+    return [
+        cell_of(document, method, (table.seeds[0] if document["name"] in table.one_search else seed, seed),
+                table.retrainings, corpus)
+        for method in table.methods
+        for seed in (table.seeds[:1] if method.kind in SEEDLESS else table.seeds)
+    ]  # fmt: skip
+
+
+def cell_of(
+    document: dict[str, Any], method: MethodConfig, seeds: tuple[int, int], retrainings: int, corpus: Corpus
+) -> Cell:
+    """The study of a method; `seeds` are those of its search and of the trainings after it."""
+    search_seed, seed = seeds
     trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
-    search = {**document.get("search", {}), "seed": seed}
+    search = {**document.get("search", {}), "seed": search_seed}
     if method.plain:
         smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k == "label_smoothing"}
         trial = {key: block for key, block in trial.items() if key != "augment"}
         trial["loss"] = {"kd_weight": 0.0, **smoothing}
         search.pop("first", None)  # Points of losses that a plain student does not have.
-    study = parse_study({**document, "trial": {**trial, "seed": seed}, "search": search})
+    study = parse_study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
     parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from benchmarks.cells import append, digest, read
-from benchmarks.methods import SEEDLESS, STUDENTS, Cell, Choice, TableConfig, answers_of, cell_of, choose
+from benchmarks.methods import STUDENTS, Cell, Choice, TableConfig, answers_of, cells_of, choose
 from benchmarks.tables_text import BERT_BASE_NAME, page
 from cluster.connection import connected
 from corpora.corpus import Corpus, load_corpus
@@ -107,11 +107,7 @@ def table_of(options: argparse.Namespace) -> TableConfig:
 def plan(study: Study, table: TableConfig, records: Path) -> Plan:
     """Every cell, and the final rows; raises StudyError and CorpusError for what cannot be used, before anything is trained."""
     corpus = load_corpus(study.config.corpus)
-    cells = [
-        cell_of(study.document, method, seed, table.retrainings, corpus)
-        for method in table.methods
-        for seed in (table.seeds[:1] if method.kind in SEEDLESS else table.seeds)
-    ]
+    cells = cells_of(study.document, table, corpus)
     name = study.config.name
     finals = {title: _final(title, file, corpus) for title, file in table.final.get(name, {}).items()}
     finals = finals or {"test": (list(corpus.test.texts), corpus.test.labels.tolist())}
@@ -136,6 +132,7 @@ def run(this: Plan, timed_texts: int) -> None:
     append(this.record, {
         "record": "plan", "texts": sizes, "labels": list(this.corpus.labels), "against": this.table.against,
         "retrainings": this.table.retrainings, "trials": this.study.config.search.trials,
+        "one_search": this.study.config.name in this.table.one_search,
         "teacher": _teacher_text(this), "finals": {title: labels for title, (_, labels) in this.finals.items()},
         "cells": [{"key": cell.key, "method": cell.method.name, "kind": cell.method.kind, "seed": cell.seed}
                   for cell in this.cells],

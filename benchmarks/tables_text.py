@@ -48,7 +48,7 @@ def section(name: str, records: Sequence[Record]) -> str:
     by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
     keys = [cell["key"] for cell in plan["cells"]]
     texts = ", ".join(f"{count:,} {split}" for split, count in plan["texts"].items())
-    found = f"\n## {name}\n\n{texts}; {len(plan['labels'])} classes. Teacher: {plan['teacher']}.\n\n"
+    found = f"\n## {name}\n\n{texts}; {len(plan['labels'])} classes. Teacher: {plan['teacher']}. {_effort(plan)}\n\n"
     n_read = sum(key in by_key["reading"] for key in keys)
     if n_read < len(keys):
         n_chosen = sum(key in by_key["choice"] for key in keys)
@@ -58,6 +58,14 @@ def section(name: str, records: Sequence[Record]) -> str:
     for title, labels in plan["finals"].items():
         found += _quality_table(title, np.array(labels), rows, plan["against"])
     return found + (_speed_table(speed, rows) if speed else "")
+
+
+def _effort(plan: Record) -> str:
+    """What was searched and trained for each row."""
+    times = {1: "once", 2: "twice", 3: "three times"}.get(plan["retrainings"], f"{plan['retrainings']} times")
+    seeds = "one search with the first seed, trainings with each" if plan["one_search"] else "a search for each seed"
+    kept = "" if plan["retrainings"] == 1 else ", the best on dev kept"
+    return f"Searches have {plan['trials']} trials: {seeds}; each student is trained {times}{kept}."
 
 
 def _rows(plan: Record, by_key: Mapping[str, Mapping[str, Record]]) -> list[Row]:
@@ -121,8 +129,9 @@ Written by `python -m benchmarks.tables examples/hotel.yaml` and so on, from wha
   of a search, which of its trainings is kept.
 - **The final rows are read once**, when every method is chosen with every seed. Students answer as they are served, from raw text by
   ONNX Runtime.
-- **A seed** is that of the search, of the word vectors and of the trainings. For each seed a student is trained three times and
-  the training that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
+- **A seed** is that of the search, of the word vectors and of the trainings; where a study was searched once, of the trainings
+  alone, so that the search's own luck is not in ±. For each seed a student is trained as often as its table says and the training
+  that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
   deviation over seeds; a method with one seed has none, as it is the same for every seed.
 - **Searched**: as many trials for the student alone as for the distilled one, in the same space, but that `kd_weight` is 0. The three
   best trials on dev are trained anew, and the best mean of these is taken. "The fastest with 97 %" is of the same search,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -19,6 +21,10 @@ from cluster.services import Services, services
 from models.student import FAMILIES, AnyStudentConfig
 from models.students.embedding import Channels, PoolingKind
 from models.teacher import character_tokenizer
+
+if TYPE_CHECKING:
+    from tuning.folder import Folder
+    from tuning.study import Study
 
 
 def _why_no_postgresql() -> str:
@@ -181,3 +187,60 @@ def write_logits(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A search that has ended: its study, its folder, what it printed, and how often the teacher answered and when."""
+
+    study: Study
+    folder: Folder
+    output: str
+    forwards_before_timing: int
+    forwards: int
+    clusters_while_timing: int
+
+
+@pytest.fixture(scope="session")
+def unlucky_document(
+    tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path
+) -> dict[str, Any]:
+    """A study of which some trials fail."""
+    document = tiny_document(tmp_path_factory.mktemp("walk"), reviews_csv, teacher_folder)
+    document["search"] |= {"trials": 5, "finalists": 2}
+    # The third value makes any loss overflow: that trial must fail alone.
+    document["trial"]["learning_rate"] = {"choice": [0.01, 0.02, 1e30]}
+    return document
+
+
+@pytest.fixture(scope="session")
+def ended(unlucky_document: dict[str, Any]) -> Ended:
+    # Only tests that ask for it pay the seconds that these imports take.
+    import ray
+    from rich.console import Console
+
+    import tuning.session
+    from tuning.study import parse_study
+
+    study = parse_study(unlucky_document)
+    tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))
+    counts = {"all": 0, "before timing": -1}
+    forward, judge = BertForSequenceClassification.forward, tuning.session.judge
+
+    def counting(self: Any, *arguments: Any, **settings: Any) -> Any:
+        counts["all"] += 1
+        return forward(self, *arguments, **settings)
+
+    def noting(*arguments: Any) -> Any:
+        counts["before timing"] = counts["all"]
+        counts["clusters while timing"] = int(ray.is_initialized())
+        return judge(*arguments)
+
+    stream = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BertForSequenceClassification, "forward", counting)
+        patch.setattr("tuning.session.judge", noting)
+        folder = tuning.session.search(study, Console(file=stream, width=200))
+    return Ended(
+        study, folder, stream.getvalue(), counts["before timing"], counts["all"], counts["clusters while timing"]
+    )

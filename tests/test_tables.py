@@ -12,7 +12,7 @@ import pytest
 
 import benchmarks.tables
 from benchmarks.cells import read
-from benchmarks.methods import Cell, MethodConfig, TableConfig, cell_of
+from benchmarks.methods import Cell, MethodConfig, TableConfig, cell_of, cells_of
 from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
@@ -29,7 +29,7 @@ AVERAGE = {
 
 def cell(document: dict[str, Any], seed: int = 1, **method: Any) -> Cell:
     config = MethodConfig.model_validate({"name": "one", "kind": "fixed", **method})
-    return cell_of(document, config, seed, 1, load_corpus(parse_study(document).config.corpus))
+    return cell_of(document, config, (seed, seed), 1, load_corpus(parse_study(document).config.corpus))
 
 
 def test_the_files_of_the_tables_are_valid() -> None:
@@ -73,6 +73,20 @@ def test_the_student_alone_has_the_same_space_but_for_the_loss(document: dict[st
 def test_the_seed_is_of_search_and_training(document: dict[str, Any]) -> None:
     study = cell(document, seed=5, kind="searched").study
     assert study.config.search.seed == study.space.root["seed"] == 5
+
+
+def test_a_study_that_is_searched_once_shares_its_search_among_the_seeds(document: dict[str, Any]) -> None:
+    methods = [{"name": "searched", "kind": "searched"}, {"name": "teacher", "kind": "teacher"}]
+    settings: dict[str, Any] = {"seeds": (3, 4, 5), "against": "searched", "methods": methods}
+    corpus = load_corpus(parse_study(document).config.corpus)
+    once = cells_of(document, TableConfig(**settings, one_search=("tiny",)), corpus)
+    assert [one.seed for one in once] == [3, 4, 5, 3]
+    assert {one.study.config.search.seed for one in once} == {3}
+    assert len({one.search_key for one in once[:3]}) == 1
+    assert len({one.key for one in once}) == 4
+    every = cells_of(document, TableConfig(**settings), corpus)
+    assert len({one.search_key for one in every[:3]}) == 3
+    assert every[0].key == once[0].key
 
 
 def test_final_rows_that_anything_was_learnt_from_are_refused(
@@ -136,6 +150,7 @@ def test_the_page_says_what_the_records_say() -> None:
     classes = {"a1": [0, 1, 1, 0], "a2": [0, 1, 0, 0], "b1": [0, 1, 1, 0], "b2": [0, 1, 1, 1]}
     records: list[dict[str, Any]] = [
         {"record": "plan", "texts": {"train": 1200, "dev": 3}, "labels": ["x", "y"], "against": "b", "teacher": "a stone",
+         "trials": 48, "one_search": False, "retrainings": 3,
          "finals": {"test": [0, 1, 1, 1]}, "cells": cells},
         *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}} for key in classes),
     ]  # fmt: skip
@@ -153,5 +168,10 @@ def test_the_page_says_what_the_records_say() -> None:
         if one["record"] == "choice" and one["key"] in ("a1", "b1"):
             one["about"] |= {"meets the rule": one["key"] != "b1"}
     assert "| b (none met it with 1 seeds: the most accurate) | 2 |" in page({"s": records})
-    assert "1,200 train, 3 dev; 2 classes. Teacher: a stone." in text
+    assert (
+        "1,200 train, 3 dev; 2 classes. Teacher: a stone. Searches have 48 trials: a search for each seed; each student is "
+        "trained three times, the best on dev kept."
+    ) in text
+    once = page({"s": [{**records[0], "one_search": True, "retrainings": 1}]})
+    assert "48 trials: one search with the first seed, trainings with each; each student is trained once." in once
     assert "| a | 1,000 | 0.10 | 2.000 | 3.000 | 1,000 | – | 150.0 |" in text

@@ -32,8 +32,6 @@ PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The UI then shows training runs, and not what belongs to agents."""
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
 
 
@@ -219,7 +217,7 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
         database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
         place = (database.parent / "mlartifacts").as_uri()
-    return str(client.create_experiment(config.name, artifact_location=place, tags=KIND))
+    return str(client.create_experiment(config.name, artifact_location=place))
 
 
 def quiet_mlflow() -> None:
