@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import BertConfig, BertForSequenceClassification, pipeline
 
-from corpora.corpus import CorpusConfig, load_corpus
+from corpora.corpus import load_corpus
+from corpora.corpus_config import CorpusConfig
 from corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, open_cache

@@ -7,59 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, model_validator
 
+from corpora.corpus_config import CorpusConfig
 from corpora.files import REVIEWS, FileConfig, Row, read_reviews, read_rows
 from corpora.texts import CorpusError, content_fraction, content_key, text_hash
 
 UNLABELLED = -1
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-
-class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
-    """What is read and how it is split."""
-
-    source: str
-    """`reviews`, or the path of a CSV, TSV, JSON-lines or Parquet file."""
-    text: str = "text"
-    """The name of the text column."""
-    label: str = "label"
-    """The name of the label column."""
-    columns: tuple[str, ...] | None = None
-    """The names of the columns, for CSV or TSV files without a header."""
-    dev: Path | None = None
-    """A file of its own for dev; without one, dev is `dev_fraction` of the source, drawn by content."""
-    test: Path | None = None
-    """A file of its own for test; without one, test is `test_fraction` of the source, drawn by content."""
-    unlabelled: Path | None = None
-    """Further texts for the transfer set."""
-    more_unlabelled: tuple[FileConfig, ...] = ()
-    """Further files of texts for the transfer set, each with columns of its own."""
-    labels: tuple[str, ...] | None = Field(default=None, min_length=2)
-    """These classes only, in this order; by default all that occur, sorted."""
-    per_class: int | None = Field(default=None, ge=1)
-    """At most so many texts of each class, the same number for all."""
-    labelled: int | None = Field(default=None, ge=1)
-    """Keep so many labels of train, balanced over the classes; its other texts join the transfer set."""
-    dev_fraction: Fraction = 0.115
-    """The part of the source that becomes dev, on which everything is chosen."""
-    test_fraction: Fraction = 0.115
-    """The part of the source that becomes test, which is read once, for the table; with dev's < 1."""
-    drop_overlap: bool = False
-    """Drop from the source the texts that stand in a dev or test file as well, instead of refusing them."""
-    seed: int = Field(default=7, ge=0)
-    """Of which texts are drawn for dev, test, `per_class` and `labelled`."""
-
-    @model_validator(mode="after")
-    def _something_is_left_for_train(self) -> CorpusConfig:
-        if self.dev_fraction + self.test_fraction >= 1:
-            raise ValueError(f"dev_fraction + test_fraction must be < 1, but got "
-                             f"{self.dev_fraction} + {self.test_fraction}")  # fmt: skip
-        return self
 
 
 @dataclass(frozen=True)
@@ -113,6 +69,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     transfer += _read_unlabelled(
         config, {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
     )
+    transfer = _drawn(transfer, config)
     parts = {
         name: _to_split(part, labels)
         for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
@@ -238,6 +195,18 @@ def _read_unlabelled(config: CorpusConfig, taken: set[str]) -> list[Row]:
     files = ([_file(config, config.unlabelled)] if config.unlabelled else []) + list(config.more_unlabelled)
     distinct = {row.text: row for file in files for row in read_rows(file, labelled=False)}
     return [row for text, row in sorted(distinct.items()) if content_key(text) not in taken]
+
+
+def _drawn(transfer: Sequence[Row], config: CorpusConfig) -> list[Row]:
+    """So much of the transfer set as the config wants, in its own order."""
+    if config.transfer is None:
+        return list(transfer)
+    if config.transfer > len(transfer):
+        raise CorpusError(f"transfer must be <= {len(transfer)}, the size of the transfer set, but got "
+                          f"transfer={config.transfer}")  # fmt: skip
+    by_chance = sorted(transfer, key=lambda row: content_fraction(row.text, config.seed + 3))
+    chosen = {row.text for row in by_chance[: config.transfer]}
+    return [row for row in transfer if row.text in chosen]
 
 
 def _to_split(rows: Sequence[Row], labels: Sequence[str]) -> Split:

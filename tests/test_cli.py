@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from corpora import encoding
-from corpora.corpus import CorpusConfig, load_corpus
+from corpora.corpus import load_corpus
+from corpora.corpus_config import CorpusConfig
 from corpora.teacher_logits import MANIFEST
 from models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS, reviews

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from corpora.corpus import Corpus, CorpusConfig, load_corpus
+from corpora.corpus import Corpus, load_corpus
+from corpora.corpus_config import CorpusConfig
 from corpora.texts import CorpusError, content_key
 
 ROWS = [(f"文本 {i}", "abc"[i % 3]) for i in range(300)]
@@ -53,6 +54,16 @@ def test_labels_are_indices_into_the_sorted_names(tmp_path: Path) -> None:
     truth = dict(ROWS)
     for split in corpus.splits.values():
         assert [corpus.labels[label] for label in split.labels] == [truth[text] for text in split.texts]
+
+
+def test_a_part_of_the_transfer_set_is_drawn_by_content_and_takes_nothing_from_elsewhere(tmp_path: Path) -> None:
+    whole = load(tmp_path, labelled=30)
+    small, larger = load(tmp_path, labelled=30, transfer=20), load(tmp_path, labelled=30, transfer=90)
+    assert (len(small.transfer), len(larger.transfer)) == (20, 90)
+    assert set(small.transfer.texts) < set(larger.transfer.texts) < set(whole.transfer.texts)
+    for name in ("train", "dev", "test"):
+        assert small.splits[name].texts == whole.splits[name].texts
+    assert len(load(tmp_path, labelled=30, transfer=0).transfer) == 0
 
 
 def test_duplicates_are_dropped_and_contradictions_are_reported(tmp_path: Path) -> None:
@@ -132,6 +143,7 @@ def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"labels": ["a", "z"]}, "unknown label 'z'; .* has a, b, c"),
+        ({"transfer": 1}, "transfer must be <= 0, the size of the transfer set, but got transfer=1"),
         ({"labelled": 9999}, "labelled must be <= .* but got labelled=9999"),
         ({"per_class": 101}, "per_class must be <= 100, .* but got per_class=101"),
         ({"dev_fraction": 0}, "the dev split is empty"),

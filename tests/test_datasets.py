@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.datasets import write_hotel
-from corpora.corpus import CorpusConfig, load_corpus
+from corpora.corpus import load_corpus
+from corpora.corpus_config import CorpusConfig
 from corpora.logits_file import read_logits_file
 from corpora.texts import CorpusError
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from corpora.corpus import Corpus, CorpusConfig, load_corpus
+from corpora.corpus import Corpus, load_corpus
+from corpora.corpus_config import CorpusConfig
 from corpora.files import FileConfig
 from corpora.teacher_data import TeacherDataConfig, load_teacher_data
 from corpora.texts import CorpusError

@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from cluster.connection import ClusterConfig
-from corpora.corpus import CorpusConfig
+from corpora.corpus_config import CorpusConfig
 from corpora.places import check_place
 from corpora.teacher_data import TeacherDataConfig
 from models.teacher_config import TeacherConfig
