@@ -198,10 +198,11 @@ def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choic
     if cell.method.kind == "fixed":
         config = TrialConfig.model_validate(middle(study.space))
         prepared = prepare(study, say, only=config)
-        candidates = [TrialRecord(0, "complete", config)]
+        trials = candidates = [TrialRecord(0, "complete", config)]
     else:
         prepared = prepare(study, say)
-        candidates = _search(prepared, root / "searches" / cell.search_key, rule)
+        trials = _search(prepared, root / "searches" / cell.search_key)
+        candidates = _best(trials, prepared, rule)
     finalists = _retrained(candidates, prepared, cell.seed, retrainings)
     teacher = prepared.teacher_accuracy
 
@@ -214,6 +215,7 @@ def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choic
         "config": best.record.config.model_dump(mode="json"),
         "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
         "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
+        "trial_accuracies": [(one.number, one.accuracy) for one in trials if one.accuracy is not None],
         "dev_accuracies": [result.accuracy for result in best.distilled],
         "parameters": count_parameters(best.best.student),
         "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
@@ -221,15 +223,20 @@ def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choic
     return Choice(best.best.accuracy, about, folder)
 
 
-def _search(prepared: Prepared, place: Path, rule: ChampionConfig) -> list[TrialRecord]:
-    """The best few trials of a search, which goes on where it was killed."""
+def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
+    """The complete trials of a search, in its order; it goes on where it was killed."""
     place.mkdir(parents=True, exist_ok=True)
     records = run_search(prepared, Folder(Place(str(place))), [])
     complete = [record for record in records if record.state == "complete"]
     if not complete:
         raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
+    return complete
+
+
+def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfig) -> list[TrialRecord]:
+    """So many trials as a search has finalists, the best by the rule."""
     teacher = prepared.teacher_accuracy
-    ordered = sorted(complete, key=lambda one: rank(one.accuracy or 0.0, one.latency_ms or 0.0, rule, teacher))
+    ordered = sorted(trials, key=lambda one: rank(one.accuracy or 0.0, one.latency_ms or 0.0, rule, teacher))
     return ordered[: prepared.study.config.search.finalists]
 
 

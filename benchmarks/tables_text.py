@@ -30,6 +30,10 @@ class Row:
         missed = sum(not one["about"].get("meets the rule", True) for one in self.choices)
         return f"{self.name} (none met it with {missed} seeds: the most accurate)" if missed else self.name
 
+    def accuracies(self, title: str, labels: NDArray[np.int64]) -> list[float]:
+        """On a final set, by seed."""
+        return [float(one.mean()) for one in self.right(title, labels)]
+
     def right(self, title: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         """`[seeds, texts]`: whether it was right on a final set."""
         return np.array([reading["classes"][title] for reading in self.readings]) == labels
@@ -42,7 +46,7 @@ def page(studies: Mapping[str, Sequence[Record]]) -> str:
 
 def section(name: str, records: Sequence[Record]) -> str:
     """The table of a study; of a run that has not read its final rows yet, how far it came."""
-    plan = next((one for one in reversed(records) if one.get("record") == "plan"), None)
+    plan = plan_of(records)
     if plan is None:
         return ""
     by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
@@ -53,11 +57,29 @@ def section(name: str, records: Sequence[Record]) -> str:
     if n_read < len(keys):
         n_chosen = sum(key in by_key["choice"] for key in keys)
         return found + f"Not done: {n_chosen} of {len(keys)} cells are chosen, {n_read} read.\n"
-    rows = _rows(plan, by_key)
+    rows = rows_of(records)
     speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
     for title, labels in plan["finals"].items():
         found += _quality_table(title, np.array(labels), rows, plan["against"])
-    return found + (_speed_table(speed, rows) if speed else "")
+    return found + _passed(rows) + (_speed_table(speed, rows) if speed else "")
+
+
+def _passed(rows: Sequence[Row]) -> str:
+    """After how many trials each search was better on dev than a training at the best fixed setting is in the mean."""
+    fixed = {row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
+             for row in rows if row.choices[0]["about"].get("trials") == 0}  # fmt: skip
+    found = ""
+    for row in rows:
+        curves = [one["about"].get("trial_accuracies") for one in row.choices]
+        if fixed and all(curves):  # Of searches alone there are trials.
+            name = max(fixed, key=lambda one: float(fixed[one]))
+            firsts = [
+                min((number + 1 for number, one in curve or () if one > fixed[name]), default=None) for curve in curves
+            ]
+            shown = ", ".join("never" if first is None else str(first) for first in firsts)
+            found += (f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
+                      f"({fixed[name]:.4f}), by seed: {shown}.\n\n")  # fmt: skip
+    return found
 
 
 def _effort(plan: Record) -> str:
@@ -68,7 +90,15 @@ def _effort(plan: Record) -> str:
     return f"Searches have {plan['trials']} trials: {seeds}; each student is trained {times}{kept}."
 
 
-def _rows(plan: Record, by_key: Mapping[str, Mapping[str, Record]]) -> list[Row]:
+def plan_of(records: Sequence[Record]) -> Record | None:
+    """What the last run was to compute."""
+    return next((one for one in reversed(records) if one.get("record") == "plan"), None)
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    """The methods of the last plan, all of whose cells must be read."""
+    plan = plan_of(records) or {"cells": []}
+    by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
     keys: dict[str, list[str]] = {}
     for cell in plan["cells"]:
         keys.setdefault(cell["method"], []).append(cell["key"])
@@ -91,7 +121,7 @@ def _quality_table(title: str, labels: NDArray[np.int64], rows: Sequence[Row], a
         if reference is not None and row is not reference:
             difference = str(paired_difference(right, reference.right(title, labels)))
         dev = spread([one["dev_accuracy"] for one in row.choices])
-        accuracy = spread([float(one.mean()) for one in right])
+        accuracy = spread(row.accuracies(title, labels))
         lines.append(f"| {row.title} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
     return "\n".join(lines) + "\n\n"
 

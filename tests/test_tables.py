@@ -34,7 +34,7 @@ def cell(document: dict[str, Any], seed: int = 1, **method: Any) -> Cell:
 
 def test_the_files_of_the_tables_are_valid() -> None:
     ablation = parse_yaml((ROOT / "benchmarks" / "ablation.yaml").read_text(encoding="utf-8"))
-    assert len(TableConfig.model_validate(ablation).methods) == 1 + 5 * 3 + 3
+    assert len(TableConfig.model_validate(ablation).methods) == 1 + 5 * 3 + 4 + 3
     table = TableConfig.model_validate(TABLE)
     kinds = [method.kind for method in table.methods]
     assert {"majority", "tfidf", "fixed", "searched", "teacher"} == set(kinds)
@@ -128,6 +128,8 @@ def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
     assert answers == [answers[0]] * len(this.corpus.test)  # The majority class.
     fixed = next(one for one in records if one.get("method") == "fixed")
     assert fixed["dev_accuracy"] == max(fixed["about"]["dev_accuracies"])
+    searched = next(one for one in records if one.get("method") == "searched")
+    assert 0 < len(searched["about"]["trial_accuracies"]) <= 2
     assert set(records[-1]["latencies"]) == {"fixed", "searched", "teacher", "BERT-base shape"}
 
     lines = this.record.read_bytes().split(b"\n")
@@ -164,6 +166,15 @@ def test_the_page_says_what_the_records_say() -> None:
     deviation = np.std([0.75, 0.5], ddof=1)
     assert f"| a | 2 | 0.5000 | 0.6250 ± {deviation:.4f} |" in text
     assert "| b | 2 | 0.5000 | 0.8750 ± 0.1768 |" in text
+    trials = {"a1": [(0, 0.5), (3, 0.8), (4, 0.9)], "a2": [(1, 0.7), (2, 0.75)]}
+    for one in records:
+        if one["record"] == "choice":
+            one["about"] |= {"trials": 48, "trial_accuracies": trials[one["key"]]} if one["key"] in trials else {
+                "trials": 0, "trial_accuracies": [], "dev_accuracies": [0.7, 0.8]}  # fmt: skip
+    # A training of b is at 0.75 in the mean, which trial 3 of a's first search is above, the fourth of it.
+    assert "*a* was better on dev than a training of *b* is in the mean (0.7500), by seed: 4, never." in page(
+        {"s": records}
+    )
     for one in records:
         if one["record"] == "choice" and one["key"] in ("a1", "b1"):
             one["about"] |= {"meets the rule": one["key"] != "b1"}
