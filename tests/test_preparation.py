@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tuning.material
 import tuning.preparation
 import tuning.teaching
 from corpora.augment import MASK
@@ -40,8 +41,8 @@ def study(document: dict[str, Any]) -> Study:
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    build = tuning.preparation.build_vectors
-    monkeypatch.setattr("tuning.preparation.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
+    build = tuning.material.build_vectors
+    monkeypatch.setattr("tuning.material.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
     prepared = prepare(study, silent)
     corpus = prepared.corpus
     inputs = next(iter(prepared.inputs.values()))
@@ -280,13 +281,13 @@ def test_texts_are_read_once_for_each_kind_of_tokens_and_vectors_trained_once_fo
     ]
     calls: dict[str, int] = {"tokenize": 0, "build_vectors": 0}
     for name in calls:
-        real = getattr(tuning.preparation, name)
+        real = getattr(tuning.material, name)
 
         def counted(*arguments: Any, real: Any = real, name: str = name) -> Any:
             calls[name] += 1
             return real(*arguments)
 
-        monkeypatch.setattr(f"tuning.preparation.{name}", counted)
+        monkeypatch.setattr(f"tuning.material.{name}", counted)
     prepared = prepare(parse_study(document), silent)
     assert calls == {"tokenize": 1, "build_vectors": 2}
     assert sorted(inputs.data.vectors.shape[1] for inputs in prepared.inputs.values()) == [2, 4, 8, 8]

@@ -25,7 +25,7 @@ from models.predictor import CheckpointError, Predictor
 from models.student import count_parameters
 from tuning.contenders import onnx_contender
 from tuning.latency import Latency, cpu_name, time_contenders
-from tuning.preparation import encode_texts
+from tuning.material import encode_texts
 from tuning.study import Study
 from tuning.teachers import locate
 from tuning.teaching import logits_for

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
+from functools import partial
 
 from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
-from corpora.corpus import UNLABELLED, Corpus, load_corpus
-from corpora.encoding import Encoder
+from corpora.corpus import Corpus, load_corpus
 from corpora.places import Place
-from corpora.tokens import TokenIds, Tokenized, WordPieceConfig, ragged, tokenize
-from models.word_vectors import WordVectors, build_vectors, reduced
+from corpora.tokens import WordPieceConfig
 from tuning.faults import StudyError
 from tuning.folder import Layout
 from tuning.inputs import Inputs, inputs_key
-from tuning.latency import encode_ms
+from tuning.material import Material, all_inputs
 from tuning.points import highest, middle, prepared_blocks
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
 from tuning.teaching import IN_PROCESS, Workers, accuracy_of, augmented_logits, logits_for, pieces_for
-from tuning.trial import TrialConfig, TrialData
+from tuning.trial import TrialConfig
 
 Say = Callable[[str], None]
-TIMED_TEXTS = 200
 
 
 @dataclass(frozen=True)
@@ -63,43 +59,9 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         texts = _augmented(config, study.config, corpus, say)
         return texts, augmented_logits(study.config, corpus, teachers, texts, say, workers)
 
-    material = Material(corpus, teachers, augmented, study.config.search.seed)
-    return Prepared(study, corpus, teachers, _all_inputs([only] if only else distinct_inputs(study), material, say))
-
-
-@dataclass(frozen=True)
-class Material:
-    """What inputs are made of; `augmented` makes the texts of a setting, once, and has the teachers' answers on them."""
-
-    corpus: Corpus
-    teachers: Teachers
-    augmented: Callable[[AugmentConfig], tuple[Augmented, Teachers]]
-    seed: int
-
-
-def _all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> dict[str, Inputs]:
-    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions."""
-    read: dict[str, tuple[Tokenized, TrialData, float]] = {}
-    vectors: dict[str, WordVectors] = {}
-    inputs = {}
-    for config in configs:
-        of_texts = config.tokens.model_dump_json() + config.augment.model_dump_json()
-        if of_texts not in read:
-            read[of_texts] = _read(config, material)
-        tokenized, data, encode = read[of_texts]
-        unreduced = config.vectors.model_copy(update={"reduce_to": None})
-        of_vectors = config.tokens.model_dump_json() + unreduced.model_dump_json()
-        if of_vectors not in vectors:
-            # Vocabulary and vectors see train and transfer texts alone.
-            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
-        found = reduced(vectors[of_vectors], config.vectors.reduce_to)
-        say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it")  # fmt: skip
-        inputs[inputs_key(config)] = Inputs(
-            replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
-        )
-    return inputs
+    pieces = partial(pieces_for, place=places[0])
+    material = Material(corpus, teachers, pieces, study.config.search.seed, augmented)
+    return Prepared(study, corpus, teachers, all_inputs([only] if only else distinct_inputs(study), material, say))
 
 
 def distinct_inputs(study: Study) -> list[TrialConfig]:
@@ -132,30 +94,6 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
                              "texts of the corpus only; set teacher.checkpoint, or n_iter: 0")  # fmt: skip
 
 
-def _read(config: TrialConfig, material: Material) -> tuple[Tokenized, TrialData, float]:
-    """The texts as token ids with all that is known of them, but no vectors yet, and what encoding a text costs in ms."""
-    corpus, teachers = material.corpus, material.teachers
-    train_texts = (*corpus.train.texts, *corpus.transfer.texts)
-    tokenized = tokenize(config.tokens, train_texts, pieces_for(config.tokens, teachers.places[0]))
-    encoder = tokenized.encoder
-    rows = [encoder.look_up(tokens) for tokens in tokenized.segmented]
-    labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
-    iterations = np.zeros(len(rows), dtype=np.int32)
-    logits, hidden = teachers.each(train_texts), teachers.hidden_of(train_texts)
-    if config.augment.n_iter:
-        augmented, answers = material.augmented(config.augment)
-        rows += [encoder(text) for text in augmented.texts]
-        labels = np.concatenate([labels, np.full(len(augmented.texts), UNLABELLED)])
-        iterations = np.concatenate([iterations, augmented.iterations])
-        logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
-        hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
-    data = TrialData(
-        ragged(rows), labels, iterations, logits, teachers.weights, hidden,
-        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, np.zeros((0, 0), dtype=np.float32),
-    )  # fmt: skip
-    return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
-
-
 def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus, say: Say) -> Augmented:
     """The augmented texts, made once and kept in the storage."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
@@ -168,8 +106,3 @@ def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus, say: S
     augmented = load_augmented(place)
     say(f"augmented texts: {len(augmented.texts)} from {place}")
     return augmented
-
-
-def encode_texts(encoder: Encoder, texts: tuple[str, ...]) -> TokenIds:
-    """Texts as token ids."""
-    return ragged(encoder(text) for text in texts)

@@ -20,7 +20,8 @@ from tuning.card import Card, model_card
 from tuning.described import described, described_loss
 from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import TIMED_TEXTS, Latency
-from tuning.preparation import Prepared, encode_texts
+from tuning.material import encode_texts
+from tuning.preparation import Prepared
 from tuning.report import Column, distillation_ratio, quality, table_text
 from tuning.study import ChampionConfig
 from tuning.teaching import timing_teachers
