@@ -123,7 +123,7 @@ def cell_of(
         trial = {key: block for key, block in trial.items() if key != "augment"}
         trial["loss"] = {"kd_weight": 0.0, **smoothing}
         search.pop("first", None)  # Points of losses that a plain student does not have.
-    study = parse_study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
+    study = parse_study({**_with_its_teachers(document), "trial": {**trial, "seed": search_seed}, "search": search})
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
     parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]
@@ -132,6 +132,18 @@ def cell_of(
         parts[0] = {k: v for k, v in parts[0].items() if k != "search"}
     key = digest([parts, method.model_dump(mode="json", exclude={"name"}), seed, retrainings])
     return Cell(method, seed, study, key, digest(parts))
+
+
+def _with_its_teachers(document: dict[str, Any]) -> dict[str, Any]:
+    """The study with teachers that stay what they are whatever a method's students are: those that are made of students are
+    drawn from the study's own space."""
+
+    def kept(teacher: dict[str, Any]) -> dict[str, Any]:
+        students = teacher.get("students")
+        return teacher if students is None else {**teacher, "students": {"trial": document["trial"], **students}}
+
+    more = {"more_teachers": [kept(one) for one in document["more_teachers"]]} if "more_teachers" in document else {}
+    return {**document, "teacher": kept(document["teacher"]), **more}
 
 
 def choose(cell: Cell, corpus: Corpus, root: Path, retrainings: int, say: Say) -> Choice:

@@ -28,6 +28,7 @@ from corpora.files import FileConfig, read_rows
 from corpora.texts import CorpusError, content_key
 from models.fitting import ModelError
 from models.teacher import timing_twin
+from models.teacher_config import TeacherConfig
 from tuning.contenders import onnx_contender, teacher_contender
 from tuning.faults import StudyError, faults_of
 from tuning.latency import TIMED_TEXTS, cpu_name, time_contenders
@@ -150,9 +151,14 @@ def run(this: Plan, timed_texts: int) -> None:
 
 
 def _teacher_text(this: Plan) -> str:
-    settings = this.study.config.teacher
+    return " and ".join(_origin_text(settings) for settings in this.study.config.teachers)
+
+
+def _origin_text(settings: TeacherConfig) -> str:
     if settings.logits is not None:
         return f"its answers on every text, from {settings.logits}"
+    if settings.students is not None:
+        return f"{settings.students.members} students that learnt from the labels alone, the best on dev of {settings.students.trials}"
     return f"BERT from scratch ({settings.from_scratch})" if settings.from_scratch else str(settings.checkpoint)
 
 

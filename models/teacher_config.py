@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -41,8 +41,29 @@ class PretrainConfig(BaseModel, frozen=True, extra="forbid"):
     """The highest of the pretraining; by default 5e-4 from scratch and 5e-5 from a checkpoint."""
 
 
+class StudentsConfig(BaseModel, frozen=True, extra="forbid"):
+    """Students that learn from the labels alone and answer together as a teacher: the log of the mean of their probabilities."""
+
+    trials: int = Field(default=16, ge=1)
+    """How many are drawn at random from the space and trained."""
+    members: int = Field(default=8, ge=1)
+    """So many of them answer, those that are best on dev; at most `trials`."""
+    trial: dict[str, Any] | None = None
+    """A space of their own to be drawn from, in the shape of the study's `trial`, which it is by default; what it says of
+    teachers, augmentation and compression does not count."""
+
+    @model_validator(mode="after")
+    def _members_are_among_the_trials(self) -> StudentsConfig:
+        if self.members > self.trials:
+            raise ValueError(f"members must be <= trials, but got members={self.members}, trials={self.trials}")
+        return self
+
+
+STUDENTS_MAY_SAY = {"students", "seed", "logits_dtype", "weight", "temperature"}
+
+
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
-    """Where the teacher comes from (one of `checkpoint`, `from_scratch` and `logits`) and how it is trained."""
+    """Where the teacher comes from (one of `checkpoint`, `from_scratch`, `logits` and `students`) and how it is trained."""
 
     checkpoint: str | None = None
     """A hub id or a local folder."""
@@ -50,6 +71,9 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
     logits: Path | None = None
     """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
+    students: StudentsConfig | None = None
+    """An ensemble of the study's own students that have learnt from the labels alone; of the keys below it takes `seed`,
+    `logits_dtype`, `weight` and `temperature`."""
     pretrain: PretrainConfig | None = None
     """Pretraining on the task's own texts, from scratch or on from a checkpoint (Gururangan et al. 2020); it needs `epochs`."""
     epochs: int = Field(default=0, ge=0)
@@ -69,22 +93,29 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     members: int = Field(default=1, ge=1)
     """An ensemble of so many, differing in their seed; its logits are the mean."""
     seed: int = Field(default=7, ge=0)
-    """Of the teacher's weights and of the order of its texts; each member counts on from it."""
+    """Of the teacher's weights and of the order of its texts, or of the draw of its students and their vectors; each member
+    counts on from it."""
     logits_dtype: Literal["float32", "float16"] = "float32"
     """How the cache keeps the logits."""
     hidden_states: tuple[HiddenState, ...] = ()
     """What else is cached, for `loss.hidden_weight`: `pooled` is what the last layer before the logits reads, a number
     is that layer's mean over the text (0 the embeddings)."""
     weight: float = Field(default=1.0, gt=0)
-    """Of this teacher among several."""
+    """Of this teacher among several, where `loss.teachers` is `weighted` or `sampled`."""
+    temperature: float = Field(default=1.0, gt=0)
+    """What its logits are divided by before anything reads them; the cache keeps them undivided. It softens a teacher that is
+    too sure of itself, whose large logits would be all that is heard of several teachers."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherConfig:
-        origins = {name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits")}
+        origins = {name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits", "students")}
         given = [name for name, value in origins.items() if value is not None]
         if len(given) != 1 and given != ["checkpoint", "logits"]:
-            raise ValueError(f"a teacher has one of checkpoint, from_scratch and logits (logits may name the checkpoint "
+            raise ValueError(f"a teacher has one of checkpoint, from_scratch, logits and students (logits may name the checkpoint "
                              f"it came from, which is then timed), but got {', '.join(given) or 'none'}")  # fmt: skip
+        if self.students and (unused := self._said_of_a_bert()):
+            raise ValueError(f"a teacher of students trains them as its space says, and has no hidden states; leave out what is "
+                             f"of a BERT (how many answer is students.members), but got {', '.join(unused)}")  # fmt: skip
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
         if self.pretrain and not self.epochs:
@@ -92,3 +123,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         if self.members > 1 and not self.epochs:
             raise ValueError(f"members={self.members} needs epochs >= 1: untrained members would all be the same")
         return self
+
+    def _said_of_a_bert(self) -> list[str]:
+        fields = type(self).model_fields
+        changed = [name for name in fields if getattr(self, name) != fields[name].default]
+        return [f"{name}={getattr(self, name)}" for name in changed if name not in STUDENTS_MAY_SAY]

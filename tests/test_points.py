@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
 from tests.test_space import RAW
 from tuning.faults import StudyError
-from tuning.points import distributions, highest, params_of, prepared_blocks, suggest
+from tuning.points import distributions, drawn, highest, params_of, prepared_blocks, suggest
 from tuning.space import Space, parse_space
 from tuning.trial import TrialConfig
 
@@ -55,6 +56,18 @@ def test_a_point_outside_the_space_is_refused(space: Space, point: dict[str, Any
     with pytest.raises(StudyError) as caught:
         params_of(space, point, "first")
     assert message in str(caught.value)
+
+
+def test_a_draw_is_within_the_space_and_reaches_all_of_it(space: Space) -> None:
+    rng = np.random.default_rng(1)
+    points = [drawn(space, rng) for _ in range(300)]
+    for point in points:
+        params_of(space, TrialConfig.model_validate(point).model_dump(mode="json"), "", whole=True)
+    assert {point["student"]["kind"] for point in points} == {"bilstm", "average"}
+    assert {p["student"]["hidden_layer"] for p in points if p["student"]["kind"] == "average"} == set(range(9))
+    rates = np.array([point["learning_rate"] for point in points])
+    assert (rates < 0.001).mean() == pytest.approx(0.5, abs=0.1)  # 0.001 is the middle of the logarithms
+    assert points[:5] == [drawn(space, again) for again in [np.random.default_rng(1)] for _ in range(5)]
 
 
 def test_every_parameter_has_its_distribution(space: Space) -> None:

@@ -18,6 +18,7 @@ from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
 from tuning.study import load_study, parse_study, parse_yaml
+from tuning.teachers import locate
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = parse_yaml((ROOT / "benchmarks" / "tables.yaml").read_text(encoding="utf-8"))
@@ -50,6 +51,15 @@ def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dic
     assert one.key == cell(document, name="other").key
     assert one.key == cell({**document, "storage": "elsewhere", "search": {"trials": 9}}).key
     assert cell(document, kind="searched").key != cell({**document, "search": {"trials": 9}}, kind="searched").key
+
+
+def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(document: dict[str, Any]) -> None:
+    document["teacher"] = {"students": {}}
+    study = parse_study(document)
+    corpus = load_corpus(study.config.corpus)
+    methods = [cell(document), cell(document, seed=2, trial=AVERAGE), cell(document, kind="searched", plain=True)]
+    names = {locate(config, corpus)[0].key.teacher for config in (study.config, *(m.study.config for m in methods))}
+    assert len(names) == 1
 
 
 def test_methods_that_differ_in_their_rule_alone_share_their_search(document: dict[str, Any]) -> None:

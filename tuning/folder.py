@@ -2,7 +2,7 @@
 
 The layout is the same on a disk and behind a URI:
 
-    teachers/TEACHER/            a trained teacher, as transformers keeps it; trained.json is written last
+    teachers/TEACHER/            a trained teacher, as transformers keeps it, or students; trained.json is written last
     logits/TEACHER-CORPUS/       teacher logits: shards, index.npy, manifest.json (written last)
     augmented/NAME.parquet       augmented texts
     searches/STUDY/N/            one search, numbered

@@ -1,4 +1,4 @@
-"""Points of a search space: those that a sampler proposes, those that a user names, its middle, all of some blocks."""
+"""Points of a search space: those that a sampler proposes, drawn ones, those that a user names, its middle, all of some blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -28,6 +29,24 @@ def suggest(space: Space, trial: optuna.trial.BaseTrial, fixed: Config | None = 
 
     free = {key: node for key, node in space.root.items() if key not in (fixed or {})}
     return {**fill(free, choose, "", ()), **(fixed or {})}
+
+
+def drawn(space: Space, rng: np.random.Generator) -> Config:
+    """A config drawn at random: of each choice any, of each range any number in it (its logarithm, where the range is `log`)."""
+
+    def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
+        if isinstance(node, Alternatives):
+            return list(node.blocks)[int(rng.integers(len(node.blocks)))]
+        if node.kind == "choice":
+            return node.values[int(rng.integers(len(node.values)))]
+        low, high = node.values
+        if node.kind == "log":
+            value = math.exp(rng.uniform(math.log(low), math.log(high)))
+            return min(max(round(value), low), high) if isinstance(low, int) else value
+        return int(rng.integers(low, high + 1)) if isinstance(low, int) else float(rng.uniform(low, high))
+
+    config: Config = fill(space.root, choose, "", ())
+    return config
 
 
 def params_of(space: Space, point: Config, prefix: str, whole: bool = False) -> Config:

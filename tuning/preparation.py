@@ -79,7 +79,8 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
         if isinstance(tokens, WordPieceConfig) and not (
             tokens.checkpoint or settings.checkpoint or settings.from_scratch
         ):
-            raise StudyError("trial.tokens: kind wordpiece needs a tokenizer, and a teacher that is a file of logits has "
+            kind = "is made of students" if settings.students else "is a file of logits"
+            raise StudyError(f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
                              "none; set trial.tokens.checkpoint")  # fmt: skip
     wants_hidden = highest(study.space, "loss.hidden_weight") > 0
     wants_augmented = highest(study.space, "augment.n_iter") > 0
@@ -87,6 +88,7 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
         file, settings = place.logits_file, place.settings
         if wants_hidden and not settings.hidden_states and (file is None or file.hidden is None):
             has = f"{file.path} has no column hidden" if file else "set teacher.hidden_states, such as [pooled]"
+            has = "a teacher made of students has none" if settings.students else has
             raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
         knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
         if wants_augmented and file and knows_no_more:

@@ -34,6 +34,7 @@ NOTES = {
     "teacher_data.labelled": "Both lists hold such files.",
     "corpus": "More of it: [data.md](data.md).",
     "teacher": "`logits` may name the `checkpoint` that they came from, which is then timed. Files of logits: [data.md](data.md).",
+    "teacher.students": "The formula, and when it helps: [method.md](method.md#students-as-a-teacher).",
     "trial": "The search space: each key is a value, a block, or a [range](#ranges).",
     "trial.tokens": "What they are: [parts.md](parts.md#tokens).",
     "trial.vectors": "What they are: [parts.md](parts.md#vectors).",
@@ -61,6 +62,11 @@ EXAMPLES = {
         """,
     "teacher.from_scratch": """
         teacher: {from_scratch: {layers: 4, hidden_size: 256}, pretrain: {epochs: 3}, epochs: 3, learning_rate: 1.5e-4}
+        """,
+    "teacher.students": """
+        teacher: {logits: answers.parquet, temperature: 6}
+        more_teachers: [{students: {trials: 16, members: 8}, weight: 3}]
+        trial: {student: {kind: bilstm}, loss: {teachers: weighted}}
         """,
     "teacher.pretrain": """
         teacher: {checkpoint: bert-base-chinese, pretrain: {epochs: 5}, epochs: 3}

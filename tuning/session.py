@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cluster.connection import connected
+from cluster.connection import ClusterConfig, connected
 from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster, run_on_each_node
 from corpora.corpus import load_corpus
 from corpora.encoding import segmenter
@@ -19,6 +19,7 @@ from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
+from tuning.ensemble import run_on_ray
 from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
@@ -84,14 +85,14 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
     _check_stores(study)
     say = _speaker(console)
     if not study.config.cluster.is_shared:
-        cache_teacher(study, rebuild, export, command, say, workers_here(console))
+        cache_teacher(study, rebuild, export, command, say, workers_here(console, study.config.cluster))
         return
     if study.config.cluster.address.startswith("ray://"):
         raise StudyError(f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
                          f"itself; but got {study.config.cluster.address}")  # fmt: skip
     with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
-        cache_teacher(study, rebuild, export, command, say, cluster_workers(console))
+        cache_teacher(study, rebuild, export, command, say, cluster_workers(console, study.config.cluster))
 
 
 def search(study: Study, console: Console, resume: bool = False) -> Folder:
@@ -110,9 +111,9 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
             check(study)
             cluster = stack.enter_context(connected(study.config.cluster, packages()))
             check_shared(Place(study.config.storage))
-            prepared = prepare(study, say, workers=cluster_workers(console))
+            prepared = prepare(study, say, workers=cluster_workers(console, study.config.cluster))
         else:
-            prepared = prepare(study, say, workers=workers_here(console))
+            prepared = prepare(study, say, workers=workers_here(console, study.config.cluster))
             cluster = stack.enter_context(connected(study.config.cluster))
         prepared = with_gpus(prepared, say)
         config = prepared.study.config
@@ -187,14 +188,17 @@ def check_shared(storage: Place) -> None:
                          "written there; name one that they share, or a URI such as s3://")  # fmt: skip
 
 
-def workers_here(console: Console) -> Workers:
-    """This process does the teacher's work."""
-    return Workers(progress=FillingView(console))
+def workers_here(console: Console, config: ClusterConfig) -> Workers:
+    """This process does the work of a BERT; a teacher's students are trained beside each other, on a Ray of their own."""
+    return Workers(progress=FillingView(console), run_students=run_on_ray(config, is_connected=False))
 
 
-def cluster_workers(console: Console) -> Workers:
+def cluster_workers(console: Console, config: ClusterConfig) -> Workers:
     """The nodes of the connected cluster do the teacher's work."""
-    return Workers(map_on_cluster, lambda training, say: run_on_best_node(training, print), FillingView(console))
+    run_students = run_on_ray(config, is_connected=True)
+    return Workers(
+        map_on_cluster, lambda training, say: run_on_best_node(training, print), FillingView(console), run_students
+    )
 
 
 def _speaker(console: Console) -> Callable[[str], None]:

@@ -16,7 +16,7 @@ from cluster.connection import ClusterConfig
 from corpora.corpus_config import CorpusConfig
 from corpora.places import check_place
 from corpora.teacher_data import TeacherDataConfig
-from models.teacher_config import TeacherConfig
+from models.teacher_config import StudentsConfig, TeacherConfig
 from tuning.card import CardConfig
 from tuning.faults import StudyError, faults_of
 from tuning.points import params_of, prepared_blocks
@@ -128,6 +128,10 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     def teachers(self) -> tuple[TeacherConfig, ...]:
         return (self.teacher, *self.more_teachers)
 
+    def space_of(self, students: StudentsConfig, path: str = "teacher") -> Space:
+        """What students that are a teacher, the one at `path`, are drawn from; raises StudyError listing its faults."""
+        return parse_space(students.trial or self.trial, TrialConfig, f"{path}.students.trial")
+
 
 @dataclass(frozen=True)
 class Study:
@@ -186,9 +190,23 @@ def parse_study(document: dict[str, Any]) -> Study:
                 params_of(space, point, f"search.first.{number}")
         except StudyError as error:
             faults += str(error).split("\n")
+    if config:
+        faults += _faults_of_students(config)
     if faults or config is None or space is None:
         raise StudyError("\n".join(faults))
     return Study(config, space, document)
+
+
+def _faults_of_students(config: StudyConfig) -> list[str]:
+    """What is wrong with the spaces that teachers made of students have of their own."""
+    faults = []
+    for number, settings in enumerate(config.teachers):
+        if settings.students and settings.students.trial:
+            try:
+                config.space_of(settings.students, f"more_teachers.{number - 1}" if number else "teacher")
+            except StudyError as error:
+                faults += str(error).split("\n")
+    return faults
 
 
 def _override(document: dict[str, Any], override: str) -> None:

@@ -19,7 +19,7 @@ from corpora.places import Place
 from corpora.teacher_logits import CacheKey, TeacherLogits
 from corpora.texts import CorpusError
 from models.teacher import check_checkpoint
-from models.teacher_config import TeacherConfig
+from models.teacher_config import StudentsConfig, TeacherConfig
 from tuning.folder import Layout
 from tuning.study import StudyConfig
 
@@ -47,8 +47,11 @@ class Teachers:
         return np.array([place.settings.weight for place in self.places], dtype=np.float32)
 
     def each(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[teachers, texts, classes]`."""
-        return np.stack([cache.of(texts) for cache in self.caches])
+        """Logits `[teachers, texts, classes]`, each teacher's divided by its `temperature`."""
+        return np.stack([
+            cache.of(texts) / np.float32(place.settings.temperature)
+            for place, cache in zip(self.places, self.caches, strict=True)
+        ])  # fmt: skip
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What they say together: the weighted mean of their logits, `[texts, classes]`."""
@@ -65,7 +68,10 @@ class Teachers:
         if len(abouts) == 1:
             return abouts[0]
         unknown = "its logits came as a file that says no more"
-        described = "; ".join(str(about.get("description", unknown)) for about in abouts)
+        described = "; ".join(
+            str(about.get("description", unknown)) + _as_heard(place.settings)
+            for place, about in zip(self.places, abouts, strict=True)
+        )
         return {"description": f"{len(abouts)} teachers: {described}", "teachers": abouts}
 
     @property
@@ -77,8 +83,20 @@ def joint_key(places: Sequence[TeacherPlace]) -> CacheKey:
     """The key of all teachers together; of one teacher its own."""
     if len(places) == 1:
         return places[0].key
-    parts = [f"{place.key.teacher} {place.settings.weight}" for place in places]
+    parts = [" ".join([place.key.teacher, *_hearing(place.settings)]) for place in places]
     return replace(places[0].key, teacher=hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest())
+
+
+def _hearing(settings: TeacherConfig) -> list[str]:
+    """How a teacher is heard among several; what joint keys were made of is older than temperatures."""
+    return [str(settings.weight), *([str(settings.temperature)] if settings.temperature != 1 else [])]
+
+
+def _as_heard(settings: TeacherConfig) -> str:
+    """The same in words, where it is not as by default."""
+    softened = [f"logits divided by {settings.temperature:g}"] if settings.temperature != 1 else []
+    weighed = [f"weight {settings.weight:g}"] if settings.weight != 1 else []
+    return f" ({', '.join([*softened, *weighed])})" if softened or weighed else ""
 
 
 def locate(config: StudyConfig, corpus: Corpus) -> tuple[TeacherPlace, ...]:
@@ -96,9 +114,9 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
         logits_file = read_logits_file(settings.logits, corpus.labels)
         logits_file.of(corpus.texts())
     # How it is asked does not make it another teacher.
-    asking = {"logits", "logits_dtype", "hidden_states", "weight"}
-    # What a teacher without pretraining is known by is older than this setting.
-    asking |= set() if settings.pretrain else {"pretrain"}
+    asking = {"logits", "logits_dtype", "hidden_states", "weight", "temperature"}
+    # What a teacher without them is known by is older than these settings; what students are known by is below.
+    asking |= {"students"} if settings.pretrain else {"students", "pretrain"}
     parts = {
         "teacher": settings.model_dump(mode="json", exclude=asking),
         "data": [_file_identity(file) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)],
@@ -109,6 +127,8 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
     }
     if settings.pretrain:  # It has read transfer texts too, and none that stands in dev or test now.
         parts["pretrained_on"] = corpus.fingerprint
+    if settings.students:  # They know nothing of `teacher_data`.
+        parts |= {"data": [], "students": _students_identity(config, settings.students, corpus)}
     fingerprint = _digest(parts)
     asked = _digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
@@ -124,6 +144,15 @@ def _file_identity(file: FileConfig) -> list[str]:
     if not file.path.is_file():
         raise CorpusError(f"teacher_data: no such file: {file.path}")
     return [file.model_dump_json(exclude={"path"}), file.path.name, str(file.path.stat().st_size)]
+
+
+def _students_identity(config: StudyConfig, students: StudentsConfig, corpus: Corpus) -> list[Any]:
+    """How many are drawn and kept, of a space without what plain students do not have, and what they learn from."""
+    space = dict(students.trial or config.trial)
+    loss = space.pop("loss", None)
+    smoothing = loss.get("label_smoothing") if isinstance(loss, dict) else None
+    kept = {key: block for key, block in space.items() if key not in ("augment", "compression", "seed")}
+    return [students.trials, students.members, kept, smoothing, corpus.fingerprint, _labelled_identity(corpus.train)]
 
 
 def _weights_identity(checkpoint: str | None) -> str | None:

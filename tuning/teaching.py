@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.tasks import run_in_process
 from corpora.augment import Augmented, with_mask
 from corpora.corpus import Corpus, load_corpus
 from corpora.logits_file import write_logits_file
@@ -35,9 +37,11 @@ from models.teacher import (
     timing_twin,
     tokenizer_pieces,
 )
-from models.teacher_config import TeacherConfig
+from models.teacher_config import StudentsConfig, TeacherConfig
 from models.teacher_training import TrainingTexts, train_teacher
+from tuning.ensemble import RunStudents, Training, load_ensemble, train_ensemble
 from tuning.faults import StudyError
+from tuning.material import Material, NothingSaid
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
 
@@ -56,9 +60,22 @@ class Workers:
     """Trains a teacher, once, where it is fastest."""
     progress: Callable[[int, int], None] = lambda done, total: None
     """Is told how many of how many texts are answered."""
+    run_students: RunStudents = run_in_process
+    """Trains the students that a teacher is made of."""
 
 
 IN_PROCESS = Workers()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What asking the teachers of a study takes."""
+
+    config: StudyConfig
+    corpus: Corpus
+    places: tuple[TeacherPlace, ...]
+    say: Say
+    workers: Workers
 
 
 def logits_for(
@@ -70,13 +87,14 @@ def logits_for(
     rebuild: bool = False,
 ) -> Teachers:
     """The teachers' answers on every text of the corpus, from the caches where there are such."""
+    asking = Asking(config, corpus, tuple(places), say, workers)
     caches = []
     for place in places:
         if rebuild:
             place.key.folder(place.cache_root).delete()
             place.trained.delete()
-        caches.append(_cached(config, corpus, place, corpus.texts(), say, workers))
-    return Teachers(tuple(places), tuple(caches))
+        caches.append(_cached(asking, place, corpus.texts()))
+    return Teachers(asking.places, tuple(caches))
 
 
 def augmented_logits(
@@ -86,36 +104,60 @@ def augmented_logits(
 
     Raises CorpusError for a teacher that is a file of logits and does not hold them.
     """
-    places = [replace(place, key=replace(place.key, corpus=augmented.fingerprint)) for place in teachers.places]
-    caches = [_cached(config, corpus, place, augmented.texts, say, workers) for place in places]
-    return Teachers(tuple(places), tuple(caches))
+    places = tuple(replace(place, key=replace(place.key, corpus=augmented.fingerprint)) for place in teachers.places)
+    asking = Asking(config, corpus, places, say, workers)
+    return Teachers(places, tuple(_cached(asking, place, augmented.texts) for place in places))
 
 
-def _cached(
-    config: StudyConfig, corpus: Corpus, place: TeacherPlace, texts: Sequence[str], say: Say, workers: Workers
-) -> TeacherLogits:
+def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> TeacherLogits:
     """One teacher's answers on texts: opened, or asked for once."""
     if has_cache(place.cache_root, place.key):
         folder = place.key.folder(place.cache_root)
-        say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
+        asking.say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
     settings, file = place.settings, place.logits_file
-    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), workers.progress)
+    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.workers.progress)
     if file is not None and (settings.checkpoint is None or file.holds(texts)):
-        say(f"teacher logits: from the file {file.path}")
+        asking.say(f"teacher logits: from the file {file.path}")
         return fill_cache(place.cache_root, place.key, texts, Source(lambda: file.of, file.about), form)
+    source = _students(asking, place, settings.students) if settings.students else _bert(asking, place)
+    return fill_cache(place.cache_root, place.key, texts, source, form)
+
+
+def _bert(asking: Asking, place: TeacherPlace) -> Source:
+    """A BERT that can be asked; it is trained first, where it is to be trained."""
+    config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
-        say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
-            f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
+        asking.say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
+                   f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
         texts_of_training = TrainingTexts(
             data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
             data.pretraining_texts,
         )  # fmt: skip
-        workers.train(partial(_train, settings, texts_of_training, place.trained), say)
+        asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
     about = describe(config, corpus, place, load_from(settings, place.trained, corpus.labels))
-    source = Source(partial(_asked, settings, place.trained, corpus.labels), about, workers.write_all)
-    return fill_cache(place.cache_root, place.key, texts, source, form)
+    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.workers.write_all)
+
+
+def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
+    """Students that answer together; they are trained first."""
+    if not (place.trained / TRAINED).is_file():
+        nothing = NothingSaid(len(asking.corpus.labels))
+        pieces = partial(pieces_for, place=asking.places[0])
+        material = Material(asking.corpus, nothing, pieces, place.settings.seed)
+        training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
+                            asking.workers.run_students)  # fmt: skip
+        made = train_ensemble(training, place.trained, asking.say)
+        (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
+    about = {
+        **json.loads((place.trained / TRAINED).read_text()),
+        "study": asking.config.name,
+        "origin": "students of the study",
+        "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts"],
+    }
+    return Source(partial(load_ensemble, place.trained), about, asking.workers.write_all)
 
 
 def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
@@ -151,7 +193,7 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
     """
     if not isinstance(tokens, WordPieceConfig):
         return []
-    if tokens.checkpoint is None and (place.trained / TRAINED).is_file():
+    if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
         with place.trained.to_read() as folder:
             return tokenizer_pieces(folder)
     source = tokens.checkpoint or place.settings.checkpoint

@@ -1,0 +1,261 @@
+"""A teacher that is made of students, tiny ones, trained for an epoch."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
+from corpora.corpus import Corpus, Split, load_corpus
+from corpora.places import Place
+from models.fitting import ModelError
+from models.predictor import check_folder
+from models.teacher_config import TeacherConfig
+from tuning.ensemble import Training, draw_students, load_ensemble, log_mean_probability, train_ensemble
+from tuning.faults import StudyError
+from tuning.material import Material, NothingSaid
+from tuning.preparation import prepare
+from tuning.session import cache, check
+from tuning.space import parse_space
+from tuning.study import parse_study
+from tuning.teachers import joint_key, locate
+from tuning.teaching import IN_PROCESS, logits_for, timing_teachers
+from tuning.trial import TrialConfig
+
+SPACE = {
+    "tokens": {"kind": "characters", "min_count": 1},
+    "vectors": {"kind": "random", "dimension": 4},
+    "student": {"kind": "average", "hidden_layer": {"choice": [0, 4]}},
+    "loss": {"kd_weight": {"between": [0.5, 1]}, "label_smoothing": 0.1},
+    "augment": {"n_iter": {"between": [0, 1]}},
+    "compression": {"kind": "half"},
+    "learning_rate": {"log": [0.01, 0.1]},
+    "epochs": 1,
+}
+
+
+@pytest.fixture
+def taught(document: dict[str, Any]) -> dict[str, Any]:
+    """A study whose teacher is two of three students."""
+    return {**document, "teacher": {"students": {"trials": 3, "members": 2}}, "trial": SPACE}
+
+
+def place_of(document: dict[str, Any], number: int = 0) -> Any:
+    study = parse_study(document)
+    return locate(study.config, load_corpus(study.config.corpus))[number]
+
+
+def fingerprint(document: dict[str, Any]) -> str:
+    return str(place_of(document).key.teacher)
+
+
+def test_the_answer_is_the_logarithm_of_the_mean_probability() -> None:
+    thirds = np.log([[[3.0, 1.0], [1.0, 1.0]], [[1.0, 1.0], [1.0, 4.0]]]).astype(np.float32)
+    found = log_mean_probability(thirds)
+    # (3/4 + 1/2) / 2 and (1/4 + 1/2) / 2; (1/2 + 1/5) / 2 and (1/2 + 4/5) / 2.
+    np.testing.assert_allclose(found, np.log([[0.625, 0.375], [0.35, 0.65]]), atol=1e-6)
+    certain = np.array([[[1000.0, 0.0]], [[1000.0, 0.0]]], dtype=np.float32)
+    np.testing.assert_allclose(log_mean_probability(certain), [[0.0, np.log(1e-6)]], atol=1e-6)
+
+
+def test_students_are_drawn_by_the_seed_and_learn_from_labels_alone() -> None:
+    space = parse_space(SPACE, TrialConfig)
+    students = draw_students(space, 8, seed=5)
+    assert students == draw_students(space, 8, seed=5) != draw_students(space, 8, seed=6)
+    assert [one.seed for one in students] == list(range(5, 13))
+    assert all(one.loss.is_plain and one.loss.label_smoothing == 0.1 for one in students)
+    assert {(one.augment.n_iter, one.compression.kind) for one in students} == {(0, "none")}
+    assert {getattr(one.student, "hidden_layer", None) for one in students} == {0, 4}
+    assert len({one.learning_rate for one in students}) == 8
+    assert all(0.01 <= one.learning_rate <= 0.1 for one in students)
+
+
+def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, Any]) -> None:
+    said: list[str] = []
+    prepared = prepare(parse_study(taught), said.append)
+    assert "teacher: training 3 students on 20 labelled texts; the 2 best on dev answer" in said
+    trained = sorted(float(line.rpartition(" ")[2]) for line in said if "/3 trained, average (seed " in line)
+    (members,) = (line for line in said if line.startswith("teacher: dev accuracies of the members"))
+    assert members.split(";")[0].endswith(f"{trained[2]:.4f}, {trained[1]:.4f}")
+    assert members.endswith(f"together {prepared.teacher_accuracy:.4f}")
+    (place,) = prepared.teachers.places
+    with place.trained.to_read() as folder:
+        assert sorted(path.name for path in folder.iterdir()) == ["member-0", "member-1", "trained.json"]
+        check_folder(folder / "member-0")
+    texts = prepared.corpus.texts()
+    logits = prepared.teachers.of(texts)
+    np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(load_ensemble(place.trained)(texts[:70]).logits, logits[:70], atol=1e-5)
+    about = prepared.teachers.about
+    assert about["description"] == (
+        "2 students together (2 x average), trained on 20 labels alone, the best on dev of 3 drawn at random"
+    )
+    assert timing_teachers(prepared.teachers, texts) == []
+
+
+def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = prepare(parse_study(taught), lambda line: None)
+    monkeypatch.setattr("tuning.teaching.train_ensemble", lambda *arguments: pytest.fail("trained again"))
+    said: list[str] = []
+    again = prepare(parse_study(taught), said.append)
+    assert any("from the cache" in line for line in said)
+    texts = first.corpus.texts()
+    np.testing.assert_array_equal(again.teachers.of(texts), first.teachers.of(texts))
+    (place,) = first.teachers.places
+    place.key.folder(place.cache_root).delete()  # The students are still there, and answer again.
+    asked = prepare(parse_study(taught), lambda line: None)
+    np.testing.assert_array_equal(asked.teachers.of(texts), first.teachers.of(texts))
+
+
+def trained_on(corpus: Corpus, folder: Path) -> Place:
+    trained = Place(str(folder))
+    material = Material(corpus, NothingSaid(2), lambda tokens: [], seed=7)
+    students = TeacherConfig.model_validate({"students": {"trials": 2, "members": 2}}).students
+    assert students is not None
+    train_ensemble(
+        Training(students, parse_space(SPACE, TrialConfig), material, 1, IN_PROCESS.run_students),
+        trained,
+        lambda line: None,
+    )
+    return trained
+
+
+def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> None:
+    corpus = load_corpus(parse_study(taught).config.corpus)
+    other = replace(corpus, test=Split((), np.empty(0, dtype=np.int64)))
+    answers = [
+        load_ensemble(trained_on(one, tmp_path / name))(corpus.test.texts).logits
+        for name, one in (("whole", corpus), ("without", other))
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+
+
+def test_augmented_texts_are_asked_too(taught: dict[str, Any]) -> None:
+    prepared = prepare(parse_study(taught), lambda line: None)
+    (inputs,) = prepared.inputs.values()
+    assert inputs.data.iterations.max() == 1
+    assert (np.abs(inputs.data.teacher_logits).sum(axis=(0, 2)) > 0).all()
+
+
+def test_what_is_said_of_a_teacher_is_softened_by_its_temperature(taught: dict[str, Any], save_teacher: Any) -> None:
+    taught["teacher"] |= {"weight": 3.0}
+    taught["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32}]
+    hard = prepare(parse_study(taught), lambda line: None)
+    taught["more_teachers"][0]["temperature"] = 4.0
+    said: list[str] = []
+    soft = prepare(parse_study(taught), said.append)
+    assert sum("from the cache" in line for line in said) >= 2
+    texts = hard.corpus.texts()
+    students, bert = hard.teachers.each(texts)
+    np.testing.assert_array_equal(soft.teachers.each(texts), np.stack([students, bert / 4]))
+    np.testing.assert_allclose(soft.teachers.of(texts), (3 * students + bert / 4) / 4, atol=1e-6)
+    data = next(iter(soft.inputs.values())).data
+    np.testing.assert_array_equal(data.teacher_logits[1, : len(soft.corpus.train)], bert[: len(soft.corpus.train)] / 4)
+    assert joint_key(soft.teachers.places) != joint_key(hard.teachers.places)
+    description = soft.teachers.about["description"]
+    assert description.startswith("2 teachers: 2 students together")
+    assert "(weight 3)" in description
+    assert description.endswith("(logits divided by 4)")
+
+
+def test_students_are_known_by_what_they_are_drawn_from_and_learn_from(taught: dict[str, Any]) -> None:
+    first = fingerprint(taught)
+    same = [
+        {"teacher": {**taught["teacher"], "weight": 2.0, "temperature": 3.0, "logits_dtype": "float16"}},
+        {"trial": {**SPACE, "augment": {"n_iter": 2}, "compression": {"kind": "none"}, "seed": 9}},
+        {"trial": {**SPACE, "loss": {"kd_weight": 0.3, "teacher_term": {"kind": "mse"}, "label_smoothing": 0.1}}},
+        {"search": {"seed": 9, "trials": 2}},
+        {"teacher": {"students": {**taught["teacher"]["students"], "trial": SPACE}}},
+    ]
+    assert {fingerprint({**taught, **change}) for change in same} == {first}
+    others = [
+        {"teacher": {**taught["teacher"], "seed": 8}},
+        {"teacher": {"students": {"trials": 4, "members": 2}}},
+        {"teacher": {"students": {"trials": 3, "members": 1}}},
+        {"trial": {**SPACE, "epochs": 2}},
+        {"trial": {**SPACE, "loss": {"label_smoothing": 0.2}}},
+        {"corpus": {**taught["corpus"], "labelled": 30}},
+        {"corpus": {**taught["corpus"], "seed": 8}},
+    ]
+    assert len({first, *(fingerprint({**taught, **change}) for change in others)}) == 1 + len(others)
+
+
+def test_students_may_have_a_space_of_their_own(taught: dict[str, Any]) -> None:
+    own = {**SPACE, "student": {"kind": "textcnn", "filters": {"choice": [2, 3]}}}
+    taught["teacher"]["students"]["trial"] = own
+    said: list[str] = []
+    prepare(parse_study(taught), said.append)
+    assert sum("/3 trained, textcnn" in line for line in said) == 3
+    own["student"] = {"kind": "textcnn", "filters": {"between": [0, 3]}}
+    with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: should be greater"):
+        parse_study(taught)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"students": {"trials": 3, "members": 4}}, "members must be <= trials, but got members=4, trials=3"),
+        ({"students": {}, "checkpoint": "x"}, "but got checkpoint, students"),
+        ({"students": {}, "logits": "x.csv"}, "but got logits, students"),
+        ({"students": {}, "epochs": 3}, "leave out what is of a BERT .*, but got epochs=3"),
+        ({"students": {}, "members": 3, "train_last_layers": 1}, "but got train_last_layers=1, members=3"),
+        ({"students": {}, "hidden_states": ["pooled"]}, "but got hidden_states"),
+        ({"students": {}, "temperature": 0}, "greater than 0"),
+    ],
+)
+def test_students_that_cannot_be_a_teacher_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TeacherConfig.model_validate(settings)
+
+
+def test_what_students_cannot_give_is_refused_before_anything_starts(taught: dict[str, Any]) -> None:
+    assert check(parse_study(taught)).endswith("teacher logits not in the cache yet")
+    wants_hidden = {**taught, "trial": {**SPACE, "loss": {"hidden_weight": 1.0}}}
+    with pytest.raises(StudyError, match=r"hidden states; a teacher made of students has none"):
+        check(parse_study(wants_hidden))
+    wants_pieces = {**taught, "trial": {**SPACE, "tokens": {"kind": "wordpiece"}}}
+    with pytest.raises(StudyError, match=r"needs a tokenizer, and a teacher that is made of students has none"):
+        check(parse_study(wants_pieces))
+
+
+def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any]) -> None:
+    taught["trial"] = {**SPACE, "learning_rate": {"choice": [0.01, 1e30]}, "epochs": 2}
+    drawn = draw_students(parse_study(taught).space, 12, seed=7)
+    n_good = sum(one.learning_rate == 0.01 for one in drawn)
+    assert 0 < n_good < 12
+    taught["teacher"] = {"students": {"trials": 12, "members": n_good}}
+    said: list[str] = []
+    prepare(parse_study(taught), said.append)
+    assert sum("the loss became" in line for line in said) == 12 - n_good
+    taught["teacher"] = {"students": {"trials": 12, "members": n_good + 1}}
+    with pytest.raises(ModelError, match=rf"{12 - n_good} of 12 students did not learn, which leaves {n_good} for"):
+        prepare(parse_study(taught), lambda line: None)
+
+
+def test_word_pieces_of_the_first_teacher_serve_its_students_too(taught: dict[str, Any], teacher_folder: Path) -> None:
+    taught |= {"teacher": {"checkpoint": str(teacher_folder), "max_length": 32}, "more_teachers": [taught["teacher"]]}
+    taught["trial"] = {**SPACE, "tokens": {"kind": "wordpiece", "min_count": 1}}
+    said: list[str] = []
+    prepare(parse_study(taught), said.append)
+    assert any(line.startswith("teacher: wordpiece: ") for line in said)
+
+
+@pytest.mark.slow
+def test_a_cache_is_filled_by_students_that_ray_trained(taught: dict[str, Any]) -> None:
+    taught["cluster"] = {"cpus_per_trial": 0.5, "gpus_per_trial": "auto"}
+    study = parse_study(taught)
+    out = io.StringIO()
+    cache(study, False, None, "", Console(file=out, width=200))
+    assert "teacher: 3/3 trained, average" in out.getvalue()
+    assert "teacher: dev accuracy" in out.getvalue()
+    corpus = load_corpus(study.config.corpus)
+    found = logits_for(study.config, corpus, locate(study.config, corpus), lambda line: None).of(corpus.texts())
+    here = parse_study({**taught, "storage": f"{taught['storage']}-here"})
+    alone = logits_for(here.config, corpus, locate(here.config, corpus), lambda line: None).of(corpus.texts())
+    np.testing.assert_allclose(found, alone, atol=1e-4)
