@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, model_validator
 
-from benchmarks.cells import digest
+from benchmarks.table_config import Cell
 from cluster.connection import ClusterConfig
 from cluster.tasks import run_on_cluster
 from corpora.corpus import Corpus
 from corpora.encoding import load_encoder, segmenter
-from corpora.files import FileConfig
 from corpora.places import Place
 from corpora.tokens import encoder_settings
 from models.predictor import Predictor
@@ -29,7 +27,7 @@ from tuning.preparation import Prepared, prepare
 from tuning.records import TrialRecord
 from tuning.retraining import Shared, train_one
 from tuning.search import run_search
-from tuning.study import ChampionConfig, Study, parse_study
+from tuning.study import ChampionConfig, Study
 from tuning.teachers import locate
 from tuning.teaching import logits_for, pieces_for
 from tuning.trial import TrialConfig
@@ -37,59 +35,6 @@ from tuning.trial import TrialConfig
 Say = Callable[[str], None]
 Classes = NDArray[np.int64]
 BATCH_TEXTS = 256
-STUDENTS = ("fixed", "searched")
-SEEDLESS = ("majority", "tfidf", "teacher")
-"""The same whatever the seed."""
-
-
-class MethodConfig(BaseModel, frozen=True, extra="forbid"):
-    """One row of a table."""
-
-    name: str
-    kind: Literal["majority", "tfidf", "fixed", "searched", "teacher"]
-    """`fixed` trains the middle of the study's space, `searched` what a search of it finds."""
-    trial: dict[str, Any] = {}
-    """Blocks in place of the study's own; null leaves one out."""
-    plain: bool = False
-    """Learn from labels alone, whatever else the study searches."""
-    rule: ChampionConfig | None = None
-    """By what a search's student is chosen; by default by the study's own rule."""
-
-
-class TableConfig(BaseModel, frozen=True, extra="forbid"):
-    """What the table of any study is made of."""
-
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Of searches, word vectors and trainings."""
-    retrainings: int = Field(default=3, ge=1)
-    """How often a student is trained for each seed; the one that is best on dev is kept, as a search does."""
-    one_search: tuple[str, ...] = ()
-    """Studies too large to be searched with every seed: they are searched with the first one, the others are of the
-    trainings that follow."""
-    against: str
-    """The method that the others are held against."""
-    methods: tuple[MethodConfig, ...]
-    final: dict[str, dict[str, FileConfig]] = {}
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> TableConfig:
-        names = [method.name for method in self.methods]
-        if len(set(names)) < len(names) or self.against not in names:
-            raise ValueError(f"methods must have different names and hold {self.against!r}, but got {', '.join(names)}")
-        return self
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One method with one seed on a study."""
-
-    method: MethodConfig
-    seed: int
-    study: Study
-    key: str
-    """Of everything that its answers depend on."""
-    search_key: str
-    """Of its search, which methods that differ in their rule alone share."""
 
 
 @dataclass(frozen=True)
@@ -99,51 +44,6 @@ class Choice:
     dev_accuracy: float
     about: dict[str, Any]
     folder: Path | None = None
-
-
-def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> list[Cell]:
-    """Every method with every seed; raises StudyError where a method's blocks make no study."""
-    return [
-        cell_of(document, method, (table.seeds[0] if document["name"] in table.one_search else seed, seed),
-                table.retrainings, corpus)
-        for method in table.methods
-        for seed in (table.seeds[:1] if method.kind in SEEDLESS else table.seeds)
-    ]  # fmt: skip
-
-
-def cell_of(
-    document: dict[str, Any], method: MethodConfig, seeds: tuple[int, int], retrainings: int, corpus: Corpus
-) -> Cell:
-    """The study of a method; `seeds` are those of its search and of the trainings after it."""
-    search_seed, seed = seeds
-    trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
-    search = {**document.get("search", {}), "seed": search_seed}
-    if method.plain:
-        smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k == "label_smoothing"}
-        trial = {key: block for key, block in trial.items() if key != "augment"}
-        trial["loss"] = {"kd_weight": 0.0, **smoothing}
-        search.pop("first", None)  # Points of losses that a plain student does not have.
-    study = parse_study({**_with_its_teachers(document), "trial": {**trial, "seed": search_seed}, "search": search})
-    teachers = [place.key.teacher for place in locate(study.config, corpus)]
-    running = {"cluster", "tracking", "storage", "card", "champion"}
-    parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]
-    # A fixed student knows nothing of the search.
-    if method.kind != "searched":
-        parts[0] = {k: v for k, v in parts[0].items() if k != "search"}
-    key = digest([parts, method.model_dump(mode="json", exclude={"name"}), seed, retrainings])
-    return Cell(method, seed, study, key, digest(parts))
-
-
-def _with_its_teachers(document: dict[str, Any]) -> dict[str, Any]:
-    """The study with teachers that stay what they are whatever a method's students are: those that are made of students are
-    drawn from the study's own space."""
-
-    def kept(teacher: dict[str, Any]) -> dict[str, Any]:
-        students = teacher.get("students")
-        return teacher if students is None else {**teacher, "students": {"trial": document["trial"], **students}}
-
-    more = {"more_teachers": [kept(one) for one in document["more_teachers"]]} if "more_teachers" in document else {}
-    return {**document, "teacher": kept(document["teacher"]), **more}
 
 
 def choose(cell: Cell, corpus: Corpus, root: Path, retrainings: int, say: Say) -> Choice:

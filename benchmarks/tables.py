@@ -20,7 +20,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from benchmarks.cells import append, digest, read
-from benchmarks.methods import STUDENTS, Cell, Choice, TableConfig, answers_of, cells_of, choose
+from benchmarks.methods import Choice, answers_of, choose
+from benchmarks.table_config import STUDENTS, Cell, TableConfig, cells_of
 from benchmarks.tables_text import BERT_BASE_NAME, page
 from cluster.connection import connected
 from corpora.corpus import Corpus, load_corpus
@@ -141,7 +142,7 @@ def run(this: Plan, timed_texts: int) -> None:
     choices = _choose_all(this)
     readings = _known(this, "reading")
     finals_key = digest(dict(this.finals))
-    for cell in this.cells:
+    for cell in {cell.key: cell for cell in this.cells}.values():
         if readings.get(cell.key, {}).get("finals") != finals_key:
             found = {title: answers_of(cell, choices[cell.key], this.corpus, texts, say).tolist()
                      for title, (texts, _) in this.finals.items()}  # fmt: skip
@@ -175,7 +176,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
         folder = Path(one["folder"]) if one["folder"] else None
         if folder is None or folder.is_dir():
             choices[key] = Choice(one["dev_accuracy"], one["about"], folder)
-    left = [cell for cell in this.cells if cell.key not in choices]
+    left = list({cell.key: cell for cell in this.cells if cell.key not in choices}.values())
     say(f"{this.study.config.name}: {len(this.cells)} cells, {len(left)} to be computed")
     if not left:
         return choices

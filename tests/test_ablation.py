@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.ablation import draw, losses_of, sizes_of
-from benchmarks.methods import TableConfig
+from benchmarks.table_config import TableConfig
 from tuning.study import parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ import pytest
 
 import benchmarks.tables
 from benchmarks.cells import read
-from benchmarks.methods import Cell, MethodConfig, TableConfig, cell_of, cells_of
+from benchmarks.table_config import Cell, MethodConfig, TableConfig, cell_of, cells_of
 from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
@@ -78,6 +78,17 @@ def test_the_student_alone_has_the_same_space_but_for_the_loss(document: dict[st
     assert space["trial"]["student"] == document["trial"]["student"]
     assert "augment" not in space["trial"]
     assert space["search"]["trials"] == document["search"]["trials"]
+
+
+def test_a_method_may_learn_from_the_first_teacher_alone_as_it_is(document: dict[str, Any]) -> None:
+    alone = cell(document)
+    assert cell(document, first_teacher_alone=True).key == alone.key  # One teacher: nothing else to be computed.
+    several = {**document, "teacher": {**document["teacher"], "temperature": 4}, "more_teachers": [{"students": {}}]}
+    assert cell(several).key != alone.key
+    first = cell(several, first_teacher_alone=True)
+    assert first.key == alone.key
+    assert len(first.study.config.teachers) == 1
+    assert first.study.config.teacher.temperature == 1
 
 
 def test_the_seed_is_of_search_and_training(document: dict[str, Any]) -> None:
