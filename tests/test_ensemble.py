@@ -136,6 +136,20 @@ def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> 
     np.testing.assert_array_equal(answers[0], answers[1])
 
 
+def test_students_learn_from_the_labels_of_teacher_data_too(taught: dict[str, Any], tmp_path: Path) -> None:
+    corpus = load_corpus(parse_study(taught).config.corpus)
+    rows = ["手机很好用,1", "屏幕差得很,0", f"{corpus.transfer.texts[0]},1", f"{corpus.test.texts[0]},0"]
+    (tmp_path / "more.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    more = {**taught, "teacher_data": {"labelled": [{"path": str(tmp_path / "more.csv")}]}}
+    said: list[str] = []
+    prepared = prepare(parse_study(more), said.append)
+    # Two that are new and one of the transfer set; the one that stands in test is left out.
+    assert "teacher: training 3 students on 23 labelled texts; the 2 best on dev answer" in said
+    assert prepared.teachers.about["data"][1] == str(tmp_path / "more.csv")
+    assert len(prepared.corpus.train) == 20
+    assert fingerprint(more) != fingerprint(taught)
+
+
 def test_augmented_texts_are_asked_too(taught: dict[str, Any]) -> None:
     prepared = prepare(parse_study(taught), lambda line: None)
     (inputs,) = prepared.inputs.values()

@@ -127,8 +127,9 @@ def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) ->
     }
     if settings.pretrain:  # It has read transfer texts too, and none that stands in dev or test now.
         parts["pretrained_on"] = corpus.fingerprint
-    if settings.students:  # They know nothing of `teacher_data`.
-        parts |= {"data": [], "students": _students_identity(config, settings.students, corpus)}
+    if settings.students:  # They learn from what of `teacher_data` is labelled.
+        labelled = [_file_identity(file) for file in config.teacher_data.labelled]
+        parts |= {"data": labelled, "students": _students_identity(config, settings.students, corpus)}
     fingerprint = _digest(parts)
     asked = _digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)

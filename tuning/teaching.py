@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cluster.tasks import run_in_process
 from corpora.augment import Augmented, with_mask
-from corpora.corpus import Corpus, load_corpus
+from corpora.corpus import UNLABELLED, Corpus, Split, load_corpus
 from corpora.logits_file import write_logits_file
 from corpora.logits_filling import (
     ShardForm,
@@ -143,9 +143,10 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
     """Students that answer together; they are trained first."""
     if not (place.trained / TRAINED).is_file():
-        nothing = NothingSaid(len(asking.corpus.labels))
+        corpus = _with_teacher_data(asking.config, asking.corpus)
+        nothing = NothingSaid(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        material = Material(asking.corpus, nothing, pieces, place.settings.seed)
+        material = Material(corpus, nothing, pieces, place.settings.seed)
         training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
                             asking.workers.run_students)  # fmt: skip
         made = train_ensemble(training, place.trained, asking.say)
@@ -155,9 +156,18 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         "study": asking.config.name,
         "origin": "students of the study",
         "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
-        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts"],
-    }
+        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
+                 *(str(file.path) for file in asking.config.teacher_data.labelled)],
+    }  # fmt: skip
     return Source(partial(load_ensemble, place.trained), about, asking.workers.write_all)
+
+
+def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
+    """The corpus with all labels that a teacher may learn from in its train split."""
+    train = load_teacher_data(config.teacher_data, corpus).train
+    labelled = set(train.texts)
+    transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
+    return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
 
 
 def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
