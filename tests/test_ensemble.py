@@ -188,6 +188,7 @@ def test_students_are_known_by_what_they_are_drawn_from_and_learn_from(taught: d
         {"teacher": {"students": {**taught["teacher"]["students"], "trial": SPACE}}},
     ]
     assert {fingerprint({**taught, **change}) for change in same} == {first}
+    assert fingerprint({**taught, "trial": dict(reversed(SPACE.items()))}) != first  # Other students are drawn of it.
     others = [
         {"teacher": {**taught["teacher"], "seed": 8}},
         {"teacher": {"students": {"trials": 4, "members": 2}}},

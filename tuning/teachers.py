@@ -153,7 +153,9 @@ def _students_identity(config: StudyConfig, students: StudentsConfig, corpus: Co
     loss = space.pop("loss", None)
     smoothing = loss.get("label_smoothing") if isinstance(loss, dict) else None
     kept = {key: block for key, block in space.items() if key not in ("augment", "compression", "seed")}
-    return [students.trials, students.members, kept, smoothing, corpus.fingerprint, _labelled_identity(corpus.train)]
+    # As text: draws depend on the order of keys too.
+    space_text = json.dumps([kept, smoothing])
+    return [students.trials, students.members, space_text, corpus.fingerprint, _labelled_identity(corpus.train)]
 
 
 def _weights_identity(checkpoint: str | None) -> str | None:
