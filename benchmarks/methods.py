@@ -27,9 +27,10 @@ from tuning.preparation import Prepared, prepare
 from tuning.records import TrialRecord
 from tuning.retraining import Shared, train_one
 from tuning.search import run_search
+from tuning.sources import pieces_for
 from tuning.study import ChampionConfig, Study
 from tuning.teachers import locate
-from tuning.teaching import logits_for, pieces_for
+from tuning.teaching import logits_for
 from tuning.trial import TrialConfig
 
 Say = Callable[[str], None]

@@ -22,10 +22,11 @@ from tuning.faults import StudyError
 from tuning.material import Material, NothingSaid
 from tuning.preparation import prepare
 from tuning.session import cache, check
+from tuning.sources import IN_PROCESS
 from tuning.space import parse_space
 from tuning.study import parse_study
 from tuning.teachers import joint_key, locate
-from tuning.teaching import IN_PROCESS, logits_for, timing_teachers
+from tuning.teaching import logits_for, timing_teachers
 from tuning.trial import TrialConfig
 
 SPACE = {
@@ -101,7 +102,7 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
 
 def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare(parse_study(taught), lambda line: None)
-    monkeypatch.setattr("tuning.teaching.train_ensemble", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr("tuning.sources.train_ensemble", lambda *arguments: pytest.fail("trained again"))
     said: list[str] = []
     again = prepare(parse_study(taught), said.append)
     assert any("from the cache" in line for line in said)

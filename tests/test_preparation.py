@@ -10,7 +10,7 @@ import pytest
 
 import tuning.material
 import tuning.preparation
-import tuning.teaching
+import tuning.sources
 from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
@@ -297,8 +297,8 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = tuning.teaching.ask_teacher
-    monkeypatch.setattr(tuning.teaching, "ask_teacher", lambda t, texts, s: asked.extend(texts) or real(t, texts, s))
+    real = tuning.sources.ask_teacher
+    monkeypatch.setattr(tuning.sources, "ask_teacher", lambda t, texts, s: asked.extend(texts) or real(t, texts, s))
     prepared = prepare(parse_study(augmented_document(document)), silent)
     assert any("[MASK]" in text for text in asked)
     assert not any(MASK in text for text in asked)
@@ -309,7 +309,7 @@ def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: py
     study = parse_study(augmented_document(document))
     first = prepare(study, silent)
     monkeypatch.setattr("tuning.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("tuning.teaching.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    monkeypatch.setattr("tuning.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
     second = prepare(study, silent)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)

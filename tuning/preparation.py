@@ -15,9 +15,10 @@ from tuning.folder import Layout
 from tuning.inputs import Inputs, inputs_key
 from tuning.material import Material, all_inputs
 from tuning.points import highest, middle, prepared_blocks
+from tuning.sources import IN_PROCESS, Workers, pieces_for
 from tuning.study import Study, StudyConfig
 from tuning.teachers import TeacherPlace, Teachers, locate
-from tuning.teaching import IN_PROCESS, Workers, accuracy_of, augmented_logits, logits_for, pieces_for
+from tuning.teaching import accuracy_of, augmented_logits, logits_for
 from tuning.trial import TrialConfig
 
 Say = Callable[[str], None]

@@ -36,9 +36,10 @@ from tuning.records import TrialRecord, count_states, open_study, read_records, 
 from tuning.registry import log_model, register
 from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
+from tuning.sources import Workers, pieces_for
 from tuning.study import Study
 from tuning.teachers import locate
-from tuning.teaching import Workers, cache_teacher, pieces_for
+from tuning.teaching import cache_teacher
 from tuning.timing import TimeAll, time_here
 from tuning.tracking import Tracker, check_store, is_away
 from tuning.verdict import NoChampionError, judge

@@ -1,0 +1,179 @@
+"""Whom a teacher's logits come from: a BERT, trained first where the study says so, or students that answer together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cluster.tasks import run_in_process
+from corpora.augment import with_mask
+from corpora.corpus import UNLABELLED, Corpus, Split
+from corpora.logits_filling import (
+    Source,
+    TeacherAnswers,
+    TeacherFunction,
+    WriteAll,
+    write_in_process,
+)
+from corpora.places import Place
+from corpora.teacher_data import load_teacher_data
+from corpora.tokens import AnyTokensConfig, WordPieceConfig
+from models.teacher import (
+    Teacher,
+    ask_teacher,
+    load_teacher,
+    tokenizer_pieces,
+)
+from models.teacher_config import StudentsConfig, TeacherConfig
+from models.teacher_training import TrainingTexts, train_teacher
+from tuning.ensemble import RunStudents, Training, load_ensemble, train_ensemble
+from tuning.material import Material, NothingSaid
+from tuning.study import StudyConfig
+from tuning.teachers import TeacherPlace
+
+Say = Callable[[str], None]
+TRAINED = "trained.json"
+"""Is written last: a folder with it holds a whole teacher."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the teacher's work: this process, or the nodes of a cluster."""
+
+    write_all: WriteAll = write_in_process
+    """Asks the teacher for shards of texts."""
+    train: Callable[[Callable[[Say], None], Say], None] = lambda training, say: training(say)
+    """Trains a teacher, once, where it is fastest."""
+    progress: Callable[[int, int], None] = lambda done, total: None
+    """Is told how many of how many texts are answered."""
+    run_students: RunStudents = run_in_process
+    """Trains the students that a teacher is made of."""
+
+
+IN_PROCESS = Workers()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What asking the teachers of a study takes."""
+
+    config: StudyConfig
+    corpus: Corpus
+    places: tuple[TeacherPlace, ...]
+    say: Say
+    workers: Workers
+
+
+def source_of(asking: Asking, place: TeacherPlace) -> Source:
+    """A teacher that can be asked."""
+    students = place.settings.students
+    return _bert(asking, place) if students is None else _students(asking, place, students)
+
+
+def _bert(asking: Asking, place: TeacherPlace) -> Source:
+    """A BERT that can be asked; it is trained first, where it is to be trained."""
+    config, corpus, settings = asking.config, asking.corpus, place.settings
+    if settings.epochs and not (place.trained / TRAINED).is_file():
+        data = load_teacher_data(config.teacher_data, corpus)
+        asking.say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
+                   f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
+        texts_of_training = TrainingTexts(
+            data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
+            data.pretraining_texts,
+        )  # fmt: skip
+        asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
+    about = describe(config, corpus, place, load_from(settings, place.trained, corpus.labels))
+    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.workers.write_all)
+
+
+def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
+    """Students that answer together; they are trained first."""
+    if not (place.trained / TRAINED).is_file():
+        corpus = _with_teacher_data(asking.config, asking.corpus)
+        nothing = NothingSaid(len(corpus.labels))
+        pieces = partial(pieces_for, place=asking.places[0])
+        material = Material(corpus, nothing, pieces, place.settings.seed)
+        training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
+                            asking.workers.run_students)  # fmt: skip
+        made = train_ensemble(training, place.trained, asking.say)
+        (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
+    about = {
+        **json.loads((place.trained / TRAINED).read_text()),
+        "study": asking.config.name,
+        "origin": "students of the study",
+        "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
+                 *(str(file.path) for file in asking.config.teacher_data.labelled)],
+    }  # fmt: skip
+    return Source(partial(load_ensemble, place.trained), about, asking.workers.write_all)
+
+
+def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
+    """The corpus with all labels that a teacher may learn from in its train split."""
+    train = load_teacher_data(config.teacher_data, corpus).train
+    labelled = set(train.texts)
+    transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
+    return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
+
+
+def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
+    with trained.to_write() as folder:
+        train_teacher(settings, texts, folder, say)
+    (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
+
+
+def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
+    """The teacher as a function of texts, in whichever process this is called."""
+    teacher = load_from(settings, trained, labels)
+
+    def ask(part: Sequence[str]) -> TeacherAnswers:
+        masked = [with_mask(text, str(teacher.tokenizer.mask_token)) for text in part]
+        logits, hidden = ask_teacher(teacher, masked, settings.hidden_states)
+        return TeacherAnswers(logits, hidden if settings.hidden_states else None)
+
+    return ask
+
+
+def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
+    """The teacher itself: as it is, or as it was trained."""
+    if not settings.epochs:
+        return load_teacher(str(settings.checkpoint), settings.max_length, labels)
+    with trained.to_read() as folder:
+        return load_teacher(folder, settings.max_length, labels)
+
+
+def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
+    """The vocabulary that a student's tokens are taken from, where they are those of a teacher; else nothing.
+
+    Raises ModelError when its tokenizer cannot be loaded.
+    """
+    if not isinstance(tokens, WordPieceConfig):
+        return []
+    if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
+        with place.trained.to_read() as folder:
+            return tokenizer_pieces(folder)
+    source = tokens.checkpoint or place.settings.checkpoint
+    return tokenizer_pieces(source) if source else []
+
+
+def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:
+    """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
+    settings = place.settings
+    seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
+    scratch = settings.from_scratch
+    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    if settings.members > 1:
+        kind = f"{settings.members} x {kind}"
+    return {
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
+        "study": config.name,
+        "origin": settings.checkpoint or "from scratch",
+        "settings": settings.model_dump(mode="json", exclude_none=True),
+        "data": [f"corpus {config.corpus.source}: {len(corpus.train)} labelled texts", *seen],
+        "architecture": teacher.description(),
+    }
