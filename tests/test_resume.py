@@ -30,6 +30,30 @@ def start(study: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_asked_to_end_while_a_teacher_is_trained_ends_at_once(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], asked: signal.Signals
+) -> None:
+    document["teacher"] = {"from_scratch": {"layers": 1, "hidden_size": 8, "heads": 1, "min_count": 1},
+                           "epochs": 100_000, "patience": 100_000, "max_length": 16}  # fmt: skip
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # As a shell starts what is to run in the background.
+    command += [sys.executable, "-u", "-m", "tuning.cli", "cache", str(write_study(document))]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as driver:
+        assert driver.stdout is not None
+        said = ""
+        while "teacher epoch 2/" not in said:
+            line = driver.stdout.readline()
+            assert line, said
+            said += line
+        driver.send_signal(asked)
+        rest, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 130, rest
+    assert rest.endswith("distune: interrupted\n")
+    assert "Traceback" not in rest
+
+
 def finished_trials(folder: Path) -> list[int]:
     return [record.number for record in records(folder) if record.state != "running"]
 

@@ -48,9 +48,17 @@ def check(options: argparse.Namespace) -> None:
     print(f"{options.study}: {check(_study(options))}")
 
 
+def _be_interruptible() -> None:
+    """What ends a job or a container ends a command as Ctrl-C does: what is open is closed, and said how to go on."""
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def cache(options: argparse.Namespace) -> None:
     from tuning.session import cache
 
+    _be_interruptible()
     study = _study(options)
     command = f"distune cache {options.study}" + "".join(f" --set {one}" for one in options.overrides)
     cache(study, options.rebuild, options.export, command, _console())
@@ -61,10 +69,7 @@ def search(options: argparse.Namespace) -> None:
     from tuning.session import search
     from tuning.submitting import search_through_client
 
-    # What ends a job or a container ends a search as Ctrl-C does: its runs are closed, and --resume goes on with it.
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _be_interruptible()
     study, console = _study(options), _console()
     if study.config.cluster.address.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
