@@ -56,9 +56,12 @@ def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceS
 def run_network(session: onnxruntime.InferenceSession, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
     """Logits `[rows, classes]` of rows of token ids, computed as one batch."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
-    for i, row in enumerate(rows):
-        token_ids[i, : len(row)] = row
+    if len(rows) == 1:  # A text alone has no padding, and its answer is short enough for this to count.
+        token_ids = np.array(rows, dtype=np.int64)
+    else:
+        token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
+        for i, row in enumerate(rows):
+            token_ids[i, : len(row)] = row
     logits: NDArray[np.float32] = session.run(None, {"token_ids": token_ids, "lengths": lengths})[0]
     return logits
 
