@@ -113,7 +113,8 @@ def large_batches(contenders: Mapping[str, Contender], texts: Sequence[str]) -> 
 
 def costs(folders: Mapping[str, Path], texts: Sequence[str], processes: int) -> Figures:
     """What loading each costs a process of its own, and its memory; they take turns, figures are medians."""
-    program, found = [sys.executable, "-m", "benchmarks.peers"], {name: [] for name in folders}
+    program = [sys.executable, "-m", "benchmarks.peers"]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in folders}
     for _ in range(processes):
         for name, folder in folders.items():
             done = subprocess.run(
@@ -140,7 +141,7 @@ def measure(prepared: Prepared, options: argparse.Namespace, root: Path) -> Figu
     contenders |= {name: peer_contender(opened(folder)) for name, folder in others.items()}
     latencies = time_contenders(contenders, texts, 7, options.timed_texts)
     large = large_batches(contenders, texts)
-    loading = costs(students | others, texts[:100], options.processes)
+    loading = costs(students | others, texts[:100], options.processes) if options.processes else {}
     figures: Figures = {}
     for name, latency in latencies.items():
         stages = {stage: round(ms, 4) for stage, ms in latency.stages_ms.items()} if name in students else {}
@@ -150,7 +151,7 @@ def measure(prepared: Prepared, options: argparse.Namespace, root: Path) -> Figu
             "is_student": name in students, "accuracy": accuracy, "p50_ms": round(latency.p50_ms, 4),
             "p95_ms": round(latency.p95_ms, 4), "p99_ms": round(latency.p99_ms, 4), "stages_ms": stages,
             "texts_per_s": round(latency.texts_per_s, 1), "texts_per_s_256": round(statistics.median(large[name]), 1),
-            **loading[name],
+            **loading.get(name, {}),
         }  # fmt: skip
         print(f"{name:26} {figures[name]}", flush=True)
     return figures
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", type=Path, default=Path("examples/reviews.yaml"))
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--timed-texts", type=int, default=200)
-    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=3, help="0 leaves loading and memory out")
     parser.add_argument("--shapes", nargs="*", choices=list(peers_made.SHAPES), default=list(peers_made.SHAPES))
     options = parser.parse_args(arguments)
     prepared = prepare(load_study(options.study), partial(print, flush=True))
