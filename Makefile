@@ -4,7 +4,7 @@ BIN := .venv/bin
 # They wait for servers most of the time: beside the other tests, and one after the other.
 CLUSTERS := $(addprefix tests/,test_chaos.py test_jobs.py test_services.py test_tasks.py)
 
-.PHONY: demo test lint docs
+.PHONY: demo test lint docs bench
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
@@ -21,6 +21,9 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python -m tuning.reference > docs/study-file.md
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks.performance
 
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

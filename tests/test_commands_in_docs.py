@@ -39,6 +39,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kubectl", "apt-get")
 NOT_RUN = {
     r"make (demo|test)": ".ci/run",
+    r"make bench": "it measures for hours",
+    r"python -m benchmarks\.(search|growth)": "it measures for an hour",
     r"distune submit .*": "tests/test_jobs.py",
     r"distune status": "tests/test_jobs.py",
     r"distune (logs|stop) .*": "tests/test_jobs.py",

@@ -1,0 +1,206 @@
+"""Runs the programs of docs/performance.md one after the other and puts their figures into its tables.
+
+    python -m benchmarks.performance [PART ...] [--write]
+
+Each part's last line, a JSON object, is kept in benchmarks/performance.jsonl as soon as there is one; the last word counts, so
+that a part can be run again alone. What stands in the page between `<!-- figures: PART -->` and `<!-- end -->` is written from
+that; all else in it is prose, and is left as it is. Parts without a record keep what they have. `--write` only writes the page.
+The last line is one JSON object: the seconds that each part took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cells import append, read
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+Result = Mapping[str, Any]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Markdown: the first column to the left, numbers to the right."""
+    lines = [list(head), ["---", *["---:"] * (len(head) - 1)], *([cell(one) for one in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cell(value: Any) -> str:
+    """A figure as it is read; what is not known is a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, float | int) and not isinstance(value, bool) and abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return str(value)
+
+
+def columns(rows: Mapping[str, Result], shown: Mapping[str, str]) -> str:
+    """A table with a row for each name, of the keys that are shown by their titles."""
+    return table(["", *shown.values()], [[name, *(one.get(key) for key in shown)] for name, one in rows.items()])
+
+
+def training(result: Result) -> str:
+    rows = [[f"{hidden}, {name}", one["texts_per_s"], one["distune_times"], one["accuracy"]]
+            for hidden, contenders in result["hidden"].items() for name, one in contenders.items()]  # fmt: skip
+    return table(["hidden size, loop", "texts/s", "distune is so many times as fast", "dev accuracy"], rows)
+
+
+def teacher_cache(result: Result) -> str:
+    rows = [[name, speed, result["distune_times"][name]] for name, speed in result["texts_per_s"].items()]
+    opening = table(["opening 1,000,000 rows, ms", "its first 1,000 answers, ms"],
+                    [[result["open_ms"], result["first_1000_ms"]]])  # fmt: skip
+    return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}"
+
+
+def inference(result: Result) -> str:
+    shown = {
+        "accuracy": "dev accuracy", "p50_ms": "p50 ms", "p95_ms": "p95 ms", "p99_ms": "p99 ms",
+        "texts_per_s": "texts/s, batches of 32", "texts_per_s_256": "of 256", "load_ms": "load ms", "rss_mb": "RSS MB",
+    }  # fmt: skip
+    contenders = result["contenders"]
+    stages = {name: one["stages_ms"] for name, one in contenders.items() if one["stages_ms"]}
+    found = f"{columns(contenders, shown)}\nThe medians of the stages of one answer, in milliseconds:\n\n"
+    found += columns(stages, {stage: stage for stage in ("segmentation", "encoding", "network")})
+    for title, names in result["goals"].items():
+        rows = [[peer, *([] if "p50" in one else [student]), times["p50"], times["texts_per_s"], times["texts_per_s_256"]]
+                for peer, one in names.items() for student, times in (one.items() if "p50" not in one else [("", one)])]  # fmt: skip
+        if rows:
+            named = ["student"] if len(rows[0]) == 5 else []
+            head = [title, *named, "times at p50", "in batches of 32", "of 256"]
+            found += f"\n{table(head, rows)}"
+    return found
+
+
+def search(result: Result) -> str:
+    shown = {"trials_per_hour": "trials/hour", "seconds": "seconds", "distune_times": "times distune's time for a trial",
+             "best": "best dev accuracy"}  # fmt: skip
+    found = columns(result["searches"], shown)
+    of_lengths = {"trials": "trials", "wall_s": "seconds", "trials_share": "cores' time in trials",
+                  "steady_share": "after the first, before the last", "steps_share": "of a trial, in steps"}  # fmt: skip
+    lengths = {f"{one['trial_s']} s": one for one in result["lengths"]}
+    return f"{found}\n{columns(lengths, {**of_lengths})}" if lengths else found
+
+
+def growth(result: Result) -> str:
+    trials = {f"{one['trials']:,} trials, {one['sampler']}": one for one in result["trials"]}
+    found = columns(trials, {"driver_s": "driver, s a trial", "first_s": "the first 100", "last_s": "the last 100",
+                             "driver_growth_mb": "driver grows by, MB", "journal_mb": "journal, MB", "mlflow_mb": "MLflow, MB"})  # fmt: skip
+    texts = {f"{one['texts']:,} texts": one for one in result["texts"]}
+    if texts:
+        found += "\n" + columns(texts, {"fill_s": "fill, s", "open_ms": "open, ms", "first_batch_ms": "first batch, ms",
+                                        "size_mb": "on disk, MB", "actor_mb": "an actor, MB"})  # fmt: skip
+    rows = {f"{one['rows']:,} rows": one for one in result["rows"]}
+    if rows:
+        found += "\n" + columns(rows, {"at_once": "trials at once", "data_mb": "data, MB", "store_pss_mb": "together, MB",
+                                       "own_mb_mean": "of its own, each, MB"})  # fmt: skip
+    exponents = [[name, *(", ".join(f"{cost} {value}" for cost, value in one.items()),)]
+                 for name, one in result["exponents"].items()]  # fmt: skip
+    return f"{found}\n{table(['exponents of growth', ''], exponents)}"
+
+
+def many_students(result: Result) -> str:
+    """Of each family and batch, for so many students at once."""
+    rows = {f"{name}, {size} students": one for name, sizes in result["figures"].items() for size, one in sizes.items()}
+    ways = list(dict.fromkeys(way for one in rows.values() for way in one))
+    head = [title for way in ways for title in (f"{way}, texts/s", "times solo")]
+    body = [[name, *(one.get(way, {}).get(key) for way in ways for key in ("texts_per_s", "times_solo"))]
+            for name, one in rows.items()]  # fmt: skip
+    return table(["", *head], body)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A program, what it is given, and how its figures are shown; on one core where its contenders have one thread."""
+
+    arguments: str
+    shown: Callable[[Result], str]
+    is_on_one_core: bool = True
+
+
+PARTS: dict[str, Part] = {
+    "training": Part("", training),
+    "teacher_cache": Part("--texts 600", teacher_cache),
+    "many_students": Part("", many_students),
+    "inference": Part("", inference),
+    "search": Part("", search, is_on_one_core=False),
+    "growth": Part("", growth, is_on_one_core=False),
+}
+
+
+def run(name: str, part: Part, records: Path) -> float:
+    """Run a part's program and keep what it says; returns its seconds. Raises RuntimeError where it ends badly."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(part.arguments)]
+    every = os.sched_getaffinity(0)
+    start, last = time.perf_counter(), ""
+    print(f"== {shlex.join(command[1:])}", flush=True)
+    os.sched_setaffinity(0, {max(every)} if part.is_on_one_core else every)
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+    finally:
+        os.sched_setaffinity(0, every)
+    with process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            last = line
+    if process.returncode:
+        raise RuntimeError(f"benchmarks.{name} ended with {process.returncode}")
+    seconds = round(time.perf_counter() - start, 1)
+    append(records, {"part": name, "arguments": part.arguments, "seconds": seconds, "result": json.loads(last)})
+    return seconds
+
+
+def filled(page: str, records: Sequence[Mapping[str, Any]]) -> str:
+    """The page with the figures of the last record of each part; raises ValueError for a region of no part."""
+    latest = {record["part"]: record for record in records}
+
+    def figures(region: re.Match[str]) -> str:
+        name = region[2]
+        if name not in PARTS:
+            raise ValueError(f"the page has figures of {name!r}, but there are {', '.join(PARTS)}")
+        if name not in latest:
+            return region[0]
+        result = latest[name]["result"]
+        where = result.get("cpu") or result.get("device") or "a machine that it does not name"
+        about = f"Taken on {where}, its load at the end {result.get('load', '-')}, in {latest[name]['seconds'] / 60:.0f} min."
+        return f"{region[1]}\n{PARTS[name].shown(result)}\n{about}\n\n{region[3]}"
+
+    return REGION.sub(figures, page)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "performance.md")
+    parser.add_argument("--records", type=Path, default=ROOT / "benchmarks" / "performance.jsonl")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.part) - PARTS.keys():
+        parser.error(f"no part {unknown.pop()!r}; there are {', '.join(PARTS)}")
+    took = {}
+    for name, part in PARTS.items():
+        if options.write or name not in (options.part or PARTS):
+            continue
+        if importlib.util.find_spec(f"benchmarks.{name}") is None:
+            print(f"{name} is left out: there is no such program")
+            continue
+        took[name] = run(name, part, options.records)
+    options.page.write_text(filled(options.page.read_text(encoding="utf-8"), read(options.records)), encoding="utf-8")
+    print(json.dumps({"page": options.page.name, "seconds": took}))
+
+
+if __name__ == "__main__":
+    main()

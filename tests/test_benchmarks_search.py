@@ -1,0 +1,75 @@
+"""The benchmark of searches: its form on a tiny study, never its speed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import search, search_peers
+from tuning.points import middle
+from tuning.preparation import prepare
+from tuning.trial import TrialConfig
+
+SMALL = ["--trials", "2", "--texts", "24", "--epochs", "1"]
+WriteStudy = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture(autouse=True)
+def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "cores", lambda: 1)
+
+
+def test_a_search_without_distune_is_timed(
+    document: dict[str, Any], write_study: WriteStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "optuna, cached logits"
+    search.main(["--study", str(write_study(document)), *SMALL, "--only", name, "--lengths"])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(found["searches"]) == [name]
+    one = found["searches"][name]
+    assert one["trials"] == 2
+    assert one["seconds"] > 0
+    assert one["trials_per_hour"] == pytest.approx(3600 * 2 / one["seconds"], rel=0.1)
+    assert 0 <= one["best"] <= 1
+    assert found["lengths"] == []
+
+
+def test_steps_are_a_part_of_a_trial(document: dict[str, Any], write_study: WriteStudy, tmp_path: Path) -> None:
+    prepared = search.cut(prepare(search.study_of(write_study(document), 2, 1, tmp_path), lambda line: None), 16)
+    data = next(iter(prepared.inputs.values())).data
+    assert (len(data.train), len(data.dev), len(data.dev_labels)) == (16, 4, 4)
+    seconds, share = search.steps_share(TrialConfig.model_validate(middle(prepared.study.space)), data)
+    assert seconds > 0
+    assert 0 < share < 1
+
+
+def test_peers_learn_by_the_settings_that_they_are_given(
+    document: dict[str, Any], write_study: WriteStudy, tmp_path: Path
+) -> None:
+    prepared = prepare(search.study_of(write_study(document), 2, 1, tmp_path), lambda line: None)
+    data = next(iter(prepared.inputs.values())).data
+    asked: list[int] = []
+    point = search_peers.Point(data, 4, 2, 1, learning_rate=1e-3, kd_weight=1.0, temperature=2.0)
+    assert 0 <= search_peers.train(point, asked.extend) <= 1
+    assert sorted(asked) == sorted([*range(len(data.train))] * 2)
+    assert point.config.loss.kd_weight == 1.0
+
+
+@pytest.mark.slow
+def test_the_whole_comparison_runs(
+    document: dict[str, Any], write_study: WriteStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["distune", "ray tune, teacher in the loop"]
+    options = ["--only", *names, "--lengths", "0.2", "--trials-of-lengths", "4"]
+    search.main(["--study", str(write_study(document)), *SMALL, *options])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(found["searches"]) == names
+    assert all(one["trials"] == 2 for one in found["searches"].values())
+    (length,) = found["lengths"]
+    assert length["trials"] == 4
+    assert 0 < length["trials_share"] <= 1.05
+    assert 0 < length["steps_share"] < 1
