@@ -84,7 +84,7 @@ def inference(result: Result) -> str:
 
 
 def search(result: Result) -> str:
-    shown = {"trials_per_hour": "trials/hour", "seconds": "seconds", "distune_times": "times distune's time for a trial",
+    shown = {"trials": "trials", "trial_s": "s a trial", "trials_per_hour": "trials/hour", "distune_times": "times distune's time for a trial",
              "best": "best dev accuracy"}  # fmt: skip
     found = columns(result["searches"], shown)
     of_lengths = {"trials": "trials", "wall_s": "seconds", "trials_share": "cores' time in trials",

@@ -1,6 +1,6 @@
 """How many trials an hour the same study makes as Distune runs it and as people would, and what its cores do meanwhile.
 
-    python -m benchmarks.search [--trials 40] [--texts 3000] [--epochs 2] [--lengths 2 10 30] [--only distune ...]
+    python -m benchmarks.search [--trials 40] [--texts 3000] [--epochs 2] [--rounds 1] [--lengths 2 10 30] [--only ...]
 
 A biLSTM of 64 units learns the built-in reviews; learning rate, temperature and the teacher's weight are searched, nothing is stopped
 early. Beside Distune (TPE, journal, MLflow and all): trials of Ray Tune that each load a BERT and ask it for every batch;
@@ -17,12 +17,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -107,19 +108,52 @@ def compare(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> F
     given = Given(data, texts, teacher, scratch / "teacher", options.epochs, options.trials, cores())
     searches: dict[str, Search] = {"distune": partial(distune, prepared=prepared)}
     searches |= {name: search for name, search in PEERS.items() if name not in missing()}
-    seconds, figures = {}, {}
-    for name in [name for name in searches if name in (options.only or searches)]:
-        start = time.perf_counter()
-        found = searches[name](given)
-        seconds[name] = time.perf_counter() - start
-        figures[name] = {
-            "trials": len(found), "seconds": round(seconds[name], 1), "best": round(max(found), 4),
-            "trials_per_hour": round(3600 * len(found) / seconds[name]),
-        }  # fmt: skip
-        if "distune" in seconds:
-            each = seconds[name] / len(found) / (seconds["distune"] / figures["distune"]["trials"])
-            figures[name]["distune_times"] = round(each, 2)
-        print(f"{name:30} {figures[name]}", flush=True)
+    wanted = [name for name in searches if name in (options.only or searches)]
+    rounds: list[dict[str, Attempt]] = []
+    for _ in range(options.rounds):
+        rounds.append({name: attempt(name, searches[name], given) for name in wanted})
+    return {name: summary(name, rounds) for name in wanted}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a search: the seconds for each of its trials, and what they reached on dev; or why it failed."""
+
+    trial_s: float
+    reached: list[float]
+    failed: str = ""
+
+
+def attempt(name: str, search: Search, given: Given) -> Attempt:
+    start = time.perf_counter()
+    try:
+        reached = search(given)
+    except Exception as error:
+        if name == "distune":
+            raise
+        # Other versions of other people's packages: the rest is worth its figures.
+        return Attempt(math.nan, [], f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
+    seconds = time.perf_counter() - start
+    print(f"{name:30} {len(reached)} trials in {seconds:.1f} s", flush=True)
+    return Attempt(seconds / len(reached), reached)
+
+
+def summary(name: str, rounds: Sequence[Mapping[str, Attempt]]) -> Figures:
+    """Medians over the rounds; `distune_times` is the median of the rounds' ratios."""
+    own = [one[name] for one in rounds]
+    if failed := [one.failed for one in own if one.failed]:
+        print(f"{name:30} failed: {failed[0]}")
+        return {"failed": failed[0]}
+    trial_s = statistics.median(one.trial_s for one in own)
+    figures: Figures = {
+        "trials": len(own[0].reached), "trial_s": round(trial_s, 2), "trials_per_hour": round(3600 / trial_s),
+        "best": round(statistics.median(max(one.reached) for one in own), 4),
+    }  # fmt: skip
+    if "distune" in rounds[0]:
+        figures["distune_times"] = round(
+            statistics.median(one[name].trial_s / one["distune"].trial_s for one in rounds), 2
+        )
+    print(f"{name:30} {figures}")
     return figures
 
 
@@ -176,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--texts", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1, help="in each of which all take turns")
     parser.add_argument("--shape", choices=list(SHAPES), default="small", help="of the teacher")
     parser.add_argument("--only", nargs="*", choices=["distune", *PEERS])
     parser.add_argument("--lengths", type=float, nargs="*", default=[2, 10, 30], help="seconds; none leaves them out")
@@ -189,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepared = prepare(study_of(options.study, options.trials, options.epochs, scratch), partial(print, flush=True))
         searches = compare(cut(prepared, options.texts), options, scratch)
         shares = lengths(prepared, options, scratch) if options.lengths else []
-    settings = {name: getattr(options, name) for name in ("trials", "texts", "epochs", "shape")}
+    settings = {name: getattr(options, name) for name in ("trials", "texts", "epochs", "shape", "rounds")}
     print(json.dumps({
         "cpu": cpu_name(), "cores": cores(), "load": round(os.getloadavg()[0], 1), **settings, "left_out": missing(),
         "searches": searches, "lengths": shares,

@@ -122,16 +122,14 @@ def suggested(trial: Any) -> dict[str, float]:
     }
 
 
-def _optimize(given: Given, path: str, n_trials: int) -> None:
+def _optimize(data: TrialData, epochs: int, path: str, n_trials: int) -> None:
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(study_name="plain", storage=optuna.storages.JournalStorage(JournalFileBackend(path)))
-    study.optimize(
-        lambda trial: train(Point(given.data, HIDDEN, given.epochs, 1, **suggested(trial))), n_trials=n_trials
-    )
+    study.optimize(lambda trial: train(Point(data, HIDDEN, epochs, 1, **suggested(trial))), n_trials=n_trials)
 
 
 def plain_optuna(given: Given) -> list[float]:
@@ -145,12 +143,11 @@ def plain_optuna(given: Given) -> list[float]:
     shares = [
         len(range(worker, given.n_trials, given.n_workers)) for worker in range(min(given.n_workers, given.n_trials))
     ]
-    bare = Given(given.data, (), given.teacher, given.folder, given.epochs, given.n_trials, given.n_workers)
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch) / "journal.log")
         storage = optuna.storages.JournalStorage(JournalFileBackend(path))
         study = optuna.create_study(study_name="plain", storage=storage, direction="maximize")
-        Parallel(n_jobs=len(shares))(delayed(_optimize)(bare, path, share) for share in shares)
+        Parallel(n_jobs=len(shares))(delayed(_optimize)(given.data, given.epochs, path, share) for share in shares)
         return [float(trial.value) for trial in study.trials if trial.value is not None]
 
 
@@ -178,14 +175,14 @@ class _Rows:
         }  # fmt: skip
 
 
-def _model(given: Given, trial: Any) -> Plain:
+def _model(data: TrialData, epochs: int, trial: Any) -> Plain:
     if trial is None:
         settings = {"learning_rate": RATES[0], "kd_weight": WEIGHTS[1], "temperature": TEMPERATURES[0]}
     elif isinstance(trial, dict):
         settings = {name: trial[name] for name in ("learning_rate", "kd_weight", "temperature")}
     else:
         settings = suggested(trial)
-    return Plain(Point(given.data, HIDDEN, given.epochs, 1, **settings))
+    return Plain(Point(data, HIDDEN, epochs, 1, **settings))
 
 
 def hf_trainer(given: Given, backend: str) -> list[float]:
@@ -204,7 +201,7 @@ def hf_trainer(given: Given, backend: str) -> list[float]:
         )  # fmt: skip
         made = transformers.Trainer(
             None, settings, train_dataset=list(range(n_train)), eval_dataset=list(range(n_train, n_train + n_dev)),
-            data_collator=_Rows(task), model_init=partial(_model, given), compute_metrics=_compute,
+            data_collator=_Rows(task), model_init=partial(_model, given.data, given.epochs), compute_metrics=_compute,
         )  # fmt: skip
 
         def objective(metrics: dict[str, float]) -> float:
