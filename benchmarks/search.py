@@ -175,6 +175,18 @@ def steps_share(config: TrialConfig, data: TrialData) -> tuple[float, float]:
     return whole, spent / whole
 
 
+def shares(
+    wall_s: float, ended_s: Sequence[float], trained_s: Sequence[float], n_cores: int
+) -> tuple[float, float | None]:
+    """The share of the cores' time that trials have: of the whole search, and from when each core has ended one until each
+    begins its last."""
+    whole = sum(trained_s) / (n_cores * wall_s)
+    if len(ended_s) <= 2 * n_cores:
+        return whole, None
+    between_s = ended_s[-1 - n_cores] - ended_s[n_cores - 1]
+    return whole, sum(trained_s[n_cores:-n_cores]) / (n_cores * between_s)
+
+
 def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> list[Figures]:
     """For trials of about so many seconds, the shares of the cores' time, and of a trial's, that go into training."""
     config = TrialConfig.model_validate({**middle(prepared.study.space), "epochs": EPOCHS})
@@ -192,9 +204,7 @@ def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> l
             config.model_copy(update={"epochs": epochs}), next(iter(there.inputs.values())).data
         )
         wall_s, ended_s, trained_s = run(there)
-        busy = sum(trained_s) / (cores() * wall_s)
-        between = ended_s[-1 - cores()] - ended_s[cores() - 1] if len(ended_s) > 2 * cores() else 0.0
-        steady = sum(trained_s[cores() : -cores()]) / (cores() * between) if between else None
+        busy, steady = shares(wall_s, ended_s, trained_s, cores())
         found.append({
             "wanted_s": seconds, "rows": n_rows, "epochs": epochs, "trials": len(trained_s),
             "trial_s": round(statistics.median(trained_s), 2), "alone_s": round(whole_s_here, 2), "wall_s": round(wall_s, 1),

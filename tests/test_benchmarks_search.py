@@ -59,6 +59,14 @@ def test_peers_learn_by_the_settings_that_they_are_given(
     assert point.config.loss.kd_weight == 1.0
 
 
+def test_the_first_and_last_trials_of_each_core_are_left_out_of_the_steady_share() -> None:
+    # One core: 5 s until there is a worker, then five trials of 2 s with half a second between them.
+    whole, steady = search.shares(17.5, [7.0, 9.5, 12.0, 14.5, 17.0], [2.0] * 5, 1)
+    assert whole == pytest.approx(10 / 17.5)
+    assert steady == pytest.approx(3 * 2.0 / (14.5 - 7.0))
+    assert search.shares(7.0, [3.5, 7.0], [3.0, 3.0], 1) == (pytest.approx(6 / 7), None)
+
+
 def test_a_ratio_is_of_the_same_round_and_a_search_that_fails_says_why() -> None:
     def broken(given: Any) -> list[float]:
         raise RuntimeError("no such backend\nand more")
