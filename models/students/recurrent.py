@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -64,8 +64,8 @@ class Recurrent(nn.Module):
             if layer:
                 states = nn.functional.dropout(states, self.cell.dropout, self.training)
             forwards = self._direction(states, f"l{layer}")
-            backwards = self._direction(_ordered(states, turned), f"l{layer}_reverse")
-            states = torch.cat([forwards, _ordered(backwards, turned)], dim=2)
+            backwards = self._direction(_turned(states, turned), f"l{layer}_reverse")
+            states = torch.cat([forwards, _turned(backwards, turned)], dim=2)
         return states * inside(lengths, vectors.shape[1]).unsqueeze(2)
 
     def _direction(self, vectors: Tensor, suffix: str) -> Tensor:
@@ -79,13 +79,30 @@ class Recurrent(nn.Module):
 
 
 def turn_round(lengths: Tensor, length: int) -> Tensor:
-    """`[batch, length]`: which position each takes when a text is read backwards and its padding stays where it is."""
+    """`[batch * length]`: which position of all texts' takes each one's place when texts are read backwards; padding
+    stays where it is."""
     places, ends = torch.arange(length).unsqueeze(0), lengths.unsqueeze(1)
-    return torch.where(places < ends, ends - 1 - places, places)
+    turned = torch.where(places < ends, ends - 1 - places, places)
+    return (turned + length * torch.arange(len(lengths)).unsqueeze(1)).view(-1)
 
 
-def _ordered(vectors: Tensor, places: Tensor) -> Tensor:
-    return vectors.gather(1, places.unsqueeze(2).expand(-1, -1, vectors.shape[2]))
+class _Turn(torch.autograd.Function):
+    """Turning round twice changes nothing, so the gradient is turned like the vectors; torch's would be added up."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        return vectors.reshape(-1, vectors.shape[2]).index_select(0, places).view(vectors.shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        flat = gradient.reshape(-1, gradient.shape[2])
+        return flat.index_select(0, ctx.saved_tensors[0]).view(gradient.shape), None
+
+
+def _turned(vectors: Tensor, places: Tensor) -> Tensor:
+    turned: Tensor = _Turn.apply(vectors, places)  # type: ignore[no-untyped-call]
+    return turned
 
 
 def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) -> Smaller:
