@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from models.row_adam import RowAdam
+from models.students.embedding import Table
 
 Batch = TypeVar("Batch")
 Progress = Callable[[str], None]
@@ -52,33 +56,51 @@ class Schedule:
 
 
 class Stepper:
-    """AdamW under a schedule, over what of a model is trained; its state can be taken and put back between two steps."""
+    """AdamW under a schedule, over what of a model is trained; its state can be taken and put back between two steps.
 
-    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
+    Of `tables`, which are part of the model, each step moves only the rows that it has read; between two steps they are
+    whole only after `catch_up`.
+    """
+
+    def __init__(self, model: nn.Module, schedule: Schedule, tables: Sequence[Table] = ()) -> None:
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._schedule = schedule
         self._adam = torch.optim.AdamW(
             self._trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
         )
+        self._tables = [RowAdam(table, self._adam, schedule.n_steps) for table in tables]
+        by_row = {id(table.weight) for table in tables}
+        self._whole = [parameter for parameter in self._trainable if id(parameter) not in by_row]
         self.n_steps = 0
 
     def step(self, loss_of: Callable[[Batch], Tensor], batch: Batch) -> float:
         """One optimizer step; returns the loss. Raises FloatingPointError when it is not finite."""
-        with autocast(self._trainable[0].device):
+        with autocast(self._trainable[0].device), ExitStack() as reading:
+            for table in self._tables:
+                reading.enter_context(table.reading())
             loss = loss_of(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss became {value} at step {self.n_steps}; lower learning_rate")
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._trainable, 1.0)
+        rows = [vectors for table in self._tables for vectors in table.read()]
+        torch.nn.utils.clip_grad_norm_([*self._whole, *rows], 1.0)
         self._adam.param_groups[0]["lr"] = self._schedule.learning_rate * self._schedule.factor(self.n_steps)
         self._adam.step()
+        for table in self._tables:
+            table.step()
         self.n_steps += 1
         return value
 
+    def catch_up(self) -> None:
+        """Make the model what it is after the steps that there were."""
+        for table in self._tables:
+            table.catch_up()
+
     def state(self) -> dict[str, Tensor]:
         """All that a later step depends on beside the model."""
+        self.catch_up()
         moments = {f"{number}.{name}": tensor for number, values in self._adam.state_dict()["state"].items()
                    for name, tensor in values.items()}  # fmt: skip
         return {"n_steps": torch.tensor(self.n_steps), **moments}
@@ -92,6 +114,8 @@ class Stepper:
                 moments.setdefault(int(number), {})[name] = tensor
         self._adam.load_state_dict({"state": moments, "param_groups": self._adam.state_dict()["param_groups"]})
         self.n_steps = int(state["n_steps"])
+        for table in self._tables:
+            table.start_at(self.n_steps)
 
 
 def optimise(

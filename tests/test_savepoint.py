@@ -92,6 +92,22 @@ def test_a_training_that_was_cut_off_ends_as_if_it_was_not(student: str, loss: s
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
 
 
+def test_a_table_that_is_moved_row_by_row_goes_on_after_a_cut_too(
+    data: TrialData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrialConfig.model_validate(
+        {"student": STUDENTS["bilstm"], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01}
+    )
+    as_a_whole, _ = trained(config, data, cut_after=None)
+    monkeypatch.setattr("models.row_adam.VOCABULARY", 0)
+    whole, weights = trained(config, data, cut_after=None)
+    parts, resumed = trained(config, data, cut_after=2)
+    assert parts == whole
+    assert [epoch.loss for epoch in whole] == pytest.approx([epoch.loss for epoch in as_a_whole], abs=1e-4)
+    for name, tensor in weights.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+
+
 @pytest.mark.parametrize("student", STUDENTS)
 def test_averaged_weights_go_on_after_a_cut_too(student: str, data: TrialData) -> None:
     config = TrialConfig.model_validate(

@@ -23,6 +23,7 @@ from models.batches import endless_batches
 from models.compressed import CompressionConfig, NoCompressionConfig, compress, graph_logits
 from models.compression.trained import AfterStep, Material, Trained
 from models.fitting import Schedule, Stepper, optimise, pick_device
+from models.row_adam import pays_by_row
 from models.student import Student, StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
 from tuning.savepoint import NOWHERE, Savepoint, Training
@@ -143,7 +144,10 @@ def run_trial(
     student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
     dev = data.dev
     lesson = plan_lesson(student, config, data)
-    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
+    tokens = config.batch_size * float(data.train.lengths.mean())
+    # An average of the weights reads all of them after every step.
+    by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
+    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule, by_row)
     training = Training(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
@@ -151,6 +155,7 @@ def run_trial(
     while training.epoch < config.epochs:
         student.train()
         losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
+        stepper.catch_up()
         with training.averaged():
             accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
             training.end_epoch(accuracy)

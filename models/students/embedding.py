@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -29,6 +30,15 @@ class StudentShape(BaseModel, frozen=True, extra="forbid"):
     """How many hidden layers there are, where `hidden_layer` is not 0."""
 
 
+class Table(nn.Embedding):
+    """Word vectors; in training they may be read through `reader`, `[batch, length]` to `[batch, length, dimension]`."""
+
+    reader: Callable[[Tensor], Tensor] | None = None
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        return super().forward(token_ids) if self.reader is None else self.reader(token_ids)
+
+
 class WordEmbedding(nn.Module):
     """`[batch, length]` token ids to `[batch, length, output_size]`; padding is zero."""
 
@@ -36,7 +46,7 @@ class WordEmbedding(nn.Module):
         super().__init__()
         frozen = {"tuned": [False], "static": [True], "both": [False, True]}[channels]
         self.tables: Any = nn.ModuleList(
-            nn.Embedding(len(vectors), vectors.shape[1], padding_idx=0, _weight=vectors.clone()) for _ in frozen
+            Table(len(vectors), vectors.shape[1], padding_idx=0, _weight=vectors.clone()) for _ in frozen
         )
         for table, is_frozen in zip(self.tables, frozen, strict=True):
             table.requires_grad_(not is_frozen)
