@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.batches import sorted_batches
 from models.students.average import AverageConfig, Words, keep_words
+from models.students.dropout import Dropout
 from models.students.embedding import WordEmbedding, classifier_head
 from models.students.pooling import build_pooling
 from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
@@ -49,7 +50,7 @@ class Student(nn.Module):
     def __init__(self, config: AnyStudentConfig, vectors: Tensor, n_classes: int) -> None:
         super().__init__()
         self.embedding = WordEmbedding(vectors, config.channels)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.body = FAMILIES[type(config)].body(config, self.embedding.output_size)
         self.n_features: int = self.body.output_size  # type: ignore[assignment]
         self.pooling = build_pooling(config.pooling, self.n_features)

@@ -9,6 +9,8 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from models.students.dropout import Dropout
+
 Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]
 
@@ -64,6 +66,6 @@ def classifier_head(n_inputs: int, shape: StudentShape, n_classes: int) -> nn.Se
     """A linear layer to the logits, after the hidden layers."""
     layers: list[nn.Module] = []
     for _ in range(shape.hidden_layers if shape.hidden_layer else 0):
-        layers += [nn.Dropout(shape.dropout), nn.Linear(n_inputs, shape.hidden_layer), nn.ReLU()]
+        layers += [Dropout(shape.dropout), nn.Linear(n_inputs, shape.hidden_layer), nn.ReLU()]
         n_inputs = shape.hidden_layer
-    return nn.Sequential(*layers, nn.Dropout(shape.dropout), nn.Linear(n_inputs, n_classes))
+    return nn.Sequential(*layers, Dropout(shape.dropout), nn.Linear(n_inputs, n_classes))
