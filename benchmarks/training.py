@@ -8,8 +8,10 @@ whole table), once as most people write it, which lets the backward direction re
 TextBrewer's GeneralDistiller does and as the Trainer of transformers does. Those two are given the unpacked network, which is
 faster, and left out where they are not installed (`pip install textbrewer accelerate`, in another environment).
 
-Timed is training alone, in seconds of the CPU, so that other work on the machine counts little. Contenders take turns; texts/s are medians over the rounds, ratios medians of the rounds' ratios, accuracy is
-of dev, the mean over the rounds, each with a seed of its own. The last line is one JSON object.
+Timed is training alone, in seconds of the CPU, in which other work on the machine counts little, and of the clock. Each contender
+first takes three steps that are not counted. Then they take turns, every second round in the opposite order; texts/s are
+medians over the rounds, ratios medians of the rounds' ratios, accuracy is of dev, the mean over the rounds, each with a seed
+of its own. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ from torch.utils.data import DataLoader
 
 from corpora.tokens import ragged
 from losses.objective import build_objective
-from models.fitting import Schedule, Stepper
+from models.fitting import Schedule
 from models.student import build_student, student_logits
 from tuning.latency import cpu_name
 from tuning.preparation import prepare
 from tuning.study import load_study
-from tuning.trial import TrialConfig, TrialData, plan_lesson
+from tuning.trial import TrialConfig, TrialData, plan_lesson, plan_steps
 
 LEARNING_RATE, BATCH, WARMUP = 3e-3, 64, 0.05
 KD_WEIGHT, TEMPERATURE = 0.9, 2.0
@@ -114,25 +116,40 @@ class Plain(nn.Module):
         return {"loss": self.objective(logits, teacher, labels), "logits": logits}
 
 
-Contender = Callable[[Task], tuple[float, nn.Module]]
+@dataclass(frozen=True)
+class Seconds:
+    cpu: float
+    wall: float
+
+
+def now() -> Seconds:
+    return Seconds(time.process_time(), time.perf_counter())
+
+
+def since(start: Seconds) -> Seconds:
+    return Seconds(time.process_time() - start.cpu, time.perf_counter() - start.wall)
+
+
+Contender = Callable[[Task], tuple[Seconds, nn.Module]]
 """Trains, and gives the seconds that it took."""
 
 
-def trial(task: Task) -> tuple[float, nn.Module]:
+def trial(task: Task) -> tuple[Seconds, nn.Module]:
     student = build_student(task.config.student, task.data.vectors, task.data.n_classes).train()
     lesson = plan_lesson(student, task.config, task.data)
-    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule)
-    start = time.process_time()
+    stepper = plan_steps(student, lesson, task.config, task.data)
+    start = now()
     for batch in itertools.islice(lesson.batches, lesson.schedule.n_steps):
         stepper.step(lesson.loss_of, batch)
-    return time.process_time() - start, student
+    stepper.catch_up()
+    return since(start), student
 
 
-def plain_loop(task: Task, packed: bool) -> tuple[float, nn.Module]:
+def plain_loop(task: Task, packed: bool) -> tuple[Seconds, nn.Module]:
     model, loader = Plain(task, packed).train(), task.loader()
     adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, task.schedule.factor)
-    start = time.process_time()
+    start = now()
     for _ in range(task.epochs):
         for batch in loader:
             loss = model(**batch)["loss"]
@@ -140,7 +157,7 @@ def plain_loop(task: Task, packed: bool) -> tuple[float, nn.Module]:
             loss.backward()
             adam.step()
             rates.step()
-    return time.process_time() - start, model
+    return since(start), model
 
 
 class Answers(nn.Module):
@@ -150,7 +167,7 @@ class Answers(nn.Module):
         return teacher
 
 
-def textbrewer(task: Task) -> tuple[float, nn.Module]:
+def textbrewer(task: Task) -> tuple[Seconds, nn.Module]:
     brewer = importlib.import_module("textbrewer")
     logging.disable(logging.INFO)
     model, loader = Plain(task), task.loader()
@@ -171,13 +188,13 @@ def textbrewer(task: Task) -> tuple[float, nn.Module]:
             brewer.TrainingConfig(device="cpu", output_dir=scratch), settings, Answers(), model,
             lambda batch, outputs: {"logits": outputs}, of_student,
         )  # fmt: skip
-        start = time.process_time()
+        start = now()
         with distiller:
             distiller.train(adam, loader, num_epochs=task.epochs, scheduler=rates)
-        return time.process_time() - start, model
+        return since(start), model
 
 
-def trainer(task: Task) -> tuple[float, nn.Module]:
+def trainer(task: Task) -> tuple[Seconds, nn.Module]:
     transformers = importlib.import_module("transformers")
     model = Plain(task)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
@@ -189,9 +206,9 @@ def trainer(task: Task) -> tuple[float, nn.Module]:
         made = transformers.Trainer(
             model, settings, train_dataset=list(range(len(task.data.train))), data_collator=task.batch
         )
-        start = time.process_time()
+        start = now()
         made.train()
-        return time.process_time() - start, model
+        return since(start), model
 
 
 def contenders() -> dict[str, Contender]:
@@ -227,22 +244,37 @@ def part_of(data: TrialData, n: int) -> TrialData:
 
 
 def measure(data: TrialData, hidden: int, epochs: int, rounds: int) -> dict[str, Any]:
-    seconds: dict[str, list[float]] = {}
-    right: dict[str, list[float]] = {}
+    taken: dict[str, list[Seconds]] = {name: [] for name in contenders()}
+    right: dict[str, list[float]] = {name: [] for name in taken}
+    small = part_of(data, 3 * BATCH)
+    for contender in contenders().values():
+        contender(Task(small, hidden, 1, 1))
     for seed in range(1, rounds + 1):
-        for name, contender in contenders().items():
+        turns = list(contenders().items())
+        for name, contender in turns if seed % 2 else reversed(turns):
             torch.manual_seed(seed)
-            taken, model = contender(Task(data, hidden, epochs, seed))
-            seconds.setdefault(name, []).append(taken)
-            right.setdefault(name, []).append(accuracy(model, data))
-    texts, figures = epochs * len(data.train), {}
-    for name, taken in seconds.items():
-        figures[name] = {
-            "texts_per_s": round(texts / float(np.median(taken))), "accuracy": round(float(np.mean(right[name])), 4),
-            "distune_times": round(float(np.median(np.divide(taken, seconds["distune"]))), 2),
-        }  # fmt: skip
+            seconds, model = contender(Task(data, hidden, epochs, seed))
+            taken[name].append(seconds)
+            right[name].append(accuracy(model, data))
+    figures = {}
+    for name, found in taken.items():
+        figures[name] = {"accuracy": round(float(np.mean(right[name])), 4), **{
+            figure: value for kind in ("cpu", "wall") for figure, value in speeds(
+                epochs * len(data.train), [getattr(one, kind) for one in found],
+                [getattr(one, kind) for one in taken["distune"]], kind,
+            ).items()
+        }}  # fmt: skip
         print(f"hidden {hidden:3} {name:14} {figures[name]}", flush=True)
     return figures
+
+
+def speeds(texts: int, taken: list[float], of_distune: list[float], kind: str) -> dict[str, float]:
+    """Texts/s, how many times as long distune's seconds it took, and the smallest and largest of that."""
+    times = np.divide(taken, of_distune)
+    return {
+        f"texts_per_{kind}_s": round(texts / float(np.median(taken))), f"{kind}_times_distune": round(float(np.median(times)), 2),
+        f"{kind}_times_from": round(float(times.min()), 2), f"{kind}_times_to": round(float(times.max()), 2),
+    }  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

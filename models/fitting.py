@@ -84,7 +84,7 @@ class Stepper:
             raise FloatingPointError(f"the loss became {value} at step {self.n_steps}; lower learning_rate")
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        rows = [vectors for table in self._tables for vectors in table.read()]
+        rows = [read.vectors for table in self._tables for read in table.read()]
         torch.nn.utils.clip_grad_norm_([*self._whole, *rows], 1.0)
         self._adam.param_groups[0]["lr"] = self._schedule.learning_rate * self._schedule.factor(self.n_steps)
         self._adam.step()

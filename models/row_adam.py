@@ -107,12 +107,12 @@ class RowAdam:
         finally:
             self._table.reader = None
 
-    def read(self) -> list[Tensor]:
-        """The leaf that has the gradient of the rows which were read, without that of the padding; none where none was."""
+    def read(self) -> list[Read]:
+        """The rows that were read, with their gradient but for that of the padding; none where none was."""
         if self._read is None or (gradient := self._read.vectors.grad) is None:
             return []
         gradient[0] = 0
-        return [self._read.vectors]
+        return [self._read]
 
     def _look_up(self, token_ids: Tensor) -> Tensor:
         """The vectors `[batch, length, dimension]` of `[batch, length]` token ids."""

@@ -144,10 +144,7 @@ def run_trial(
     student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
     dev = data.dev
     lesson = plan_lesson(student, config, data)
-    tokens = config.batch_size * float(data.train.lengths.mean())
-    # An average of the weights reads all of them after every step.
-    by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
-    stepper = Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule, by_row)
+    stepper = plan_steps(student, lesson, config, data)
     training = Training(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
@@ -229,6 +226,14 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
         objective, batches, _loss_function(student, objective, data, generator), steps_per_epoch,
         Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay), generator,
     )  # fmt: skip
+
+
+def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: TrialData) -> Stepper:
+    """What takes the steps of a trial, whose word vectors may lag behind until its `catch_up`."""
+    tokens = config.batch_size * float(data.train.lengths.mean())
+    # An average of the weights reads all of them after every step.
+    by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
+    return Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule, by_row)
 
 
 def _loss_function(
