@@ -43,12 +43,34 @@ class Convolutions(nn.Module):
         states = (vectors * in_text.transpose(1, 2)).transpose(1, 2)
         for layer in self.layers:
             # As many positions out as in; what a window reads beyond the text is zero, as in a text that stands alone.
-            windows = [
-                conv(nn.functional.pad(states, ((conv.kernel_size[0] - 1) // 2, conv.kernel_size[0] // 2)))
-                for conv in layer
-            ]
-            states = torch.relu(torch.cat(windows, dim=1)) * in_text
+            joined = self.training and pays_joined([conv.kernel_size[0] for conv in layer])
+            windows = joined_windows(layer, states) if joined else each_windows(layer, states)
+            states = torch.relu(windows) * in_text
         return states.transpose(1, 2)
+
+
+def pays_joined(widths: list[int]) -> bool:
+    """Whether filters of several widths are faster as one convolution, for which the narrow ones are filled up with zeros."""
+    return len(widths) > 1 and max(widths) * len(widths) <= 1.5 * sum(widths)
+
+
+def each_windows(layer: Any, states: Tensor) -> Tensor:
+    """`[batch, filters * widths, length]` of states `[batch, features, length]`."""
+    return torch.cat([conv(nn.functional.pad(states, _margins(conv))) for conv in layer], dim=1)
+
+
+def joined_windows(layer: Any, states: Tensor) -> Tensor:
+    """The same by one convolution, which reads and lays out the states once."""
+    left, right = _margins(layer[-1])
+    # Each filter is filled up on the sides on which the widest one reaches further.
+    filters = [nn.functional.pad(conv.weight, (left - _margins(conv)[0], right - _margins(conv)[1])) for conv in layer]
+    biases = torch.cat([conv.bias for conv in layer])
+    return nn.functional.conv1d(nn.functional.pad(states, (left, right)), torch.cat(filters), biases)
+
+
+def _margins(conv: nn.Conv1d) -> tuple[int, int]:
+    """How far a window reaches to the left and to the right."""
+    return (conv.kernel_size[0] - 1) // 2, conv.kernel_size[0] // 2
 
 
 def keep_filters(body: Convolutions, config: TextCNNConfig, keep: float) -> Smaller:
