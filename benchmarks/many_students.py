@@ -32,7 +32,7 @@ from torch import Tensor
 from benchmarks.packed import Packed, PackedStepper
 from benchmarks.training import part_of
 from models.batches import endless_batches
-from models.fitting import Schedule, Stepper, pick_device
+from models.fitting import Schedule, Stepper, keep_freed_memory, pick_device
 from models.row_adam import pays_by_row
 from models.student import Student, build_student, pad
 from tuning.latency import cpu_name
@@ -169,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_freed_memory()
     data = part_of(next(iter(prepare(load_study(Path("examples/reviews.yaml")), print).inputs.values())).data, 13_355)
     found: dict[str, Any] = {}
     for family, batch in CASES:

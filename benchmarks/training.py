@@ -11,7 +11,7 @@ faster, and left out where they are not installed (`pip install textbrewer accel
 Timed is training alone, in seconds of the CPU, in which other work on the machine counts little, and of the clock. Each contender
 first takes three steps that are not counted. Then they take turns, every second round in the opposite order; texts/s are
 medians over the rounds, ratios medians of the rounds' ratios, accuracy is of dev, the mean over the rounds, each with a seed
-of its own. The last line is one JSON object.
+of its own. All have the memory that a trial keeps. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader
 
 from corpora.tokens import ragged
 from losses.objective import build_objective
-from models.fitting import Schedule
+from models.fitting import Schedule, keep_freed_memory
 from models.student import build_student, student_logits
 from tuning.latency import cpu_name
 from tuning.preparation import prepare
@@ -285,6 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_freed_memory()
     prepared = prepare(load_study(Path("examples/reviews.yaml")), print)
     data = part_of(next(iter(prepared.inputs.values())).data, options.texts)
     found = {str(hidden): measure(data, hidden, options.epochs, options.rounds) for hidden in options.hidden}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from models.students.embedding import Table
 
 Batch = TypeVar("Batch")
 Progress = Callable[[str], None]
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of malloc.h.
 
 
 class ModelError(ValueError):
@@ -37,6 +40,17 @@ def has_fast_bf16(device: torch.device) -> bool:
 def autocast(device: torch.device) -> torch.autocast:
     """bf16 autocast on hardware that computes it, else float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_fast_bf16(device))
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, for what it allocates next.
+
+    Each step allocates tensors of the same few megabytes. glibc gives them back to the system and asks for them again, and the
+    system fills every page with zeros: a sixth of the time of a small biLSTM.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # The most that it takes.
+        libc.mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 @dataclass(frozen=True)

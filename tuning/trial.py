@@ -22,7 +22,7 @@ from losses.teachers import combined_logits
 from models.batches import endless_batches
 from models.compressed import CompressionConfig, NoCompressionConfig, compress, graph_logits
 from models.compression.trained import AfterStep, Material, Trained
-from models.fitting import Schedule, Stepper, optimise, pick_device
+from models.fitting import Schedule, Stepper, keep_freed_memory, optimise, pick_device
 from models.row_adam import pays_by_row
 from models.student import Student, StudentConfig, build_student, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
@@ -140,6 +140,7 @@ def run_trial(
     Every trial takes the same number of optimizer steps an epoch, as many as one pass over all rows; a plain student
     spends them on the labelled rows, which it sees more often. Raises FloatingPointError when the loss is not finite.
     """
+    keep_freed_memory()
     torch.manual_seed(config.seed)
     student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
     dev = data.dev
