@@ -4,7 +4,8 @@ AdamW moves all rows in every step, also those that the batch has not read, by t
 and v that has not been read for k steps is moved in the last of them by `c * m r^k / (sqrt(v) + e q_k)`, in which c is the
 learning rate with both bias corrections, r is beta1 / sqrt(beta2), e is AdamW's epsilon, and q_k is nearly constant over the
 ten steps or so that count. So the k moves are one, with the sum of all `c r^k` and the mean of the q_k, and the row is
-where AdamW would have it, up to rounding. (Carpenter 2008 and Lipton & Elkan 2015 put off regularisation in this way.)
+where AdamW would have it, up to rounding; a feature whose gradients are as small as e may be some hundredths of a learning
+rate off. (Carpenter 2008 and Lipton & Elkan 2015 put off regularisation in this way.)
 """
 
 from __future__ import annotations
