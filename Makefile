@@ -1,8 +1,10 @@
 # Each target is self-sufficient: it makes .venv from the pinned packages if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-# They wait for servers most of the time: beside the other tests, and one after the other.
-CLUSTERS := $(addprefix tests/,test_chaos.py test_jobs.py test_services.py test_tasks.py)
+# They wait for servers and for programs most of the time: beside the other tests, and within a group one after the other.
+CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py)
+PROGRAMS := $(addprefix tests/,test_benchmarks_growth.py test_benchmarks_search.py test_chaos.py test_commands_in_docs.py \
+	test_resume.py)
 
 .PHONY: demo test lint docs bench
 demo: .venv/installed
@@ -10,9 +12,12 @@ demo: .venv/installed
 
 test: .venv/installed
 	mkdir -p .pytest_cache
-	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & beside=$$!; trap "kill $$beside" INT TERM; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(CLUSTERS)); others=$$?; \
-	wait $$beside; clusters=$$?; cat .pytest_cache/clusters.log; exit $$((others + clusters))
+	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	$(BIN)/python -m pytest $(PROGRAMS) > .pytest_cache/programs.log 2>&1 & second=$$!; \
+	trap "kill $$first $$second" INT TERM; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(CLUSTERS) $(PROGRAMS)); failed=$$?; \
+	wait $$first || failed=1; wait $$second || failed=1; \
+	cat .pytest_cache/clusters.log .pytest_cache/programs.log; exit $$failed
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -41,9 +41,8 @@ def test_what_is_watched_are_processes_of_our_own() -> None:
 
 @pytest.mark.slow
 def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    growth.main(["--trials", "4", "12", "--samplers", "random", "--texts", "100", "1000", "--at-once", "1"])
+    growth.main(["--trials", "4", "--samplers", "random", "--texts", "100", "--at-once", "1"])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [one["trials"] for one in found["trials"]] == [4, 12]
+    assert [one["trials"] for one in found["trials"]] == [4]
     assert all(one["driver_s"] > 0 and one["journal_mb"] > 0 and one["mlflow_mb"] > 0 for one in found["trials"])
-    assert [one["texts"] for one in found["texts"]] == [one["rows"] for one in found["rows"]] == [100, 1000]
-    assert set(found["exponents"]) == {"trials, random", "texts", "rows"}
+    assert [one["texts"] for one in found["texts"]] == [one["rows"] for one in found["rows"]] == [100]
