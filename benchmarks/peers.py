@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import sys
 import time
 import warnings
@@ -98,9 +97,36 @@ def words(about: dict[str, Any]) -> Callable[[str], str]:
     return lambda text: " ".join(cut(text))
 
 
+def weigher(vocabulary: dict[str, int] | None = None) -> Any:
+    """Words and their pairs weighed by TF-IDF, of texts that are cut already."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True,
+        vocabulary=vocabulary,
+    )  # fmt: skip
+
+
+def save_head(head: Any, folder: Path) -> None:
+    """A logistic regression as its numbers."""
+    np.savez(folder / "head.npz", coef_=head.coef_, intercept_=head.intercept_, classes_=head.classes_)
+
+
+def _head(folder: Path) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    head = LogisticRegression()
+    with np.load(folder / "head.npz", allow_pickle=False) as numbers:
+        for name in numbers.files:
+            setattr(head, name, numbers[name])
+    return head
+
+
 def _tfidf(folder: Path, about: dict[str, Any]) -> Answer:
-    cut, pipeline = words(about), pickle.loads((folder / "pipeline.pickle").read_bytes())
-    return lambda texts: pipeline.predict([cut(text) for text in texts])
+    cut, head = words(about), _head(folder)
+    weigh = weigher(json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")))
+    weigh.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
+    return lambda texts: head.predict(weigh.transform([cut(text) for text in texts]))
 
 
 def _fasttext(folder: Path, about: dict[str, Any]) -> Answer:
@@ -121,8 +147,8 @@ def _fasttext(folder: Path, about: dict[str, Any]) -> Answer:
 def _static(folder: Path, about: dict[str, Any]) -> Answer:
     from model2vec import StaticModel
 
-    cut, model = words(about), StaticModel.from_pretrained(folder, force_download=False)
-    head = pickle.loads((folder / "head.pickle").read_bytes())
+    cut, head = words(about), _head(folder)
+    model = StaticModel.from_pretrained(folder, force_download=False)
     return lambda texts: head.predict(model.encode([cut(text) for text in texts], use_multiprocessing=False))
 
 

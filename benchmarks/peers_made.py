@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.peers import MAX_LENGTH, words
+from benchmarks.peers import MAX_LENGTH, save_head, weigher, words
 from models.teacher import Teacher, quiet_transformers, timing_twin
 from tuning.preparation import Prepared
 
@@ -113,16 +112,15 @@ def _export(teacher: Teacher, shape: dict[str, int], path: Path, int8_path: Path
 
 def save_tfidf(given: Lesson, folder: Path) -> None:
     """Words and their pairs, weighed by TF-IDF, under a logistic regression."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
 
-    weigh = TfidfVectorizer(
-        tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True
-    )
-    pipeline = make_pipeline(weigh, LogisticRegression(C=10.0, max_iter=1000)).fit(given.texts, given.classes)
+    weigh = weigher()
+    head = LogisticRegression(C=10.0, max_iter=1000).fit(weigh.fit_transform(given.texts), given.classes)
     write_about(folder, "tfidf", **given.about)
-    (folder / "pipeline.pickle").write_bytes(pickle.dumps(pipeline))
+    vocabulary = {term: int(place) for term, place in weigh.vocabulary_.items()}
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    np.save(folder / "idf.npy", weigh.idf_)
+    save_head(head, folder)
 
 
 def save_fasttext(given: Lesson, folder: Path) -> None:
@@ -156,7 +154,7 @@ def save_static(given: Lesson, folder: Path) -> None:
     model.save_pretrained(folder)
     features = model.encode(list(given.texts), use_multiprocessing=False)
     head = LogisticRegression(C=10.0, max_iter=1000).fit(features, given.classes)
-    (folder / "head.pickle").write_bytes(pickle.dumps(head))
+    save_head(head, folder)
 
 
 TRAINED: dict[str, tuple[str, Callable[[Lesson, Path], None]]] = {

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from benchmarks import inference, peers_made
-from benchmarks.peers import opened
+from benchmarks.peers import opened, weigher
 
 SHAPES = {
     "TinyBERT": {"num_hidden_layers": 1, "hidden_size": 24, "num_attention_heads": 2, "intermediate_size": 24},
@@ -43,6 +46,17 @@ def test_every_contender_is_timed_and_students_are_held_against_their_peers(
         assert (one["accuracy"] is None) == (name in shapes), name
     assert set(found["goals"]["bilstm-64 over"]) == set(shapes)
     assert set(found["goals"]["average over"]) == {"TF-IDF"}
+
+
+def test_tfidf_answers_from_its_folder_as_it_did_when_it_was_trained(tmp_path: Path) -> None:
+    texts, classes = ["好 书", "差 书", "好 手机", "差 手机 太 差", "太 好", "太 差"], [1, 0, 1, 0, 1, 0]
+    about = {"tokens": {"kind": "characters", "max_tokens": 16}}
+    given = peers_made.Lesson(texts, classes, [], np.zeros((0, 0)), about)
+    peers_made.save_tfidf(given, tmp_path)
+    fitted = make_pipeline(weigher(), LogisticRegression(C=10.0, max_iter=1000)).fit(texts, classes)
+    asked = ["好书", "差", "太好", "书差手", "无"]
+    np.testing.assert_array_equal(opened(tmp_path)(asked), fitted.predict([" ".join(text) for text in asked]))
+    assert {path.name for path in tmp_path.iterdir()} == {"peer.json", "vocabulary.json", "idf.npy", "head.npz"}
 
 
 def test_a_folder_is_opened_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
