@@ -233,11 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scratch = Path(made)
         prepared = prepare(study_of(options.study, options.trials, options.epochs, scratch), partial(print, flush=True))
         searches = compare(cut(prepared, options.texts), options, scratch)
-        shares = lengths(prepared, options, scratch) if options.lengths else []
+        of_lengths = lengths(prepared, options, scratch) if options.lengths else []
     settings = {name: getattr(options, name) for name in ("trials", "texts", "epochs", "shape", "rounds")}
     print(json.dumps({
         "cpu": cpu_name(), "cores": cores(), "load": round(os.getloadavg()[0], 1), **settings, "left_out": missing(),
-        "searches": searches, "lengths": shares,
+        "searches": searches, "lengths": of_lengths,
     }))  # fmt: skip
 
 

@@ -72,8 +72,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     logits: Path | None = None
     """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
     students: StudentsConfig | None = None
-    """An ensemble of the study's own students that have learnt from the labels alone, and from those of `teacher_data`; of the keys below it takes `seed`,
-    `logits_dtype`, `weight` and `temperature`."""
+    """An ensemble of the study's own students that have learnt from the labels alone, and from those of `teacher_data`; of
+    the keys below it takes `seed`, `logits_dtype`, `weight` and `temperature`."""
     pretrain: PretrainConfig | None = None
     """Pretraining on the task's own texts, from scratch or on from a checkpoint (Gururangan et al. 2020); it needs `epochs`."""
     epochs: int = Field(default=0, ge=0)
