@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from cluster.connection import JOB, ClusterError, check_reachable
 
 HEAD = "node:__internal_head__"
 WAIT_S = 1.0
+ATTEMPTS = 3
+BETWEEN_S = 5.0
+NOT_STARTED = "Starting Ray client server failed"
+"""What Ray says where the head could not start a client's process."""
 
 
 class _Command:
@@ -65,17 +70,29 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
     Ctrl-C is passed on, and the command's end waited for. Raises ClusterError when the cluster is out of reach.
     """
     check_reachable(address)
-    try:
-        ray.init(address, runtime_env={"working_dir": str(folder)}, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ClusterError(f"cannot connect to Ray at {address}: {reason or type(error).__name__} (the head's "
-                           "ray_client_server logs say more; a busy one may answer later)") from error  # fmt: skip
+    _connect(address, folder)
     try:
         actor = ray.remote(num_cpus=0, resources={HEAD: 0.001})(_Command).remote(command)
         yield from _followed(actor)
     finally:
         ray.shutdown()
+
+
+def _connect(address: str, folder: Path) -> None:
+    """The head starts a process for each client; a busy one does not always get it up the first time."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init(
+                address, runtime_env={"working_dir": str(folder)}, logging_level=logging.ERROR, log_to_driver=False
+            )
+        except (ConnectionError, RuntimeError) as error:
+            if left and NOT_STARTED in str(error):
+                time.sleep(BETWEEN_S)
+                continue
+            reason = " ".join(str(error).split())
+            raise ClusterError(f"cannot connect to Ray at {address}: {reason or type(error).__name__} (the head's "
+                               "ray_client_server logs say more; a busy one may answer later)") from error  # fmt: skip
+        return
 
 
 def _followed(actor: Any) -> Iterator[str | int]:

@@ -165,12 +165,18 @@ def n_done(path: Path) -> int:
     return sum(record.state != "running" for record in records(path))
 
 
+def client_logs() -> str:
+    """What the head's processes for clients say, the newest last."""
+    logs = sorted(Path("/tmp/ray").glob("session_2*/logs/ray_client_server*"), key=lambda path: path.stat().st_mtime)
+    return "".join(f"\n{path}:\n{path.read_text(encoding='utf-8')[-2000:]}" for path in logs[-4:])
+
+
 def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     cluster: Dashboard, study: Callable[..., Path]
 ) -> None:
     command = [BIN / "distune", "search", study(trials=2, seeds=1), "--set", f"cluster.address={cluster.client}"]
-    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr + client_logs()
     assert "registered as tiny-student version" in done.stdout
 
 
