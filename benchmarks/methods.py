@@ -139,7 +139,7 @@ def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choic
 def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
     """The complete trials of a search, in its order; it goes on where it was killed."""
     place.mkdir(parents=True, exist_ok=True)
-    records = run_search(prepared, Folder(Place(str(place))), [])
+    records = run_search(prepared, Folder(Place(str(place.absolute()))), [])  # Workers stand in folders of their own.
     complete = [record for record in records if record.state == "complete"]
     if not complete:
         raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")

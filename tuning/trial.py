@@ -242,7 +242,7 @@ def _loss_function(
 ) -> Callable[[tuple[float, NDArray[np.int64]]], Tensor]:
     """The loss of a batch of row numbers."""
     train, device = data.train, next(student.parameters()).device
-    weights = torch.from_numpy(data.teacher_weights)
+    weights = torch.tensor(data.teacher_weights)
 
     def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
         progress, rows = batch
