@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.table_config import Cell
+from benchmarks.table_config import STUDENTS, Cell
 from cluster.connection import ClusterConfig
 from cluster.tasks import run_on_cluster
 from corpora.corpus import Corpus
@@ -47,18 +47,22 @@ class Choice:
     folder: Path | None = None
 
 
-def choose(cell: Cell, corpus: Corpus, root: Path, retrainings: int, say: Say) -> Choice:
-    """Whatever the method has to decide, decided on dev; no row of a final set is read. Students need a connection to Ray."""
-    kind = cell.method.kind
+def choose(cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, say: Say) -> list[Choice]:
+    """Whatever the method has to decide for cells that share a study and its search, decided on dev; no row of a final set is
+    read. Students need a connection to Ray."""
+    first = cells[0]
+    kind = first.method.kind
+    if kind in STUDENTS:
+        return _choose_students(cells, root, retrainings, say)
     if kind == "majority":
         largest = int(np.bincount(corpus.train.labels).argmax())
-        return Choice(float((corpus.dev.labels == largest).mean()), {"class": corpus.labels[largest]})
-    if kind == "tfidf":
-        return _choose_tfidf(cell.study, corpus)
-    if kind == "teacher":
-        found = answers_of(cell, Choice(0.0, {}), corpus, corpus.dev.texts, say)
-        return Choice(float((found == corpus.dev.labels).mean()), {})
-    return _choose_student(cell, root, retrainings, say)
+        found = Choice(float((corpus.dev.labels == largest).mean()), {"class": corpus.labels[largest]})
+    elif kind == "tfidf":
+        found = _choose_tfidf(first.study, corpus)
+    else:
+        answers = answers_of(first, Choice(0.0, {}), corpus, corpus.dev.texts, say)
+        found = Choice(float((answers == corpus.dev.labels).mean()), {})
+    return [found] * len(cells)
 
 
 def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str], say: Say) -> Classes:
@@ -105,35 +109,40 @@ def _choose_tfidf(study: Study, corpus: Corpus) -> Choice:
     return max(found, key=lambda choice: choice.dev_accuracy)
 
 
-def _choose_student(cell: Cell, root: Path, retrainings: int, say: Say) -> Choice:
-    """The candidates retrained, the best of them by the rule, and of its trainings the one that is best on dev."""
-    study, rule = cell.study, cell.method.rule or cell.study.config.champion
-    if cell.method.kind == "fixed":
+def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: Say) -> list[Choice]:
+    """For each cell the candidates trained anew, the best of them by the rule, and of its trainings the one that is best on
+    dev."""
+    first = cells[0]
+    study = first.study
+    rule = first.method.rule or study.config.champion
+    if first.method.kind == "fixed":
         config = TrialConfig.model_validate(middle(study.space))
         prepared = prepare(study, say, only=config)
         trials = candidates = [TrialRecord(0, "complete", config)]
     else:
         prepared = prepare(study, say)
-        trials = _search(prepared, root / "searches" / cell.search_key)
+        trials = _search(prepared, root / "searches" / first.search_key)
         candidates = _best(trials, prepared, rule)
-    finalists = _retrained(candidates, prepared, cell.seed, retrainings)
     teacher = prepared.teacher_accuracy
 
     def order(one: Finalist) -> tuple[bool, float, float]:
         return rank(one.accuracy, one.record.latency_ms or 0.0, rule, teacher)
 
-    best = min(finalists, key=order)
-    folder = save_finalist(best, prepared, root / "students" / cell.key)
-    about = {
-        "config": best.record.config.model_dump(mode="json"),
-        "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
-        "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
-        "trial_accuracies": [(one.number, one.accuracy) for one in trials if one.accuracy is not None],
-        "dev_accuracies": [result.accuracy for result in best.distilled],
-        "parameters": count_parameters(best.best.student),
-        "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
-    }
-    return Choice(best.best.accuracy, about, folder)
+    choices = []
+    for cell, finalists in zip(cells, _retrained(candidates, prepared, cells, retrainings), strict=True):
+        best = min(finalists, key=order)
+        folder = save_finalist(best, prepared, root / "students" / cell.key)
+        about = {
+            "config": best.record.config.model_dump(mode="json"),
+            "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
+            "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
+            "trial_accuracies": [(one.number, one.accuracy) for one in trials if one.accuracy is not None],
+            "dev_accuracies": [result.accuracy for result in best.distilled],
+            "parameters": count_parameters(best.best.student),
+            "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
+        }
+        choices.append(Choice(best.best.accuracy, about, folder))
+    return choices
 
 
 def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
@@ -153,17 +162,18 @@ def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfi
     return ordered[: prepared.study.config.search.finalists]
 
 
-def _retrained(candidates: Sequence[TrialRecord], prepared: Prepared, seed: int, retrainings: int) -> list[Finalist]:
-    """Each candidate trained so many times, with seeds that no other cell and no trial has."""
+def _retrained(
+    candidates: Sequence[TrialRecord], prepared: Prepared, cells: Sequence[Cell], retrainings: int
+) -> list[list[Finalist]]:
+    """Of each cell each candidate trained so many times, with seeds that no other cell and no trial has."""
     runs = [
-        one.config.model_copy(update={"seed": 1000 * seed + number})
+        one.config.model_copy(update={"seed": 1000 * cell.seed + number})
+        for cell in cells
         for one in candidates
         for number in range(1, retrainings + 1)
     ]
     cluster: ClusterConfig = prepared.study.config.cluster
     shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
     results = dict(run_on_cluster(train_one, runs, shared, cluster))
-    return [
-        Finalist(one, tuple(results[number * retrainings + i] for i in range(retrainings)), ())
-        for number, one in enumerate(candidates)
-    ]
+    trained = (tuple(results[start + i] for i in range(retrainings)) for start in range(0, len(runs), retrainings))
+    return [[Finalist(one, next(trained), ()) for one in candidates] for _ in cells]

@@ -183,20 +183,24 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
     config = this.study.config
     # The teacher first: it may have to be trained, and each cell reads its answers.
     logits_for(config, this.corpus, locate(config, this.corpus), say)
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in left:
+        groups.setdefault((cell.method.name, cell.search_key), []).append(cell)
     with connected(config.cluster):
-        for number, cell in enumerate(left, start=1):
+        for cells in groups.values():
             started = time.monotonic()
-            choice = choose(cell, this.corpus, this.root, this.table.retrainings, lambda line: None)
+            chosen = choose(cells, this.corpus, this.root, this.table.retrainings, lambda line: None)
             minutes = (time.monotonic() - started) / 60
-            choices[cell.key] = choice
-            append(this.record, {
-                "record": "choice", "key": cell.key, "method": cell.method.name, "seed": cell.seed,
-                "dev_accuracy": choice.dev_accuracy, "about": choice.about,
-                "folder": str(choice.folder) if choice.folder else None, "minutes": round(minutes, 2),
-            })  # fmt: skip
-            say(
-                f"{number}/{len(left)} {cell.method.name}, seed {cell.seed}: dev {choice.dev_accuracy:.4f}, {minutes:.1f} min"
-            )
+            for cell, choice in zip(cells, chosen, strict=True):
+                choices[cell.key] = choice
+                append(this.record, {
+                    "record": "choice", "key": cell.key, "method": cell.method.name, "seed": cell.seed,
+                    "dev_accuracy": choice.dev_accuracy, "about": choice.about,
+                    "folder": str(choice.folder) if choice.folder else None, "minutes": round(minutes / len(cells), 2),
+                })  # fmt: skip
+            on_dev = ", ".join(f"{choice.dev_accuracy:.4f}" for choice in chosen)
+            say(f"{len(choices)}: {cells[0].method.name}, seeds {', '.join(str(cell.seed) for cell in cells)}: dev {on_dev}; "
+                f"{minutes:.1f} min")  # fmt: skip
     return choices
 
 

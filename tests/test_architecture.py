@@ -30,6 +30,7 @@ DOORS = {
         "tuning/records.py",
         "tuning/proposals.py",
         "tuning/search.py",
+        "tuning/window.py",
         "tuning/pictures_search.py",
     },
     "ray": {

@@ -24,7 +24,11 @@ from tuning.proposals import Proposals
 from tuning.records import Observer, TrialRecord, open_study, read_records
 from tuning.study import SearchConfig, StudyConfig
 from tuning.trial import TrialConfig
+from tuning.window import Window
 from tuning.worker import Assignment, Shipped, trial_on_worker
+
+WINDOW = 1000
+"""Trials that TPE looks at: what it spends on a proposal is proportional to them."""
 
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
@@ -52,7 +56,9 @@ def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
     seed = search.seed + n_known
     n_startup = min(10, max(4, search.trials // 4))
     builders: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
-        "tpe": lambda: optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed, n_startup_trials=n_startup),
+        "tpe": lambda: Window(
+            optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed, n_startup_trials=n_startup), WINDOW
+        ),
         "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=min(50, max(8, search.trials // 4)), seed=seed),
         # It models what all trials share; what belongs to one branch it draws at random, which need not be warned of.
         "gp": lambda: optuna.samplers.GPSampler(seed=seed, n_startup_trials=n_startup, warn_independent_sampling=False),
