@@ -54,7 +54,7 @@ def model_card(card: Card) -> str:
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
 
-A text classifier distilled by Distune from a larger teacher, for the CPU.
+A text classifier for the CPU, distilled by Distune.
 
 {facts}
 
