@@ -68,10 +68,12 @@ def _passed(rows: Sequence[Row]) -> str:
     """After how many trials each search was better on dev than a training at the best fixed setting is in the mean."""
     fixed = {row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
              for row in rows if row.choices[0]["about"].get("trials") == 0}  # fmt: skip
-    found = ""
+    found, told = "", []
     for row in rows:
         curves = [one["about"].get("trial_accuracies") for one in row.choices]
-        if fixed and all(curves):  # Of searches alone there are trials.
+        # Of searches alone there are trials; rows that differ in their rule alone share theirs.
+        if fixed and all(curves) and curves not in told:
+            told.append(curves)
             name = max(fixed, key=lambda one: float(fixed[one]))
             firsts = [
                 min((number + 1 for number, one in curve or () if one > fixed[name]), default=None) for curve in curves
