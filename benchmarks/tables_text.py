@@ -74,13 +74,15 @@ def _passed(rows: Sequence[Row]) -> str:
         # Of searches alone there are trials; rows that differ in their rule alone share theirs.
         if fixed and all(curves) and curves not in told:
             told.append(curves)
+            searches = [curve for number, curve in enumerate(curves) if curve not in curves[:number]]
             name = max(fixed, key=lambda one: float(fixed[one]))
             firsts = [
-                min((number + 1 for number, one in curve or () if one > fixed[name]), default=None) for curve in curves
+                min((number + 1 for number, one in curve or () if one > fixed[name]), default=None)
+                for curve in searches
             ]
             shown = ", ".join("never" if first is None else str(first) for first in firsts)
             found += (f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
-                      f"({fixed[name]:.4f}), by seed: {shown}.\n\n")  # fmt: skip
+                      f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n")  # fmt: skip
     return found
 
 

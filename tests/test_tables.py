@@ -197,6 +197,10 @@ def test_the_page_says_what_the_records_say() -> None:
         {"s": records}
     )
     for one in records:
+        if one.get("key") == "a2" and one["record"] == "choice":  # One search for both seeds.
+            one["about"] |= {"trial_accuracies": trials["a1"]}
+    assert "is in the mean (0.7500): 4." in page({"s": records})
+    for one in records:
         if one["record"] == "choice" and one["key"] in ("a1", "b1"):
             one["about"] |= {"meets the rule": one["key"] != "b1"}
     assert "| b (none met it with 1 seeds: the most accurate) | 2 |" in page({"s": records})
