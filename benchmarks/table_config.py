@@ -97,6 +97,8 @@ def cell_of(
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
     parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]
+    if method.kind == "searched" and (limit := study.config.champion.max_latency_ms) is not None:
+        parts.append(limit)  # Trials whose hint is far beyond it are not trained.
     # A fixed student knows nothing of the search.
     if method.kind != "searched":
         parts[0] = {k: v for k, v in parts[0].items() if k != "search"}

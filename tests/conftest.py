@@ -41,6 +41,10 @@ BAD = ("差", "讨厌", "失望", "退货", "很慢")
 THINGS = ("这本书", "手机", "酒店", "快递", "水果", "衣服", "电脑", "洗发水", "屏幕", "客服")
 
 
+def silent(line: str) -> None:
+    """For whoever must have somebody to talk to."""
+
+
 def reviews(n: int) -> list[tuple[str, str]]:
     """Distinct little reviews (text, label), as many good as bad."""
     rng = np.random.default_rng(3)
@@ -160,6 +164,13 @@ def tiny_document(root: Path, reviews_csv: Path, teacher_folder: Path) -> dict[s
 @pytest.fixture
 def document(tmp_path: Path, reviews_csv: Path, teacher_folder: Path) -> dict[str, Any]:
     return tiny_document(tmp_path, reviews_csv, teacher_folder)
+
+
+@pytest.fixture
+def study(document: dict[str, Any]) -> Study:
+    from tuning.study import parse_study
+
+    return parse_study(document)
 
 
 @pytest.fixture

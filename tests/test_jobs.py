@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +168,10 @@ def n_done(path: Path) -> int:
 
 def client_logs() -> str:
     """What the head's processes for clients say, the newest last."""
-    logs = sorted(Path("/tmp/ray").glob("session_2*/logs/ray_client_server*"), key=lambda path: path.stat().st_mtime)
+    logs = sorted(
+        (Path(tempfile.gettempdir()) / "ray").glob("session_2*/logs/ray_client_server*"),
+        key=lambda path: path.stat().st_mtime,
+    )
     return "".join(f"\n{path}:\n{path.read_text(encoding='utf-8')[-2000:]}" for path in logs[-4:])
 
 

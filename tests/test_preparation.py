@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
 from models.fitting import ModelError
 from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
+from tests.conftest import silent
 from tuning.faults import StudyError
 from tuning.inputs import inputs_key
 from tuning.points import middle
@@ -21,17 +21,6 @@ from tuning.preparation import prepare
 from tuning.session import check
 from tuning.study import Study, parse_study
 from tuning.trial import TrialConfig
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def silent(line: str) -> None:
-    pass
-
-
-@pytest.fixture
-def study(document: dict[str, Any]) -> Study:
-    return parse_study(document)
 
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

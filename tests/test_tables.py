@@ -51,6 +51,10 @@ def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dic
     assert one.key == cell(document, name="other").key
     assert one.key == cell({**document, "storage": "elsewhere", "search": {"trials": 9}}).key
     assert cell(document, kind="searched").key != cell({**document, "search": {"trials": 9}}, kind="searched").key
+    # Of the study's rule a search knows the latency alone: what is far beyond it is not trained.
+    limited = {**document, "champion": {"max_latency_ms": 0.5}}
+    assert cell(document, kind="searched").search_key != cell(limited, kind="searched").search_key
+    assert one.key == cell(limited).key
 
 
 def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(document: dict[str, Any]) -> None:

@@ -8,26 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
 from models.teacher import tokenizer_pieces
+from tests.conftest import silent
 from tuning.preparation import prepare
 from tuning.study import Study, load_study, parse_study
 from tuning.teachers import Teachers, locate
 from tuning.teaching import logits_for, timing_teachers
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def silent(line: str) -> None:
-    pass
-
-
-@pytest.fixture
-def study(document: dict[str, Any]) -> Study:
-    return parse_study(document)
 
 
 def test_a_second_search_finds_the_cache(study: Study) -> None:
