@@ -4,7 +4,8 @@ Run: python -m benchmarks.tables examples/hotel.yaml
 Three passes, each cell of which is kept in RECORDS/STUDY.jsonl as soon as it is done; the same command goes on after a kill.
 First every method is chosen on dev with every seed. Only when all are chosen are the final rows read, once. Then the kept
 students, the teacher and a network of BERT-base's shape are timed in one run: let nothing run beside it.
-What has changed in the study, its data or a method is computed again; what has not is not. `--write` only writes the page.
+What has changed in the study, its data or a method is computed again; what has not is not. `--write` only writes the page,
+in which a study without records stays as it is.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def main() -> None:
     except (StudyError, CorpusError, ModelError) as error:
         raise SystemExit(f"tables: {error}") from error
     records = {path.stem: read(path) for path in sorted(options.records.glob("*.jsonl"))}
-    options.page.write_text(page(records), encoding="utf-8")
+    before = options.page.read_text(encoding="utf-8") if options.page.is_file() else ""
+    options.page.write_text(page(records, before), encoding="utf-8")
     say(f"{options.page}: {', '.join(records) or 'nothing yet'}")
 
 

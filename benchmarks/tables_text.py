@@ -39,9 +39,12 @@ class Row:
         return np.array([reading["classes"][title] for reading in self.readings]) == labels
 
 
-def page(studies: Mapping[str, Sequence[Record]]) -> str:
-    """docs/results.md as a whole."""
-    return HEAD + "".join(section(name, records) for name, records in studies.items())
+def page(studies: Mapping[str, Sequence[Record]], before: str = "") -> str:
+    """docs/results.md as a whole; studies without records, which another machine may have, stay as they were `before`."""
+    kept = {part.split("\n", 1)[0]: f"\n## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
+    kept.pop(HOW, None)
+    kept |= {name: section(name, records) for name, records in studies.items()}
+    return HEAD + "".join(kept.values())
 
 
 def section(name: str, records: Sequence[Record]) -> str:
@@ -150,12 +153,13 @@ def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-HEAD = """# Results
+HOW = "How the tables are made"
+HEAD = f"""# Results
 
 Written by `python -m benchmarks.tables examples/hotel.yaml` and so on, from what that records; the methods are those of
 `benchmarks/tables.yaml`, the data those of [data.md](data.md).
 
-## How the tables are made
+## {HOW}
 
 - **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and
   augmented texts are made of train and transfer texts; a final text that stands in any other split ends the run.
