@@ -80,8 +80,9 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
-        asking.say(f"teacher: training on {len(data.train)} labelled texts, pretraining on {len(data.pretraining_texts)}; "
-                   f"{data.n_removed} rows that stand in dev or test were removed")  # fmt: skip
+        first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
+        asking.say(f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
+                   "or test were removed")  # fmt: skip
         texts_of_training = TrainingTexts(
             data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
             data.pretraining_texts,
