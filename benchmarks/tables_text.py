@@ -103,15 +103,21 @@ def plan_of(records: Sequence[Record]) -> Record | None:
 
 
 def rows_of(records: Sequence[Record]) -> list[Row]:
-    """The methods of the last plan, all of whose cells must be read."""
+    """The methods of the last plan, all of whose cells must be read; of those that are the same, as some are where there is one
+    teacher, the one that others are held against, or else the first."""
     plan = plan_of(records) or {"cells": []}
     by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
     keys: dict[str, list[str]] = {}
     for cell in plan["cells"]:
         keys.setdefault(cell["method"], []).append(cell["key"])
+    names: dict[tuple[str, ...], str] = {}
+    for name, those in keys.items():
+        if name == plan.get("against") or tuple(those) not in names:
+            names[tuple(those)] = name
     return [
         Row(name, tuple(by_key["choice"][key] for key in those), tuple(by_key["reading"][key] for key in those))
         for name, those in keys.items()
+        if name in names.values()
     ]
 
 

@@ -215,6 +215,10 @@ def test_the_page_says_what_the_records_say() -> None:
     once = page({"s": [{**records[0], "one_search": True, "retrainings": 1}]})
     assert "48 trials: one search with the first seed, trainings with each; each student is trained once." in once
     assert "| a | 1,000 | 0.10 | 2.000 | 3.000 | 1,000 | – | 150.0 |" in text
+    # Methods that are the same are one row, the one that the others are held against.
+    twice = {**records[0], "cells": [*({**one, "method": f"as {one['method']}"} for one in cells), *cells]}
+    rows = [line.split(" |")[0] for line in page({"s": [*records, twice]}).splitlines() if line.startswith("| as ")]
+    assert rows == ["| as a"]
     # What was recorded elsewhere stays; the head is today's, and so is a study that has records.
     before = once.replace("# Results", "# Old") + "\n## hotel\n\nits table\n"
     again = page({"s": records, "new": []}, before)
