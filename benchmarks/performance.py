@@ -52,9 +52,14 @@ def columns(rows: Mapping[str, Result], shown: Mapping[str, str]) -> str:
 
 
 def training(result: Result) -> str:
-    rows = [[f"{hidden}, {name}", one["texts_per_s"], one["distune_times"], one["accuracy"]]
+    rows = [[f"{hidden}, {name}", one["texts_per_cpu_s"], times(one, "cpu"), times(one, "wall"), one["accuracy"]]
             for hidden, contenders in result["hidden"].items() for name, one in contenders.items()]  # fmt: skip
-    return table(["hidden size, loop", "texts/s", "distune is so many times as fast", "dev accuracy"], rows)
+    return table(["hidden size, loop", "texts/s", "times distune's CPU seconds", "of the clock", "dev accuracy"], rows)
+
+
+def times(one: Result, kind: str) -> str:
+    """A ratio with the smallest and the largest of its rounds."""
+    return f"{one[f'{kind}_times_distune']} ({one[f'{kind}_times_from']} to {one[f'{kind}_times_to']})"
 
 
 def teacher_cache(result: Result) -> str:

@@ -4,7 +4,8 @@
 
 The same BERT with random weights answers the same reviews, drawn by a seed: as Distune fills its cache, as a plain loop does
 (batches of 32 in the order of the corpus, padded to their longest), and as `transformers.pipeline` does with the same batches.
-They take turns; texts/s are medians over the rounds, ratios medians of the rounds' ratios, and `agree` is the largest
+Where the CPU computes in bf16, in which Distune then asks, it takes a turn in float32 as well, as the others do. They take
+turns; texts/s are medians over the rounds, ratios medians of the rounds' ratios, and `agree` is the largest
 difference of a probability. Opening is of 1,000,000 rows. The last line is one JSON object.
 """
 
@@ -16,6 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ from corpora.corpus_config import CorpusConfig
 from corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, open_cache
+from models.fitting import has_fast_bf16
 from models.teacher import Teacher, ask_teacher, character_tokenizer
 from tuning.latency import cpu_name
 
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ratios = {name: round(float(np.median(np.divide(taken, seconds["distune"]))), 2) for name, taken in seconds.items()}
     agree = max(float(np.abs(p - answers["plain loop"]).max()) for p in answers.values())
     for name, speed in figures.items():
-        print(f"{name:12} {speed:>8} texts/s, distune is {ratios[name]} times as fast")
+        print(f"{name:18} {speed:>8} texts/s, distune is {ratios[name]} times as fast")
     opening = opened()
     print(
         f"opening {OPENED:,} rows: {opening['open_ms']} ms, its first 1,000 answers {opening['first_1000_ms']} ms more"
@@ -91,7 +94,7 @@ def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:
     classify = pipeline("text-classification", model=model, tokenizer=tokenizer)
 
     def distune() -> NDArray[np.float32]:
-        source = Source(lambda: lambda part: TeacherAnswers(ask_teacher(teacher, part, ())[0]), {})
+        source = Source(lambda: lambda part: TeacherAnswers(ask_teacher(teacher, part, (), bf16_on_cpu=True)[0]), {})
         with tempfile.TemporaryDirectory() as scratch:
             cache = fill_cache(Place(scratch), KEY, texts, source, ShardForm(rows=rows_of_shard(len(texts))))
             return second(torch.from_numpy(cache.of(texts)))
@@ -109,7 +112,12 @@ def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:
         outputs = classify(list(texts), batch_size=BATCH, truncation=True, max_length=MAX_LENGTH, top_k=None)
         return np.array([next(o["score"] for o in one if o["label"] == "LABEL_1") for one in outputs], np.float32)
 
-    return {"distune": distune, "plain loop": plain, "pipeline": piped}
+    def in_float32() -> NDArray[np.float32]:
+        with patch("models.teacher.has_fast_bf16", return_value=False):
+            return distune()
+
+    slower = {"distune in float32": in_float32} if has_fast_bf16(torch.device("cpu")) else {}
+    return {"distune": distune, **slower, "plain loop": plain, "pipeline": piped}
 
 
 def second(logits: torch.Tensor) -> NDArray[np.float32]:

@@ -6,7 +6,8 @@ The same student (dropout 0.2, mean pooling, vectors of 100) learns from the sam
 texts at the same learning rates: as a trial does, as a plain loop does (shuffled batches padded to their longest, Adam over the
 whole table), once as most people write it, which lets the backward direction read the padding, and once with packed sequences, as
 TextBrewer's GeneralDistiller does and as the Trainer of transformers does. Those two are given the unpacked network, which is
-faster, and left out where they are not installed (`pip install textbrewer accelerate`, in another environment).
+faster, and left out where they are not installed (`pip install textbrewer accelerate`, in another environment). Where the CPU
+computes in bf16, in which a trial then learns, it takes a turn in float32 as well, as all others do.
 
 Timed is training alone, in seconds of the CPU, in which other work on the machine counts little, and of the clock. Each contender
 first takes three steps that are not counted. Then they take turns, every second round in the opposite order; texts/s are
@@ -32,6 +33,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -41,7 +43,7 @@ from torch.utils.data import DataLoader
 
 from corpora.tokens import ragged
 from losses.objective import build_objective
-from models.fitting import Schedule, keep_freed_memory
+from models.fitting import Schedule, has_fast_bf16, keep_freed_memory
 from models.student import build_student, student_logits
 from tuning.latency import cpu_name
 from tuning.preparation import prepare
@@ -145,6 +147,11 @@ def trial(task: Task) -> tuple[Seconds, nn.Module]:
     return since(start), student
 
 
+def trial_in_float32(task: Task) -> tuple[Seconds, nn.Module]:
+    with patch("models.fitting.has_fast_bf16", return_value=False):
+        return trial(task)
+
+
 def plain_loop(task: Task, packed: bool) -> tuple[Seconds, nn.Module]:
     model, loader = Plain(task, packed).train(), task.loader()
     adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
@@ -215,6 +222,7 @@ def contenders() -> dict[str, Contender]:
     found: dict[str, Contender] = {
         "distune": trial, "plain loop": partial(plain_loop, packed=False), "plain, packed": partial(plain_loop, packed=True)
     }  # fmt: skip
+    found |= {"distune in float32": trial_in_float32} if has_fast_bf16(torch.device("cpu")) else {}
     found |= {"textbrewer": textbrewer} if importlib.util.find_spec("textbrewer") else {}
     return found | ({"trainer": trainer} if importlib.util.find_spec("accelerate") else {})
 
@@ -264,7 +272,7 @@ def measure(data: TrialData, hidden: int, epochs: int, rounds: int) -> dict[str,
                 [getattr(one, kind) for one in taken["distune"]], kind,
             ).items()
         }}  # fmt: skip
-        print(f"hidden {hidden:3} {name:14} {figures[name]}", flush=True)
+        print(f"hidden {hidden:3} {name:18} {figures[name]}", flush=True)
     return figures
 
 

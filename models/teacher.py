@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,16 +149,18 @@ def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) ->
 
 
 def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The mean of the members' logits, `[texts, classes]`, in the order of `texts`."""
+    """The mean of the members' logits, `[texts, classes]`, in the order of `texts`; on a CPU in float32, as it is timed."""
     return ask_teacher(teacher, texts, ())[0]
 
 
 @torch.inference_mode()
 def ask_teacher(
-    teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState]
+    teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState], bf16_on_cpu: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
     """The mean of the members' logits, `[texts, classes]`, and the hidden states of all members side by side,
     `[texts, width]`, in the order of `texts`; sorted by length, in batches of so many tokens.
+
+    A GPU computes in 16 bits; a CPU does where it is asked to and has the hardware for it.
 
     Raises ModelError when the teacher has no such state.
     """
@@ -173,7 +174,7 @@ def ask_teacher(
         found = []
         for model in teacher.models:
             device = next(model.parameters()).device
-            with _half_precision(device):
+            with _half_precision(device, bf16_on_cpu):
                 answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
             logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
             found += [state.to(torch.float16).cpu().numpy() for state in member_states]
@@ -184,11 +185,10 @@ def ask_teacher(
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 
-def _half_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """16 bits on a GPU; a CPU answers in float32, as the teacher is timed."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16)
+def _half_precision(device: torch.device, bf16_on_cpu: bool) -> torch.autocast:
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16)
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_on_cpu and has_fast_bf16(device))
 
 
 def _forward(

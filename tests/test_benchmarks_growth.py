@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import growth
 from benchmarks.growth_corpus import instant_teacher, memory_mb, processes, texts_of, watched
+from benchmarks.performance import PARTS
 
 
 def test_an_exponent_is_one_where_a_cost_grows_as_its_size() -> None:
@@ -46,3 +47,4 @@ def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one["trials"] for one in found["trials"]] == [4]
     assert all(one["driver_s"] > 0 and one["journal_mb"] > 0 and one["mlflow_mb"] > 0 for one in found["trials"])
     assert [one["texts"] for one in found["texts"]] == [one["rows"] for one in found["rows"]] == [100]
+    assert "| 4 trials, random | " in PARTS["growth"].shown(found)

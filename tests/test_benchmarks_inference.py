@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks import inference, peers_made
 from benchmarks.peers import opened, weigher
+from benchmarks.performance import PARTS
 
 SHAPES = {
     "TinyBERT": {"num_hidden_layers": 1, "hidden_size": 24, "num_attention_heads": 2, "intermediate_size": 24},
@@ -46,6 +47,7 @@ def test_every_contender_is_timed_and_students_are_held_against_their_peers(
         assert (one["accuracy"] is None) == (name in shapes), name
     assert set(found["goals"]["bilstm-64 over"]) == set(shapes)
     assert set(found["goals"]["average over"]) == {"TF-IDF"}
+    assert "| bilstm-64 int8 | " in PARTS["inference"].shown(found)
 
 
 def test_tfidf_answers_from_its_folder_as_it_did_when_it_was_trained(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import search, search_peers
+from benchmarks.performance import PARTS
 from benchmarks.search import Attempt
 from tuning.points import middle
 from tuning.preparation import prepare
@@ -97,3 +98,4 @@ def test_the_whole_comparison_runs(
     assert length["trials"] == 4
     assert 0 < length["trials_share"] <= 1.05
     assert 0 < length["steps_share"] < 1
+    assert "| distune | 2 | " in PARTS["search"].shown(found)

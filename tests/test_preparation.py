@@ -48,7 +48,9 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
     assert [row.tolist() for row in inputs.data.train] == [inputs.encoder(text) for text in texts]
     assert [row.tolist() for row in inputs.data.dev] == [inputs.encoder(text) for text in corpus.dev.texts]
     teacher = load_teacher(str(study.config.teacher.checkpoint), 32)
-    np.testing.assert_allclose(inputs.data.teacher_logits[0], teacher_logits(teacher, texts), atol=1e-5)
+    expected = teacher_logits(teacher, texts)
+    assert expected.std(axis=0).min() > 0.3
+    np.testing.assert_allclose(inputs.data.teacher_logits[0], expected, atol=0.1)  # In bf16 where the CPU has it.
     assert (inputs.data.labels >= 0).sum() == 20
 
 
@@ -142,7 +144,11 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
 ) -> None:
     asked: list[str] = []
     real = tuning.sources.ask_teacher
-    monkeypatch.setattr(tuning.sources, "ask_teacher", lambda t, texts, s: asked.extend(texts) or real(t, texts, s))
+    monkeypatch.setattr(
+        tuning.sources,
+        "ask_teacher",
+        lambda t, texts, *rest, **how: asked.extend(texts) or real(t, texts, *rest, **how),
+    )
     prepared = prepare(parse_study(augmented_document(document)), silent)
     assert any("[MASK]" in text for text in asked)
     assert not any(MASK in text for text in asked)

@@ -64,6 +64,19 @@ def test_hidden_states_do_not_depend_on_the_batch(teacher: Teacher) -> None:
     np.testing.assert_allclose(ask_teacher(teacher, TEXTS, [1])[1], alone, atol=2e-3)
 
 
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_a_cpu_answers_in_bf16_where_it_is_asked_to_and_computes_it(
+    teacher: Teacher, is_fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.teacher.has_fast_bf16", lambda device: is_fast)
+    exact, found = teacher_logits(teacher, TEXTS), ask_teacher(teacher, TEXTS, (), bf16_on_cpu=True)[0]
+    np.testing.assert_array_equal(ask_teacher(teacher, TEXTS, ())[0], exact)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, exact) != is_fast
+    np.testing.assert_allclose(found, exact, atol=0.1)
+    assert np.ptp(exact, axis=0).min() > 0.3
+
+
 def test_a_state_that_the_teacher_lacks_is_refused(teacher: Teacher) -> None:
     with pytest.raises(
         ModelError, match="hidden_states must be pooled or 0 to 2, the layers of the teacher, but got 3"

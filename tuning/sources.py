@@ -134,7 +134,7 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
 
     def ask(part: Sequence[str]) -> TeacherAnswers:
         masked = [with_mask(text, str(teacher.tokenizer.mask_token)) for text in part]
-        logits, hidden = ask_teacher(teacher, masked, settings.hidden_states)
+        logits, hidden = ask_teacher(teacher, masked, settings.hidden_states, bf16_on_cpu=True)
         return TeacherAnswers(logits, hidden if settings.hidden_states else None)
 
     return ask
