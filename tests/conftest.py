@@ -112,18 +112,26 @@ def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def save_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Writes a tiny random BERT classifier over the characters of the reviews, as a transformers folder."""
+    """Writes a tiny random BERT classifier over the characters of the reviews, as a transformers folder.
+
+    Its answers differ from text to text, and no class is in the mean more likely than another.
+    """
 
     def save(n_classes: int = 2, seed: int = 0) -> Path:
         torch.manual_seed(seed)
-        tokenizer = character_tokenizer([text for text, _ in reviews(200)], 1, 32)
+        texts = [text for text, _ in reviews(200)]
+        tokenizer = character_tokenizer(texts, 1, 32)
         shape = BertConfig(
             vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
             intermediate_size=32, max_position_embeddings=32, num_labels=n_classes,
             initializer_range=0.5,  # By default so few features answer every text alike, to the fifth digit.
         )  # fmt: skip
+        model = BertForSequenceClassification(shape).eval()
+        with torch.no_grad():
+            inputs = tokenizer(texts, padding=True, truncation=True, max_length=32, return_tensors="pt")
+            model.classifier.bias -= model(**inputs).logits.mean(dim=0)
         folder = tmp_path_factory.mktemp("teacher")
-        BertForSequenceClassification(shape).save_pretrained(folder)
+        model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return folder
 
