@@ -85,7 +85,8 @@ def cell_of(
 ) -> Cell:
     """The study of a method; `seeds` are those of its search and of the trainings after it."""
     search_seed, seed = seeds
-    document = _first_teacher_alone(document) if method.first_teacher_alone else _with_its_teachers(document)
+    document = _with_its_teachers(document)
+    document = _first_teacher_alone(document) if method.first_teacher_alone else document
     trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
     search = {**document.get("search", {}), "seed": search_seed}
     if method.plain:

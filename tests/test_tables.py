@@ -61,7 +61,8 @@ def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(docume
     document["teacher"] = {"students": {}}
     study = parse_study(document)
     corpus = load_corpus(study.config.corpus)
-    methods = [cell(document), cell(document, seed=2, trial=AVERAGE), cell(document, kind="searched", plain=True)]
+    methods = [cell(document), cell(document, seed=2, trial=AVERAGE), cell(document, kind="searched", plain=True),
+               cell(document, trial=AVERAGE, first_teacher_alone=True)]  # fmt: skip
     names = {locate(config, corpus)[0].key.teacher for config in (study.config, *(m.study.config for m in methods))}
     assert len(names) == 1
 
