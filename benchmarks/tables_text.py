@@ -147,8 +147,10 @@ def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
     lines = [head + "|---|---:|---:|---:|---:|---:|---:|---:|"]
     for name, one in latencies.items():
         about: Record = {}
-        if name in by_name and name not in ("teacher", BERT_BASE_NAME):
+        if name in by_name:
             about = max(by_name[name].choices, key=lambda choice: choice["dev_accuracy"])["about"]
+        elif name not in ("teacher", BERT_BASE_NAME):
+            continue  # Another row has it.
         size = f"{about['parameters']:,} | {about['size_mb']:.2f}" if about else "– | –"
         ratios = [
             f"{latencies[slow]['p50_ms'] / one['p50_ms']:,.1f}" if slow in latencies else "–"
