@@ -36,7 +36,8 @@ import yaml
 from benchmarks.scheduling import run
 from benchmarks.search_peers import HIDDEN, PEERS, RATES, TEMPERATURES, WEIGHTS, Given, Search, missing
 from benchmarks.teacher_cache import SHAPES, fillings, teacher_of
-from benchmarks.training import BATCH, part_of
+from benchmarks.training import part_of
+from benchmarks.training_peers import BATCH
 from corpora.places import Place
 from corpora.tokens import ragged
 from models.teacher import quiet_transformers

@@ -1,4 +1,4 @@
-"""The same search as people would run it without Distune: each trains the network of `benchmarks/training.py` with Adam."""
+"""The same search as people would run it without Distune: each trains the network of `benchmarks/training_peers.py` with Adam."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.teacher_cache import MAX_LENGTH, fillings
-from benchmarks.training import BATCH, WARMUP, Plain, Task, accuracy
+from benchmarks.training_peers import BATCH, WARMUP, Plain, Task, accuracy
 from models.teacher import Teacher, load_teacher
 from tuning.trial import TrialConfig, TrialData
 

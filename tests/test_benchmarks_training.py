@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import training
+from benchmarks import training, training_peers
 from benchmarks.performance import PARTS
 from corpora.tokens import ragged
 from tuning.trial import TrialData
@@ -13,7 +13,7 @@ from tuning.trial import TrialData
 
 @pytest.mark.parametrize("is_fast", [False, True])
 def test_every_contender_learns_and_the_page_shows_it(is_fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "has_fast_bf16", lambda device: is_fast)
+    monkeypatch.setattr(training_peers, "has_fast_bf16", lambda device: is_fast)
     rng = np.random.default_rng(0)
     rows = [rng.integers(1, 30, rng.integers(2, 9)) for _ in range(80)]
     vectors = rng.normal(size=(30, 6)).astype(np.float32)
