@@ -13,6 +13,7 @@ from benchmarks.bootstrap import paired_difference
 from tuning.report import spread
 
 BERT_BASE_NAME = "BERT-base shape"
+NOT_DONE = "Not done"
 Record = dict[str, Any]
 
 
@@ -40,10 +41,14 @@ class Row:
 
 
 def page(studies: Mapping[str, Sequence[Record]], before: str = "") -> str:
-    """docs/results.md as a whole; studies without records, which another machine may have, stay as they were `before`."""
+    """docs/results.md as a whole; studies that are not read to the end here, but may have been on another machine, stay as
+    they were `before`."""
     kept = {part.split("\n", 1)[0]: f"\n## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
     kept.pop(HOW, None)
-    kept |= {name: section(name, records) for name, records in studies.items()}
+    for name, records in studies.items():
+        found = section(name, records)
+        if name not in kept or NOT_DONE not in found:
+            kept[name] = found
     return HEAD + "".join(kept.values())
 
 
@@ -59,7 +64,7 @@ def section(name: str, records: Sequence[Record]) -> str:
     n_read = sum(key in by_key["reading"] for key in keys)
     if n_read < len(keys):
         n_chosen = sum(key in by_key["choice"] for key in keys)
-        return found + f"Not done: {n_chosen} of {len(keys)} cells are chosen, {n_read} read.\n"
+        return found + f"{NOT_DONE}: {n_chosen} of {len(keys)} cells are chosen, {n_read} read.\n"
     rows = rows_of(records)
     speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
     for title, labels in plan["finals"].items():

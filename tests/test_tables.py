@@ -228,3 +228,5 @@ def test_the_page_says_what_the_records_say() -> None:
     assert again.count("\n## ") == 3
     assert again.endswith("\n## hotel\n\nits table\n")
     assert "| a | 2 | 0.5000 |" in again
+    unread = [one for one in records if one["record"] != "reading"]
+    assert "| a | 2 | 0.5000 |" in page({"s": unread}, again)
