@@ -1,6 +1,6 @@
-"""The hotel set of docs/data.md as the files that examples/hotel.yaml reads.
+"""Sets of docs/data.md as the files that examples/hotel.yaml, sst2.yaml and chnsenticorp.yaml read.
 
-Run: python -m benchmarks.datasets [--data data] [--out storage/data]
+Run: python -m benchmarks.datasets [--data data] [--out storage/data] [--sets hotel sst2 reviews_more]
 DATA/hotel has texts and a real BERT's probabilities row for row (`train.txt`, `dev.txt`, `teacher_probs_*.npy`). OUT/hotel gets
 
     labelled.tsv     text and label of train.txt
@@ -9,7 +9,16 @@ DATA/hotel has texts and a real BERT's probabilities row for row (`train.txt`, `
     test.tsv         2,000 more of dev.txt with their own labels, for the final figures
     logits.parquet   every text with its probabilities
 
-The split is by content, so a text is in one of the four. The last line is one JSON object.
+The split is by content, so a text is in one of the four. DATA/sst2 has phrases (`train.tsv`, `dev.tsv`). OUT/sst2 gets
+
+    train.tsv        phrases of 85 % of the sentences
+    dev.tsv          the other sentences, whole
+
+DATA/reviews_more has reviews of ten kinds of goods (`online_shopping_10_cats.csv`). OUT/reviews_more gets
+
+    like_chnsenticorp.tsv    those of books, hotels and computers, without their labels
+
+The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -24,11 +33,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from benchmarks.sentences import split_by_sentence
+from corpora.files import FileConfig, read_rows, read_table
 from corpora.texts import CorpusError, content_fraction, content_key, normalise
 
 SPLIT_SEED = 11
 AGREEMENT, TEST = 0.125, 0.25
 """Parts of dev.txt."""
+HELD_OUT_SENTENCES = 0.15
+LIKE_CHNSENTICORP = ("书籍", "酒店", "计算机")
 
 
 class HotelRow(NamedTuple):
@@ -41,12 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="a folder that holds hotel/")
     parser.add_argument("--out", type=Path, default=Path("storage/data"))
+    parser.add_argument("--sets", nargs="+", choices=sorted(SETS), default=sorted(SETS))
     options = parser.parse_args()
     try:
-        counts = write_hotel(options.data / "hotel", options.out / "hotel")
+        counts = {name: SETS[name](options.data / name, options.out / name) for name in options.sets}
     except CorpusError as error:
         raise SystemExit(f"datasets: {error}") from error
-    print(json.dumps({"hotel": counts}))
+    print(json.dumps(counts))
 
 
 def write_hotel(source: Path, out: Path) -> dict[str, int]:
@@ -73,6 +87,31 @@ def write_hotel(source: Path, out: Path) -> dict[str, int]:
     table = pa.table({"text": [row.text for row in every], "probabilities": [list(row.probabilities) for row in every]})
     pyarrow.parquet.write_table(table, out / "logits.parquet")
     return {name: len(part) for name, part in parts.items()}
+
+
+def write_sst2(source: Path, out: Path) -> dict[str, int]:
+    """Write the files of the SST-2 study; returns how many rows each has. Raises CorpusError for a file that is missing."""
+    rows = [
+        row for name in ("train.tsv", "dev.tsv") for row in read_rows(FileConfig(path=source / name, text="sentence"))
+    ]
+    train, dev = split_by_sentence(rows, HELD_OUT_SENTENCES, SPLIT_SEED)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, part in (("train", train), ("dev", dev)):
+        _write_tsv(out / f"{name}.tsv", ("sentence", "label"), ((row.text, row.label or "") for row in part))
+    return {"train": len(train), "dev": len(dev)}
+
+
+def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
+    """Write the reviews of what ChnSentiCorp's are of; returns how many. Raises CorpusError for a file that is missing."""
+    table = read_table(source / "online_shopping_10_cats.csv", strings=("review", "cat"))
+    rows = zip(table["review"].to_pylist(), table["cat"].to_pylist(), strict=True)
+    texts = [" ".join(text.split()) for text, kind in rows if kind in LIKE_CHNSENTICORP and text]
+    out.mkdir(parents=True, exist_ok=True)
+    _write_tsv(out / "like_chnsenticorp.tsv", ("text",), ((text,) for text in texts if text))
+    return {"like_chnsenticorp": len(texts)}
+
+
+SETS = {"hotel": write_hotel, "sst2": write_sst2, "reviews_more": write_like_chnsenticorp}
 
 
 def _part(text: str) -> str:

@@ -17,6 +17,8 @@ import numpy as np
 
 PADDING, UNKNOWN = 0, 1
 RESERVED = ("[PAD]", "[UNK]")
+BETWEEN = " "
+"""Stands between the tokens of an n-gram; no token has it."""
 Segment = Callable[[str], Sequence[str]]
 UserWords = tuple[tuple[str, int], ...]
 """Words that a user's dictionary adds to jieba's, each with its frequency."""
@@ -215,16 +217,30 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
 
 
 class Encoder:
-    """Text -> token ids: segmented, cut at `max_tokens`, looked up; a text without tokens is one unknown token."""
+    """Text -> token ids: segmented, cut at `max_tokens`, looked up with its n-grams; a text without tokens is one unknown token."""
 
     def __init__(self, tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> None:
         self.settings = dict(tokens)
         self.segment = segmenter(tokens, vocabulary)
         self._max_tokens: int = tokens["max_tokens"]
+        self._max_ngram: int = tokens.get("max_ngram", 1)  # Older checkpoints have none.
         self._ids = {token: i for i, token in enumerate(vocabulary)}
+        parted = ((token.rpartition(BETWEEN), i) for token, i in self._ids.items() if BETWEEN in token)
+        self._longer = {
+            (self._ids.get(begun, UNKNOWN), self._ids.get(last, UNKNOWN)): i for (begun, _, last), i in parted
+        }
+        """From the ids of an n-gram's beginning and of its last token to its own."""
 
     def look_up(self, tokens: Sequence[str]) -> list[int]:
-        return list(map(self._ids.get, tokens[: self._max_tokens], itertools.repeat(UNKNOWN))) or [UNKNOWN]
+        """Ids of the tokens and then of their n-grams, of which unknown ones are left out."""
+        read = tokens[: self._max_tokens]
+        ids = list(map(self._ids.get, read, itertools.repeat(UNKNOWN)))
+        begun = tuple(ids)
+        for n in range(1, self._max_ngram):
+            pairs = zip(begun, ids[n : len(read)], strict=False)
+            begun = tuple(map(self._longer.get, pairs, itertools.repeat(PADDING)))
+            ids += filter(None, begun)
+        return ids or [UNKNOWN]
 
     def __call__(self, text: str) -> list[int]:
         return self.look_up(self.segment(text))

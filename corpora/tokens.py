@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, SupportsIndex, overload
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from corpora.encoding import RESERVED, Encoder, keeping_frequency, segmenter
+from corpora.encoding import BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter
 from corpora.texts import CorpusError
 
 
@@ -26,6 +26,9 @@ class _Tokens(BaseModel, frozen=True, extra="forbid"):
     """At most so many tokens, the most frequent ones; padding and the unknown token count as two."""
     max_tokens: int = Field(default=128, ge=1)
     """Tokens of a text that the student reads; the rest is cut off."""
+    max_ngram: int = Field(default=1, ge=1, le=5)
+    """Runs of up to so many tokens are read as well, after the tokens and where the vocabulary has them: all that an averaged
+    student can know of their order. 2 or 3, of characters, suits Chinese; `max_vocabulary` has to hold them."""
 
 
 class WordsConfig(_Tokens, frozen=True):
@@ -135,15 +138,28 @@ def tokenize(config: AnyTokensConfig, texts: Sequence[str], pieces: Sequence[str
 
 
 def build_vocabulary(config: AnyTokensConfig, segmented: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """`[PAD]`, `[UNK]`, then the tokens by frequency."""
-    counts = Counter(token for tokens in segmented for token in tokens if token not in RESERVED)
-    kept = sorted((token for token, n in counts.items() if n >= config.min_count), key=lambda t: (-counts[t], t))
+    """`[PAD]`, `[UNK]`, then the tokens and their n-grams by frequency."""
+    counts: Counter[str] = Counter()
+    for tokens in segmented:
+        counts.update(tokens)
+        counts.update(ngrams(tokens, config.max_ngram))
+    # An n-gram with an unknown part would be one name for many.
+    parts = {token: token.split(BETWEEN) for token, n in counts.items() if n >= config.min_count}
+    known = [token for token in parts if not set(RESERVED) & set(parts[token])]
+    # What an n-gram begins with is as frequent or more, and with fewer parts: the encoder finds it by its beginning.
+    kept = sorted(known, key=lambda token: (-counts[token], len(parts[token]), token))
     return (*RESERVED, *kept[: config.max_vocabulary - len(RESERVED)])
+
+
+def ngrams(tokens: Sequence[str], longest: int) -> Iterator[str]:
+    """Every run of 2 to `longest` tokens, the shorter runs first."""
+    for n in range(2, longest + 1):
+        yield from map(BETWEEN.join, zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
 def encoder_settings(config: AnyTokensConfig) -> dict[str, Any]:
     """The settings that an encoder travels with: nothing of this machine, the words of the dictionary in full."""
-    settings = config.model_dump(mode="json", include={"kind", "max_tokens", "segmenter", "hmm"})
+    settings = config.model_dump(mode="json", include={"kind", "max_tokens", "max_ngram", "segmenter", "hmm"})
     if isinstance(config, WordsConfig):
         settings["user_words"] = read_dictionary(config.dictionary) if config.dictionary else []
     return settings

@@ -96,13 +96,17 @@ class WordVectors:
 def build_vectors(
     config: AnyVectorsConfig, vocabulary: Sequence[str], sentences: Sequence[Sequence[str]], seed: int
 ) -> WordVectors:
-    """The vectors of a vocabulary; words without one get a random vector of the same spread.
+    """The vectors of a vocabulary; n-grams start as the mean of their words, words without a vector as a random one of the
+    same spread.
 
     `sentences` are the segmented train and transfer texts. Raises ModelError for an unreadable vector file, another
     dimension than the configured one, and a file that knows no word of the vocabulary.
     """
     rng = np.random.default_rng(seed)
     known = SOURCES[type(config)](config, vocabulary, sentences, seed)
+    known |= {
+        word: mean for word in vocabulary if word not in known and (mean := _mean_of_parts(word, known)) is not None
+    }
     spread = float(np.std(list(known.values()))) if known else 0.1
     matrix = rng.normal(0.0, spread, (len(vocabulary), config.dimension)).astype(np.float32)
     for row, word in enumerate(vocabulary):
@@ -110,6 +114,14 @@ def build_vectors(
             matrix[row] = known[word]
     matrix[0] = 0.0
     return reduced(WordVectors(matrix, len(known) / len(vocabulary)), config.reduce_to)
+
+
+def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:
+    """The vector of an n-gram, whose words stand with spaces between them."""
+    parts = word.split(" ")
+    if len(parts) == 1 or any(part not in known for part in parts):
+        return None
+    return np.asarray(np.mean([known[part] for part in parts], axis=0), dtype=np.float32)
 
 
 def reduced(vectors: WordVectors, n_components: int | None) -> WordVectors:

@@ -1,4 +1,4 @@
-"""The hotel set as the files of its study."""
+"""The hotel set and SST-2 as the files of their studies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets import write_hotel
+from benchmarks.datasets import write_hotel, write_sst2
+from benchmarks.sentences import split_by_sentence
 from corpora.corpus import load_corpus
 from corpora.corpus_config import CorpusConfig
+from corpora.files import Row
 from corpora.logits_file import read_logits_file
 from corpora.texts import CorpusError
 
@@ -66,3 +68,35 @@ def test_probabilities_of_other_rows_are_refused(source: Path, tmp_path: Path) -
     (source / "train.txt").unlink()
     with pytest.raises(CorpusError, match=r"no such file: .*train.txt; docs/data.md says where"):
         write_hotel(source, tmp_path / "out")
+
+
+def test_a_phrase_of_a_held_out_sentence_stays_in_train_only_where_a_sentence_of_train_has_it_too() -> None:
+    sentences = [f"film {i} is good" for i in range(40)]
+    phrases = [f"film {i}" for i in range(40)] + ["is good", "Film 3 is good"]
+    rows = [Row(text, "1") for text in [*phrases, *sentences]]
+    train, dev = split_by_sentence(rows, fraction=0.3, seed=11)
+    held_out = {row.text.split()[1] for row in dev}
+    assert 3 < len(held_out) < 25
+    assert {row.text.casefold() for row in dev} == {f"film {i} is good" for i in held_out}
+    kept = {str(i) for i in range(40)} - held_out
+    texts = {row.text.casefold() for row in train}
+    assert texts == {"is good"} | {f"film {i}" for i in kept} | {f"film {i} is good" for i in kept}
+
+
+def test_sst2_gets_train_of_both_files_and_whole_sentences_as_dev(tmp_path: Path) -> None:
+    for name, numbers in (("train", range(30)), ("dev", range(30, 60))):
+        rows = [f"film {i} is good\t1\ngood film {i}\t0" for i in numbers]
+        (tmp_path / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    counts = write_sst2(tmp_path, tmp_path / "out")
+    assert counts["train"] + counts["dev"] == 120
+    corpus = load_corpus(
+        CorpusConfig(
+            source=str(tmp_path / "out/train.tsv"), text="sentence", dev=tmp_path / "out/dev.tsv", test_fraction=0.1
+        )
+    )
+    assert len(corpus.dev) == counts["dev"] > 4
+
+
+def test_a_set_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"no such file: .*train.tsv"):
+        write_sst2(tmp_path, tmp_path / "out")

@@ -39,6 +39,7 @@ CONFIGS = [
     WordsConfig(min_count=1, max_tokens=3),
     WordsConfig(segmenter="rjieba", min_count=1, max_tokens=3),
     CharactersConfig(min_count=1, max_tokens=3),
+    CharactersConfig(min_count=1, max_tokens=3, max_ngram=2),
     WordsCharactersConfig(kind="words_characters", min_count=1, max_tokens=3),
     WordPieceConfig(kind="wordpiece", min_count=1, max_tokens=3),
     EnglishWordsConfig(kind="english_words", min_count=1, max_tokens=3),
@@ -165,7 +166,7 @@ def test_every_kind_of_tokens_has_its_segmenter_and_keeps_the_contract(config: A
     assert [encoder.look_up(tokens) for tokens in tokenized.segmented] == rows[:1]
     assert [encoder.look_up(encoder.segment(text)) for text in texts] == rows
     assert rows[2:] == [[UNKNOWN], [UNKNOWN]]
-    assert all(1 <= len(row) <= 3 for row in rows)
+    assert all(1 <= len(row) <= 3 * config.max_ngram for row in rows)
     assert 0 not in {token for row in rows for token in row}
     assert set(needed_packages(encoder.settings)) <= {"jieba", "rjieba", "tokenizers"}
     # A checkpoint's encoder is the same, read back from its folder.
@@ -196,6 +197,29 @@ def test_the_vocabulary_is_by_frequency_and_then_by_token() -> None:
 def test_unknown_tokens_and_long_texts() -> None:
     encoder = Encoder({"kind": "characters", "max_tokens": 3}, ["[PAD]", "[UNK]", "好", "书"])
     assert encoder("好坏书好") == [2, 1, 3]
+
+
+def test_ngrams_stand_behind_the_tokens_where_the_vocabulary_has_them() -> None:
+    vocabulary = ["[PAD]", "[UNK]", "不", "好", "书", "不 好", "好 书", "不 好 书"]
+    settings = {"kind": "characters", "max_tokens": 4}
+    assert Encoder({**settings, "max_ngram": 3}, vocabulary)("不好书") == [2, 3, 4, 5, 6, 7]
+    assert Encoder({**settings, "max_ngram": 2}, vocabulary)("不好书") == [2, 3, 4, 5, 6]
+    # An unknown character and what is cut off are in no n-gram; a checkpoint from before there were any has none.
+    assert Encoder({**settings, "max_ngram": 3}, vocabulary)("不坏好书不好") == [2, 1, 3, 4, 6]
+    assert Encoder(settings, vocabulary)("不好书") == [2, 3, 4]
+
+
+def test_ngrams_are_counted_with_the_tokens_and_have_no_unknown_part() -> None:
+    config = CharactersConfig(min_count=2, max_ngram=3)
+    segmented = [["好", "书", "[UNK]"], ["好", "书", "[UNK]"], ["书", "好"]]
+    assert build_vocabulary(config, segmented) == ("[PAD]", "[UNK]", "书", "好", "好 书")
+
+
+def test_english_words_make_ngrams_over_words() -> None:
+    config = EnglishWordsConfig(kind="english_words", min_count=1, max_ngram=2)
+    tokenized = tokenize(config, ["Not good."])
+    assert set(tokenized.vocabulary[2:]) == {"not", "good", ".", "not good", "good ."}
+    assert tokenized.segmented == (["not", "good", "."],)  # What word vectors learn from.
 
 
 def test_rows_of_unequal_length_are_one_array() -> None:

@@ -36,6 +36,13 @@ def vectors_file(tmp_path: Path, name: str) -> FileVectorsConfig:
     return FileVectorsConfig(path=path, dimension=3)
 
 
+def test_an_ngram_starts_as_the_mean_of_its_words(tmp_path: Path) -> None:
+    found = build_vectors(vectors_file(tmp_path, "v.txt"), (*VOCABULARY, "好 书", "好 酒店"), [], seed=1)
+    np.testing.assert_allclose(found.matrix[5], [2.5, 3.5, 4.5])
+    assert found.coverage == 3 / 7  # 酒店 has no vector, nor has what it is a part of.
+    assert np.abs(found.matrix[6]).sum() > 0
+
+
 @pytest.mark.parametrize(
     "config",
     [
