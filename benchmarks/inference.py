@@ -48,12 +48,15 @@ ROOT = Path(__file__).resolve().parent.parent
 INT8, TABLE_INT8 = Int8Config(kind="int8"), EmbeddingInt8Config(kind="embedding_int8")
 STUDENTS: dict[str, tuple[dict[str, Any], dict[str, AnyCompressionConfig]]] = {
     "average": ({"kind": "average", "hidden_layer": 128}, {"int8": INT8, "int8 table": TABLE_INT8}),
+    "average of n-grams": ({"kind": "average", "hidden_layer": 128}, {"int8 table": TABLE_INT8}),
     "textcnn": ({"kind": "textcnn", "filters": 64}, {"int8": INT8}),
     "bilstm-64": ({"kind": "bilstm", "hidden_size": 64}, {
         "int8": INT8, "pruned": PruneUnitsConfig(kind="prune_units", keep=0.5, epochs=1),
         "low-rank": LowRankConfig(kind="low_rank", energy=0.8),
     }),
 }  # fmt: skip
+TOKENS = {"average of n-grams": {"kind": "characters", "max_tokens": 128, "max_ngram": 2, "max_vocabulary": 60_000}}
+"""In place of the study's own."""
 LARGE, TURNS, LONG_S = 256, 5, 2.0
 Figures = dict[str, dict[str, Any]]
 
@@ -64,8 +67,9 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
     for name, (shape, compressions) in STUDENTS.items():
         config = TrialConfig.model_validate({
             **middle(prepared.study.space), "student": shape, "loss": LOSSES["MSE"], "learning_rate": 3e-3,
-            "epochs": epochs, "seed": 1,
+            "epochs": epochs, "seed": 1, **({"tokens": TOKENS[name]} if name in TOKENS else {}),
         })  # fmt: skip
+        prepared = prepare(prepared.study, partial(print, flush=True), only=config)
         inputs = prepared.of(config)
         result = run_trial(config, inputs.data, lambda report: None)
         folders[name] = save(prepared, inputs, result, root / name)

@@ -29,7 +29,8 @@ def test_every_contender_is_timed_and_students_are_held_against_their_peers(
 ) -> None:
     monkeypatch.setattr(peers_made, "SHAPES", SHAPES)
     monkeypatch.setattr(inference, "STUDENTS", {
-        "average": ({"kind": "average"}, {}), "bilstm-64": ({"kind": "bilstm", "hidden_size": 4}, {"int8": inference.INT8}),
+        "average": ({"kind": "average"}, {}), "average of n-grams": ({"kind": "average"}, {}),
+        "bilstm-64": ({"kind": "bilstm", "hidden_size": 4}, {"int8": inference.INT8}),
     })  # fmt: skip
     monkeypatch.setattr(peers_made, "TRAINED", {"TF-IDF": peers_made.TRAINED["TF-IDF"]})
     monkeypatch.setattr(inference, "LARGE", 8)
@@ -39,7 +40,8 @@ def test_every_contender_is_timed_and_students_are_held_against_their_peers(
     )
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     shapes = [f"TinyBERT {kind}" for kind in ("torch", "torch int8", "onnxruntime", "onnxruntime int8")]
-    assert list(found["contenders"]) == ["average", "bilstm-64", "bilstm-64 int8", "TF-IDF", *shapes]
+    students = ["average", "average of n-grams", "bilstm-64", "bilstm-64 int8"]
+    assert list(found["contenders"]) == [*students, "TF-IDF", *shapes]
     for name, one in found["contenders"].items():
         assert 0 < one["p50_ms"] <= one["p95_ms"] <= one["p99_ms"], name
         assert min(one["texts_per_s"], one["texts_per_s_256"]) > 0, name
