@@ -16,7 +16,7 @@ The split is by content, so a text is in one of the four. DATA/sst2 has phrases 
 
 DATA/reviews_more has reviews of ten kinds of goods (`online_shopping_10_cats.csv`). OUT/reviews_more gets
 
-    like_chnsenticorp.tsv    those of books, hotels and computers, without their labels
+    like_chnsenticorp.tsv    text and label of those of books, hotels and computers
 
 The last line is one JSON object.
 """
@@ -103,12 +103,13 @@ def write_sst2(source: Path, out: Path) -> dict[str, int]:
 
 def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
     """Write the reviews of what ChnSentiCorp's are of; returns how many. Raises CorpusError for a file that is missing."""
-    table = read_table(source / "online_shopping_10_cats.csv", strings=("review", "cat"))
-    rows = zip(table["review"].to_pylist(), table["cat"].to_pylist(), strict=True)
-    texts = [" ".join(text.split()) for text, kind in rows if kind in LIKE_CHNSENTICORP and text]
+    table = read_table(source / "online_shopping_10_cats.csv", strings=("cat", "label", "review"))
+    columns = (table[name].to_pylist() for name in ("cat", "label", "review"))
+    rows = [(" ".join(text.split()), label) for kind, label, text in zip(*columns, strict=True)
+            if kind in LIKE_CHNSENTICORP and text and text.strip()]  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    _write_tsv(out / "like_chnsenticorp.tsv", ("text",), ((text,) for text in texts if text))
-    return {"like_chnsenticorp": len(texts)}
+    _write_tsv(out / "like_chnsenticorp.tsv", ("text", "label"), rows)
+    return {"like_chnsenticorp": len(rows)}
 
 
 SETS = {"hotel": write_hotel, "sst2": write_sst2, "reviews_more": write_like_chnsenticorp}

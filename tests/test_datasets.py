@@ -1,4 +1,4 @@
-"""The hotel set and SST-2 as the files of their studies."""
+"""Public sets as the files of their studies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets import write_hotel, write_sst2
+from benchmarks.datasets import write_hotel, write_like_chnsenticorp, write_sst2
 from benchmarks.sentences import split_by_sentence
 from corpora.corpus import load_corpus
 from corpora.corpus_config import CorpusConfig
@@ -100,3 +100,10 @@ def test_sst2_gets_train_of_both_files_and_whole_sentences_as_dev(tmp_path: Path
 def test_a_set_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no such file: .*train.tsv"):
         write_sst2(tmp_path, tmp_path / "out")
+
+
+def test_of_the_further_reviews_those_of_the_same_kinds_of_goods_are_written_with_their_labels(tmp_path: Path) -> None:
+    rows = 'cat,label,review\n书籍,1,"好\t书"\n水果,0,酸\n酒店,0,差\n计算机,1,\n'
+    (tmp_path / "online_shopping_10_cats.csv").write_text(rows, encoding="utf-8")
+    assert write_like_chnsenticorp(tmp_path, tmp_path) == {"like_chnsenticorp": 2}
+    assert (tmp_path / "like_chnsenticorp.tsv").read_text("utf-8") == "text\tlabel\n好 书\t1\n差\t0\n"
