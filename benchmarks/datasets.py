@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from benchmarks.sentences import split_by_sentence
-from corpora.files import FileConfig, read_rows, read_table
+from corpora.files import FileConfig, column_of, read_rows, read_table
 from corpora.texts import CorpusError, content_fraction, content_key, normalise
 
 SPLIT_SEED = 11
@@ -52,7 +52,7 @@ class HotelRow(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="a folder that holds hotel/")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="a folder that holds a folder for each set")
     parser.add_argument("--out", type=Path, default=Path("storage/data"))
     parser.add_argument("--sets", nargs="+", choices=sorted(SETS), default=sorted(SETS))
     options = parser.parse_args()
@@ -103,8 +103,9 @@ def write_sst2(source: Path, out: Path) -> dict[str, int]:
 
 def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
     """Write the reviews of what ChnSentiCorp's are of; returns how many. Raises CorpusError for a file that is missing."""
-    table = read_table(source / "online_shopping_10_cats.csv", strings=("cat", "label", "review"))
-    columns = (table[name].to_pylist() for name in ("cat", "label", "review"))
+    path, names = source / "online_shopping_10_cats.csv", ("cat", "label", "review")
+    table = read_table(path, strings=names)
+    columns = (column_of(table, name, path).to_pylist() for name in names)
     rows = [(" ".join(text.split()), label) for kind, label, text in zip(*columns, strict=True)
             if kind in LIKE_CHNSENTICORP and text and text.strip()]  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ from models.compression.low_rank import LowRankConfig
 from models.compression.trained import Material
 from models.compression.units import PruneUnitsConfig
 from tuning.contenders import onnx_contender
+from tuning.inputs import inputs_key
 from tuning.latency import Contender, cpu_name, one_thread, time_contenders
 from tuning.points import middle
 from tuning.preparation import Prepared, prepare
@@ -46,17 +47,18 @@ from tuning.trial import TrialConfig, fine_tuner, run_trial
 
 ROOT = Path(__file__).resolve().parent.parent
 INT8, TABLE_INT8 = Int8Config(kind="int8"), EmbeddingInt8Config(kind="embedding_int8")
+NGRAMS = {"kind": "characters", "max_tokens": 128, "max_ngram": 2, "max_vocabulary": 60_000}
+AVERAGE = {"kind": "average", "hidden_layer": 128}
 STUDENTS: dict[str, tuple[dict[str, Any], dict[str, AnyCompressionConfig]]] = {
-    "average": ({"kind": "average", "hidden_layer": 128}, {"int8": INT8, "int8 table": TABLE_INT8}),
-    "average of n-grams": ({"kind": "average", "hidden_layer": 128}, {"int8 table": TABLE_INT8}),
-    "textcnn": ({"kind": "textcnn", "filters": 64}, {"int8": INT8}),
-    "bilstm-64": ({"kind": "bilstm", "hidden_size": 64}, {
+    "average": ({"student": AVERAGE}, {"int8": INT8, "int8 table": TABLE_INT8}),
+    "average of n-grams": ({"student": AVERAGE, "tokens": NGRAMS}, {"int8 table": TABLE_INT8}),
+    "textcnn": ({"student": {"kind": "textcnn", "filters": 64}}, {"int8": INT8}),
+    "bilstm-64": ({"student": {"kind": "bilstm", "hidden_size": 64}}, {
         "int8": INT8, "pruned": PruneUnitsConfig(kind="prune_units", keep=0.5, epochs=1),
         "low-rank": LowRankConfig(kind="low_rank", energy=0.8),
     }),
 }  # fmt: skip
-TOKENS = {"average of n-grams": {"kind": "characters", "max_tokens": 128, "max_ngram": 2, "max_vocabulary": 60_000}}
-"""In place of the study's own."""
+"""Blocks in place of the study's own, and the ways to compress what they make."""
 LARGE, TURNS, LONG_S = 256, 5, 2.0
 Figures = dict[str, dict[str, Any]]
 
@@ -64,13 +66,12 @@ Figures = dict[str, dict[str, Any]]
 def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path]:
     """The folder of each student as it was trained, and of each way to compress it."""
     folders = {}
-    for name, (shape, compressions) in STUDENTS.items():
+    for name, (blocks, compressions) in STUDENTS.items():
         config = TrialConfig.model_validate({
-            **middle(prepared.study.space), "student": shape, "loss": LOSSES["MSE"], "learning_rate": 3e-3,
-            "epochs": epochs, "seed": 1, **({"tokens": TOKENS[name]} if name in TOKENS else {}),
+            **middle(prepared.study.space), "loss": LOSSES["MSE"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
         })  # fmt: skip
-        prepared = prepare(prepared.study, partial(print, flush=True), only=config)
-        inputs = prepared.of(config)
+        known = inputs_key(config) in prepared.inputs
+        inputs = (prepared if known else prepare(prepared.study, partial(print, flush=True), only=config)).of(config)
         result = run_trial(config, inputs.data, lambda report: None)
         folders[name] = save(prepared, inputs, result, root / name)
         for title, compression in compressions.items():

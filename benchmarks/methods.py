@@ -121,7 +121,7 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
         trials = candidates = [TrialRecord(0, "complete", config)]
     else:
         prepared = prepare(study, say)
-        trials = _search(prepared, root / "searches" / first.search_key)
+        trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)
         candidates = _best(trials, prepared, rule)
     teacher = prepared.teacher_accuracy
 
@@ -146,13 +146,22 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
 
 
 def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
-    """The complete trials of a search, in its order; it goes on where it was killed."""
+    """The trials of a search, in its order; it goes on where it was killed."""
     place.mkdir(parents=True, exist_ok=True)
     records = run_search(prepared, Folder(Place(str(place.absolute()))), [])  # Workers stand in folders of their own.
-    complete = [record for record in records if record.state == "complete"]
-    if not complete:
+    if not any(record.state == "complete" for record in records):
         raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
-    return complete
+    return records
+
+
+def choosable(records: Sequence[TrialRecord], plain: bool) -> list[TrialRecord]:
+    """The complete trials that a method may choose from: the one of the plain student, with which every search begins, is no
+    distilled one."""
+    found = [one for one in records if one.state == "complete" and one.config.loss.is_plain == plain]
+    if not found:
+        raise StudyError(f"of {len(records)} trials none {'of the plain student' if plain else 'that is distilled'} was "
+                         "completed; set search.trials higher")  # fmt: skip
+    return found
 
 
 def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfig) -> list[TrialRecord]:

@@ -235,7 +235,7 @@ class Encoder:
         """Ids of the tokens and then of their n-grams, of which unknown ones are left out."""
         read = tokens[: self._max_tokens]
         ids = list(map(self._ids.get, read, itertools.repeat(UNKNOWN)))
-        begun = tuple(ids)
+        begun: Sequence[int] = ids
         for n in range(1, self._max_ngram):
             pairs = zip(begun, ids[n : len(read)], strict=False)
             begun = tuple(map(self._longer.get, pairs, itertools.repeat(PADDING)))

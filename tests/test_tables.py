@@ -12,13 +12,17 @@ import pytest
 
 import benchmarks.tables
 from benchmarks.cells import read
+from benchmarks.methods import choosable
 from benchmarks.table_config import Cell, MethodConfig, TableConfig, cell_of, cells_of
 from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
+from tuning.faults import StudyError
+from tuning.records import TrialRecord
 from tuning.study import load_study, parse_study, parse_yaml
 from tuning.teachers import locate
+from tuning.trial import TrialConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = parse_yaml((ROOT / "benchmarks" / "tables.yaml").read_text(encoding="utf-8"))
@@ -55,6 +59,16 @@ def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dic
     limited = {**document, "champion": {"max_latency_ms": 0.5}}
     assert cell(document, kind="searched").search_key != cell(limited, kind="searched").search_key
     assert one.key == cell(limited).key
+
+
+def test_the_plain_trial_with_which_a_search_begins_is_no_distilled_student() -> None:
+    distilled = TrialConfig.model_validate(AVERAGE)
+    plain = TrialRecord(0, "complete", distilled.plain(), accuracy=0.9)
+    pruned, best = TrialRecord(1, "pruned", distilled), TrialRecord(2, "complete", distilled, accuracy=0.8)
+    assert choosable([plain, pruned, best], plain=False) == [best]
+    assert choosable([plain, pruned], plain=True) == [plain]
+    with pytest.raises(StudyError, match=r"of 2 trials none that is distilled was completed; set search.trials higher"):
+        choosable([plain, pruned], plain=False)
 
 
 def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(document: dict[str, Any]) -> None:
