@@ -185,8 +185,8 @@ Written by `python -m benchmarks.tables examples/hotel.yaml` and so on, from wha
   that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
   deviation over seeds; a method with one seed has none, as it is the same for every seed.
 - **Searched**: as many trials for the student alone as for the distilled one, in the same space, but that `kd_weight` is 0. The three
-  best trials on dev are trained anew, and the best mean of these is taken. "The fastest with 97 %" is of the same search,
-  taken by the hint of the latency.
+  best trials on dev are trained anew, and the best mean of these is taken; the plain trial with which a search begins is no
+  distilled one. "The fastest with 97 %" is of the same search, taken by the hint of the latency.
 - **Several teachers**: what the papers do is done with the study's first teacher as it is. Where a study has more of them, it is
   searched with the first alone as well, so that what the search brings and what the teachers bring can be told apart.
 - **Fixed**: the papers' loss, student and weight, with the study's tokens and word vectors, its epochs, and AdamW, not the paper's
