@@ -16,7 +16,7 @@ The split is by content, so a text is in one of the four. DATA/sst2 has phrases 
 
 DATA/reviews_more has reviews of ten kinds of goods (`online_shopping_10_cats.csv`). OUT/reviews_more gets
 
-    like_chnsenticorp.tsv    text and label of those of books, hotels and computers
+    like_chnsenticorp.tsv    text and label of those of books, hotels, computers, tablets and phones
 
 The last line is one JSON object.
 """
@@ -41,7 +41,7 @@ SPLIT_SEED = 11
 AGREEMENT, TEST = 0.125, 0.25
 """Parts of dev.txt."""
 HELD_OUT_SENTENCES = 0.15
-LIKE_CHNSENTICORP = ("书籍", "酒店", "计算机")
+LIKE_CHNSENTICORP = ("书籍", "酒店", "计算机", "平板", "手机")
 
 
 class HotelRow(NamedTuple):
