@@ -233,8 +233,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
         prepared = prepare(study_of(options.study, options.trials, options.epochs, scratch), partial(print, flush=True))
-        searches = compare(cut(prepared, options.texts), options, scratch)
+        # First, so that what other people's packages leave in this process cannot cost them.
         of_lengths = lengths(prepared, options, scratch) if options.lengths else []
+        searches = compare(cut(prepared, options.texts), options, scratch)
     settings = {name: getattr(options, name) for name in ("trials", "texts", "epochs", "shape", "rounds")}
     print(json.dumps({
         "cpu": cpu_name(), "cores": cores(), "load": round(os.getloadavg()[0], 1), **settings, "left_out": missing(),

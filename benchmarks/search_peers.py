@@ -188,8 +188,11 @@ def _model(data: TrialData, epochs: int, trial: Any) -> Plain:
 def hf_trainer(given: Given, backend: str) -> list[float]:
     """`Trainer.hyperparameter_search` on logits that a plain loop has cached: by Optuna in this process, or by Ray over the cores."""
     import transformers
+    from accelerate.state import GradientState
 
     fillings(given.teacher, given.texts)["plain loop"]()
+    # It is of the process: what an earlier trainer has left there cannot be pickled, and Ray would fail at its next start too.
+    GradientState._reset_state()
     task = Task(given.data, HIDDEN, given.epochs, 1)
     n_train, n_dev = len(given.data.train), len(given.data.dev)
     found: list[float] = []
