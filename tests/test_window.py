@@ -65,3 +65,14 @@ def test_a_search_that_is_resumed_is_cut_at_once() -> None:
     window = Window(tpe(), size=10)
     study.sampler = window
     assert {trial.number for trial in seen_by(window, study)} == {*best, *range(30, 41)}
+
+
+def test_where_all_are_equally_good_it_sees_no_more_than_the_newest_and_as_many_again() -> None:
+    window = Window(tpe(), size=10)
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=window)
+    for _ in range(50):
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        study.tell(trial, [0.5, 1.0])
+    seen = {trial.number for trial in seen_by(window, study) if trial.state.is_finished()}
+    assert set(range(40, 50)) <= seen and len(seen) <= 20

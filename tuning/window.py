@@ -15,7 +15,8 @@ EVERY = 100
 
 
 class Window(BaseSampler):
-    """Proposes as `inner` would if of all trials that have ended there were but the newest `size`, and the best."""
+    """Proposes as `inner` would if of all trials that have ended there were but the newest `size`, and the best: of equally
+    good ones the newest `size`."""
 
     def __init__(self, inner: BaseSampler, size: int) -> None:
         self._inner = inner
@@ -53,7 +54,9 @@ class Window(BaseSampler):
         if len(ended) <= self._size:
             return study
         if len(ended) >= self._looked_at + EVERY:
-            self._best, self._looked_at = frozenset(trial.number for trial in study.best_trials), len(ended)
+            best = sorted(trial.number for trial in study.best_trials)
+            # All trials are best where none is better than another.
+            self._best, self._looked_at = frozenset(best[-self._size :]), len(ended)
         outside = frozenset(ended[: -self._size]) - self._best
         return cast("Study", _Seen(study, [trial for trial in trials if trial.number not in outside]))
 
