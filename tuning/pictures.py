@@ -122,8 +122,8 @@ def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], N
     try:
         kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
     except Exception as error:  # noqa: BLE001  (pictures never end a search)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        say(f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {reason[:160]} `distune report` on a "
+        first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
+        say(f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
             "machine with Chromium draws them")  # fmt: skip
         return []
     return files
