@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import optuna
 import pytest
@@ -77,3 +78,19 @@ def test_where_all_are_equally_good_it_sees_no_more_than_the_newest_and_as_many_
     seen = {trial.number for trial in seen_by(window, study) if trial.state.is_finished()}
     assert set(range(40, 50)) <= seen
     assert len(seen) <= 20
+
+
+def test_a_proposal_copies_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = searched(optuna.samplers.RandomSampler(1), 40, ["maximize", "minimize"])
+    copied: list[bool] = []
+    get_trials = study._storage.get_all_trials
+
+    def watched(study_id: int, deepcopy: bool = True, states: Any = None) -> list[optuna.trial.FrozenTrial]:
+        copied.append(deepcopy)
+        return get_trials(study_id, deepcopy, states)
+
+    monkeypatch.setattr(study._storage, "get_all_trials", watched)
+    study.sampler = window = Window(tpe(), size=10)
+    seen_by(window, study)
+    assert copied
+    assert not any(copied)

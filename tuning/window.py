@@ -54,7 +54,7 @@ class Window(BaseSampler):
         if len(ended) <= self._size:
             return study
         if len(ended) >= self._looked_at + EVERY:
-            best = sorted(trial.number for trial in study.best_trials)
+            best = sorted(trial.number for trial in _Seen(study, trials).best_trials)
             # All trials are best where none is better than another.
             self._best, self._looked_at = frozenset(best[-self._size :]), len(ended)
         outside = frozenset(ended[: -self._size]) - self._best
@@ -62,7 +62,9 @@ class Window(BaseSampler):
 
 
 class _Seen:
-    """A study with some of its trials alone."""
+    """A study with some of its trials alone, none of which is deeply copied: samplers only read them."""
+
+    best_trials: Any = Study.best_trials
 
     def __init__(self, study: Study, trials: list[FrozenTrial]) -> None:
         self._study = study
@@ -71,8 +73,11 @@ class _Seen:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        return self._trials
+
     def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        """None is deeply copied: samplers only read them."""
         return [trial for trial in self._trials if states is None or trial.state in states]
 
     def _get_trials(
