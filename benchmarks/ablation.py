@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from plotly.subplots import make_subplots
 
 from benchmarks.cells import read
 from benchmarks.tables_text import Record, Row, plan_of, rows_of
-from tuning.look import LIGHT, QUIET, plain
+from tuning.look import FAMILIES, LIGHT, TEACHER, plain
 from tuning.pictures import Picture, write_pngs
 
 UNSQUARED = "without T²"
+COLORS = (*FAMILIES.values(), TEACHER)
 Points = dict[float, list[float]]
 """Accuracies by seed, by what they are drawn over."""
 
@@ -36,27 +38,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
              if (plan := plan_of(records)) is not None}  # fmt: skip
     if not sizes:
         raise SystemExit(f"ablation: no records in {options.records}; see python -m benchmarks.ablation --help")
-    grid, levels = losses_of(sizes[max(sizes)])
+    by_temperature, by_weight = losses_of(sizes[max(sizes)])
     by_size = sizes_of(sizes)
-    picture = Picture("ablation", "Ablation", "", draw(grid, levels, by_size))
+    picture = Picture("ablation", "Ablation", "", draw(by_temperature, by_weight, by_size))
     options.out.mkdir(parents=True, exist_ok=True)
     files = write_pngs([picture], options.out, print)
-    print(json.dumps({"losses": grid, "levels": levels, "transfer": by_size, "files": [str(file) for file in files]}))
+    print(json.dumps({"temperature": by_temperature, "weight": by_weight, "transfer": by_size,
+                      "files": [str(file) for file in files]}))  # fmt: skip
 
 
-def losses_of(records: Sequence[Record]) -> tuple[dict[str, Points], dict[str, list[float]]]:
-    """KL by temperature, a line for each weight; and what has no temperature."""
-    grid: dict[str, Points] = {}
-    levels: dict[str, list[float]] = {}
+def losses_of(records: Sequence[Record]) -> tuple[dict[str, Points], dict[str, Points]]:
+    """KL over the temperature, a line for each weight; and over the weight, a line for each temperature and one for MSE."""
+    by_temperature: dict[str, Points] = {}
+    by_weight: dict[str, Points] = {}
     for row, accuracies in _accuracies(records):
         loss = row.choices[0]["about"]["config"]["loss"]
-        if loss["kd_weight"] == 0 or loss["teacher_term"]["kind"] != "kl":
-            levels[row.name] = accuracies
+        term, weight = loss["teacher_term"], float(loss["kd_weight"])
+        if weight == 0:
             continue
-        # What a weight is without T² is another weight with it; the name says which was meant.
-        line = f"weight {row.name.rpartition('weight ')[2]}"
-        grid.setdefault(line, {})[float(loss["teacher_term"]["temperature"])] = accuracies
-    return grid, levels
+        if term["kind"] == "kl":
+            # What a weight is without T² is another weight with it; the name says which was meant.
+            line = f"weight {row.name.rpartition('weight ')[2]}"
+            by_temperature.setdefault(line, {})[float(term["temperature"])] = accuracies
+        if UNSQUARED not in row.name:
+            line = f"KL, T = {term['temperature']:g}" if term["kind"] == "kl" else "MSE"
+            by_weight.setdefault(line, {})[weight] = accuracies
+    return by_temperature, by_weight
 
 
 def sizes_of(sizes: Mapping[int, Sequence[Record]]) -> dict[str, Points]:
@@ -73,30 +80,34 @@ def _accuracies(records: Sequence[Record]) -> list[tuple[Row, list[float]]]:
     return [(row, row.accuracies(title, np.array(labels))) for row in rows]
 
 
-def draw(grid: Mapping[str, Points], levels: Mapping[str, Sequence[float]], by_size: Mapping[str, Points]) -> go.Figure:
-    """Losses on the left, sizes of the transfer set on the right."""
-    drawn = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.6, 0.4], horizontal_spacing=0.04)
-    for name, points in grid.items():
-        drawn.add_trace(_line(name, points, dash="dot" if UNSQUARED in name else "solid"), 1, 1)
-    for number, (name, accuracies) in enumerate(levels.items()):
-        drawn.add_hline(
-            float(np.mean(accuracies)), line={"color": QUIET, "dash": "dash", "width": 1}, annotation_text=plain(name),
-            annotation_position="top left" if number % 2 else "top right", row=1, col=1,  # type: ignore[arg-type]
-        )  # fmt: skip
-    for name, points in by_size.items():
-        drawn.add_trace(_line(name, points, dash="dashdot"), 1, 2)
-    drawn.update_layout(template=LIGHT, height=480, yaxis_title="accuracy", margin={"b": 120})
+def draw(*panels: Mapping[str, Points]) -> go.Figure:
+    """Temperatures, weights, and sizes of the transfer set, side by side. The sizes have an axis of their own: what the others
+    do is little beside it."""
+    drawn = make_subplots(1, len(panels), horizontal_spacing=0.07)
+    for column, panel in enumerate(panels, 1):
+        legend = "legend" if column == 1 else f"legend{column}"
+        for (name, points), color in zip(panel.items(), cycle(COLORS), strict=False):
+            line = _line(name, points, {"dash": "dot" if UNSQUARED in name else "solid", "color": color})
+            drawn.add_trace(line.update(legend=legend), 1, column)
+        left, _ = drawn.layout[f"xaxis{column}" if column > 1 else "xaxis"].domain
+        place = {"x": left, "xanchor": "left", "yref": "paper", "y": -0.2, "yanchor": "top", "orientation": "v",
+                 "itemsizing": "trace"}  # fmt: skip
+        drawn.update_layout({legend: place})
+    drawn.update_layout(
+        template=LIGHT, height=560, yaxis_title="accuracy", margin={"b": 200, "t": 20}, yaxis2={"matches": "y"}
+    )
     drawn.update_xaxes(title="temperature T, log scale", type="log", tickvals=[1, 2, 4, 8, 16], row=1, col=1)
-    drawn.update_xaxes(title="texts in the transfer set", rangemode="tozero", row=1, col=2)
+    drawn.update_xaxes(title="kd_weight", row=1, col=2)
+    drawn.update_xaxes(title="texts in the transfer set", rangemode="tozero", row=1, col=3)
     return drawn
 
 
-def _line(name: str, points: Points, dash: str) -> go.Scatter:
+def _line(name: str, points: Points, look: Mapping[str, str]) -> go.Scatter:
     places = sorted(points)
     spreads = [float(np.std(points[place], ddof=1)) if len(points[place]) > 1 else 0.0 for place in places]
     means = [float(np.mean(points[place])) for place in places]
     return go.Scatter(x=places, y=means, error_y={"array": spreads, "thickness": 1}, name=plain(name), mode="lines+markers",
-                      line={"dash": dash})  # fmt: skip
+                      line=dict(look))  # fmt: skip
 
 
 if __name__ == "__main__":

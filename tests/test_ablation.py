@@ -36,10 +36,12 @@ def records(n_transfer: int, right: dict[str, list[int]]) -> list[dict[str, Any]
     return found
 
 
-def test_kl_is_drawn_by_temperature_and_weight_and_the_rest_as_levels() -> None:
-    grid, levels = losses_of(records(9, {KL: [2, 4], f"{KL} without T²": [1, 1], MSE: [3, 3], PLAIN: [0, 1]}))
-    assert grid == {"weight 0.5": {4.0: [0.5, 1.0]}, "weight 0.5 without T²": {4.0: [0.25, 0.25]}}
-    assert levels == {MSE: [0.75, 0.75], PLAIN: [0.0, 0.25]}
+def test_kl_is_drawn_over_the_temperature_and_with_mse_over_the_weight() -> None:
+    by_temperature, by_weight = losses_of(
+        records(9, {KL: [2, 4], f"{KL} without T²": [1, 1], MSE: [3, 3], PLAIN: [0, 1]})
+    )
+    assert by_temperature == {"weight 0.5": {4.0: [0.5, 1.0]}, "weight 0.5 without T²": {4.0: [0.25, 0.25]}}
+    assert by_weight == {"KL, T = 4": {0.5: [0.5, 1.0]}, "MSE": {1.0: [0.75, 0.75]}}
 
 
 def test_sizes_hold_the_methods_that_each_of_them_has() -> None:
@@ -48,12 +50,12 @@ def test_sizes_hold_the_methods_that_each_of_them_has() -> None:
 
 
 def test_a_line_has_the_mean_and_the_spread_over_seeds() -> None:
-    drawn = draw({"weight 0.5": {4.0: [0.5, 1.0], 1.0: [0.25, 0.25]}}, {MSE: [0.75]}, {KL: {9.0: [0.5]}})
-    line, size = drawn.data
+    drawn = draw({"weight 0.5": {4.0: [0.5, 1.0], 1.0: [0.25, 0.25]}}, {"MSE": {1.0: [0.75]}}, {KL: {9.0: [0.5]}})
+    line, weight, size = drawn.data
     assert (list(line.x), list(line.y)) == ([1.0, 4.0], [0.25, 0.75])
     assert list(line.error_y.array) == pytest.approx([0.0, 0.125**0.5])
-    assert (list(size.x), list(size.y)) == ([9.0], [0.5])
-    assert [shape.y0 for shape in drawn.layout.shapes] == [0.75]
+    assert (list(weight.x), list(weight.y), weight.legend) == ([1.0], [0.75], "legend2")
+    assert (list(size.x), list(size.y), size.legend) == ([9.0], [0.5], "legend3")
 
 
 def test_a_weight_without_t_squared_is_the_weight_that_makes_the_same_loss() -> None:
