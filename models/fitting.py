@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -142,3 +143,20 @@ def optimise(
     stepper = Stepper(model, schedule)
     for batch in batches:
         yield stepper.step(loss_of, batch)
+
+
+def aloud(
+    losses: Iterator[float], n_steps: int, name: str, progress: Progress, interval_s: float = 30.0
+) -> Iterator[float]:
+    """Pass the losses of `n_steps` steps on; every `interval_s` say their mean since the last line, and the time left."""
+    started = said = time.monotonic()
+    recent: list[float] = []
+    for step, loss in enumerate(losses, start=1):
+        recent.append(loss)
+        yield loss
+        now = time.monotonic()
+        if now - said >= interval_s and step < n_steps:
+            minutes_left = (now - started) / step * (n_steps - step) / 60
+            mean = sum(recent) / len(recent)
+            progress(f"{name} step {step:,}/{n_steps:,}: loss {mean:.3f}, {minutes_left:.1f} min left")
+            said, recent = now, []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.batches import shuffled_batches
-from models.fitting import Progress, Schedule, optimise
+from models.fitting import Progress, Schedule, aloud, optimise
 
 IGNORED = -100
 HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}
@@ -96,11 +96,8 @@ def pretrain(
         )
 
     model.train()
-    started, recent = time.monotonic(), []
-    steps = optimise(model, batches, loss_of, Schedule(len(batches), plan.learning_rate, 0.05))
-    for step, loss in enumerate(steps, start=1):
-        recent.append(loss)
-        if step % 200 == 0 or step == len(batches):
-            minutes = (time.monotonic() - started) / 60
-            progress(f"pretraining step {step}/{len(batches)}: loss {np.mean(recent):.3f}, {minutes:.1f} min")
-            recent = []
+    started, n_steps = time.monotonic(), len(batches)
+    steps = optimise(model, batches, loss_of, Schedule(n_steps, plan.learning_rate, 0.05))
+    losses = list(aloud(steps, n_steps, "pretraining", progress))
+    minutes = (time.monotonic() - started) / 60
+    progress(f"pretraining step {n_steps:,}/{n_steps:,}: loss {np.mean(losses[-200:]):.3f}, {minutes:.1f} min")

@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from models.batches import endless_batches
-from models.fitting import ModelError, Progress, Schedule, optimise, pick_device
+from models.fitting import ModelError, Progress, Schedule, aloud, optimise, pick_device
 from models.pretraining import MaskIds, PretrainingPlan, pretrain
 from models.teacher import (
     Teacher,
@@ -166,7 +166,8 @@ def _fine_tune(
     token_ids = tokenize(tokenizer, data.texts, config.max_length)
     lengths = np.array([len(row) for row in token_ids])
     steps_per_epoch = -(-len(lengths) // config.batch_size)
-    schedule = Schedule(config.epochs * steps_per_epoch, config.learning_rate, config.warmup_fraction)
+    n_steps = config.epochs * steps_per_epoch
+    schedule = Schedule(n_steps, config.learning_rate, config.warmup_fraction)
 
     def loss_of(batch: NDArray[np.int64]) -> Tensor:
         inputs = {k: v.to(device) for k, v in padded(tokenizer, [token_ids[i] for i in batch]).items()}
@@ -174,6 +175,7 @@ def _fine_tune(
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
+    steps = aloud(steps, n_steps, "teacher", progress)
     best_accuracy, best_weights, best_epoch = -1.0, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()

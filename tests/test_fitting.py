@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.batches import BUCKET_BATCHES, endless_batches, shuffled_batches, sorted_batches, token_batches
-from models.fitting import Schedule, keep_freed_memory, optimise
+from models.fitting import Schedule, aloud, keep_freed_memory, optimise
 from models.pretraining import IGNORED, MaskIds, mask_tokens
 
 LENGTHS = np.random.default_rng(0).integers(1, 100, 1003)
@@ -106,3 +106,16 @@ def test_masking_hides_15_percent_and_never_a_special_token() -> None:
     assert 2700 < int(asked.sum()) < 3180
     assert float((masked[asked] == 4).float().mean()) == pytest.approx(0.8, abs=0.04)
     assert float((masked[asked] == token_ids[asked]).float().mean()) == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often() -> None:
+    said: list[str] = []
+    losses = list(aloud(iter([4.0, 2.0, 1.0]), 3, "teacher", said.append, interval_s=0.0))
+    assert losses == [4.0, 2.0, 1.0]
+    assert said == ["teacher step 1/3: loss 4.000, 0.0 min left", "teacher step 2/3: loss 2.000, 0.0 min left"]
+
+
+def test_a_training_is_silent_between_two_lines() -> None:
+    said: list[str] = []
+    list(aloud(iter([4.0, 2.0]), 2, "teacher", said.append))
+    assert not said
