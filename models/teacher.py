@@ -121,7 +121,8 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None) -> None:
     try:
         shape = AutoConfig.from_pretrained(first)
     except (OSError, ValueError) as error:
-        raise ModelError(f"the teacher {checkpoint} cannot be loaded: {first_line(error)}") from error
+        where = "" if Path(checkpoint).exists() else " is no folder here, and from the hub it"
+        raise ModelError(f"the teacher {checkpoint}{where} cannot be loaded: {first_line(error)}") from error
     _check_classes(checkpoint, shape.num_labels, labels)
 
 

@@ -13,6 +13,7 @@ from models.teacher import (
     Teacher,
     ask_teacher,
     character_tokenizer,
+    check_checkpoint,
     load_teacher,
     teacher_logits,
     teacher_size_mb,
@@ -103,6 +104,9 @@ def test_an_ensemble_answers_with_the_mean_of_its_members(save_teacher: Callable
 def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         load_teacher(tmp_path / "nothing", 32)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="nothing is no folder here, and from the hub it cannot be loaded") as caught:
+        check_checkpoint(str(tmp_path / "nothing"), None)
     assert "\n" not in str(caught.value)
 
 
