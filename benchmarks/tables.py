@@ -207,7 +207,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
 
 
 def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
-    """Of each method the student of the seed that is best on dev, in one run with the teacher and BERT-base's shape."""
+    """Of each method the student of the seed that is best on dev, in one run with the first teacher and BERT-base's shape."""
     best: dict[str, Cell] = {}
     for cell in this.cells:
         name = cell.method.name
@@ -220,7 +220,8 @@ def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
         return
     corpus, config = this.corpus, this.study.config
     known = (*corpus.train.texts, *corpus.transfer.texts)
-    teachers = timing_teachers(logits_for(config, corpus, locate(config, corpus), lambda line: None), known)
+    first = config.model_copy(update={"more_teachers": []})
+    teachers = timing_teachers(logits_for(first, corpus, locate(first, corpus), lambda line: None), known)
     twin = timing_twin({"config": BERT_BASE, "members": 1, "max_length": config.teacher.max_length}, known)
     contenders = {name: onnx_contender(choices[cell.key].folder or Path()) for name, cell in best.items()}
     contenders |= {"teacher": teacher_contender(*teachers)} if teachers else {}

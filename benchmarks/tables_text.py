@@ -197,5 +197,5 @@ Written by `python -m benchmarks.tables examples/hotel.yaml` and so on, from wha
 - **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32), everything taking turns in one run: see
   [speed.md](speed.md). Of each method the student of the seed that is best on dev is timed. The BERT-base shape is that of
   bert-base-chinese (12 layers of 768, vocabulary 21,128) with random weights, on which speed does not depend; it reads as many tokens as the
-  teacher.
+  teacher. "Teacher" is the study's first, where it can be had.
 """
