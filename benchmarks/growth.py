@@ -17,9 +17,12 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from rich.console import Console
@@ -58,6 +61,12 @@ def without_training(n: int, sampler: str) -> Figures:
     }  # fmt: skip
 
 
+def alone(measure: Callable[..., Figures], *arguments: Any) -> Figures:
+    """Measure in a process of its own: what an earlier search has freed would be memory that a later one does not grow by."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(measure, *arguments).result()
+
+
 def exponents(figures: Sequence[Mapping[str, float]], size: str, costs: Sequence[str]) -> dict[str, float]:
     """How each cost grows with the size, from the first of the figures to the last."""
     first, last = figures[0], figures[-1]
@@ -78,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     growing: dict[str, dict[str, float]] = {}
     trials: list[Figures] = []
     for sampler in options.samplers:
-        found = [say(without_training(n, sampler)) for n in options.trials]
+        found = [say(alone(without_training, n, sampler)) for n in options.trials]
         growing |= {f"trials, {sampler}": exponents(found, "trials", TRIAL_COSTS)} if found else {}
         trials += found
     texts: list[Figures] = []

@@ -31,24 +31,24 @@ class Journal(BaseJournalBackend):
                 continue
         else:
             contents = []
-        self._logs = [json.loads(line) for content in contents for line in content.splitlines()]
-        self._n_durable = len(self._logs)
+        # As JSON: it takes a quarter of the memory, and what Optuna does to what it has read stays with Optuna.
+        self._lines = [line for content in contents for line in content.splitlines()]
+        self._n_durable = len(self._lines)
 
     def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
         """All entries from a number on."""
-        return self._logs[log_number_from:]
+        return [json.loads(line) for line in self._lines[log_number_from:]]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add entries, in memory."""
-        # What Optuna hands over it may change later; what is kept must be what will be read.
-        self._logs += json.loads(json.dumps(logs))
+        self._lines += [json.dumps(log) for log in logs]
 
     def flush(self) -> None:
         """Write a segment of what is new."""
-        if len(self._logs) == self._n_durable:
+        if len(self._lines) == self._n_durable:
             return
         self._small.append(self._write(self._n_durable))
-        self._n_durable = len(self._logs)
+        self._n_durable = len(self._lines)
         if len(self._small) == MERGED:
             merged = self._write(_range(self._small[0])[0])
             for name in set(self._small) - {merged}:
@@ -56,8 +56,8 @@ class Journal(BaseJournalBackend):
             self._small = []
 
     def _write(self, start: int) -> str:
-        name = f"{start:09d}-{len(self._logs):09d}.jsonl"
-        (self._folder / name).write_text("".join(json.dumps(log) + "\n" for log in self._logs[start:]))
+        name = f"{start:09d}-{len(self._lines):09d}.jsonl"
+        (self._folder / name).write_text("".join(f"{line}\n" for line in self._lines[start:]))
         return name
 
 
