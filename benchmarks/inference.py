@@ -68,7 +68,7 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
     folders = {}
     for name, (blocks, compressions) in STUDENTS.items():
         config = TrialConfig.model_validate({
-            **middle(prepared.study.space), "loss": LOSSES["MSE"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
+            **middle(prepared.study.space), "loss": LOSSES["KL, T = 2"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
         })  # fmt: skip
         known = inputs_key(config) in prepared.inputs
         inputs = (prepared if known else prepare(prepared.study, partial(print, flush=True), only=config)).of(config)
