@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from models.dropout import Dropout
 from models.fitting import Schedule
 from models.row_adam import RowAdam, pays_by_row
 from models.student import Student
-from models.students.dropout import Dropout
 from models.students.embedding import Table
 from models.students.pooling import inside
 from models.students.recurrent import turn_round

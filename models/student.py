@@ -13,8 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.batches import sorted_batches
+from models.dropout import Dropout
 from models.students.average import AverageConfig, Words, keep_words
-from models.students.dropout import Dropout
 from models.students.embedding import WordEmbedding, classifier_head
 from models.students.pooling import build_pooling
 from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units

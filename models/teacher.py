@@ -1,6 +1,6 @@
 """The teacher: any transformers sequence classifier, and its logits.
 
-This file and `teacher_training.py` are the only ones that know transformers.
+This file, `teacher_training.py` and `teacher_dropout.py` are the only ones that know transformers.
 """
 
 from __future__ import annotations

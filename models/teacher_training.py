@@ -36,6 +36,7 @@ from models.teacher import (
     tokenize,
 )
 from models.teacher_config import FromScratchConfig, TeacherConfig
+from models.teacher_dropout import cheap_dropout
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
@@ -66,7 +67,8 @@ def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, prog
         model = _classifier(start, data.label_names)
         freeze_all_but_last(model, config.train_last_layers)
         model.to(pick_device())
-        _fine_tune(model, tokenizer, config, data, config.seed + member, progress)
+        with cheap_dropout(model):
+            _fine_tune(model, tokenizer, config, data, config.seed + member, progress)
         place = folder if config.members == 1 else folder / f"member-{member}"
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)
@@ -97,7 +99,8 @@ def _start(
     )
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
     token_ids = tokenize(tokenizer, texts, config.max_length)
-    pretrain(model.to(pick_device()), token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
+    with cheap_dropout(model.to(pick_device())):
+        pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
     pretrained = folder / "pretrained"
     model.save_pretrained(pretrained)
     tokenizer.save_pretrained(pretrained)

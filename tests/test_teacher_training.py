@@ -50,7 +50,7 @@ def train(tmp_path: Path, said: list[str], **settings: object) -> Path:
 
 
 def test_a_teacher_from_scratch_learns_and_is_a_normal_transformers_folder(tmp_path: Path) -> None:
-    folder = train(tmp_path, [])
+    folder = train(tmp_path, [], epochs=16)
     teacher = load_teacher(folder, 8, ("bad", "good"))
     assert (teacher_logits(teacher, ["好的", "差的"]).argmax(1) == [1, 0]).all()
     model = AutoModelForSequenceClassification.from_pretrained(folder)

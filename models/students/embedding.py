@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from models.students.dropout import Dropout
+from models.dropout import Dropout
 
 Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]

@@ -1,0 +1,84 @@
+"""A teacher's dropout on a CPU: drawn by `models.dropout`, in attention as well, where torch would leave its fast kernel for it.
+
+With dropout, torch's attention draws a number for each pair of positions one after the other and multiplies in float32, whatever
+autocast says. What is computed here is the same, in the type of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from models.dropout import Dropout, hide
+
+ATTENTION = "distune_dropout"
+
+
+@contextmanager
+def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
+    """While it is open, a model on a CPU draws its dropout cheaply; one on an accelerator is left as it is.
+
+    Attention is replaced where it is torch's (`sdpa`) and the model lets it be set.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        yield
+        return
+    layers = [(parent, name, layer) for parent in model.modules() for name, layer in parent.named_children()
+              if type(layer) is nn.Dropout]  # fmt: skip
+    attention = model.config._attn_implementation
+    try:
+        for parent, name, layer in layers:
+            setattr(parent, name, Dropout(layer.p).train(layer.training))
+        if attention == "sdpa":
+            model.set_attn_implementation(ATTENTION)
+        yield
+    finally:
+        for parent, name, layer in layers:
+            setattr(parent, name, layer.train(parent.training))
+        if attention == "sdpa":
+            model.set_attn_implementation(attention)
+
+
+def attention_with_dropout(  # noqa: PLR0913, PLR0917 - as transformers calls it
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """Attention of `query`, `key` and `value`, `[batch, heads, length, features]`, as transformers calls it.
+
+    Without dropout, and where it is causal, has a bias of positions or fewer keys than queries, it is torch's.
+    """
+    causal = others.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    special = causal or key.shape[1] != query.shape[1] or any(others.get(name) is not None for name in SPECIAL)
+    if not dropout or special:
+        mixed: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+        )
+        return mixed
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = torch.matmul(query * scale, key.transpose(2, 3))
+    if attention_mask is not None:
+        boolean = attention_mask.dtype == torch.bool
+        scores = scores.masked_fill(~attention_mask, -torch.inf) if boolean else scores + attention_mask
+    weights = hide(torch.softmax(scores, dim=-1), dropout)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
+
+
+SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
+"""What some families hand to attention beside its mask."""
+
+AttentionInterface.register(ATTENTION, attention_with_dropout)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)
