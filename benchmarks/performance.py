@@ -69,6 +69,15 @@ def teacher_cache(result: Result) -> str:
     return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}"
 
 
+def teacher_training(result: Result) -> str:
+    shown = {
+        "texts_per_s": "texts/s",
+        "distune_times": "distune is so many times as fast",
+        "matrix_share": "of the matrix rate",
+    }
+    return columns(result["figures"], shown)
+
+
 def inference(result: Result) -> str:
     shown = {
         "accuracy": "dev accuracy", "p50_ms": "p50 ms", "p95_ms": "p95 ms", "p99_ms": "p99 ms",
@@ -137,6 +146,7 @@ class Part:
 PARTS: dict[str, Part] = {
     "training": Part("", training),
     "teacher_cache": Part("--texts 600", teacher_cache),
+    "teacher_training": Part("", teacher_training),
     "many_students": Part("", many_students),
     "inference": Part("", inference),
     "search": Part("", search, is_on_one_core=False),

@@ -1,0 +1,167 @@
+"""How fast a teacher is fine-tuned, beside what people would write instead.
+
+    python -m benchmarks.teacher_training [--shape small|base] [--texts 640] [--threads 1] [--rounds 3]
+
+The same BERT with random weights learns the same labelled reviews for one epoch, in batches of 32 of at most 128 tokens, from its
+folder to a folder: as `train_teacher` does it, the same with transformers' own dropout, the same in float32 (on hardware that computes
+in bf16), and by a plain loop (shuffled batches padded to their longest, float32). They take turns, every second round in the
+opposite order; texts/s are medians over the rounds, ratios medians of the rounds' ratios. `matrix_share` is the arithmetic of its
+matrix products over what the device does in that time in a product of 4,096 x 1,024 by 1,024 x 4,096 of the same type. The last
+line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from benchmarks.teacher_cache import BATCH, MAX_LENGTH, SHAPES, teacher_of
+from corpora.corpus import load_corpus
+from corpora.corpus_config import CorpusConfig
+from models.fitting import has_fast_bf16, pick_device
+from models.teacher import quiet_transformers
+from models.teacher_config import TeacherConfig
+from models.teacher_training import TrainingTexts, train_teacher
+from tuning.latency import cpu_name
+
+LEFT, INNER, RIGHT, N_PRODUCTS = 4096, 1024, 4096, 9
+Training = Callable[[Path], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=list(SHAPES), default="small")
+    parser.add_argument("--texts", type=int, default=640)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    quiet_transformers()
+    data = reviews(options.texts)
+    with tempfile.TemporaryDirectory() as scratch:
+        teacher = teacher_of(options.shape, data.texts)
+        start = Path(scratch) / "start"
+        teacher.models[0].save_pretrained(start)
+        teacher.tokenizer.save_pretrained(start)
+        contenders = trainings(start, data)
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        for number in range(options.rounds):
+            for name, train in list(contenders.items())[:: -1 if number % 2 else 1]:
+                began = time.perf_counter()
+                train(Path(scratch) / "out")
+                seconds[name].append(time.perf_counter() - began)
+        flops = operations(start, data.texts)
+    figures = {
+        name: {
+            "texts_per_s": round(len(data.texts) / float(np.median(taken)), 1),
+            "distune_times": round(float(np.median(np.divide(taken, seconds["distune"]))), 2),
+            "matrix_share": round(flops / float(np.median(taken)) / rate, 3),
+        }
+        for (name, taken), rate in zip(seconds.items(), rates(list(seconds)), strict=True)
+    }
+    for name, one in figures.items():
+        print(f"{name:30} {one['texts_per_s']:>8} texts/s, distune is {one['distune_times']} times as fast, "
+              f"{one['matrix_share']:.1%} of the matrix rate")  # fmt: skip
+    device = pick_device()
+    print(json.dumps({
+        "cpu": cpu_name(), "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "load": round(os.getloadavg()[0], 1), "shape": options.shape, "texts": options.texts, "threads": options.threads,
+        "figures": figures,
+    }))  # fmt: skip
+
+
+def reviews(n: int) -> TrainingTexts:
+    """Labelled reviews of the built-in corpus, drawn by a seed, and a few of them as dev."""
+    train = load_corpus(CorpusConfig(source="reviews")).train
+    chosen = np.sort(np.random.default_rng(7).permutation(len(train))[:n])
+    texts, labels = [train.texts[i] for i in chosen], train.labels[chosen]
+    return TrainingTexts(texts, labels, texts[:8], labels[:8], ("0", "1"))
+
+
+def trainings(start: Path, data: TrainingTexts) -> dict[str, Training]:
+    """Each learns `data` from the folder `start`, and writes what it has learnt into the folder that it is given."""
+    config = TeacherConfig(checkpoint=str(start), epochs=1, batch_size=BATCH, max_length=MAX_LENGTH)
+
+    def distune(out: Path) -> None:
+        train_teacher(config, data, out, lambda _: None)
+
+    def with_their_dropout(out: Path) -> None:
+        with patch("models.teacher_training.cheap_dropout", nullcontext):
+            distune(out)
+
+    def in_float32(out: Path) -> None:
+        with patch("models.fitting.has_fast_bf16", return_value=False):
+            distune(out)
+
+    slower = {"distune in float32": in_float32} if has_fast_bf16(pick_device()) else {}
+    return {"distune": distune, "transformers' own dropout": with_their_dropout, **slower,
+            "plain loop": lambda out: plain(start, data, out)}  # fmt: skip
+
+
+def plain(start: Path, data: TrainingTexts, out: Path) -> None:
+    """What people write first."""
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    model = AutoModelForSequenceClassification.from_pretrained(start).to(pick_device()).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    order = np.random.default_rng(7).permutation(len(data.texts))
+    for first in range(0, len(order), BATCH):
+        batch = order[first : first + BATCH]
+        inputs = tokenizer([data.texts[i] for i in batch], truncation=True, max_length=MAX_LENGTH, padding=True,
+                           return_tensors="pt").to(model.device)  # fmt: skip
+        loss = nn.functional.cross_entropy(
+            model(**inputs).logits, torch.from_numpy(data.labels[batch]).to(model.device)
+        )
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def operations(start: Path, texts: Sequence[str]) -> float:
+    """Of one epoch's matrix products, both passes and no padding: 6 for each weight and token, 12 for each feature and pair of
+    tokens in attention."""
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    model = AutoModelForSequenceClassification.from_pretrained(start)
+    lengths = [len(row) for row in tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)["input_ids"]]
+    weights = sum(layer.weight.numel() for layer in model.base_model.encoder.modules() if isinstance(layer, nn.Linear))
+    features = model.config.num_hidden_layers * model.config.hidden_size
+    return float(sum(6 * weights * length + 12 * features * length**2 for length in lengths))
+
+
+def rates(names: Sequence[str]) -> list[float]:
+    """Operations a second of a plain product, in float32 for those contenders that compute in it."""
+    device = pick_device()
+    half = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    kinds = [torch.float32 if "float32" in name or name == "plain loop" else half for name in names]
+    found = {kind: rate(kind, device) for kind in dict.fromkeys(kinds)}
+    return [found[kind] for kind in kinds]
+
+
+def rate(kind: torch.dtype, device: torch.device) -> float:
+    left, right = (
+        torch.ones(LEFT, INNER, dtype=kind, device=device),
+        torch.ones(INNER, RIGHT, dtype=kind, device=device),
+    )
+    taken = []
+    for _ in range(N_PRODUCTS):
+        began = time.perf_counter()
+        (left @ right).sum().item()
+        taken.append(time.perf_counter() - began)
+    return 2 * LEFT * INNER * RIGHT / float(np.median(taken))
+
+
+if __name__ == "__main__":
+    main()
