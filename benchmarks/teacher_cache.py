@@ -43,13 +43,7 @@ Fill = Callable[[], NDArray[np.float32]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=list(SHAPES), default="small")
-    parser.add_argument("--texts", type=int, default=1000)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    options = options_of(__doc__, arguments, n_texts=1000)
     texts = reviews(options.texts)
     contenders = fillings(teacher_of(options.shape, texts), texts)
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -72,6 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "cpu": cpu_name(), "load": round(os.getloadavg()[0], 1), "shape": options.shape, "texts": len(texts),
         "threads": options.threads, "texts_per_s": figures, "distune_times": ratios, "agree": agree, **opening,
     }))  # fmt: skip
+
+
+def options_of(about: str | None, arguments: Sequence[str] | None, n_texts: int) -> argparse.Namespace:
+    """What a benchmark of a teacher is asked for; torch has its threads after this."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=list(SHAPES), default="small")
+    parser.add_argument("--texts", type=int, default=n_texts)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    return options
 
 
 def reviews(n: int) -> list[str]:

@@ -12,7 +12,6 @@ line is one JSON object.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -20,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmarks.teacher_cache import BATCH, MAX_LENGTH, SHAPES, teacher_of
+from benchmarks.teacher_cache import BATCH, MAX_LENGTH, options_of, teacher_of
 from corpora.corpus import load_corpus
 from corpora.corpus_config import CorpusConfig
 from models.fitting import has_fast_bf16, pick_device
@@ -37,17 +37,17 @@ from models.teacher_training import TrainingTexts, train_teacher
 from tuning.latency import cpu_name
 
 LEFT, INNER, RIGHT, N_PRODUCTS = 4096, 1024, 4096, 9
-Training = Callable[[Path], None]
+
+
+class Contender(NamedTuple):
+    """A training into a folder, and the type that it computes in."""
+
+    train: Callable[[Path], None]
+    kind: torch.dtype
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=list(SHAPES), default="small")
-    parser.add_argument("--texts", type=int, default=640)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    options = options_of(__doc__, arguments, n_texts=640)
     quiet_transformers()
     data = reviews(options.texts)
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,21 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = Path(scratch) / "start"
         teacher.models[0].save_pretrained(start)
         teacher.tokenizer.save_pretrained(start)
-        contenders = trainings(start, data)
+        contenders = contenders_of(start, data)
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(options.rounds):
-            for name, train in list(contenders.items())[:: -1 if number % 2 else 1]:
+            for name, contender in list(contenders.items())[:: -1 if number % 2 else 1]:
                 began = time.perf_counter()
-                train(Path(scratch) / "out")
+                contender.train(Path(scratch) / "out")
                 seconds[name].append(time.perf_counter() - began)
         flops = operations(start, data.texts)
+    rates = {kind: rate(kind) for kind in {contender.kind for contender in contenders.values()}}
     figures = {
         name: {
             "texts_per_s": round(len(data.texts) / float(np.median(taken)), 1),
             "distune_times": round(float(np.median(np.divide(taken, seconds["distune"]))), 2),
-            "matrix_share": round(flops / float(np.median(taken)) / rate, 3),
+            "matrix_share": round(flops / float(np.median(taken)) / rates[contenders[name].kind], 3),
         }
-        for (name, taken), rate in zip(seconds.items(), rates(list(seconds)), strict=True)
+        for name, taken in seconds.items()
     }
     for name, one in figures.items():
         print(f"{name:30} {one['texts_per_s']:>8} texts/s, distune is {one['distune_times']} times as fast, "
@@ -90,7 +91,7 @@ def reviews(n: int) -> TrainingTexts:
     return TrainingTexts(texts, labels, texts[:8], labels[:8], ("0", "1"))
 
 
-def trainings(start: Path, data: TrainingTexts) -> dict[str, Training]:
+def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
     """Each learns `data` from the folder `start`, and writes what it has learnt into the folder that it is given."""
     config = TeacherConfig(checkpoint=str(start), epochs=1, batch_size=BATCH, max_length=MAX_LENGTH)
 
@@ -105,9 +106,10 @@ def trainings(start: Path, data: TrainingTexts) -> dict[str, Training]:
         with patch("models.fitting.has_fast_bf16", return_value=False):
             distune(out)
 
-    slower = {"distune in float32": in_float32} if has_fast_bf16(pick_device()) else {}
-    return {"distune": distune, "transformers' own dropout": with_their_dropout, **slower,
-            "plain loop": lambda out: plain(start, data, out)}  # fmt: skip
+    fast, slow = torch.bfloat16 if has_fast_bf16(pick_device()) else torch.float32, torch.float32
+    slower = {"distune in float32": Contender(in_float32, slow)} if fast != slow else {}
+    return {"distune": Contender(distune, fast), "transformers' own dropout": Contender(with_their_dropout, fast), **slower,
+            "plain loop": Contender(lambda out: plain(start, data, out), slow)}  # fmt: skip
 
 
 def plain(start: Path, data: TrainingTexts, out: Path) -> None:
@@ -141,16 +143,9 @@ def operations(start: Path, texts: Sequence[str]) -> float:
     return float(sum(6 * weights * length + 12 * features * length**2 for length in lengths))
 
 
-def rates(names: Sequence[str]) -> list[float]:
-    """Operations a second of a plain product, in float32 for those contenders that compute in it."""
+def rate(kind: torch.dtype) -> float:
+    """Operations a second of a plain product of a type."""
     device = pick_device()
-    half = torch.bfloat16 if has_fast_bf16(device) else torch.float32
-    kinds = [torch.float32 if "float32" in name or name == "plain loop" else half for name in names]
-    found = {kind: rate(kind, device) for kind in dict.fromkeys(kinds)}
-    return [found[kind] for kind in kinds]
-
-
-def rate(kind: torch.dtype, device: torch.device) -> float:
     left, right = (
         torch.ones(LEFT, INNER, dtype=kind, device=device),
         torch.ones(INNER, RIGHT, dtype=kind, device=device),

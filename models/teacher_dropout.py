@@ -19,6 +19,8 @@ from transformers.masking_utils import sdpa_mask
 from models.dropout import Dropout, hide
 
 ATTENTION = "distune_dropout"
+SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
+"""What some families hand to attention beside its mask."""
 
 
 @contextmanager
@@ -58,16 +60,16 @@ def attention_with_dropout(  # noqa: PLR0913, PLR0917 - as transformers calls it
 ) -> tuple[Tensor, None]:
     """Attention of `query`, `key` and `value`, `[batch, heads, length, features]`, as transformers calls it.
 
-    Without dropout, and where it is causal, has a bias of positions or fewer keys than queries, it is torch's.
+    Without dropout, and where it is causal, has a bias of positions or fewer heads of keys than of queries, it is torch's.
     """
     causal = others.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     special = causal or key.shape[1] != query.shape[1] or any(others.get(name) is not None for name in SPECIAL)
     if not dropout or special:
-        mixed: tuple[Tensor, None] = sdpa_attention_forward(
+        theirs: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
         )
-        return mixed
+        return theirs
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(2, 3))
     if attention_mask is not None:
@@ -76,9 +78,6 @@ def attention_with_dropout(  # noqa: PLR0913, PLR0917 - as transformers calls it
     weights = hide(torch.softmax(scores, dim=-1), dropout)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
 
-
-SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
-"""What some families hand to attention beside its mask."""
 
 AttentionInterface.register(ATTENTION, attention_with_dropout)
 AttentionMaskInterface.register(ATTENTION, sdpa_mask)
