@@ -85,13 +85,13 @@ def processes(name: str) -> list[int]:
 
 
 @contextmanager
-def watched(look: Callable[[], Any]) -> Iterator[list[Any]]:
-    """What `look` sees, twice a second for the length of a `with`."""
+def watched(look: Callable[[], Any], every_s: float = 0.5) -> Iterator[list[Any]]:
+    """What `look` sees from time to time for the length of a `with`."""
     seen: list[Any] = []
     is_over = threading.Event()
 
     def watch() -> None:
-        while not is_over.wait(0.5):
+        while not is_over.wait(every_s):
             seen.append(look())
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -110,6 +110,8 @@ def keeping_frequency(word: str) -> int:
 
 
 _GUESSED = re.compile(r"([a-z0-9]+(?:\.[0-9]+)?%?)")
+_SIGN_BESIDE = re.compile(r"[a-z0-9][!-/:-`{-~]|[!-/:-`{-~][!-~]")
+"""What a word of ASCII that is to be cut has in it: a sign and another character next to it."""
 
 
 def _cut_by_jieba(user_words: UserWords, hmm: bool) -> Segment:
@@ -127,9 +129,12 @@ def _cut_by_rjieba(user_words: UserWords, hmm: bool) -> Segment:
         return lambda text: tokenizer.cut(text, False)
 
     def cut(text: str) -> list[str]:
+        words: list[str] = tokenizer.cut(text, True)
+        if _SIGN_BESIDE.search(text) is None:
+            return words
         found: list[str] = []
-        for word in tokenizer.cut(text, True):
-            if word.isascii() and not word.isalnum() and not tokenizer.has_word(word):
+        for word in words:
+            if len(word) > 1 and word.isascii() and not word.isalnum() and not tokenizer.has_word(word):
                 found += [part for part in _GUESSED.split(word) if part]
             else:
                 found.append(word)
@@ -211,9 +216,26 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
     def of(text: str) -> list[str]:
-        return list(itertools.filterfalse(str.isspace, segment(unicodedata.normalize("NFKC", text).lower())))
+        normal = normalized(text)
+        found = segment(normal)
+        has_space = normal.split(maxsplit=1) != [normal]
+        return list(itertools.filterfalse(str.isspace, found)) if has_space else list(found)
 
     return of
+
+
+_WIDE = {sign: unicodedata.normalize("NFKC", sign) for sign in "，！？：；（）～…"}
+
+
+def normalized(text: str) -> str:
+    """The text in NFKC and lower case.
+
+    Most Chinese texts are in NFKC but for these signs. Replaced first, which changes nothing of the result, they leave a text
+    that is known to be normal at a glance: a quarter of the time.
+    """
+    for sign, normal in _WIDE.items():
+        text = text.replace(sign, normal)
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 class Encoder:

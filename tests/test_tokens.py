@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import unicodedata
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,7 @@ from corpora.encoding import (
     _jieba,
     load_encoder,
     needed_packages,
+    normalized,
     segmenter,
 )
 from corpora.files import read_reviews
@@ -113,6 +115,23 @@ def test_a_user_dictionary_that_cannot_be_read_is_refused(tmp_path: Path) -> Non
     (tmp_path / "bad.txt").write_text("好\n好用 n\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"bad.txt, line 2: must be `word .frequency. .tag.`, but got '好用 n'"):
         encoder_settings(WordsConfig(dictionary=tmp_path / "bad.txt"))
+
+
+def test_a_text_is_normalized_as_by_nfkc_alone() -> None:
+    signs = "，！？：；（）～…"
+    # Beside a combining mark, which may be composed with what stands before it, and what else NFKC changes.
+    for text in ["".join(f"{sign}{mark}" for sign in signs) for mark in "\u0301\u0338\u3099Ａé …"]:
+        assert normalized(text) == unicodedata.normalize("NFKC", text).lower()
+
+
+@pytest.mark.parametrize("hmm", [False, True])
+def test_words_of_ascii_are_those_of_jieba_itself(hmm: bool) -> None:
+    segment = segmenter({**WORDS, "segmenter": "rjieba", "hmm": hmm})
+    rng = random.Random(0)
+    for _ in range(2000):
+        text = "".join(rng.choices("好书不abK12.,%-_@+#&'~[^ ，\u3000", k=rng.randint(1, 12)))
+        plain = unicodedata.normalize("NFKC", text).lower()
+        assert segment(text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()], text
 
 
 def test_characters_are_single() -> None:
