@@ -35,7 +35,6 @@ from tuning.trial import TrialConfig
 
 Say = Callable[[str], None]
 Classes = NDArray[np.int64]
-BATCH_TEXTS = 256
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,7 @@ def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str],
         teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus), say)
         return teachers.of(texts).argmax(1)
     folder = choice.folder or Path()
-    predictor = Predictor(folder, load_encoder(folder))
-    parts = [predictor.logits(texts[i : i + BATCH_TEXTS]) for i in range(0, len(texts), BATCH_TEXTS)]
-    return np.concatenate(parts).argmax(1)
+    return Predictor(folder, load_encoder(folder)).logits(texts).argmax(1)
 
 
 def _tfidf(study: Study, corpus: Corpus, about: dict[str, Any]) -> Any:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
 WINDOW = 1024
-"""Texts that are in memory at a time and sorted by length; a batch is of texts of a length."""
+"""Texts that are in memory at a time."""
+BATCH_SIZE = 16
+"""Texts that the network answers together. They are taken in the order of their lengths, as padding costs what words cost."""
 BLOCK_BYTES = 1 << 18
 _OUTPUTS = ["logits"]
 _RUN_OPTIONS = onnxruntime.RunOptions()
@@ -79,29 +81,27 @@ class Predictor:
         graph = (Path(folder) / "model.onnx").read_bytes()
         self.session = open_session(graph, threads)
         # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
-        self._one_at_a_time = b"DynamicQuantize" in graph
+        self._batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[texts, classes]`, computed as one batch; a text's are the same in any batch, but for rounding."""
-        return self._run([self.encode(text) for text in texts])
-
-    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        if self._one_at_a_time:
-            return np.concatenate([run_network(self.session, [row]) for row in rows])
-        return run_network(self.session, rows)
+        """Logits `[texts, classes]`, computed in batches of texts of a length; a text's are the same in any company, but for
+        rounding."""
+        rows = [self.encode(text) for text in texts]
+        if len(rows) == 1:
+            return run_network(self.session, rows)
+        logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
+        for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self._batch_size):
+            logits[batch] = run_network(self.session, [rows[i] for i in batch])
+        return logits
 
     def label(self, text: str) -> str:
         """The label of one text."""
         return self.labels[int(self.logits([text])[0].argmax())]
 
-    def answers(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[Answer]:
+    def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
         """The label and the probabilities of each text, in order, WINDOW texts in memory at a time."""
         for window in _batches(texts, WINDOW):
-            rows = [self.encode(text) for text in window]
-            order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-            logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
-            for batch in _batches(order, batch_size):
-                logits[batch] = self._run([rows[i] for i in batch])
+            logits = self.logits(window)
             exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
             for row in exponentials / exponentials.sum(axis=1, keepdims=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,7 +24,16 @@ from models.compression.low_rank import LowRankConfig
 from models.compression.trained import Material, Trained
 from models.fitting import ModelError
 from models.onnx_export import export_onnx
-from models.predictor import FILES, CheckpointError, Predictor, TextError, answer_lines, open_session, run_network
+from models.predictor import (
+    BATCH_SIZE,
+    FILES,
+    CheckpointError,
+    Predictor,
+    TextError,
+    answer_lines,
+    open_session,
+    run_network,
+)
 from models.student import AnyStudentConfig, Student, build_student, student_logits
 from models.students.average import AverageConfig
 from models.students.recurrent import BiLSTMConfig
@@ -101,13 +111,23 @@ def test_saving_over_a_folder_replaces_it_whole(folder: Path) -> None:
 def test_a_predictor_gives_labels_and_probabilities(folder: Path) -> None:
     predictor = Predictor(folder, load_encoder(folder))
     logits = predictor.logits(["好书", "差"])
-    answers = list(predictor.answers(["好书", "差"], batch_size=1))
+    answers = list(predictor.answers(["好书", "差"]))
     for row, answer in zip(logits, answers, strict=True):
         good = 1 / (1 + np.exp(row[0] - row[1]))
         assert answer["probabilities"]["good"] == pytest.approx(good, abs=1e-5)
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert answer["label"] == ("good" if good > 0.5 else "bad")
     assert predictor.label("好书") == answers[0]["label"]
+
+
+def test_many_texts_of_any_lengths_are_answered_in_their_order(folder: Path) -> None:
+    predictor = Predictor(folder, load_encoder(folder))
+    rng = random.Random(0)
+    texts = ["".join(rng.choices("好书差酒店", k=rng.randint(1, 9))) for _ in range(3 * BATCH_SIZE + 1)]
+    alone = np.concatenate([predictor.logits([text]) for text in texts])
+    assert len(np.unique(alone.round(4), axis=0)) > BATCH_SIZE
+    np.testing.assert_allclose(predictor.logits(texts), alone, atol=1e-5)
+    assert predictor.logits([]).shape == (0, alone.shape[1])
 
 
 def test_an_empty_text_is_answered(folder: Path) -> None:
@@ -131,7 +151,7 @@ runpy.run_path({str(folder / "predict.py")!r}, run_name="__main__")
         [sys.executable, "-I", "-c", program], input="\n".join(texts) + "\n", text=True, capture_output=True, check=True
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert same_answers(answers, list(Predictor(folder, load_encoder(folder)).answers(texts, batch_size=3)))
+    assert same_answers(answers, list(Predictor(folder, load_encoder(folder)).answers(texts)))
 
 
 def test_a_folder_that_lacks_a_file_is_refused(folder: Path) -> None:
@@ -173,7 +193,7 @@ def test_an_answer_is_the_same_alone_and_in_any_company(config: AnyStudentConfig
     for threads in (1, 2):
         predictor = Predictor(folder, load_encoder(folder), threads)
         assert same_answers([next(predictor.answers([text])) for text in texts], expected)
-        assert same_answers(list(predictor.answers(texts, batch_size=5)), expected)
+        assert same_answers(list(predictor.answers(texts[::3])), expected[::3])
         assert same_answers(list(predictor.answers(reversed(texts))), expected[::-1])
 
 
