@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -183,7 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found.setdefault(f"{family} {batch}", {})[size] = figures
             print(f"{family:8} batch {batch} K {size:2} {figures}", flush=True)
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
-    print(json.dumps({"device": where, "steps": options.steps, "rounds": options.rounds, "figures": found}))
+    print(json.dumps({
+        "device": where, "load": round(os.getloadavg()[0], 1), "steps": options.steps, "rounds": options.rounds, "figures": found,
+    }))  # fmt: skip
 
 
 if __name__ == "__main__":
