@@ -86,7 +86,7 @@ def processes(name: str) -> list[int]:
 
 @contextmanager
 def watched(look: Callable[[], Any], every_s: float = 0.5) -> Iterator[list[Any]]:
-    """What `look` sees from time to time for the length of a `with`."""
+    """What `look` sees from time to time for the length of a `with`, and at its end."""
     seen: list[Any] = []
     is_over = threading.Event()
 
@@ -101,6 +101,7 @@ def watched(look: Callable[[], Any], every_s: float = 0.5) -> Iterator[list[Any]
     finally:
         is_over.set()
         thread.join()
+        seen.append(look())
 
 
 def cached(n: int) -> Figures:

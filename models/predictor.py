@@ -84,8 +84,8 @@ class Predictor:
         self._batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[texts, classes]`, computed in batches of texts of a length; a text's are the same in any company, but for
-        rounding."""
+        """Logits `[texts, classes]`; texts of about one length are computed together. A text's are the same in any company, but
+        for rounding."""
         rows = [self.encode(text) for text in texts]
         if len(rows) == 1:
             return run_network(self.session, rows)
