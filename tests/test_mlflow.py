@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from cluster.programs import free_ports
 from tests.browsers import browser, needs_chromium
 from tests.conftest import Ended
 from tuning.records import records_in
+from tuning.tracking import Tracker
 
 __all__ = ["browser"]  # A fixture.
 pytestmark = pytest.mark.slow
@@ -61,6 +63,24 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     for name in ("size_mb", "teacher_ratio", "speedup"):
         assert champion.data.metrics[name] == parents[0].data.metrics[name]
     assert champion.data.metrics["final/p50_ms"] == parents[0].data.metrics["latency_ms"]
+
+
+def test_an_epoch_that_a_killed_driver_has_told_of_is_not_told_twice(ended: Ended, tmp_path: Path) -> None:
+    store = ended.study.config.tracking.model_copy(update={"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    config = ended.study.config.model_copy(update={"tracking": store})
+    record = replace(records_in(ended.study.config, ended.folder)[0], state="running")
+    killed = Tracker(config, 0.9)
+    killed.started(record)
+    for epoch in (1, 2):
+        killed.reported(record.number, {"accuracy": 0.5 + epoch / 10}, epoch)
+    resumed = Tracker(config, 0.9, killed.run_id)
+    resumed.started(record)
+    for epoch in (2, 3):  # The epoch was told of, and its driver killed, before the trial's end was known.
+        resumed.reported(record.number, {"accuracy": 0.5 + epoch / 10}, epoch)
+    client = MlflowClient(store.uri)
+    (child,) = client.search_runs([client.get_run(killed.run_id).info.experiment_id], "tags.`distune.trial` = '0'")
+    history = client.get_metric_history(child.info.run_id, "epoch/accuracy")
+    assert [(point.step, point.value) for point in history] == [(1, 0.6), (2, 0.7), (3, 0.8)]
 
 
 def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended) -> None:

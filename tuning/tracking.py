@@ -45,6 +45,7 @@ class Tracker:
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
         self._begun: set[int] = set()
+        self._known_epochs: dict[int, int] = {}
         if run_id is None:
             run = self._client.create_run(
                 self._experiment_id, run_name=config.name, tags={"distune.study": config.name}
@@ -81,7 +82,10 @@ class Tracker:
             self._children |= {int(run.data.tags[NUMBER]): run.info.run_id for run in self._child_runs()}
         self._begun.add(record.number)
         if record.number in self._children:
-            self._client.update_run(self._children[record.number], status="RUNNING")
+            run_id = self._children[record.number]
+            self._client.update_run(run_id, status="RUNNING")
+            known = self._client.get_metric_history(run_id, "epoch/accuracy")
+            self._known_epochs[record.number] = max((point.step for point in known), default=0)
             return
         tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
         run = self._client.create_run(self._experiment_id, run_name=f"trial-{record.number}", tags=tags)
@@ -90,8 +94,12 @@ class Tracker:
         self._children[record.number] = run.info.run_id
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        """Keep an epoch's metrics; `epoch/accuracy` is a curve, `accuracy` the trial's own."""
-        self._log(self._children[number], {f"epoch/{name}": value for name, value in metrics.items()}, epoch)
+        """Keep an epoch's metrics; `epoch/accuracy` is a curve, `accuracy` the trial's own.
+
+        A driver that was killed may have told of an epoch that its trial then went through once more.
+        """
+        if epoch > self._known_epochs.get(number, 0):
+            self._log(self._children[number], {f"epoch/{name}": value for name, value in metrics.items()}, epoch)
 
     def ended(self, record: TrialRecord) -> None:
         """Close the child run of a trial, with its state and, where it failed, the traceback."""
