@@ -1,6 +1,6 @@
 """Whether several students of one shape are trained faster as one network of stacked weights than one after the other.
 
-    python -m benchmarks.many_students [--students 1 2 4 8 16] [--steps 8] [--rounds 3]
+    python -m benchmarks.many_students [--students 1 2 4 8 16] [--rounds 3]
 
 K students differ in their first weights and dropout and share the order of the batches, as trials of different losses or
 learning rates could. They take turns, each with so many steps of cached logits on the built-in reviews (vectors of 100):
@@ -35,7 +35,7 @@ from benchmarks.training import part_of
 from models.batches import endless_batches
 from models.fitting import Schedule, Stepper, keep_freed_memory, pick_device
 from models.row_adam import pays_by_row
-from models.student import Student, build_student, pad
+from models.student import Student, build_student, gains_by_bf16, pad
 from tuning.latency import cpu_name
 from tuning.preparation import prepare
 from tuning.study import load_study
@@ -45,7 +45,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "bilstm": {"kind": "bilstm", "hidden_size": 64}, "textcnn": {"kind": "textcnn", "filters": 64},
     "average": {"kind": "average", "hidden_layer": 64},
 }  # fmt: skip
-CASES = (("bilstm", 32), ("bilstm", 64), ("textcnn", 64), ("average", 64))
+CASES = (("bilstm", 32, 8), ("bilstm", 64, 8), ("textcnn", 64, 8), ("average", 64, 100))
+"""Each family with a batch size and the steps of a turn. Those of averaged vectors are many, as a turn ends like an epoch: all
+rows of the table that AdamW has put off are moved."""
 Rows = NDArray[np.int64]
 
 
@@ -71,12 +73,17 @@ class Task:
     def tokens(self) -> float:
         return self.config.batch_size * float(self.data.train.lengths.mean())
 
+    @property
+    def in_bf16(self) -> bool:
+        return gains_by_bf16(self.config.student)
+
     def batches(self) -> Iterator[Rows]:
         return endless_batches(self.data.train.lengths, self.config.batch_size, np.random.default_rng(1))
 
     def stepper(self, student: Student) -> tuple[Stepper, Callable[[tuple[float, Rows]], Tensor]]:
         tables = [table for table in student.embedding.tables if pays_by_row(table, self.tokens)]
-        return Stepper(student, self.schedule, tables), plan_lesson(student, self.config, self.data).loss_of
+        lesson = plan_lesson(student, self.config, self.data)
+        return Stepper(student, self.schedule, tables, self.in_bf16), lesson.loss_of
 
 
 Training = Callable[[int], None]
@@ -117,7 +124,7 @@ def packed(task: Task, students: Sequence[Student]) -> Training:
 
 def train_packed(task: Task, network: Packed, student: Student) -> Training:
     device, batches = pick_device(), task.batches()
-    stepper = PackedStepper(network, task.schedule, task.tokens)
+    stepper = PackedStepper(network, task.schedule, task.tokens, task.in_bf16)
     objective = plan_lesson(student, task.config, task.data).objective
 
     def train(steps: int) -> None:
@@ -134,7 +141,7 @@ def train_packed(task: Task, network: Packed, student: Student) -> Training:
 
 
 def gathered(data: TrialData, rows: Rows) -> tuple[Tensor, ...]:
-    token_ids, lengths = pad([data.train[row] for row in rows])
+    token_ids, lengths = pad(data.train.rows(rows))
     return token_ids, lengths, torch.from_numpy(data.teacher_logits[0, rows]), torch.from_numpy(data.labels[rows])
 
 
@@ -166,26 +173,25 @@ def measure(task: Task, size: int, steps: int, rounds: int) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_freed_memory()
     data = part_of(next(iter(prepare(load_study(Path("examples/reviews.yaml")), print).inputs.values())).data, 13_355)
     found: dict[str, Any] = {}
-    for family, batch in CASES:
+    for family, batch, steps in CASES:
         config = TrialConfig.model_validate({
             "student": FAMILIES[family], "loss": {"kd_weight": 0.9, "teacher_term": {"kind": "kl", "temperature": 2.0}},
             "learning_rate": 3e-3, "batch_size": batch,
         })  # fmt: skip
         for size in options.students:
-            task = Task(data, config, (options.rounds + 1) * options.steps)
-            figures = measure(task, size, options.steps, options.rounds)
+            task = Task(data, config, (options.rounds + 1) * steps)
+            figures = measure(task, size, steps, options.rounds)
             found.setdefault(f"{family} {batch}", {})[size] = figures
             print(f"{family:8} batch {batch} K {size:2} {figures}", flush=True)
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
     print(json.dumps({
-        "device": where, "load": round(os.getloadavg()[0], 1), "steps": options.steps, "rounds": options.rounds, "figures": found,
+        "device": where, "load": round(os.getloadavg()[0], 1), "rounds": options.rounds, "figures": found,
     }))  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from models.dropout import Dropout
-from models.fitting import Schedule
+from models.fitting import Schedule, autocast
 from models.row_adam import RowAdam, pays_by_row
 from models.student import Student
 from models.students.embedding import Table
@@ -22,12 +23,13 @@ def recurrence(inputs: Tensor, recurrent: Tensor) -> Tensor:
     """States `[cells, length, batch, hidden]` of gates' inputs `[cells, length, batch, 4 * hidden]` and weights
     `[cells, hidden, 4 * hidden]`."""
     cells, length, batch, gates = inputs.shape
-    state = memory = inputs.new_zeros(cells, batch, gates // 4)
+    state, memory = inputs.new_zeros(2, cells, batch, gates // 4)
+    memory = memory.to(torch.promote_types(memory.dtype, torch.float32))  # As torch's own cells keep it.
     states = []
     for position in range(length):
         taken, forgotten, new, given = torch.baddbmm(inputs[:, position], state, recurrent).chunk(4, dim=2)
         memory = forgotten.sigmoid() * memory + taken.sigmoid() * new.tanh()
-        state = given.sigmoid() * memory.tanh()
+        state = (given.sigmoid() * memory.tanh()).to(inputs.dtype)
         states.append(state)
     return torch.stack(states, dim=1)
 
@@ -105,8 +107,8 @@ class Packed(nn.Module):
 class PackedStepper:
     """AdamW over packed students, the gradient of each clipped to a norm of 1 as it is alone."""
 
-    def __init__(self, packed: Packed, schedule: Schedule, tokens: float) -> None:
-        self._packed, self._schedule, self._n_steps = packed, schedule, 0
+    def __init__(self, packed: Packed, schedule: Schedule, tokens: float, in_bf16: bool) -> None:
+        self._packed, self._schedule, self._in_bf16, self._n_steps = packed, schedule, in_bf16, 0
         self._stacked = list(packed.stacked.values())
         self._adam = torch.optim.AdamW(packed.parameters(), weight_decay=schedule.weight_decay, fused=True)
         by_row = pays_by_row(packed.table, packed.size * tokens)
@@ -115,11 +117,10 @@ class PackedStepper:
     def step(self, loss_of: Callable[[Tensor], Tensor], batch: tuple[Tensor, Tensor]) -> None:
         """One step by the sum of all students' losses."""
         self._adam.zero_grad()
-        if self._rows is None:
-            loss_of(self._packed(*batch)).backward()  # type: ignore[no-untyped-call]
-        else:
-            with self._rows.reading():
-                loss_of(self._packed(*batch)).backward()  # type: ignore[no-untyped-call]
+        reading = nullcontext() if self._rows is None else self._rows.reading()
+        with autocast(batch[0].device, self._in_bf16), reading:
+            loss = loss_of(self._packed(*batch))
+        loss.backward()  # type: ignore[no-untyped-call]
         self._clip()
         self._adam.param_groups[0]["lr"] = self._schedule.learning_rate * self._schedule.factor(self._n_steps)
         self._adam.step()

@@ -96,6 +96,11 @@ class TokenIds(Sequence[NDArray[np.int32]]):
         i = range(len(self))[row]
         return self.flat[self.offsets[i] : self.offsets[i + 1]]
 
+    def rows(self, numbers: NDArray[np.integer[Any]]) -> list[NDArray[np.int32]]:
+        """The rows of these numbers."""
+        starts, ends = self.offsets[numbers].tolist(), self.offsets[numbers + 1].tolist()
+        return [self.flat[start:end] for start, end in zip(starts, ends, strict=True)]
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.offsets)

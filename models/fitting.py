@@ -38,9 +38,9 @@ def has_fast_bf16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bf16 autocast on hardware that computes it, else float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_fast_bf16(device))
+def autocast(device: torch.device, in_bf16: bool = True) -> torch.autocast:
+    """bf16 autocast where it is wanted, on hardware that computes it, else float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=in_bf16 and has_fast_bf16(device))
 
 
 def keep_freed_memory() -> None:
@@ -77,9 +77,11 @@ class Stepper:
     whole only after `catch_up`.
     """
 
-    def __init__(self, model: nn.Module, schedule: Schedule, tables: Sequence[Table] = ()) -> None:
+    def __init__(
+        self, model: nn.Module, schedule: Schedule, tables: Sequence[Table] = (), in_bf16: bool = True
+    ) -> None:
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._schedule = schedule
+        self._schedule, self._in_bf16 = schedule, in_bf16
         self._adam = torch.optim.AdamW(
             self._trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
         )
@@ -90,7 +92,7 @@ class Stepper:
 
     def step(self, loss_of: Callable[[Batch], Tensor], batch: Batch) -> float:
         """One optimizer step; returns the loss. Raises FloatingPointError when it is not finite."""
-        with autocast(self._trainable[0].device), ExitStack() as reading:
+        with autocast(self._trainable[0].device, self._in_bf16), ExitStack() as reading:
             for table in self._tables:
                 reading.enter_context(table.reading())
             loss = loss_of(batch)
@@ -134,13 +136,17 @@ class Stepper:
 
 
 def optimise(
-    model: nn.Module, batches: Iterable[Batch], loss_of: Callable[[Batch], Tensor], schedule: Schedule
+    model: nn.Module,
+    batches: Iterable[Batch],
+    loss_of: Callable[[Batch], Tensor],
+    schedule: Schedule,
+    in_bf16: bool = True,
 ) -> Iterator[float]:
     """Take one optimizer step for each batch, and yield its loss.
 
     Raises FloatingPointError when a loss is not finite.
     """
-    stepper = Stepper(model, schedule)
+    stepper = Stepper(model, schedule, in_bf16=in_bf16)
     for batch in batches:
         yield stepper.step(loss_of, batch)
 

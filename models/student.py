@@ -44,6 +44,10 @@ FAMILIES: dict[type[AnyStudentConfig], Family] = {
 }
 
 
+WIDE = 512
+"""Units of a hidden layer from which on it pays to multiply by it in bf16."""
+
+
 class Student(nn.Module):
     """Word vectors, what the family does with them, pooling over the text, and a head."""
 
@@ -74,6 +78,11 @@ def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_clas
     return Student(config, torch.tensor(vectors), n_classes)
 
 
+def gains_by_bf16(config: AnyStudentConfig) -> bool:
+    """Whether its products are so large that bf16 saves more than the casts to it and back cost."""
+    return not isinstance(config, AverageConfig) or config.hidden_layer >= WIDE
+
+
 def count_parameters(student: nn.Module) -> int:
     return sum(parameter.numel() for parameter in student.parameters())
 
@@ -82,14 +91,13 @@ def pad(rows: Sequence[NDArray[np.integer[Any]]]) -> tuple[Tensor, Tensor]:
     """Token ids `[batch, longest]`, filled up with 0, and lengths `[batch]`."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
     token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
-    for i, row in enumerate(rows):
-        token_ids[i, : len(row)] = row
+    token_ids[np.arange(token_ids.shape[1]) < lengths[:, None]] = np.concatenate(rows)
     return torch.from_numpy(token_ids), torch.from_numpy(lengths)
 
 
 @torch.inference_mode()
 def student_logits(
-    student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]], batch_size: int = 256
+    student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]], batch_size: int = 128
 ) -> NDArray[np.float32]:
     """Logits `[rows, classes]` in the order of `rows`; the student is in eval mode for it and then as it was."""
     was_training, device = student.training, next(student.parameters()).device

@@ -1,12 +1,13 @@
 """The teacher: any transformers sequence classifier, and its logits.
 
-This file, `teacher_training.py` and `teacher_dropout.py` are the only ones that know transformers.
+This file, `teacher_training.py` and `teacher_on_cpu.py` are the only ones that know transformers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from transformers.utils import logging
 from models.batches import token_batches
 from models.fitting import ModelError, has_fast_bf16, pick_device
 from models.teacher_config import HiddenState
+from models.teacher_on_cpu import cheap_attention
 
 MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
 """In one batch, padding included."""
@@ -170,19 +172,22 @@ def ask_teacher(
     hidden: NDArray[np.float16] | None = None
     on_gpu = next(teacher.models[0].parameters()).device.type == "cuda"
     lengths = np.array([len(row) for row in token_ids])
-    for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
-        inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
-        found = []
+    with ExitStack() as stack:
         for model in teacher.models:
-            device = next(model.parameters()).device
-            with _half_precision(device, bf16_on_cpu):
-                answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
-            logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
-            found += [state.to(torch.float16).cpu().numpy() for state in member_states]
-        if found:
-            together = np.concatenate(found, axis=1)
-            hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
-            hidden[batch] = together
+            stack.enter_context(cheap_attention(model))
+        for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
+            inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
+            found = []
+            for model in teacher.models:
+                device = next(model.parameters()).device
+                with _half_precision(device, bf16_on_cpu):
+                    answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
+                logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
+                found += [state.to(torch.float16).cpu().numpy() for state in member_states]
+            if found:
+                together = np.concatenate(found, axis=1)
+                hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
+                hidden[batch] = together
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 

@@ -36,7 +36,7 @@ from models.teacher import (
     tokenize,
 )
 from models.teacher_config import FromScratchConfig, TeacherConfig
-from models.teacher_dropout import cheap_dropout
+from models.teacher_on_cpu import cheap_dropout
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""

@@ -247,6 +247,7 @@ def test_rows_of_unequal_length_are_one_array() -> None:
     assert rows.offsets.tolist() == [0, 3, 4, 6]
     assert rows.lengths.tolist() == [3, 1, 2]
     assert (len(rows), rows.flat.dtype) == (3, np.int32)
+    assert [row.tolist() for row in rows.rows(np.array([2, 0, 2]))] == [[5, 6], [1, 2, 3], [5, 6]]
 
 
 @pytest.mark.parametrize(("kind", "package"), [("words", "rjieba"), ("wordpiece", "tokenizers")])

@@ -12,7 +12,7 @@ from corpora.tokens import ragged
 from losses.objective import TEACHER_TERMS
 from models.compressed import COMPRESSIONS, graph_logits
 from models.student import build_student
-from tuning.trial import EpochReport, TrialConfig, TrialData, TrialResult, plan_lesson, run_trial
+from tuning.trial import EpochReport, TrialConfig, TrialData, TrialResult, plan_lesson, plan_steps, run_trial
 
 GOOD, BAD = 2, 3
 
@@ -115,6 +115,29 @@ def test_the_temperature_sees_how_far_the_training_is() -> None:
     lesson = plan_lesson(build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2), config(1.0, epochs=2),
                          data([-1] * 4, RIGHT, ROWS))  # fmt: skip
     assert [next(lesson.batches)[0] for _ in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize(
+    ("student", "in_bf16"),
+    [
+        ({"kind": "average", "hidden_layer": 64}, False), ({"kind": "average", "hidden_layer": 512}, True),
+        ({"kind": "bilstm", "hidden_size": 2}, True), ({"kind": "transformer", "heads": 1}, True),
+    ],
+)  # fmt: skip
+def test_a_student_learns_in_bf16_only_where_its_products_are_large(
+    student: dict[str, object], in_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.fitting.has_fast_bf16", lambda device: True)
+    inputs, chosen = data([-1] * 4, RIGHT, ROWS), config(1.0, student=student)
+    built = build_student(chosen.student, inputs.vectors, 2)
+    lesson, seen = plan_lesson(built, chosen, inputs), []
+
+    def loss_of(batch: tuple[float, np.ndarray]) -> torch.Tensor:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return lesson.loss_of(batch)
+
+    plan_steps(built, lesson, chosen, inputs).step(loss_of, next(lesson.batches))
+    assert seen == [in_bf16]
 
 
 @pytest.mark.parametrize("kind", [get_args(c.model_fields["kind"].annotation)[0] for c in COMPRESSIONS])

@@ -24,7 +24,7 @@ from models.compressed import CompressionConfig, NoCompressionConfig, compress, 
 from models.compression.trained import AfterStep, Material, Trained
 from models.fitting import Schedule, Stepper, keep_freed_memory, optimise, pick_device
 from models.row_adam import pays_by_row
-from models.student import Student, StudentConfig, build_student, pad, student_logits
+from models.student import Student, StudentConfig, build_student, gains_by_bf16, pad, student_logits
 from models.word_vectors import VectorsConfig, Word2VecConfig
 from tuning.savepoint import NOWHERE, Savepoint, Training
 
@@ -186,7 +186,8 @@ def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int
     def fine_tune(student: nn.Module, epochs: int, after_step: AfterStep) -> None:
         student.to(pick_device()).train()
         lesson = plan_lesson(student, config.model_copy(update={"epochs": epochs}), data, is_over=True)
-        steps = optimise(nn.ModuleList([student, lesson.objective]), lesson.batches, lesson.loss_of, lesson.schedule)
+        model, in_bf16 = nn.ModuleList([student, lesson.objective]), gains_by_bf16(config.student)
+        steps = optimise(model, lesson.batches, lesson.loss_of, lesson.schedule, in_bf16)
         for _ in range(epochs * lesson.steps_per_epoch):
             next(steps)
             after_step()
@@ -234,7 +235,8 @@ def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: Tria
     tokens = config.batch_size * float(data.train.lengths.mean())
     # An average of the weights reads all of them after every step.
     by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
-    return Stepper(nn.ModuleList([student, lesson.objective]), lesson.schedule, by_row)
+    model = nn.ModuleList([student, lesson.objective])
+    return Stepper(model, lesson.schedule, by_row, gains_by_bf16(config.student))
 
 
 def _loss_function(
@@ -246,7 +248,7 @@ def _loss_function(
 
     def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
         progress, rows = batch
-        token_ids, lengths = pad([train[row] for row in rows])
+        token_ids, lengths = pad(train.rows(rows))
         pooled = student.pooled(token_ids.to(device), lengths.to(device))
         logits = student.head(pooled).float()
         of_teachers = torch.from_numpy(data.teacher_logits[:, rows]).to(device)

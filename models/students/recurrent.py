@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from models.dropout import hide
 from models.students.embedding import StudentShape
 from models.students.pooling import inside
 from models.students.units import Smaller, largest
@@ -62,7 +63,7 @@ class Recurrent(nn.Module):
         states = vectors
         for layer in range(self.cell.num_layers):
             if layer:
-                states = nn.functional.dropout(states, self.cell.dropout, self.training)
+                states = hide(states, self.cell.dropout) if self.training and self.cell.dropout else states
             forwards = self._direction(states, f"l{layer}")
             backwards = self._direction(_turned(states, turned), f"l{layer}_reverse")
             states = torch.cat([forwards, _turned(backwards, turned)], dim=2)

@@ -10,6 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.attention import attention
+from models.dropout import Dropout
 from models.students.embedding import StudentShape
 from models.students.pooling import inside
 from models.students.units import Smaller, largest
@@ -41,13 +43,13 @@ class Block(nn.Module):
         self.feedforward = nn.Sequential(
             nn.Linear(size, config.feedforward), nn.GELU(), nn.Linear(config.feedforward, size)
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         batch, length, size = states.shape
         split = self.queries_keys_values(self.attention_norm(states)).view(batch, length, 3, self.heads, self.head_size)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)
-        attended = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        attended = attention(queries, keys, values, mask)
         states = states + self.dropout(self.output(attended.transpose(1, 2).reshape(batch, length, size)))
         result: Tensor = states + self.dropout(self.feedforward(self.feedforward_norm(states)))
         return result

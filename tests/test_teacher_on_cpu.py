@@ -12,7 +12,7 @@ from transformers import BertForSequenceClassification, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from models.dropout import Dropout
-from models.teacher_dropout import attention_with_dropout, cheap_dropout
+from models.teacher_on_cpu import attention_on_cpu, cheap_dropout
 
 TOO_SMALL = 1e-6
 """Hides nothing: it is less than 1/65536, so what is left is the attention itself."""
@@ -37,7 +37,7 @@ def test_attention_is_that_of_torch_where_dropout_hides_nothing(
     masks = {"none": None, "boolean": seen, "added": torch.where(seen, 0.0, -torch.inf)}
     ours, theirs = (
         attention(Attention(), *heads, masks[kind], dropout=dropout, scaling=0.5)[0]
-        for attention, dropout in ((attention_with_dropout, TOO_SMALL), (sdpa_attention_forward, 0.0))
+        for attention, dropout in ((attention_on_cpu, TOO_SMALL), (sdpa_attention_forward, 0.0))
     )
     torch.testing.assert_close(ours, theirs)
 
@@ -45,7 +45,7 @@ def test_attention_is_that_of_torch_where_dropout_hides_nothing(
 def test_dropout_hides_weights_of_attention_and_keeps_their_mean(heads: tuple[Tensor, Tensor, Tensor]) -> None:
     torch.manual_seed(0)
     many = [part[:1].expand(4000, -1, -1, -1) for part in heads]
-    drawn = attention_with_dropout(Attention(), many[0], many[1], many[2], None, dropout=0.2)[0]
+    drawn = attention_on_cpu(Attention(), many[0], many[1], many[2], None, dropout=0.2)[0]
     whole = sdpa_attention_forward(Attention(), *heads, None)[0][0]
     assert not torch.equal(drawn[0], drawn[1])
     # A weight of at most 1 that is 0 or 1.25 moves by 0.5, and a mean of 4,000 of them by 0.008, times values of up to 3.
@@ -57,7 +57,7 @@ def test_what_is_not_plain_attention_is_left_to_torch(
     heads: tuple[Tensor, Tensor, Tensor], others: dict[str, object]
 ) -> None:
     torch.manual_seed(1)
-    ours = attention_with_dropout(Attention(), *heads, None, dropout=0.3, **others)[0]
+    ours = attention_on_cpu(Attention(), *heads, None, dropout=0.3, **others)[0]
     torch.manual_seed(1)
     assert torch.equal(ours, sdpa_attention_forward(Attention(), *heads, None, dropout=0.3, **others)[0])
 
@@ -72,7 +72,7 @@ def test_a_model_is_as_it_was_when_training_is_over(save_teacher: Callable[..., 
     with cheap_dropout(model):
         model.train()
         assert sum(type(module) is Dropout for module in model.modules()) == before.count(nn.Dropout) > 0
-        assert model.config._attn_implementation == "distune_dropout"
+        assert model.config._attn_implementation == "distune_on_cpu"
         model.eval()
     assert [type(module) for module in model.modules()] == before
     assert not any(module.training for module in model.modules())

@@ -1,0 +1,82 @@
+"""What a teacher computes otherwise on a CPU than transformers would: its dropout is drawn by `models.dropout`, and its attention is
+that of `models.attention`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from models.attention import is_better_written_out, written_out
+from models.dropout import Dropout
+
+ATTENTION = "distune_on_cpu"
+SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
+"""What some families hand to attention beside its mask."""
+
+
+@contextmanager
+def cheap_attention(model: PreTrainedModel) -> Iterator[None]:
+    """While it is open, the attention of a model on a CPU is ours, where it is torch's (`sdpa`) and lets itself be set."""
+    attention = model.config._attn_implementation
+    if attention != "sdpa" or next(model.parameters()).device.type != "cpu":
+        yield
+        return
+    model.set_attn_implementation(ATTENTION)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(attention)
+
+
+@contextmanager
+def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
+    """While it is open, a model on a CPU draws its dropout cheaply, in attention as well; one on an accelerator is left as
+    it is."""
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    layers = [(parent, name, layer) for parent in model.modules() for name, layer in parent.named_children()
+              if on_cpu and type(layer) is nn.Dropout]  # fmt: skip
+    try:
+        for parent, name, layer in layers:
+            setattr(parent, name, Dropout(layer.p).train(layer.training))
+        with cheap_attention(model):
+            yield
+    finally:
+        for parent, name, layer in layers:
+            setattr(parent, name, layer.train(parent.training))
+
+
+def attention_on_cpu(  # noqa: PLR0913, PLR0917 - as transformers calls it
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """Attention of `query`, `key` and `value`, `[batch, heads, length, features]`, as transformers calls it.
+
+    In float32 without dropout, and where it is causal, has a bias of positions or fewer heads of keys than of queries, it is
+    torch's.
+    """
+    causal = others.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    special = causal or key.shape[1] != query.shape[1] or any(others.get(name) is not None for name in SPECIAL)
+    if special or not is_better_written_out(query, dropout):
+        theirs: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+        )
+        return theirs
+    attended = written_out(query, key, value, attention_mask, dropout, scaling)
+    return attended.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(ATTENTION, attention_on_cpu)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)
