@@ -6,8 +6,8 @@ This file, `teacher_training.py` and `teacher_on_cpu.py` are the only ones that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,29 +172,34 @@ def ask_teacher(
     hidden: NDArray[np.float16] | None = None
     on_gpu = next(teacher.models[0].parameters()).device.type == "cuda"
     lengths = np.array([len(row) for row in token_ids])
-    with ExitStack() as stack:
+    for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
+        inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
+        found = []
         for model in teacher.models:
-            stack.enter_context(cheap_attention(model))
-        for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
-            inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
-            found = []
-            for model in teacher.models:
-                device = next(model.parameters()).device
-                with _half_precision(device, bf16_on_cpu):
-                    answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
-                logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
-                found += [state.to(torch.float16).cpu().numpy() for state in member_states]
-            if found:
-                together = np.concatenate(found, axis=1)
-                hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
-                hidden[batch] = together
+            device = next(model.parameters()).device
+            with _half_precision(model, bf16_on_cpu):
+                answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
+            logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
+            found += [state.to(torch.float16).cpu().numpy() for state in member_states]
+        if found:
+            together = np.concatenate(found, axis=1)
+            hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
+            hidden[batch] = together
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 
-def _half_precision(device: torch.device, bf16_on_cpu: bool) -> torch.autocast:
+@contextmanager
+def _half_precision(model: PreTrainedModel, bf16_on_cpu: bool) -> Iterator[None]:
+    """16 bits where the model is on a GPU, or on a CPU that is asked for bf16 and computes it."""
+    device = next(model.parameters()).device
     if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16)
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_on_cpu and has_fast_bf16(device))
+        with torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16):
+            yield
+    elif bf16_on_cpu and has_fast_bf16(device):
+        with torch.autocast("cpu", dtype=torch.bfloat16), cheap_attention(model):
+            yield
+    else:
+        yield
 
 
 def _forward(

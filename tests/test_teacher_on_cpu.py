@@ -1,4 +1,4 @@
-"""Dropout of a teacher that learns on a CPU: what it computes is what transformers' own computes."""
+"""A teacher on a CPU: what its dropout and its attention compute is what transformers' own compute."""
 
 from __future__ import annotations
 
@@ -60,6 +60,17 @@ def test_what_is_not_plain_attention_is_left_to_torch(
     ours = attention_on_cpu(Attention(), *heads, None, dropout=0.3, **others)[0]
     torch.manual_seed(1)
     assert torch.equal(ours, sdpa_attention_forward(Attention(), *heads, None, dropout=0.3, **others)[0])
+
+
+def test_in_bf16_attention_is_ours_without_dropout_too(
+    heads: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rough = [part.bfloat16() for part in heads]
+    exact = sdpa_attention_forward(Attention(), *heads, None)[0]
+    monkeypatch.delattr("models.teacher_on_cpu.sdpa_attention_forward")
+    found = attention_on_cpu(Attention(), rough[0], rough[1], rough[2], None)[0]
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), exact, atol=0.03, rtol=0.03)
 
 
 def load(folder: Path) -> PreTrainedModel:
