@@ -6,8 +6,7 @@ This file, `teacher_training.py` and `teacher_on_cpu.py` are the only ones that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from transformers.utils import logging
 from models.batches import token_batches
 from models.fitting import ModelError, has_fast_bf16, pick_device
 from models.teacher_config import HiddenState
-from models.teacher_on_cpu import cheap_attention
 
 MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
 """In one batch, padding included."""
@@ -177,7 +175,7 @@ def ask_teacher(
         found = []
         for model in teacher.models:
             device = next(model.parameters()).device
-            with _half_precision(model, bf16_on_cpu):
+            with _half_precision(device, bf16_on_cpu):
                 answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
             logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
             found += [state.to(torch.float16).cpu().numpy() for state in member_states]
@@ -188,18 +186,10 @@ def ask_teacher(
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 
-@contextmanager
-def _half_precision(model: PreTrainedModel, bf16_on_cpu: bool) -> Iterator[None]:
-    """16 bits where the model is on a GPU, or on a CPU that is asked for bf16 and computes it."""
-    device = next(model.parameters()).device
+def _half_precision(device: torch.device, bf16_on_cpu: bool) -> torch.autocast:
     if device.type == "cuda":
-        with torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16):
-            yield
-    elif bf16_on_cpu and has_fast_bf16(device):
-        with torch.autocast("cpu", dtype=torch.bfloat16), cheap_attention(model):
-            yield
-    else:
-        yield
+        return torch.autocast("cuda", dtype=torch.bfloat16 if has_fast_bf16(device) else torch.float16)
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_on_cpu and has_fast_bf16(device))
 
 
 def _forward(

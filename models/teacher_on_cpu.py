@@ -1,5 +1,5 @@
-"""What a teacher computes otherwise on a CPU than transformers would: its dropout is drawn by `models.dropout`, and its attention is
-that of `models.attention`."""
+"""What a teacher that learns on a CPU computes otherwise than transformers would: its dropout is drawn by `models.dropout`, and its
+attention is that of `models.attention`."""
 
 from __future__ import annotations
 
@@ -21,34 +21,28 @@ SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
 
 
 @contextmanager
-def cheap_attention(model: PreTrainedModel) -> Iterator[None]:
-    """While it is open, the attention of a model on a CPU is ours, where it is torch's (`sdpa`) and lets itself be set."""
-    attention = model.config._attn_implementation
-    if attention != "sdpa" or next(model.parameters()).device.type != "cpu":
+def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
+    """While it is open, a model that learns on a CPU draws its dropout cheaply; one on an accelerator is left as it is.
+
+    Attention is replaced where it is torch's (`sdpa`) and the model lets it be set.
+    """
+    if next(model.parameters()).device.type != "cpu":
         yield
         return
-    model.set_attn_implementation(ATTENTION)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(attention)
-
-
-@contextmanager
-def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
-    """While it is open, a model on a CPU draws its dropout cheaply, in attention as well; one on an accelerator is left as
-    it is."""
-    on_cpu = next(model.parameters()).device.type == "cpu"
     layers = [(parent, name, layer) for parent in model.modules() for name, layer in parent.named_children()
-              if on_cpu and type(layer) is nn.Dropout]  # fmt: skip
+              if type(layer) is nn.Dropout]  # fmt: skip
+    attention = model.config._attn_implementation
     try:
         for parent, name, layer in layers:
             setattr(parent, name, Dropout(layer.p).train(layer.training))
-        with cheap_attention(model):
-            yield
+        if attention == "sdpa":
+            model.set_attn_implementation(ATTENTION)
+        yield
     finally:
         for parent, name, layer in layers:
             setattr(parent, name, layer.train(parent.training))
+        if attention == "sdpa":
+            model.set_attn_implementation(attention)
 
 
 def attention_on_cpu(  # noqa: PLR0913, PLR0917 - as transformers calls it
