@@ -24,7 +24,7 @@ def recurrence(inputs: Tensor, recurrent: Tensor) -> Tensor:
     `[cells, hidden, 4 * hidden]`."""
     cells, length, batch, gates = inputs.shape
     state, memory = inputs.new_zeros(2, cells, batch, gates // 4)
-    memory = memory.to(torch.promote_types(memory.dtype, torch.float32))  # As torch's own cells keep it.
+    memory = memory.to(torch.promote_types(memory.dtype, torch.float32))  # In bf16 each step would round it.
     states = []
     for position in range(length):
         taken, forgotten, new, given = torch.baddbmm(inputs[:, position], state, recurrent).chunk(4, dim=2)
