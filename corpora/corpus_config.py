@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
 from corpora.files import FileConfig
+from corpora.quotation import Quoting
+from corpora.table_config import Encoding, FileName, LabelName
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -15,24 +16,29 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """What is read and how it is split."""
 
-    source: str
-    """`reviews`, or the path of a CSV, TSV, JSON-lines or Parquet file."""
+    source: FileName
+    """`reviews`, or a file of texts and labels: CSV, TSV, JSON or Parquet, by its path or URI."""
     text: str = "text"
-    """The name of the text column."""
+    """The name of the text column, or a path into nested ones such as `data.text`."""
     label: str = "label"
-    """The name of the label column."""
+    """The name of the label column, or a path into nested ones."""
     columns: tuple[str, ...] | None = None
     """The names of the columns, for CSV or TSV files without a header."""
-    dev: Path | None = None
+    quoting: Quoting = "auto"
+    """What quotation marks mean in CSV and TSV files: `csv` around cells, `none` a character like any other, `backslash` around
+    cells with `\\"` for one within; `auto` decides for each file, and says so."""
+    encoding: Encoding = None
+    """The encoding of text files, such as `gb18030`; by default it is told from each file, or the file is refused."""
+    dev: FileName | None = None
     """A file of its own for dev; without one, dev is `dev_fraction` of the source, drawn by content."""
-    test: Path | None = None
+    test: FileName | None = None
     """A file of its own for test; without one, test is `test_fraction` of the source, drawn by content."""
-    unlabelled: Path | None = None
+    unlabelled: FileName | None = None
     """Further texts for the transfer set."""
     more_unlabelled: tuple[FileConfig, ...] = ()
     """Further files of texts for the transfer set, each with columns of its own."""
-    labels: tuple[str, ...] | None = Field(default=None, min_length=2)
-    """These classes only, in this order; by default all that occur, sorted."""
+    labels: tuple[LabelName, ...] | None = Field(default=None, min_length=2)
+    """These classes only, in this order, in all files; by default all that occur, sorted, whole numbers by their value."""
     per_class: int | None = Field(default=None, ge=1)
     """At most so many texts of each class, the same number for all."""
     labelled: int | None = Field(default=None, ge=1)

@@ -1,0 +1,174 @@
+"""What a cell of a file says: a text, or a label; what says neither is refused, what says nothing is missing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from corpora.texts import CorpusError, normalise
+
+MISSING = frozenset({"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NA", "N/A", "n/a", "#N/A", "<NA>"})
+"""How programs spell that there is no label; a study's `labels` may name one of them as a class."""
+WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MOST_NUMBERS, MOST_FRACTIONS = 50, 10
+"""So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
+JOINED_BY = {"|": True, ";": True, "#": False, ",": False}
+"""What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
+NO_LABEL = "-1"
+"""How Hugging Face's data sets write that a text has no label."""
+
+
+def text_of(cell: Any, name: str, row: int) -> str:
+    """The text in a cell in its normal form, empty where there is none; raises CorpusError for what is no text."""
+    if isinstance(cell, str | bytes):
+        return normalise(_decoded(cell, name, row))
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
+        return _number(cell)
+    raise CorpusError(f"{name}: the text of row {row} is no string but {_kind(cell)}: {str(cell)[:40]}")
+
+
+def labels_of(
+    cells: Sequence[Any], name: str, rename: Mapping[str, str], named: Collection[str], class_names: Sequence[str] = ()
+) -> list[str | None]:
+    """The label in each cell as it is spelt without white space around it, None where there is none.
+
+    A list of one label is that label, and a whole float is the whole number where all numbers are whole. `named` are the
+    labels that the study names: they are classes whatever they look like. `class_names` are those that numbers stand for.
+    Raises CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
+    """
+    if class_names:
+        spelt = [_class_name(cell, class_names, name, row) for row, cell in enumerate(cells, start=1)]
+    else:
+        spelt = [_spelling(cell, name, row) for row, cell in enumerate(cells, start=1)]
+    spelt = _with_whole_numbers(spelt)
+    spelt = [label if label is None else rename.get(label, label) for label in spelt]
+    known = {*named, *rename.values()}
+    found = [None if label in MISSING and label not in known else label for label in spelt]
+    distinct = Counter(label for label in found if label is not None)
+    if not distinct.keys() <= known:
+        _refuse_joined(distinct, known, name)
+        if not named:
+            _refuse_measure(distinct, name)
+        found = _without_minus_one(found, distinct, known, name)
+    return found
+
+
+def _spelling(cell: Any, name: str, row: int) -> str | None:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, int | float | Decimal):
+        return _number(cell)
+    if isinstance(cell, str | bytes):
+        label = normalise(_decoded(cell, name, row))
+        listed = _listed(label) if label.startswith("[") and label.endswith("]") else None
+        return label if listed is None else _spelling(listed, name, row)
+    if isinstance(cell, list | tuple):
+        if len(cell) > 1:
+            raise CorpusError(
+                f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
+                "keep one label for each text"
+            )
+        return _spelling(cell[0], name, row) if cell else None
+    raise CorpusError(f"{name}: the label of row {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
+
+
+def _listed(label: str) -> list[Any] | None:
+    """The list that a cell spells as JSON or as Python writes it."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(label)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        return value if isinstance(value, list) else None
+    return None
+
+
+def _number(value: float | Decimal) -> str:
+    return f"{value:.1f}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _decoded(cell: str | bytes, name: str, row: int) -> str:
+    try:
+        return cell if isinstance(cell, str) else cell.decode()
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{name}: row {row} holds bytes that are not UTF-8: {cell[:20]!r}") from error
+
+
+def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:
+    if cell is None or cell == int(NO_LABEL):
+        return None
+    if not isinstance(cell, int) or not 0 <= cell < len(class_names):
+        raise CorpusError(f"{name}: the label of row {row} is {cell}, but the file names {len(class_names)} classes")
+    return normalise(class_names[cell])
+
+
+def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
+    """1.0 as 1, as a program writes whole numbers beside missing ones; 1.0 beside 1.5 stays as it is."""
+    distinct = {label for label in labels if label is not None}
+    numbers = {label for label in distinct if NUMBER.fullmatch(label)}
+    if any(not float(label).is_integer() for label in numbers):
+        return list(labels)
+    shorter = {label: label.split(".")[0] for label in numbers if WHOLE_FLOAT.fullmatch(label)}
+    return [shorter.get(label, label) if label is not None else None for label in labels]
+
+
+def _refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
+    """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
+    for sign, is_enough_to_share in JOINED_BY.items():
+        joined = {
+            label: [part.strip() for part in label.split(sign)]
+            for label in distinct
+            if sign in label and label not in known
+        }
+        parts = Counter(part for found in joined.values() for part in set(found))
+        for label, found in joined.items():
+            alone = all(part in distinct for part in found)
+            if alone or (is_enough_to_share and any(parts[part] > 1 for part in found)):
+                raise CorpusError(
+                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
+                    "keep one label for each text, or name every class in `labels:` if it is one class"
+                )
+
+
+def _refuse_measure(distinct: Counter[str], name: str) -> None:
+    """Raise CorpusError for so many distinct numbers that they are no classes but a measure."""
+    if not all(NUMBER.fullmatch(label) for label in distinct):
+        return
+    values = sorted(float(label) for label in distinct)
+    has_fractions = any(not value.is_integer() for value in values)
+    if len(values) >= MOST_NUMBERS or (has_fractions and len(values) > MOST_FRACTIONS):
+        raise CorpusError(
+            f"{name}: the labels are {len(values)} distinct numbers from {values[0]:g} to {values[-1]:g}, which look like a measure "
+            "(a regression target) and not like classes; if they are classes, name them all in `labels:`"
+        )
+
+
+def _without_minus_one(
+    labels: Sequence[str | None], distinct: Counter[str], known: Collection[str], name: str
+) -> list[str | None]:
+    """Labels with -1 as missing where it is the only one; beside 0 it may be a class, which the study must say."""
+    if NO_LABEL not in distinct or NO_LABEL in known or (len(distinct) > 1 and "0" not in distinct):
+        return list(labels)
+    others = sorted((label for label in distinct if label != NO_LABEL), key=lambda label: (len(label), label))
+    if others and not known:
+        raise CorpusError(
+            f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
+            f"classes: `labels: [{', '.join(others)}]`, with -1 if it is one"
+        )
+    return [None if label == NO_LABEL else label for label in labels]
+
+
+def _kind(cell: Any) -> str:
+    kinds = {bool: "a truth value", dict: "an object", list: "a list", bytes: "bytes"}
+    return kinds.get(type(cell), f"a {type(cell).__name__}")

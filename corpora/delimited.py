@@ -1,0 +1,101 @@
+"""CSV and TSV: what separates the columns, whether there is a header, and which rows are whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from corpora.quotation import Reading, read_delimited
+from corpora.table_config import TableConfig
+from corpora.texts import CorpusError
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+"""What separates the columns by the ending of a file's name, unless its header says otherwise."""
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
+"""The first line by which Excel is told what separates the columns."""
+MARKS = {
+    "none": "as characters of their texts",
+    "csv": "around cells, as CSV has them",
+    "backslash": "around cells, escaped by backslashes",
+}
+Columns = dict[str, list[str]]
+
+
+def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> tuple[Columns, list[str]]:
+    """The columns of a CSV or TSV file by name, and notes on how they were read.
+
+    Raises CorpusError for rows of unequal length (unless they are to be skipped), names that repeat, and quotation marks
+    that can be read neither way.
+    """
+    lines = _lines(text)
+    hint = HINT.fullmatch(lines[0])
+    if hint:
+        found, lines = hint[1], lines[1:]
+    else:
+        found = _delimiter(lines[0], delimiter, config, wanted)
+    width = len(config.columns) if config.columns else None
+    reading = read_delimited(lines, found, config.quoting, width, config.path)
+    header = [cell.strip() for cell in reading.rows[0]]
+    names = list(config.columns or header)
+    _refuse_names(names, wanted, config.path)
+    rows = reading.rows if config.columns and header != names else reading.rows[1:]
+    kept = [cells for cells in rows if len(cells) == reading.width]
+    if len(kept) < len(rows) and not config.skip_bad_rows:
+        raise CorpusError(_about_odd_rows(reading, len(rows) - len(kept), config, found))
+    columns = [list(column) for column in zip(*kept, strict=True)] or [[] for _ in names]
+    notes = _notes(reading, len(kept), len(rows) - len(kept))
+    if found != delimiter:
+        notes.append(f"its columns are separated by {SEPARATORS.get(found, repr(found))}")
+    if config.columns and header == names:
+        notes.append("its first line names the columns and is no row")
+    return dict(zip(names, columns, strict=True)), notes
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their ends: line feeds, or carriage returns where the file is of an old Macintosh."""
+    text = text.removeprefix("\ufeff")
+    is_old_mac = "\r\n" not in text and text.count("\r") > text.count("\n")
+    end = "\r" if is_old_mac else "\n"
+    pieces = text.split(end)
+    lines = [piece + end for piece in pieces[:-1]]
+    return [*lines, pieces[-1]] if pieces[-1] else lines
+
+
+def _delimiter(first: str, usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
+    """What separates the columns: the usual sign, unless only another one gives the names that are wanted (or so many columns
+    as are named)."""
+    for delimiter in (usual, *(sign for sign in SEPARATORS if sign != usual)):
+        cells = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
+        if config.columns:
+            if len(config.columns) == 1 or len(cells) >= len(config.columns):
+                return delimiter
+        elif len(cells) > 1 and any(name in cells for name in wanted):
+            return delimiter
+    return usual
+
+
+def _refuse_names(names: Sequence[str], wanted: Sequence[str], path: str) -> None:
+    repeated = next((name for name in wanted or names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise CorpusError(f"{path}: has two columns {repeated!r}; rename one of them")
+
+
+def _about_odd_rows(reading: Reading, n_odd: int, config: TableConfig, delimiter: str) -> str:
+    odd = reading.row(reading.odd[0])
+    shown = odd.raw.rstrip("\r\n")
+    named = "the names in `columns`" if config.columns else "the header"
+    return (
+        f"{config.path}: {n_odd} of {len(reading.rows)} rows have another number of columns than {named}, such as line "
+        f"{odd.number} with {len(odd.cells)} instead of {reading.width}: {shown[:60]!r}; quote the cells that hold "
+        f"{SEPARATORS.get(delimiter, repr(delimiter))}, or set `skip_bad_rows: true` to leave these rows out"
+    )
+
+
+def _notes(reading: Reading, n_kept: int, n_odd: int) -> list[str]:
+    notes = [f"{n_kept:,} rows of {len(reading.lines):,} lines"]
+    if reading.marked:
+        notes[0] += f", quotation marks {MARKS[reading.quoting]}"
+    if n_odd:
+        notes.append(f"{n_odd:,} rows with another number of columns than {reading.width} left out")
+    return notes

@@ -1,0 +1,57 @@
+"""What a study says of a file with columns."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator
+
+from corpora.places import check_place
+from corpora.quotation import Quoting
+
+
+def _known_encoding(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            "".encode(name)
+        except LookupError as error:
+            raise ValueError(
+                f"must be an encoding that Python knows, such as gb18030 or utf-16, but got {name}"
+            ) from error
+    return name
+
+
+def _usable_place(uri: str) -> str:
+    check_place(uri)
+    return uri
+
+
+def _spelt(value: object) -> object:
+    """A whole number of YAML as the label that it spells; YAML's truth values are refused, as they were words."""
+    if isinstance(value, bool):
+        raise ValueError(f"YAML reads yes, no, on, off, true and false as truth values; put the label in quotation marks, but got {value}")
+    return str(value) if isinstance(value, int) else value
+
+
+LabelName = Annotated[str, BeforeValidator(_spelt)]
+"""A label as it is spelt in a study file."""
+FileName = Annotated[str, BeforeValidator(str), AfterValidator(_usable_place)]
+"""The path of a file, or a URI that `storage` takes too."""
+Encoding = Annotated[str | None, AfterValidator(_known_encoding)]
+
+
+class TableConfig(BaseModel, frozen=True, extra="forbid"):
+    """One file with columns: CSV, TSV, JSON or Parquet."""
+
+    path: FileName
+    """The file, or its URI. Its ending tells the format: `.csv`, `.tsv`, `.txt` (as TSV), `.jsonl`, `.json` or `.parquet`;
+    behind all but the last may stand `.gz`, `.bz2`, `.xz` or `.zst`."""
+    columns: tuple[str, ...] | None = None
+    """The names of the columns, for a CSV or TSV file without a header."""
+    skip_bad_rows: bool = False
+    """Leave out rows with another number of columns than the first, instead of refusing the file."""
+    quoting: Quoting = "auto"
+    """What quotation marks mean in a CSV or TSV file: `csv` around cells, `none` a character like any other, `backslash` around
+    cells with `\\"` for one within; `auto` decides from the file, and says so."""
+    encoding: Encoding = None
+    """The encoding of a text file, such as `gb18030`; by default it is told from the file, or refused."""

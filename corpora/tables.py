@@ -1,0 +1,175 @@
+"""One reader for every file of texts, labels or logits: its columns as they stand, and how they were read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from corpora.decoding import COMPRESSIONS, decode, decompress
+from corpora.delimited import DELIMITERS, read_columns
+from corpora.json_records import Record, read_json
+from corpora.places import Place
+from corpora.table_config import TableConfig
+from corpora.texts import CorpusError
+
+JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
+ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The columns of a file by name, each a list of cells: strings of CSV, values of JSON and Parquet.
+
+    `notes` say how the file was read; `class_names` has the names of the classes that a column of numbers stands for.
+    """
+
+    name: str
+    columns: Mapping[str, Sequence[Any]]
+    n_rows: int
+    notes: tuple[str, ...] = ()
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    metadata: Mapping[bytes, bytes] = field(default_factory=dict)
+    hint: str = ""
+    """What may be wrong where a column is not there."""
+
+    def column(self, name: str) -> list[Any]:
+        """The cells of one column, by its name or by a path into nested ones such as `data.text`.
+
+        Raises CorpusError with the names that there are.
+        """
+        if name in self.columns:
+            cells = self.columns[name]
+            return cells.to_pylist() if isinstance(cells, pa.ChunkedArray) else list(cells)
+        for parent in (name[:place] for place, sign in enumerate(name) if sign == "."):
+            if parent in self.columns and any(isinstance(cell, dict | list) for cell in self.columns[parent]):
+                path = name[len(parent) + 1 :].split(".")
+                return [_inner(cell, path) for cell in self.columns[parent]]
+        shown = ", ".join(_shown_names(self.columns))
+        raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
+
+
+def _inner(cell: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        if isinstance(cell, list):
+            cell = cell[int(part)] if part.isdigit() and int(part) < len(cell) else None
+        else:
+            cell = cell.get(part) if isinstance(cell, dict) else None
+    return cell
+
+
+def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The names of columns, nested ones by their paths."""
+    names = []
+    for name, cells in columns.items():
+        first = next((cell for cell in cells if cell is not None), None)
+        names += [f"{name}.{inner}" for inner in first] if isinstance(first, dict) else [name]
+    return names
+
+
+def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
+    """The table in a file; `wanted` names columns of which at least one must be there, by which separators are told.
+
+    Raises CorpusError for a missing file, an unknown format, and content that cannot be read rightly.
+    """
+    place = Place(config.path)
+    name = config.path
+    ending, compression = _endings(place.name)
+    if ending not in ENDINGS:
+        raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
+    content = _content(place, name)
+    if ending == ".parquet":
+        return _of_parquet(content, name)
+    if compression:
+        content = decompress(content, compression, name)
+    decoded = decode(content, name, config.encoding)
+    if not decoded.text.strip():
+        raise CorpusError(f"{name}: the file is empty")
+    if ending in JSON_ENDINGS:
+        records, form = read_json(decoded.text, name)
+        return _of_records(records, form, name, decoded.encoding)
+    columns, notes = read_columns(decoded.text, DELIMITERS[ending], config, wanted)
+    n_rows = len(next(iter(columns.values())))
+    first = f"{name}: {notes[0]}{_in(decoded.encoding)}"
+    return Table(
+        name=name, columns=columns, n_rows=n_rows, notes=(first, *(f"  {note}" for note in notes[1:])), hint=HINT
+    )
+
+
+def _endings(name: str) -> tuple[str, str]:
+    """The ending that tells the format and that of a compression, both in lower case."""
+    parts = name.lower().rsplit(".", 2)
+    last = f".{parts[-1]}" if len(parts) > 1 else ""
+    if last in COMPRESSIONS and len(parts) > 2:
+        return f".{parts[-2]}", last
+    return last, ""
+
+
+def _content(place: Place, name: str) -> bytes:
+    try:
+        if place.exists() and not place.is_file():
+            raise CorpusError(f"{name} is a folder; name the file in it")
+        if not place.exists():
+            raise CorpusError(f"no such file: {name}")
+        return place.read_bytes()
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CorpusError(f"{name}: cannot be read: {reason}") from error
+
+
+def _of_parquet(content: bytes, name: str) -> Table:
+    try:
+        table = pyarrow.parquet.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{name}: cannot be read as Parquet: {str(error).strip().split(chr(10))[0]}") from error
+    repeated = next((one for one in table.column_names if table.column_names.count(one) > 1), None)
+    if repeated is not None:
+        raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
+    metadata = dict(table.schema.metadata or {})
+    columns = {column: _cells(table[column]) for column in table.column_names}
+    note = f"{name}: {table.num_rows:,} rows of Parquet"
+    return Table(
+        name=name, columns=columns, n_rows=table.num_rows, notes=(note,), metadata=metadata,
+        class_names=_class_names(metadata),
+    )  # fmt: skip
+
+
+def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
+    """A column as Python's values; one of lists of numbers as it is, since a million hidden states would be a billion objects."""
+    kind = column.type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
+        return column  # type: ignore[no-any-return]
+    cells: list[Any] = column.to_pylist()
+    return cells
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
+    """The names of classes that Hugging Face's datasets write beside columns of class numbers."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return {
+            column: tuple(map(str, feature["names"]))
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:
+    names = list(dict.fromkeys(key for record in records for key in record))
+    columns = {column: [record.get(column) for record in records] for column in names}
+    shown = {"lines": "JSON lines", "array": "a JSON array", "columns": "JSON columns", "split": "JSON (split)"}
+    note = f"{name}: {len(records):,} rows of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
+    return Table(name=name, columns=columns, n_rows=len(records), notes=(note,))
+
+
+def _in(encoding: str) -> str:
+    return "" if encoding in ("utf-8", "utf-8-sig") else f", in {encoding}"
