@@ -32,7 +32,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     more_unlabelled: tuple[FileConfig, ...] = ()
     """Further files of texts for the transfer set, each with columns of its own."""
     labels: tuple[str, ...] | None = Field(default=None, min_length=2)
-    """These classes only, in this order; by default all that occur, sorted."""
+    """These classes only, in this order; by default all that occur, sorted, whole numbers by their value."""
     per_class: int | None = Field(default=None, ge=1)
     """At most so many texts of each class, the same number for all."""
     labelled: int | None = Field(default=None, ge=1)
