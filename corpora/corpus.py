@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from corpora.columns import label_sort_key
 from corpora.corpus_config import CorpusConfig
 from corpora.files import REVIEWS, FileConfig, Row, read_reviews, read_rows
 from corpora.texts import CorpusError, content_fraction, content_key, text_hash
@@ -31,10 +33,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text stands in exactly one of the four splits; `fingerprint` tells which texts and labels there are.
+    """A text stands in exactly one of the four splits; `fingerprint` tells which texts and classes there are.
 
-    The fingerprint does not say which of the train texts are labelled: one teacher-logits cache serves
-    every choice of `labelled`.
+    The fingerprint says neither which label a text has nor which of the train texts are labelled: one teacher-logits
+    cache serves every choice of `labelled`, and labels that were corrected. What is compared by accuracy must have the
+    same `answers_fingerprint` too, and what has learnt from the labels of train the same `train_fingerprint`.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +51,16 @@ class Corpus:
     @property
     def splits(self) -> dict[str, Split]:
         return {"train": self.train, "transfer": self.transfer, "dev": self.dev, "test": self.test}
+
+    @functools.cached_property
+    def answers_fingerprint(self) -> str:
+        """16 hex digits over the texts of dev and of test with their labels: what every accuracy is held against."""
+        return labelled_fingerprint(self.labels, self.dev, self.test)
+
+    @functools.cached_property
+    def train_fingerprint(self) -> str:
+        """16 hex digits over the texts of train with their labels: what students learn from."""
+        return labelled_fingerprint(self.labels, self.train)
 
     def texts(self) -> list[str]:
         """Every text once, in the order train, transfer, dev, test."""
@@ -103,12 +116,15 @@ def _deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
                      f"(a tie: the smaller), such as {contradicting[0][:40]!r}")  # fmt: skip
     if len(rows) > len(votes):
         notes.append(f"{len(rows) - len(votes)} exact duplicates dropped, {len(votes)} distinct texts kept")
-    chosen = [Row(text, min(labels, key=lambda label: (-labels[label], str(label)))) for text, labels in votes.items()]
+    chosen = [
+        Row(text, min(labels, key=lambda label: (-labels[label], label_sort_key(label))))
+        for text, labels in votes.items()
+    ]
     return sorted(chosen, key=lambda row: text_hash(row.text))
 
 
 def _label_names(config: CorpusConfig, rows: Sequence[Row]) -> tuple[str, ...]:
-    found = sorted({str(row.label) for row in rows})
+    found = sorted({str(row.label) for row in rows}, key=label_sort_key)
     names = config.labels or tuple(found)
     unknown = [name for name in names if name not in found]
     if unknown:
@@ -225,6 +241,17 @@ def _refuse_shared_texts(parts: Iterable[Split]) -> None:
     if shared:
         raise CorpusError(f"{len(shared)} texts stand in two splits, such as {shared[0][:40]!r}; clean the files, "
                           "or set drop_overlap: true to drop them from the source")  # fmt: skip
+
+
+def labelled_fingerprint(labels: Sequence[str], *splits: Split) -> str:
+    """16 hex digits over the texts of splits with the names of their labels, whatever the order of texts and classes."""
+    digest = hashlib.blake2b(digest_size=8)
+    for split in splits:
+        digest.update(b"\x01")
+        names = [b"" if i == UNLABELLED else labels[i].encode() for i in split.labels.tolist()]
+        for text, name in sorted(zip(map(text_hash, split.texts), names, strict=True)):
+            digest.update(text + len(name).to_bytes(4, "big") + name)
+    return digest.hexdigest()
 
 
 def _fingerprint(labels: Sequence[str], parts: Sequence[Split]) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from corpora.columns import ColumnOrder, column_order
 from corpora.files import read_table
 from corpora.logits_filling import TeacherAnswers
 from corpora.teacher_logits import Logits, TeacherLogits, missing_message
@@ -26,13 +27,17 @@ HIDDEN_EXPORTED = 16
 
 @dataclass(frozen=True)
 class LogitsFile:
-    """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file."""
+    """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file.
+
+    `columns` says how the columns of the file became the classes of the corpus.
+    """
 
     path: Path
     rows: dict[bytes, int]
     logits: Logits
     hidden: NDArray[np.float16] | None
     about: dict[str, Any]
+    columns: ColumnOrder
 
     def of(self, texts: Sequence[str]) -> TeacherAnswers:
         """What the file says of texts, joined by hash; raises CorpusError naming the texts that it lacks."""
@@ -55,20 +60,19 @@ class LogitsFile:
         return digest.hexdigest()
 
 
-def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
+def read_logits_file(path: Path, labels: Sequence[str], said: Sequence[str] | None = None) -> LogitsFile:
     """Read a Parquet or CSV file of one row for each text.
 
-    A column `text`, or `text_hash` (`corpora.texts.text_hash`, bytes or hex); and the logits as a list column `logits`
-    in the order of `labels` or as columns `logit_LABEL`; or `probabilities` and `probability_LABEL` likewise, whose
-    logarithm serves as logits up to a constant. A list column `hidden` may hold hidden states of the teacher, of any
-    one width. Raises CorpusError for anything else.
+    A column `text`, or `text_hash` (`corpora.texts.text_hash`, bytes or hex); and the logits as a list column `logits`,
+    as a struct column `logits` with a field for each label, or as columns `logit_LABEL`; or `probabilities` and
+    `probability_LABEL` likewise, whose logarithm serves as logits up to a constant. Columns are the labels by their names
+    (`corpora.columns`), those of a list column by the labels that the file's metadata names, else in the order of
+    `labels`; `said` are the labels of the columns in their order, and counts before any names. A list column `hidden` may
+    hold hidden states of the teacher, of any one width. Raises CorpusError for anything else.
     """
     table = read_table(path, strings=("text", "text_hash"))
-    about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
-    if about and tuple(about["labels"]) != tuple(labels):
-        raise CorpusError(f"{path} holds logits for the labels {', '.join(about['labels'])}, "
-                          f"but the corpus has {', '.join(labels)}")  # fmt: skip
-    values = _values(table, path, labels)
+    about = _about(table, path)
+    values, columns = _values(table, path, _Asked(labels, said, about.get("labels")))
     if not np.isfinite(values).all():
         raise CorpusError(f"{path}: {int((~np.isfinite(values)).any(axis=1).sum())} rows are not finite numbers")
     hashes = _hashes(table, path)
@@ -82,7 +86,20 @@ def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
     if "hidden" in table.column_names:
         first = table["hidden"][0].as_py() if len(table) else []
         hidden = _list_column(table["hidden"], path, "hidden", len(first or [])).astype(np.float16)
-    return LogitsFile(path, rows, values, hidden, about)
+    return LogitsFile(path, rows, values, hidden, about, columns)
+
+
+def _about(table: pa.Table, path: Path) -> dict[str, Any]:
+    """What the file's metadata says of its teacher."""
+    try:
+        about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict) or not isinstance(about.get("labels", []), list):
+        raise CorpusError(
+            f"{path}: its metadata `distune` must be a JSON object whose labels are a list; export the file again"
+        )
+    return about
 
 
 def _hashes(table: pa.Table, path: Path) -> list[bytes]:
@@ -100,23 +117,57 @@ def _hashes(table: pa.Table, path: Path) -> list[bytes]:
     return hashes
 
 
-def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
+@dataclass(frozen=True)
+class _Asked:
+    """Which columns are asked for: the labels of the corpus, those of the columns as the study says them outright, and those
+    that the file's metadata names."""
+
+    labels: Sequence[str]
+    said: Sequence[str] | None
+    in_metadata: Sequence[str] | None
+
+
+def _values(table: pa.Table, path: Path, asked: _Asked) -> tuple[Logits, ColumnOrder]:
+    """Logits `[texts, classes]` in the order of the labels, and how they were ordered."""
     for list_name, prefix, are_probabilities in (("logits", "logit_", False), ("probabilities", "probability_", True)):
-        columns = [f"{prefix}{label}" for label in labels]
+        prefixed = [number for number, name in enumerate(table.column_names) if name.startswith(prefix)]
+        if list_name in table.column_names and prefixed:
+            raise CorpusError(f"{path}: has a column {list_name} and columns {', '.join(table.column_names[i] for i in prefixed)}; leave "
+                              "one of the two out")  # fmt: skip
         if list_name in table.column_names:
-            values = _list_column(table[list_name], path, list_name, len(labels))
-        elif any(name.startswith(prefix) for name in table.column_names):
-            found = [name for name in table.column_names if name.startswith(prefix)]
-            if sorted(found) != sorted(columns):
-                raise CorpusError(
-                    f"{path}: has {', '.join(found)}, but the corpus' labels ask for {', '.join(columns)}"
-                )
-            values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
+            values, names = _one_column(table[list_name], path, list_name, asked)
+        elif prefixed:
+            names = [table.column_names[number].removeprefix(prefix) for number in prefixed]
+            values = np.stack([table.column(number).to_numpy() for number in prefixed], axis=1).astype(np.float32)
         else:
             continue
-        return _log(values, path) if are_probabilities else values
+        order = _order(names, path, asked, prefix if prefixed else "")
+        values = values[:, order.order]
+        return _log(values, path) if are_probabilities else values, order
     raise CorpusError(f"{path}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or "
                       f"probability_LABEL; its columns are {', '.join(table.column_names)}")  # fmt: skip
+
+
+def _order(names: Sequence[str] | None, path: Path, asked: _Asked, prefix: str) -> ColumnOrder:
+    try:
+        return column_order(names, asked.labels, str(path), asked.said)
+    except CorpusError as error:
+        if not prefix or names is None or asked.said is not None:
+            raise
+        found, wanted = (", ".join(f"{prefix}{name}" for name in part) for part in (names, asked.labels))
+        raise CorpusError(
+            f"{path}: has {found}, but the corpus' labels ask for {wanted}; rename them, or say which is which label by teacher.labels: [...], "
+            "in the order of the columns"
+        ) from error
+
+
+def _one_column(column: pa.ChunkedArray, path: Path, name: str, asked: _Asked) -> tuple[Logits, Sequence[str] | None]:
+    """The values of a list column, in the file's own order, and the names of its places where the file has such."""
+    if pa.types.is_struct(column.type):
+        fields = column.combine_chunks().flatten()
+        values = np.stack([field.to_numpy(zero_copy_only=False) for field in fields], axis=1).astype(np.float32)
+        return values, [field.name for field in column.type]
+    return _list_column(column, path, name, len(asked.labels)), asked.in_metadata
 
 
 def _list_column(column: pa.ChunkedArray, path: Path, name: str, width: int) -> Logits:

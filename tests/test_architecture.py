@@ -42,6 +42,7 @@ DOORS = {
         "tuning/search.py",
         "tuning/worker.py",
     },
+    "scipy": {"tuning/assignment.py"},
     "starlette": {"tuning/serving.py"},
     "uvicorn": {"tuning/serving.py"},
     "plotly": {

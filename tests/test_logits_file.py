@@ -88,8 +88,50 @@ def test_an_exported_cache_reads_back_with_what_it_says_of_its_teacher(tmp_path:
     file = read_logits_file(path, LABELS)
     np.testing.assert_array_equal(file.of(texts).logits, values)
     assert file.about["description"] == "a rule"
-    with pytest.raises(CorpusError, match="holds logits for the labels bad, good, but the corpus has good, bad"):
-        read_logits_file(path, ("good", "bad"))
+    assert file.columns.assumed == ""
+    turned = read_logits_file(path, ("good", "bad"))
+    np.testing.assert_array_equal(turned.of(texts).logits, values[:, ::-1])
+    with pytest.raises(
+        CorpusError, match="columns are named bad, good, but the labels of the corpus are good, worse: only 1 of 2"
+    ):
+        read_logits_file(path, ("good", "worse"))
+
+
+def test_a_list_without_names_is_taken_in_the_order_of_the_labels_which_is_said(tmp_path: Path) -> None:
+    path = parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0], [4.0, 3.0]])
+    file = read_logits_file(path, LABELS)
+    assert file.columns.assumed == f"{path}: its columns have no names; taken in the order of the labels: bad, good"
+    turned = read_logits_file(path, LABELS, said=["good", "bad"])
+    np.testing.assert_array_equal(turned.of(["好", "差"]).logits, [[2, 1], [3, 4]])
+    assert turned.columns.assumed == f"{path}: its columns are taken as teacher.labels says: good, bad"
+    assert turned.fingerprint() != file.fingerprint()
+    with pytest.raises(
+        CorpusError, match=r"must hold each label of the corpus once \(bad, good\), but got good, so-so"
+    ):
+        read_logits_file(path, LABELS, said=["good", "so-so"])
+
+
+def test_a_struct_has_names_like_columns(tmp_path: Path) -> None:
+    rows = [{"good": 0.25, "bad": 0.75}, {"good": 0.5, "bad": 0.5}]
+    file = read_logits_file(parquet(tmp_path, text=["好", "差"], probabilities=rows), LABELS)
+    np.testing.assert_allclose(np.exp(file.of(["好"]).logits), [[0.75, 0.25]], rtol=1e-6)
+
+
+def test_numbered_columns_are_taken_in_the_order_of_the_labels_and_whole_numbers_as_themselves(tmp_path: Path) -> None:
+    file = read_logits_file(csv(tmp_path, "text,logit_0,logit_1", "好,1,2"), LABELS)
+    assert "have no names; taken in the order of the labels: bad, good" in file.columns.assumed
+    header = ",".join(["text", *(f"logit_{number}" for number in sorted(range(12), key=str))])
+    path = csv(tmp_path, header, "好," + ",".join(sorted(map(str, range(12)))))
+    file = read_logits_file(path, [str(number) for number in range(12)])
+    np.testing.assert_array_equal(file.of(["好"]).logits, [range(12)])
+
+
+def test_two_kinds_of_logits_in_one_file_are_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, text=["好"], logits=[[1.0, 2.0]], logit_bad=[1.0], logit_good=[2.0])
+    with pytest.raises(
+        CorpusError, match="has a column logits and columns logit_bad, logit_good; leave one of the two out"
+    ):
+        read_logits_file(path, LABELS)
 
 
 def test_hidden_states_of_a_file_are_read(tmp_path: Path) -> None:

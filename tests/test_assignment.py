@@ -1,0 +1,87 @@
+"""Is another order of a teacher's columns right far more often? Never by chance, always where they are exchanged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from corpora.columns import column_order
+from corpora.texts import CorpusError
+from tuning.assignment import better_assignment, confusion, refuse_other_assignment
+
+Numbers = NDArray[np.int64]
+
+
+def answers(labels: Numbers, n_classes: int, accuracy: float, rng: np.random.Generator) -> Numbers:
+    """Right with this probability, else any class."""
+    guessed = rng.integers(0, n_classes, len(labels))
+    return np.where(rng.random(len(labels)) < accuracy, labels, guessed)
+
+
+def found(said: Numbers, labels: Numbers, n_classes: int) -> list[int] | None:
+    moves = better_assignment(confusion(said, labels, n_classes))
+    return None if moves is None else moves.tolist()
+
+
+def test_the_confusion_has_answers_in_rows_and_labels_in_columns() -> None:
+    assert confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist() == [[1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(("n_texts", "n_classes"), [(200, 15), (40, 2)])
+def test_a_random_teacher_is_never_refused(n_texts: int, n_classes: int) -> None:
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, n_classes, n_texts)
+        assert found(rng.integers(0, n_classes, n_texts), labels, n_classes) is None, seed
+
+
+def test_a_weak_teacher_and_unequal_classes_are_not_refused() -> None:
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        shares = rng.dirichlet(np.full(5, 0.5))
+        labels = rng.choice(5, 200, p=shares)
+        assert found(answers(labels, 5, 0.1, rng), labels, 5) is None
+        assert found(rng.choice(5, 200, p=rng.dirichlet(np.full(5, 0.5))), labels, 5) is None
+        # Whoever always says one class says nothing of an order, however rare that class is.
+        assert found(np.full(200, shares.argmin()), labels, 5) is None
+
+
+@pytest.mark.parametrize(("n_texts", "n_classes"), [(200, 15), (60, 15), (60, 3), (40, 2)])
+def test_a_good_teacher_with_exchanged_columns_is_always_found(n_texts: int, n_classes: int) -> None:
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, n_classes, n_texts)
+        said = answers(labels, n_classes, 0.95, rng)
+        assert found(said, labels, n_classes) is None
+        order = np.roll(rng.permutation(n_classes), 1) if n_classes > 2 else np.array([1, 0])
+        if (order == np.arange(n_classes)).all():
+            continue
+        moves = found(np.argsort(order)[said], labels, n_classes)
+        assert moves is not None
+        assert sum(a == b for a, b in zip(moves, order, strict=True)) >= n_classes - 3
+
+
+def test_two_of_many_columns_that_are_exchanged_are_found() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 15, 600)
+    said = answers(labels, 15, 0.8, rng)
+    exchanged = np.arange(15)
+    exchanged[[3, 9]] = 9, 3
+    assert found(exchanged[said], labels, 15) == exchanged.tolist()
+
+
+def test_the_order_that_fits_is_named_as_the_source_has_its_columns() -> None:
+    labels = np.array([0, 1, 2] * 20)
+    said = np.array([1, 2, 0] * 20)  # What is called b is a, c is b, a is c.
+    with pytest.raises(CorpusError) as caught:
+        refuse_other_assignment(np.eye(3)[said], labels, ["a", "b", "c"], "t")
+    assert str(caught.value) == (
+        "t: its columns are in another order than the labels: taken as a, b, c it is right on 0 of 60 dev texts (0.0%), taken as c, a, b "
+        "it would be right on 60 (100.0%); if that is the order of its columns, set teacher.labels: [c, a, b]"
+    )
+    columns = column_order(["c", "b", "a"], ["a", "b", "c"], "t")
+    with pytest.raises(CorpusError, match=r"taken as c, b, a it is right on 0 .* set teacher\.labels: \[b, a, c\]"):
+        refuse_other_assignment(np.eye(3)[said], labels, ["a", "b", "c"], "t", columns)
+    assert column_order(None, ["a", "b", "c"], "t", ["b", "a", "c"]).order == (1, 0, 2)
+    refuse_other_assignment(np.eye(3)[labels], labels, ["a", "b", "c"], "t")

@@ -1,0 +1,105 @@
+"""A guard against columns in the wrong order: would another assignment of a teacher's columns to labels be right far more often?
+
+Found is the assignment that is right on the most dev texts, an assignment problem over the confusion matrix (Kuhn 1955). Some
+permutation always beats the given order by chance, and the more so the more classes there are. So it counts only where three
+things hold for the columns that it moves. It gains a share of dev that matters. McNemar's exact test says that it is right more
+often than the given order by no chance. And it is right more often than any permutation would be whose answers had nothing to do
+with the labels: a teacher that always says one class tells nothing of an order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import binom
+
+from corpora.columns import ColumnOrder
+from corpora.texts import CorpusError
+
+CHANCE = 1e-5
+"""How likely a refusal may be, over all permutations, where the columns are in order."""
+MIN_GAIN = 0.03
+"""The share of dev on which another order must be right and the given one wrong, those it loses taken off."""
+
+Moves = NDArray[np.int64]
+"""`[classes]`: the class that each column, which now stands for its own number, would stand for."""
+
+
+def refuse_other_assignment(
+    logits: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    source: str,
+    columns: ColumnOrder | None = None,
+) -> None:
+    """Raise CorpusError where the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another order.
+
+    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they were
+    ordered, by which the message names the order in which the source has them.
+    """
+    counts = confusion(logits.argmax(axis=1), labels, len(names))
+    moves = better_assignment(counts)
+    if moves is None:
+        return
+    n, given, better = int(counts.sum()), int(np.trace(counts)), int(counts[np.arange(len(names)), moves].sum())
+    taken = columns.by_column(names) if columns else list(names)
+    fitting = [names[moves[names.index(name)]] for name in taken]
+    raise CorpusError(
+        f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
+        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); if that is the "
+        f"order of its columns, set teacher.labels: [{', '.join(fitting)}]"
+    )
+
+
+def confusion(answers: NDArray[np.int64], labels: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """`[answers, labels]`: how many texts of each label were given each answer."""
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(counts, (answers, labels), 1)
+    return counts
+
+
+def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
+    """The assignment of answers to labels that fits a confusion matrix `[answers, labels]` far better than the given one, if any.
+
+    It is looked for among the best assignment as a whole, and each of its cycles alone: two columns exchanged among many.
+    """
+    # A text more for each class that stays: of two assignments alike, the one that moves less.
+    best = linear_sum_assignment(counts + np.eye(len(counts)), maximize=True)[1].astype(np.int64)
+    return next((moves for moves in _candidates(best) if _is_far_better(counts, moves)), None)
+
+
+def _candidates(best: Moves) -> Iterator[Moves]:
+    yield best
+    seen: set[int] = set()
+    for start in range(len(best)):
+        cycle = [start]
+        while best[cycle[-1]] != start:
+            cycle.append(int(best[cycle[-1]]))
+        if start not in seen and len(cycle) > 1:
+            alone = np.arange(len(best))
+            alone[cycle] = best[cycle]
+            yield alone
+        seen |= set(cycle)
+
+
+def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
+    moved = np.flatnonzero(moves != np.arange(len(moves)))
+    if not len(moved):
+        return False
+    won, lost = int(counts[moved, moves[moved]].sum()), int(counts[moved, moved].sum())
+    if not won or won - lost < MIN_GAIN * counts.sum():
+        return False
+    n_choices = math.comb(len(moves), len(moved)) * max(1, len(moves) - 1)
+    derangements = max(1, round(math.factorial(len(moved)) / math.e))
+    by_chance = float(binom.logsf(won - 1, won + lost, 0.5)) + math.log(n_choices)
+    if by_chance >= math.log(CHANCE):
+        return False
+    inner = counts[np.ix_(moved, moves[moved])]  # Its diagonal is what would be right.
+    n = int(inner.sum())
+    share = float(inner.sum(axis=1) @ inner.sum(axis=0)) / n**2
+    unrelated = float(binom.logsf(won - 1, n, share)) + math.log(n_choices) + math.log(derangements)
+    return unrelated < math.log(CHANCE)
