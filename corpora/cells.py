@@ -54,11 +54,10 @@ def labels_of(
     known = {*named, *rename.values()}
     found = [None if label in MISSING and label not in known else label for label in spelt]
     distinct = Counter(label for label in found if label is not None)
-    if not distinct.keys() <= known:
-        _refuse_joined(distinct, known, name)
-        if not named:
-            _refuse_measure(distinct, name)
-        found = _without_minus_one(found, distinct, known, name)
+    _refuse_joined(distinct, known, name)
+    if not named:
+        _refuse_measure(distinct, name)
+        return _without_minus_one(found, distinct, name)
     return found
 
 
@@ -154,19 +153,17 @@ def _refuse_measure(distinct: Counter[str], name: str) -> None:
         )
 
 
-def _without_minus_one(
-    labels: Sequence[str | None], distinct: Counter[str], known: Collection[str], name: str
-) -> list[str | None]:
-    """Labels with -1 as missing where it is the only one; beside 0 it may be a class, which the study must say."""
-    if NO_LABEL not in distinct or NO_LABEL in known or (len(distinct) > 1 and "0" not in distinct):
+def _without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name: str) -> list[str | None]:
+    """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
+    if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
         return list(labels)
-    others = sorted((label for label in distinct if label != NO_LABEL), key=lambda label: (len(label), label))
-    if others and not known:
+    others = sorted(distinct.keys() - {NO_LABEL}, key=lambda label: (len(label), label))
+    if others:
         raise CorpusError(
             f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
-            f"classes: `labels: [{', '.join(others)}]`, with -1 if it is one"
+            f"classes: `labels: [{', '.join(others)}]` leaves its rows out, `labels: [-1, {', '.join(others)}]` takes it for one"
         )
-    return [None if label == NO_LABEL else label for label in labels]
+    return [None] * len(labels)
 
 
 def _kind(cell: Any) -> str:

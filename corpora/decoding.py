@@ -20,8 +20,8 @@ MAGICS = {
     b"BZh": "is compressed by bzip2; its name must end in .bz2",
     b"\xfd7zXZ\x00": "is compressed by xz; its name must end in .xz",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; its name must end in .zst",
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; save it as CSV or unpack it",
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV",
+    b"PK\x03\x04": "is an Excel workbook or a zip archive; save it as CSV in UTF-8, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV in UTF-8",
     b"PAR1": "is a Parquet file; its name must end in .parquet",
     b"ARROW1": "is an Arrow file; write it as Parquet",
 }
@@ -90,7 +90,8 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     if text is not None and _is_chinese(text):
         return Decoded(text, "gb18030")
     raise CorpusError(
-        f"{name}: is not UTF-8 ({fault}); name its encoding, such as `encoding: gb18030`, or save it as UTF-8"
+        f"{name}: is not UTF-8 ({fault}); say by `encoding:` in which encoding it was saved (such as gb18030, big5 or cp1252), or "
+        "save it as UTF-8"
     )
 
 

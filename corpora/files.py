@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from corpora.cells import labels_of, text_of
+from corpora.cells import NUMBER, labels_of, text_of
 from corpora.table_config import LabelName, TableConfig
 from corpora.tables import read_table
 from corpora.texts import CorpusError, normalise
@@ -62,6 +62,8 @@ def read_rows(
         _refuse_unlabelled(rows, config)
     if len(rows) < len(texts):
         told.append(f"  {len(texts) - len(rows)} rows without a text left out")
+    if all(NUMBER.fullmatch(row.text) for row in rows):
+        told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(
@@ -75,8 +77,8 @@ def _refuse_unlabelled(rows: list[Row], config: FileConfig) -> None:
     if n_missing:
         example = next(row.text for row in rows if row.label is None)
         raise CorpusError(
-            f"{config.path}: {n_missing} of {len(rows)} rows have no {config.label!r}, such as {example[:30]!r}; give texts "
-            "without a label as a file of their own (`unlabelled:`)"
+            f"{config.path}: {n_missing} rows have no {config.label!r}; give the unlabelled texts as a file of their own "
+            f"(`unlabelled:`), or name the label in `labels:` if it only looks like none; such as {example[:30]!r}"
         )
 
 

@@ -29,8 +29,6 @@ def read_json(text: str, name: str) -> tuple[list[Record], str]:
         value = _parsed(text)
     except ValueError as error:
         raise CorpusError(f"{name}: cannot be read as JSON: {error}") from error
-    if isinstance(value, dict) and not any(isinstance(cell, dict | list) for cell in value.values()):
-        return [value], "lines"
     return _of_whole(value, name)
 
 
@@ -89,6 +87,8 @@ def _of_whole(value: Any, name: str) -> tuple[list[Record], str]:
         if len({len(cells) for cells in value.values()}) > 1:
             raise CorpusError(f"{name}: its columns {', '.join(value)} are not of one length")
         return _of_rows(list(value), list(zip(*value.values(), strict=True)), name), "columns"
+    if any(isinstance(cell, str) for cell in value.values()):
+        return [value], "lines"  # A file of one line.
     raise CorpusError(f"{name}: must be an array of objects, or an object a line; its keys are {', '.join(value)}")
 
 

@@ -78,7 +78,8 @@ class Place:
     def read_bytes(self) -> bytes:
         """The content of a file; raises FileNotFoundError."""
         system, path = self._resolved
-        with system.open_input_stream(path) as stream:
+        # Without `compression` pyarrow decompresses what ends in .gz, and compresses it when it is written.
+        with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read())
 
     def read_text(self) -> str:
@@ -91,7 +92,7 @@ class Place:
         unfinished = path if at_once else f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
         if not at_once:
             system.create_dir(path.rpartition("/")[0], recursive=True)
-        with system.open_output_stream(unfinished) as stream:
+        with system.open_output_stream(unfinished, compression=None) as stream:
             stream.write(content)
         if not at_once:
             system.move(unfinished, path)

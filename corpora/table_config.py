@@ -29,7 +29,9 @@ def _usable_place(uri: str) -> str:
 def _spelt(value: object) -> object:
     """A whole number of YAML as the label that it spells; YAML's truth values are refused, as they were words."""
     if isinstance(value, bool):
-        raise ValueError(f"YAML reads yes, no, on, off, true and false as truth values; put the label in quotation marks, but got {value}")
+        raise ValueError(
+            f"YAML reads yes, no, on, off, true and false as truth values; put the label in quotation marks, but got {value}"
+        )
     return str(value) if isinstance(value, int) else value
 
 

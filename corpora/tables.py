@@ -19,6 +19,8 @@ from corpora.texts import CorpusError
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+MOST_SHOWN = 20
+"""How many names of columns a message has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
 ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
 
@@ -51,7 +53,8 @@ class Table:
             if parent in self.columns and any(isinstance(cell, dict | list) for cell in self.columns[parent]):
                 path = name[len(parent) + 1 :].split(".")
                 return [_inner(cell, path) for cell in self.columns[parent]]
-        shown = ", ".join(_shown_names(self.columns))
+        names = _shown_names(self.columns)
+        shown = ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
 
 
@@ -81,6 +84,8 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     place = Place(config.path)
     name = config.path
     ending, compression = _endings(place.name)
+    if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
+        raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
         raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
     content = _content(place, name)

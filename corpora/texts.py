@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 
 HASH_BYTES = 16
@@ -12,9 +13,14 @@ class CorpusError(ValueError):
     """A corpus, a text file or a teacher-logits cache that cannot be used; the message says what to do."""
 
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character beyond the first 65,536, which JSON can spell and no encoding has: a text that was cut in two there."""
+
+
 def normalise(text: str) -> str:
-    """The form in which every text is kept: Unicode NFC without surrounding white space."""
-    return unicodedata.normalize("NFC", text).strip()
+    """The form in which every text is kept: Unicode NFC without surrounding white space, U+FFFD for half a character."""
+    normal = unicodedata.normalize("NFC", text).strip()
+    return normal if normal.isascii() else SURROGATE.sub("\ufffd", normal)
 
 
 def text_hash(text: str) -> bytes:

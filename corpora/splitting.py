@@ -1,0 +1,136 @@
+"""Which rows of a corpus become train, transfer, dev and test: by files of their own, or by content."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from corpora.cleaning import deduplicated, picked
+from corpora.corpus_config import CorpusConfig
+from corpora.files import FileConfig, Row, read_rows
+from corpora.texts import CorpusError, content_fraction, content_key, text_hash
+
+
+def file_of(config: CorpusConfig, path: str) -> FileConfig:
+    return FileConfig(
+        path=path,
+        text=config.text,
+        label=config.label,
+        columns=config.columns,
+        quoting=config.quoting,
+        encoding=config.encoding,
+    )
+
+
+def split_rows(
+    rows: Sequence[Row], config: CorpusConfig, labels: Sequence[str], notes: list[str]
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Train, dev and test: those that have a file of their own from it, the others drawn by content."""
+    given = {
+        name: _held_out(path, config, labels, notes) for name, path in (("dev", config.dev), ("test", config.test))
+    }
+    if config.drop_overlap:
+        rows = _without_overlap(rows, [row for part in given.values() for row in part or []], notes)
+    dev_end = 0.0 if given["dev"] is not None else config.dev_fraction
+    test_end = dev_end + (0.0 if given["test"] is not None else config.test_fraction)
+    drawn: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
+    for row in rows:
+        fraction = content_fraction(row.text, config.seed)
+        drawn["dev" if fraction < dev_end else "test" if fraction < test_end else "train"].append(row)
+    dev, test = (given[name] if given[name] is not None else drawn[name] for name in ("dev", "test"))
+    return drawn["train"], list(dev or []), list(test or [])
+
+
+def _held_out(path: str | None, config: CorpusConfig, labels: Sequence[str], notes: list[str]) -> list[Row] | None:
+    """The rows of a dev or test file, of the classes that `labels` picks; None where there is no file."""
+    if path is None:
+        return None
+    rows = read_rows(file_of(config, path), named=labels, notes=notes)
+    unknown = next((row.label for row in rows if row.label not in labels), None)
+    if unknown is not None and config.labels is None:
+        raise CorpusError(
+            f"{path}: unknown label {unknown!r}; the corpus has {', '.join(labels)}; `labels:` picks these in every file"
+        )
+    return deduplicated(picked(rows, labels, notes), notes)
+
+
+def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
+    """The source without what stands in a dev or test file, before a dev or test that has none is drawn of it."""
+    keys = {content_key(row.text) for row in held_out}
+    kept = [row for row in rows if content_key(row.text) not in keys]
+    notes.append(f"{len(rows) - len(kept)} texts of the source dropped because they stand in dev or test")
+    return kept
+
+
+def per_class(rows: Sequence[Row], labels: Sequence[str], config: CorpusConfig) -> list[Row]:
+    if config.per_class is None:
+        return list(rows)
+    taken: Counter[str | None] = Counter()
+    chosen = []
+    for row in sorted(rows, key=lambda row: content_fraction(row.text, config.seed + 1)):
+        taken[row.label] += 1
+        if taken[row.label] <= config.per_class:
+            chosen.append(row)
+    for label in labels:
+        if taken[label] < config.per_class:
+            raise CorpusError(
+                f"per_class must be <= {taken[label]}, the number of texts labelled {label!r}, but got "
+                f"per_class={config.per_class}"
+            )
+    return sorted(chosen, key=lambda row: text_hash(row.text))
+
+
+def keep_labelled(train: Sequence[Row], labels: Sequence[str], config: CorpusConfig) -> tuple[list[Row], list[Row]]:
+    """The labelled rows, balanced over the classes, and the rest without its labels."""
+    if config.labelled is None:
+        return list(train), []
+    if config.labelled > len(train):
+        raise CorpusError(f"labelled must be <= {len(train)}, the size of train, but got labelled={config.labelled}")
+    room = _balanced(config.labelled, Counter(str(row.label) for row in train), labels)
+    chosen: set[str] = set()
+    for row in sorted(train, key=lambda row: content_fraction(row.text, config.seed + 2)):
+        if room[str(row.label)] > 0:
+            room[str(row.label)] -= 1
+            chosen.add(row.text)
+    kept = [row for row in train if row.text in chosen]
+    return kept, [Row(row.text, None) for row in train if row.text not in chosen]
+
+
+def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:
+    """How many labels each class keeps: the same number, and one more for classes that have so many until none remains."""
+    share, rest = divmod(n_labelled, len(labels))
+    for label in labels:
+        if there[label] < share:
+            raise CorpusError(
+                f"labelled={n_labelled} needs {share - there[label]} more texts labelled {label!r} in train; the labelled texts "
+                f"are balanced over the classes, so labelled must be <= {min(there[one] for one in labels) * len(labels)}"
+            )
+    room = dict.fromkeys(labels, share)
+    while rest:
+        for label in labels:
+            if rest and room[label] < there[label]:
+                room[label] += 1
+                rest -= 1
+    return room
+
+
+def read_unlabelled(config: CorpusConfig, taken: set[str], notes: list[str]) -> list[Row]:
+    files = ([file_of(config, config.unlabelled)] if config.unlabelled else []) + list(config.more_unlabelled)
+    rows = [row for file in files for row in read_rows(file, labelled=False, notes=notes)]
+    distinct = deduplicated(rows, notes) if rows else []
+    new = [row for row in distinct if content_key(row.text) not in taken]
+    if len(new) < len(distinct):
+        notes.append(f"  {len(distinct) - len(new)} of them left out because they stand in the corpus already")
+    return sorted(new)
+
+
+def drawn(transfer: Sequence[Row], config: CorpusConfig) -> list[Row]:
+    """So much of the transfer set as the config wants, in its own order."""
+    if config.transfer is None:
+        return list(transfer)
+    if config.transfer > len(transfer):
+        raise CorpusError(f"transfer must be <= {len(transfer)}, the size of the transfer set, but got "
+                          f"transfer={config.transfer}")  # fmt: skip
+    by_chance = sorted(transfer, key=lambda row: content_fraction(row.text, config.seed + 3))
+    chosen = {row.text for row in by_chance[: config.transfer]}
+    return [row for row in transfer if row.text in chosen]
