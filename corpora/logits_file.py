@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from corpora.files import read_table
 from corpora.logits_filling import TeacherAnswers
+from corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest, with_classes
 from corpora.teacher_logits import Logits, TeacherLogits, missing_message
 from corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
+FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
+"""The logit of a class to which a file gives the probability 0."""
 HIDDEN_EXPORTED = 16
 
 
@@ -45,6 +48,11 @@ class LogitsFile:
     def holds(self, texts: Sequence[str]) -> bool:
         """Whether it knows every one of the texts."""
         return all(text_hash(text) in self.rows for text in texts)
+
+    @property
+    def n_floored(self) -> int:
+        """In how many rows a class has the probability 0, or one below 1e-7."""
+        return int((self.logits == FLOOR).any(axis=1).sum())
 
     def fingerprint(self) -> str:
         """16 hex digits over the content."""
@@ -81,7 +89,7 @@ def read_logits_file(path: Path, labels: Sequence[str]) -> LogitsFile:
     hidden = None
     if "hidden" in table.column_names:
         first = table["hidden"][0].as_py() if len(table) else []
-        hidden = _list_column(table["hidden"], path, "hidden", len(first or [])).astype(np.float16)
+        hidden = hidden_in_half(_list_column(table["hidden"], path, "hidden", len(first or [])), f"{path}, hidden")
     return LogitsFile(path, rows, values, hidden, about)
 
 
@@ -111,58 +119,66 @@ def _values(table: pa.Table, path: Path, labels: Sequence[str]) -> Logits:
                 raise CorpusError(
                     f"{path}: has {', '.join(found)}, but the corpus' labels ask for {', '.join(columns)}"
                 )
-            values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float32)
+            values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float64)
         else:
             continue
-        return _log(values, path) if are_probabilities else values
+        in_float32 = narrowed(values, "float32", str(path))
+        return _log(in_float32, path) if are_probabilities else in_float32
     raise CorpusError(f"{path}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or "
                       f"probability_LABEL; its columns are {', '.join(table.column_names)}")  # fmt: skip
 
 
-def _list_column(column: pa.ChunkedArray, path: Path, name: str, width: int) -> Logits:
+def _list_column(column: pa.ChunkedArray, path: Path, name: str, width: int) -> NDArray[np.float64]:
     rows = column.to_pylist()
     found = {len(row or ()) for row in rows} - {width}
     if found:
         what = f"{width} classes in each row, as the corpus has" if name != "hidden" else f"{width} values in each row"
         raise CorpusError(f"{path}: {name} must have {what}, but a row has {min(found)}")
-    return np.array(rows, dtype=np.float32)
+    return np.array(rows, dtype=np.float64).reshape(len(rows), width)
 
 
-def _log(probabilities: NDArray[np.float32], path: Path) -> Logits:
+def _log(probabilities: Floats, path: Path) -> Logits:
     sums = probabilities.sum(axis=1)
-    if (probabilities < 0).any() or np.abs(sums - 1).max() > 0.01:
+    if (probabilities < 0).any() or np.abs(sums - 1).max(initial=0.0) > 0.01:
         raise CorpusError(f"{path}: probabilities must be >= 0 and add up to 1, but a row adds up to "
                           f"{sums[np.abs(sums - 1).argmax()]:.3f}")  # fmt: skip
-    return np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
+    clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
+    logs = np.where(probabilities <= np.float32(SMALLEST_PROBABILITY), FLOOR, np.log(clipped))
+    return with_classes(logs, probabilities.argmax(axis=1)) if logs.size else logs
 
 
 def write_logits_file(
     path: Path, cache: TeacherLogits, texts: Sequence[str], about: dict[str, Any], fitted_on: Sequence[str] = ()
-) -> None:
-    """Write a cache as one Parquet file of text hashes and float16 logits; its manifest travels in the metadata.
+) -> str:
+    """Write a cache as one Parquet file of text hashes and logits; its manifest travels in the metadata.
 
-    Hidden states go in as their first 16 principal components, which are found on the texts `fitted_on`.
+    The logits are in float16, or in float32 where float16 would change them; returns the name of their type. Hidden states
+    go in as their first 16 principal components, which are found on the texts `fitted_on`.
     """
     hashes = [text_hash(text) for text in texts]
     order = sorted(range(len(texts)), key=hashes.__getitem__)
     ordered = [texts[i] for i in order]
+    logits = narrowest(cache.of(ordered))
     columns = {
         "text_hash": pa.array([hashes[i] for i in order], pa.binary(HASH_BYTES)),
-        "logits": _list_array(cache.of(ordered)),
+        "logits": _list_array(logits),
     }
     manifest = {**about, "labels": list(cache.manifest.labels), "corpus": cache.manifest.corpus}
     if cache.manifest.hidden_width:
         mean, axes, share = principal_axes(cache.hidden_of(fitted_on).astype(np.float32), HIDDEN_EXPORTED)
-        columns["hidden"] = _list_array((cache.hidden_of(ordered).astype(np.float32) - mean) @ axes)
+        components = (cache.hidden_of(ordered).astype(np.float32) - mean) @ axes
+        columns["hidden"] = _list_array(
+            hidden_in_half(components, f"{path}, principal components of the hidden states")
+        )
         manifest["hidden"] = f"{axes.shape[1]} principal components, {share:.1%} of the variance"
     table = pa.table(columns).replace_schema_metadata({ABOUT: json.dumps(manifest, ensure_ascii=False).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=False)
+    return str(logits.dtype)
 
 
-def _list_array(values: NDArray[np.floating[Any]]) -> pa.Array:
-    flat = pa.array(values.astype(np.float16).ravel(), pa.float16())
-    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+def _list_array(values: Floats) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
 
 
 def principal_axes(values: NDArray[np.float32], n_axes: int) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
@@ -171,4 +187,6 @@ def principal_axes(values: NDArray[np.float32], n_axes: int) -> tuple[NDArray[np
     centred = (values - mean).astype(np.float64)
     variances, axes = np.linalg.eigh(centred.T @ centred)
     kept = axes[:, ::-1][:, :n_axes].astype(np.float32)
-    return mean, kept, float(variances[::-1][:n_axes].sum() / variances.sum())
+    whole = variances.sum()
+    share = float(variances[::-1][:n_axes].sum() / whole) if whole > 0 else 1.0  # Where all rows are alike.
+    return mean, kept, share
