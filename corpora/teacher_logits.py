@@ -91,7 +91,7 @@ class TeacherLogits:
         Raises CorpusError when a text is not in the cache, a file that is read for it is damaged, or it holds what is no
         finite number, as a float16 cache of an older Distune did where logits were beyond 65,504.
         """
-        found: Logits = self._gather(self.shards, texts, len(self.manifest.labels), np.float32)
+        found = self._gather(self.shards, texts, len(self.manifest.labels), np.float32)
         if not np.isfinite(found).all():
             raise CorpusError(f"the teacher-logits cache of {self.manifest.teacher} holds logits that are not finite numbers; "
                               "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
@@ -106,11 +106,12 @@ class TeacherLogits:
     @property
     def n_wider(self) -> int:
         """How many shards keep their logits in float32 although the cache is one of float16, as float16 would change them."""
-        return sum(shard.values.dtype != self.manifest.dtype for shard in self.shards)
+        is_half = self.manifest.dtype == "float16"
+        return sum(shard.values.dtype != np.float16 for shard in self.shards) if is_half else 0
 
     def _gather(self, shards: Sequence[CacheFile], texts: Sequence[str], width: int, dtype: type) -> NDArray[Any]:
         rows = self._rows(texts)
-        found = np.empty((len(texts), width), dtype=dtype)
+        found: NDArray[Any] = np.empty((len(texts), width), dtype=dtype)
         owners, places = np.divmod(rows, len(shards[0].values))
         for number in np.unique(owners):
             chosen = owners == number
