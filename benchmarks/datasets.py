@@ -34,7 +34,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from benchmarks.sentences import split_by_sentence
-from corpora.files import FileConfig, column_of, read_rows, read_table
+from corpora.files import FileConfig, read_rows
+from corpora.table_config import TableConfig
+from corpora.table_file import read_table
 from corpora.texts import CorpusError, content_fraction, content_key, normalise
 
 SPLIT_SEED = 11
@@ -104,8 +106,8 @@ def write_sst2(source: Path, out: Path) -> dict[str, int]:
 def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
     """Write the reviews of what ChnSentiCorp's are of; returns how many. Raises CorpusError for a file that is missing."""
     path, names = source / "online_shopping_10_cats.csv", ("cat", "label", "review")
-    table = read_table(path, strings=names)
-    columns = (column_of(table, name, path).to_pylist() for name in names)
+    table = read_table(TableConfig(path=str(path)), names)
+    columns = (table.column(name) for name in names)
     rows = [(" ".join(text.split()), label) for kind, label, text in zip(*columns, strict=True)
             if kind in LIKE_CHNSENTICORP and text and text.strip()]  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bootstrap import paired_difference
-from tuning.report import spread
+from tuning.report import macro_f1, spread
 
 BERT_BASE_NAME = "BERT-base shape"
 NOT_DONE = "Not done"
@@ -68,7 +68,7 @@ def section(name: str, records: Sequence[Record]) -> str:
     rows = rows_of(records)
     speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
     for title, labels in plan["finals"].items():
-        found += _quality_table(title, np.array(labels), rows, plan["against"])
+        found += _quality_table(title, np.array(labels), len(plan["labels"]), rows, plan["against"])
     return found + _passed(rows) + (_speed_table(speed, rows) if speed else "")
 
 
@@ -126,15 +126,13 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
     ]
 
 
-def _quality_table(title: str, labels: NDArray[np.int64], rows: Sequence[Row], against: str) -> str:
-    from sklearn.metrics import f1_score
-
+def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: Sequence[Row], against: str) -> str:
     reference = next((row for row in rows if row.name == against), None)
     head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | less *{against}* |\n"
     lines = [head + "|---|---:|---:|---:|---:|---|"]
     for row in rows:
         right = row.right(title, labels)
-        macro = [f1_score(labels, one["classes"][title], average="macro") for one in row.readings]
+        macro = [macro_f1(labels, np.array(one["classes"][title]), n_classes) for one in row.readings]
         difference = "–"
         if reference is not None and row is not reference:
             difference = str(paired_difference(right, reference.right(title, labels)))

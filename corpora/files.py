@@ -11,7 +11,7 @@ from pydantic import Field
 
 from corpora.cells import NUMBER, labels_of, text_of
 from corpora.table_config import LabelName, TableConfig
-from corpora.tables import read_table
+from corpora.table_file import read_table
 from corpora.texts import CorpusError, normalise
 
 REVIEWS = "reviews"

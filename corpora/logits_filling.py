@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
 from corpora.places import Place
 from corpora.teacher_logits import (
     INDEX,
@@ -28,6 +29,7 @@ from corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 SHARD_ROWS = 8192
 MIN_SHARD_ROWS, N_STEPS = 256, 50
+HIDDEN = "the teacher's hidden states"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ TeacherFunction = Callable[[Sequence[str]], TeacherAnswers]
 
 @dataclass(frozen=True)
 class ShardForm:
-    """How a cache is written: the type of its numbers, how many texts to a shard, and who is told at first and after each."""
+    """How a cache is written: the type of its logits, how many texts to a shard, and who is told at first and after each.
+
+    In a float16 cache, a shard with logits that float16 would change too much is in float32.
+    """
 
     dtype: Literal["float16", "float32"] = "float32"
     rows: int = SHARD_ROWS
@@ -84,14 +89,15 @@ class ShardWriter:
     def __call__(self, shard: Shard) -> Checksums:
         """Write one shard and return the checksums of its files.
 
-        Raises CorpusError when the teacher gives another shape than `[texts, classes]`, or a value that is not finite.
+        Raises CorpusError when the teacher gives another shape than `[texts, classes]`, or a value that is not finite
+        or beyond the type in which it is kept.
         """
         if self._teacher is None:
             self._teacher = self._load_teacher()
         answers = _checked(self._teacher(shard.texts), shard.texts, self._labels)
-        arrays = {"logits": answers.logits.astype(self._dtype)}
+        arrays: dict[str, NDArray[Any]] = {"logits": _in_type(answers.logits, self._dtype)}
         if answers.hidden is not None:
-            arrays["hidden"] = answers.hidden.astype(np.float16)
+            arrays["hidden"] = hidden_in_half(answers.hidden, HIDDEN)
         # The hashes come last: a shard with them has its answers.
         return {shard.file(name): _write_array(self._folder / shard.file(name), values)
                 for name, values in (*arrays.items(), ("hashes", shard.hashes))}  # fmt: skip
@@ -173,7 +179,7 @@ def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Ch
     contents = {name: (folder / name).read_bytes() for name in names}
     logits = np.load(io.BytesIO(contents[shard.file("logits")]), allow_pickle=False)
     kept = np.load(io.BytesIO(contents[shard.file("hashes")]), allow_pickle=False)
-    if logits.dtype != dtype or not np.array_equal(kept, shard.hashes):
+    if logits.dtype != _in_type(logits, dtype).dtype or not np.array_equal(kept, shard.hashes):
         return {}
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
@@ -185,9 +191,19 @@ def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str
                           f"the labels {', '.join(labels)}, but gave {list(logits.shape)}")  # fmt: skip
     if hidden is not None and len(hidden) != len(texts):
         raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
-    if not np.isfinite(logits).all() or not (hidden is None or np.isfinite(hidden.astype(np.float16)).all()):
-        raise CorpusError("the teacher gave logits or hidden states that are not finite numbers (in float16)")
+    if not np.isfinite(logits).all():
+        row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
+        raise CorpusError(f"the teacher gave logits that are not finite numbers, such as {logits[row].tolist()} for "
+                          f"{texts[row][:20]!r}; see that the checkpoint is whole, and was not trained to NaN")  # fmt: skip
+    if hidden is not None and not np.isfinite(hidden).all():
+        raise CorpusError(f"{HIDDEN} are not finite numbers in float16, in which they are kept; leave out "
+                          "teacher.hidden_states, or name another layer")  # fmt: skip
     return answers
+
+
+def _in_type(logits: Floats, dtype: str) -> Floats:
+    """Logits as a cache of this type keeps them."""
+    return narrowest(logits) if dtype == "float16" else narrowed(logits, "float32", "the teacher's logits")
 
 
 def _write_array(place: Place, values: NDArray[Any]) -> str:

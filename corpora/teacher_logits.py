@@ -88,21 +88,31 @@ class TeacherLogits:
     def of(self, texts: Sequence[str]) -> Logits:
         """Logits `[texts, classes]` in float32, joined by hash.
 
-        Raises CorpusError when a text is not in the cache, or a file that is read for it is damaged.
+        Raises CorpusError when a text is not in the cache, a file that is read for it is damaged, or it holds what is no
+        finite number, as a float16 cache of an older Distune did where logits were beyond 65,504.
         """
-        return self._gather(self.shards, texts, len(self.manifest.labels)).astype(np.float32)
+        found = self._gather(self.shards, texts, len(self.manifest.labels), np.float32)
+        if not np.isfinite(found).all():
+            raise CorpusError(f"the teacher-logits cache of {self.manifest.teacher} holds logits that are not finite numbers; "
+                              "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
+        return found
 
     def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
         """Hidden states `[texts, width]`, joined by hash; of no width where the cache has none."""
         if not self.hidden_shards:
             return np.empty((len(texts), 0), dtype=np.float16)
-        return self._gather(self.hidden_shards, texts, self.manifest.hidden_width)
+        return self._gather(self.hidden_shards, texts, self.manifest.hidden_width, np.float16)
 
-    def _gather(self, shards: Sequence[CacheFile], texts: Sequence[str], width: int) -> NDArray[Any]:
+    @property
+    def n_wider(self) -> int:
+        """How many shards keep their logits in float32 although the cache is one of float16, as float16 would change them."""
+        is_half = self.manifest.dtype == "float16"
+        return sum(shard.values.dtype != np.float16 for shard in self.shards) if is_half else 0
+
+    def _gather(self, shards: Sequence[CacheFile], texts: Sequence[str], width: int, dtype: type) -> NDArray[Any]:
         rows = self._rows(texts)
-        first = shards[0].values
-        found = np.empty((len(texts), width), dtype=first.dtype)
-        owners, places = np.divmod(rows, len(first))
+        found: NDArray[Any] = np.empty((len(texts), width), dtype=dtype)
+        owners, places = np.divmod(rows, len(shards[0].values))
         for number in np.unique(owners):
             chosen = owners == number
             found[chosen] = shards[number].values[places[chosen]]

@@ -49,8 +49,9 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """The share at the end of the training, unless it is constant."""
     teacher_term: TeacherTermConfig = MSEConfig(kind="mse")
     """How the student's answers are compared with the teacher's."""
-    teachers: TeachersKind = "mean"
-    """What is taken of several teachers."""
+    teachers: TeachersKind = "weighted"
+    """What is taken of several teachers: `weighted` follows each one's `weight`, as the accuracy does that students are held
+    against; `mean` counts all alike; `sampled` takes for each batch one of them, drawn by weight."""
     weigh_by_confidence: bool = False
     """Count a row in the teacher term by how sure the teacher is of it: 1 - its entropy / the largest one."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

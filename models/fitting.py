@@ -98,7 +98,10 @@ class Stepper:
             loss = loss_of(batch)
         value = loss.item()
         if not math.isfinite(value):
-            raise FloatingPointError(f"the loss became {value} at step {self.n_steps}; lower learning_rate")
+            cause = "lower learning_rate"
+            if not self.n_steps:
+                cause = "no learning rate is to blame for the first one: look at the logits, vectors and weights that it read"
+            raise FloatingPointError(f"the loss became {value} at step {self.n_steps}; {cause}")
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         rows = [read.vectors for table in self._tables for read in table.read()]

@@ -101,7 +101,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """What else is cached, for `loss.hidden_weight`: `pooled` is what the last layer before the logits reads, a number
     is that layer's mean over the text (0 the embeddings)."""
     weight: float = Field(default=1.0, gt=0)
-    """Of this teacher among several, where `loss.teachers` is `weighted` or `sampled`."""
+    """How much this teacher counts among several: in their accuracy together, and in what students learn unless
+    `loss.teachers` is `mean`."""
     temperature: float = Field(default=1.0, gt=0)
     """What its logits are divided by before anything reads them; the cache keeps them undivided. It softens a teacher that is
     too sure of itself, whose large logits would be all that is heard of several teachers."""

@@ -14,8 +14,10 @@ DOORS = {
     "rjieba": {"corpora/encoding.py"},
     "tokenizers": {"corpora/encoding.py"},
     "pyarrow": {
-        "corpora/files.py",
-        "corpora/logits_file.py",
+        "corpora/decoding.py",
+        "corpora/logits_export.py",
+        "corpora/matrices.py",
+        "corpora/table_file.py",
         "corpora/augment.py",
         "corpora/places.py",
         "tuning/answers.py",

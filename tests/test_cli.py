@@ -154,6 +154,7 @@ def test_the_cache_is_filled_once_and_exported(
     assert code == 0
     assert "from the cache" in out
     assert "the teacher is not run" in out
+    assert out.rstrip().endswith("logits in float16")
     document["teacher"] = {"logits": str(file)}
     document["name"] = "from-file"
     code, out, _ = run("check", write_study(document))

@@ -6,9 +6,9 @@ import pytest
 from models.compression.trained import Trained
 from models.student import build_student
 from models.students.average import AverageConfig
-from tuning.finalists import Finalist, choose_champion, meets, rule_text, select
+from tuning.finalists import Finalist, choose_champion, meets, percent, rule_text, select
 from tuning.latency import Latency
-from tuning.records import State, TrialRecord
+from tuning.records import State, TrialRecord, pareto_front
 from tuning.study import ChampionConfig
 from tuning.trial import TrialConfig, TrialResult
 
@@ -84,6 +84,25 @@ def test_a_rule_is_met_at_its_bounds() -> None:
     assert meets(0.9, 0.5, ChampionConfig(min_teacher_ratio=1.0, max_latency_ms=0.5), 0.9)
     assert not meets(0.8999, 0.5, ChampionConfig(min_teacher_ratio=1.0), 0.9)
     assert not meets(0.9, 0.5001, BUDGET, 0.9)
+
+
+@pytest.mark.parametrize(("accuracy", "ratio", "teacher"), [(0.72, 0.9, 0.8), (0.495, 0.9, 0.55), (0.819, 0.91, 0.9)])
+def test_exactly_the_part_that_a_rule_asks_for_is_enough(accuracy: float, ratio: float, teacher: float) -> None:
+    # The products are a last digit larger than they should be, such as 0.9 * 0.8 = 0.7200000000000001.
+    assert accuracy < ratio * teacher
+    assert meets(accuracy, 0.5, ChampionConfig(min_teacher_ratio=ratio), teacher)
+    assert not meets(accuracy - 1e-4, 0.5, ChampionConfig(min_teacher_ratio=ratio), teacher)
+
+
+def test_a_trial_whose_speed_is_not_known_is_not_the_fastest() -> None:
+    unknown = TrialRecord(7, "complete", record(0, 0.9, 0.9).config, 0.9, None)
+    assert [one.number for one in select([unknown, record(1, 0.84, 0.4)], RATIO, TEACHER, 9)] == [1, 7]
+    assert [one.number for one in pareto_front([unknown, record(1, 0.84, 0.4)])] == [1]
+
+
+def test_two_different_rules_do_not_read_alike() -> None:
+    assert [percent(share) for share in (0.97, 0.975, 1.0)] == ["97.0%", "97.5%", "100.0%"]
+    assert [percent(share) for share in (0.9785, 0.9794, 0.9999)] == ["97.85%", "97.94%", "99.99%"]
 
 
 def test_the_seed_that_is_best_on_dev_is_kept() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from numpy.typing import NDArray
 
-from corpora.logits_file import principal_axes, read_logits_file, write_logits_file
+from corpora.logits_export import principal_axes, write_logits_file
+from corpora.logits_file import read_logits_file
 from corpora.logits_filling import Source, TeacherAnswers, fill_cache
 from corpora.places import Place
-from corpora.teacher_logits import CacheKey
+from corpora.teacher_logits import CacheKey, TeacherLogits
 from corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
@@ -132,6 +135,82 @@ def test_two_kinds_of_logits_in_one_file_are_refused(tmp_path: Path) -> None:
         CorpusError, match="has a column logits and columns logit_bad, logit_good; leave one of the two out"
     ):
         read_logits_file(path, LABELS)
+
+
+def cache_of(tmp_path: Path, texts: Sequence[str], values: NDArray[np.float32]) -> TeacherLogits:
+    """A cache of texts of falling length, with these logits."""
+    source = Source(lambda: lambda batch: TeacherAnswers(values), {})
+    return fill_cache(Place(str(tmp_path)), CacheKey("t", "c", LABELS), texts, source)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([[1.5, -1.5], [0.25, 4.0]], "float16"),
+        ([[1.5, -1.5], [70_000.5, 70_001.0]], "float32"),  # inf in float16
+        ([[1.5, -1.5], [3000.5, 3001.0]], "float32"),  # 3000 and 3000 in float16
+        ([[1.5, -1.5], [-3e38, 1e-3]], "float32"),
+    ],
+)
+def test_an_export_is_in_the_type_that_changes_no_logit_much(
+    tmp_path: Path, values: list[list[float]], dtype: str
+) -> None:
+    logits = np.array(values, np.float32)
+    path = tmp_path / "logits.parquet"
+    assert write_logits_file(path, cache_of(tmp_path, ["很好", "差"], logits), ["很好", "差"], {}) == dtype
+    np.testing.assert_array_equal(read_logits_file(path, LABELS).of(["很好", "差"]).logits, logits)
+
+
+def test_an_export_in_float16_keeps_the_class_of_every_text(tmp_path: Path) -> None:
+    texts = [f"text {n:04}" for n in range(3000)]
+    logits = np.random.default_rng(1).normal(0, 3, (3000, 1)) + np.random.default_rng(2).normal(0, 1e-3, (3000, 2))
+    logits = logits.astype(np.float32)
+    path = tmp_path / "logits.parquet"
+    assert write_logits_file(path, cache_of(tmp_path, texts, logits), texts, {}) == "float16"
+    assert (logits.astype(np.float16).argmax(axis=1) != logits.argmax(axis=1)).any()
+    found = read_logits_file(path, LABELS).of(texts).logits
+    assert (found.argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_the_exported_logits_of_the_example_are_read() -> None:
+    path = Path(__file__).resolve().parent.parent / "examples" / "reviews-teacher.parquet"
+    file = read_logits_file(path, json.loads(pyarrow.parquet.read_schema(path).metadata[b"distune"])["labels"])
+    assert len(file.rows) > 1000
+    assert np.isfinite(file.logits).all()
+
+
+def test_logits_beyond_float32_are_refused(tmp_path: Path) -> None:
+    for columns in ({"logits": [[1e39, 0.0]]}, {"logit_bad": [1e39], "logit_good": [0.0]}):
+        with pytest.raises(CorpusError, match=r"must be within ±3\.40282e\+38 to be kept in float32, but got 1e\+39"):
+            read_logits_file(parquet(tmp_path, text=["好"], **columns), LABELS)
+
+
+def test_logits_that_differ_only_in_float64_keep_their_class(tmp_path: Path) -> None:
+    # Both are 16,777,216 in float32, whose first class would be the answer.
+    for columns in ({"logits": [[16777216.0, 16777217.0]]}, {"logit_bad": [16777216.0], "logit_good": [16777217.0]}):
+        file = read_logits_file(parquet(tmp_path, text=["好"], **columns), LABELS)
+        assert file.of(["好"]).logits.argmax() == 1
+    path = parquet(tmp_path, text=["好"], probabilities=[[0.4999999999, 0.5000000001]])
+    assert read_logits_file(path, LABELS).of(["好"]).logits.argmax() == 1
+
+
+def test_rows_with_a_probability_of_zero_are_counted(tmp_path: Path) -> None:
+    votes = [[0.25, 0.75], [1.0, 0.0], [1e-9, 1.0], [1e-6, 0.999999]]
+    file = read_logits_file(parquet(tmp_path, text=["a", "b", "c", "d"], probabilities=votes), LABELS)
+    assert file.n_floored == 2
+    assert read_logits_file(parquet(tmp_path, text=["a"], logits=[[-16.0, 1.0]]), LABELS).n_floored == 0
+
+
+def test_hidden_states_beyond_float16_are_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, text=["好"], logits=[[1.0, 2.0]], hidden=[[1e6, 0.5]])
+    with pytest.raises(
+        CorpusError, match=r"hidden: numbers must be within ±65504 to be kept in float16, but got 1e\+06"
+    ):
+        read_logits_file(path, LABELS)
+
+
+def test_principal_axes_of_rows_that_are_all_alike_are_the_whole_of_nothing() -> None:
+    assert principal_axes(np.ones((3, 2), np.float32), 1)[2] == 1.0
 
 
 def test_hidden_states_of_a_file_are_read(tmp_path: Path) -> None:

@@ -181,6 +181,17 @@ def test_logits_of_several_teachers_are_combined(kind: TeachersKind, expected: l
     assert combined_logits(kind, TEACHERS[:1], torch.tensor([1.0]), generator)[0].tolist() == [0, 1]
 
 
+def test_teachers_of_one_weight_are_averaged_to_the_last_digit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 50, 4, generator=generator)
+    weights = torch.tensor([0.1, 0.1, 0.1])
+    assert torch.equal(combined_logits("weighted", logits, weights, generator), logits.mean(dim=0))
+
+
+def test_students_learn_from_their_teachers_by_weight_unless_told_otherwise() -> None:
+    assert LossConfig().teachers == "weighted"
+
+
 def test_one_teacher_is_drawn_for_each_batch_by_weight() -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = [

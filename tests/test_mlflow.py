@@ -83,6 +83,18 @@ def test_an_epoch_that_a_killed_driver_has_told_of_is_not_told_twice(ended: Ende
     assert [(point.step, point.value) for point in history] == [(1, 0.6), (2, 0.7), (3, 0.8)]
 
 
+def test_of_a_teacher_that_is_never_right_no_share_is_recorded(ended: Ended, tmp_path: Path) -> None:
+    store = ended.study.config.tracking.model_copy(update={"uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    tracker = Tracker(ended.study.config.model_copy(update={"tracking": store}), 0.0)
+    record = records_in(ended.study.config, ended.folder)[0]
+    tracker.started(record)
+    tracker.ended(record)
+    client = MlflowClient(store.uri)
+    (child,) = client.search_runs([client.get_run(tracker.run_id).info.experiment_id], "tags.`distune.trial` = '0'")
+    assert child.data.metrics["accuracy"] == record.accuracy
+    assert "teacher_ratio" not in child.data.metrics
+
+
 def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended) -> None:
     client = MlflowClient(ended.study.config.tracking.uri)
     version = client.get_model_version_by_alias("tiny-student", "champion")

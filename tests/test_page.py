@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_pictures import EVIL, findings, results, study
+from tests.test_pictures import EVIL, column, findings, results, study
 from tuning.findings import Findings, parse_results
 from tuning.page import page, policy, rendered
 from tuning.pictures import draw
@@ -67,6 +67,23 @@ def test_a_search_that_has_not_ended_says_so(findings: Findings) -> None:
     assert "5 of 4 trials are done; the finalists have not been timed" in text
     assert "Not drawn: Calibration: needs answers on the test texts" in text
     assert 'id="picture-front"' in text
+
+
+def test_of_a_teacher_that_is_never_right_no_part_is_kept(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][0] = column("teacher", 0.0, 9.0)
+    raw["distillation_ratio"] = None
+    text = written(replace(findings, results=parse_results(raw)))
+    assert re.search(r">-</\w+>\s*<[^>]*>of the teacher's dev accuracy", text.replace("&#39;", "'"))
+    assert "Distillation went" not in text
+
+
+def test_a_small_way_to_the_teacher_is_told_with_the_ratio(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][0] = column("teacher", 0.7004, 9.0)
+    raw["distillation_ratio"] = 325.0
+    text = written(replace(findings, results=parse_results(raw)))
+    assert "on test; the whole way is 0.0004, so that this says little." in text
 
 
 def test_a_search_without_a_champion_shows_the_nearest(findings: Findings) -> None:

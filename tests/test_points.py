@@ -9,7 +9,7 @@ from optuna.trial import FixedTrial
 
 from tests.test_space import RAW
 from tuning.faults import StudyError
-from tuning.points import distributions, drawn, highest, params_of, prepared_blocks, suggest
+from tuning.points import distributions, drawn, highest, params_of, prepared_blocks, suggest, values_at
 from tuning.space import Space, parse_space
 from tuning.trial import TrialConfig
 
@@ -24,6 +24,25 @@ POINT = {
     "loss": {"kd_weight": 1, "teacher_term": {"kind": "kl", "temperature": 4.0}},
     "tokens": {"kind": "words"},
 }
+
+
+def test_the_values_of_a_leaf_are_those_of_all_its_branches() -> None:
+    space = Space(
+        parse_space(
+            {
+                "student": [{"kind": "bilstm", "hidden_size": {"choice": [8, 16]}}, {"kind": "average"}],
+                "loss": {"kd_weight": {"between": [0.5, 1]}, "teacher_term": {"kind": "kl"}, "teachers": "mean"},
+            },
+            TrialConfig,
+        ).root,
+        frozenset(),
+    )
+    assert values_at(space, "student.kind") == ["bilstm", "average"]
+    assert values_at(space, "student.hidden_size") == [8, 16]
+    assert values_at(space, "loss.kd_weight") == [0.5, 1]
+    assert values_at(space, "loss.teacher_term.kind") == ["kl"]
+    assert values_at(space, "loss.teachers") == ["mean"]
+    assert values_at(space, "loss.hidden_weight") == values_at(space, "tokens.kind") == []
 
 
 def test_a_point_names_the_parameters_that_it_fixes_and_leaves_the_others(space: Space) -> None:

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from tuning.latency import Latency
-from tuning.report import Column, Quality, Spread, distillation_ratio, quality, spread, table_text, wilson_interval
+from tuning.report import (
+    Column,
+    Quality,
+    Spread,
+    distillation_ratio,
+    macro_f1,
+    quality,
+    ratio_text,
+    spread,
+    table_text,
+    teacher_ratio,
+    wilson_interval,
+)
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
@@ -35,12 +47,53 @@ def test_quality_is_counted_by_hand() -> None:
     assert found.agreement.mean == 0.5
 
 
+# Of three classes, the third of which no test text has.
+TWO_OF_THREE = np.array([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("said", "f1"),
+    [
+        # Class 0: 1. Class 1: precision 1, recall 1/2 -> 2/3. Class 2 is said once and never right: 0. (1 + 2/3 + 0) / 3.
+        ([0, 0, 1, 2], 0.5556),
+        # Class 0: precision 2/3, recall 1 -> 4/5. Class 1: 2/3. Class 2 stands nowhere: 0, as in every column. It was
+        # (4/5 + 2/3) / 2 = 0.7333, a mean over other classes than that of the column above.
+        ([0, 0, 1, 0], 0.4889),
+        ([0, 0, 1, 1], 0.6667),
+        ([2, 2, 2, 2], 0.0),
+    ],
+)
+def test_macro_f1_is_the_mean_over_the_same_classes_in_every_column(said: list[int], f1: float) -> None:
+    assert macro_f1(TWO_OF_THREE, np.array(said), 3) == pytest.approx(f1, abs=5e-5)
+    logits = np.eye(3, dtype=np.float32)[said]
+    assert quality([0.5], [logits], TWO_OF_THREE, None).macro_f1.mean == pytest.approx(f1, abs=5e-5)
+
+
+def test_a_student_keeps_no_part_of_a_teacher_that_is_never_right() -> None:
+    assert teacher_ratio(0.72, 0.8) == pytest.approx(0.9)
+    assert teacher_ratio(0.5, 0.0) is None
+
+
 def test_the_distillation_ratio_is_the_part_of_the_way_to_the_teacher() -> None:
     assert distillation_ratio(*COLUMNS) == pytest.approx(0.75)  # 0.15 of 0.20
 
 
 def test_there_is_no_ratio_where_the_teacher_is_no_better() -> None:
     assert distillation_ratio(column("t", 0.7), column("s", 0.7), column("d", 0.8)) is None
+
+
+def test_a_way_that_is_only_the_rounding_of_a_sum_is_none() -> None:
+    # Three seeds of 0.7 each are 0.6999999999999998 in the mean.
+    alone = spread([0.7, 0.7, 0.7]).mean - 2e-16
+    assert distillation_ratio(column("t", 0.7), column("s", alone), column("d", 0.75)) is None
+
+
+def test_a_ratio_of_a_small_way_says_how_small() -> None:
+    columns = column("t", 0.9004), column("s", 0.9), column("d", 0.9016)
+    assert ratio_text(*columns) == "4.00 (the whole way is 0.0004, so that it says little)"
+    assert "on test: 4.00 (the whole way is 0.0004" in table_text("demo", "rule", columns, "a CPU")
+    assert ratio_text(column("t", 0.7), *COLUMNS[1:]) == "- (the teacher is no better than the student alone)"
+    assert ratio_text(*COLUMNS) == "0.75"
 
 
 def test_the_table_shows_the_ratio_of_the_latencies() -> None:
@@ -60,3 +113,5 @@ def test_the_interval_of_an_accuracy_is_wilsons() -> None:
     # By hand: p = 0.9, n = 100, z = 1.96.
     assert wilson_interval(0.9, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert wilson_interval(1.0, 50)[1] == pytest.approx(1.0)
+    assert wilson_interval(0.0, 50)[0] == 0.0
+    assert wilson_interval(0.0, 0) == (0.0, 1.0)

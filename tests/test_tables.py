@@ -185,6 +185,21 @@ def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
     assert "| searched | 1 |" in page({"tiny": again})
 
 
+def test_macro_f1_of_the_page_is_over_the_classes_of_the_corpus() -> None:
+    cells = [{"key": name, "method": name, "kind": "fixed", "seed": 1} for name in "ab"]
+    # No text is of the third class; a says it once. By hand in tests/test_report.py.
+    classes = {"a": [0, 0, 1, 2], "b": [0, 0, 1, 0]}
+    records: list[dict[str, Any]] = [
+        {"record": "plan", "texts": {"test": 4}, "labels": ["x", "y", "z"], "against": "b", "teacher": "a stone",
+         "trials": 1, "one_search": False, "retrainings": 1, "finals": {"test": [0, 0, 1, 1]}, "cells": cells},
+        *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {}} for key in classes),
+        *({"record": "reading", "key": key, "classes": {"test": found}} for key, found in classes.items()),
+    ]  # fmt: skip
+    text = page({"s": records})
+    assert "| a | 1 | 0.5000 | 0.7500 | 0.5556 |" in text
+    assert "| b | 1 | 0.5000 | 0.7500 | 0.4889 |" in text
+
+
 def test_the_page_says_what_the_records_say() -> None:
     cells = [
         {"key": f"{name}{seed}", "method": name, "kind": "fixed", "seed": seed} for name in "ab" for seed in (1, 2)

@@ -69,6 +69,42 @@ def test_a_cache_keeps_its_type_and_answers_in_float32(tmp_path: Path, dtype: st
     np.testing.assert_array_equal(cache.of(["text 3"]), [[-3, 3]])
 
 
+@pytest.mark.parametrize("scale", [70_000.0, 1500.0])
+def test_logits_that_float16_would_change_are_kept_in_float32(tmp_path: Path, scale: float) -> None:
+    def large_from_four_on(texts: Sequence[str]) -> TeacherAnswers:
+        logits = answer(texts).logits
+        return TeacherAnswers(np.where(np.abs(logits) > 3, scale + logits, logits))
+
+    cache = fill(tmp_path, ShardForm(dtype="float16", rows=3), large_from_four_on)
+    # All texts are equally long: 0, 1, 2 and 3, 4, 5 and 6 are a shard each.
+    assert [str(shard.values.dtype) for shard in cache.shards] == ["float16", "float32", "float32"]
+    assert (cache.n_wider, cache.manifest.dtype) == (2, "float16")
+    np.testing.assert_array_equal(cache.of(["text 1", "text 5"]), [[-1, 1], [scale - 5, scale + 5]])
+
+
+def test_shards_in_float32_of_an_interrupted_float16_cache_are_kept(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def large(texts: Sequence[str]) -> TeacherAnswers:
+        asked.extend(texts)
+        return TeacherAnswers(70_000 + answer(texts).logits)
+
+    fill(tmp_path, ShardForm(dtype="float16", rows=3), large)
+    (folder(tmp_path) / "manifest.json").unlink()
+    cache = fill(tmp_path, ShardForm(dtype="float16", rows=3), large)
+    assert len(asked) == len(TEXTS)
+    np.testing.assert_array_equal(cache.of(["text 5"]), [[69_995, 70_005]])
+
+
+def test_an_old_cache_with_infinite_logits_is_refused_when_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corpora.logits_filling.narrowest", lambda logits: np.full_like(logits, np.inf, np.float16))
+    cache = fill(tmp_path, ShardForm(dtype="float16"))
+    with pytest.raises(CorpusError, match=r"holds logits that are not finite numbers; `distune cache STUDY --rebuild`"):
+        cache.of(TEXTS)
+
+
 def test_an_unknown_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"lacks 1 of 2 texts of the corpus: rows 1 \('text 99'\)"):
         fill(tmp_path).of(["text 1", "text 99"])
@@ -121,7 +157,9 @@ def test_hidden_states_that_float16_cannot_hold_are_refused(tmp_path: Path) -> N
     def huge(texts: Sequence[str]) -> TeacherAnswers:
         return TeacherAnswers(answer(texts).logits, np.full((len(texts), 2), 1e6, np.float32))
 
-    with np.errstate(over="ignore"), pytest.raises(CorpusError, match=r"not finite numbers .in float16."):
+    with pytest.raises(
+        CorpusError, match=r"the teacher's hidden states: numbers must be within ±65504 .* but got 1e\+06"
+    ):
         fill(tmp_path, ShardForm(), huge)
 
 

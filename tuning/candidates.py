@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from tuning.report import ROUNDING
+
 CHAMPION, CHALLENGER = "champion", "challenger"
 TAG = "distune."
 
@@ -62,4 +64,7 @@ def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
         if not new.speedup or not old.speedup:
             return False, "there was no teacher to time them against"
         return new.speedup > old.speedup, f"{new.speedup:,.1f} against {old.speedup:,.1f} times as fast as the teacher"
-    return new.dev_accuracy > old.dev_accuracy, f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}"
+    return (
+        new.dev_accuracy > old.dev_accuracy + ROUNDING,
+        f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}",
+    )

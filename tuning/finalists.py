@@ -17,6 +17,7 @@ from tuning.inputs import Inputs
 from tuning.latency import Latency
 from tuning.preparation import Prepared
 from tuning.records import TrialRecord, pareto_front
+from tuning.report import ROUNDING
 from tuning.retraining import Shared, train_one
 from tuning.study import ChampionConfig
 from tuning.trial import TrialConfig, TrialResult
@@ -60,13 +61,17 @@ def select(
 
 
 def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) -> tuple[bool, float, float]:
-    accuracy, latency_ms = record.accuracy or 0.0, record.latency_ms or 0.0
+    accuracy = record.accuracy or 0.0
+    latency_ms = float("inf") if record.latency_ms is None else record.latency_ms
     return rank(accuracy, latency_ms, rule, teacher_accuracy)
 
 
 def meets(accuracy: float, latency_ms: float, rule: ChampionConfig, teacher_accuracy: float) -> bool:
-    """Whether a student may be champion."""
-    keeps = rule.min_teacher_ratio is None or accuracy >= rule.min_teacher_ratio * teacher_accuracy
+    """Whether a student may be champion.
+
+    Exactly the part that the rule asks for is enough, however the product is rounded: 0.72 keeps 90 % of 0.8.
+    """
+    keeps = rule.min_teacher_ratio is None or accuracy >= rule.min_teacher_ratio * teacher_accuracy - ROUNDING
     return keeps and (rule.max_latency_ms is None or latency_ms <= rule.max_latency_ms)
 
 
@@ -148,11 +153,17 @@ def choose_champion(
     return None if keys[best][0] else best
 
 
+def percent(share: float) -> str:
+    """A share in percent with one digit, or with all that it has: two different rules must not read alike."""
+    short = f"{share:.1%}"
+    return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
+
+
 def rule_text(rule: ChampionConfig) -> str:
     """The champion rule as a sentence."""
     parts = []
     if rule.min_teacher_ratio is not None:
-        parts.append(f"keeps {rule.min_teacher_ratio:.1%} of the teacher's dev accuracy")
+        parts.append(f"keeps {percent(rule.min_teacher_ratio)} of the teacher's dev accuracy")
     if rule.max_latency_ms is not None:
         parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
     order = "fastest" if rule.max_latency_ms is None else "most accurate"

@@ -24,7 +24,7 @@ from tuning.latency import CHUNK_TEXTS
 from tuning.look import DARK, FONT, LIGHT
 from tuning.pictures import CONFIG, Picture
 from tuning.records import TrialRecord, count_states
-from tuning.report import rows_of_table, wilson_interval
+from tuning.report import SMALL_WAY, rows_of_table, teacher_ratio, way_to_teacher, wilson_interval
 
 HERE = Path(__file__).parent
 N_CASES = 12
@@ -137,8 +137,10 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     verdict = f"The champion is trial {results.champion} ({family})."
     if results.champion is None:
         verdict = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
+    way = way_to_teacher(*results.columns[:2])
     ratio = "" if results.ratio is None else (
-        f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test.")  # fmt: skip
+        f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
+        f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}")  # fmt: skip
     return {
         "verdict": verdict, "about": configuration(results.shown.config), "tiles": _tiles(results), "ratio": ratio, "protocol": _protocol(results),
         "columns": [column.name for column in results.columns], "rows": rows_of_table(results.columns),
@@ -147,7 +149,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
 
 def _tiles(results: Results) -> list[Tile]:
     teacher, alone, student = results.columns
-    kept = student.quality.dev_accuracy.mean / teacher.quality.dev_accuracy.mean
+    kept = teacher_ratio(student.quality.dev_accuracy.mean, teacher.quality.dev_accuracy.mean)
     accuracy = student.quality.test_accuracy.mean
     n_test = results.texts.get("test")
     interval = ""
@@ -155,7 +157,7 @@ def _tiles(results: Results) -> list[Tile]:
         low, high = wilson_interval(accuracy, n_test)
         interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
     tiles = [
-        Tile(f"{kept:.1%}", "of the teacher's dev accuracy", f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}"),
+        Tile("-" if kept is None else f"{kept:.1%}", "of the teacher's dev accuracy", f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}"),
         Tile(f"{accuracy:.3f}", f"test accuracy;{interval}" if interval else "test accuracy",
              f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}"),
     ]  # fmt: skip

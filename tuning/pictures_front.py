@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tuning.described import configuration
+from tuning.finalists import percent
 from tuning.findings import FinalStudent, Results
 from tuning.look import FAMILIES, QUIET, TEACHER, figure, plain, wide_axis
 from tuning.records import TrialRecord, pareto_front
@@ -148,6 +149,6 @@ def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
         found.add_hline(rule.min_teacher_ratio * teacher, line=line, annotation={
-            "text": f"{rule.min_teacher_ratio:.1%} of the teacher", "xanchor": "right", "yanchor": "bottom"})  # fmt: skip
+            "text": f"{percent(rule.min_teacher_ratio)} of the teacher", "xanchor": "right", "yanchor": "bottom"})  # fmt: skip
     if rule.max_latency_ms is not None:
         found.add_vline(rule.max_latency_ms, line=line, annotation={"text": f"at most {rule.max_latency_ms:g} ms"})

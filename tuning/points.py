@@ -151,6 +151,26 @@ def highest(space: Space, path: str) -> float:
     return float(max([*values, node if isinstance(node, int | float) else 0]))
 
 
+def values_at(space: Space, path: str) -> list[Any]:
+    """All values that a leaf may take, a `kind` among them; nothing where the space does not name it."""
+    found: list[Any] = []
+
+    def walk(node: Node, parts: Sequence[str]) -> None:
+        if isinstance(node, Alternatives):
+            if parts == ["kind"]:
+                found.extend(node.blocks)
+            else:
+                for block in node.blocks.values():
+                    walk(block, parts)
+        elif parts and isinstance(node, dict) and parts[0] in node:
+            walk(node[parts[0]], parts[1:])
+        elif not parts:
+            found.extend(node.values if isinstance(node, Range) else [node])
+
+    walk(space.root, path.split("."))
+    return found
+
+
 def largest(space: Space) -> list[Config]:
     """The largest config of each kind of student: each number at its highest, each other choice in turn; what is not of
     the student at its first value."""

@@ -10,6 +10,7 @@ from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load
 from corpora.corpus import Corpus, load_corpus
 from corpora.places import Place
 from corpora.tokens import WordPieceConfig
+from tuning import assumed
 from tuning.faults import StudyError
 from tuning.folder import Layout
 from tuning.inputs import Inputs, inputs_key
@@ -54,7 +55,11 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         say(f"  {note}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    for line in assumed.of_settings(study, places):
+        say(f"  {line}")
     teachers = logits_for(study.config, corpus, places, say, workers)
+    for line in assumed.of_answers(study, corpus, teachers):
+        say(f"  {line}")
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:
         texts = _augmented(config, study.config, corpus, say)

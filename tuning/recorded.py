@@ -18,6 +18,7 @@ from tuning.finalists import rule_text
 from tuning.folder import Folder
 from tuning.preparation import Prepared
 from tuning.records import TrialRecord, count_states, pareto_front
+from tuning.report import teacher_ratio
 from tuning.study import StudyConfig
 from tuning.verdict import Verdict
 
@@ -126,6 +127,7 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
 def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
     found = {}
     teacher = verdict.columns[0]
+    teacher_accuracy = teacher.quality.dev_accuracy.mean
     for one in verdict.finalists:
         latency = verdict.latencies[str(one.record.number)]
         found[one.record.number] = {
@@ -134,7 +136,7 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
             "final/p95_ms": latency.p95_ms,
             "final/texts_per_s": latency.texts_per_s,
             "size_mb": verdict.sizes_mb[one.record.number],
-            "teacher_ratio": one.accuracy / teacher.quality.dev_accuracy.mean,
+            **({} if (kept := teacher_ratio(one.accuracy, teacher_accuracy)) is None else {"teacher_ratio": kept}),
             **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
         }
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -94,18 +95,20 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
 
 
 def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The complete trials that no other beats in both accuracy and latency, the most accurate first."""
-    complete = [record for record in records if record.state == "complete"]
-    ordered = sorted(complete, key=lambda record: (-_value(record.accuracy), _value(record.latency_ms), record.number))
+    """The complete trials that no other beats in both accuracy and latency, the most accurate first; one of which either is
+    not known is not on it."""
+    ordered = sorted(
+        (-record.accuracy, record.latency_ms, record.number, record)
+        for record in records
+        if record.state == "complete" and record.accuracy is not None and record.latency_ms is not None
+    )
     front: list[TrialRecord] = []
-    for record in ordered:
-        if not front or _value(record.latency_ms) < _value(front[-1].latency_ms):
+    fastest_ms = math.inf
+    for _, latency_ms, _, record in ordered:
+        if latency_ms < fastest_ms:
             front.append(record)
+            fastest_ms = latency_ms
     return front
-
-
-def _value(number: float | None) -> float:
-    return float("nan") if number is None else number
 
 
 def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:

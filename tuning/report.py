@@ -15,6 +15,10 @@ from rich.table import Table
 
 from tuning.latency import Latency
 
+ROUNDING = 1e-9
+"""Accuracies are counts over counts: what is nearer than this is the same, but for the rounding of sums."""
+SMALL_WAY = 0.01
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -60,8 +64,6 @@ def quality(
     teacher_logits: NDArray[np.float32] | None,
 ) -> Quality:
     """The figures of quality of one model, one array of test logits for each seed."""
-    from sklearn.metrics import f1_score  # It takes a second to import, which workers need not wait for.
-
     predictions = [logits.argmax(1) for logits in test_logits]
     agreement = None
     if teacher_logits is not None:
@@ -69,9 +71,25 @@ def quality(
     return Quality(
         spread(dev_accuracies),
         spread([float((p == test_labels).mean()) for p in predictions]),
-        spread([float(f1_score(test_labels, p, average="macro")) for p in predictions]),
+        spread([macro_f1(test_labels, logits.argmax(1), logits.shape[1]) for logits in test_logits]),
         agreement,
     )
+
+
+def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> float:
+    """The mean over all classes of a corpus, always the same ones, of F1 = 2 tp / (2 tp + fp + fn), from `[texts]` each.
+
+    A class that no text has and that is said of none counts as 0, as in every other column of its table.
+    """
+    right = np.bincount(labels[labels == predicted], minlength=n_classes)
+    # 2 tp + fp + fn: how often a class is the label, and how often it is the answer.
+    seen = np.bincount(labels, minlength=n_classes) + np.bincount(predicted, minlength=n_classes)
+    return float((2 * right / np.maximum(seen, 1)).mean())
+
+
+def teacher_ratio(accuracy: float, teacher_accuracy: float) -> float | None:
+    """The part of the teacher's accuracy that a student keeps; None where the teacher is never right."""
+    return accuracy / teacher_accuracy if teacher_accuracy > 0 else None
 
 
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
@@ -79,8 +97,22 @@ def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> flo
 
     None where the teacher is no better than the student alone.
     """
-    way = teacher.quality.test_accuracy.mean - plain.quality.test_accuracy.mean
-    return None if way <= 0 else (distilled.quality.test_accuracy.mean - plain.quality.test_accuracy.mean) / way
+    way = way_to_teacher(teacher, plain)
+    return None if way <= ROUNDING else (distilled.quality.test_accuracy.mean - plain.quality.test_accuracy.mean) / way
+
+
+def way_to_teacher(teacher: Column, plain: Column) -> float:
+    """How much better on test the teacher is than the student alone."""
+    return teacher.quality.test_accuracy.mean - plain.quality.test_accuracy.mean
+
+
+def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
+    """The distillation ratio in words: it says little where there was hardly a way to go."""
+    ratio = distillation_ratio(teacher, plain, distilled)
+    if ratio is None:
+        return "- (the teacher is no better than the student alone)"
+    way = way_to_teacher(teacher, plain)
+    return f"{ratio:.2f}" + (f" (the whole way is {way:.4f}, so that it says little)" if way < SMALL_WAY else "")
 
 
 def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], cpu: str) -> str:
@@ -91,12 +123,12 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], cpu
         table.add_column(column.name, justify="right")
     for row, cells in rows_of_table(columns):
         table.add_row(row, *cells)
-    ratio = distillation_ratio(*columns)
-    shown = "- (the teacher is no better than the student alone)" if ratio is None else f"{ratio:.2f}"
     stream = io.StringIO()
     console = Console(file=stream, width=110)
     console.print(table)
-    console.print(f"distillation ratio (distilled - alone) / (teacher - alone), on test: {shown}", highlight=False)
+    console.print(
+        f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
+    )
     console.print(f"timed from raw text to label on one thread of {cpu}", highlight=False)
     return stream.getvalue()
 
@@ -127,8 +159,11 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
 
 def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
-    """The 95 % confidence interval of an accuracy over so many texts (Wilson 1927)."""
+    """The 95 % confidence interval of an accuracy over so many texts (Wilson 1927); from 0 to 1 over none."""
+    if n_texts == 0:
+        return 0.0, 1.0
     z = 1.959964
     centre = accuracy + z * z / (2 * n_texts)
     half = z * math.sqrt(accuracy * (1 - accuracy) / n_texts + z * z / (4 * n_texts**2))
-    return (centre - half) / (1 + z * z / n_texts), (centre + half) / (1 + z * z / n_texts)
+    whole = 1 + z * z / n_texts
+    return max(0.0, (centre - half) / whole), min(1.0, (centre + half) / whole)

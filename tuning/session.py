@@ -19,6 +19,7 @@ from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
+from tuning import assumed
 from tuning.ensemble import run_on_ray
 from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
@@ -50,7 +51,8 @@ class InterruptedSearchError(Exception):
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence.
+    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and what it assumes, in a
+    line each.
 
     Nothing is written, but for a probe in a storage behind a URI, which is removed.
 
@@ -70,7 +72,8 @@ def check(study: Study) -> str:
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         load_teacher_data(study.config.teacher_data, corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    return f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    return "\n  ".join([sentence, *assumed.of_settings(study, places)])
 
 
 def _check_stores(study: Study) -> None:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tuning.points import flatten, middle
 from tuning.preparation import prepare
+from tuning.report import teacher_ratio
 from tuning.study import Study
 from tuning.trial import EpochReport, TrialConfig, TrialResult, run_trial
 from tuning.worker import Shipped, hint_for
@@ -31,6 +32,7 @@ def run_single(study: Study, console: Console) -> TrialResult:
         say(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
 
     result = run_trial(config, inputs.data, report)
-    say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, "
-        f"{result.accuracy / prepared.teacher_accuracy:.1%} of the teacher's")  # fmt: skip
+    kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
+    shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
+    say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
     return result

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from corpora.augment import Augmented
 from corpora.corpus import Corpus, load_corpus
-from corpora.logits_file import write_logits_file
+from corpora.logits_export import write_logits_file
 from corpora.logits_filling import (
     ShardForm,
     Source,
     fill_cache,
     rows_of_shard,
 )
+from corpora.narrowing import LARGEST_IN_HALF
 from corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from models.teacher import (
     Teacher,
@@ -73,8 +74,14 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.workers.progress)
     if file is not None and (settings.checkpoint is None or file.holds(texts)):
         asking.say(f"teacher logits: from the file {file.path}")
-        return fill_cache(place.cache_root, place.key, texts, Source(lambda: file.of, file.about), form)
-    return fill_cache(place.cache_root, place.key, texts, source_of(asking, place), form)
+        source = Source(lambda: file.of, file.about)
+    else:
+        source = source_of(asking, place)
+    cache = fill_cache(place.cache_root, place.key, texts, source, form)
+    if cache.n_wider:
+        asking.say(f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+                   f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change")  # fmt: skip
+    return cache
 
 
 def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say, workers: Workers) -> None:
@@ -92,8 +99,9 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
         accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
         about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
         seen = (*corpus.train.texts, *corpus.transfer.texts)
-        write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
-        say(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB")
+        dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
+        why = "" if dtype == "float16" else f", as logits of {LARGEST_IN_HALF:g} and more are changed by float16"
+        say(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB, logits in {dtype}{why}")
 
 
 def accuracy_of(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -25,6 +25,7 @@ from tuning.importance import Importance
 from tuning.points import flatten
 from tuning.recorded import Closing, DataSource, Opening
 from tuning.records import TrialRecord
+from tuning.report import teacher_ratio
 from tuning.study import StudyConfig, TrackingConfig
 from tuning.timing import versions
 
@@ -106,7 +107,7 @@ class Tracker:
         run_id = self._children[record.number]
         known = {
             "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb,
-            "teacher_ratio": record.accuracy and record.accuracy / self._teacher_accuracy,
+            "teacher_ratio": None if record.accuracy is None else teacher_ratio(record.accuracy, self._teacher_accuracy),
         }  # fmt: skip
         metrics = {name: value for name, value in known.items() if value is not None}
         self._log(run_id, metrics, 0, {STATE: record.state})

@@ -22,7 +22,7 @@ from tuning.finalists import Finalist, choose_champion, rule_text, save_finalist
 from tuning.latency import TIMED_TEXTS, Latency
 from tuning.material import encode_texts
 from tuning.preparation import Prepared
-from tuning.report import Column, distillation_ratio, quality, table_text
+from tuning.report import Column, distillation_ratio, quality, ratio_text, table_text
 from tuning.study import ChampionConfig
 from tuning.teaching import timing_teachers
 from tuning.timing import TimeAll, Timed, TimingJob, files_of, time_here
@@ -174,7 +174,6 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     config, corpus = prepared.study.config, prepared.corpus
     record = verdict.finalists[verdict.shown].record.config
     inputs = prepared.of(record)
-    ratio = verdict.ratio
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
@@ -184,7 +183,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Student": f"{described(record.student)}; {described(record.tokens)}, {described(record.vectors)}",
         "Loss": described_loss(record.loss),
         "Compression": described(record.compression),
-        "Distillation ratio, (distilled - alone) / (teacher - alone) on test": "-" if ratio is None else f"{ratio:.2f}",
+        "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
     }
     limits = (
         f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source}; on others it may "

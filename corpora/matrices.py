@@ -1,0 +1,114 @@
+"""Columns of numbers as one matrix: lists in cells, a value for each name in cells, or a column for each name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from corpora.table_file import Table
+from corpora.texts import CorpusError
+
+SPACES = re.compile(r"\[[^,\[\]]*\]", re.DOTALL)
+"""A list as numpy prints it, without commas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """`values` is `[rows, columns]` in the file's own order, `names` are those of its columns where the file has such."""
+
+    values: NDArray[np.float64]
+    names: tuple[str, ...] | None
+
+
+def of_columns(table: Table, columns: Sequence[str], prefix: str) -> Matrix:
+    """A column for each name; raises CorpusError for a cell that is no number."""
+    values = np.empty((table.n_rows, len(columns)))
+    for place, column in enumerate(columns):
+        for row, cell in enumerate(table.column(column)):
+            values[row, place] = _number(cell, f"{table.name}: column {column}, row {row + 1}")
+    return Matrix(values=values, names=tuple(column.removeprefix(prefix) for column in columns))
+
+
+def of_lists(table: Table, column: str, must_have: str = "", width: int | None = None) -> Matrix:
+    """A list in each cell, or an object of a value for each name.
+
+    Lists may be spelt as JSON or as numpy prints them, and may hold an object `{"label": ..., "score": ...}` for each class.
+    `must_have` says how many values there must be, `width`, by default that of the first row. Raises CorpusError for rows
+    of unequal length, and cells that are no such list.
+    """
+    cells = table.columns[column]
+    if isinstance(cells, pa.ChunkedArray):
+        return Matrix(values=_of_arrow(cells, table.name, column, must_have, width), names=None)
+    read = [_read(cell, f"{table.name}: {column}, row {row}") for row, cell in enumerate(cells, start=1)]
+    if any(isinstance(one, Mapping) for one in read):
+        return _of_objects(read, table.name, column)
+    _refuse_lengths([len(one) for one in read], table.name, column, must_have, width)
+    rows = [
+        [_number(value, f"{table.name}: {column}, row {row}") for value in one] for row, one in enumerate(read, start=1)
+    ]
+    return Matrix(values=np.array(rows, dtype=np.float64).reshape(len(rows), -1), names=None)
+
+
+def _of_arrow(cells: pa.ChunkedArray, name: str, column: str, must_have: str, width: int | None) -> NDArray[np.float64]:
+    lengths = pa.compute.fill_null(pa.compute.list_value_length(cells), 0).to_pylist()
+    _refuse_lengths(lengths, name, column, must_have, width)
+    flat = pa.compute.list_flatten(cells)
+    if flat.null_count:
+        raise CorpusError(f"{name}: {column} has {flat.null_count} values that are missing")
+    values: NDArray[np.float64] = flat.to_numpy().astype(np.float64).reshape(len(lengths), -1)
+    return values
+
+
+def _refuse_lengths(lengths: Sequence[int], name: str, column: str, must_have: str, width: int | None) -> None:
+    wanted = width if width is not None else lengths[0] if lengths else 0
+    odd = next(((row, n) for row, n in enumerate(lengths, start=1) if n != wanted), None)
+    if odd is not None:
+        must = must_have or f"{wanted} values in each row"
+        raise CorpusError(f"{name}: {column} must have {must}, but a row has {odd[1]} (row {odd[0]})")
+
+
+def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
+    found = _spelt(cell) if isinstance(cell, str) else cell
+    if isinstance(found, Mapping):
+        return found
+    if isinstance(found, list | tuple):
+        if found and all(isinstance(one, Mapping) and one.keys() == {"label", "score"} for one in found):
+            return {str(one["label"]): one["score"] for one in found}
+        return found
+    raise CorpusError(f"{where}: must be a list of numbers, one for each class, but is {str(cell)[:40]!r}")
+
+
+def _spelt(cell: str) -> Any:
+    """What a cell of CSV spells: a list or an object of JSON, or a list as numpy prints it."""
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell.strip()[1:-1].split() if SPACES.fullmatch(cell.strip()) else None
+
+
+def _of_objects(read: Sequence[Any], name: str, column: str) -> Matrix:
+    names = tuple(map(str, read[0])) if isinstance(read[0], Mapping) else ()
+    for row, one in enumerate(read, start=1):
+        if not isinstance(one, Mapping) or set(map(str, one)) != set(names):
+            raise CorpusError(
+                f"{name}: {column}, row {row}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}"
+            )
+    values = [[_number(one[key], f"{name}: {column}") for key in names] for one in read]
+    return Matrix(values=np.array(values, dtype=np.float64), names=names)
+
+
+def _number(cell: Any, where: str) -> float:
+    if isinstance(cell, bool) or cell is None:
+        raise CorpusError(f"{where}: must be a number, but is {cell}")
+    try:
+        return float(cell)
+    except (TypeError, ValueError) as error:
+        raise CorpusError(f"{where}: must be a number, but is {str(cell)[:40]!r}") from error

@@ -1,0 +1,132 @@
+"""What check and a search print of the numbers of teachers."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from corpora.corpus import load_corpus
+from tests.conftest import silent
+from tuning.assumed import fits_logits
+from tuning.preparation import prepare
+from tuning.session import check
+from tuning.single import run_single
+from tuning.study import Study, parse_study
+
+TERMS = [{"kind": "kl"}, {"kind": "mse"}]
+
+
+def votes(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """A teacher that is a file of votes: all five for the label in half of the rows, four to one in the others."""
+    corpus = load_corpus(parse_study(document).config.corpus)
+    lines = [f'"{text}",{"1,0" if row % 2 else "0.8,0.2"}' for row, text in enumerate(corpus.texts())]
+    path = tmp_path / "votes.csv"
+    path.write_text("\n".join(["text,probability_0,probability_1", *lines]) + "\n", encoding="utf-8")
+    return {**document, "teacher": {"logits": str(path)}}
+
+
+def said_by_prepare(study: Study) -> list[str]:
+    said: list[str] = []
+    prepare(study, said.append)
+    return [line.strip() for line in said]
+
+
+def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, Any], tmp_path: Path) -> None:
+    study = parse_study(votes(document, tmp_path))
+    line = (f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
+            "students learn to answer its logarithm, -16.1. kl compares probabilities instead")  # fmt: skip
+    assert check(study).splitlines()[1:] == [f"  {line}"]
+    assert line in said_by_prepare(study)
+
+
+def test_a_probability_of_zero_is_no_news_where_probabilities_are_compared(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["trial"]["loss"]["teacher_term"] = {"kind": "kl"}
+    assert "probability 0" not in check(parse_study(votes(document, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (None, True),  # mse by default
+        ({"kd_weight": 0.5}, True),
+        ({"teacher_term": TERMS}, True),
+        ({"teacher_term": {"kind": "kl"}}, False),
+        ({"teacher_term": {"kind": "mse"}, "kd_weight": 0.0}, False),
+        ({"teacher_term": {"kind": "mse"}, "kd_weight": {"choice": [0.0, 0.5]}}, True),
+        ({"teacher_term": {"kind": "mse"}, "kd_weight": 0.0, "kd_annealing": "linear", "final_kd_weight": 0.5}, True),
+    ],
+)
+def test_logits_are_fitted_where_a_trial_may_have_the_term_mse(
+    document: dict[str, Any], loss: dict[str, Any] | None, expected: bool
+) -> None:
+    trial = {key: block for key, block in document["trial"].items() if key != "loss"}
+    space = parse_study({**document, "trial": trial if loss is None else {**trial, "loss": loss}}).space
+    assert fits_logits(space) == expected
+
+
+def test_a_mean_that_does_not_follow_the_weights_is_told(document: dict[str, Any]) -> None:
+    document["more_teachers"] = [{**document["teacher"], "weight": 3}]
+    document["trial"]["loss"]["teachers"] = "mean"
+    assert check(parse_study(document)).splitlines()[1:] == [
+        "  trial.loss.teachers: mean counts the 2 teachers alike, but the accuracy that students are held against weighs them 1, 3; "
+        "leave it out, and students learn from the same"
+    ]
+    document["more_teachers"][0]["weight"] = 1
+    assert "\n" not in check(parse_study(document))
+
+
+def test_by_default_students_learn_from_what_they_are_held_against(document: dict[str, Any], save_teacher: Any) -> None:
+    document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "weight": 3}]
+    study = parse_study(document)
+    assert "\n" not in check(study)
+    prepared = prepare(study, silent)
+    each = prepared.teachers.each(prepared.corpus.dev.texts)
+    np.testing.assert_allclose(prepared.teachers.of(prepared.corpus.dev.texts), (each[0] + 3 * each[1]) / 4, rtol=1e-5)
+
+
+def written(document: dict[str, Any], write_logits: Any, logits_of: Any) -> Study:
+    """The study with a file of logits that are a function of the labels `[texts]`."""
+    texts: list[str] = []
+    labels: list[int] = []
+    for split in load_corpus(parse_study(document).config.corpus).splits.values():
+        texts += split.texts
+        labels += split.labels.tolist()
+    return parse_study({**document, "teacher": {"logits": str(write_logits(texts, logits_of(np.array(labels))))}})
+
+
+def test_large_logits_are_told_where_they_are_fitted(document: dict[str, Any], write_logits: Any) -> None:
+    def large(labels: np.ndarray) -> np.ndarray:
+        return np.stack([np.where(labels == 1, -70_000.0, 70_000.0), np.zeros(len(labels))], axis=1)
+
+    study = written(document, write_logits, large)
+    line = "the teacher's logits reach 70,000 on dev, which students learn to reach where their loss is mse; "
+    assert f"{line}teacher.temperature divides them" in said_by_prepare(study)
+
+
+def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
+    document: dict[str, Any], write_logits: Any
+) -> None:
+    document["teacher"]["logits_dtype"] = "float16"
+    study = written(document, write_logits, lambda labels: np.stack([70_000.0 - labels, 69_999.5 + 0 * labels], axis=1))
+    half = parse_study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
+    said: list[str] = []
+    prepared = prepare(half, said.append)
+    assert ("teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
+            "logits_dtype=float16 would change") in said  # fmt: skip
+    assert prepared.teacher_accuracy == 1.0
+
+
+def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(document: dict[str, Any], write_logits: Any) -> None:
+    study = written(document, write_logits, lambda labels: np.stack([labels, 1 - labels], axis=1))
+    stream = io.StringIO()
+    run_single(study, Console(file=stream, width=200))
+    lines = stream.getvalue()
+    assert "the teacher is right on no text of dev: there is no part of its accuracy to keep" in lines
+    assert ", but the teacher is never right" in lines

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tuning.latency import Latency
+from tuning.recorded import _metrics_of_finalists
+from tuning.report import Column, Quality, Spread
+
+TIMED = Latency(2.0, 3.0, 4.0, 500.0, {})
+
+
+def verdict(teacher_accuracy: float) -> Any:
+    """As much of a verdict as the figures of finalists are made of: one finalist of trial 3, right on 72 % of dev."""
+    quality = Quality(Spread(teacher_accuracy, 0.0), Spread(0.0, 0.0), Spread(0.0, 0.0), None)
+    return SimpleNamespace(
+        columns=(Column("teacher", quality, None, None, TIMED),),
+        finalists=(SimpleNamespace(record=SimpleNamespace(number=3), accuracy=0.72),),
+        latencies={"3": Latency(0.5, 0.6, 0.7, 2000.0, {})},
+        sizes_mb={3: 0.1},
+    )
+
+
+def test_finalists_are_held_against_the_teacher() -> None:
+    found = _metrics_of_finalists(verdict(0.8))[3]
+    assert (found["teacher_ratio"], found["speedup"]) == (pytest.approx(0.9), 4.0)
+
+
+def test_against_a_teacher_that_is_never_right_there_is_no_ratio() -> None:
+    found = _metrics_of_finalists(verdict(0.0))[3]
+    assert "teacher_ratio" not in found
+    assert found["final/dev_accuracy"] == 0.72
