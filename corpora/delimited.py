@@ -14,6 +14,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
 """The first line by which Excel is told what separates the columns."""
+FIRST_END = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(\r\n|\n|\r)')
+"""The end of the first line that is not within quotation marks."""
+LONGEST_HEADER = 100_000
 MARKS = {
     "none": "as characters of their texts",
     "csv": "around cells, as CSV has them",
@@ -53,10 +56,10 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
 
 
 def _lines(text: str) -> list[str]:
-    """The lines with their ends: line feeds, or carriage returns where the file is of an old Macintosh."""
+    """The lines with their ends: line feeds, or carriage returns where the first line ends in one, as on an old Macintosh."""
     text = text.removeprefix("\ufeff")
-    is_old_mac = "\r\n" not in text and text.count("\r") > text.count("\n")
-    end = "\r" if is_old_mac else "\n"
+    first = FIRST_END.match(text[:LONGEST_HEADER])
+    end = "\r" if first and first[1] == "\r" else "\n"
     pieces = text.split(end)
     lines = [piece + end for piece in pieces[:-1]]
     return [*lines, pieces[-1]] if pieces[-1] else lines

@@ -21,8 +21,6 @@ ESCAPED = re.compile(r'(?<!\\)\\"')
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 FEW = 20
 """A column of at most so many values is one of classes, whatever the number of rows."""
-STAND_IN = "\ue00d"
-"""Stands for a carriage return within a line, at which Python's csv would end a row that does not end there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +98,16 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
     if not quoted.fits and escaped and (by_backslash := _by_backslash(lines, delimiter, width)).fits:
         quoted = by_backslash
     swallowing = _swallowing(quoted, delimiter)
-    if quoted.fits and swallowing is None and (plain.odd or _follows_rules(quoted, delimiter)):
+    if quoted.fits and not swallowing and (plain.odd or _follows_rules(quoted, delimiter)):
         return quoted
-    if not plain.odd:
+    if not plain.odd and (not quoted.fits or len(swallowing) != 1 or "bare" in _kinds(quoted, delimiter)):
         return plain
-    if quoted.fits and swallowing is not None:
+    if quoted.fits and swallowing:
+        first = swallowing[0]
         raise CorpusError(
-            f"{name}: line {swallowing.number} opens a quotation that closes {len(swallowing.lines) - 1} lines further on and "
-            "holds what look like whole rows; set `quoting: none` where quotation marks are characters like any other, "
-            "`quoting: csv` where the cell is meant"
+            f"{name}: line {first.number} opens a quotation that closes {len(first.lines) - 1} lines further on and holds what "
+            "look like whole rows; set `quoting: none` where quotation marks are characters like any other, `quoting: csv` "
+            "where the cell is meant"
         )
     # Neither fits: rows of another length are named by the one that has fewer of them.
     return quoted if not quoted.fault and len(quoted.odd) < len(plain.odd) else plain
@@ -130,7 +129,8 @@ def _by_backslash(lines: Sequence[str], delimiter: str, width: int | None) -> Re
 def _quoted(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
     csv.field_size_limit(sys.maxsize)  # A document may be longer than Python's 131,072 characters.
     has_returns = any("\r" in line.rstrip("\r\n") for line in lines)
-    masked = (BARE_RETURN.sub(STAND_IN, line) for line in lines) if has_returns else iter(lines)
+    stand_in = _unused_character(lines) if has_returns else ""
+    masked = (BARE_RETURN.sub(stand_in, line) for line in lines) if has_returns else iter(lines)
     rows: list[Cells] = []
     starts: list[int] = []
     reader = csv.reader(masked, strict=True, delimiter=delimiter)
@@ -138,12 +138,18 @@ def _quoted(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
     try:
         for cells in reader:
             if cells:
-                rows.append([cell.replace(STAND_IN, "\r") for cell in cells] if has_returns else cells)
+                rows.append([cell.replace(stand_in, "\r") for cell in cells] if has_returns else cells)
                 starts.append(start)
             start = reader.line_num
     except csv.Error as error:
         fault = f"line {start + 1} cannot be read with quotation marks as CSV has them ({error})"
     return Reading(quoting="csv", rows=rows, starts=starts, lines=lines, width=_width(rows, width), fault=fault)
+
+
+def _unused_character(lines: Sequence[str]) -> str:
+    """Stands for a carriage return within a line, at which Python's csv would end a row that does not end there."""
+    used = set().union(*lines)
+    return next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in used)
 
 
 READERS: dict[str, Callable[[Sequence[str], str, int | None], Reading]] = {
@@ -163,14 +169,16 @@ def _follows_rules(reading: Reading, delimiter: str) -> bool:
     Such a program quotes a whole cell: one that needs it, or each one of a column. In a file of commas a cell in quotation
     marks that needs none is still CSV's; in a file of tabs, which are more often written without, it is the text's own.
     """
-    kinds: Counter[str] = Counter()
-    for row in reading.marked:
-        kinds.update(_kinds_of(row, delimiter))
+    kinds = _kinds(reading, delimiter)
     if kinds["bare"]:
         return bool(kinds["needed"]) and delimiter != "\t"
     if delimiter != "\t" or kinds["needed"]:
         return True
     return _quotes_a_whole_column(reading, delimiter) or _quotes_every_comma(reading, delimiter)
+
+
+def _kinds(reading: Reading, delimiter: str) -> Counter[str]:
+    return Counter(kind for row in reading.marked for kind in _kinds_of(row, delimiter))
 
 
 def _kinds_of(row: RawRow, delimiter: str) -> Iterator[str]:
@@ -189,14 +197,17 @@ def _raw_cells(row: RawRow, delimiter: str) -> list[str]:
 
 
 def _quotes_a_whole_column(reading: Reading, delimiter: str) -> bool:
-    data = [reading.row(place) for place in range(1, len(reading.rows))]
-    quoted = [True] * reading.width
-    for row in data:
-        for column, raw in enumerate(_raw_cells(row, delimiter)):
-            quoted[column] &= raw.startswith('"') or not raw
-        if not any(quoted):
+    """Whether all cells of a column are quoted but for empty ones: two at least, of which one may be its name."""
+    n_quoted = [0] * reading.width
+    for place in range(len(reading.rows)):
+        for column, raw in enumerate(_raw_cells(reading.row(place), delimiter)):
+            if raw.startswith('"'):
+                n_quoted[column] += 1
+            elif raw and place:  # A name may stand without.
+                n_quoted[column] = -len(reading.rows)
+        if place and max(n_quoted) < 0:
             return False
-    return len(data) > 1
+    return max(n_quoted) > 1
 
 
 def _quotes_every_comma(reading: Reading, delimiter: str) -> bool:
@@ -246,12 +257,13 @@ class _Columns:
         return bool(told) and all(told)
 
 
-def _swallowing(reading: Reading, delimiter: str) -> RawRow | None:
-    """The first row of several lines that are rows by themselves, swallowed by a stray quotation mark."""
+def _swallowing(reading: Reading, delimiter: str) -> list[RawRow]:
+    """The rows of several lines that are rows by themselves, swallowed by a stray quotation mark."""
     several = [row for row in reading.marked if len(row.lines) > 1]
     columns = _Columns.of(reading) if several else None
+    found = []
     for row in several:
         whole = [columns is not None and columns.has_row(line, delimiter) for line in row.lines]
         if any(whole[1:-1]) or (whole[0] and whole[-1]):
-            return row
-    return None
+            found.append(row)
+    return found

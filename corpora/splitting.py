@@ -99,11 +99,12 @@ def keep_labelled(train: Sequence[Row], labels: Sequence[str], config: CorpusCon
 def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:
     """How many labels each class keeps: the same number, and one more for classes that have so many until none remains."""
     share, rest = divmod(n_labelled, len(labels))
+    most = min(there[label] for label in labels) * len(labels) + len(labels) - 1
     for label in labels:
         if there[label] < share:
             raise CorpusError(
                 f"labelled={n_labelled} needs {share - there[label]} more texts labelled {label!r} in train; the labelled texts "
-                f"are balanced over the classes, so labelled must be <= {min(there[one] for one in labels) * len(labels)}"
+                f"are balanced over the classes, so labelled must be <= {most}"
             )
     room = dict.fromkeys(labels, share)
     while rest:

@@ -1,29 +1,129 @@
-"""The file of a benchmark's records, also after a kill in mid-line."""
-
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
-from benchmarks.cells import append, digest, read
+import pytest
 
-
-def test_records_come_back_in_their_order(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "cells.jsonl"
-    append(path, {"a": 1})
-    append(path, {"b": "好"})
-    assert read(path) == [{"a": 1}, {"b": "好"}]
-    assert read(tmp_path / "none.jsonl") == []
+from corpora.cells import labels_of, text_of
+from corpora.texts import CorpusError
 
 
-def test_a_line_that_was_cut_off_is_left_out_and_spoils_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "cells.jsonl"
-    append(path, {"a": 1})
-    append(path, {"b": "好"})
-    path.write_bytes(path.read_bytes()[:-4])  # In the middle of the character.
-    assert read(path) == [{"a": 1}]
-    append(path, {"c": 3})
-    assert read(path) == [{"a": 1}, {"c": 3}]
+def labels(*cells: Any, rename: dict[str, str] | None = None, named: Sequence[str] = ()) -> list[str | None]:
+    return labels_of(cells, "a.csv", rename or {}, named)
 
 
-def test_the_order_of_keys_makes_no_other_digest() -> None:
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
+def test_labels_are_stripped() -> None:
+    assert labels("pos", "pos ", "\u3000neg") == ["pos", "pos", "neg"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["", " ", None, math.nan, "nan", "NaN", "null", "NULL", "None", "NA", "N/A", "<NA>", []]
+)
+def test_what_says_nothing_is_no_label(cell: Any) -> None:
+    assert labels("a", cell, "b") == ["a", None, "b"]
+
+
+def test_a_label_that_only_looks_like_none_is_one_where_the_study_names_it() -> None:
+    assert labels("NA", "b", named=("NA", "b")) == ["NA", "b"]
+    assert labels("none", "b") == ["none", "b"]  # A stance, as often as not.
+
+
+def test_whole_floats_are_whole_numbers_where_all_numbers_are_whole() -> None:
+    assert labels("1.0", "0.0", "1") == labels(1.0, 0.0, 1) == labels(Decimal("1.0"), "0", 1) == ["1", "0", "1"]
+    assert labels("1.0", "1.5", "2.0") == labels(1.0, 1.5, 2.0) == ["1.0", "1.5", "2.0"]
+    assert labels("01", "1e3", "v1.0") == ["01", "1e3", "v1.0"]
+
+
+def test_truth_values_are_spelt_as_json_spells_them() -> None:
+    assert labels(True, False) == ["true", "false"]
+
+
+def test_a_list_of_one_label_is_that_label_also_where_it_is_spelt() -> None:
+    assert labels(["pos"], ("neg",), "['pos']", '["neg"]', "[x") == ["pos", "neg", "pos", "neg", "[x"]
+
+
+@pytest.mark.parametrize("cell", [["pos", "neg"], "['pos', 'neg']", '["pos", "neg"]'])
+def test_a_list_of_several_labels_is_refused(cell: Any) -> None:
+    with pytest.raises(CorpusError, match=r"a\.csv: row 2 has 2 labels .*several labels a text are not supported yet"):
+        labels("pos", cell)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("a", "b", "a|b"),
+        ("a|c", "a|b", "b|c"),
+        ("a;b", "b", "a"),
+        ("a", "b", "a,b"),
+        ("a", "b", "a#b"),
+        ("x", "a", "b", "a | b"),
+    ],
+)
+def test_labels_that_are_joined_in_one_cell_are_refused(cells: tuple[str, ...]) -> None:
+    with pytest.raises(CorpusError, match=r"looks like several labels, a and [bc], which are not supported yet"):
+        labels(*cells)
+
+
+def test_a_sign_within_a_label_joins_none_where_its_parts_are_no_labels() -> None:
+    assert labels("food, drink", "C#", "news|sport", "other") == ["food, drink", "C#", "news|sport", "other"]
+    assert labels("a", "b", "a|b", named=("a", "b", "a|b")) == ["a", "b", "a|b"]
+
+
+@pytest.mark.parametrize(
+    "cells", [[str(n) for n in range(60)], [f"{n / 7:.2f}" for n in range(60)], [n / 2 for n in range(12)]]
+)
+def test_so_many_distinct_numbers_are_a_measure_and_no_classes(cells: list[Any]) -> None:
+    with pytest.raises(
+        CorpusError, match=rf"the labels are {len(cells)} distinct numbers from 0 to .* look like a measure"
+    ):
+        labels(*cells)
+
+
+def test_numbers_are_classes_where_they_are_few_or_named() -> None:
+    few = [str(n) for n in range(15)]
+    assert labels(*few) == few
+    many = [str(n) for n in range(60)]
+    assert labels(*many, named=many) == many
+
+
+def test_minus_one_is_missing_alone_a_class_beside_1_and_to_be_said_beside_0() -> None:
+    assert labels("-1", -1) == [None, None]
+    assert labels("-1", "1") == ["-1", "1"]
+    with pytest.raises(CorpusError, match=r"-1 \(1 rows\) may be a class .* `labels: \[0, 1\]` leaves its rows out"):
+        labels("-1", "0", "1")
+    assert labels("-1", "0", "1", named=("0", "1")) == ["-1", "0", "1"]
+    assert labels("-1", "0", "1", rename={"-1": "bad"}) == ["bad", "0", "1"]
+
+
+def test_numbers_of_named_classes_are_their_names_and_minus_one_is_none() -> None:
+    assert labels_of([1, 0, -1, None], "a", {}, (), ("neg", "pos")) == ["pos", "neg", None, None]
+    with pytest.raises(CorpusError, match="the label of row 1 is 2, but the file names 2 classes"):
+        labels_of([2], "a", {}, (), ("neg", "pos"))
+
+
+def test_labels_are_renamed_as_they_are_read() -> None:
+    assert labels("1.0 ", "0", rename={"1": "pos", "NA": "none"}) == ["pos", "0"]
+    assert labels("NA", "0", rename={"NA": "none"}) == ["none", "0"]
+
+
+def test_an_object_is_no_label() -> None:
+    with pytest.raises(CorpusError, match="the label of row 1 is an object, which is no label"):
+        labels({"value": "pos"})
+
+
+def test_texts_are_normalised_and_numbers_are_spelt() -> None:
+    cells = [" e\u0301 ", 5, 7.5, Decimal("1.50"), "好".encode(), None, math.nan, "2024-01-01"]
+    assert [text_of(cell, "a", 1) for cell in cells] == ["\u00e9", "5", "7.5", "1.50", "好", "", "", "2024-01-01"]
+
+
+def test_half_a_character_becomes_the_sign_for_one_that_is_lost() -> None:
+    assert text_of("a\ud83d", "a", 1) == "a\ufffd"
+
+
+@pytest.mark.parametrize("cell", [True, ["a"], {"a": 1}, b"\xff"])
+def test_what_is_no_text_is_refused(cell: Any) -> None:
+    with pytest.raises(CorpusError, match="row 7"):
+        text_of(cell, "a", 7)

@@ -164,6 +164,94 @@ def test_an_unknown_label_in_a_dev_file_is_refused(tmp_path: Path) -> None:
         load(tmp_path, dev=str(csv(tmp_path / "dev.csv", [("d", "z")])))
 
 
+def test_labels_pick_from_every_file_and_it_is_said_how_many_rows_go(tmp_path: Path) -> None:
+    dev = csv(tmp_path / "dev.csv", [("d1", "a"), ("d2", "b"), ("d3", "z")])
+    corpus = load(tmp_path, dev=str(dev), labels=["b", "a"])
+    assert sorted(corpus.dev.texts) == ["d1", "d2"]
+    left_out = [note.strip() for note in corpus.notes if "other classes" in note]
+    assert left_out == ["100 rows of other classes than `labels` names left out: c (100)",
+                        "1 rows of other classes than `labels` names left out: z (1)"]  # fmt: skip
+
+
+def test_a_class_without_a_text_in_a_split_is_named(tmp_path: Path) -> None:
+    dev, test = (
+        csv(tmp_path / "dev.csv", [("d1", "a")]),
+        csv(tmp_path / "test.csv", [("t", "b"), ("u", "a"), ("v", "c")]),
+    )
+    corpus = load(tmp_path, dev=str(dev), test=str(test))
+    assert "dev has no text of the classes 'b', 'c'" in corpus.notes
+    assert corpus.class_counts()["b"] == {"train": 100, "dev": 0, "test": 1}
+
+
+def test_spellings_of_one_content_are_one_text_with_one_vote(tmp_path: Path) -> None:
+    rows = [*ROWS, ("OK 好", "a"), ("ok好", "b"), ("ok好", "b"), ("Ｏk 好", "a"), ("ok 好", "a")]
+    corpus = load(tmp_path, rows)
+    kept = [text for text in corpus.texts() if content_key(text) == "ok好"]
+    assert kept == ["ok好"]  # The most frequent spelling; the label is that of three of five.
+    split = next(split for split in corpus.splits.values() if "ok好" in split.texts)
+    assert corpus.labels[split.labels[split.texts.index("ok好")]] == "a"
+    assert any(
+        "1 exact duplicates and 3 other spellings dropped, 301 distinct texts kept" in note for note in corpus.notes
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_labelled_keeps_a_valid_corpus_valid_whatever_the_seed(tmp_path: Path, seed: int) -> None:
+    rows = [
+        *ROWS,
+        *((text.replace("文本", "文本 A"), label) for text, label in ROWS),
+        *((text.replace("文本", "文本 a"), label) for text, label in ROWS),
+    ]
+    assert len(load(tmp_path, rows, labelled=30, seed=seed).train) == 30
+
+
+def test_what_remains_of_labelled_goes_to_classes_that_have_room(tmp_path: Path) -> None:
+    rows = (
+        [(f"a{i}", "a") for i in range(3)] + [(f"b{i}", "b") for i in range(20)] + [(f"c{i}", "c") for i in range(20)]
+    )
+    held_out = csv(tmp_path / "held.csv", [("h1", "a"), ("h2", "b"), ("h3", "c")])
+    other = csv(tmp_path / "held2.csv", [("i1", "a"), ("i2", "b"), ("i3", "c")])
+    files = {"dev": str(held_out), "test": str(other)}
+    assert np.bincount(load(tmp_path, rows, labelled=11, **files).train.labels).tolist() == [3, 4, 4]
+    with pytest.raises(CorpusError, match=r"labelled=12 needs 1 more texts labelled 'a' .* labelled must be <= 11"):
+        load(tmp_path, rows, labelled=12, **files)
+
+
+def test_whole_numbers_are_sorted_by_their_value(tmp_path: Path) -> None:
+    corpus = load(tmp_path, [(f"t {i}", str(i % 12)) for i in range(240)])
+    assert corpus.labels == tuple(str(i) for i in range(12))
+
+
+def test_labels_that_differ_by_case_alone_are_named(tmp_path: Path) -> None:
+    corpus = load(tmp_path, [*ROWS, ("x", "A"), ("y", "A")], dev_fraction=0.3)
+    assert (
+        "  the labels 'A' and 'a' differ by case, width or spaces alone and are taken as different classes"
+        in corpus.notes
+    )
+
+
+def test_a_label_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="labels: 'a' stands twice in a, b, a"):
+        load(tmp_path, labels=["a", "b", "a"])
+
+
+def test_what_two_held_out_files_share_cannot_be_dropped_from_the_source(tmp_path: Path) -> None:
+    dev, test = (
+        csv(tmp_path / "dev.csv", [("d", "a"), ("e", "b")]),
+        csv(tmp_path / "test.csv", [("D", "a"), ("f", "b")]),
+    )
+    with pytest.raises(
+        CorpusError, match=r"1 texts stand in two splits, such as 'D'; clean the files \(the splits are dev and test\)"
+    ):
+        load(tmp_path, dev=str(dev), test=str(test), drop_overlap=True)
+
+
+def test_a_uri_of_a_missing_file_keeps_its_slashes(tmp_path: Path) -> None:
+    uri = (tmp_path / "x.csv").as_uri()
+    with pytest.raises(CorpusError, match=f"no such file: {uri}"):
+        load_corpus(CorpusConfig(source=uri))
+
+
 def test_fractions_must_leave_something_for_train() -> None:
     with pytest.raises(ValidationError, match=r"must be < 1, but got 0\.5 \+ 0\.5"):
         CorpusConfig(source="reviews", dev_fraction=0.5, test_fraction=0.5)
@@ -180,5 +268,6 @@ def test_the_fingerprint_knows_texts_and_labels_but_not_how_many_are_labelled(tm
 def test_the_reviews_are_split_as_the_demo_says() -> None:
     corpus = load_corpus(CorpusConfig(source="reviews", labelled=1000))
     sizes = {name: len(split) for name, split in corpus.splits.items()}
-    assert sizes == {"train": 1000, "transfer": 12_355, "dev": 2014, "test": 2041}
-    assert "47 texts carry contradicting labels" in corpus.notes[0]
+    assert sizes == {"train": 1000, "transfer": 12_351, "dev": 2013, "test": 2041}
+    assert "texts carry contradicting labels" in corpus.notes[0]
+    assert "5 other spellings dropped, 17405 distinct texts kept" in corpus.notes[1]

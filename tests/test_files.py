@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from pydantic import ValidationError
 
 from corpora.files import FileConfig, Row, read_reviews, read_rows
 from corpora.texts import CorpusError
@@ -68,10 +70,10 @@ def test_texts_alone_need_no_label_column(tmp_path: Path) -> None:
         ("a.csv", "review,label\na,0\n", r"no column 'text'; its columns are review, label"),
         ("a.csv", "text,y\na,0\n", r"no column 'label'; its columns are text, y"),
         ("a.csv", "text,label\n,0\n ,1\n", r"the text column 'text' is empty in all of 2 rows"),
-        ("a.csv", "text,label\na,0,5\n", r"cannot be read as csv: .*Expected 2 columns, got 3"),
-        ("a.csv", b"text,label\n\xff\xfe,0\n", r"cannot be read as csv"),
-        ("a.jsonl", '{"text": "a"', r"cannot be read as jsonl"),
-        ("a.parquet", "no parquet", r"cannot be read as parquet"),
+        ("a.csv", "text,label\na,0,5\n", r"1 of 2 rows have another number of columns .* line 2 with 3 instead of 2"),
+        ("a.csv", b"text,label\n\xff\xfe,0\n", r"is not UTF-8 \(byte 0xff in line 2\)"),
+        ("a.jsonl", '{"text": "a"', r"cannot be read as JSON"),
+        ("a.parquet", "no parquet", r"cannot be read as Parquet"),
         ("a.doc", "x", r"the format is told by the ending, one of \.csv, \.tsv"),
     ],
 )
@@ -94,6 +96,51 @@ def test_rows_without_a_label_are_refused_in_a_labelled_file(tmp_path: Path) -> 
     path = write(tmp_path, "a.jsonl", '{"text": "a", "label": "1"}\n{"text": "b", "label": null}\n')
     with pytest.raises(CorpusError, match=r"1 rows have no 'label'; give the unlabelled texts as a file of their own"):
         read_rows(FileConfig(path=path))
+
+
+def test_it_is_told_how_a_file_was_read_and_what_was_left_out(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = write(tmp_path, "a.csv", "text,label\na\ufffd,1\n,0\nb,0\n")
+    read_rows(FileConfig(path=path), notes=notes)
+    assert notes == [
+        f"{path}: 3 rows of 4 lines",
+        "  1 rows without a text left out",
+        "  1 texts hold U+FFFD, the sign of characters that an earlier program could not decode",
+    ]
+
+
+def test_texts_that_are_all_numbers_are_read_and_doubted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    rows = read_rows(FileConfig(path=write(tmp_path, "a.jsonl", '{"text": 5, "label": "x"}\n')), notes=notes)
+    assert rows == [Row("5", "x")]
+    assert "its texts are all numbers, such as 5: is 'text' the text column?" in notes[1]
+
+
+def test_the_names_of_hugging_faces_classes_are_the_labels(tmp_path: Path) -> None:
+    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"text": ["a", "b"], "label": [1, 0]}).replace_schema_metadata(metadata)
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    notes: list[str] = []
+    assert read_rows(FileConfig(path=tmp_path / "a.parquet"), notes=notes) == [Row("a", "pos"), Row("b", "neg")]
+    assert notes[1] == "  its labels are named by the file: neg, pos"
+
+
+def test_numbers_of_yaml_are_labels_and_its_truth_values_are_refused() -> None:
+    config = FileConfig.model_validate({"path": "a.csv", "rename": {0: "neg", 1: "pos"}})
+    assert config.rename == {"0": "neg", "1": "pos"}
+    with pytest.raises(ValidationError, match="put the label in quotation marks, but got True"):
+        FileConfig.model_validate({"path": "a.csv", "rename": {True: "pos"}})
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [({"encoding": "gbk2"}, "must be an encoding that Python knows"), ({"quoting": "maybe"}, "auto"),
+     ({"path": "ftp://host/a.csv"}, "must be a path, or a URI that pyarrow opens")],
+)  # fmt: skip
+def test_settings_of_a_file_are_checked(setting: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        FileConfig.model_validate({"path": "a.csv", **setting})
 
 
 def test_the_reviews_come_with_their_package() -> None:

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from corpora.delimited import read_columns
+from corpora.table_config import TableConfig
+from corpora.texts import CorpusError
+
+EXPECTED = {"text": ["a", "b"], "label": ["1", "0"]}
+
+
+def read(content: str, delimiter: str = ",", **settings: Any) -> tuple[dict[str, list[str]], list[str]]:
+    return read_columns(content, delimiter, TableConfig(path="a.csv", **settings), ("text", "label"))
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ("text;label\na;1\nb;0\n", "its columns are separated by semicolons"),
+        ("text\tlabel\na\t1\nb\t0\n", "its columns are separated by tabs"),
+        ("text|label\na|1\nb|0\n", "its columns are separated by vertical bars"),
+        ("sep=;\r\ntext;label\r\na;1\r\nb;0\r\n", "its columns are separated by semicolons"),
+    ],
+)
+def test_what_separates_the_columns_is_told_from_their_names(content: str, note: str) -> None:
+    columns, notes = read(content)
+    assert (columns, notes[1:]) == (EXPECTED, [note])
+
+
+def test_rows_of_lines_are_counted_and_the_quotation_marks_explained() -> None:
+    assert read("text,label\na,1\n\nb,0\n")[1] == ["2 rows of 4 lines"]
+    assert read('text,label\n"a",1\nb,0\n')[1] == ["2 rows of 3 lines, quotation marks around cells, as CSV has them"]
+    assert read('text,label\na",1\nb,0\n')[1] == ["2 rows of 3 lines, quotation marks as characters of their texts"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text,label\r\na,1\r\nb,0\r\n",
+        "text,label\ra,1\rb,0\r",
+        "\ufefftext,label\na,1\nb,0",
+        " text , label\na,1\nb,0\n",
+    ],
+)
+def test_line_ends_of_every_machine_marks_and_spaces_around_names_are_no_part_of_a_cell(content: str) -> None:
+    assert {name: [cell.strip() for cell in cells] for name, cells in read(content)[0].items()} == EXPECTED
+
+
+def test_an_old_macintosh_breaks_lines_within_cells_otherwise_than_rows() -> None:
+    assert read('text,label\r"a\nb",1\rc,0\r')[0] == {"text": ["a\nb", "c"], "label": ["1", "0"]}
+
+
+def test_a_header_that_repeats_the_names_of_the_study_is_no_row() -> None:
+    columns, notes = read("text,label\na,1\nb,0\n", columns=("text", "label"))
+    assert (columns, notes[1:]) == (EXPECTED, ["its first line names the columns and is no row"])
+    assert read("a,1\nb,0\n", columns=("text", "label")) == (EXPECTED, ["2 rows of 2 lines"])
+
+
+def test_rows_of_unequal_length_are_refused_with_a_line_or_left_out_with_a_number() -> None:
+    content = "text,label\na,1\ngood, but slow,0\nb,0\n"
+    with pytest.raises(
+        CorpusError,
+        match=r"a\.csv: 1 of 4 rows have another number of columns than the header, such as line 3 with 3 instead of 2: 'good, but slow,0'; quote",
+    ):
+        read(content)
+    assert read(content, skip_bad_rows=True) == (
+        EXPECTED,
+        ["2 rows of 4 lines", "1 rows with another number of columns than 2 left out"],
+    )
+
+
+def test_two_columns_of_one_name_are_refused_where_the_name_is_asked_for() -> None:
+    with pytest.raises(CorpusError, match="has two columns 'text'; rename one of them"):
+        read("text,text,label\na,b,1\n")
+    assert read("text,x,x,label\na,b,c,1\n")[0]["text"] == ["a"]

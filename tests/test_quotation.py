@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from corpora.quotation import Quoting, Reading, read_delimited
+from corpora.texts import CorpusError
+
+
+def read(content: str, delimiter: str = ",", quoting: Quoting = "auto") -> Reading:
+    return read_delimited(re.findall(r"[^\n]*\n|[^\n]+", content), delimiter, quoting, None, "a.csv")
+
+
+def texts(content: str, delimiter: str = ",", column: int = 0) -> list[str]:
+    """One column without its name."""
+    return [cells[column] for cells in read(content, delimiter).rows[1:]]
+
+
+def test_quotation_marks_of_csv_are_around_cells() -> None:
+    assert texts('text,label\n"a, ""b""\nc",1\nd,0\n"e",1\n') == ['a, "b"\nc', "d", "e"]
+
+
+def test_stray_quotation_marks_in_a_csv_swallow_no_rows() -> None:
+    within = "".join(f'{i % 2},text {i} with 5" in it\n' for i in range(100))
+    before = "".join(f'{i % 2},"text {i}\n' for i in range(100))
+    after = "".join(f'{i % 2},text {i}"\n' for i in range(100))
+    for content in (within, before, after, within + before + after):
+        reading = read(f"label,text\n{content}")
+        assert (reading.quoting, len(reading.rows) - 1) == ("none", content.count("\n"))
+    assert texts('label,text\n0,"a\n1,b\n0,c "d" e\n', column=1) == ['"a', "b", 'c "d" e']
+
+
+def test_a_tsv_as_pandas_and_excel_write_it_is_unquoted() -> None:
+    assert texts('text\tlabel\n"he said ""hi"""\t1\n"a\tb"\t0\n"c\nd"\t0\nplain\t1\n', "\t") == [
+        'he said "hi"',
+        "a\tb",
+        "c\nd",
+        "plain",
+    ]
+    assert texts('"text"\t"label"\n"a"\t"1"\n""\t"0"\n', "\t") == ["a", ""]
+    assert texts('text\tlabel\n"a, b"\t1\nplain\t0\n', "\t") == ["a, b", "plain"]  # Excel quotes what has a comma.
+
+
+def test_a_raw_tsv_keeps_its_quotation_marks() -> None:
+    assert texts('text\tlabel\n"great movie"\t1\nhe said "x"\t0\n"half\t1\n', "\t") == [
+        '"great movie"',
+        'he said "x"',
+        '"half',
+    ]
+    assert texts('text\tlabel\n"great movie"\t1\nplain, with a comma\t0\n', "\t") == [
+        '"great movie"',
+        "plain, with a comma",
+    ]
+
+
+def test_quotation_marks_that_spark_and_r_escape_by_backslashes_are_read() -> None:
+    reading = read('text,label\n"he said \\"hi\\", ok",1\nC:\\new,0\n')
+    assert (reading.quoting, reading.rows[1:]) == ("backslash", [['he said "hi", ok', "1"], ["C:\\new", "0"]])
+
+
+def test_one_quotation_that_may_be_a_cell_or_two_rows_is_refused() -> None:
+    content = 'label,text\n0,"abc\n1,def"\n0,ghi\n'
+    with pytest.raises(
+        CorpusError, match=r"a\.csv: line 2 opens a quotation that closes 1 lines further on .* `quoting: none`"
+    ):
+        read(content)
+    assert read(content, quoting="csv").rows[1:] == [["0", "abc\n1,def"], ["0", "ghi"]]
+    assert read(content, quoting="none").rows[1:] == [["0", '"abc'], ["1", 'def"'], ["0", "ghi"]]
+
+
+def test_a_cell_of_lines_that_are_no_rows_is_a_cell() -> None:
+    assert texts('label,text\n0,"Hello,\nthe room was fine,\nthanks"\n1,b\n', column=1) == [
+        "Hello,\nthe room was fine,\nthanks",
+        "b",
+    ]
+
+
+def test_a_carriage_return_within_a_cell_ends_no_row() -> None:
+    assert texts('text,label\na\rb,1\n"c,\rd",0\n"e\r\nf",1\n') == ["a\rb", "c,\rd", "e\r\nf"]
+
+
+def test_a_cell_may_be_longer_than_pythons_limit() -> None:
+    assert texts(f'text,label\n"{"a," * 100_000}",1\n') == ["a," * 100_000]
+
+
+def test_where_a_row_began_is_known() -> None:
+    reading = read('text,label\n"a\nb",1\nc\n')
+    assert [reading.row(place).number for place in range(3)] == [1, 2, 4]
+    assert [reading.row(place).raw for place in reading.odd] == ["c\n"]
+
+
+def test_a_quotation_that_never_closes_is_refused_where_csv_is_asked_for() -> None:
+    with pytest.raises(
+        CorpusError, match=r"line 2 cannot be read with quotation marks as CSV has them .* set `quoting: none`"
+    ):
+        read('text,label\n"a,1\nb,0\n', quoting="csv")
