@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+START_S = 300.0
+"""A node takes 5 s; beside other tests on two busy cores it may take ten times as long."""
 ENDING_S = 8.0
 TOKEN = "a-secret-of-this-machine-0123456789"
 
@@ -47,7 +49,7 @@ class Nodes:
         with (self.scratch / f"node-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
-        wait_until(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"), 90)
+        wait_until(lambda: "Ray runtime started" in Path(log.name).read_text(encoding="utf-8"), START_S)
         return process
 
     def add_worker(self, *options: str) -> subprocess.Popen[bytes]:
@@ -80,7 +82,7 @@ def ray_nodes(
             "--head", "--node-ip-address=127.0.0.1", f"--port={nodes.port}", f"--dashboard-port={nodes.dashboard_port}",
             "--dashboard-host=127.0.0.1", f"--ray-client-server-port={nodes.client_port}", *(head_options or ("--num-cpus=0",)),
         )  # fmt: skip
-        wait_until(lambda: _listens(nodes.dashboard_port), 90)
+        wait_until(lambda: _listens(nodes.dashboard_port), START_S)
         for _ in range(n_workers):
             nodes.add_worker()
         yield nodes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -36,18 +37,51 @@ def alive(pids: list[int]) -> list[str]:
 
 
 def command_of(pid: int) -> str:
+    return (read(PROC / str(pid) / "cmdline") or b"").replace(b"\0", b" ").decode()
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file of somebody else's, or None where it has gone meanwhile."""
     try:
-        return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return path.read_bytes()
     except (FileNotFoundError, ProcessLookupError):
-        return ""
+        return None
+
+
+def files_under(folder: Path) -> Iterator[tuple[Path, int]]:
+    """The files of a folder that others write into, each with its mode; those that go meanwhile are passed over."""
+    # os.walk passes over folders that have gone, which Path.rglob does not.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place) / name
+            try:
+                yield path, path.stat().st_mode
+            except FileNotFoundError:
+                continue
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 300) -> None:
+    """Wait for what others do, for as long as the busiest machine may take."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
 
 
 def listening(pids: list[int]) -> set[tuple[str, int]]:
     """The addresses at which processes listen; IPv6's as they stand in /proc, but for those of IPv4 in them."""
     sockets = set()
     for pid in pids:
-        with contextlib.suppress(FileNotFoundError):  # A process or a file of it has gone meanwhile.
-            sockets |= {os.readlink(path) for path in (PROC / str(pid) / "fd").iterdir() if path.is_symlink()}
+        # A process, or one file of it, may go meanwhile: what else it has open counts.
+        try:
+            names = os.listdir(PROC / str(pid) / "fd")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for name in names:
+            try:
+                sockets.add(os.readlink(PROC / str(pid) / "fd" / name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
     found = set()
     for table in ("tcp", "tcp6"):
         for line in (PROC / "net" / table).read_text().splitlines()[1:]:

@@ -32,6 +32,7 @@ def visit(browser: Browser, file: Path, width: int = 1200, dark: bool = False) -
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", offline=False
     )
+    context.set_default_timeout(300_000)
     found = Visit(context.new_page())
     found.page.on("console", lambda message: found.complaints.append(message.text))
     found.page.on("pageerror", lambda error: found.complaints.append(str(error)))

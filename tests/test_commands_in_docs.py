@@ -271,7 +271,7 @@ def in_shell(line: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     program = f'distune() {{ {shlex.quote(sys.executable)} -m tuning.cli "$@"; }}; set -o pipefail; {line}'
     done = subprocess.run(
-        ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -285,10 +285,10 @@ def ask_server(words: list[str]) -> str:
     with open("server.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(program, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            for _ in range(300):
+            for _ in range(1500):
                 assert server.poll() is None, Path("server.log").read_text(encoding="utf-8")
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-                with contextlib.closing(connection), contextlib.suppress(ConnectionError):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                with contextlib.closing(connection), contextlib.suppress(ConnectionError, TimeoutError):
                     connection.request("GET", "/")
                     assert connection.getresponse().status < 500
                     return ""
@@ -297,4 +297,4 @@ def ask_server(words: list[str]) -> str:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=30)
+            server.wait(timeout=300)

@@ -138,7 +138,7 @@ def ui(ended: Ended) -> Iterator[str]:
     program = [sys.executable, "-m", "tuning.cli", "ui", "--uri", ended.study.config.tracking.uri, "--port", str(port)]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 120, every_s=1)
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 300, every_s=1)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -152,7 +152,7 @@ def test_mlflows_own_pages_show_search_trials_curves_and_champion(ended: Ended, 
     experiment, trial = parent.info.experiment_id, parent.data.tags["distune.champion_trial"]
     (child,) = client.search_runs([experiment], f"tags.`distune.trial` = '{trial}'")
     page = browser.new_page(viewport={"width": 1400, "height": 1600})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(300_000)
     runs = f"{ui}/#/experiments/{experiment}/runs"
     page.goto(f"{runs}/{parent.info.run_id}")
     page.get_by_text("distilled champion").first.wait_for()  # the table of its description

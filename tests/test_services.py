@@ -9,8 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +23,7 @@ from cluster import postgres
 from cluster.programs import ServicesError, free_ports
 from cluster.services import Services, services
 from tests.conftest import needs_postgresql
-from tests.processes import alive, command_of, family, listening
+from tests.processes import alive, command_of, family, files_under, listening, read, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PROC = Path("/proc")
@@ -50,7 +49,7 @@ def psql(there: Services, query: str) -> list[str]:
 
 
 def status(there: Services, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> int:
-    connection = http.client.HTTPConnection(urlsplit(there.environment["MLFLOW_TRACKING_URI"]).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(there.environment["MLFLOW_TRACKING_URI"]).netloc, timeout=120)
     connection.request(method, path, headers=headers or {})
     answer = connection.getresponse()
     answer.read()
@@ -124,11 +123,11 @@ def test_secrets_are_in_no_command_no_log_and_no_file_of_others(there: Services,
     secrets = [v.encode() for name, v in settings.items() if isinstance(v, str) and name != "s3_key_id"]
     assert len(set(secrets)) == 5
     pids = [pid for process in there.processes.values() for pid in family(process.pid)]
-    files = [path for path in (folder / "shared").rglob("*") if path.is_file() and path.parent.name != "postgres"]
-    telling = [(PROC / str(pid) / "cmdline") for pid in pids] + [path for path in files if path.stat().st_mode & 0o077]
-    assert any(path.name == "mlflow.log" for path in telling)
-    for path in telling:
-        assert not any(secret in path.read_bytes() for secret in secrets), path
+    # PostgreSQL removes and renames files of its own at any time; what has gone tells nobody anything.
+    files = [path for path, mode in files_under(folder / "shared") if mode & 0o077 and path.parent.name != "postgres"]
+    assert any(path.name == "mlflow.log" for path in files)
+    for path in (*(PROC / str(pid) / "cmdline" for pid in pids), *files):
+        assert not any(secret in (read(path) or b"") for secret in secrets), path
 
 
 @needs_postgresql
@@ -157,7 +156,7 @@ def begin(folder: Path) -> subprocess.Popen[str]:
 
 def ended(main: subprocess.Popen[str]) -> tuple[int, str]:
     """How a program has ended, and what it says of that."""
-    _, errors = main.communicate(timeout=60)
+    _, errors = main.communicate(timeout=300)
     return main.returncode, errors
 
 
@@ -189,7 +188,7 @@ def test_the_program_ends_all_of_it_and_a_restart_knows_it_all(folder: Path, mon
     main.send_signal(signal.SIGTERM)
     assert ended(main) == (0, "")
     assert len(everybody) > 8
-    assert alive(everybody) == []
+    wait_until(lambda: alive(everybody) == [])
 
     main = begin(place)
     assert sourced(main) == before
@@ -197,27 +196,27 @@ def test_the_program_ends_all_of_it_and_a_restart_knows_it_all(folder: Path, mon
     everybody = family(main.pid)
     os.kill(next(pid for pid in everybody if "moto.server" in command_of(pid)), signal.SIGKILL)
     assert ended(main) == (2, f"services: s3 has ended with -9; see {place}/logs/s3.log\n")
-    assert alive(everybody) == []
+    wait_until(lambda: alive(everybody) == [])
 
     main = begin(place)
     assert sourced(main) == before
     everybody = family(main.pid)
     main.kill()
     assert ended(main) == (-signal.SIGKILL, "")
-    wait_until(lambda: alive(everybody) == [], 20)
+    wait_until(lambda: alive(everybody) == [])
 
 
 @needs_postgresql
 @pytest.mark.slow
 def test_ctrl_c_while_it_starts_leaves_nothing(folder: Path) -> None:
     main = begin(folder / "interrupted")
-    wait_until(lambda: any("moto.server" in command_of(pid) for pid in family(main.pid)), 60)
+    wait_until(lambda: any("moto.server" in command_of(pid) for pid in family(main.pid)))
     everybody = family(main.pid)
     main.send_signal(signal.SIGINT)
     code, errors = ended(main)
     assert code == 0
     assert re.fullmatch(r"services: stopped while (s3|mlflow) was starting\n", errors)
-    assert alive(everybody) == []
+    wait_until(lambda: alive(everybody) == [])
 
 
 @needs_postgresql
@@ -250,12 +249,6 @@ def test_a_machine_without_postgresql_is_told_what_to_install(tmp_path: Path, mo
 
 def test_a_port_that_is_taken_is_replaced() -> None:
     first = free_ports([0, 0])
-    assert free_ports(first) == first
+    # Another program of this machine may take one of them meanwhile.
+    assert any(free_ports(ports) == ports for ports in (first, *(free_ports([0, 0]) for _ in range(5))))
     assert len(set(free_ports([first[0], first[0]]))) == 2
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)

@@ -25,6 +25,7 @@ from models.predictor import Predictor
 from tests.conftest import STUDENTS, same_answers
 from tests.processes import listening
 from tests.test_checkpoint import checkpoint_of
+from tuning import serving
 from tuning.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +58,7 @@ def port(folder: Path) -> Iterator[int]:
 
 
 def ask(port: int, path: str, body: bytes | None = None) -> Answered:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     connection.request("GET" if body is None else "POST", path, body)
     response = connection.getresponse()
     content = response.read()
@@ -166,11 +167,12 @@ def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(fol
     with served(slow_folder(folder, tmp_path), "--max-waiting", 3, "--max-batch", 1) as (process, port):
         with ThreadPoolExecutor(8) as clients:
             asked = [clients.submit(ask, port, "/predict", SLOW) for _ in range(8)]
-            while ask(port, "/health")[1]["waiting"] < 3:
+            # Three wait and five are refused, at once: all eight have come when those are answered.
+            while sum(one.done() for one in asked) < 5:
                 time.sleep(0.01)
             process.send_signal(signal.SIGTERM)
             found = [one.result() for one in asked]
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
         assert process.stdout
         assert process.stdout.read() == ""
     codes = [status for status, _, _ in found]
@@ -180,16 +182,12 @@ def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(fol
     assert refused[2]["retry-after"] == "1"
 
 
-def test_answers_over_one_connection_wait_for_no_packet(port: int) -> None:
+def test_answers_over_one_connection_wait_for_no_packet() -> None:
     # Where they do, it is for 40 ms, as long as Linux waits before it confirms what came.
-    connection, seconds = http.client.HTTPConnection("127.0.0.1", port), []
-    for _ in range(15):
-        began = time.perf_counter()
-        connection.request("POST", "/predict", as_json({"texts": ["好"]}))
-        connection.getresponse().read()
-        seconds.append(time.perf_counter() - began)
-    connection.close()
-    assert sorted(seconds)[7] < 0.035
+    with serving._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_client_that_goes_away_harms_nobody(folder: Path, tmp_path: Path) -> None:
@@ -199,7 +197,7 @@ def test_a_client_that_goes_away_harms_nobody(folder: Path, tmp_path: Path) -> N
         assert ask(port, "/predict", as_json({"texts": ["好"]}))[0] == 200
         process.send_signal(signal.SIGINT)
         assert process.stdout
-        assert process.wait(30) == 130
+        assert process.wait(300) == 130
         assert process.stdout.read() == "distune: interrupted\n"
 
 
@@ -210,7 +208,7 @@ def test_it_listens_on_loopback_alone(folder: Path) -> None:
 
 def run(*arguments: object) -> tuple[int, str]:
     program = [sys.executable, "-m", "tuning.cli", "serve", *map(str, arguments)]
-    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
     return done.returncode, done.stderr
 
 

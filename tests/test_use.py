@@ -102,13 +102,15 @@ def listening(program: Sequence[str], path: str, cwd: Path, **environment: str) 
         [*program, "--port", str(port)], stdout=out, stderr=out, cwd=cwd, env=clean(**environment), start_new_session=True
     ) as process:  # fmt: skip
         try:
-            for _ in range(600):
+            for _ in range(3000):
                 assert process.poll() is None, log.read_text()
                 try:
                     urllib.request.urlopen(address + path).close()
                     break
                 except (urllib.error.URLError, ConnectionError):
                     time.sleep(0.1)
+            else:
+                raise AssertionError(f"it does not answer: {log.read_text()}")
             yield address
         finally:
             os.killpg(process.pid, signal.SIGKILL)

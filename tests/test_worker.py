@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,23 +110,22 @@ from tuning.folder import TrialPlace
 from tuning.worker import deadline, logged
 place = TrialPlace(Place(sys.argv[1]))
 with logged(place) as log, deadline(0.3, place, log):
-    time.sleep(60)  # hangs
+    time.sleep(3600)  # hangs
 """
 
 
 def test_a_trial_that_hangs_ends_its_process_and_says_where_it_was(place: TrialPlace) -> None:
-    start = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", PROGRAM, str(place.place)], cwd=ROOT, check=False)
     assert ended.returncode == 1
-    assert time.monotonic() - start < 30
     assert place.timed_out.read_text() == (f"it was ended after trial_timeout_s=0.3; where it was is in {place.log}")
     assert 'File "<string>", line 8 in <module>' in place.log.read_text()
 
 
 def test_a_trial_within_its_time_is_left_alone(place: TrialPlace) -> None:
-    with logged(place) as log, deadline(0.2, place, log):
-        pass
-    time.sleep(0.4)
+    with logged(place) as log, deadline(3600, place, log):
+        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+    assert timer.finished.is_set()
+    timer.join()
     assert not place.timed_out.exists()
 
 

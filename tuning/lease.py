@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from corpora.places import Place
 from tuning.faults import StudyError
@@ -57,13 +58,22 @@ def _renew(place: Place, name: str, ended: threading.Event) -> None:
 
 
 def _holder(place: Place) -> str | None:
-    return str(json.loads(place.read_text())["name"]) if place.is_file() else None
+    there = _read(place)
+    return None if there is None else str(there["name"])
+
+
+def _read(place: Place) -> dict[str, Any] | None:
+    """What the driver says of itself; None where there is none, or it ends at this moment."""
+    try:
+        found: dict[str, Any] = json.loads(place.read_text())
+    except FileNotFoundError:
+        return None
+    return found
 
 
 def _wait_for_its_end(place: Place) -> None:
     deadline = time.monotonic() + GONE_AFTER_S
-    while place.is_file():
-        other = json.loads(place.read_text())
+    while (other := _read(place)) is not None:
         is_here = other["host"] == socket.gethostname()
         if (is_here and not _is_alive(other["pid"])) or time.time() - other["renewed_s"] > GONE_AFTER_S:
             return
