@@ -17,7 +17,7 @@ from tuning.material import Material, all_inputs
 from tuning.points import highest, middle, prepared_blocks
 from tuning.sources import IN_PROCESS, Workers, pieces_for
 from tuning.study import Study, StudyConfig
-from tuning.teachers import TeacherPlace, Teachers, locate
+from tuning.teachers import TeacherPlace, Teachers, assumptions, locate
 from tuning.teaching import accuracy_of, augmented_logits, logits_for
 from tuning.trial import TrialConfig
 
@@ -54,6 +54,8 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         say(f"  {note}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    for line in assumptions(places):
+        say(line)
     teachers = logits_for(study.config, corpus, places, say, workers)
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:
