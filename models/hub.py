@@ -12,10 +12,10 @@ from huggingface_hub.errors import HfHubHTTPError, RevisionResolutionError
 from models.fitting import ModelError
 
 
-def commit_of(checkpoint: str, revision: str | None) -> str | None:
+def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
     """The commit that a hub id stands for at a revision (its default branch where none is named), None for a local folder.
 
-    Where the hub cannot be reached, it is the commit that this machine's cache of the hub has for the revision. Raises
+    `what` begins an error's message. Where the hub cannot be reached, it is the commit that this machine's cache of the hub has for the revision. Raises
     ModelError where there is none, and for a revision of a folder.
     """
     if Path(checkpoint).exists():
@@ -29,7 +29,7 @@ def commit_of(checkpoint: str, revision: str | None) -> str | None:
         return str(resolve_revision(checkpoint, revision=revision).resolved)
     except (RevisionResolutionError, HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"{where} is no folder here, and from the hub it cannot be loaded: {reason}") from error
+        raise ModelError(f"{what} {where} is no folder here, and from the hub it cannot be loaded: {reason}") from error
 
 
 def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[str, Any]]:

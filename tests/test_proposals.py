@@ -203,7 +203,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     prepared = prepare(parse_study(document), lambda line: None)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
         earlier_trials(prepared)
-    folder.claim(prepared.teachers.key)
+    folder.claim(prepared.fingerprints)
     known = earlier_trials(prepared)
     fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
     assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]

@@ -120,7 +120,7 @@ def _of_tokens(tokens: AnyTokensConfig, first_teacher: Any) -> tuple[str, Callab
 
 
 def _tokenizer(checkpoint: str, revision: str | None) -> Any:
-    return checkpoint_identity(checkpoint, commit_of(checkpoint, revision))
+    return checkpoint_identity(checkpoint, commit_of(checkpoint, revision, "the tokenizer of"))
 
 
 def _vectors(path: Path) -> list[str]:

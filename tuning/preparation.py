@@ -12,6 +12,7 @@ from corpora.places import Place
 from corpora.tokens import WordPieceConfig
 from tuning.faults import StudyError
 from tuning.folder import Layout
+from tuning.identity import digest, trial_files
 from tuning.inputs import Inputs, inputs_key
 from tuning.material import Material, all_inputs
 from tuning.points import highest, middle, prepared_blocks
@@ -37,6 +38,15 @@ class Prepared:
     def teacher_accuracy(self) -> float:
         """On dev."""
         return accuracy_of(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What a search is bound to, by content: `Folder.claim` takes it."""
+        files = trial_files(distinct_inputs(self.study), self.teachers.places[0].key.teacher)
+        return {
+            "corpus": self.corpus.fingerprint, "answers": self.corpus.answers_fingerprint,
+            "train": self.corpus.train_fingerprint, "files": digest(files), "teacher": self.teachers.key.teacher,
+        }  # fmt: skip
 
     def of(self, config: TrialConfig) -> Inputs:
         return self.inputs[inputs_key(config)]

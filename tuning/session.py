@@ -16,7 +16,7 @@ from corpora.corpus import load_corpus
 from corpora.encoding import segmenter
 from corpora.places import Place, PlaceError, check_writable
 from corpora.teacher_data import load_teacher_data
-from corpora.teacher_logits import has_cache
+from corpora.teacher_logits import has_cache, open_cache
 from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.ensemble import run_on_ray
@@ -38,7 +38,7 @@ from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
 from tuning.sources import Workers, pieces_for
 from tuning.study import Study
-from tuning.teachers import locate
+from tuning.teachers import assumptions, locate, refuse_wrong_columns
 from tuning.teaching import cache_teacher
 from tuning.timing import TimeAll, time_here
 from tuning.tracking import Tracker, check_store, is_away
@@ -50,7 +50,8 @@ class InterruptedSearchError(Exception):
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence.
+    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and what was assumed of its
+    teachers' columns, in a line each.
 
     Nothing is written, but for a probe in a storage behind a URI, which is removed.
 
@@ -61,8 +62,12 @@ def check(study: Study) -> str:
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
     if study.config.search.warm_start:
-        earlier_folder(study.config, corpus.fingerprint)
-    cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
+        earlier_folder(study.config, corpus)
+    kept = [place for place in places if has_cache(place.cache_root, place.key)]
+    for place in kept:
+        on_dev = open_cache(place.cache_root, place.key).of(corpus.dev.texts)
+        refuse_wrong_columns(place, on_dev, corpus.dev, corpus.labels, of_file=True)
+    cached = "in the cache" if len(kept) == len(places) else "not in the cache yet"
     for config in distinct_inputs(study):
         segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
         if isinstance(config.vectors, FileVectorsConfig):
@@ -70,7 +75,8 @@ def check(study: Study) -> str:
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         load_teacher_data(study.config.teacher_data, corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    return f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    found = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    return "\n".join([found, *assumptions(places)])
 
 
 def _check_stores(study: Study) -> None:
@@ -119,10 +125,10 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         prepared = with_gpus(prepared, say)
         config = prepared.study.config
         if config.search.warm_start:
-            earlier_folder(config, prepared.corpus.fingerprint)
+            earlier_folder(config, prepared.corpus)
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(held(folder.driver))
-        folder.claim(prepared.teachers.key)
+        folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder, say))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, console)
@@ -168,7 +174,7 @@ def _conclude(
         number = verdict.finalists[verdict.winner].record.number
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
-            candidate = verdict.candidate(prepared.teachers.key, config.champion)
+            candidate = verdict.candidate(prepared, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate))
             outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
             console.print(f"registered as {name} version {registered.version}, alias {registered.alias} "

@@ -178,7 +178,7 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
         with place.trained.to_read() as folder:
             return tokenizer_pieces(folder)
     if tokens.checkpoint is not None:
-        return tokenizer_pieces(tokens.checkpoint, commit_of(tokens.checkpoint, tokens.revision))
+        return tokenizer_pieces(tokens.checkpoint, commit_of(tokens.checkpoint, tokens.revision, "the tokenizer of"))
     source = place.settings.checkpoint
     return tokenizer_pieces(source, place.settings.revision) if source else []
 
