@@ -97,7 +97,13 @@ def cell_of(
     study = parse_study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
-    parts = [{k: v for k, v in study.document.items() if k not in running}, corpus.fingerprint, teachers]
+    parts = [
+        {k: v for k, v in study.document.items() if k not in running},
+        corpus.fingerprint,
+        corpus.answers_fingerprint,
+        corpus.train_fingerprint,
+        teachers,
+    ]
     if method.kind == "searched" and (limit := study.config.champion.max_latency_ms) is not None:
         parts.append(limit)  # Trials whose hint is far beyond it are not trained.
     # A fixed student knows nothing of the search.

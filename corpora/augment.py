@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
 from corpora.places import Place
-from corpora.texts import content_key, normalise
+from corpora.texts import content_key, normalise, text_hash
 
 MASK = "\u2bd1"
 """Unicode's sign of uncertainty stands for a hidden word: the teacher sees its own mask token in its place, the student
@@ -60,7 +60,7 @@ class Augmented:
     @property
     def fingerprint(self) -> str:
         """16 hex digits over the texts."""
-        return hashlib.blake2b("\n".join(self.texts).encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(b"".join(map(text_hash, self.texts)), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def fingerprint(config: AugmentConfig, texts: Sequence[str], held_out: Sequence[
     """16 hex digits over the settings and the texts."""
     digest = hashlib.blake2b(config.model_dump_json().encode(), digest_size=8)
     for group in (texts, held_out):
-        digest.update("\n".join(["", *sorted(group)]).encode())
+        digest.update(b"\x01" + b"".join(sorted(map(text_hash, group))))
     return digest.hexdigest()
 
 

@@ -19,8 +19,8 @@ NUMBERED = re.compile(r"(?:label|class)?[ _-]?([0-9]{1,6})")
 class ColumnOrder:
     """How the columns of a teacher become the classes of the corpus.
 
-    Class `c` of the corpus is column `order[c]` of the teacher. `assumed` says what the names alone did not say; it is
-    empty where the names are the labels. `by_name` is false where the columns have no names that say a class.
+    Class `c` of the corpus is column `order[c]` of the teacher. `assumed` says what the names alone did not say, in words that
+    follow the name of the teacher; it is empty where the names are the labels. `by_name` is false where the columns have no names that say a class.
     """
 
     order: tuple[int, ...]
@@ -64,9 +64,9 @@ def column_order(
         raise CorpusError(f"{source} has {len(texts)} columns ({', '.join(texts)}), but the corpus has {len(labels)} labels "
                           f"({', '.join(labels)})")  # fmt: skip
     if said is not None:
-        return _as_said(texts, labels, source, said)
+        return _as_said(texts, labels, said)
     if texts is None:
-        assumed = f"{source}: its columns have no names; taken in the order of the labels: {', '.join(labels)}"
+        assumed = f"its columns have no names; taken in the order of the labels: {', '.join(labels)}"
         return ColumnOrder(order=tuple(range(len(labels))), assumed=assumed, by_name=False)
     if len(set(texts)) < len(texts):
         raise CorpusError(f"{source}: two of its columns have the same name: {', '.join(texts)}; say which column is which label by "
@@ -77,8 +77,8 @@ def column_order(
     if len(set(keys)) == len(set(wanted)) == len(labels) and set(keys) == set(wanted):
         order = _places(keys, wanted)
         pairs = ", ".join(f"{texts[column]!r} is {label!r}" for label, column in zip(labels, order, strict=True))
-        return ColumnOrder(order=order, assumed=f"{source}: its columns are matched by name: {pairs}", by_name=True)
-    if (numbered := _by_number(texts, labels, source)) is not None:
+        return ColumnOrder(order=order, assumed=f"its columns are matched by name: {pairs}", by_name=True)
+    if (numbered := _by_number(texts, labels)) is not None:
         return numbered
     n_matching = len(set(keys) & set(wanted))
     how = f"only {n_matching} of {len(labels)} are labels" if n_matching else "none of them is a label"
@@ -87,17 +87,17 @@ def column_order(
                       "columns")  # fmt: skip
 
 
-def _as_said(texts: Sequence[str] | None, labels: Sequence[str], source: str, said: Sequence[str]) -> ColumnOrder:
+def _as_said(texts: Sequence[str] | None, labels: Sequence[str], said: Sequence[str]) -> ColumnOrder:
     if sorted(said) != sorted(labels):
         raise CorpusError(f"teacher.labels must hold each label of the corpus once ({', '.join(labels)}), but got "
                           f"{', '.join(said)}")  # fmt: skip
-    assumed = f"{source}: its columns are taken as teacher.labels says: {', '.join(said)}"
+    assumed = f"its columns are taken as teacher.labels says: {', '.join(said)}"
     if texts is not None and [_key(name) for name in texts] != [_key(label) for label in said]:
         assumed += f" (they are named {', '.join(texts)})"
     return ColumnOrder(order=_places(said, labels), assumed=assumed, by_name=True)
 
 
-def _by_number(texts: Sequence[str], labels: Sequence[str], source: str) -> ColumnOrder | None:
+def _by_number(texts: Sequence[str], labels: Sequence[str]) -> ColumnOrder | None:
     """The order of columns that have numbers for names, counted from 0 or from 1; None for other names."""
     found = [NUMBERED.fullmatch(_key(name)) for name in texts]
     numbers = [int(match[1]) for match in found if match]
@@ -107,17 +107,13 @@ def _by_number(texts: Sequence[str], labels: Sequence[str], source: str) -> Colu
     if set(as_labels) == {str(number) for number in numbers}:
         order = _places([str(number) for number in numbers], as_labels)
         taken = [str(number) for number in numbers]
-        assumed = (
-            f"{source}: its columns {', '.join(texts)} are taken by their numbers as the labels {', '.join(taken)}"
-        )
+        assumed = f"its columns {', '.join(texts)} are taken by their numbers as the labels {', '.join(taken)}"
         return ColumnOrder(order=order, assumed=assumed, by_name=True)
     if all(WHOLE_NUMBER.fullmatch(_key(name)) for name in texts) and any(
         WHOLE_NUMBER.fullmatch(one) for one in as_labels
     ):
         return None  # Numbers that are not the labels' own: 0 to 4 are not the stars 1 to 5.
-    assumed = (
-        f"{source}: its columns {', '.join(texts)} have no names; taken in the order of the labels: {', '.join(labels)}"
-    )
+    assumed = f"its columns {', '.join(texts)} have no names; taken in the order of the labels: {', '.join(labels)}"
     return ColumnOrder(order=tuple(range(len(labels))), assumed=assumed, by_name=False)
 
 

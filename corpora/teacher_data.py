@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel
 
+from corpora.cleaning import deduplicated
 from corpora.corpus import Corpus, Split
-from corpora.files import FileConfig, read_rows
+from corpora.files import FileConfig, Row, read_rows
 from corpora.texts import CorpusError, content_key
 
 
@@ -29,6 +31,8 @@ class TeacherData:
     pretraining_texts: tuple[str, ...]
     n_removed: int
     """Rows left out because their content stands in the corpus' dev or test split."""
+    notes: tuple[str, ...] = ()
+    """How the files were read."""
 
 
 def load_teacher_data(config: TeacherDataConfig, corpus: Corpus) -> TeacherData:
@@ -36,30 +40,48 @@ def load_teacher_data(config: TeacherDataConfig, corpus: Corpus) -> TeacherData:
 
     Raises CorpusError for an unreadable file and for a label that the corpus does not have.
     """
+    notes: list[str] = []
     index = {name: i for i, name in enumerate(corpus.labels)}
     held_out = {content_key(text) for split in (corpus.dev, corpus.test) for text in split.texts}
     seen = held_out | {content_key(text) for text in corpus.train.texts}
     texts, labels = list(corpus.train.texts), corpus.train.labels.tolist()
-    n_removed = 0
-    for file in config.labelled:
-        for text, label in read_rows(file):
-            if label not in index:
-                raise CorpusError(f"{file.path}: unknown label {label!r}; the corpus has {', '.join(corpus.labels)}; "
-                                  "`rename:` maps one to the other")  # fmt: skip
-            key = content_key(text)
-            n_removed += key in held_out
-            if key not in seen:
-                seen.add(key)
-                texts.append(text)
-                labels.append(index[label])
+    labelled = _labelled_rows(config, corpus, notes)
+    n_removed = sum(content_key(row.text) in held_out for row in labelled)
+    for row in _in_their_order(labelled, notes):
+        if content_key(row.text) not in seen:
+            seen.add(content_key(row.text))
+            texts.append(row.text)
+            labels.append(index[str(row.label)])
     train = Split(tuple(texts), np.array(labels, dtype=np.int64))
     plain = list(corpus.transfer.texts)
     for file in config.unlabelled:
-        plain += [row.text for row in read_rows(file, labelled=False)]
+        plain += [row.text for row in read_rows(file, labelled=False, notes=notes)]
     for text in plain:
         key = content_key(text)
         n_removed += key in held_out
         if key not in seen:
             seen.add(key)
             texts.append(text)
-    return TeacherData(train, tuple(texts), n_removed)
+    return TeacherData(train, tuple(texts), n_removed, tuple(notes))
+
+
+def _labelled_rows(config: TeacherDataConfig, corpus: Corpus, notes: list[str]) -> list[Row]:
+    rows: list[Row] = []
+    for file in config.labelled:
+        found = read_rows(file, named=corpus.labels, notes=notes)
+        unknown = next((row.label for row in found if row.label not in corpus.labels), None)
+        if unknown is not None:
+            raise CorpusError(
+                f"{file.path}: unknown label {unknown!r}; the corpus has {', '.join(corpus.labels)}; `rename:` maps one to the "
+                "other"
+            )
+        rows += found
+    return rows
+
+
+def _in_their_order(rows: Sequence[Row], notes: list[str]) -> list[Row]:
+    """Each content once, as `deduplicated` has it, in the order of the files."""
+    places: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(content_key(row.text), place)
+    return sorted(deduplicated(rows, notes), key=lambda row: places[content_key(row.text)])

@@ -62,6 +62,8 @@ class WordPieceConfig(_Tokens, frozen=True):
     kind: Literal["wordpiece"]
     checkpoint: str | None = None
     """A hub id or a local folder whose tokenizer is taken."""
+    revision: str | None = None
+    """The branch, tag or commit of a checkpoint of the hub; by default its main branch."""
 
 
 class EnglishWordsConfig(_Tokens, frozen=True):

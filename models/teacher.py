@@ -41,6 +41,8 @@ class Teacher:
     models: tuple[PreTrainedModel, ...]
     tokenizer: PreTrainedTokenizerBase
     max_length: int
+    orders: tuple[tuple[int, ...], ...] = ()
+    """Of each member, which of its columns each class of the corpus is; empty where the columns are taken as they stand."""
 
     @property
     def n_parameters(self) -> int:
@@ -75,8 +77,10 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | None = None) -> Teacher:
-    """Load a fine-tuned classifier by hub id or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
+def load_teacher(
+    folder: str | Path, max_length: int, labels: Sequence[str] | None = None, revision: str | None = None
+) -> Teacher:
+    """Load a fine-tuned classifier by hub id (at a revision) or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
 
     Raises ModelError when it cannot be loaded or has another number of classes than `labels`.
     """
@@ -84,8 +88,10 @@ def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | No
     members = sorted(Path(folder).glob("member-*"), key=lambda path: int(path.name.split("-")[1]))
     places = [str(member) for member in members] or [str(folder)]
     try:
-        tokenizer = AutoTokenizer.from_pretrained(places[0])
-        models = tuple(AutoModelForSequenceClassification.from_pretrained(place).eval() for place in places)
+        tokenizer = AutoTokenizer.from_pretrained(places[0], **at(revision))
+        models = tuple(
+            AutoModelForSequenceClassification.from_pretrained(place, **at(revision)).eval() for place in places
+        )
     except (OSError, ValueError) as error:
         raise ModelError(f"the teacher {folder} cannot be loaded: {first_line(error)}") from error
     _check_classes(folder, models[0].config.num_labels, labels)
@@ -93,7 +99,12 @@ def load_teacher(folder: str | Path, max_length: int, labels: Sequence[str] | No
     return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length)
 
 
-def tokenizer_pieces(folder: str | Path) -> list[str]:
+def at(revision: str | None) -> dict[str, str]:
+    """What `from_pretrained` is told of a revision, so that settings, tokenizer and weights are all of one."""
+    return {} if revision is None else {"revision": revision}
+
+
+def tokenizer_pieces(folder: str | Path, revision: str | None = None) -> list[str]:
     """The vocabulary of a checkpoint's tokenizer, by id; an ensemble's members share one.
 
     Raises ModelError when it cannot be loaded, and when it is not WordPiece.
@@ -101,7 +112,7 @@ def tokenizer_pieces(folder: str | Path) -> list[str]:
     quiet_transformers()
     first = next(iter(sorted(Path(folder).glob("member-*"))), folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(first)
+        tokenizer = AutoTokenizer.from_pretrained(first, **at(revision))
     except (OSError, ValueError) as error:
         raise ModelError(f"the tokenizer of {folder} cannot be loaded: {first_line(error)}") from error
     kind = type(getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)).__name__
@@ -111,7 +122,7 @@ def tokenizer_pieces(folder: str | Path) -> list[str]:
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def check_checkpoint(checkpoint: str, labels: Sequence[str] | None) -> None:
+def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: str | None = None) -> None:
     """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) have as many classes.
 
     No weights are loaded.
@@ -119,7 +130,7 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None) -> None:
     quiet_transformers()
     first = next(iter(sorted(Path(checkpoint).glob("member-*"))), checkpoint)
     try:
-        shape = AutoConfig.from_pretrained(first)
+        shape = AutoConfig.from_pretrained(first, **at(revision))
     except (OSError, ValueError) as error:
         where = "" if Path(checkpoint).exists() else " is no folder here, and from the hub it"
         raise ModelError(f"the teacher {checkpoint}{where} cannot be loaded: {first_line(error)}") from error
@@ -158,7 +169,7 @@ def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32
 def ask_teacher(
     teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState], bf16_on_cpu: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-    """The mean of the members' logits, `[texts, classes]`, and the hidden states of all members side by side,
+    """The mean of the members' logits, `[texts, classes]`, in the order of the corpus' labels, and the hidden states of all members side by side,
     `[texts, width]`, in the order of `texts`; sorted by length, in batches of so many tokens.
 
     A GPU computes in 16 bits; a CPU does where it is asked to and has the hardware for it.
@@ -173,11 +184,12 @@ def ask_teacher(
     for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
         inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
         found = []
-        for model in teacher.models:
+        for number, model in enumerate(teacher.models):
             device = next(model.parameters()).device
             with _half_precision(device, bf16_on_cpu):
                 answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
-            logits[batch] += answers.float().cpu().numpy() / len(teacher.models)
+            order = teacher.orders[number] if teacher.orders else slice(None)
+            logits[batch] += answers.float().cpu().numpy()[:, order] / len(teacher.models)
             found += [state.to(torch.float16).cpu().numpy() for state in member_states]
         if found:
             together = np.concatenate(found, axis=1)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 HiddenState = Literal["pooled"] | Annotated[int, Field(ge=0)]
+
+
+def _spelt(label: Any) -> Any:
+    """YAML reads the label 1 as a number."""
+    return str(label) if isinstance(label, int) and not isinstance(label, bool) else label
+
+
+Label = Annotated[str, BeforeValidator(_spelt)]
 
 
 class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
@@ -67,10 +74,16 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
 
     checkpoint: str | None = None
     """A hub id or a local folder."""
+    revision: str | None = None
+    """The branch, tag or commit of a checkpoint of the hub; by default its main branch. The commit that it stands for is what the
+    teacher is known by."""
+    labels: tuple[Label, ...] | None = Field(default=None, min_length=2)
+    """Which label each column of the checkpoint or of the logits is, in the order of the columns; by default they are matched by
+    their names, and without names taken in the order of the corpus' labels."""
     from_scratch: FromScratchConfig | None = None
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
-    logits: Path | None = None
-    """A Parquet or CSV file of text (or its hash) and logits or probabilities, from any model anywhere."""
+    logits: str | None = None
+    """A file, by its path or URI, of text (or its hash) and logits or probabilities, from any model anywhere."""
     students: StudentsConfig | None = None
     """An ensemble of the study's own students that have learnt from the labels alone, and from those of `teacher_data`; of
     the keys below it takes `seed`, `logits_dtype`, `weight` and `temperature`."""
@@ -117,6 +130,13 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         if self.students and (unused := self._said_of_a_bert()):
             raise ValueError(f"a teacher of students trains them as its space says, and has no hidden states; leave out what is "
                              f"of a BERT (how many answer is students.members), but got {', '.join(unused)}")  # fmt: skip
+        if self.revision is not None and self.checkpoint is None:
+            raise ValueError(f"revision is of a checkpoint, but got revision={self.revision} without one")
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels must name each label once, but got {', '.join(self.labels)}")
+        if self.labels is not None and self.from_scratch:
+            raise ValueError(f"labels says which columns a checkpoint or logits have; a teacher from scratch has those of the corpus, "
+                             f"but got labels={', '.join(self.labels)}")  # fmt: skip
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
         if self.pretrain and not self.epochs:

@@ -28,6 +28,7 @@ from models.fitting import ModelError, Progress, Schedule, aloud, optimise, pick
 from models.pretraining import MaskIds, PretrainingPlan, pretrain
 from models.teacher import (
     Teacher,
+    at,
     character_tokenizer,
     first_line,
     padded,
@@ -44,7 +45,8 @@ SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """What a teacher learns from: `labels` and `dev_labels` index `label_names`; pretraining texts need no label."""
+    """What a teacher learns from: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
+    pretraining texts need no label."""
 
     texts: Sequence[str]
     labels: NDArray[np.int64]
@@ -52,6 +54,8 @@ class TrainingTexts:
     dev_labels: NDArray[np.int64]
     label_names: Sequence[str]
     pretraining_texts: Sequence[str] = ()
+    has_other_classes: bool = False
+    """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
 
 
 def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress) -> Path:
@@ -64,7 +68,9 @@ def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, prog
     start, tokenizer = _start(config, data, folder, progress)
     for member in range(config.members):
         torch.manual_seed(config.seed + member)
-        model = _classifier(start, data.label_names)
+        model = _classifier(start, data.label_names, config.revision if start == config.checkpoint else None)
+        if data.has_other_classes:
+            _draw_last_layer(model, len(data.label_names))
         freeze_all_but_last(model, config.train_last_layers)
         model.to(pick_device())
         with cheap_dropout(model):
@@ -83,7 +89,7 @@ def _start(
     start: str | BertConfig
     if config.from_scratch is None:
         start = str(config.checkpoint)
-        tokenizer = _loaded(AutoTokenizer, start)
+        tokenizer = _loaded(AutoTokenizer, start, config.revision)
     else:
         tokenizer = character_tokenizer(texts, config.from_scratch.min_count, config.max_length)
         start = _shape(config.from_scratch, len(tokenizer), config.max_length)
@@ -92,7 +98,11 @@ def _start(
     if tokenizer.mask_token_id is None:
         raise ModelError(f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
                          "leave pretrain out")  # fmt: skip
-    model = BertForMaskedLM(start) if isinstance(start, BertConfig) else _loaded(AutoModelForMaskedLM, start)
+    model = (
+        BertForMaskedLM(start)
+        if isinstance(start, BertConfig)
+        else _loaded(AutoModelForMaskedLM, start, config.revision)
+    )
     rate = config.pretrain.learning_rate or (SCRATCH_RATE if config.from_scratch else CHECKPOINT_RATE)
     plan = PretrainingPlan(
         config.pretrain.epochs, rate, config.batch_size, config.pretrain.mask_probability, config.seed
@@ -107,10 +117,10 @@ def _start(
     return str(pretrained), tokenizer
 
 
-def _loaded(kind: Any, checkpoint: str) -> Any:
+def _loaded(kind: Any, checkpoint: str, revision: str | None) -> Any:
     """A checkpoint as one of transformers' kinds; raises ModelError when it cannot be loaded as such."""
     try:
-        return kind.from_pretrained(checkpoint)
+        return kind.from_pretrained(checkpoint, **at(revision))
     except (OSError, ValueError) as error:
         what = "teacher.pretrain: " if kind is AutoModelForMaskedLM else ""
         raise ModelError(f"{what}teacher checkpoint {checkpoint} cannot be loaded: {first_line(error)}") from error
@@ -124,15 +134,25 @@ def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertCo
     )  # fmt: skip
 
 
-def _classifier(start: str | BertConfig, label_names: Sequence[str]) -> PreTrainedModel:
+def _classifier(start: str | BertConfig, label_names: Sequence[str], revision: str | None) -> PreTrainedModel:
     names = {"id2label": dict(enumerate(label_names)), "label2id": {name: i for i, name in enumerate(label_names)}}
     if isinstance(start, str):
         return AutoModelForSequenceClassification.from_pretrained(
-            start, num_labels=len(label_names), ignore_mismatched_sizes=True, **names
+            start, num_labels=len(label_names), ignore_mismatched_sizes=True, **names, **at(revision)
         )
     shape = copy.deepcopy(start)
     shape.id2label, shape.label2id = names["id2label"], names["label2id"]
     return BertForSequenceClassification(shape)
+
+
+def _draw_last_layer(model: PreTrainedModel, n_classes: int) -> None:
+    """Forget which column of the head was which class."""
+    body = {id(layer) for layer in model.base_model.modules()}
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear) and layer.out_features == n_classes and id(layer) not in body:
+            nn.init.normal_(layer.weight, std=getattr(model.config, "initializer_range", 0.02))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -> None:

@@ -13,8 +13,8 @@ from rich.console import Console
 from corpora.corpus import load_corpus
 from tests.conftest import silent
 from tuning.assumed import fits_logits
+from tuning.checks import check
 from tuning.preparation import prepare
-from tuning.session import check
 from tuning.single import run_single
 from tuning.study import Study, parse_study
 
@@ -40,7 +40,7 @@ def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, An
     study = parse_study(votes(document, tmp_path))
     line = (f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
             "students learn to answer its logarithm, -16.1. kl compares probabilities instead")  # fmt: skip
-    assert check(study).splitlines()[1:] == [f"  {line}"]
+    assert check(study).splitlines()[-1] == f"  {line}"
     assert line in said_by_prepare(study)
 
 
@@ -74,18 +74,18 @@ def test_logits_are_fitted_where_a_trial_may_have_the_term_mse(
 def test_a_mean_that_does_not_follow_the_weights_is_told(document: dict[str, Any]) -> None:
     document["more_teachers"] = [{**document["teacher"], "weight": 3}]
     document["trial"]["loss"]["teachers"] = "mean"
-    assert check(parse_study(document)).splitlines()[1:] == [
+    assert check(parse_study(document)).splitlines()[-1] == (
         "  trial.loss.teachers: mean counts the 2 teachers alike, but the accuracy that students are held against weighs them 1, 3; "
         "leave it out, and students learn from the same"
-    ]
+    )
     document["more_teachers"][0]["weight"] = 1
-    assert "\n" not in check(parse_study(document))
+    assert "loss.teachers" not in check(parse_study(document))
 
 
 def test_by_default_students_learn_from_what_they_are_held_against(document: dict[str, Any], save_teacher: Any) -> None:
     document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "weight": 3}]
     study = parse_study(document)
-    assert "\n" not in check(study)
+    assert "loss.teachers" not in check(study)
     prepared = prepare(study, silent)
     each = prepared.teachers.each(prepared.corpus.dev.texts)
     np.testing.assert_allclose(prepared.teachers.of(prepared.corpus.dev.texts), (each[0] + 3 * each[1]) / 4, rtol=1e-5)
@@ -124,6 +124,7 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
 
 
 def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(document: dict[str, Any], write_logits: Any) -> None:
+    document["corpus"]["dev_fraction"] = 0.04  # Of so few texts no order of the columns can be told.
     study = written(document, write_logits, lambda labels: np.stack([labels, 1 - labels], axis=1))
     stream = io.StringIO()
     run_single(study, Console(file=stream, width=200))

@@ -6,7 +6,7 @@ import pytest
 
 from tuning.candidates import Candidate, candidate_of, wins
 
-FAST = Candidate("corpus", "teacher", "the fastest that ...", True, 0.80, 0.10, 50.0)
+FAST = Candidate("corpus", "answers", "teacher", "the fastest that ...", True, 0.80, 0.10, 50.0)
 GOOD = replace(FAST, rule="the most accurate that ...", by_speed=False)
 
 
@@ -32,10 +32,24 @@ def test_the_more_accurate_wins_where_the_rule_is_for_accuracy() -> None:
     assert wins(replace(GOOD, dev_accuracy=0.8000000000000002), GOOD)[0] is False
 
 
-@pytest.mark.parametrize("name", ["corpus", "teacher", "rule"])
-def test_what_was_chosen_otherwise_is_not_compared(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        ("corpus", "another corpus"),
+        ("teacher", "another teacher"),
+        ("rule", "another rule"),
+        ("answers", "other labels of dev or test"),
+    ],
+)
+def test_what_was_chosen_otherwise_is_not_compared(name: str, by: str) -> None:
     other = replace(GOOD, dev_accuracy=0.99, **{name: "other"})
-    assert wins(other, GOOD) == (False, f"it was chosen by another {name}")
+    assert wins(other, GOOD) == (False, f"it was chosen by {by}")
+
+
+def test_of_a_version_whose_labels_were_not_kept_nothing_is_known() -> None:
+    tags = {name: value for name, value in GOOD.tags().items() if name != "distune.answers"}
+    assert candidate_of(tags) is None
+    assert wins(replace(GOOD, dev_accuracy=0.99), candidate_of(tags)) == (False, "how it was chosen is not known")
 
 
 def test_without_a_teacher_to_time_speeds_are_not_compared() -> None:

@@ -41,7 +41,7 @@ def test_names_of_another_spelling_are_the_labels_and_it_is_said(names: list[obj
     order = column_order(names, labels, "t")
     assert (order.order, order.by_name) == ((1, 0), True)
     if [str(name) for name in names] != list(reversed(labels)):
-        assert order.assumed.startswith("t: its columns are matched by name: ")
+        assert order.assumed.startswith("its columns are matched by name: ")
 
 
 def test_two_labels_that_differ_by_case_alone_are_matched_exactly_or_not_at_all() -> None:
@@ -56,7 +56,7 @@ def test_columns_without_names_are_taken_in_the_order_of_the_labels_and_it_is_sa
         assert (order.order, order.by_name) == ((0, 1), False)
         assert order.assumed.endswith("have no names; taken in the order of the labels: neg, pos")
     order = column_order(None, LABELS, "t")
-    assert order.assumed == "t: its columns have no names; taken in the order of the labels: neg, pos"
+    assert order.assumed == "its columns have no names; taken in the order of the labels: neg, pos"
 
 
 def test_numbered_columns_are_the_labels_that_are_these_numbers() -> None:
@@ -95,7 +95,7 @@ def test_names_that_do_not_match_are_refused_with_both_lists(names: list[str], l
 def test_what_the_study_says_counts_before_names() -> None:
     order = column_order(["pos", "neg"], LABELS, "t", said=["neg", "pos"])
     assert order.order == (0, 1)
-    assert order.assumed == "t: its columns are taken as teacher.labels says: neg, pos (they are named pos, neg)"
+    assert order.assumed == "its columns are taken as teacher.labels says: neg, pos (they are named pos, neg)"
     assert column_order(["a", "b"], LABELS, "t", said=["pos", "neg"]).order == (1, 0)
     for said in (["neg", "positive"], ["neg"], ["neg", "pos", "pos"]):
         with pytest.raises(

@@ -38,6 +38,19 @@ def test_what_does_not_compare_is_said_first(findings: Findings) -> None:
     assert "has not come to its end" in unfinished
 
 
+def test_other_labels_other_files_and_labels_that_are_not_known_are_said(findings: Findings, tmp_path: Path) -> None:
+    relabelled = replace(findings, state={**findings.state, "answers": "a1", "train": "l1", "files": "f1"})
+    answers, train, files = warnings((findings, relabelled))
+    assert answers.startswith("THE LABELS OF DEV OR TEST ARE NOT THE SAME")
+    assert train.startswith("THE LABELS OF TRAIN ARE NOT THE SAME")
+    assert files.startswith("THE FILES THAT trial NAMES ARE NOT THE SAME")
+    with pytest.raises(StudyError, match="--out: the two searches have different labels of dev or test"):
+        write_overlay((findings, relabelled), tmp_path / "fronts.html")
+    old = replace(findings, state={name: findings.state[name] for name in ("corpus", "teacher")})
+    (unknown,) = warnings((old, old))
+    assert unknown.startswith("IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME")
+
+
 def test_both_searches_stand_side_by_side(findings: Findings) -> None:
     stream = io.StringIO()
     show_comparison((findings, replace(findings, records=RECORDS[:1], results=None)), Console(file=stream, width=150))

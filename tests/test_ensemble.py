@@ -17,11 +17,12 @@ from corpora.places import Place
 from models.fitting import ModelError
 from models.predictor import check_folder
 from models.teacher_config import TeacherConfig
+from tuning.checks import check
 from tuning.ensemble import Training, draw_students, load_ensemble, log_mean_probability, train_ensemble
 from tuning.faults import StudyError
 from tuning.material import Material, NothingSaid
 from tuning.preparation import prepare
-from tuning.session import cache, check
+from tuning.session import cache
 from tuning.sources import IN_PROCESS
 from tuning.space import parse_space
 from tuning.study import parse_study
@@ -92,7 +93,7 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
     texts = prepared.corpus.texts()
     logits = prepared.teachers.of(texts)
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(load_ensemble(place.trained)(texts[:70]).logits, logits[:70], atol=1e-5)
+    np.testing.assert_allclose(load_ensemble(place.trained, ("0", "1"))(texts[:70]).logits, logits[:70], atol=1e-5)
     about = prepared.teachers.about
     assert about["description"] == (
         "2 students together (2 x average), trained on 20 labels alone, the best on dev of 3 drawn at random"
@@ -131,7 +132,7 @@ def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> 
     corpus = load_corpus(parse_study(taught).config.corpus)
     other = replace(corpus, test=Split((), np.empty(0, dtype=np.int64)))
     answers = [
-        load_ensemble(trained_on(one, tmp_path / name))(corpus.test.texts).logits
+        load_ensemble(trained_on(one, tmp_path / name), one.labels)(corpus.test.texts).logits
         for name, one in (("whole", corpus), ("without", other))
     ]
     np.testing.assert_array_equal(answers[0], answers[1])

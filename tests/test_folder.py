@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from corpora.places import Place
-from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
 from tuning.folder import ENDED, Folder, Layout, new_folder, search_folders, unfinished_folder
 from tuning.study import parse_study
@@ -66,9 +65,20 @@ def test_a_search_goes_on_on_another_cluster(document: dict[str, Any]) -> None:
 
 def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) -> None:
     folder = new_folder(parse_study(document))
-    folder.claim(CacheKey("teacher", "corpus", ("0", "1")))
+    bound = {name: name for name in ("corpus", "answers", "train", "files", "teacher")}
+    folder.claim(bound)
     folder.update(run_id="abc")
-    folder.claim(CacheKey("teacher", "corpus", ("0", "1")))
-    assert folder.state == {"teacher": "teacher", "corpus": "corpus", "run_id": "abc"}
-    with pytest.raises(StudyError, match="the corpus has changed since the search in"):
-        folder.claim(CacheKey("teacher", "other", ("0", "1")))
+    folder.claim(bound)
+    assert folder.state == {**bound, "run_id": "abc"}
+    for name, what in (
+        ("corpus", "the corpus has"), ("answers", "the labels of dev or test have"), ("train", "the labels of train have"),
+        ("files", r"a file that trial names \(vectors, a dictionary, a tokenizer\) has"), ("teacher", "the teacher has"),
+    ):  # fmt: skip
+        with pytest.raises(StudyError, match=f"^--resume: {what} changed since the search in"):
+            folder.claim({**bound, name: "other"})
+    folder = new_folder(parse_study(document))
+    folder.update(corpus="corpus", teacher="teacher")
+    with pytest.raises(
+        StudyError, match="an older Distune, which did not keep whether the labels of dev or test have changed"
+    ):
+        folder.claim(bound)

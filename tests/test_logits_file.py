@@ -103,10 +103,10 @@ def test_an_exported_cache_reads_back_with_what_it_says_of_its_teacher(tmp_path:
 def test_a_list_without_names_is_taken_in_the_order_of_the_labels_which_is_said(tmp_path: Path) -> None:
     path = parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0], [4.0, 3.0]])
     file = read_logits_file(path, LABELS)
-    assert file.columns.assumed == f"{path}: its columns have no names; taken in the order of the labels: bad, good"
+    assert file.columns.assumed == "its columns have no names; taken in the order of the labels: bad, good"
     turned = read_logits_file(path, LABELS, said=["good", "bad"])
     np.testing.assert_array_equal(turned.of(["好", "差"]).logits, [[2, 1], [3, 4]])
-    assert turned.columns.assumed == f"{path}: its columns are taken as teacher.labels says: good, bad"
+    assert turned.columns.assumed == "its columns are taken as teacher.labels says: good, bad"
     assert turned.fingerprint() != file.fingerprint()
     with pytest.raises(
         CorpusError, match=r"must hold each label of the corpus once \(bad, good\), but got good, so-so"

@@ -100,9 +100,9 @@ def test_mlflow_knows_what_was_read_and_which_trial_made_the_model(ended: Ended)
     version = client.get_model_version_by_alias("tiny-student", "champion")
     parent = client.get_run(version.run_id)
     sources = {one.tags[0].value: one.dataset for one in parent.inputs.dataset_inputs}
-    assert (sources["corpus"].digest, sources["teacher"].digest) == tuple(
-        parent.data.tags[name] for name in ("distune.corpus", "distune.teacher")
-    )
+    tags = parent.data.tags
+    assert sources["corpus"].digest == f"{tags['distune.corpus']}-{tags['distune.answers']}"
+    assert sources["teacher"].digest == tags["distune.teacher"]
     assert json.loads(sources["corpus"].profile)["train_texts"] == 20
     assert json.loads(sources["teacher"].profile)["dev_accuracy"] == parent.data.metrics["teacher/dev_accuracy"]
     trial = parent.data.tags["distune.champion_trial"]

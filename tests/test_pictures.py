@@ -93,7 +93,15 @@ def findings(study: Study, tmp_path: Path) -> Findings:
     folder = Folder(Place(str(tmp_path / "search")))
     mattered = (Importance("accuracy", "", 4, {"learning_rate": 0.75, "loss.kd_weight": 0.25}),
                 Importance("latency_ms", "student.kind=bilstm", 4, {"student.hidden_size": 1.0}))  # fmt: skip
-    state = {"state": "ended", "corpus": "c0", "teacher": "t0", "run_id": "r0"}
+    state = {
+        "state": "ended",
+        "corpus": "c0",
+        "answers": "a0",
+        "train": "l0",
+        "files": "f0",
+        "teacher": "t0",
+        "run_id": "r0",
+    }
     return Findings(study, folder, state, RECORDS, mattered, parse_results(results()), ANSWERS, f"# Card\n\n{EVIL}\n")
 
 

@@ -14,11 +14,11 @@ from corpora.texts import CorpusError
 from models.fitting import ModelError
 from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
 from tests.conftest import silent
+from tuning.checks import check
 from tuning.faults import StudyError
 from tuning.inputs import inputs_key
 from tuning.points import middle
 from tuning.preparation import prepare
-from tuning.session import check
 from tuning.study import Study, parse_study
 from tuning.trial import TrialConfig
 
@@ -185,7 +185,9 @@ def test_word_pieces_are_checked_before_anything_starts(document: dict[str, Any]
     document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
     assert check(parse_study(document)).startswith("no fault")
     document["trial"]["tokens"]["checkpoint"] = f"{document['storage']}/nowhere"
-    with pytest.raises(ModelError, match=r"the tokenizer of .*nowhere cannot be loaded"):
+    with pytest.raises(
+        ModelError, match=r"the tokenizer of .*nowhere is no folder here, and from the hub it cannot be loaded"
+    ):
         check(parse_study(document))
     del document["trial"]["tokens"]["checkpoint"]
     texts = load_corpus(parse_study(document).config.corpus).texts()

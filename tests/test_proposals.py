@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from corpora.places import Place
+from tuning.checks import check
 from tuning.faults import StudyError
 from tuning.folder import Folder, new_folder
 from tuning.journal import Journal
@@ -18,7 +19,6 @@ from tuning.preparation import prepare
 from tuning.proposals import Proposals
 from tuning.records import Epoch, TrialRecord, open_study, read_records, records_in
 from tuning.search import earlier_trials, sampler
-from tuning.session import check
 from tuning.study import SearchConfig, Study, parse_study
 from tuning.trial import TrialConfig
 
@@ -203,7 +203,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     prepared = prepare(parse_study(document), lambda line: None)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
         earlier_trials(prepared)
-    folder.claim(prepared.teachers.key)
+    folder.claim(prepared.fingerprints)
     known = earlier_trials(prepared)
     fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
     assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]

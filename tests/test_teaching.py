@@ -15,7 +15,7 @@ from models.teacher import tokenizer_pieces
 from tests.conftest import silent
 from tuning.preparation import prepare
 from tuning.study import Study, load_study, parse_study
-from tuning.teachers import Teachers, locate
+from tuning.teachers import Teachers, assumptions, locate
 from tuning.teaching import logits_for, timing_teachers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,11 +126,18 @@ def test_pretraining_makes_another_teacher_of_another_corpus_and_what_is_not_pre
     assert len({plain, pretrained, teacher(), teacher(test_fraction=0.1)}) == 4
 
 
-def test_the_teacher_of_the_example_has_the_name_that_its_caches_have() -> None:
+def test_a_file_of_logits_is_known_by_its_content_wherever_it_lies(tmp_path: Path) -> None:
     study = load_study(ROOT / "examples" / "reviews.yaml")
-    settings = study.config.model_copy(update={"teacher": study.config.teacher.model_copy(
-        update={"logits": ROOT / "examples" / "reviews-teacher.parquet"})})  # fmt: skip
-    assert locate(settings, load_corpus(study.config.corpus))[0].key.teacher == "89f27db5dfb09657"
+    corpus = load_corpus(study.config.corpus)
+    file = ROOT / "examples" / "reviews-teacher.parquet"
+    shutil.copyfile(file, tmp_path / "other.parquet")
+    found = set()
+    for path in (file, tmp_path / "other.parquet"):
+        teacher = study.config.teacher.model_copy(update={"logits": path})
+        (place,) = locate(study.config.model_copy(update={"teacher": teacher}), corpus)
+        assert assumptions([place]) == []  # Its labels stand in its metadata.
+        found.add(place.key.teacher)
+    assert len(found) == 1
 
 
 def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) -> None:

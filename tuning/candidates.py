@@ -18,6 +18,8 @@ class Candidate:
     none to be timed."""
 
     corpus: str
+    answers: str
+    """The texts of dev and test with their labels."""
     teacher: str
     rule: str
     by_speed: bool
@@ -44,7 +46,7 @@ class Registered:
 
 
 def candidate_of(tags: dict[str, str]) -> Candidate | None:
-    """What a version's tags say, or None where they were not written by us."""
+    """What a version's tags say, or None where they were not written by us, or by a Distune that did not keep the labels."""
     kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
     try:
         return Candidate(**{field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in fields(Candidate)})
@@ -53,13 +55,15 @@ def candidate_of(tags: dict[str, str]) -> Candidate | None:
 
 
 def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
-    """Whether a candidate takes the alias of another: only on the same dev texts, against the same teacher, by the same
-    rule; and why."""
+    """Whether a candidate takes the alias of another: only on the same dev texts and labels, against the same teacher, by the
+    same rule; and why."""
     if old is None:
         return False, "how it was chosen is not known"
-    for name, other in (("corpus", "another corpus"), ("teacher", "another teacher"), ("rule", "another rule")):
+    others = {"corpus": "by another corpus", "answers": "by other labels of dev or test", "teacher": "by another teacher",
+              "rule": "by another rule"}  # fmt: skip
+    for name, other in others.items():
         if getattr(new, name) != getattr(old, name):
-            return False, f"it was chosen by {other}"
+            return False, f"it was chosen {other}"
     if new.by_speed:
         if not new.speedup or not old.speedup:
             return False, "there was no teacher to time them against"

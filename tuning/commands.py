@@ -43,7 +43,7 @@ def _resume_option(options: argparse.Namespace) -> str:
 
 
 def check(options: argparse.Namespace) -> None:
-    from tuning.session import check
+    from tuning.checks import check
 
     print(f"{options.study}: {check(_study(options))}")
 

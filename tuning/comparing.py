@@ -66,6 +66,20 @@ def warnings(pair: Pair) -> list[str]:
     (first, second) = (one.state for one in pair)
     if first.get("corpus") != second.get("corpus"):
         found.append("THE CORPUS IS NOT THE SAME: the accuracies are of other texts and do not compare")
+    elif first.get("answers") != second.get("answers"):
+        found.append(
+            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the accuracies are held against other answers and do not compare"
+        )
+    elif first.get("answers") is None:
+        found.append(
+            "IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME: an older Distune did not keep them"
+        )
+    if first.get("train") != second.get("train"):
+        found.append("THE LABELS OF TRAIN ARE NOT THE SAME: students have learnt from other answers")
+    if first.get("files") != second.get("files"):
+        found.append(
+            "THE FILES THAT trial NAMES ARE NOT THE SAME: students have read other vectors, dictionaries or tokenizers"
+        )
     if first.get("teacher") != second.get("teacher"):
         found.append("THE TEACHER IS NOT THE SAME: what is relative to it (the rule's share, agreement, times faster) does not "
                      "compare, and students have learnt from other logits")  # fmt: skip
@@ -146,12 +160,11 @@ def _cells(record: TrialRecord) -> tuple[str, str, str, str]:
 def write_overlay(pair: Pair, file: Path) -> None:
     """Write the two fronts in one picture, a self-contained HTML file.
 
-    Raises StudyError where the corpora differ: in one picture their accuracies would be read against each other.
+    Raises StudyError where the corpora or their labels differ: in one picture their accuracies would be read against each other.
     """
-    if pair[0].state.get("corpus") != pair[1].state.get("corpus"):
-        raise StudyError(
-            "--out: the two searches are of different corpora; their accuracies do not belong in one picture"
-        )
+    for name, others in (("corpus", "are of different corpora"), ("answers", "have different labels of dev or test")):
+        if pair[0].state.get(name) != pair[1].state.get(name):
+            raise StudyError(f"--out: the two searches {others}; their accuracies do not belong in one picture")
     try:
         overlay(pair).write_html(file, include_plotlyjs=True, config=CONFIG)
     except OSError as error:

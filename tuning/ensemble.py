@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cluster.connection import ClusterConfig, alive_nodes, connected
 from cluster.tasks import run_on_cluster
 from corpora import encoding
+from corpora.columns import column_order
 from corpora.encoding import load_encoder
 from corpora.logits_filling import TeacherAnswers, TeacherFunction
 from corpora.places import Place
@@ -91,7 +92,7 @@ def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, An
     with trained.to_write() as folder:
         for number, member in enumerate(members):
             _save(member, inputs[inputs_key(member.config)], corpus.labels, folder / f"member-{number}")
-    together = load_ensemble(trained)(corpus.dev.texts).logits
+    together = load_ensemble(trained, corpus.labels)(corpus.dev.texts).logits
     accuracy = float((together.argmax(1) == corpus.dev.labels).mean())
     of_members = [member.result.accuracy for member in members]
     say(
@@ -160,9 +161,12 @@ def _with_cards(config: ClusterConfig) -> ClusterConfig:
     return config.model_copy(update={"gpus_per_trial": gpus})
 
 
-def load_ensemble(trained: Place) -> TeacherFunction:
-    """The ensemble as a function of texts, in whichever process this is called; a text is encoded once for all members that
-    read it alike."""
+def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
+    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a text is
+    encoded once for all members that read it alike.
+
+    Raises CorpusError for a member that has other labels.
+    """
     encoders: dict[str, Callable[[str], list[int]]] = {}
     members = []
     with trained.to_read() as folder:
@@ -171,12 +175,13 @@ def load_ensemble(trained: Place) -> TeacherFunction:
             reads = json.dumps(settings) + (path / "vocabulary.txt").read_text(encoding="utf-8")
             if reads not in encoders:
                 encoders[reads] = functools.lru_cache(BATCH_TEXTS)(load_encoder(path))
-            members.append(Predictor(path, encoders[reads]))
+            member = Predictor(path, encoders[reads])
+            members.append((member, column_order(member.labels, labels, str(path)).order))
 
     def ask(texts: Sequence[str]) -> TeacherAnswers:
         batches = [texts[start : start + BATCH_TEXTS] for start in range(0, len(texts), BATCH_TEXTS)]
         return TeacherAnswers(np.concatenate([
-            log_mean_probability(np.stack([member.logits(batch) for member in members])) for batch in batches
+            log_mean_probability(np.stack([member.logits(batch)[:, order] for member, order in members])) for batch in batches
         ]))  # fmt: skip
 
     return ask

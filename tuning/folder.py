@@ -7,7 +7,7 @@ The layout is the same on a disk and behind a URI:
     augmented/NAME.parquet       augmented texts
     searches/STUDY/N/            one search, numbered
       study.yaml                 the study as it was searched
-      search.json                its MLflow run, corpus and teacher, and how far it came
+      search.json                its MLflow run, what it is bound to (corpus, labels, teacher), and how far it came
       driver.json                who runs it now
       journal/                   the Optuna study
       trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends
@@ -21,17 +21,25 @@ The layout is the same on a disk and behind a URI:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from corpora.places import Place
-from corpora.teacher_logits import CacheKey
 from tuning.faults import StudyError
 from tuning.study import Study, parse_yaml
 
 ENDED = "ended"
+BOUND_TO = {
+    "corpus": "the corpus has",
+    "answers": "the labels of dev or test have",
+    "train": "the labels of train have",
+    "files": "a file that trial names (vectors, a dictionary, a tokenizer) has",
+    "teacher": "the teacher has",
+}
+"""What a search is bound to: the keys of its fingerprints in `search.json`, in words."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +100,18 @@ class Folder:
         state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
         return state
 
-    def claim(self, key: CacheKey) -> None:
-        """Bind the search to a corpus and a teacher; raises StudyError where a resumed search had others."""
-        fingerprints = {"corpus": key.corpus, "teacher": key.teacher}
-        for name, fingerprint in fingerprints.items():
-            if self.state.get(name, fingerprint) != fingerprint:
-                raise StudyError(f"--resume: the {name} has changed since the search in {self} began; "
+    def claim(self, fingerprints: Mapping[str, str]) -> None:
+        """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search
+        read something else, or does not say what."""
+        state = self.state
+        for name, what in BOUND_TO.items():
+            if "corpus" in state and name not in state:
+                raise StudyError(f"--resume: the search in {self} was begun by an older Distune, which did not keep whether {what} changed; "
                                  "start a new search without --resume")  # fmt: skip
-        self.update(**fingerprints)
+            if state.get(name, fingerprints[name]) != fingerprints[name]:
+                raise StudyError(f"--resume: {what} changed since the search in {self} began; "
+                                 "start a new search without --resume")  # fmt: skip
+        self.update(**{name: fingerprints[name] for name in BOUND_TO})
 
     def update(self, **values: Any) -> None:
         (self.place / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n")

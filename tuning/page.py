@@ -195,7 +195,8 @@ def _protocol(results: Results) -> list[str]:
 def _facts(findings: Findings) -> list[tuple[str, str]]:
     """Where, on what and with what it was measured."""
     config, results, state = findings.study.config, findings.results, findings.state
-    found = [("corpus", f"{config.corpus.source} (fingerprint {state.get('corpus', 'unknown')})")]
+    texts, answers = state.get("corpus", "unknown"), state.get("answers", "unknown")
+    found = [("corpus", f"{config.corpus.source} (fingerprint {texts}; with the labels of dev and test {answers})")]
     if results:
         sizes = ", ".join(f"{n:,} {name}" for name, n in results.texts.items())
         versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())

@@ -13,12 +13,13 @@ from corpora.tokens import WordPieceConfig
 from tuning import assumed
 from tuning.faults import StudyError
 from tuning.folder import Layout
+from tuning.identity import digest, trial_files
 from tuning.inputs import Inputs, inputs_key
 from tuning.material import Material, all_inputs
 from tuning.points import highest, middle, prepared_blocks
 from tuning.sources import IN_PROCESS, Workers, pieces_for
 from tuning.study import Study, StudyConfig
-from tuning.teachers import TeacherPlace, Teachers, locate
+from tuning.teachers import TeacherPlace, Teachers, assumptions, locate
 from tuning.teaching import accuracy_of, augmented_logits, logits_for
 from tuning.trial import TrialConfig
 
@@ -39,6 +40,15 @@ class Prepared:
         """On dev."""
         return accuracy_of(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What a search is bound to, by content: `Folder.claim` takes it."""
+        files = trial_files(distinct_inputs(self.study), self.teachers.places[0].key.teacher)
+        return {
+            "corpus": self.corpus.fingerprint, "answers": self.corpus.answers_fingerprint,
+            "train": self.corpus.train_fingerprint, "files": digest(files), "teacher": self.teachers.key.teacher,
+        }  # fmt: skip
+
     def of(self, config: TrialConfig) -> Inputs:
         return self.inputs[inputs_key(config)]
 
@@ -51,11 +61,11 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
     corpus = load_corpus(study.config.corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
     say(f"corpus {study.config.corpus.source}: {sizes}; labels {', '.join(corpus.labels)}")
-    for note in corpus.notes:
-        say(f"  {note}")
+    for line in corpus.notes:
+        say(f"  {line}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
-    for line in assumed.of_settings(study, places):
+    for line in (*assumptions(places), *assumed.of_settings(study, places)):
         say(f"  {line}")
     teachers = logits_for(study.config, corpus, places, say, workers)
     for line in assumed.of_answers(study, corpus, teachers):

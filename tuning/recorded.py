@@ -57,23 +57,23 @@ class Closing:
 
 def opening(prepared: Prepared, folder: Folder) -> Opening:
     """What the run of a search says while it runs."""
-    config, key = prepared.study.config, prepared.teachers.key
+    config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
         f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
         f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
-        "distune.corpus": key.corpus, "distune.teacher": key.teacher, "distune.folder": str(folder),
+        "distune.corpus": key.corpus, "distune.answers": corpus.answers_fingerprint, "distune.teacher": key.teacher, "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion),
     }  # fmt: skip
-    return Opening(note, tags, (_corpus(config, prepared.corpus), _teacher(prepared)))
+    return Opening(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
 
 def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        Path(config.corpus.source).name, corpus.fingerprint, "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
+        Path(config.corpus.source).name, f"{corpus.fingerprint}-{corpus.answers_fingerprint}", "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from tuning.faults import StudyError
 from tuning.tracking import quiet_mlflow
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
-serve. A later version takes that alias only if it wins by the same rule on the same dev texts, and is `challenger` else.
+serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
 
     distune pull {name} my-student
     mlflow.pyfunc.load_model("models:/{name}@champion")

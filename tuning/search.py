@@ -14,6 +14,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from cluster.connection import n_slots
+from corpora.corpus import Corpus
 from corpora.places import Place
 from tuning.faults import StudyError
 from tuning.folder import Folder, Layout, searches_of
@@ -69,14 +70,18 @@ def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
         return builders[search.sampler]()
 
 
-def earlier_folder(config: StudyConfig, corpus: str) -> Folder:
-    """The last search of the study to start from; raises StudyError when it has none on the corpus of this fingerprint."""
+def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
+    """The last search of the study to start from; raises StudyError when it has none on this corpus and its labels."""
     name = str(config.search.warm_start)
     folders = searches_of(Layout(Place(config.storage)), name)
     if not folders:
         raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
-    if folders[-1].state.get("corpus") != corpus:
+    state = folders[-1].state
+    if state.get("corpus") != corpus.fingerprint:
         raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
+    if state.get("answers") != corpus.answers_fingerprint:
+        raise StudyError(f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
+                         "not keep them); its accuracies say nothing here; search it again, or leave warm_start out")  # fmt: skip
     return folders[-1]
 
 
@@ -86,7 +91,7 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     Raises StudyError when that study has no search on this corpus.
     """
     config, space = prepared.study.config, prepared.study.space
-    folder = earlier_folder(config, prepared.corpus.fingerprint)
+    folder = earlier_folder(config, prepared.corpus)
     earlier = optuna.load_study(
         study_name=config.search.warm_start, storage=optuna.storages.JournalStorage(Journal(folder.journal))
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -11,15 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from cluster.connection import ClusterConfig, connected
-from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster, run_on_each_node
-from corpora.corpus import load_corpus
-from corpora.encoding import segmenter
-from corpora.places import Place, PlaceError, check_writable
-from corpora.teacher_data import load_teacher_data
-from corpora.teacher_logits import has_cache
-from corpora.tokens import encoder_settings
-from models.word_vectors import FileVectorsConfig, open_vectors
-from tuning import assumed
+from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster
+from corpora.places import Place
+from tuning.checks import check, check_shared, check_stores
 from tuning.ensemble import run_on_ray
 from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
@@ -29,7 +22,7 @@ from tuning.importance import importances
 from tuning.journal import Journal
 from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
-from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
+from tuning.preparation import Prepared, prepare
 from tuning.progress import FillingView, LiveView
 from tuning.publishing import publish
 from tuning.recorded import closing, opening, with_version
@@ -37,12 +30,11 @@ from tuning.records import TrialRecord, count_states, open_study, read_records, 
 from tuning.registry import log_model, register
 from tuning.search import earlier_folder, run_search
 from tuning.shipping import packages
-from tuning.sources import Workers, pieces_for
+from tuning.sources import Workers
 from tuning.study import Study
-from tuning.teachers import locate
 from tuning.teaching import cache_teacher
 from tuning.timing import TimeAll, time_here
-from tuning.tracking import Tracker, check_store, is_away
+from tuning.tracking import Tracker, is_away
 from tuning.verdict import NoChampionError, judge
 
 
@@ -50,43 +42,9 @@ class InterruptedSearchError(Exception):
     """A search that was ended by Ctrl-C; what it found is kept."""
 
 
-def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and what it assumes, in a
-    line each.
-
-    Nothing is written, but for a probe in a storage behind a URI, which is removed.
-
-    Raises StudyError, CorpusError, ModelError or CheckpointError.
-    """
-    _check_stores(study)
-    corpus = load_corpus(study.config.corpus)
-    places = locate(study.config, corpus)
-    refuse_what_teachers_lack(study, corpus, places)
-    if study.config.search.warm_start:
-        earlier_folder(study.config, corpus.fingerprint)
-    cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
-    for config in distinct_inputs(study):
-        segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
-        if isinstance(config.vectors, FileVectorsConfig):
-            open_vectors(config.vectors)
-    if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
-        load_teacher_data(study.config.teacher_data, corpus)
-    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
-    return "\n  ".join([sentence, *assumed.of_settings(study, places)])
-
-
-def _check_stores(study: Study) -> None:
-    try:
-        check_writable(Place(study.config.storage))
-    except PlaceError as error:
-        raise StudyError(f"storage: {error}") from error
-    check_store(study.config.tracking)
-
-
 def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
-    _check_stores(study)
+    check_stores(study)
     say = _speaker(console)
     if not study.config.cluster.is_shared:
         cache_teacher(study, rebuild, export, command, say, workers_here(console, study.config.cluster))
@@ -106,7 +64,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
     anything is trained.
     """
-    _check_stores(study)
+    check_stores(study)
     if resume:
         unfinished_folder(study)
     say = _speaker(console)
@@ -122,10 +80,10 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         prepared = with_gpus(prepared, say)
         config = prepared.study.config
         if config.search.warm_start:
-            earlier_folder(config, prepared.corpus.fingerprint)
+            earlier_folder(config, prepared.corpus)
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(held(folder.driver))
-        folder.claim(prepared.teachers.key)
+        folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder, say))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, console)
@@ -171,25 +129,12 @@ def _conclude(
         number = verdict.finalists[verdict.winner].record.number
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
-            candidate = verdict.candidate(prepared.teachers.key, config.champion)
+            candidate = verdict.candidate(prepared, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate))
             outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
             console.print(f"registered as {name} version {registered.version}, alias {registered.alias} "
                           f"({registered.reason})", highlight=False, soft_wrap=True)  # fmt: skip
     folder.update(state=ENDED)
-
-
-def check_shared(storage: Place) -> None:
-    """Raise StudyError unless every node of the cluster sees the storage."""
-    probe = storage / f"probe-{uuid.uuid4().hex}"
-    probe.write_text("")
-    try:
-        blind = [node for node, sees in run_on_each_node(Place.exists, probe).items() if not sees]
-    finally:
-        probe.delete()
-    if blind:
-        raise StudyError(f"storage: {storage} is not the same folder on every node: {', '.join(blind)} do not see what is "
-                         "written there; name one that they share, or a URI such as s3://")  # fmt: skip
 
 
 def workers_here(console: Console, config: ClusterConfig) -> Workers:

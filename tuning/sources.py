@@ -23,10 +23,12 @@ from corpora.logits_filling import (
 from corpora.places import Place
 from corpora.teacher_data import load_teacher_data
 from corpora.tokens import AnyTokensConfig, WordPieceConfig
+from models.hub import commit_of
 from models.teacher import (
     Teacher,
     ask_teacher,
     load_teacher,
+    teacher_logits,
     tokenizer_pieces,
 )
 from models.teacher_config import StudentsConfig, TeacherConfig
@@ -34,11 +36,14 @@ from models.teacher_training import TrainingTexts, train_teacher
 from tuning.ensemble import RunStudents, Training, load_ensemble, train_ensemble
 from tuning.material import Material, NothingSaid
 from tuning.study import StudyConfig
-from tuning.teachers import TeacherPlace
+from tuning.teacher_columns import checkpoint_columns, head_of, in_order
+from tuning.teachers import TeacherPlace, refuse_wrong_columns
 
 Say = Callable[[str], None]
 TRAINED = "trained.json"
 """Is written last: a folder with it holds a whole teacher."""
+ASKED_FIRST = 512
+"""Dev texts that a checkpoint is asked before all others, to hold the order of its columns against their labels."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,21 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
         asking.say(f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
                    "or test were removed")  # fmt: skip
+        head = head_of(settings.checkpoint, settings.revision, corpus.labels, settings.labels)
+        if head.assumed:
+            asking.say(f"{place.name}: {head.assumed}")
+        column = np.array([head.labels.index(label) for label in corpus.labels])
         texts_of_training = TrainingTexts(
-            data.train.texts, data.train.labels, corpus.dev.texts, corpus.dev.labels, corpus.labels,
-            data.pretraining_texts,
+            data.train.texts, column[data.train.labels], corpus.dev.texts, column[corpus.dev.labels], head.labels,
+            data.pretraining_texts, head.has_other_classes,
         )  # fmt: skip
         asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
-    about = describe(config, corpus, place, load_from(settings, place.trained, corpus.labels))
+    teacher = load_from(settings, place.trained, corpus.labels)
+    if not settings.epochs:  # Before all the corpus is asked.
+        some = corpus.dev.texts[:ASKED_FIRST]
+        dev = Split(some, corpus.dev.labels[: len(some)])
+        refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
+    about = describe(config, corpus, place, teacher)
     return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.workers.write_all)
 
 
@@ -111,7 +125,7 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
                  *(str(file.path) for file in asking.config.teacher_data.labelled)],
     }  # fmt: skip
-    return Source(partial(load_ensemble, place.trained), about, asking.workers.write_all)
+    return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.workers.write_all)
 
 
 def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
@@ -141,11 +155,16 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
 
 
 def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
-    """The teacher itself: as it is, or as it was trained."""
+    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
     if not settings.epochs:
-        return load_teacher(str(settings.checkpoint), settings.max_length, labels)
+        checkpoint = str(settings.checkpoint)
+        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision)
+        if labels is None:
+            return teacher
+        return in_order(teacher, checkpoint_columns(checkpoint, settings.revision, labels, settings.labels))
     with trained.to_read() as folder:
-        return load_teacher(folder, settings.max_length, labels)
+        teacher = load_teacher(folder, settings.max_length, labels)
+        return teacher if labels is None else in_order(teacher, checkpoint_columns(str(folder), None, labels))
 
 
 def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
@@ -158,8 +177,10 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
     if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
         with place.trained.to_read() as folder:
             return tokenizer_pieces(folder)
-    source = tokens.checkpoint or place.settings.checkpoint
-    return tokenizer_pieces(source) if source else []
+    if tokens.checkpoint is not None:
+        return tokenizer_pieces(tokens.checkpoint, commit_of(tokens.checkpoint, tokens.revision, "the tokenizer of"))
+    source = place.settings.checkpoint
+    return tokenizer_pieces(source, place.settings.revision) if source else []
 
 
 def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:

@@ -6,33 +6,42 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.corpus import Corpus, Split
-from corpora.files import FileConfig
+from corpora.columns import ColumnOrder
+from corpora.corpus import Corpus, Split, labelled_fingerprint
 from corpora.logits_file import LogitsFile, read_logits_file
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, TeacherLogits
-from corpora.texts import CorpusError
+from models.hub import commit_of
 from models.teacher import check_checkpoint
 from models.teacher_config import StudentsConfig, TeacherConfig
+from tuning.assignment import refuse_other_assignment
+from tuning.ensemble import draw_students
 from tuning.folder import Layout
+from tuning.identity import checkpoint_identity, digest, rows_identity, trial_files
 from tuning.study import StudyConfig
+from tuning.teacher_columns import checkpoint_columns
 
 
 @dataclass(frozen=True)
 class TeacherPlace:
-    """Where one teacher of a study and its answers are, or will be."""
+    """Where one teacher of a study and its answers are, or will be.
 
+    `name` is its key in the study; the revision in its settings is a commit. `columns` says how the columns of each
+    member of its checkpoint become the labels of the corpus; there are none of a teacher that is trained here.
+    """
+
+    name: str
     settings: TeacherConfig
     key: CacheKey
     cache_root: Place
     trained: Place
     logits_file: LogitsFile | None
+    columns: tuple[ColumnOrder, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def joint_key(places: Sequence[TeacherPlace]) -> CacheKey:
 
 
 def _hearing(settings: TeacherConfig) -> list[str]:
-    """How a teacher is heard among several; what joint keys were made of is older than temperatures."""
+    """How a teacher is heard among several."""
     return [str(settings.weight), *([str(settings.temperature)] if settings.temperature != 1 else [])]
 
 
@@ -100,76 +109,118 @@ def _as_heard(settings: TeacherConfig) -> str:
 
 
 def locate(config: StudyConfig, corpus: Corpus) -> tuple[TeacherPlace, ...]:
-    """Fingerprint the teachers; raises CorpusError for a logits file that does not fit the corpus, and
-    ModelError for a checkpoint that cannot be loaded."""
-    return tuple(_locate_one(config, settings, corpus) for settings in config.teachers)
+    """Fingerprint the teachers; raises CorpusError for a logits file that does not fit the corpus or whose columns are in another
+    order than its labels, and ModelError for a checkpoint that cannot be loaded."""
+    places: list[TeacherPlace] = []
+    for number, settings in enumerate(config.teachers):
+        name = f"more_teachers.{number - 1}" if number else "teacher"
+        places.append(_locate_one(config, settings, corpus, name, places[0] if places else None))
+    return tuple(places)
 
 
-def _locate_one(config: StudyConfig, settings: TeacherConfig, corpus: Corpus) -> TeacherPlace:
+def _locate_one(
+    config: StudyConfig, settings: TeacherConfig, corpus: Corpus, name: str, first: TeacherPlace | None
+) -> TeacherPlace:
+    columns: tuple[ColumnOrder, ...] = ()
     if settings.checkpoint is not None:
-        # Now, not when it is to be timed after the search.
-        check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels)
+        # Now, not when it is to be timed after the search; and all of it of one commit from here on.
+        commit = commit_of(settings.checkpoint, settings.revision)
+        check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels, commit)
+        if not settings.epochs:
+            columns = checkpoint_columns(settings.checkpoint, commit, corpus.labels, settings.labels)
+        settings = settings.model_copy(update={"revision": commit})
     logits_file = None
     if settings.logits is not None:
-        logits_file = read_logits_file(settings.logits, corpus.labels)
+        logits_file = _read_logits(settings, corpus)
         logits_file.of(corpus.texts())
-    # How it is asked does not make it another teacher.
-    asking = {"logits", "logits_dtype", "hidden_states", "weight", "temperature"}
-    # What a teacher without them is known by is older than these settings; what students are known by is below.
-    asking |= {"students"} if settings.pretrain else {"students", "pretrain"}
-    parts = {
-        "teacher": settings.model_dump(mode="json", exclude=asking),
-        "data": [_file_identity(file) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)],
-        "file": logits_file.fingerprint() if logits_file else None,
-        "weights": _weights_identity(settings.checkpoint),
-        # A trained teacher has learnt from the labelled texts; one that is taken as it is has not seen the corpus.
-        "trained_on": _labelled_identity(corpus.train) if settings.epochs else None,
-    }
-    if settings.pretrain:  # It has read transfer texts too, and none that stands in dev or test now.
-        parts["pretrained_on"] = corpus.fingerprint
-    if settings.students:  # They learn from what of `teacher_data` is labelled.
-        labelled = [_file_identity(file) for file in config.teacher_data.labelled]
-        parts |= {"data": labelled, "students": _students_identity(config, settings.students, corpus)}
-    fingerprint = _digest(parts)
-    asked = _digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
+        on_dev = logits_file.of(corpus.dev.texts).logits
+        refuse_other_assignment(
+            on_dev, corpus.dev.labels, corpus.labels, f"{name} {logits_file.path}", logits_file.columns
+        )
+    fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
+    asked = digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
     places = Layout(Place(config.storage))
-    return TeacherPlace(settings, key, places.logits, places.trained(fingerprint), logits_file)
+    return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns)
 
 
-def _digest(parts: Any) -> str:
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
+    """A file of logits; beside a checkpoint, `labels` is of the columns of the checkpoint, and of the file's where these have no
+    names."""
+    path = str(settings.logits)
+    if settings.checkpoint is None:
+        return read_logits_file(path, corpus.labels, settings.labels)
+    file = read_logits_file(path, corpus.labels)
+    return file if file.columns.by_name else read_logits_file(path, corpus.labels, settings.labels)
 
 
-def _file_identity(file: FileConfig) -> list[str]:
-    if not file.path.is_file():
-        raise CorpusError(f"teacher_data: no such file: {file.path}")
-    return [file.model_dump_json(exclude={"path"}), file.path.name, str(file.path.stat().st_size)]
+def _parts(
+    config: StudyConfig,
+    settings: TeacherConfig,
+    corpus: Corpus,
+    logits_file: LogitsFile | None,
+    first: TeacherPlace | None,
+) -> dict[str, Any]:
+    """All that a teacher's answers depend on, by content."""
+    # How it is asked does not make it another teacher, nor does where its checkpoint lies.
+    elsewhere = {
+        "logits",
+        "logits_dtype",
+        "hidden_states",
+        "weight",
+        "temperature",
+        "students",
+        "checkpoint",
+        "revision",
+    }
+    parts: dict[str, Any] = {
+        "teacher": settings.model_dump(mode="json", exclude=elsewhere),
+        "file": logits_file.fingerprint() if logits_file else None,
+        "weights": checkpoint_identity(settings.checkpoint, settings.revision),
+    }
+    # A trained teacher has learnt from labelled texts, and the best of it was chosen on dev; one that is taken as it is has not
+    # seen the corpus.
+    if settings.epochs or settings.students:
+        more = config.teacher_data
+        parts["train"] = [
+            corpus.train_fingerprint,
+            *(rows_identity(file, True, corpus.labels) for file in more.labelled),
+        ]
+        parts["chosen_on"] = labelled_fingerprint(corpus.labels, corpus.dev)
+        reads_plain_texts = settings.pretrain or settings.from_scratch or settings.students
+        if reads_plain_texts or more.labelled:  # Transfer texts too, and nothing that stands in dev or test.
+            parts["corpus"] = corpus.fingerprint
+        if reads_plain_texts and not settings.students:
+            parts["plain"] = [rows_identity(file, False, corpus.labels) for file in more.unlabelled]
+    if settings.students:
+        drawn = draw_students(config.space_of(settings.students), settings.students.trials, settings.seed)
+        parts["files"] = trial_files(drawn, first.key.teacher if first else None)
+        parts["students"] = _students_identity(config, settings.students)
+    return parts
 
 
-def _students_identity(config: StudyConfig, students: StudentsConfig, corpus: Corpus) -> list[Any]:
-    """How many are drawn and kept, of a space without what plain students do not have, and what they learn from."""
+def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
+    """What was assumed of the columns of the teachers, a sentence for each that is to be said."""
+    found = [(place.name, one.assumed) for place in places
+             for one in (*([place.logits_file.columns] if place.logits_file else []), *place.columns)]  # fmt: skip
+    return list(dict.fromkeys(f"{name}: {assumed}" for name, assumed in found if assumed))
+
+
+def refuse_wrong_columns(
+    place: TeacherPlace, logits: NDArray[np.float32], dev: Split, labels: Sequence[str], of_file: bool
+) -> None:
+    """Raise CorpusError where a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, fit dev far better
+    with its columns in another order."""
+    columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
+    one_order = columns[0] if len({one.order for one in columns}) == 1 else None
+    refuse_other_assignment(logits, dev.labels, labels, place.name, one_order)
+
+
+def _students_identity(config: StudyConfig, students: StudentsConfig) -> list[Any]:
+    """How many are drawn and kept, of a space without what plain students do not have."""
     space = dict(students.trial or config.trial)
     loss = space.pop("loss", None)
     smoothing = loss.get("label_smoothing") if isinstance(loss, dict) else None
     kept = {key: block for key, block in space.items() if key not in ("augment", "compression", "seed")}
     # As text: draws depend on the order of keys too.
-    space_text = json.dumps([kept, smoothing])
-    return [students.trials, students.members, space_text, corpus.fingerprint, _labelled_identity(corpus.train)]
-
-
-def _weights_identity(checkpoint: str | None) -> str | None:
-    """The content of a local checkpoint's weights; for a hub id its name must do."""
-    if checkpoint is None or not Path(checkpoint).is_dir():
-        return checkpoint
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(checkpoint).rglob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _labelled_identity(train: Split) -> str:
-    digest = hashlib.blake2b(train.labels.tobytes(), digest_size=8)
-    digest.update("\n".join(train.texts).encode())
-    return digest.hexdigest()
+    return [students.trials, students.members, json.dumps([kept, smoothing])]

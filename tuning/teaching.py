@@ -26,9 +26,10 @@ from models.teacher import (
     timing_twin,
 )
 from tuning.faults import StudyError
+from tuning.identity import digest
 from tuning.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
 from tuning.study import Study, StudyConfig
-from tuning.teachers import TeacherPlace, Teachers, locate
+from tuning.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
 
 Say = Callable[[str], None]
 
@@ -41,14 +42,19 @@ def logits_for(
     workers: Workers = IN_PROCESS,
     rebuild: bool = False,
 ) -> Teachers:
-    """The teachers' answers on every text of the corpus, from the caches where there are such."""
+    """The teachers' answers on every text of the corpus, from the caches where there are such.
+
+    Raises CorpusError where the columns of one are in another order than the labels, by what it says of dev.
+    """
     asking = Asking(config, corpus, tuple(places), say, workers)
     caches = []
     for place in places:
         if rebuild:
             place.key.folder(place.cache_root).delete()
             place.trained.delete()
-        caches.append(_cached(asking, place, corpus.texts()))
+        cache = _cached(asking, place, corpus.texts())
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
+        caches.append(cache)
     return Teachers(asking.places, tuple(caches))
 
 
@@ -59,7 +65,8 @@ def augmented_logits(
 
     Raises CorpusError for a teacher that is a file of logits and does not hold them.
     """
-    places = tuple(replace(place, key=replace(place.key, corpus=augmented.fingerprint)) for place in teachers.places)
+    name = digest([augmented.fingerprint, corpus.labels])
+    places = tuple(replace(place, key=replace(place.key, corpus=name)) for place in teachers.places)
     asking = Asking(config, corpus, places, say, workers)
     return Teachers(places, tuple(_cached(asking, place, augmented.texts) for place in places))
 
@@ -90,7 +97,10 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
     corpus = load_corpus(config.corpus)
-    teachers = logits_for(config, corpus, locate(config, corpus), say, workers, rebuild)
+    places = locate(config, corpus)
+    for line in assumptions(places):
+        say(line)
+    teachers = logits_for(config, corpus, places, say, workers, rebuild)
     figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
                for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)

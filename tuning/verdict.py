@@ -11,7 +11,6 @@ from typing import Any
 
 from corpora.encoding import needed_packages
 from corpora.places import Place
-from corpora.teacher_logits import CacheKey
 from models.student import count_parameters
 from models.teacher import teacher_size_mb
 from tuning.answers import Answers, write_answers
@@ -60,12 +59,12 @@ class Verdict:
     def ratio(self) -> float | None:
         return distillation_ratio(*self.columns)
 
-    def candidate(self, key: CacheKey, rule: ChampionConfig) -> Candidate:
+    def candidate(self, prepared: Prepared, rule: ChampionConfig) -> Candidate:
         """What the champion has to show in the registry."""
         teacher, _, champion = self.columns
         p50_ms = champion.latency.p50_ms if champion.latency else 0.0
         return Candidate(
-            key.corpus, key.teacher, self.rule, rule.max_latency_ms is None, champion.quality.dev_accuracy.mean, p50_ms,
+            prepared.corpus.fingerprint, prepared.corpus.answers_fingerprint, prepared.teachers.key.teacher, self.rule, rule.max_latency_ms is None, champion.quality.dev_accuracy.mean, p50_ms,
             teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else 0.0,
         )  # fmt: skip
 

@@ -1,0 +1,91 @@
+"""A checkpoint of a hub is known by its commit. The hub is a cache folder here, as huggingface_hub lays it out, and offline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from corpora.corpus import load_corpus
+from models.fitting import ModelError
+from models.hub import checkpoint_settings, commit_of
+from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
+from tests.conftest import silent
+from tuning.identity import checkpoint_identity
+from tuning.preparation import prepare
+from tuning.study import parse_study
+from tuning.teachers import locate
+
+FIRST, SECOND = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_teacher: Callable[..., Path]) -> Path:
+    """`org/name`, whose main branch is the first of two commits, and whose tag v2 is the second."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    repository = tmp_path / "hub" / "models--org--name"
+    (repository / "snapshots").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    for seed, commit in ((3, FIRST), (4, SECOND)):
+        (repository / "snapshots" / commit).symlink_to(save_teacher(seed=seed))
+    (repository / "refs" / "main").write_text(FIRST)
+    (repository / "refs" / "v2").write_text(SECOND)
+    return repository
+
+
+def test_a_name_stands_for_the_commit_that_its_branch_or_tag_has(hub: Path, tmp_path: Path) -> None:
+    assert [commit_of("org/name", revision) for revision in (None, "main", "v2", SECOND)] == [
+        FIRST,
+        FIRST,
+        SECOND,
+        SECOND,
+    ]
+    assert commit_of(str(tmp_path), None) is None
+    (hub / "refs" / "main").write_text(SECOND)
+    assert commit_of("org/name", None) == SECOND
+
+
+def test_what_the_hub_does_not_have_is_one_line(hub: Path, tmp_path: Path) -> None:
+    for name, revision in (("org/name", "v3"), ("org/other", None), ("no//name", None)):
+        with pytest.raises(ModelError, match="is no folder here, and from the hub it cannot be loaded") as caught:
+            commit_of(name, revision)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(
+        ModelError, match=r"revision=v2 is of a checkpoint of a hub, but .* is a folder here; leave it out"
+    ):
+        commit_of(str(tmp_path), "v2")
+
+
+def test_settings_tokenizer_and_weights_are_all_of_one_commit(hub: Path) -> None:
+    texts = ["好书", "差手机"]
+    (hub / "refs" / "main").unlink()  # A commit needs no branch.
+    for commit in (FIRST, SECOND):
+        folder = hub / "snapshots" / commit
+        found = teacher_logits(load_teacher("org/name", 32, revision=commit), texts)
+        np.testing.assert_array_equal(found, teacher_logits(load_teacher(folder, 32), texts))
+        assert checkpoint_settings("org/name", commit) == {"": json.loads((folder / "config.json").read_text())}
+        assert tokenizer_pieces("org/name", commit) == tokenizer_pieces(folder)
+
+
+def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, document: dict[str, Any]) -> None:
+    def teacher(**settings: Any) -> Any:
+        study = parse_study({**document, "teacher": {"checkpoint": "org/name", "max_length": 32, **settings}})
+        return locate(study.config, load_corpus(study.config.corpus))[0]
+
+    first, second = teacher(), teacher(revision="v2")
+    assert (first.settings.revision, second.settings.revision) == (FIRST, SECOND)
+    assert first.key != second.key
+    assert teacher(revision=FIRST).key == teacher(revision="main").key == first.key
+    (hub / "refs" / "main").write_text(SECOND)
+    assert teacher().key == second.key
+    study = parse_study({**document, "teacher": {"checkpoint": "org/name", "revision": "v2", "max_length": 32}})
+    prepared = prepare(study, silent)
+    texts = prepared.corpus.dev.texts
+    expected = teacher_logits(load_teacher(hub / "snapshots" / SECOND, 32), texts)
+    np.testing.assert_allclose(prepared.teachers.of(texts), expected, atol=1e-5)
+    assert checkpoint_identity("org/name", FIRST) == ["org/name", FIRST]

@@ -1,0 +1,87 @@
+"""What would stop a study later is found before anything starts, and what it takes for granted is said."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from cluster.tasks import run_on_each_node
+from corpora.corpus import Corpus, load_corpus
+from corpora.encoding import segmenter
+from corpora.places import Place, PlaceError, check_writable
+from corpora.teacher_data import load_teacher_data
+from corpora.teacher_logits import has_cache, open_cache
+from corpora.tokens import encoder_settings
+from models.word_vectors import FileVectorsConfig, open_vectors
+from tuning import assumed
+from tuning.faults import StudyError
+from tuning.preparation import distinct_inputs, refuse_what_teachers_lack
+from tuning.search import earlier_folder
+from tuning.sources import pieces_for
+from tuning.study import Study
+from tuning.teachers import Teachers, assumptions, locate, refuse_wrong_columns
+from tuning.tracking import check_store
+
+
+def check(study: Study) -> str:
+    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and in a line each the classes, how
+    the files were read and what was assumed.
+
+    Nothing is written, but for a probe in a storage behind a URI, which is removed.
+
+    Raises StudyError, CorpusError, ModelError or CheckpointError.
+    """
+    check_stores(study)
+    corpus = load_corpus(study.config.corpus)
+    places = locate(study.config, corpus)
+    refuse_what_teachers_lack(study, corpus, places)
+    if study.config.search.warm_start:
+        earlier_folder(study.config, corpus)
+    kept = [place for place in places if has_cache(place.cache_root, place.key)]
+    for place in kept:
+        on_dev = open_cache(place.cache_root, place.key).of(corpus.dev.texts)
+        refuse_wrong_columns(place, on_dev, corpus.dev, corpus.labels, of_file=True)
+    cached, of_answers = "not in the cache yet", []
+    if len(kept) == len(places):
+        caches = tuple(open_cache(place.cache_root, place.key) for place in places)
+        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
+    for config in distinct_inputs(study):
+        segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
+        if isinstance(config.vectors, FileVectorsConfig):
+            open_vectors(config.vectors)
+    notes: Sequence[str] = ()
+    if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
+        notes = load_teacher_data(study.config.teacher_data, corpus).notes
+    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
+    sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    assumptions_made = [*assumptions(places), *assumed.of_settings(study, places), *of_answers]
+    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *assumptions_made])
+
+
+def class_lines(corpus: Corpus) -> list[str]:
+    """Each class with the number of its texts in each split."""
+    return [
+        f"{label}: {', '.join(f'{n} {split}' for split, n in counts.items())}"
+        for label, counts in corpus.class_counts().items()
+    ]
+
+
+def check_stores(study: Study) -> None:
+    try:
+        check_writable(Place(study.config.storage))
+    except PlaceError as error:
+        raise StudyError(f"storage: {error}") from error
+    check_store(study.config.tracking)
+
+
+def check_shared(storage: Place) -> None:
+    """Raise StudyError unless every node of the cluster sees the storage."""
+    probe = storage / f"probe-{uuid.uuid4().hex}"
+    probe.write_text("")
+    try:
+        blind = [node for node, sees in run_on_each_node(Place.exists, probe).items() if not sees]
+    finally:
+        probe.delete()
+    if blind:
+        raise StudyError(f"storage: {storage} is not the same folder on every node: {', '.join(blind)} do not see what is "
+                         "written there; name one that they share, or a URI such as s3://")  # fmt: skip
