@@ -10,8 +10,10 @@ from typing import NamedTuple
 from pydantic import Field
 
 from corpora.cells import NUMBER, labels_of, text_of
+from corpora.decoding import decode, decompress
+from corpora.places import Place
 from corpora.table_config import LabelName, TableConfig
-from corpora.table_file import read_table
+from corpora.table_file import ENDINGS, content_of, endings, read_table
 from corpora.texts import CorpusError, normalise
 
 REVIEWS = "reviews"
@@ -80,6 +82,19 @@ def _refuse_unlabelled(rows: list[Row], config: FileConfig) -> None:
             f"{config.path}: {n_missing} rows have no {config.label!r}; give the unlabelled texts as a file of their own "
             f"(`unlabelled:`), or name the label in `labels:` if it only looks like none; such as {example[:30]!r}"
         )
+
+
+def read_lines(path: str) -> list[str]:
+    """The texts of a file of one text a line, blank lines left out; raises CorpusError for a file that is a table, or none of text."""
+    place = Place(path)
+    ending, compression = endings(place.name)
+    if ending in ENDINGS and ending != ".txt":
+        raise CorpusError(
+            f"{path}: needs one text a line, but {ending} is a table; write its text column into a file of its own"
+        )
+    content = content_of(place, path)
+    text = decode(decompress(content, compression, path) if compression else content, path).text
+    return [line for raw in text.removeprefix("\ufeff").split("\n") if (line := raw.rstrip("\r")).strip()]
 
 
 def read_reviews() -> list[Row]:

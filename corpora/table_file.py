@@ -83,12 +83,12 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     """
     place = Place(config.path)
     name = config.path
-    ending, compression = _endings(place.name)
+    ending, compression = endings(place.name)
     if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
         raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
-    content = _content(place, name)
+    content = content_of(place, name)
     if ending == ".parquet":
         return _of_parquet(content, name)
     if compression:
@@ -107,7 +107,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     )
 
 
-def _endings(name: str) -> tuple[str, str]:
+def endings(name: str) -> tuple[str, str]:
     """The ending that tells the format and that of a compression, both in lower case."""
     parts = name.lower().rsplit(".", 2)
     last = f".{parts[-1]}" if len(parts) > 1 else ""
@@ -116,7 +116,8 @@ def _endings(name: str) -> tuple[str, str]:
     return last, ""
 
 
-def _content(place: Place, name: str) -> bytes:
+def content_of(place: Place, name: str) -> bytes:
+    """The bytes of a file; raises CorpusError for one that is not there or cannot be read."""
     try:
         if place.exists() and not place.is_file():
             raise CorpusError(f"{name} is a folder; name the file in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -28,6 +29,8 @@ def text_hash(text: str) -> bytes:
     return hashlib.blake2b(normalise(text).encode(), digest_size=HASH_BYTES).digest()
 
 
+# Five steps of reading a corpus ask it of each text.
+@functools.lru_cache(maxsize=65_536)
 def content_key(text: str) -> str:
     """What a text says, whatever its width, case and spacing.
 

@@ -96,12 +96,12 @@ def test_an_adapter_is_known_by_what_it_adapts_too(checkpoint: Path, tmp_path: P
 
 def test_the_rows_of_a_file_count_not_its_name_or_size(tmp_path: Path) -> None:
     file = FileConfig(path=tmp_path / "a.csv")
-    file.path.write_text("text,label\n好,1\n差,0\n", encoding="utf-8")
+    Path(file.path).write_text("text,label\n好,1\n差,0\n", encoding="utf-8")
     first = rows_identity(file, True)
     moved = FileConfig(path=tmp_path / "b.tsv")
-    moved.path.write_text("label\ttext\n1\t好\n0\t差\n", encoding="utf-8")
+    Path(moved.path).write_text("label\ttext\n1\t好\n0\t差\n", encoding="utf-8")
     assert rows_identity(moved, True) == first
-    written_as_before(file.path, "text,label\n好,0\n差,1\n".encode())
+    written_as_before(Path(file.path), "text,label\n好,0\n差,1\n".encode())
     assert rows_identity(file, True) != first
     assert rows_identity(file, False) == rows_identity(moved, False)
     assert rows_identity(FileConfig(path=file.path, rename={"0": "1", "1": "0"}), True) == first

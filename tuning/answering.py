@@ -14,12 +14,19 @@ from pathlib import Path
 from corpora.encoding import load_encoder
 from models.predictor import CheckpointError, Predictor, answer_lines, check_folder
 
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
+"""Endings of files whose lines are no texts."""
+
 
 def predict(folder: Path, texts: Path | None) -> None:
     """Answer the lines of a file, or of stdin, by a checkpoint folder on stdout."""
     check_folder(folder)
     if texts is not None and not texts.is_file():
         raise CheckpointError(f"no such file: {texts}")
+    if texts is not None and (ending := texts.suffix.lower()) in TABLES:
+        raise CheckpointError(
+            f"{texts}: predict answers one text a line, but {ending} is a table; write its text column into a file of its own"
+        )
     predictor = Predictor(folder, load_encoder(folder))
     with texts.open("rb") if texts else open(0, "rb", closefd=False) as source, _watched(source) as after:
         answer_lines(predictor, source, sys.stdout.buffer, after)

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,16 +154,14 @@ def serve(options: argparse.Namespace) -> None:
     serve(options.folder, options.host, options.port, options.threads, limits)
 
 
-def _lines(path: Path | None) -> Iterator[str]:
-    if path is None:
-        yield from (line.rstrip("\n") for line in sys.stdin)
-        return
-    if not path.is_file():
-        from models.predictor import CheckpointError
+def _texts(path: Path | None) -> list[str]:
+    """The texts of a file or of stdin, one a line."""
+    from corpora.decoding import decode
+    from corpora.files import read_lines
 
-        raise CheckpointError(f"no such file: {path}")
-    with path.open(encoding="utf-8") as lines:
-        yield from (line.rstrip("\n") for line in lines)
+    if path is not None:
+        return read_lines(str(path))
+    return [line for line in decode(sys.stdin.buffer.read(), "stdin").text.split("\n") if line.strip()]
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -172,7 +169,7 @@ def bench(options: argparse.Namespace) -> None:
     from tuning.bench import bench
 
     check_folder(options.folder)
-    bench(options.folder, options.against, list(_lines(options.texts)), _console())
+    bench(options.folder, options.against, _texts(options.texts), _console())
 
 
 def compress(options: argparse.Namespace) -> None:
@@ -182,7 +179,7 @@ def compress(options: argparse.Namespace) -> None:
         "trim_vocabulary", "prune_units", "low_rank", "prune_weights", "embedding_int8", "half", "int8", "int8_static",
     )}  # fmt: skip
     configs = configs_of(flags, options.epochs)
-    source = _study(options) if options.study else [text for text in _lines(options.texts) if text.strip()]
+    source = _study(options) if options.study else _texts(options.texts)
     print(figures_line(compress_checkpoint(options.folder, options.target, configs, source, _console())))
 
 
