@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from moto.server import ThreadedMotoServer
 
 from corpora.table_config import TableConfig
 from corpora.table_file import Table, read_table
@@ -43,6 +45,28 @@ def test_a_file_is_read_by_its_uri(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,1\n", encoding="utf-8")
     table = read_table(TableConfig(path=(tmp_path / "a.csv").as_uri()))
     assert table.column("text") == ["a"]
+
+
+def test_a_file_is_read_from_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+        client.create_bucket(Bucket="bucket")
+        client.put_object(Bucket="bucket", Key="folder/a.csv.gz", Body=gzip.compress(b"text,label\na,1\n"))
+        options = f"?endpoint_override={host}:{port}&scheme=http"
+        assert read_table(TableConfig(path=f"s3://bucket/folder/a.csv.gz{options}")).column("text") == ["a"]
+        with pytest.raises(CorpusError, match=r"no such file: s3://bucket/folder/b\.csv"):
+            read_table(TableConfig(path=f"s3://bucket/folder/b.csv{options}"))
+    finally:
+        server.stop()
 
 
 def test_nested_columns_are_reached_by_a_path(tmp_path: Path) -> None:
