@@ -56,7 +56,7 @@ def test_what_the_hub_does_not_have_is_one_line(hub: Path, tmp_path: Path) -> No
             commit_of(name, revision)
         assert "\n" not in str(caught.value)
     with pytest.raises(
-        ModelError, match="revision=v2 is of a checkpoint of a hub, but .* is a folder here; leave it out"
+        ModelError, match=r"revision=v2 is of a checkpoint of a hub, but .* is a folder here; leave it out"
     ):
         commit_of(str(tmp_path), "v2")
 
