@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A checkpoint whose config.json names its classes by `label2id` alone loses their names in transformers: `id2label` becomes
-# LABEL_0, LABEL_1, and `label2id` itself is overwritten to match. The same happens where `num_labels` is another number than the
-# names in `id2label`: the names are dropped. What reads class names from the loaded config sees generic ones in both cases, and
+# LABEL_0, LABEL_1, and `label2id` itself is overwritten to match, without a word. The same happens where `num_labels` is another
+# number than the names in `id2label`: the names are dropped, with a warning. What reads class names from the loaded config sees generic ones in both cases, and
 # takes the columns in any order that it likes; the file has to be read itself.
 #
 # Seen with transformers 5.23.0:

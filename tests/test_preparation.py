@@ -223,7 +223,7 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
         corrected = prepare(parse_study(document), silent)
         changed = {name for name, one in first.fingerprints.items() if corrected.fingerprints[name] != one}
         assert changed == {named}
-        with pytest.raises(StudyError, match="--resume: the labels of (dev or test|train) have changed"):
+        with pytest.raises(StudyError, match=r"--resume: the labels of (dev or test|train) have changed"):
             folder.claim(corrected.fingerprints)
         if named == "answers":
             with pytest.raises(
