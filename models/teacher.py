@@ -131,7 +131,12 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
     first = next(iter(sorted(Path(checkpoint).glob("member-*"))), checkpoint)
     try:
         shape = AutoConfig.from_pretrained(first, **at(revision))
-    except (OSError, ValueError) as error:
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        TypeError,
+    ) as error:  # transformers does not check what config.json holds.
         where = "" if Path(checkpoint).exists() else " is no folder here, and from the hub it"
         raise ModelError(f"the teacher {checkpoint}{where} cannot be loaded: {first_line(error)}") from error
     _check_classes(checkpoint, shape.num_labels, labels)

@@ -47,6 +47,17 @@ def test_a_weak_teacher_and_unequal_classes_are_not_refused() -> None:
         assert found(np.full(200, shares.argmin()), labels, 5) is None
 
 
+def test_hundreds_of_classes_sorted_as_text_are_found() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 300, 2000)
+    said = answers(labels, 300, 0.7, rng)
+    as_text = np.array(sorted(range(300), key=str))
+    assert found(said, labels, 300) is None
+    moves = found(np.argsort(as_text)[said], labels, 300)
+    assert moves is not None
+    assert np.mean(np.array(moves) == as_text) > 0.9
+
+
 @pytest.mark.parametrize(("n_texts", "n_classes"), [(200, 15), (60, 15), (60, 3), (40, 2)])
 def test_a_good_teacher_with_exchanged_columns_is_always_found(n_texts: int, n_classes: int) -> None:
     for seed in range(200):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
 from tests.conftest import silent
 from tuning.checks import check
 from tuning.faults import StudyError
+from tuning.folder import new_folder
 from tuning.inputs import inputs_key
 from tuning.points import middle
 from tuning.preparation import prepare
+from tuning.search import earlier_folder
 from tuning.study import Study, parse_study
 from tuning.trial import TrialConfig
 
@@ -202,3 +205,31 @@ def test_a_user_dictionary_is_checked_before_anything_starts(document: dict[str,
     document["trial"]["tokens"] = {"kind": "words", "dictionary": "none.txt"}
     with pytest.raises(CorpusError, match=r"tokens.dictionary: cannot read none.txt"):
         check(parse_study(document))
+
+
+def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], tmp_path: Path) -> None:
+    source = tmp_path / "corpus.csv"
+    source.write_bytes(Path(document["corpus"]["source"]).read_bytes())
+    document["corpus"] = {"source": str(source), "dev_fraction": 0.2, "test_fraction": 0.2}
+    first = prepare(parse_study(document), silent)
+    (folder := new_folder(first.study)).claim(first.fingerprints)
+    document["search"]["warm_start"] = "tiny"
+    assert earlier_folder(parse_study(document).config, first.corpus) == folder
+    for part, named in (("dev", "answers"), ("test", "answers"), ("train", "train")):
+        text = first.corpus.splits[part].texts[0]
+        rows = source.read_text(encoding="utf-8")
+        label = rows.partition(f'"{text}",')[2][0]
+        source.write_text(rows.replace(f'"{text}",{label}', f'"{text}",{1 - int(label)}'), encoding="utf-8")
+        corrected = prepare(parse_study(document), silent)
+        changed = {name for name, one in first.fingerprints.items() if corrected.fingerprints[name] != one}
+        assert changed == {named}
+        with pytest.raises(StudyError, match=r"--resume: the labels of (dev or test|train) have changed"):
+            folder.claim(corrected.fingerprints)
+        if named == "answers":
+            with pytest.raises(
+                StudyError,
+                match=r"warm_start: tiny was searched with other labels of dev or test .* leave warm_start out",
+            ):
+                earlier_folder(parse_study(document).config, corrected.corpus)
+        source.write_text(rows, encoding="utf-8")
+    assert prepare(parse_study(document), silent).fingerprints == first.fingerprints

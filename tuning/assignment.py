@@ -94,12 +94,12 @@ def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
     if not won or won - lost < MIN_GAIN * counts.sum():
         return False
     n_choices = math.comb(len(moves), len(moved)) * max(1, len(moves) - 1)
-    derangements = max(1, round(math.factorial(len(moved)) / math.e))
+    log_derangements = max(0.0, math.lgamma(len(moved) + 1) - 1)
     by_chance = float(binom.logsf(won - 1, won + lost, 0.5)) + math.log(n_choices)
     if by_chance >= math.log(CHANCE):
         return False
     inner = counts[np.ix_(moved, moves[moved])]  # Its diagonal is what would be right.
     n = int(inner.sum())
     share = float(inner.sum(axis=1) @ inner.sum(axis=0)) / n**2
-    unrelated = float(binom.logsf(won - 1, n, share)) + math.log(n_choices) + math.log(derangements)
+    unrelated = float(binom.logsf(won - 1, n, share)) + math.log(n_choices) + log_derangements
     return unrelated < math.log(CHANCE)

@@ -27,7 +27,7 @@ from tuning.contenders import onnx_contender
 from tuning.latency import Latency, cpu_name, time_contenders
 from tuning.material import encode_texts
 from tuning.study import Study
-from tuning.teachers import locate
+from tuning.teachers import assumptions, locate
 from tuning.teaching import logits_for
 from tuning.trial import TrialConfig, TrialData, fine_tuner
 
@@ -128,9 +128,10 @@ def _material(checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Co
     if checkpoint.trial is None:
         return Material([np.array(encoder(text)) for text in texts])
     config = TrialConfig.model_validate(checkpoint.trial)
-    teachers = logits_for(
-        study.config, corpus, locate(study.config, corpus), lambda line: console.print(line, markup=False)
-    )
+    places = locate(study.config, corpus)
+    for line in assumptions(places):
+        console.print(line, markup=False, soft_wrap=True)
+    teachers = logits_for(study.config, corpus, places, lambda line: console.print(line, markup=False))
     labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
     nothing = np.zeros(len(texts), dtype=np.int32)
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
