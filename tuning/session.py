@@ -18,7 +18,6 @@ from corpora.places import Place, PlaceError, check_writable
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
-from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.ensemble import run_on_ray
 from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
@@ -28,7 +27,7 @@ from tuning.importance import importances
 from tuning.journal import Journal
 from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
-from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
+from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack, vector_notes
 from tuning.progress import FillingView, LiveView
 from tuning.publishing import publish
 from tuning.recorded import closing, opening, with_version
@@ -63,14 +62,14 @@ def check(study: Study) -> str:
     if study.config.search.warm_start:
         earlier_folder(study.config, corpus.fingerprint)
     cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
+    notes = vector_notes(study)
     for config in distinct_inputs(study):
         segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
-        if isinstance(config.vectors, FileVectorsConfig):
-            open_vectors(config.vectors)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         load_teacher_data(study.config.teacher_data, corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    return f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    found = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    return "; ".join([found, *notes])
 
 
 def _check_stores(study: Study) -> None:
