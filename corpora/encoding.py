@@ -19,6 +19,9 @@ PADDING, UNKNOWN = 0, 1
 RESERVED = ("[PAD]", "[UNK]")
 BETWEEN = " "
 """Stands between the tokens of an n-gram; no token has it."""
+AS_SPELT = "as_spelt"
+"""`tokens["cut"]` of an encoder that cuts a text as it is spelt. Checkpoints from before that have no `cut`: they lower-case a text
+first, which takes `T恤` apart."""
 Segment = Callable[[str], Sequence[str]]
 UserWords = tuple[tuple[str, int], ...]
 """Words that a user's dictionary adds to jieba's, each with its frequency."""
@@ -48,7 +51,8 @@ def _jieba(user_words: UserWords) -> Any:
 
         def get_DAG(self, sentence: str) -> None:
             """Read the words that begin with a character of the sentence; `calc` finds those in it on its way."""
-            for character in self._unread.keys() & set(sentence):
+            # Not `keys() & set`, which walks over what has been read where little is left.
+            for character in filter(self._unread.__contains__, set(sentence)):
                 for place in self._unread.get(character, ()):
                     for line in self._lines[place].splitlines():
                         word, frequency, _ = line.split(" ")
@@ -109,8 +113,8 @@ def keeping_frequency(word: str) -> int:
     return int(_jieba(()).suggest_freq(word))
 
 
-_GUESSED = re.compile(r"([a-z0-9]+(?:\.[0-9]+)?%?)")
-_SIGN_BESIDE = re.compile(r"[a-z0-9][!-/:-`{-~]|[!-/:-`{-~][!-~]")
+_GUESSED = re.compile(r"([A-Za-z0-9]+(?:\.[0-9]+)?%?)")
+_SIGN_BESIDE = re.compile(r"[A-Za-z0-9][!-/:-@[-`{-~]|[!-/:-@[-`{-~][!-~]")
 """What a word of ASCII that is to be cut has in it: a sign and another character next to it."""
 
 
@@ -147,8 +151,15 @@ CUTTERS: dict[str, Callable[[UserWords, bool], Segment]] = {"jieba": _cut_by_jie
 
 
 def _words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    """Words in lower case, cut before they are made so: jieba's dictionary has `T恤` and no `t恤`."""
     user_words = tuple((word, frequency) for word, frequency in tokens["user_words"])
-    return CUTTERS[tokens["segmenter"]](user_words, tokens["hmm"])
+    cut = CUTTERS[tokens["segmenter"]](user_words, tokens["hmm"])
+
+    def lower(text: str) -> Sequence[str]:
+        words = cut(text)
+        return words if text.lower() == text else list(map(str.lower, words))
+
+    return lower if _is_cut_as_spelt(tokens) else cut
 
 
 def _words_characters(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
@@ -165,12 +176,38 @@ def _words_characters(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> S
 
 
 def _characters(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
-    return list
+    return lambda text: list(text.lower())
+
+
+_TYPED = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")
 
 
 def _english_words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
-    """Runs of letters and digits with the apostrophes inside them, and every other sign by itself."""
-    return re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_").findall
+    """Runs of letters, their combining marks and digits with the apostrophes inside them, and every other sign by itself."""
+    if not _is_cut_as_spelt(tokens):
+        return _TYPED.findall
+
+    def cut(text: str) -> list[str]:
+        text = text.lower()
+        if text.isascii() and "`" not in text:
+            return _TYPED.findall(text)
+        return _with_marks().findall(_APOSTROPHES.sub("'", text))
+
+    return cut
+
+
+_APOSTROPHES = re.compile("[\u2018\u2019\u201b\u02bc]|(?<=[^\\W_])(?:`|\u2032| \u0301)(?=[^\\W_])")
+"""Other signs than `'` for an apostrophe: typographic ones, and between letters those that keyboards offer beside it. An acute accent
+that stands alone is a space and a combining mark in NFKC."""
+
+
+@functools.cache
+def _with_marks() -> re.Pattern[str]:
+    """As `_TYPED`, where Hindi's vowel signs and accents that stand apart from their letters are no ends of words."""
+    signs = (chr(number) for number in range(0x300, 0x1F000))
+    marks = "".join(sign for sign in signs if unicodedata.category(sign) in ("Mn", "Mc"))
+    word = f"[^\\W_]+(?:[{marks}]+[^\\W_]*)*"
+    return re.compile(rf"{word}(?:'{word})*|[^\w\s]|_")
 
 
 def _word_pieces(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
@@ -215,8 +252,10 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
                                       f"installed: pip install {package}")  # fmt: skip
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
+    normal_form = spelt if _is_cut_as_spelt(tokens) else normalized
+
     def of(text: str) -> list[str]:
-        normal = normalized(text)
+        normal = normal_form(text)
         found = segment(normal)
         has_space = normal.split(maxsplit=1) != [normal]
         return list(itertools.filterfalse(str.isspace, found)) if has_space else list(found)
@@ -224,18 +263,46 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
     return of
 
 
+def _is_cut_as_spelt(tokens: Mapping[str, Any]) -> bool:
+    return tokens.get("cut") == AS_SPELT
+
+
 _WIDE = {sign: unicodedata.normalize("NFKC", sign) for sign in "，！？：；（）～…"}
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, which are no characters: programs in Rust refuse them."""
+_UNSEEN = re.compile(
+    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe0e\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Control and format characters but white space, and what makes a sign an emoji: soft hyphens, zero-width spaces, marks of
+direction."""
+
+
+def spelt(text: str) -> str:
+    """The text in NFKC, in its own case and without the characters that nobody sees."""
+    normal = _nfkc(text)
+    if not normal.isprintable() or "\ufe0f" in normal or "\ufe0e" in normal:
+        normal = _UNSEEN.sub("", _HALVES.sub("\ufffd", normal))
+    return normal.replace("\u0130", "I")  # Its lower case would be two characters, `i` and a dot.
 
 
 def normalized(text: str) -> str:
-    """The text in NFKC and lower case.
+    """The text in NFKC and lower case."""
+    normal = _nfkc(text).lower()
+    return normal if normal.isprintable() else _HALVES.sub("\ufffd", normal)
 
-    Most Chinese texts are in NFKC but for these signs. Replaced first, which changes nothing of the result, they leave a text
+
+def _nfkc(text: str) -> str:
+    """The text in NFKC.
+
+    Most Chinese texts are in NFKC but for a few signs. Replaced first, which changes nothing of the result, they leave a text
     that is known to be normal at a glance: a quarter of the time.
     """
+    if text.isascii():
+        return text
     for sign, normal in _WIDE.items():
         text = text.replace(sign, normal)
-    return unicodedata.normalize("NFKC", text).lower()
+    return unicodedata.normalize("NFKC", text)
 
 
 class Encoder:
@@ -269,7 +336,7 @@ class Encoder:
 
     def read_ahead(self) -> None:
         """Read the whole dictionary of words, which a text otherwise brings in by its characters: for what is timed, or serves."""
-        self.segment("".join(map(chr, range(0x4E00, 0xA000))))
+        self.segment("".join(map(chr, (*range(0x30, 0x7B), *range(0x4E00, 0xA000)))))
 
 
 def load_encoder(folder: str | Path) -> Encoder:

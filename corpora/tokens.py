@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from corpora.encoding import BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter
+from corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
 from corpora.texts import CorpusError
 
 
@@ -167,6 +166,8 @@ def ngrams(tokens: Sequence[str], longest: int) -> Iterator[str]:
 def encoder_settings(config: AnyTokensConfig) -> dict[str, Any]:
     """The settings that an encoder travels with: nothing of this machine, the words of the dictionary in full."""
     settings = config.model_dump(mode="json", include={"kind", "max_tokens", "max_ngram", "segmenter", "hmm"})
+    if not isinstance(config, WordPieceConfig):
+        settings["cut"] = AS_SPELT
     if isinstance(config, WordsConfig):
         settings["user_words"] = read_dictionary(config.dictionary) if config.dictionary else []
     return settings
@@ -175,21 +176,25 @@ def encoder_settings(config: AnyTokensConfig) -> dict[str, Any]:
 def read_dictionary(path: Path) -> list[list[Any]]:
     """The words of a user dictionary, each with its frequency: `word`, `word 12` or `word 12 n` a line.
 
-    A word without a frequency gets the smallest that keeps it whole, as jieba does. Raises CorpusError for a file that
-    cannot be read or a line of another form.
+    A word without a frequency gets the smallest that keeps it whole, as jieba does. A word with letters is followed by its
+    spellings in lower case, in capitals and with a capital first, unless the dictionary has them. Raises CorpusError for a
+    file that cannot be read or a line of another form.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"tokens.dictionary: cannot read {path}: {error}") from error
-    words = []
+    found: dict[str, int | None] = {}
     for number, line in enumerate(lines, start=1):
-        word, *rest = unicodedata.normalize("NFKC", line).lower().split() or [""]
+        word, *rest = spelt(line).split() or [""]
         if not word:
             continue
-        if rest and not rest[0].isdigit():
+        if rest and not rest[0].isdecimal():
             raise CorpusError(
                 f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r}"
             )
-        words.append([word, int(rest[0]) if rest else keeping_frequency(word)])
-    return words
+        found[word] = int(rest[0]) if rest else None
+    for word in list(found):
+        for other in (word.lower(), word.upper(), word.capitalize()):
+            found.setdefault(other, found[word])
+    return [[word, keeping_frequency(word) if frequency is None else frequency] for word, frequency in found.items()]

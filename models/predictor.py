@@ -23,6 +23,8 @@ WINDOW = 1024
 BATCH_SIZE = 16
 """Texts that the network answers together. They are taken in the order of their lengths, as padding costs what words cost."""
 BLOCK_BYTES = 1 << 18
+UNKNOWN = 1
+"""The id of every token that the vocabulary lacks."""
 _OUTPUTS = ["logits"]
 _RUN_OPTIONS = onnxruntime.RunOptions()
 """Where none are given, every call makes some: a tenth of the shortest."""
@@ -46,8 +48,12 @@ class TextError(ValueError):
 
 
 class Answer(TypedDict):
+    """What is said of a text. `has_known_token` is false where the vocabulary has none of the tokens that were read: the label
+    then says nothing about the text."""
+
     label: str
     probabilities: dict[str, float]
+    has_known_token: bool
 
 
 def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -86,7 +92,9 @@ class Predictor:
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. A text's are the same in any company, but
         for rounding."""
-        rows = [self.encode(text) for text in texts]
+        return self._logits([self.encode(text) for text in texts])
+
+    def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         if len(rows) == 1:
             return run_network(self.session, rows)
         logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
@@ -99,13 +107,16 @@ class Predictor:
         return self.labels[int(self.logits([text])[0].argmax())]
 
     def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
-        """The label and the probabilities of each text, in order, WINDOW texts in memory at a time."""
+        """What is said of each text, in order, WINDOW texts in memory at a time."""
         for window in _batches(texts, WINDOW):
-            logits = self.logits(window)
+            rows = [self.encode(text) for text in window]
+            logits = self._logits(rows)
             exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-            for row in exponentials / exponentials.sum(axis=1, keepdims=True):
+            probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+            for ids, row in zip(rows, probabilities, strict=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
-                yield Answer(label=self.labels[int(row.argmax())], probabilities=named)
+                label = self.labels[int(row.argmax())]
+                yield Answer(label=label, probabilities=named, has_known_token=ids.count(UNKNOWN) < len(ids))
 
 
 T = TypeVar("T")

@@ -6,18 +6,16 @@ gensim takes more than a second to import, which the workers of trials need not 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
 from models.fitting import ModelError
-
-if TYPE_CHECKING:
-    from gensim.models import KeyedVectors
+from models.vector_files import FoundVectors, Known, read_vector_file
 
 FASTTEXT_BUCKETS = 200_000
 """Rows of the table of n-grams: gensim's two millions are for a corpus of the size of Wikipedia."""
@@ -65,11 +63,12 @@ class FastTextConfig(_TrainedVectors, frozen=True):
 
 
 class FileVectorsConfig(_Vectors, frozen=True):
-    """Vectors from a file: word2vec text (`.txt`, `.vec`), word2vec binary (`.bin`) or gensim KeyedVectors (`.kv`)."""
+    """Vectors from a file: text (word2vec, GloVe, fastText's `.vec`), word2vec's binary format or gensim's KeyedVectors (`.kv`)."""
 
     kind: Literal["file"] = "file"
     path: Path
-    """The file, whose ending tells the format."""
+    """The file, whose content tells the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, of which nothing but gensim's
+    vectors and NumPy's arrays is read."""
     dimension: Dimension
 
 
@@ -81,16 +80,17 @@ class RandomVectorsConfig(_Vectors, frozen=True):
 
 AnyVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
 VectorsConfig = Annotated[AnyVectorsConfig, Field(discriminator="kind")]
-Known = dict[str, NDArray[np.float32]]
-"""The words that have a vector, and their vectors."""
 
 
 @dataclass(frozen=True)
 class WordVectors:
-    """`matrix` is `[vocabulary, dimension]`, its row 0 (padding) zero; `coverage` is the part of the words found."""
+    """`matrix` is `[vocabulary, dimension]`, its row 0 (padding) zero; `coverage` is the part of the words found, `respelt` the part
+    that a file has in another width or case alone, and `notes` are what else was found of it."""
 
     matrix: NDArray[np.float32]
     coverage: float
+    respelt: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def build_vectors(
@@ -103,17 +103,19 @@ def build_vectors(
     dimension than the configured one, and a file that knows no word of the vocabulary.
     """
     rng = np.random.default_rng(seed)
-    known = SOURCES[type(config)](config, vocabulary, sentences, seed)
+    found = SOURCES[type(config)](config, vocabulary, sentences, seed)
+    known = {word: vector for word, vector in found.vectors.items() if np.isfinite(vector).all()}
     known |= {
         word: mean for word in vocabulary if word not in known and (mean := _mean_of_parts(word, known)) is not None
     }
-    spread = float(np.std(list(known.values()))) if known else 0.1
+    spread = float(np.std(list(known.values()), dtype=np.float64)) if known else 0.1
     matrix = rng.normal(0.0, spread, (len(vocabulary), config.dimension)).astype(np.float32)
     for row, word in enumerate(vocabulary):
         if word in known:
             matrix[row] = known[word]
     matrix[0] = 0.0
-    return reduced(WordVectors(matrix, len(known) / len(vocabulary)), config.reduce_to)
+    coverage, respelt = (n / len(vocabulary) for n in (len(known), found.n_respelt))
+    return reduced(WordVectors(matrix, coverage, respelt, found.notes), config.reduce_to)
 
 
 def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:
@@ -130,7 +132,7 @@ def reduced(vectors: WordVectors, n_components: int | None) -> WordVectors:
         return vectors
     matrix = np.zeros((len(vectors.matrix), n_components), dtype=np.float32)
     matrix[1:] = principal_components(vectors.matrix[1:], n_components)
-    return WordVectors(matrix, vectors.coverage)
+    return replace(vectors, matrix=matrix)
 
 
 def principal_components(matrix: NDArray[np.float32], n_components: int) -> NDArray[np.float32]:
@@ -140,25 +142,27 @@ def principal_components(matrix: NDArray[np.float32], n_components: int) -> NDAr
     return np.asarray(centred @ axes, dtype=np.float32)
 
 
-def _none(config: RandomVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
-    return {}
+def _none(config: RandomVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    return FoundVectors(dimension=config.dimension, vectors={})
 
 
-def _word2vec(config: Word2VecConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+def _word2vec(config: Word2VecConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     from gensim.models import Word2Vec
 
     model = Word2Vec(_only(vocabulary, sentences), **_training(config, seed))
-    return {word: model.wv[word] for word in vocabulary if word in model.wv}
+    known = {word: model.wv[word] for word in vocabulary if word in model.wv}
+    return FoundVectors(dimension=config.dimension, vectors=known)
 
 
-def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
+def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     from gensim.models import FastText
 
     model = FastText(
         _only(vocabulary, sentences), min_n=config.min_ngram, max_n=max(config.min_ngram, config.max_ngram),
         bucket=FASTTEXT_BUCKETS, **_training(config, seed),
     )  # fmt: skip
-    return {word: model.wv[word] for word in vocabulary if word in model.wv.key_to_index}
+    known = {word: model.wv[word] for word in vocabulary if word in model.wv.key_to_index}
+    return FoundVectors(dimension=config.dimension, vectors=known)
 
 
 def _only(vocabulary: Sequence[str], sentences: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -174,14 +178,15 @@ def _training(config: _TrainedVectors, seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> Known:
-    known = read_vectors(config, vocabulary)
-    if not known:
-        raise ModelError(f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary")
-    return known
+def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    found = read_vectors(config, vocabulary)
+    if not found.vectors:
+        raise ModelError("; ".join([f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary",
+                                    *found.notes]))  # fmt: skip
+    return found
 
 
-SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], Known]] = {
+SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], FoundVectors]] = {
     Word2VecConfig: _word2vec,
     FastTextConfig: _fasttext,
     FileVectorsConfig: _from_file,
@@ -189,26 +194,13 @@ SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], K
 }
 
 
-def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> Known:
-    """The vectors that a file has for the words of a vocabulary."""
-    vectors = open_vectors(config)
-    return {word: np.asarray(vectors[word], dtype=np.float32) for word in vocabulary if word in vectors}
+def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> FoundVectors:
+    """The vectors that a file has for the words of a vocabulary, be it empty.
 
-
-def open_vectors(config: FileVectorsConfig) -> KeyedVectors:
-    """The vectors of a file; raises ModelError for an unreadable file and for the wrong dimension."""
-    from gensim.models import KeyedVectors
-
-    if not config.path.is_file():
-        raise ModelError(f"no such word-vector file: {config.path}")
-    try:
-        if config.path.suffix == ".kv":
-            vectors = KeyedVectors.load(str(config.path), mmap="r")
-        else:
-            vectors = KeyedVectors.load_word2vec_format(str(config.path), binary=config.path.suffix == ".bin")
-    except (ValueError, EOFError, UnicodeDecodeError) as error:
-        raise ModelError(f"{config.path} cannot be read as word2vec vectors: {error}") from error
-    if vectors.vector_size != config.dimension:
-        raise ModelError(f"{config.path} has vectors of dimension {vectors.vector_size}, "
-                         f"but the study says dimension={config.dimension}")  # fmt: skip
-    return vectors
+    Raises ModelError for an unreadable file and for another dimension than the study says.
+    """
+    found = read_vector_file(config.path, vocabulary)
+    if found.dimension != config.dimension:
+        raise ModelError(f"{config.path} has vectors of dimension {found.dimension}, but the study says "
+                         f"dimension={config.dimension}")  # fmt: skip
+    return found

@@ -81,7 +81,9 @@ STUDENTS = [config for family in FAMILIES for config in student_variants(family)
 def same_answers(found: Sequence[Any], expected: Sequence[Any]) -> bool:
     """Whether two lists of answers say the same, but for the rounding of sums in another order."""
     return len(found) == len(expected) and all(
-        a["label"] == b["label"] and a["probabilities"] == pytest.approx(b["probabilities"], abs=1e-5)
+        a["label"] == b["label"]
+        and a["has_known_token"] == b["has_known_token"]
+        and a["probabilities"] == pytest.approx(b["probabilities"], abs=1e-5)
         for a, b in zip(found, expected, strict=True)
     )
 

@@ -46,7 +46,9 @@ def test_a_terminal_sees_how_far_it_is_unless_it_sees_the_answers(folder: Path, 
     assert "1,200 texts, " in shown
     assert answers.count(b"\n") == 1200
     shown, _ = on_a_terminal(folder, texts, seen=True)
-    assert [list(json.loads(line)) for line in shown.splitlines()] == [["label", "probabilities"]] * 1200
+    assert [list(json.loads(line)) for line in shown.splitlines()] == [
+        ["label", "probabilities", "has_known_token"]
+    ] * 1200
 
 
 def test_pipes_see_answers_and_nothing_else(folder: Path) -> None:

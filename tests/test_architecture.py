@@ -23,7 +23,7 @@ DOORS = {
         "tuning/answers.py",
     },
     "transformers": {"models/teacher.py", "models/teacher_on_cpu.py", "models/teacher_training.py"},
-    "gensim": {"models/word_vectors.py"},
+    "gensim": {"models/word_vectors.py", "models/keyed_vectors.py"},
     "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
     "optuna": {
         "tuning/points.py",

@@ -27,6 +27,7 @@ from models.onnx_export import export_onnx
 from models.predictor import (
     BATCH_SIZE,
     FILES,
+    UNKNOWN,
     CheckpointError,
     Predictor,
     TextError,
@@ -132,6 +133,22 @@ def test_many_texts_of_any_lengths_are_answered_in_their_order(folder: Path) -> 
 
 def test_an_empty_text_is_answered(folder: Path) -> None:
     assert len(list(Predictor(folder, load_encoder(folder)).answers(["", " "]))) == 2
+
+
+def test_a_text_in_which_the_vocabulary_knows_no_token_is_marked(folder: Path) -> None:
+    assert UNKNOWN == encoding.UNKNOWN
+    predictor = Predictor(folder, load_encoder(folder))
+    texts = ["好", "xyz 好", "xyz", "", "\ud83d", "\u200b"]
+    assert [answer["has_known_token"] for answer in predictor.answers(texts)] == [True, True] + [False] * 4
+    assert [next(predictor.answers([text]))["has_known_token"] for text in texts[1:3]] == [True, False]
+
+
+def test_what_is_cut_off_makes_no_text_known(folder: Path) -> None:
+    predictor = Predictor(folder, load_encoder(folder))  # It reads nine characters.
+    assert [answer["has_known_token"] for answer in predictor.answers(["x" * 9 + "好", "x" * 8 + "好"])] == [
+        False,
+        True,
+    ]
 
 
 def test_the_folder_answers_without_this_project_torch_ray_mlflow_and_transformers(folder: Path) -> None:

@@ -187,7 +187,8 @@ def test_texts_are_answered_a_line_each(run: Run, folder: Path, tmp_path: Path) 
     code, out, _ = run("predict", folder, tmp_path / "texts.txt")
     answers = [json.loads(line) for line in out.splitlines()]
     assert (code, len(answers)) == (0, 3)
-    assert set(answers[0]) == {"label", "probabilities"}
+    assert set(answers[0]) == {"label", "probabilities", "has_known_token"}
+    assert [answer["has_known_token"] for answer in answers] == [True, True, False]
 
 
 def test_a_folder_is_timed_beside_a_teacher_and_the_last_line_is_json(

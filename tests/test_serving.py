@@ -82,6 +82,7 @@ def test_answers_are_those_of_predict(
     with pytest.raises(SystemExit):
         main(["predict", str(folder), str(tmp_path / "texts.txt")])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["has_known_token"] for line in lines] == [True, True, False, True, False]
     assert ask(port, "/predict", as_json({"texts": texts}))[:2] == (200, {"answers": lines})
     assert same_answers([ask(port, "/predict", as_json({"texts": [text]}))[1]["answers"][0] for text in texts], lines)
 
@@ -89,7 +90,8 @@ def test_answers_are_those_of_predict(
 def test_clients_of_mlflow_need_no_change(folder: Path, port: int) -> None:
     texts = ["好书", "差"]
     rows = [{"label": one["label"], "probability_bad": one["probabilities"]["bad"],
-             "probability_good": one["probabilities"]["good"]} for one in expected(folder, texts)]  # fmt: skip
+             "probability_good": one["probabilities"]["good"], "has_known_token": True}
+            for one in expected(folder, texts)]  # fmt: skip
     for body in (
         {"dataframe_records": [{"text": text} for text in texts]},
         {"dataframe_split": {"columns": ["id", "text"], "data": [[i, text] for i, text in enumerate(texts)]}},

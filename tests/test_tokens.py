@@ -46,7 +46,9 @@ CONFIGS = [
     WordPieceConfig(kind="wordpiece", min_count=1, max_tokens=3),
     EnglishWordsConfig(kind="english_words", min_count=1, max_tokens=3),
 ]
-WORDS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": []}
+WORDS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "cut": "as_spelt"}
+WORDS_OF_BEFORE = {name: value for name, value in WORDS.items() if name != "cut"}
+"""Of a checkpoint from when texts were lower-cased before they were cut."""
 
 
 def test_words_are_cut_by_jieba_lower_case_and_without_white_space() -> None:
@@ -67,8 +69,101 @@ def test_words_are_those_of_jieba_itself(cutter: str, hmm: bool) -> None:
     assert len(texts) > 400
     segment = segmenter({**WORDS, "segmenter": cutter, "hmm": hmm})
     for text in texts:
-        plain = unicodedata.normalize("NFKC", text).lower()
-        assert segment(text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
+        assert segment(text) == words_of_jieba(text, hmm)
+
+
+def words_of_jieba(text: str, hmm: bool) -> list[str]:
+    plain = unicodedata.normalize("NFKC", text)
+    return [t.lower() for t in jieba.cut(plain, HMM=hmm) if not t.isspace()]
+
+
+def capitals_of_jieba() -> list[str]:
+    """The words of jieba's dictionary that have capitals."""
+    with jieba.get_dict_file() as file:
+        words = {line.split(b" ")[0].decode() for line in file}
+    return sorted(word for word in words if word != word.lower())
+
+
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
+@pytest.mark.parametrize("hmm", [False, True])
+def test_words_with_capitals_are_kept_whole(cutter: str, hmm: bool) -> None:
+    segment = segmenter({**WORDS, "segmenter": cutter, "hmm": hmm})
+    words = capitals_of_jieba()
+    assert len(words) == 65
+    assert {"T恤", "U盘", "A股", "AT&T", "江南Style"} < set(words)
+    wide = str.maketrans({chr(i): chr(i + 0xFEE0) for i in range(0x21, 0x7F)})
+    for word in words:
+        assert segment(word) == segment(word.translate(wide)) == [word.lower()]
+        text = f"我买了{word}，很好"
+        assert word.lower() in segment(text)
+        assert segment(text) == words_of_jieba(text, hmm)
+
+
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
+def test_texts_that_mix_capitals_and_words_are_cut_as_by_jieba(cutter: str) -> None:
+    rng, words = (
+        random.Random(1),
+        [*capitals_of_jieba(), "卡拉OK", "nba", "NBA", "好", "书", "的", "C", "x", "4", "%", ".", " "],
+    )
+    for hmm in (False, True):
+        segment = segmenter({**WORDS, "segmenter": cutter, "hmm": hmm})
+        for _ in range(1000):
+            text = "".join(rng.choice([word, word, word.lower()]) for word in rng.choices(words, k=rng.randint(1, 6)))
+            assert segment(text) == words_of_jieba(text, hmm), text
+
+
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
+def test_a_checkpoint_from_before_cuts_as_it_did(cutter: str) -> None:
+    before = {**WORDS_OF_BEFORE, "segmenter": cutter}
+    assert segmenter(before)("买Ｕ盘和T恤") == ["买", "u", "盘", "和", "t", "恤"]
+    assert segmenter({**before, "cut": "as_spelt"})("买Ｕ盘和T恤") == ["买", "u盘", "和", "t恤"]
+    assert segmenter({**before, "user_words": [["iphone手机", 20]]})("iPhone手机") == ["iphone手机"]
+    spelling = {"kind": "words_characters", "segmenter": cutter, "hmm": False, "user_words": []}
+    vocabulary = ["[PAD]", "[UNK]", "t恤"]
+    assert segmenter(spelling, vocabulary)("T恤U盘") == ["t", "恤", "u", "盘"]
+    assert segmenter({**spelling, "cut": "as_spelt"}, vocabulary)("T恤U盘") == ["t恤", "u", "盘"]
+
+
+def test_all_kinds_but_word_pieces_say_that_they_cut_a_text_as_it_is_spelt() -> None:
+    for config in CONFIGS:
+        expected = None if config.kind == "wordpiece" else "as_spelt"
+        assert encoder_settings(config).get("cut") == expected
+
+
+@pytest.mark.parametrize("cutter", ["jieba", "rjieba"])
+def test_a_word_of_a_user_dictionary_is_found_in_every_usual_case(cutter: str, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("iPhone手机 20\nＱ币\n卡拉ok厅 30 n\n卡拉OK厅 40 n\n", encoding="utf-8")
+    settings = encoder_settings(WordsConfig(segmenter=cutter, dictionary=tmp_path / "words.txt"))
+    frequencies = dict(settings["user_words"])
+    assert frequencies["iPhone手机"] == frequencies["IPHONE手机"] == 20
+    assert (frequencies["卡拉ok厅"], frequencies["卡拉OK厅"]) == (30, 40)  # What the file says of a spelling counts.
+    segment = segmenter(settings)
+    for spelling in ("iPhone手机", "IPHONE手机", "iphone手机", "Iphone手机", "ｉＰｈｏｎｅ手机"):
+        assert segment(f"买了{spelling}好") == ["买", "了", "iphone手机", "好"]
+    assert [segment(text) for text in ("Q币", "q币", "卡拉OK厅", "卡拉ok厅")] == [["q币"]] * 2 + [["卡拉ok厅"]] * 2
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.kind}-{getattr(config, 'segmenter', '')}")
+@pytest.mark.parametrize("cut", ["as_spelt", None])
+def test_half_of_a_surrogate_pair_is_read_as_an_unknown_sign(config: AnyTokensConfig, cut: str | None) -> None:
+    settings = {**encoder_settings(config), "cut": cut}
+    segment = segmenter(settings, PIECES)
+    assert segment("好\ud83d书") in (["好", "\ufffd", "书"], ["好", "书"])  # BERT drops what is no character.
+
+
+@pytest.mark.parametrize(
+    "text", ["好\u200b书", "\ufeff好书", "好\u00ad书", "好\0书", "好\u2060书\u200e", "好\ufe0f书", "好\x7f书"]
+)
+def test_what_is_not_seen_is_not_read(text: str) -> None:
+    for kind in ("characters", "english_words", "words"):
+        segment = segmenter({**WORDS, "kind": kind})
+        assert segment(text) == segment("好书")
+    assert segmenter({"kind": "characters"})(text) != ["好", "书"]  # A checkpoint from before read it.
+
+
+def test_a_capital_i_with_a_dot_is_an_i() -> None:
+    assert segmenter({"kind": "english_words", "cut": "as_spelt"})("\u0130stanbul") == ["istanbul"]
+    assert segmenter({"kind": "characters", "cut": "as_spelt"})("\u0130K") == ["i", "k"]
 
 
 def test_the_dictionary_that_is_read_bit_by_bit_is_that_of_jieba_in_the_end(tmp_path: Path) -> None:
@@ -129,9 +224,8 @@ def test_words_of_ascii_are_those_of_jieba_itself(hmm: bool) -> None:
     segment = segmenter({**WORDS, "segmenter": "rjieba", "hmm": hmm})
     rng = random.Random(0)
     for _ in range(2000):
-        text = "".join(rng.choices("好书不abK12.,%-_@+#&'~[^ ，\u3000", k=rng.randint(1, 12)))
-        plain = unicodedata.normalize("NFKC", text).lower()
-        assert segment(text) == [t for t in jieba.cut(plain, HMM=hmm) if not t.isspace()], text
+        text = "".join(rng.choices("好书不abKTU恤盘12.,%-_@+#&'~[^ ，\u3000", k=rng.randint(1, 12)))
+        assert segment(text) == words_of_jieba(text, hmm), text
 
 
 def test_characters_are_single() -> None:
@@ -141,6 +235,31 @@ def test_characters_are_single() -> None:
 def test_english_words_keep_their_apostrophes() -> None:
     found = segmenter({"kind": "english_words"})("I don't LIKE it: 3.5/5, rock_n'roll!")
     assert found == ["i", "don't", "like", "it", ":", "3", ".", "5", "/", "5", ",", "rock", "_", "n'roll", "!"]
+
+
+ENGLISH = segmenter({"kind": "english_words", "cut": "as_spelt"})
+
+
+@pytest.mark.parametrize("sign", ["'", "\u2019", "\u2018", "\u02bc", "\u201b", "\uff07", "\u00b4", "\u2032", "`"])
+def test_a_typographic_apostrophe_is_an_apostrophe(sign: str) -> None:
+    assert ENGLISH(f"I Don{sign}t; rock{sign}n{sign}roll") == ["i", "don't", ";", "rock'n'roll"]
+
+
+def test_signs_that_are_no_apostrophes_stay_what_they_are() -> None:
+    assert ENGLISH("the dogs\u2019 \u2018x\u2019 `y` 6\u2032 \u201cz\u201d") == [
+        *("the", "dogs", "'", "'", "x", "'", "`", "y", "`", "6", "\u2032", "\u201c", "z", "\u201d")
+    ]
+
+
+def test_english_words_of_a_checkpoint_from_before_are_cut_as_they_were() -> None:
+    segment = segmenter({"kind": "english_words"})
+    assert segment("Don\u2019t don't") == ["don", "\u2019", "t", "don't"]
+    assert segment("m\u0304a") == ["m", "\u0304", "a"]
+
+
+def test_combining_marks_are_parts_of_words() -> None:
+    assert ENGLISH("M\u0304a हिन्दी, ok") == ["m\u0304a", "हिन्दी", ",", "ok"]
+    assert ENGLISH("cafe\u0301") == ["caf\u00e9"]
 
 
 def test_a_word_that_the_vocabulary_lacks_is_spelt() -> None:

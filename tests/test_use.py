@@ -37,8 +37,17 @@ from tuning.registry import log_model, register
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "examples" / "use"
 UNREACHABLE = ("connection broken by", "No matching distribution found")
-TEXTS = [*(text for text, _ in reviews(20)), "好书ＡＢＣ，好酒店", "差" * 20, "", "  ", "\u2028好", "{}"]
-TOKENS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
+TEXTS = [
+    *(text for text, _ in reviews(20)),
+    "好书ＡＢＣ，好酒店",
+    "差" * 20,
+    "",
+    "  ",
+    "\u2028好",
+    "{}",
+    "Ｕ盘 T恤 abc",
+]
+TOKENS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9, "cut": "as_spelt"}
 pytestmark = pytest.mark.slow
 
 
@@ -155,8 +164,9 @@ def test_ten_lines_answer_as_the_folder_does(small: Fresh, folder: Path, answers
 
 def rows(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     return [
-        {"label": one["label"], **{f"probability_{k}": p for k, p in one["probabilities"].items()}} for one in answers
-    ]
+        {"label": one["label"], **{f"probability_{k}": p for k, p in one["probabilities"].items()},
+         "has_known_token": one["has_known_token"]} for one in answers
+    ]  # fmt: skip
 
 
 def test_distune_serve_answers_where_only_its_extra_is_installed(

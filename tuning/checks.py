@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 
 from cluster.tasks import run_on_each_node
 from corpora.corpus import Corpus, load_corpus
@@ -12,10 +11,9 @@ from corpora.places import Place, PlaceError, check_writable
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache, open_cache
 from corpora.tokens import encoder_settings
-from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning import assumed
 from tuning.faults import StudyError
-from tuning.preparation import distinct_inputs, refuse_what_teachers_lack
+from tuning.preparation import distinct_inputs, refuse_what_teachers_lack, vector_notes
 from tuning.search import earlier_folder
 from tuning.sources import pieces_for
 from tuning.study import Study
@@ -47,11 +45,9 @@ def check(study: Study) -> str:
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
     for config in distinct_inputs(study):
         segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
-        if isinstance(config.vectors, FileVectorsConfig):
-            open_vectors(config.vectors)
-    notes: Sequence[str] = ()
+    notes = vector_notes(study)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
-        notes = load_teacher_data(study.config.teacher_data, corpus).notes
+        notes += load_teacher_data(study.config.teacher_data, corpus).notes
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
     sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
     assumptions_made = [*assumptions(places), *assumed.of_settings(study, places), *of_answers]

@@ -86,8 +86,11 @@ def all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> 
             # Vocabulary and vectors see train and transfer texts alone.
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
+        respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
         say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it")  # fmt: skip
+            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}")  # fmt: skip
+        for note in found.notes:
+            say(f"{config.vectors.kind} vectors: {note}")
         inputs[inputs_key(config)] = Inputs(
             replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
         )

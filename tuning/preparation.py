@@ -10,6 +10,7 @@ from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load
 from corpora.corpus import Corpus, load_corpus
 from corpora.places import Place
 from corpora.tokens import WordPieceConfig
+from models.word_vectors import FileVectorsConfig, read_vectors
 from tuning import assumed
 from tuning.faults import StudyError
 from tuning.folder import Layout
@@ -67,6 +68,10 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
     refuse_what_teachers_lack(study, corpus, places)
     for line in (*assumptions(places), *assumed.of_settings(study, places)):
         say(f"  {line}")
+    if only is None:
+        vector_notes(
+            study
+        )  # What is wrong with a file is said before a teacher learns; the notes are, when it is read.
     teachers = logits_for(study.config, corpus, places, say, workers)
     for line in assumed.of_answers(study, corpus, teachers):
         say(f"  {line}")
@@ -85,6 +90,13 @@ def distinct_inputs(study: Study) -> list[TrialConfig]:
     augmented texts of each."""
     base = middle(study.space)
     return [TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space)]
+
+
+def vector_notes(study: Study) -> list[str]:
+    """What differs in the files of word vectors from what they say of themselves. Raises ModelError for one that cannot be read."""
+    chosen = [config.vectors for config in distinct_inputs(study)]
+    files = {(one.path, one.dimension): one for one in chosen if isinstance(one, FileVectorsConfig)}
+    return [f"{path}: {note}" for (path, _), config in files.items() for note in read_vectors(config, ()).notes]
 
 
 def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:

@@ -22,7 +22,7 @@ def _program(path: Path) -> ModuleType:
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A table with a column `text` in; `label` and one `probability_LABEL` for each label out."""
+    """A table with a column `text` in; `label`, one `probability_LABEL` for each label and `has_known_token` out."""
 
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["checkpoint"])
@@ -30,11 +30,20 @@ class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self.predictor = _program(folder / "predict.py").Predictor(folder, encoder)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        answers = list(self.predictor.answers(model_input["text"].astype(str)))
-        columns = {"label": [answer["label"] for answer in answers]}
+        answers = list(self.predictor.answers(_texts(model_input)))
+        columns: dict[str, list[Any]] = {"label": [answer["label"] for answer in answers]}
         for label in self.predictor.labels:
             columns[f"probability_{label}"] = [answer["probabilities"][label] for answer in answers]
+        columns["has_known_token"] = [answer["has_known_token"] for answer in answers]
         return pd.DataFrame(columns)
+
+
+def _texts(table: pd.DataFrame) -> list[str]:
+    texts = list(table["text"])
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"row {i}: `text` must be a string, but got {text!r}")
+    return texts
 
 
 mlflow.models.set_model(StudentModel())

@@ -80,7 +80,8 @@ def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str]) -
     """Log a checkpoint folder as a pyfunc to a search's run; it needs no file of this project."""
     quiet_mlflow()
     mlflow.set_tracking_uri(uri)
-    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in _json(checkpoint / "labels.json")}}
+    labels = _json(checkpoint / "labels.json")
+    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in labels}, "has_known_token": [True]}
     table = pd.DataFrame({"text": list(example)})
     needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
     with mlflow.start_run(run_id=run_id):

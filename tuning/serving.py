@@ -90,9 +90,7 @@ def application(predictor: Predictor, name: str, limits: Limits) -> Starlette:
 
     async def invocations(request: Request) -> Response:
         answers = await ask(texts_of_table(await _body(request)))
-        rows = [{"label": one["label"], **{f"probability_{k}": p for k, p in one["probabilities"].items()}}
-                for one in answers]  # fmt: skip
-        return JSONResponse({"predictions": rows})
+        return JSONResponse({"predictions": [_row(answer) for answer in answers]})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok", "model": name, "labels": predictor.labels, "waiting": batcher.n_waiting})
@@ -111,6 +109,12 @@ def application(predictor: Predictor, name: str, limits: Limits) -> Starlette:
     ]
     handlers: Any = {HTTPException: _refuse, ClientDisconnect: _nobody_there, Exception: _own_fault}
     return Starlette(routes=routes, lifespan=running, exception_handlers=handlers)
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    """An answer as a row of the table that the MLflow model gives."""
+    probabilities = {f"probability_{label}": p for label, p in answer["probabilities"].items()}
+    return {"label": answer["label"], **probabilities, "has_known_token": answer["has_known_token"]}
 
 
 async def _refuse(request: Request, error: HTTPException) -> Response:

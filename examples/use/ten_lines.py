@@ -21,7 +21,8 @@ labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
 ids = {word: i for i, word in enumerate((folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n"))}
 network = onnxruntime.InferenceSession(folder / "model.onnx")
 for line in sys.stdin:
-    words = jieba.lcut(unicodedata.normalize("NFKC", line).lower(), HMM=tokens["hmm"])
-    row = [ids.get(word, 1) for word in words if not word.isspace()][: tokens["max_tokens"]] or [1]
+    text = unicodedata.normalize("NFKC", line)
+    words = jieba.lcut(text if "cut" in tokens else text.lower(), HMM=tokens["hmm"])
+    row = [ids.get(word.lower(), 1) for word in words if not word.isspace()][: tokens["max_tokens"]] or [1]
     (logits,) = network.run(["logits"], {"token_ids": np.array([row]), "lengths": np.array([len(row)])})[0]
     print(labels[logits.argmax()], 1 / np.exp(logits - logits.max()).sum())

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from corpora import encoding
+from models.checkpoint import save_checkpoint
+from tests.test_checkpoint import STUDENTS, checkpoint_of
+from tuning.pyfunc_model import StudentModel
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> StudentModel:
+    place = tmp_path_factory.mktemp("pyfunc") / "student"
+    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    found = StudentModel()
+    found.load_context(SimpleNamespace(artifacts={"checkpoint": str(folder)}))
+    return found
+
+
+def test_a_table_says_which_texts_the_vocabulary_knows_nothing_of(model: StudentModel) -> None:
+    table = model.predict(None, pd.DataFrame({"text": ["好书", "xyz", "", "\ud83d"]}, dtype=object))
+    assert list(table) == ["label", "probability_bad", "probability_good", "has_known_token"]
+    assert table["has_known_token"].tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), 3])
+def test_what_is_no_text_is_refused(model: StudentModel, missing: object) -> None:
+    with pytest.raises(ValueError, match=f"row 1: `text` must be a string, but got {missing}"):
+        model.predict(None, pd.DataFrame({"text": ["好书", missing]}, dtype=object))
