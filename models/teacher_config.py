@@ -137,6 +137,9 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         if self.labels is not None and self.from_scratch:
             raise ValueError(f"labels says which columns a checkpoint or logits have; a teacher from scratch has those of the corpus, "
                              f"but got labels={', '.join(self.labels)}")  # fmt: skip
+        if self.labels is not None and self.pretrain and self.logits is None:
+            raise ValueError(f"labels says which columns the head of a checkpoint has; pretrain keeps no head, but got "
+                             f"labels={', '.join(self.labels)}")  # fmt: skip
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
         if self.pretrain and not self.epochs:

@@ -96,3 +96,14 @@ def test_the_order_that_fits_is_named_as_the_source_has_its_columns() -> None:
         refuse_other_assignment(np.eye(3)[said], labels, ["a", "b", "c"], "t", columns)
     assert column_order(None, ["a", "b", "c"], "t", ["b", "a", "c"]).order == (1, 0, 2)
     refuse_other_assignment(np.eye(3)[labels], labels, ["a", "b", "c"], "t")
+
+
+def test_a_teacher_that_has_learnt_from_train_says_that_dev_is_labelled_otherwise() -> None:
+    labels = np.array([0, 1] * 20)
+    with pytest.raises(
+        CorpusError,
+        match=r"has learnt the labels of train, so dev means something else by them: correct one of the two$",
+    ):
+        refuse_other_assignment(np.eye(2)[1 - labels], labels, ["a", "b"], "t", None, None)
+    with pytest.raises(CorpusError, match=r"set more_teachers\.0\.labels: \[b, a\]$"):
+        refuse_other_assignment(np.eye(2)[1 - labels], labels, ["a", "b"], "t", None, "more_teachers.0.labels")

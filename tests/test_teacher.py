@@ -122,12 +122,34 @@ def test_a_teacher_with_other_classes_than_the_corpus_is_refused(teacher_folder:
         ({"checkpoint": "x", "from_scratch": {}}, "but got checkpoint, from_scratch"),
         ({"from_scratch": {}}, "epochs must be >= 1"),
         ({"checkpoint": "x", "members": 3}, "members=3 needs epochs >= 1"),
+        ({"checkpoint": "x", "labels": ["a", "a"]}, "labels must name each label once, but got a, a"),
+        ({"checkpoint": "x", "labels": [True, False]}, "valid string"),
+        (
+            {"from_scratch": {}, "epochs": 1, "labels": ["a", "b"]},
+            "a teacher from scratch has those of the corpus, but got labels=a, b",
+        ),
+        (
+            {"checkpoint": "x", "pretrain": {}, "epochs": 1, "labels": ["a", "b"]},
+            "pretrain keeps no head, but got labels=a, b",
+        ),
+        ({"students": {}, "labels": ["a", "b"]}, r"but got labels=\('a', 'b'\)"),
+        ({"logits": "x.csv", "revision": "v2"}, "revision is of a checkpoint, but got revision=v2 without one"),
         ({"from_scratch": {"hidden_size": 30, "heads": 4}, "epochs": 1}, "multiple of heads, but got 30 and 4"),
     ],
 )
 def test_a_teacher_that_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TeacherConfig.model_validate(settings)
+
+
+def test_labels_that_yaml_reads_as_numbers_are_labels() -> None:
+    assert TeacherConfig.model_validate({"checkpoint": "x", "labels": [10, "2"]}).labels == ("10", "2")
+
+
+def test_settings_of_another_form_than_transformers_has_are_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "id2label": ["pos", "neg"]}')
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        check_checkpoint(str(tmp_path), ["neg", "pos"])
 
 
 def test_the_character_vocabulary_holds_what_occurs_often_enough() -> None:

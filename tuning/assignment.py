@@ -35,11 +35,13 @@ def refuse_other_assignment(
     names: Sequence[str],
     source: str,
     columns: ColumnOrder | None = None,
+    setting: str | None = "teacher.labels",
 ) -> None:
     """Raise CorpusError where the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another order.
 
     `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they were
-    ordered, by which the message names the order in which the source has them.
+    ordered, by which the message names the order in which the source has them. `setting` is where the study can say it, None for
+    a teacher that has learnt the labels of train, whose dev must mean something else by them.
     """
     counts = confusion(logits.argmax(axis=1), labels, len(names))
     moves = better_assignment(counts)
@@ -48,10 +50,12 @@ def refuse_other_assignment(
     n, given, better = int(counts.sum()), int(np.trace(counts)), int(counts[np.arange(len(names)), moves].sum())
     taken = columns.by_column(names) if columns else list(names)
     fitting = [names[moves[names.index(name)]] for name in taken]
+    remedy = f"if that is the order of its columns, set {setting}: [{', '.join(fitting)}]"
+    if setting is None:
+        remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(
         f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
-        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); if that is the "
-        f"order of its columns, set teacher.labels: [{', '.join(fitting)}]"
+        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); {remedy}"
     )
 
 

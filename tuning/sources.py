@@ -36,7 +36,7 @@ from models.teacher_training import TrainingTexts, train_teacher
 from tuning.ensemble import RunStudents, Training, load_ensemble, train_ensemble
 from tuning.material import Material, NothingSaid
 from tuning.study import StudyConfig
-from tuning.teacher_columns import checkpoint_columns, head_of, in_order
+from tuning.teacher_columns import checkpoint_columns, in_order
 from tuning.teachers import TeacherPlace, refuse_wrong_columns
 
 Say = Callable[[str], None]
@@ -88,9 +88,7 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
         asking.say(f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
                    "or test were removed")  # fmt: skip
-        head = head_of(settings.checkpoint, settings.revision, corpus.labels, settings.labels)
-        if head.assumed:
-            asking.say(f"{place.name}: {head.assumed}")
+        head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
         texts_of_training = TrainingTexts(
             data.train.texts, column[data.train.labels], corpus.dev.texts, column[corpus.dev.labels], head.labels,

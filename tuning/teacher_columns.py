@@ -54,15 +54,13 @@ class Head:
     assumed: str = ""
 
 
-def head_of(checkpoint: str | None, commit: str | None, labels: Sequence[str], said: Sequence[str] | None) -> Head:
+def head_of(checkpoint: str, commit: str | None, labels: Sequence[str], said: Sequence[str] | None) -> Head:
     """In which order the columns of a head are trained on.
 
     A head for the same labels is trained on as they stand in it, a head without names in the order of the labels; that of a
     classifier of other classes is drawn anew, and a checkpoint without a head has none to be considered.
     """
     plain = Head(labels=tuple(labels))
-    if checkpoint is None:
-        return plain
     settings = next(iter(checkpoint_settings(checkpoint, commit).values()))
     names = settings.get("architectures") or ()
     if said is None and not any(str(name).endswith("ForSequenceClassification") for name in names):

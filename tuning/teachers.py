@@ -24,7 +24,7 @@ from tuning.ensemble import draw_students
 from tuning.folder import Layout
 from tuning.identity import checkpoint_identity, digest, rows_identity, trial_files
 from tuning.study import StudyConfig
-from tuning.teacher_columns import checkpoint_columns
+from tuning.teacher_columns import Head, checkpoint_columns, head_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class TeacherPlace:
     """Where one teacher of a study and its answers are, or will be.
 
     `name` is its key in the study; the revision in its settings is a commit. `columns` says how the columns of each
-    member of its checkpoint become the labels of the corpus; there are none of a teacher that is trained here.
+    member of its checkpoint become the labels of the corpus; there are none of a teacher that is trained here, which starts
+    from `head`.
     """
 
     name: str
@@ -41,7 +42,8 @@ class TeacherPlace:
     cache_root: Place
     trained: Place
     logits_file: LogitsFile | None
-    columns: tuple[ColumnOrder, ...] = ()
+    columns: tuple[ColumnOrder, ...]
+    head: Head
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,15 @@ def _locate_one(
     config: StudyConfig, settings: TeacherConfig, corpus: Corpus, name: str, first: TeacherPlace | None
 ) -> TeacherPlace:
     columns: tuple[ColumnOrder, ...] = ()
+    head = Head(labels=corpus.labels)
     if settings.checkpoint is not None:
         # Now, not when it is to be timed after the search; and all of it of one commit from here on.
         commit = commit_of(settings.checkpoint, settings.revision)
         check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels, commit)
         if not settings.epochs:
             columns = checkpoint_columns(settings.checkpoint, commit, corpus.labels, settings.labels)
+        elif not settings.pretrain:  # Which keeps the body alone.
+            head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels)
         settings = settings.model_copy(update={"revision": commit})
     logits_file = None
     if settings.logits is not None:
@@ -135,13 +140,18 @@ def _locate_one(
         logits_file.of(corpus.texts())
         on_dev = logits_file.of(corpus.dev.texts).logits
         refuse_other_assignment(
-            on_dev, corpus.dev.labels, corpus.labels, f"{name} {logits_file.path}", logits_file.columns
+            on_dev,
+            corpus.dev.labels,
+            corpus.labels,
+            f"{name} {logits_file.path}",
+            logits_file.columns,
+            f"{name}.labels",
         )
     fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
     asked = digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
     places = Layout(Place(config.storage))
-    return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns)
+    return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns, head)
 
 
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
@@ -201,8 +211,11 @@ def _parts(
 
 def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
     """What was assumed of the columns of the teachers, a sentence for each that is to be said."""
-    found = [(place.name, one.assumed) for place in places
-             for one in (*([place.logits_file.columns] if place.logits_file else []), *place.columns)]  # fmt: skip
+    found: list[tuple[str, str]] = []
+    for place in places:
+        of_file = [place.logits_file.columns] if place.logits_file else []
+        found += [(place.name, one.assumed) for one in (*of_file, *place.columns)]
+        found.append((place.name, place.head.assumed))
     return list(dict.fromkeys(f"{name}: {assumed}" for name, assumed in found if assumed))
 
 
@@ -213,7 +226,8 @@ def refuse_wrong_columns(
     with its columns in another order."""
     columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
     one_order = columns[0] if len({one.order for one in columns}) == 1 else None
-    refuse_other_assignment(logits, dev.labels, labels, place.name, one_order)
+    setting = f"{place.name}.labels" if columns else None
+    refuse_other_assignment(logits, dev.labels, labels, place.name, one_order, setting)
 
 
 def _students_identity(config: StudyConfig, students: StudentsConfig) -> list[Any]:
