@@ -5,7 +5,7 @@ BIN := .venv/bin
 # most of the first two wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py)
-PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py test_tables.py test_use.py test_wide.py)
+PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py test_tables.py test_wide.py)
 
 .PHONY: demo test test-long lint docs bench
 demo: .venv/installed
@@ -21,7 +21,12 @@ test: .venv/installed
 	cat .pytest_cache/clusters.log .pytest_cache/programs.log; exit $$failed
 
 test-long: .venv/installed
-	$(PYTEST) -m long
+	mkdir -p .pytest_cache
+	$(PYTEST) -m long tests/test_chaos.py > .pytest_cache/chaos.log 2>&1 & first=$$!; \
+	trap "kill $$first" INT TERM; \
+	$(PYTEST) -m long --ignore=tests/test_chaos.py; failed=$$?; \
+	wait $$first || failed=1; \
+	cat .pytest_cache/chaos.log; exit $$failed
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ PROGRAMS = ROOT / "examples" / "use"
 UNREACHABLE = ("connection broken by", "No matching distribution found")
 TEXTS = [*(text for text, _ in reviews(20)), "好书ＡＢＣ，好酒店", "差" * 20, "", "  ", "\u2028好", "{}"]
 TOKENS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True)
