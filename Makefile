@@ -1,23 +1,32 @@
 # Each target is self-sufficient: it makes .venv from the pinned packages if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-# They wait for servers and for programs most of the time: beside the other tests, and within a group one after the other.
+# What takes a minute or more of both cores is marked long: `make test-long`. The others run in three groups beside each other, as
+# most of the first two wait for servers and for programs.
+PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py)
-PROGRAMS := $(addprefix tests/,test_benchmarks_growth.py test_benchmarks_search.py test_chaos.py test_commands_in_docs.py \
-	test_resume.py)
+PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py test_tables.py test_wide.py)
 
-.PHONY: demo test lint docs bench
+.PHONY: demo test test-long lint docs bench
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
 test: .venv/installed
 	mkdir -p .pytest_cache
-	$(BIN)/python -m pytest $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
-	$(BIN)/python -m pytest $(PROGRAMS) > .pytest_cache/programs.log 2>&1 & second=$$!; \
+	$(PYTEST) -m "not long" $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	$(PYTEST) -m "not long" $(PROGRAMS) > .pytest_cache/programs.log 2>&1 & second=$$!; \
 	trap "kill $$first $$second" INT TERM; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(CLUSTERS) $(PROGRAMS)); failed=$$?; \
+	$(PYTEST) -m "not long" $(addprefix --ignore=,$(CLUSTERS) $(PROGRAMS)); failed=$$?; \
 	wait $$first || failed=1; wait $$second || failed=1; \
 	cat .pytest_cache/clusters.log .pytest_cache/programs.log; exit $$failed
+
+test-long: .venv/installed
+	mkdir -p .pytest_cache
+	$(PYTEST) -m long tests/test_chaos.py > .pytest_cache/chaos.log 2>&1 & first=$$!; \
+	trap "kill $$first" INT TERM; \
+	$(PYTEST) -m long --ignore=tests/test_chaos.py; failed=$$?; \
+	wait $$first || failed=1; \
+	cat .pytest_cache/chaos.log; exit $$failed
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -10,18 +10,13 @@ from cluster.connection import ClusterConfig, ClusterError, connected
 from tests.processes import family, listening
 
 
-def test_a_connection_ends_with_its_block_or_before() -> None:
-    with connected(ClusterConfig()) as connection:
-        assert ray.is_initialized()
-        connection.disconnect()
-        assert not ray.is_initialized()
-
-
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads Linux's tables of sockets")
-def test_a_local_instance_listens_on_loopback_alone() -> None:
-    with connected(ClusterConfig()):
+def test_a_local_instance_listens_on_loopback_alone_and_may_end_before_its_block() -> None:
+    with connected(ClusterConfig()) as connection:
         assert ray.get(ray.remote(lambda: 0).remote()) == 0
         found = {address for address, _ in listening(family(os.getpid()))}
+        connection.disconnect()
+        assert not ray.is_initialized()
     assert found == {"127.0.0.1"}
 
 

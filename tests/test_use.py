@@ -48,7 +48,7 @@ TEXTS = [
     "Ｕ盘 T恤 abc",
 ]
 TOKENS = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9, "cut": "as_spelt"}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True)
