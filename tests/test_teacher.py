@@ -12,15 +12,14 @@ from models.fitting import ModelError
 from models.teacher import (
     Teacher,
     ask_teacher,
-    character_tokenizer,
     check_checkpoint,
     load_teacher,
     teacher_logits,
     teacher_size_mb,
     timing_twin,
-    tokenizer_pieces,
 )
 from models.teacher_config import TeacherConfig
+from models.tokenizing import character_tokenizer, tokenizer_pieces
 
 TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
 

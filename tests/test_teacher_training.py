@@ -18,9 +18,10 @@ from transformers import (
 
 from models.fitting import ModelError
 from models.pretraining import asked_logits
-from models.teacher import character_tokenizer, load_teacher, teacher_logits
+from models.teacher import load_teacher, teacher_logits
 from models.teacher_config import TeacherConfig
 from models.teacher_training import TrainingTexts, freeze_all_but_last, train_teacher
+from models.tokenizing import character_tokenizer
 
 SCRATCH = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
 GOOD, BAD = ["好书", "好人", "很好", "好看", "好吃", "好用"], ["差书", "差人", "很差", "差看", "差吃", "差用"]
@@ -153,7 +154,10 @@ def test_a_checkpoint_that_is_no_masked_language_model_is_refused(tmp_path: Path
     AutoModelForSequenceClassification.from_config(shape).save_pretrained(tmp_path / "gpt")
     tokenizer.save_pretrained(tmp_path / "gpt")
     settings = {"checkpoint": str(tmp_path / "gpt"), "epochs": 1, "pretrain": {}}
-    with pytest.raises(ModelError, match=r"teacher.pretrain: teacher checkpoint .*gpt cannot be loaded: Unrecognized"):
+    with pytest.raises(
+        ModelError,
+        match=r"teacher.pretrain: the teacher .*gpt cannot be loaded: transformers has no MaskedLM model for a GPT2Config",
+    ):
         train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher", lambda line: None)
 
 

@@ -10,6 +10,7 @@ from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load
 from corpora.corpus import Corpus, load_corpus
 from corpora.places import Place
 from corpora.tokens import WordPieceConfig
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
 from tuning.folder import Layout
 from tuning.inputs import Inputs, inputs_key
@@ -54,6 +55,7 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         say(f"  {note}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    examine_teachers(Examination(corpus, masks_words(study), say), places, all_of_them=False)
     teachers = logits_for(study.config, corpus, places, say, workers)
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:
@@ -70,6 +72,11 @@ def distinct_inputs(study: Study) -> list[TrialConfig]:
     augmented texts of each."""
     base = middle(study.space)
     return [TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space)]
+
+
+def masks_words(study: Study) -> bool:
+    """Whether any trial reads texts in which words are masked."""
+    return any(config.augment.n_iter > 0 and config.augment.p_mask > 0 for config in distinct_inputs(study))
 
 
 def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:

@@ -20,6 +20,7 @@ from corpora.teacher_logits import has_cache
 from corpora.tokens import encoder_settings
 from models.word_vectors import FileVectorsConfig, open_vectors
 from tuning.ensemble import run_on_ray
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
 from tuning.finalists import Finalist, select, train_finalists
 from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
@@ -28,7 +29,7 @@ from tuning.importance import importances
 from tuning.journal import Journal
 from tuning.lease import held
 from tuning.outbox import Outbox, ServerAwayError
-from tuning.preparation import Prepared, distinct_inputs, prepare, refuse_what_teachers_lack
+from tuning.preparation import Prepared, distinct_inputs, masks_words, prepare, refuse_what_teachers_lack
 from tuning.progress import FillingView, LiveView
 from tuning.publishing import publish
 from tuning.recorded import closing, opening, with_version
@@ -50,7 +51,8 @@ class InterruptedSearchError(Exception):
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence.
+    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and what is assumed of its
+    teachers, a line each.
 
     Nothing is written, but for a probe in a storage behind a URI, which is removed.
 
@@ -60,6 +62,8 @@ def check(study: Study) -> str:
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    assumed: list[str] = []
+    examine_teachers(Examination(corpus, masks_words(study), assumed.append), places)
     if study.config.search.warm_start:
         earlier_folder(study.config, corpus.fingerprint)
     cached = "in the cache" if all(has_cache(p.cache_root, p.key) for p in places) else "not in the cache yet"
@@ -70,7 +74,8 @@ def check(study: Study) -> str:
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         load_teacher_data(study.config.teacher_data, corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    return f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    found = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    return "\n  ".join([found, *assumed])
 
 
 def _check_stores(study: Study) -> None:

@@ -24,6 +24,7 @@ from models.teacher import (
     Teacher,
     timing_twin,
 )
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
 from tuning.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
 from tuning.study import Study, StudyConfig
@@ -83,7 +84,9 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
     corpus = load_corpus(config.corpus)
-    teachers = logits_for(config, corpus, locate(config, corpus), say, workers, rebuild)
+    places = locate(config, corpus)
+    examine_teachers(Examination(corpus, False, say), places, all_of_them=rebuild)
+    teachers = logits_for(config, corpus, places, say, workers, rebuild)
     figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
                for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
