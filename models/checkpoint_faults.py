@@ -31,6 +31,32 @@ LFS_POINTER = b"version https://git-lfs"
 ADAPTER = "adapter_config.json"
 WEIGHTS = ("*.safetensors", "*.bin")
 OTHER_FORMATS = {"*.onnx": "ONNX", "*.gguf": "GGUF", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
+REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
+    (Exception, r"trust_remote_code|custom code", f"{CODE_OF_ITS_OWN}; {INSTEAD}"),
+    (
+        (UnpicklingError, EOFError), "",
+        "its pytorch_model.bin is damaged or holds more than tensors, which torch does not read; load it where it was made and save it "
+        "anew by save_pretrained",
+    ),
+    (SafetensorError, "", "its weights are not whole ({line}); copy or download them again"),
+    (RuntimeError, "PytorchStreamReader", "its pytorch_model.bin is not whole; copy or download it again"),
+    (StrictDataclassError, "", "config.json: {said}"),
+    (json.JSONDecodeError, "", "one of its files is no whole JSON ({line}); copy or download it again"),
+    (
+        Exception, r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",
+        "transformers has no {1} model for a {0}",
+    ),
+    (
+        Exception, r"no file named model\.safetensors",
+        "it has no weights (model.safetensors or pytorch_model.bin); copy them there from where it was made",
+    ),
+    (
+        Exception, r"(?i)sentencepiece|tiktoken|protobuf",
+        "it has no tokenizer.json, and to read what it has the packages sentencepiece, tiktoken and protobuf are needed; install them, or "
+        "save the tokenizer anew where they are",
+    ),
+)  # fmt: skip
+"""By the type of an error and words in it, what is wrong and what to do; the first that fits counts."""
 
 
 @contextmanager
@@ -55,21 +81,10 @@ def first_line(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    said = str(error)
-    if "trust_remote_code" in said or "custom code" in said:
-        return f"{CODE_OF_ITS_OWN}; {INSTEAD}"
-    if isinstance(error, UnpicklingError | EOFError):
-        return ("its pytorch_model.bin is damaged or holds more than tensors, which torch does not read; load it where it was made "
-                "and save it anew by save_pretrained")  # fmt: skip
-    if isinstance(error, SafetensorError):
-        return f"its weights are not whole ({first_line(error)}); copy or download them again"
-    if isinstance(error, StrictDataclassError):
-        return f"config.json: {' '.join(said.split())}"
-    if found := re.search(r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: (\w+)", said):
-        return f"transformers has no {found[2].removeprefix('AutoModelFor')} model for a {found[1]}"
-    if re.search(r"sentencepiece|tiktoken|protobuf|SentencePiece", said):
-        return ("it has no tokenizer.json, and to read what it has the packages sentencepiece, tiktoken and protobuf are needed; "
-                "install them, or save the tokenizer anew where they are")  # fmt: skip
+    said = " ".join(str(error).split())
+    for kinds, words, reason in REASONS:
+        if isinstance(error, kinds) and (found := re.search(words, said)):
+            return reason.format(*found.groups(), line=first_line(error), said=said)
     return first_line(error)
 
 

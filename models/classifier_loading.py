@@ -141,7 +141,7 @@ def _refuse_more_layers(place: str | Path, model: PreTrainedModel, info: dict[st
         for stack, n_layers in stacks.items():
             found = re.match(rf"{re.escape(stack)}\.(\d+)\.", key)
             if found and int(found[1]) >= n_layers:
-                raise ModelError(f"the teacher {place}: its weights are not those of its config.json, which has {n_layers} layers "
+                raise ModelError(f"the teacher {place}: its weights are not those of its config.json, which has num_hidden_layers={n_layers} "
                                  f"({key} is in the weights); copy the config.json that belongs to them")  # fmt: skip
 
 

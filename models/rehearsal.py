@@ -13,7 +13,7 @@ from models.fitting import ModelError
 from models.heads import answer, refuse_wrong_pooled
 from models.teacher import Teacher, ask_teacher
 from models.teacher_config import HiddenState
-from models.tokenizing import padded, tokenize
+from models.tokenizing import inputs_of, padded
 
 N_ALONE = 2
 LONG = 8
@@ -49,7 +49,8 @@ def rehearse(teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenStat
 
 @torch.inference_mode()
 def _check_pooled(name: str, teacher: Teacher, text: str) -> None:
-    inputs = padded(teacher.tokenizer, tokenize(teacher.tokenizer, [text], teacher.max_length))
+    rows = inputs_of(teacher.models[0], teacher.tokenizer, [text], teacher.max_length)
+    inputs = padded(teacher.tokenizer, rows)
     for model in teacher.models:
         device = next(model.parameters()).device
         logits, (pooled,) = answer(model, {key: tensor.to(device) for key, tensor in inputs.items()}, ["pooled"])

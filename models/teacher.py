@@ -32,11 +32,11 @@ from models.tokenizing import (
     agree_on_padding,
     character_tokenizer,
     fitting_length,
+    inputs_of,
     load_tokenizer,
     padded,
     quiet_transformers,
     refuse_ids_beyond,
-    tokenize,
     tokenizer_place,
 )
 
@@ -148,13 +148,13 @@ def ask_teacher(
 
     Raises ModelError when the teacher has no such state, and when a logit is no finite number.
     """
-    token_ids = tokenize(teacher.tokenizer, texts, teacher.max_length)
+    rows = inputs_of(teacher.models[0], teacher.tokenizer, texts, teacher.max_length)
     logits = np.zeros((len(texts), teacher.n_classes), dtype=np.float32)
     hidden: NDArray[np.float16] | None = None
     on_gpu = next(teacher.models[0].parameters()).device.type == "cuda"
-    lengths = np.array([len(row) for row in token_ids])
+    lengths = np.array([len(row["input_ids"]) for row in rows])
     for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
-        inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
+        inputs = padded(teacher.tokenizer, [rows[i] for i in batch])
         found = []
         for model in teacher.models:
             device = next(model.parameters()).device

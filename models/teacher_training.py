@@ -33,6 +33,7 @@ from models.tokenizing import (
     agree_on_padding,
     character_tokenizer,
     fitting_length,
+    inputs_of,
     load_tokenizer,
     padded,
     quiet_transformers,
@@ -146,7 +147,7 @@ def _masked_model(
         model = load_trunk(AutoModelForMaskedLM, start)
         max_length, _, _ = _fit(config, start, model, tokenizer)
     except ModelError as error:
-        raise ModelError(f"teacher.pretrain: {error}") from error
+        raise ModelError(f"teacher.pretrain: {error}; leave pretrain out, or name another checkpoint") from error
     return model, max_length
 
 
@@ -221,14 +222,14 @@ def _fine_tune(
 ) -> None:
     """Train in place, and leave the model with the weights of its best epoch on dev."""
     rng, device = np.random.default_rng(seed), next(model.parameters()).device
-    token_ids = tokenize(tokenizer, data.texts, config.max_length)
-    lengths = np.array([len(row) for row in token_ids])
+    rows = inputs_of(model, tokenizer, data.texts, config.max_length)
+    lengths = np.array([len(row["input_ids"]) for row in rows])
     steps_per_epoch = -(-len(lengths) // config.batch_size)
     n_steps = config.epochs * steps_per_epoch
     schedule = Schedule(n_steps, config.learning_rate, config.warmup_fraction)
 
     def loss_of(batch: NDArray[np.int64]) -> Tensor:
-        inputs = {k: v.to(device) for k, v in padded(tokenizer, [token_ids[i] for i in batch]).items()}
+        inputs = {k: v.to(device) for k, v in padded(tokenizer, [rows[i] for i in batch]).items()}
         labels = torch.from_numpy(data.labels[batch]).to(device)
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,14 +80,38 @@ def tokenizer_pieces(folder: str | Path) -> list[str]:
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
     """The token ids of each text, special tokens and all."""
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)
-    token_ids: list[list[int]] = encoded["input_ids"]
-    return token_ids
+    return [row["input_ids"] for row in _encoded(tokenizer, texts, max_length, with_types=False)]
 
 
-def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-    """`input_ids` and `attention_mask`, both `[batch, longest]`."""
-    return dict(tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt"))
+def inputs_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
+) -> list[dict[str, list[int]]]:
+    """What a model is given of each text, before padding: `input_ids`, and `token_type_ids` where leaving them out would not be the
+    same as zeros.
+
+    XLNet's tokenizer marks the token that the head reads; GPT-2 adds the embedding of any type that it is given.
+    """
+    takes = "token_type_ids" in inspect.signature(model.forward).parameters
+    zeros_by_default = any(name.endswith("token_type_embeddings") for name, _ in model.named_modules())
+    with_types = takes and not zeros_by_default and "token_type_ids" in tokenizer.model_input_names
+    return _encoded(tokenizer, texts, max_length, with_types)
+
+
+def _encoded(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, with_types: bool
+) -> list[dict[str, list[int]]]:
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False,
+                        return_token_type_ids=with_types)  # fmt: skip
+    return [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
+
+
+def padded(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]] | Sequence[dict[str, list[int]]]
+) -> dict[str, Tensor]:
+    """Token ids or `inputs_of` texts with their `attention_mask`, all `[batch, longest]`."""
+    if rows and not isinstance(rows[0], dict):
+        return dict(tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt"))
+    return dict(tokenizer.pad(list(rows), return_tensors="pt"))
 
 
 def agree_on_padding(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -125,7 +151,7 @@ def most_tokens(model: PreTrainedModel) -> int | None:
         return None
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            return stated - module.padding_idx - 1
+            return int(module.num_embeddings) - int(module.padding_idx) - 1
     return stated
 
 
@@ -139,7 +165,9 @@ def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: 
         return max_length, []
     if not may_cut:
         raise ModelError(f"max_length must be <= {most}, the positions of {name}, but got {max_length=}")
-    return most, [f"{name} reads at most {most} tokens, for which it has positions"]
+    return most, [
+        f"{name} reads at most {most} tokens, as it has no more positions, instead of {max_length} by default"
+    ]
 
 
 def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -153,10 +181,10 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
 
 def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.float64]:
     """The part of each text's characters that no known token stands for, `[texts]`; white space does not count."""
-    cut = [text[:LOOKED_AT] for text in texts]
+    cut, unknown_ids = [text[:LOOKED_AT] for text in texts], _unknown_ids(tokenizer)
     if not tokenizer.is_fast:
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in cut]
-        return np.array([row.count(tokenizer.unk_token_id) / len(row) if row else float(bool(text.strip()))
+        return np.array([sum(i in unknown_ids for i in row) / len(row) if row else float(bool(text.strip()))
                          for row, text in zip(ids, cut, strict=True)])  # fmt: skip
     encoded = tokenizer(cut, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
     shares = np.zeros(len(cut))
@@ -164,10 +192,19 @@ def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> 
         unknown = np.array([not character.isspace() for character in text], dtype=bool)
         n_characters = int(unknown.sum())
         for token_id, (start, end) in zip(encoded["input_ids"][number], encoded["offset_mapping"][number], strict=True):
-            if token_id != tokenizer.unk_token_id:
+            if token_id not in unknown_ids:
                 unknown[start:end] = False
         shares[number] = unknown.sum() / max(1, n_characters)
     return shares
+
+
+def _unknown_ids(tokenizer: PreTrainedTokenizerBase) -> set[int | None]:
+    """The token that transformers names as unknown; else the one that the tokenizer's own model names."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if tokenizer.unk_token_id is not None or backend is None:
+        return {tokenizer.unk_token_id}
+    model = json.loads(backend.to_str())["model"]
+    return {model.get("unk_id"), backend.token_to_id(str(model.get("unk_token")))}
 
 
 def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[str]:
