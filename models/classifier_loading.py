@@ -53,14 +53,18 @@ def load_classifier(place: str | Path) -> Loaded:
     return Loaded(model.eval(), tuple(notes))
 
 
+def refuse_adapter(place: str | Path) -> None:
+    """Raise ModelError for an adapter, where a whole model is to be trained."""
+    if is_adapter(place):
+        raise ModelError(f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
+                         "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is")  # fmt: skip
+
+
 def load_trunk(kind: Any, place: str | Path, **head: Any) -> PreTrainedModel:
     """A checkpoint as one of transformers' kinds, in float32; its head may be new, its encoder may not.
 
     Raises ModelError.
     """
-    if is_adapter(place):
-        raise ModelError(f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base "
-                         "(peft's merge_and_unload), save that, and name its folder")  # fmt: skip
     model, info = load_checkpoint(kind, place, **head)
     refuse_fresh_trunk(place, model, fresh_weights(model, info))
     return model

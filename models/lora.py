@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def load_adapter(place: str | Path) -> Loaded:
     if lost:
         raise ModelError(f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
                          "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save")  # fmt: skip
-    with in_one_line(f"{what}, and cannot be merged into it"):
+    with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
         merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     return Loaded(merged, (f"{what}, and is merged into it",))
 

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from models.batches import endless_batches
-from models.classifier_loading import load_trunk, named_head
+from models.classifier_loading import load_trunk, named_head, refuse_adapter
 from models.fitting import ModelError, Progress, Schedule, aloud, optimise, pick_device
 from models.pretraining import MaskIds, PretrainingPlan, pretrain
 from models.rehearsal import rehearse
@@ -95,6 +95,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
     The checkpoint is loaded, and answers some texts once with a head that has learnt nothing.
     """
     quiet_transformers()
+    refuse_adapter(str(config.checkpoint))
     tokenizer = load_tokenizer(str(config.checkpoint))
     if config.pretrain is not None:
         _masked_model(config, str(config.checkpoint), tokenizer)
@@ -112,6 +113,7 @@ def _start(
     start: str | BertConfig
     if config.from_scratch is None:
         start = str(config.checkpoint)
+        refuse_adapter(start)
         tokenizer = load_tokenizer(start)
     else:
         tokenizer = character_tokenizer(texts, config.from_scratch.min_count, config.max_length)

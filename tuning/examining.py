@@ -49,7 +49,7 @@ def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], a
 
 def _examine(examination: Examination, place: TeacherPlace) -> None:
     corpus, settings = examination.corpus, place.settings
-    asked = _spread(corpus.dev.texts, N_ASKED)
+    asked = [corpus.dev.texts[i] for i in _spread(len(corpus.dev), N_ASKED)]
     if settings.epochs and not (place.trained / TRAINED).is_file():
         for note in check_start(settings, asked, corpus.labels):
             examination.say(note)
@@ -57,9 +57,12 @@ def _examine(examination: Examination, place: TeacherPlace) -> None:
         return
     name = f"the teacher {settings.checkpoint or place.trained}"
     teacher = load_from(settings, place.trained, corpus.labels)
-    for note in (*teacher.notes, *refuse_unknown(name, teacher.tokenizer, _spread(corpus.texts(), N_READ))):
+    everywhere = corpus.texts()
+    texts = [everywhere[i] for i in _spread(len(everywhere), N_READ)]
+    for note in (*teacher.notes, *refuse_unknown(name, teacher.tokenizer, texts)):
         examination.say(note)
     _refuse_without_mask(examination, teacher.tokenizer.mask_token, name)
+    # What `rehearse` returns are the logits of these rows of dev: a guard that reads dev's labels belongs here.
     rehearse(teacher, asked, settings.hidden_states)
 
 
@@ -70,8 +73,6 @@ def _refuse_without_mask(examination: Examination, mask: str | None, name: str) 
         )
 
 
-def _spread(texts: Sequence[str], most: int) -> list[str]:
-    """At most so many of the texts, from all over them."""
-    if len(texts) <= most:
-        return list(texts)
-    return [texts[int(i)] for i in np.linspace(0, len(texts) - 1, most)]
+def _spread(n_rows: int, most: int) -> list[int]:
+    """At most so many rows, from all over them."""
+    return [int(i) for i in np.linspace(0, n_rows - 1, min(n_rows, most))]
