@@ -77,9 +77,15 @@ def _means(model: PreTrainedModel, outputs: object, mask: Tensor, wanted: Sequen
     return {state: (layers[state] * weights).sum(dim=1) / weights.sum(dim=1) for state in wanted}
 
 
+@torch.inference_mode()
 def refuse_wrong_pooled(name: str, model: PreTrainedModel, logits: Tensor, pooled: Tensor) -> None:
     """Raise ModelError unless the logits are the last layer's map of `pooled`: then it is not what this family's head reads."""
     found = output_layer(model)
-    if found is None or not torch.allclose(found[1](pooled), logits, atol=1e-3 * (1 + float(logits.abs().max()))):
+    mapped = found[1](pooled) if found else None
+    if (
+        mapped is None
+        or mapped.shape != logits.shape
+        or not torch.allclose(mapped, logits, atol=1e-3 * (1 + logits.abs().max().item()))
+    ):
         raise ModelError(f"{name}: hidden_states: pooled is not known of {type(model).__name__}, whose logits are no linear map of "
                          "what its last layer reads; name layers by number")  # fmt: skip

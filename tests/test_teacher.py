@@ -121,6 +121,14 @@ def test_a_teacher_with_other_classes_than_the_corpus_is_refused(teacher_folder:
         ({"checkpoint": "x", "from_scratch": {}}, "but got checkpoint, from_scratch"),
         ({"from_scratch": {}}, "epochs must be >= 1"),
         ({"checkpoint": "x", "members": 3}, "members=3 needs epochs >= 1"),
+        (
+            {"from_scratch": {}, "epochs": 1, "train_last_layers": 5},
+            "train_last_layers=5 must be at most from_scratch.layers=4",
+        ),
+        (
+            {"from_scratch": {}, "epochs": 1, "hidden_states": ["pooled", 5]},
+            "hidden_states=5 must be at most from_scratch.layers=4",
+        ),
         ({"from_scratch": {"hidden_size": 30, "heads": 4}, "epochs": 1}, "multiple of heads, but got 30 and 4"),
     ],
 )
