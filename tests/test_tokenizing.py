@@ -10,7 +10,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 
 from models.fitting import ModelError
 from models.teacher import load_teacher, teacher_logits
-from models.tokenizing import character_tokenizer, load_tokenizer, refuse_unknown, tokenizer_place, unknown_shares
+from models.tokenizing import (
+    character_tokenizer,
+    inputs_of,
+    load_tokenizer,
+    refuse_unknown,
+    tokenizer_place,
+    unknown_shares,
+)
 from tests.families import FAMILIES, POSITIONS, TEXTS, byte_pairs, save_family, unigram
 from tests.families import OF_ROBERTA as NAMES
 
@@ -133,3 +140,12 @@ def test_an_adapter_without_a_tokenizer_has_that_of_its_base(tmp_path: Path) -> 
     assert tokenizer_place(tmp_path) == "some/base"
     (tmp_path / "tokenizer.json").write_text("{}")
     assert tokenizer_place(tmp_path) == str(tmp_path)
+
+
+def test_token_types_are_given_where_none_are_not_zeros(tmp_path: Path) -> None:
+    tokenizer = character_tokenizer(["好书"], 1, 8)
+    for family, expected in (("bert", {"input_ids"}), ("gpt2", {"input_ids", "token_type_ids"})):
+        model = AutoModelForSequenceClassification.from_pretrained(save_family(family, tmp_path / family))
+        (row,) = inputs_of(model, tokenizer, ["好书"], 8)
+        assert set(row) == expected
+        assert len(row["input_ids"]) == 4
