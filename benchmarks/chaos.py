@@ -35,7 +35,7 @@ from benchmarks.ray_nodes import Nodes, kill, ray_nodes, wait_until
 from corpora.encoding import load_encoder
 from corpora.places import Place
 from models.predictor import Predictor
-from models.teacher import character_tokenizer
+from models.tokenizing import character_tokenizer
 from tuning.folder import Folder
 from tuning.records import TrialRecord, records_in
 from tuning.study import load_study

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.peers import MAX_LENGTH, save_head, weigher, words
-from models.teacher import Teacher, quiet_transformers, timing_twin
+from models.teacher import Teacher, timing_twin
+from models.tokenizing import quiet_transformers
 from tuning.preparation import Prepared
 
 SHAPES = {

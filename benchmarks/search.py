@@ -40,7 +40,7 @@ from benchmarks.training import part_of
 from benchmarks.training_peers import BATCH
 from corpora.places import Place
 from corpora.tokens import ragged
-from models.teacher import quiet_transformers
+from models.tokenizing import quiet_transformers
 from tuning.folder import Layout, searches_of
 from tuning.latency import cpu_name
 from tuning.points import middle

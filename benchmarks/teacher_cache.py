@@ -30,7 +30,8 @@ from corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, open_cache
 from models.fitting import has_fast_bf16
-from models.teacher import Teacher, ask_teacher, character_tokenizer
+from models.teacher import Teacher, ask_teacher
+from models.tokenizing import character_tokenizer
 from tuning.latency import cpu_name
 
 SHAPES = {

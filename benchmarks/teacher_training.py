@@ -31,9 +31,9 @@ from benchmarks.teacher_cache import BATCH, MAX_LENGTH, options_of, teacher_of
 from corpora.corpus import load_corpus
 from corpora.corpus_config import CorpusConfig
 from models.fitting import has_fast_bf16, pick_device
-from models.teacher import quiet_transformers
 from models.teacher_config import TeacherConfig
 from models.teacher_training import TrainingTexts, train_teacher
+from models.tokenizing import quiet_transformers
 from tuning.latency import cpu_name
 
 LEFT, INNER, RIGHT, N_PRODUCTS = 4096, 1024, 4096, 9

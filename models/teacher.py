@@ -1,11 +1,10 @@
 """The teacher: any transformers sequence classifier, and its logits.
 
-This file, `teacher_training.py` and `teacher_on_cpu.py` are the only ones that know transformers.
+What a checkpoint must be is in `classifier_loading.py`, `tokenizing.py` and `heads.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +13,35 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     BertTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging
 
 from models.batches import token_batches
+from models.checkpoint_faults import is_adapter
+from models.classifier_loading import Loaded, load_classifier, load_config, refuse_other_outputs
 from models.fitting import ModelError, has_fast_bf16, pick_device
+from models.heads import answer
+from models.lora import load_adapter
 from models.teacher_config import HiddenState
+from models.tokenizing import (
+    agree_on_padding,
+    character_tokenizer,
+    fitting_length,
+    inputs_of,
+    load_tokenizer,
+    padded,
+    quiet_transformers,
+    refuse_ids_beyond,
+    tokenizer_place,
+)
 
 MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
 """In one batch, padding included."""
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Teacher:
     models: tuple[PreTrainedModel, ...]
     tokenizer: PreTrainedTokenizerBase
     max_length: int
+    notes: tuple[str, ...] = ()
+    """What was assumed while it was loaded, a line each."""
     orders: tuple[tuple[int, ...], ...] = ()
     """Of each member, which of its columns each class of the corpus is; empty where the columns are taken as they stand."""
 
@@ -62,83 +74,61 @@ class Teacher:
         }
 
 
-def character_tokenizer(texts: Sequence[str], min_count: int, max_length: int) -> BertTokenizer:
-    """A BERT tokenizer whose vocabulary is the characters that occur at least `min_count` times in `texts`."""
-    counts = Counter(character for text in texts for character in text.lower() if not character.isspace())
-    kept = sorted((c for c, n in counts.items() if n >= min_count), key=lambda c: (-counts[c], c))
-    # Only letters and digits of other scripts than Chinese are continued within one word.
-    pieces = [*SPECIAL_TOKENS, *kept, *(f"##{c}" for c in kept if c.isalnum() and not "\u4e00" <= c <= "\u9fff")]
-    return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=max_length)
-
-
-def quiet_transformers() -> None:
-    """No bars and no reports of fresh heads: what matters is said by us."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
 def load_teacher(
-    folder: str | Path, max_length: int, labels: Sequence[str] | None = None, revision: str | None = None
+    folder: str | Path,
+    max_length: int,
+    labels: Sequence[str] | None = None,
+    revision: str | None = None,
+    may_cut: bool = False,
 ) -> Teacher:
     """Load a fine-tuned classifier by hub id (at a revision) or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
 
-    Raises ModelError when it cannot be loaded or has another number of classes than `labels`.
+    It computes from float32 whatever it is stored in. Where it has fewer positions than `max_length`, it reads as many as it
+    has if it `may_cut`.
+
+    Raises ModelError when it cannot be loaded, is no classifier of one class for each text, has no vocabulary, fewer positions
+    or another number of classes than `labels`.
     """
     quiet_transformers()
-    members = sorted(Path(folder).glob("member-*"), key=lambda path: int(path.name.split("-")[1]))
-    places = [str(member) for member in members] or [str(folder)]
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(places[0], **at(revision))
-        models = tuple(
-            AutoModelForSequenceClassification.from_pretrained(place, **at(revision)).eval() for place in places
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"the teacher {folder} cannot be loaded: {first_line(error)}") from error
-    _check_classes(folder, models[0].config.num_labels, labels)
+    places = _members(folder)
+    tokenizer = load_tokenizer(tokenizer_place(places[0]), revision)
+    notes, models = [], []
+    for place in places:
+        loaded = _load_member(place, revision)
+        name = f"the teacher {place}"
+        refuse_ids_beyond(name, loaded.model, tokenizer)
+        said = agree_on_padding(name, loaded.model, tokenizer)
+        _check_classes(place, loaded.model.config.num_labels, labels)
+        max_length, cut = fitting_length(name, loaded.model, max_length, may_cut)
+        models.append(loaded.model)
+        notes += [*loaded.notes, *said, *cut]
     device = pick_device()
-    return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length)
+    return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length, tuple(notes))
 
 
-def at(revision: str | None) -> dict[str, str]:
-    """What `from_pretrained` is told of a revision, so that settings, tokenizer and weights are all of one."""
-    return {} if revision is None else {"revision": revision}
+def _load_member(place: str, revision: str | None) -> Loaded:
+    loaded = load_adapter(place) if is_adapter(place) else load_classifier(place, revision)
+    return Loaded(loaded.model.eval(), loaded.notes)
 
 
-def tokenizer_pieces(folder: str | Path, revision: str | None = None) -> list[str]:
-    """The vocabulary of a checkpoint's tokenizer, by id; an ensemble's members share one.
-
-    Raises ModelError when it cannot be loaded, and when it is not WordPiece.
-    """
-    quiet_transformers()
-    first = next(iter(sorted(Path(folder).glob("member-*"))), folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(first, **at(revision))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"the tokenizer of {folder} cannot be loaded: {first_line(error)}") from error
-    kind = type(getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)).__name__
-    if kind != "WordPiece":
-        raise ModelError(f"the tokenizer of {folder} must be WordPiece, as that of BERT is, but it is {kind}")
-    vocabulary = tokenizer.get_vocab()
-    return sorted(vocabulary, key=vocabulary.__getitem__)
+def _members(folder: str | Path) -> list[str]:
+    members = [path for path in Path(folder).glob("member-*") if path.name.removeprefix("member-").isdigit()]
+    return [str(path) for path in sorted(members, key=lambda path: int(path.name.split("-")[1]))] or [str(folder)]
 
 
 def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: str | None = None) -> None:
-    """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) have as many classes.
+    """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) are those of a classifier of as many
+    classes.
 
-    No weights are loaded.
+    No weights are loaded, and of an adapter nothing is read.
     """
     quiet_transformers()
-    first = next(iter(sorted(Path(checkpoint).glob("member-*"))), checkpoint)
-    try:
-        shape = AutoConfig.from_pretrained(first, **at(revision))
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        TypeError,
-    ) as error:  # transformers does not check what config.json holds.
-        where = "" if Path(checkpoint).exists() else " is no folder here, and from the hub it"
-        raise ModelError(f"the teacher {checkpoint}{where} cannot be loaded: {first_line(error)}") from error
+    first = _members(checkpoint)[0]
+    if is_adapter(first):
+        return
+    shape = load_config(first, revision)
+    if labels is not None:
+        refuse_other_outputs(checkpoint, shape)
     _check_classes(checkpoint, shape.num_labels, labels)
 
 
@@ -146,23 +136,6 @@ def _check_classes(checkpoint: str | Path, n_classes: int, labels: Sequence[str]
     if labels is not None and n_classes != len(labels):
         raise ModelError(f"the teacher {checkpoint} has {n_classes} classes and the corpus "
                          f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`")  # fmt: skip
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error of transformers, whose messages go on for pages."""
-    return str(error).strip().split("\n")[0]
-
-
-def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """The token ids of each text, special tokens and all."""
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)
-    token_ids: list[list[int]] = encoded["input_ids"]
-    return token_ids
-
-
-def padded(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-    """`input_ids` and `attention_mask`, both `[batch, longest]`."""
-    return dict(tokenizer.pad({"input_ids": list(rows)}, return_tensors="pt"))
 
 
 def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -179,20 +152,20 @@ def ask_teacher(
 
     A GPU computes in 16 bits; a CPU does where it is asked to and has the hardware for it.
 
-    Raises ModelError when the teacher has no such state.
+    Raises ModelError when the teacher has no such state, and when a logit is no finite number.
     """
-    token_ids = tokenize(teacher.tokenizer, texts, teacher.max_length)
+    rows = inputs_of(teacher.models[0], teacher.tokenizer, texts, teacher.max_length)
     logits = np.zeros((len(texts), teacher.n_classes), dtype=np.float32)
     hidden: NDArray[np.float16] | None = None
     on_gpu = next(teacher.models[0].parameters()).device.type == "cuda"
-    lengths = np.array([len(row) for row in token_ids])
+    lengths = np.array([len(row["input_ids"]) for row in rows])
     for batch in token_batches(lengths, MAX_TOKENS_ON_GPU if on_gpu else MAX_TOKENS):
-        inputs = padded(teacher.tokenizer, [token_ids[i] for i in batch])
+        inputs = padded(teacher.tokenizer, [rows[i] for i in batch])
         found = []
         for number, model in enumerate(teacher.models):
             device = next(model.parameters()).device
             with _half_precision(device, bf16_on_cpu):
-                answers, member_states = _forward(model, {name: t.to(device) for name, t in inputs.items()}, states)
+                answers, member_states = answer(model, {name: t.to(device) for name, t in inputs.items()}, states)
             order = teacher.orders[number] if teacher.orders else slice(None)
             logits[batch] += answers.float().cpu().numpy()[:, order] / len(teacher.models)
             found += [state.to(torch.float16).cpu().numpy() for state in member_states]
@@ -200,6 +173,13 @@ def ask_teacher(
             together = np.concatenate(found, axis=1)
             hidden = np.empty((len(texts), together.shape[1]), dtype=np.float16) if hidden is None else hidden
             hidden[batch] = together
+    if not np.isfinite(logits).all():
+        text = texts[int(np.argmin(np.isfinite(logits).all(axis=1)))]
+        raise ModelError(f"the teacher's logits of {text[:40]!r} are not all finite numbers; its weights are damaged, or too large for "
+                         "the type that it computes in")  # fmt: skip
+    if hidden is not None and not np.isfinite(hidden).all():
+        raise ModelError("hidden_states: the teacher's states are too large for float16, in which they are kept; leave them out, or name "
+                         "other layers")  # fmt: skip
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 
@@ -209,28 +189,6 @@ def _half_precision(device: torch.device, bf16_on_cpu: bool) -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_on_cpu and has_fast_bf16(device))
 
 
-def _forward(
-    model: PreTrainedModel, inputs: dict[str, Tensor], states: Sequence[HiddenState]
-) -> tuple[Tensor, list[Tensor]]:
-    """Logits, and each state `[batch, features]`."""
-    if not states:
-        return model(**inputs).logits, []
-    read: list[Tensor] = []
-    head = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
-    hook = head.register_forward_pre_hook(lambda _, arguments: read.append(arguments[0]))
-    try:
-        outputs = model(**inputs, output_hidden_states=True)
-    finally:
-        hook.remove()
-    layers, mask = outputs.hidden_states, inputs["attention_mask"].unsqueeze(-1)
-    wanted = [state for state in states if state != "pooled"]
-    if wanted and max(wanted) >= len(layers):
-        raise ModelError(f"hidden_states must be pooled or 0 to {len(layers) - 1}, the layers of the teacher, "
-                         f"but got {max(wanted)}")  # fmt: skip
-    means = {state: (layers[state] * mask).sum(dim=1) / mask.sum(dim=1) for state in wanted}
-    return outputs.logits, [read[0] if state == "pooled" else means[state] for state in states]
-
-
 def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:
     """A teacher of the described architecture with random weights: as fast as the real one, and as large.
 
@@ -238,10 +196,15 @@ def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:
     """
     settings = dict(description["config"])
     shape = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    models = tuple(AutoModelForSequenceClassification.from_config(shape).eval() for _ in range(description["members"]))
     tokenizer = character_tokenizer(texts, 1, description["max_length"])
     vocabulary = [piece for piece, i in tokenizer.get_vocab().items() if i < shape.vocab_size]
     tokenizer = BertTokenizer(vocab={piece: i for i, piece in enumerate(vocabulary)})
+    # A decoder cannot be asked in batches without one, and an earlier manifest may say what half a model was stored in.
+    shape.pad_token_id = tokenizer.pad_token_id
+    models = tuple(
+        AutoModelForSequenceClassification.from_config(shape, dtype=torch.float32).eval()
+        for _ in range(description["members"])
+    )
     return Teacher(models, tokenizer, description["max_length"])
 
 

@@ -73,7 +73,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """Where the teacher comes from (one of `checkpoint`, `from_scratch`, `logits` and `students`) and how it is trained."""
 
     checkpoint: str | None = None
-    """A hub id or a local folder."""
+    """A hub id or a local folder; with the package peft, also the folder of a LoRA adapter."""
     revision: str | None = None
     """The branch, tag or commit of a checkpoint of the hub; by default its main branch. The commit that it stands for is what the
     teacher is known by."""
@@ -100,7 +100,8 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     batch_size: int = Field(default=32, ge=1)
     """Texts in each step of fine-tuning and of pretraining."""
     max_length: int = Field(default=128, ge=4)
-    """Tokens of a text that the teacher reads; the rest is cut off."""
+    """Tokens of a text that the teacher reads; the rest is cut off. A checkpoint with fewer positions reads as many as it has
+    where this is left out, and is refused where it is set."""
     patience: int = Field(default=2, ge=1)
     """Epochs without a better dev accuracy after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
@@ -142,11 +143,21 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
                              f"labels={', '.join(self.labels)}")  # fmt: skip
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
+        if self.from_scratch and (fault := self._beyond(self.from_scratch.layers)):
+            raise ValueError(f"{fault} must be at most from_scratch.layers={self.from_scratch.layers}")
         if self.pretrain and not self.epochs:
             raise ValueError("pretrain needs epochs >= 1: what is pretrained must be fine-tuned, but got epochs=0")
         if self.members > 1 and not self.epochs:
             raise ValueError(f"members={self.members} needs epochs >= 1: untrained members would all be the same")
         return self
+
+    def _beyond(self, n_layers: int) -> str | None:
+        """What names a layer that there is not."""
+        named = [
+            ("train_last_layers", self.train_last_layers),
+            *(("hidden_states", state) for state in self.hidden_states),
+        ]
+        return next((f"{key}={n}" for key, n in named if isinstance(n, int) and n > n_layers), None)
 
     def _said_of_a_bert(self) -> list[str]:
         fields = type(self).model_fields

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 from transformers import (
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     BertForSequenceClassification,
@@ -24,20 +22,25 @@ from transformers import (
 )
 
 from models.batches import endless_batches
+from models.classifier_loading import load_trunk, named_head, refuse_adapter
 from models.fitting import ModelError, Progress, Schedule, aloud, optimise, pick_device
 from models.pretraining import MaskIds, PretrainingPlan, pretrain
-from models.teacher import (
-    Teacher,
-    at,
-    character_tokenizer,
-    first_line,
-    padded,
-    quiet_transformers,
-    teacher_logits,
-    tokenize,
-)
+from models.rehearsal import rehearse
+from models.teacher import Teacher, teacher_logits
 from models.teacher_config import FromScratchConfig, TeacherConfig
 from models.teacher_on_cpu import cheap_dropout
+from models.tokenizing import (
+    agree_on_padding,
+    character_tokenizer,
+    fitting_length,
+    inputs_of,
+    load_tokenizer,
+    padded,
+    quiet_transformers,
+    refuse_ids_beyond,
+    refuse_unknown,
+    tokenize,
+)
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
@@ -68,17 +71,43 @@ def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, prog
     start, tokenizer = _start(config, data, folder, progress)
     for member in range(config.members):
         torch.manual_seed(config.seed + member)
-        model = _classifier(start, data.label_names, config.revision if start == config.checkpoint else None)
+        made = _new_classifier(config, start, tokenizer, data.label_names)
         if data.has_other_classes:
-            _draw_last_layer(model, len(data.label_names))
-        freeze_all_but_last(model, config.train_last_layers)
-        model.to(pick_device())
+            _draw_last_layer(made.model, len(data.label_names))
+        for note in made.notes if member == 0 else ():
+            progress(note)
+        model = made.model.to(pick_device())
         with cheap_dropout(model):
-            _fine_tune(model, tokenizer, config, data, config.seed + member, progress)
+            _fine_tune(model, tokenizer, made.config, data, config.seed + member, progress)
         place = folder if config.members == 1 else folder / f"member-{member}"
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)
     return folder
+
+
+@dataclass(frozen=True)
+class _NewClassifier:
+    """A classifier with a head that has learnt nothing yet, and the settings that fit it."""
+
+    model: PreTrainedModel
+    config: TeacherConfig
+    notes: tuple[str, ...]
+
+
+def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequence[str]) -> tuple[str, ...]:
+    """Raise ModelError for what would stop the training from a checkpoint, before it starts; returns what is assumed.
+
+    The checkpoint is loaded, and answers some texts once with a head that has learnt nothing.
+    """
+    quiet_transformers()
+    refuse_adapter(str(config.checkpoint))
+    tokenizer = load_tokenizer(str(config.checkpoint), config.revision)
+    if config.pretrain is not None:
+        _masked_model(config, str(config.checkpoint), tokenizer)
+    made = _new_classifier(config, str(config.checkpoint), tokenizer, label_names)
+    known = refuse_unknown(f"the teacher {config.checkpoint}", tokenizer, texts)
+    rehearse(Teacher((made.model.eval(),), tokenizer, made.config.max_length), texts, config.hidden_states)
+    return (*made.notes, *known)
 
 
 def _start(
@@ -89,26 +118,21 @@ def _start(
     start: str | BertConfig
     if config.from_scratch is None:
         start = str(config.checkpoint)
-        tokenizer = _loaded(AutoTokenizer, start, config.revision)
+        refuse_adapter(start)
+        tokenizer = load_tokenizer(start, config.revision)
     else:
         tokenizer = character_tokenizer(texts, config.from_scratch.min_count, config.max_length)
+        refuse_unknown("a teacher from scratch", tokenizer, data.texts)
         start = _shape(config.from_scratch, len(tokenizer), config.max_length)
     if config.pretrain is None:
         return start, tokenizer
-    if tokenizer.mask_token_id is None:
-        raise ModelError(f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
-                         "leave pretrain out")  # fmt: skip
-    model = (
-        BertForMaskedLM(start)
-        if isinstance(start, BertConfig)
-        else _loaded(AutoModelForMaskedLM, start, config.revision)
-    )
+    model, max_length = _masked_model(config, start, tokenizer)
     rate = config.pretrain.learning_rate or (SCRATCH_RATE if config.from_scratch else CHECKPOINT_RATE)
     plan = PretrainingPlan(
         config.pretrain.epochs, rate, config.batch_size, config.pretrain.mask_probability, config.seed
     )
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
-    token_ids = tokenize(tokenizer, texts, config.max_length)
+    token_ids = tokenize(tokenizer, texts, max_length)
     with cheap_dropout(model.to(pick_device())):
         pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
     pretrained = folder / "pretrained"
@@ -117,13 +141,33 @@ def _start(
     return str(pretrained), tokenizer
 
 
-def _loaded(kind: Any, checkpoint: str, revision: str | None) -> Any:
-    """A checkpoint as one of transformers' kinds; raises ModelError when it cannot be loaded as such."""
+def _masked_model(
+    config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, int]:
+    """The masked language model that is pretrained, and how many tokens of a text it reads."""
+    if tokenizer.mask_token_id is None:
+        raise ModelError(f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
+                         "leave pretrain out")  # fmt: skip
+    if isinstance(start, BertConfig):
+        return BertForMaskedLM(start), config.max_length
     try:
-        return kind.from_pretrained(checkpoint, **at(revision))
-    except (OSError, ValueError) as error:
-        what = "teacher.pretrain: " if kind is AutoModelForMaskedLM else ""
-        raise ModelError(f"{what}teacher checkpoint {checkpoint} cannot be loaded: {first_line(error)}") from error
+        model = load_trunk(AutoModelForMaskedLM, start, config.revision)
+        max_length, _, _ = _fit(config, start, model, tokenizer)
+    except ModelError as error:
+        raise ModelError(f"teacher.pretrain: {error}; leave pretrain out, or name another checkpoint") from error
+    return model, max_length
+
+
+def _fit(
+    config: TeacherConfig, start: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> tuple[int, list[str], str]:
+    """Have a model and its tokenizer fit each other; returns the tokens of a text that it reads, what is assumed, its name."""
+    name = f"the teacher {start}"
+    refuse_ids_beyond(name, model, tokenizer)
+    notes = agree_on_padding(name, model, tokenizer)
+    may_cut = "max_length" not in config.model_fields_set
+    max_length, cut = fitting_length(name, model, config.max_length, may_cut)
+    return max_length, [*notes, *cut], name
 
 
 def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertConfig:
@@ -134,15 +178,22 @@ def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertCo
     )  # fmt: skip
 
 
-def _classifier(start: str | BertConfig, label_names: Sequence[str], revision: str | None) -> PreTrainedModel:
-    names = {"id2label": dict(enumerate(label_names)), "label2id": {name: i for i, name in enumerate(label_names)}}
+def _new_classifier(
+    config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase, label_names: Sequence[str]
+) -> _NewClassifier:
+    """A checkpoint, or a model of a shape, with a new head for these classes."""
+    head = named_head(label_names)
     if isinstance(start, str):
-        return AutoModelForSequenceClassification.from_pretrained(
-            start, num_labels=len(label_names), ignore_mismatched_sizes=True, **names, **at(revision)
-        )
-    shape = copy.deepcopy(start)
-    shape.id2label, shape.label2id = names["id2label"], names["label2id"]
-    return BertForSequenceClassification(shape)
+        revision = config.revision if start == config.checkpoint else None
+        model = load_trunk(AutoModelForSequenceClassification, start, revision, **head)
+        max_length, notes, _ = _fit(config, start, model, tokenizer)
+        config = config.model_copy(update={"max_length": max_length})
+    else:
+        shape = copy.deepcopy(start)
+        shape.id2label, shape.label2id = head["id2label"], head["label2id"]
+        model, notes = BertForSequenceClassification(shape), []
+    freeze_all_but_last(model, config.train_last_layers)
+    return _NewClassifier(model, config, tuple(notes))
 
 
 def _draw_last_layer(model: PreTrainedModel, n_classes: int) -> None:
@@ -158,22 +209,25 @@ def _draw_last_layer(model: PreTrainedModel, n_classes: int) -> None:
 def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -> None:
     """Freeze the embeddings and all but the last N encoder layers; the pooler and the head are always trained.
 
-    Raises ModelError when the model has fewer layers, or none that can be found.
+    Raises ModelError when the model has fewer layers, or none that can be found, or layers that share their weights.
     """
     if train_last_layers is None:
         return
-    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    stacks = [module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)]
     if not stacks:
         raise ModelError(f"train_last_layers: no stack of layers found in {type(model).__name__}; leave it out")
     layers = max(stacks, key=len)
+    n_stated = getattr(model.config, "num_hidden_layers", len(layers))
+    if train_last_layers and len(layers) < n_stated:
+        raise ModelError(f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
+                         f"their weights, but got {train_last_layers=}")  # fmt: skip
     if train_last_layers > len(layers):
         raise ModelError(f"train_last_layers must be <= {len(layers)}, but got {train_last_layers=}")
-    frozen = [layers[i] for i in range(len(layers) - train_last_layers)]
-    for module in [model.base_model.get_input_embeddings(), *frozen]:
-        module.requires_grad_(False)
-    embeddings = getattr(model.base_model, "embeddings", None)
-    if embeddings is not None:
-        embeddings.requires_grad_(False)
+    model.base_model.requires_grad_(False)
+    pooler = getattr(model.base_model, "pooler", None)
+    trained = [*layers[len(layers) - train_last_layers :], *([pooler] if isinstance(pooler, nn.Module) else [])]
+    for module in trained:
+        module.requires_grad_(True)
 
 
 def _fine_tune(
@@ -186,14 +240,14 @@ def _fine_tune(
 ) -> None:
     """Train in place, and leave the model with the weights of its best epoch on dev."""
     rng, device = np.random.default_rng(seed), next(model.parameters()).device
-    token_ids = tokenize(tokenizer, data.texts, config.max_length)
-    lengths = np.array([len(row) for row in token_ids])
+    rows = inputs_of(model, tokenizer, data.texts, config.max_length)
+    lengths = np.array([len(row["input_ids"]) for row in rows])
     steps_per_epoch = -(-len(lengths) // config.batch_size)
     n_steps = config.epochs * steps_per_epoch
     schedule = Schedule(n_steps, config.learning_rate, config.warmup_fraction)
 
     def loss_of(batch: NDArray[np.int64]) -> Tensor:
-        inputs = {k: v.to(device) for k, v in padded(tokenizer, [token_ids[i] for i in batch]).items()}
+        inputs = {k: v.to(device) for k, v in padded(tokenizer, [rows[i] for i in batch]).items()}
         labels = torch.from_numpy(data.labels[batch]).to(device)
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 

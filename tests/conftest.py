@@ -20,7 +20,7 @@ from cluster.programs import ServicesError
 from cluster.services import Services, services
 from models.student import FAMILIES, AnyStudentConfig
 from models.students.embedding import Channels, PoolingKind
-from models.teacher import character_tokenizer
+from models.tokenizing import character_tokenizer
 
 if TYPE_CHECKING:
     from tuning.folder import Folder

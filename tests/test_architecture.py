@@ -22,7 +22,16 @@ DOORS = {
         "corpora/places.py",
         "tuning/answers.py",
     },
-    "transformers": {"models/teacher.py", "models/teacher_on_cpu.py", "models/teacher_training.py"},
+    "transformers": {
+        "models/classifier_loading.py",
+        "models/heads.py",
+        "models/lora.py",
+        "models/teacher.py",
+        "models/teacher_on_cpu.py",
+        "models/teacher_training.py",
+        "models/tokenizing.py",
+    },
+    "peft": {"models/lora.py"},
     "gensim": {"models/word_vectors.py", "models/keyed_vectors.py"},
     "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
     "optuna": {

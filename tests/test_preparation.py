@@ -13,7 +13,8 @@ from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
 from models.fitting import ModelError
-from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
+from models.teacher import load_teacher, teacher_logits
+from models.tokenizing import tokenizer_pieces
 from tests.conftest import silent
 from tuning.checks import check
 from tuning.faults import StudyError

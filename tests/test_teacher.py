@@ -12,15 +12,14 @@ from models.fitting import ModelError
 from models.teacher import (
     Teacher,
     ask_teacher,
-    character_tokenizer,
     check_checkpoint,
     load_teacher,
     teacher_logits,
     teacher_size_mb,
     timing_twin,
-    tokenizer_pieces,
 )
 from models.teacher_config import TeacherConfig
+from models.tokenizing import character_tokenizer, tokenizer_pieces
 
 TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
 
@@ -134,6 +133,14 @@ def test_a_teacher_with_other_classes_than_the_corpus_is_refused(teacher_folder:
         ),
         ({"students": {}, "labels": ["a", "b"]}, r"but got labels=\('a', 'b'\)"),
         ({"logits": "x.csv", "revision": "v2"}, "revision is of a checkpoint, but got revision=v2 without one"),
+        (
+            {"from_scratch": {}, "epochs": 1, "train_last_layers": 5},
+            "train_last_layers=5 must be at most from_scratch.layers=4",
+        ),
+        (
+            {"from_scratch": {}, "epochs": 1, "hidden_states": ["pooled", 5]},
+            "hidden_states=5 must be at most from_scratch.layers=4",
+        ),
         ({"from_scratch": {"hidden_size": 30, "heads": 4}, "epochs": 1}, "multiple of heads, but got 30 and 4"),
     ],
 )

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import (
+    AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -18,9 +21,12 @@ from transformers import (
 
 from models.fitting import ModelError
 from models.pretraining import asked_logits
-from models.teacher import character_tokenizer, load_teacher, teacher_logits
+from models.teacher import load_teacher, teacher_logits
 from models.teacher_config import TeacherConfig
-from models.teacher_training import TrainingTexts, freeze_all_but_last, train_teacher
+from models.teacher_training import TrainingTexts, check_start, freeze_all_but_last, train_teacher
+from models.tokenizing import character_tokenizer
+from tests.families import TEXTS as FAMILY_TEXTS
+from tests.families import save_family
 
 SCRATCH = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
 GOOD, BAD = ["好书", "好人", "很好", "好看", "好吃", "好用"], ["差书", "差人", "很差", "差看", "差吃", "差用"]
@@ -153,7 +159,10 @@ def test_a_checkpoint_that_is_no_masked_language_model_is_refused(tmp_path: Path
     AutoModelForSequenceClassification.from_config(shape).save_pretrained(tmp_path / "gpt")
     tokenizer.save_pretrained(tmp_path / "gpt")
     settings = {"checkpoint": str(tmp_path / "gpt"), "epochs": 1, "pretrain": {}}
-    with pytest.raises(ModelError, match=r"teacher.pretrain: teacher checkpoint .*gpt cannot be loaded: Unrecognized"):
+    with pytest.raises(
+        ModelError,
+        match=r"teacher.pretrain: the teacher .*gpt cannot be loaded: transformers has no MaskedLM model for a GPT2Config",
+    ):
         train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher", lambda line: None)
 
 
@@ -170,3 +179,78 @@ def test_a_tokenizer_without_a_mask_is_refused(teacher_folder: Path, tmp_path: P
 def test_pretraining_without_fine_tuning_is_refused() -> None:
     with pytest.raises(ValueError, match="pretrain needs epochs >= 1"):
         TeacherConfig.model_validate({"checkpoint": "some-bert", "pretrain": {"epochs": 1}})
+
+
+def encoder(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+    """The trunk of a family without a head, with a tokenizer that knows the texts, stored in 16 bits where asked."""
+    save_family(family, folder)
+    AutoModel.from_pretrained(folder, dtype=dtype).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("family", ["gpt2", "xlm-roberta"])
+def test_a_half_checkpoint_of_another_family_is_fine_tuned_in_float32(family: str, tmp_path: Path) -> None:
+    folder = encoder(family, tmp_path / "start", torch.float16)
+    said: list[str] = []
+    config = TeacherConfig(checkpoint=str(folder), epochs=1)
+    texts = TrainingTexts(
+        [*FAMILY_TEXTS, *GOOD], np.array([0, 1] * 33), FAMILY_TEXTS[:2], np.array([0, 1]), ("bad", "good")
+    )
+    assert check_start(config, FAMILY_TEXTS[:8], texts.label_names)[-1].endswith("instead of 128 by default")
+    trained = load_teacher(train_teacher(config, texts, tmp_path / "teacher", said.append), 32, ("bad", "good"))
+    assert any("reads at most 32 tokens" in line for line in said)
+    assert {parameter.dtype for parameter in trained.models[0].parameters()} == {torch.float32}
+    assert trained.models[0].config.problem_type == "single_label_classification"
+    assert trained.models[0].config.pad_token_id == trained.tokenizer.pad_token_id
+    assert np.isfinite(teacher_logits(trained, FAMILY_TEXTS[:4])).all()
+
+
+def test_a_multi_label_classifier_is_fine_tuned_to_pick_one_class(teacher_folder: Path, tmp_path: Path) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(
+        teacher_folder, problem_type="multi_label_classification"
+    )
+    model.save_pretrained(tmp_path / "many")
+    AutoTokenizer.from_pretrained(teacher_folder).save_pretrained(tmp_path / "many")
+    config = TeacherConfig(checkpoint=str(tmp_path / "many"), epochs=1, max_length=8)
+    folder = train_teacher(config, TEXTS, tmp_path / "teacher", lambda line: None)
+    assert load_teacher(folder, 8, ("bad", "good")).n_classes == 2
+
+
+def test_nothing_but_the_last_layers_and_the_head_is_trained_in_other_families(tmp_path: Path) -> None:
+    for family, layers in (
+        ("gpt2", "transformer.h.1."),
+        ("modernbert", "model.layers.1."),
+        ("distilbert", "distilbert.transformer.layer.1."),
+    ):
+        model = AutoModelForSequenceClassification.from_pretrained(save_family(family, tmp_path / family))
+        freeze_all_but_last(model, 1)
+        trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        in_trunk = [name for name in trained if name.startswith(f"{model.base_model_prefix}.")]
+        assert in_trunk
+        assert all(name.startswith(layers) for name in in_trunk)
+        assert len(trained) > len(in_trunk)
+
+
+def test_layers_that_share_their_weights_are_not_trained_in_part(tmp_path: Path) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(save_family("albert", tmp_path))
+    with pytest.raises(ModelError, match=r"must be 0 or left out, as the 2 layers of a albert share their weights"):
+        freeze_all_but_last(model, 1)
+    freeze_all_but_last(model, 0)
+
+
+def test_a_checkpoint_of_other_weights_stops_before_anything_is_trained(teacher_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(teacher_folder, tmp_path / "x")
+    path = tmp_path / "x" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_hidden_layers": 3}))
+    config = TeacherConfig(checkpoint=str(tmp_path / "x"), epochs=1, max_length=8)
+    for start in (
+        lambda: check_start(config, GOOD, ("bad", "good")),
+        lambda: train_teacher(config, TEXTS, tmp_path / "teacher", pytest.fail),
+    ):
+        with pytest.raises(ModelError, match="16 of 53 tensors of the bert would be random"):
+            start()
+
+
+def test_a_vocabulary_that_is_too_small_is_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"a teacher from scratch: its tokenizer does not know \d+% of the corpus"):
+        train(tmp_path, [], scratch={"min_count": 1000})

@@ -11,7 +11,7 @@ import numpy as np
 
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
-from models.teacher import tokenizer_pieces
+from models.tokenizing import tokenizer_pieces
 from tests.conftest import silent
 from tuning.preparation import prepare
 from tuning.study import Study, load_study, parse_study

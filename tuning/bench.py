@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models.predictor import CheckpointError
+from models.rehearsal import rehearse
 from models.teacher import load_teacher
 from tuning.contenders import onnx_contender, teacher_contender, torch_contender
 from tuning.latency import cpu_name, time_contenders
 
 TEACHER_MAX_LENGTH = 128
+N_REHEARSED = 8
 
 
 def bench(folder: Path, against: str | None, texts: list[str], console: Console, seed: int = 7) -> None:
@@ -25,7 +27,11 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
         raise CheckpointError("there are no texts to time: give real ones, one a line, by --texts or on stdin")
     contenders = {"onnxruntime": onnx_contender(folder), "torch": torch_contender(folder)}
     if against:
-        contenders["teacher"] = teacher_contender(load_teacher(against, TEACHER_MAX_LENGTH))
+        teacher = load_teacher(against, TEACHER_MAX_LENGTH, may_cut=True)
+        for note in teacher.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
+        rehearse(teacher, texts[:N_REHEARSED])
+        contenders["teacher"] = teacher_contender(teacher)
     latencies = time_contenders(contenders, texts, seed)
     table = Table(title=f"{folder}: from raw text to label, one thread of {cpu_name()}", title_justify="left")
     for heading in ("", "p50 ms", "p95 ms", "p99 ms", "texts/s", "of p50"):

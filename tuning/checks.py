@@ -12,8 +12,9 @@ from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache, open_cache
 from corpora.tokens import encoder_settings
 from tuning import assumed
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
-from tuning.preparation import distinct_inputs, refuse_what_teachers_lack, vector_notes
+from tuning.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
 from tuning.search import earlier_folder
 from tuning.sources import pieces_for
 from tuning.study import Study
@@ -33,6 +34,8 @@ def check(study: Study) -> str:
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
+    found_of_teachers: list[str] = []
+    examine_teachers(Examination(corpus, masks_words(study), found_of_teachers.append), places)
     if study.config.search.warm_start:
         earlier_folder(study.config, corpus)
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
@@ -50,7 +53,7 @@ def check(study: Study) -> str:
         notes += load_teacher_data(study.config.teacher_data, corpus).notes
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
     sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
-    assumptions_made = [*assumptions(places), *assumed.of_settings(study, places), *of_answers]
+    assumptions_made = [*assumptions(places), *found_of_teachers, *assumed.of_settings(study, places), *of_answers]
     return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *assumptions_made])
 
 

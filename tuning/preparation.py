@@ -12,6 +12,7 @@ from corpora.places import Place
 from corpora.tokens import WordPieceConfig
 from models.word_vectors import FileVectorsConfig, read_vectors
 from tuning import assumed
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
 from tuning.folder import Layout
 from tuning.identity import digest, trial_files
@@ -72,6 +73,7 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         vector_notes(
             study
         )  # What is wrong with a file is said before a teacher learns; the notes are, when it is read.
+    examine_teachers(Examination(corpus, masks_words(study), say), places, all_of_them=False)
     teachers = logits_for(study.config, corpus, places, say, workers)
     for line in assumed.of_answers(study, corpus, teachers):
         say(f"  {line}")
@@ -97,6 +99,11 @@ def vector_notes(study: Study) -> list[str]:
     chosen = [config.vectors for config in distinct_inputs(study)]
     files = {(one.path, one.dimension): one for one in chosen if isinstance(one, FileVectorsConfig)}
     return [f"{path}: {note}" for (path, _), config in files.items() for note in read_vectors(config, ()).notes]
+
+
+def masks_words(study: Study) -> bool:
+    """Whether any trial reads texts in which words are masked."""
+    return any(config.augment.n_iter > 0 and config.augment.p_mask > 0 for config in distinct_inputs(study))
 
 
 def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cluster.tasks import run_in_process
-from corpora.augment import with_mask
+from corpora.augment import MASK, with_mask
 from corpora.corpus import UNLABELLED, Corpus, Split
 from corpora.logits_filling import (
     Source,
@@ -23,16 +23,12 @@ from corpora.logits_filling import (
 from corpora.places import Place
 from corpora.teacher_data import load_teacher_data
 from corpora.tokens import AnyTokensConfig, WordPieceConfig
+from models.fitting import ModelError
 from models.hub import commit_of
-from models.teacher import (
-    Teacher,
-    ask_teacher,
-    load_teacher,
-    teacher_logits,
-    tokenizer_pieces,
-)
+from models.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
 from models.teacher_config import StudentsConfig, TeacherConfig
 from models.teacher_training import TrainingTexts, train_teacher
+from models.tokenizing import tokenizer_pieces
 from tuning.ensemble import RunStudents, Training, load_ensemble, train_ensemble
 from tuning.material import Material, NothingSaid
 from tuning.study import StudyConfig
@@ -143,9 +139,14 @@ def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: S
 def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
     """The teacher as a function of texts, in whichever process this is called."""
     teacher = load_from(settings, trained, labels)
+    mask = teacher.tokenizer.mask_token
 
     def ask(part: Sequence[str]) -> TeacherAnswers:
-        masked = [with_mask(text, str(teacher.tokenizer.mask_token)) for text in part]
+        if mask is None and any(MASK in text for text in part):
+            raise ModelError(
+                "trial.augment.p_mask: the teacher's tokenizer has no mask token for a word that is hidden; set p_mask: 0"
+            )
+        masked = [with_mask(text, mask) for text in part] if mask else part
         logits, hidden = ask_teacher(teacher, masked, settings.hidden_states, bf16_on_cpu=True)
         return TeacherAnswers(logits, hidden if settings.hidden_states else None)
 
@@ -154,14 +155,15 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
 
 def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
     """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+    may_cut = "max_length" not in settings.model_fields_set
     if not settings.epochs:
         checkpoint = str(settings.checkpoint)
-        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision)
+        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut)
         if labels is None:
             return teacher
         return in_order(teacher, checkpoint_columns(checkpoint, settings.revision, labels, settings.labels))
     with trained.to_read() as folder:
-        teacher = load_teacher(folder, settings.max_length, labels)
+        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut)
         return teacher if labels is None else in_order(teacher, checkpoint_columns(str(folder), None, labels))
 
 

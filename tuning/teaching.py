@@ -25,6 +25,7 @@ from models.teacher import (
     Teacher,
     timing_twin,
 )
+from tuning.examining import Examination, examine_teachers
 from tuning.faults import StudyError
 from tuning.identity import digest
 from tuning.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
@@ -100,6 +101,7 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
     places = locate(config, corpus)
     for line in assumptions(places):
         say(line)
+    examine_teachers(Examination(corpus, False, say), places, all_of_them=rebuild)
     teachers = logits_for(config, corpus, places, say, workers, rebuild)
     figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
                for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip

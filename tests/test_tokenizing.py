@@ -1,0 +1,151 @@
+"""Tokenizers: what they know of a text, with which token they pad, and what a model has positions and embeddings for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
+
+from models.fitting import ModelError
+from models.teacher import load_teacher, teacher_logits
+from models.tokenizing import (
+    character_tokenizer,
+    inputs_of,
+    load_tokenizer,
+    refuse_unknown,
+    tokenizer_place,
+    unknown_shares,
+)
+from tests.families import FAMILIES, POSITIONS, TEXTS, byte_pairs, save_family, unigram
+from tests.families import OF_ROBERTA as NAMES
+
+
+def test_the_unknown_part_is_counted_in_characters() -> None:
+    tokenizer = character_tokenizer(["好好 ab"], 1, 8)
+    np.testing.assert_allclose(
+        unknown_shares(tokenizer, ["好 好", "好书", "书书", " ", "ab xy z"]), [0, 0.5, 1, 0, 0.6]
+    )
+
+
+def test_bytes_are_known_in_every_script_and_pieces_in_their_own() -> None:
+    assert unknown_shares(byte_pairs(None, None, eos_token="<e>"), ["ελληνικά 中文 🙂"]).tolist() == [0]
+    pieces = unigram("<s>", "</s>", **NAMES)
+    np.testing.assert_allclose(unknown_shares(pieces, [TEXTS[0], "ελληνικά"]), [0, 1])
+
+
+def test_what_a_tokenizer_without_an_unknown_token_leaves_out_is_unknown(tmp_path: Path) -> None:
+    tokenizer = character_tokenizer(["好"], 1, 8)
+    nameless = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)
+    assert nameless.unk_token_id is None
+    assert unknown_shares(nameless, ["好", "书"]).tolist() == [0, 1]
+
+
+def test_a_tokenizer_of_another_language_is_refused_with_an_example() -> None:
+    latin = character_tokenizer(["abcdefghijklmnopqrstuvwxyz ，。"], 1, 8)
+    with pytest.raises(
+        ModelError, match=r"^the teacher x: its tokenizer does not know \d+% of the corpus: '.*' becomes .*\[UNK\]"
+    ):
+        refuse_unknown("the teacher x", latin, TEXTS)
+    assert refuse_unknown("the teacher x", character_tokenizer(TEXTS, 1, 8), TEXTS) == []
+
+
+def test_a_part_that_is_unknown_is_told() -> None:
+    tokenizer = character_tokenizer(["好书很差"], 1, 8)
+    texts = ["好书很差好书很差好书", "好书很差好书很差好x"]
+    assert refuse_unknown("the teacher x", tokenizer, texts) == []  # 5 % is not more than 5 %.
+    assert refuse_unknown("the teacher x", tokenizer, texts[1:]) == [
+        "the teacher x: its tokenizer does not know 10.0% of the texts' characters"
+    ]
+
+
+def test_ids_that_the_model_has_no_embedding_for_are_refused(tmp_path: Path) -> None:
+    save_family("bert", tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    n = len(tokenizer)
+    tokenizer.add_tokens(["新"])
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=rf"it gives ids up to {n} \('新'\), and the model embeds {n} tokens"):
+        load_teacher(tmp_path, POSITIONS)
+
+
+def test_more_tokens_than_positions_are_refused_or_cut_where_that_is_told(tmp_path: Path) -> None:
+    save_family("roberta", tmp_path)
+    with pytest.raises(
+        ModelError, match=r"max_length must be <= 32, the positions of the teacher .*, but got max_length=33"
+    ):
+        load_teacher(tmp_path, 33)
+    teacher = load_teacher(tmp_path, 128, may_cut=True)
+    assert teacher.max_length == 32
+    assert teacher.notes == (
+        f"the teacher {tmp_path} reads at most 32 tokens, as it has no more positions, instead of 128 by default",
+    )
+    assert np.isfinite(teacher_logits(teacher, ["好" * 200])).all()
+
+
+def padding_of(folder: Path, ours: str | None, theirs: int | None) -> tuple[str | None, int, tuple[str, ...]]:
+    """What a GPT-2 pads with whose tokenizer names `ours` and whose config.json names `theirs`."""
+    _, make = FAMILIES["gpt2"]
+    tokenizer = make()
+    if ours is not None:
+        tokenizer.pad_token = ours
+    tokenizer.save_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    model.config.pad_token_id = theirs
+    model.save_pretrained(folder)
+    teacher = load_teacher(folder, POSITIONS)
+    together = teacher_logits(teacher, ["好", TEXTS[0]])
+    np.testing.assert_allclose(together[:1], teacher_logits(teacher, ["好"]), atol=1e-5)
+    return teacher.tokenizer.pad_token, teacher.models[0].config.pad_token_id, teacher.notes
+
+
+def test_the_pad_token_of_config_json_counts_then_that_of_the_tokenizer_then_the_end_of_text(tmp_path: Path) -> None:
+    save_family("gpt2", tmp_path)
+    mark = AutoTokenizer.from_pretrained(tmp_path).convert_ids_to_tokens([5, 6])
+    name = f"the teacher {tmp_path}"
+    assert padding_of(tmp_path, None, None) == (
+        "<|endoftext|>",
+        0,
+        (f"{name} pads with <|endoftext|>, as it names no pad token",),
+    )
+    assert padding_of(tmp_path, mark[0], None) == (mark[0], 5, ())
+    assert padding_of(tmp_path, None, 5) == (mark[0], 5, ())
+    assert padding_of(tmp_path, mark[0], 6) == (
+        mark[1], 6, (f"{name} pads with {mark[1]}, as its config.json says, not its tokenizer",)
+    )  # fmt: skip
+
+
+def test_a_decoder_without_any_pad_token_whose_texts_end_with_the_end_of_text_is_refused(tmp_path: Path) -> None:
+    save_family("gpt2", tmp_path)
+    ended = byte_pairs(None, "<|endoftext|>", eos_token="<|endoftext|>")
+    ended.save_pretrained(tmp_path)
+    with pytest.raises(
+        ModelError, match=r"has no pad token: set pad_token in its tokenizer_config.json and pad_token_id"
+    ):
+        load_teacher(tmp_path, POSITIONS)
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_refused(tmp_path: Path) -> None:
+    BertTokenizer(
+        vocab={token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])}
+    ).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="has no vocabulary: it knows 5 tokens, none of them a word or a part of one"):
+        load_tokenizer(tmp_path)
+
+
+def test_an_adapter_without_a_tokenizer_has_that_of_its_base(tmp_path: Path) -> None:
+    assert tokenizer_place("some/hub-id") == "some/hub-id"
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}')
+    assert tokenizer_place(tmp_path) == "some/base"
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert tokenizer_place(tmp_path) == str(tmp_path)
+
+
+def test_token_types_are_given_where_none_are_not_zeros(tmp_path: Path) -> None:
+    tokenizer = character_tokenizer(["好书"], 1, 8)
+    for family, expected in (("bert", {"input_ids"}), ("gpt2", {"input_ids", "token_type_ids"})):
+        model = AutoModelForSequenceClassification.from_pretrained(save_family(family, tmp_path / family))
+        (row,) = inputs_of(model, tokenizer, ["好书"], 8)
+        assert set(row) == expected
+        assert len(row["input_ids"]) == 4
