@@ -31,7 +31,7 @@ class _Tokens(BaseModel, frozen=True, extra="forbid"):
 
 
 class WordsConfig(_Tokens, frozen=True):
-    """Words as jieba cuts them, lower case."""
+    """Words as jieba cuts the text as it is spelt, in lower case after that."""
 
     kind: Literal["words"] = "words"
     segmenter: Literal["jieba", "rjieba"] = "jieba"
@@ -39,7 +39,8 @@ class WordsConfig(_Tokens, frozen=True):
     hmm: bool = False
     """Let jieba guess words that its dictionary lacks; a third slower, and the vocabulary knows few of them."""
     dictionary: Path | None = None
-    """A user dictionary in jieba's format: a line for each word, with its frequency where it has one."""
+    """A user dictionary in jieba's format: a line for each word, with its frequency where it has one. A word with letters counts in
+    lower case, in capitals and with a capital first as well."""
 
 
 class WordsCharactersConfig(WordsConfig, frozen=True):

@@ -25,6 +25,8 @@ FUNCTIONS = {
     ("numpy.random._mt19937", "MT19937"),
     ("collections", "OrderedDict"),
     ("collections", "defaultdict"),
+    ("builtins", "hash"),
+    ("gensim.utils", "call_on_class_only"),
     ("builtins", "int"),
     ("builtins", "set"),
     ("_codecs", "encode"),
