@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def unigram(cls: str | None, sep: str | None, **named: str) -> PreTrainedTokeniz
     special = list(dict.fromkeys(named.values()))
     trainer = UnigramTrainer(vocab_size=120, special_tokens=special, unk_token=named["unk_token"])
     tokenizer.train_from_iterator(TEXTS, trainer)
+    # The trainer puts the unknown token first; the families' special tokens stand in the order of their names.
+    scores = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
+    pieces = [*((token, 0.0) for token in special), *((t, score) for t, score in scores.items() if t not in special)]
+    in_order = Tokenizer(Unigram(pieces, unk_id=special.index(named["unk_token"])))
+    in_order.normalizer, in_order.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    in_order.add_special_tokens(special)
+    tokenizer = in_order
     return _finished(tokenizer, cls, sep, named)
 
 

@@ -58,8 +58,8 @@ def test_pooled_is_what_the_logits_are_a_linear_map_of_and_a_layer_is_the_mean_o
     np.testing.assert_allclose(states[0, WIDTH:], layer.numpy(), atol=2e-2)
 
 
-@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
-def test_what_is_stored_in_16_bits_is_computed_from_float32(folder: Path, stored: torch.dtype, tmp_path: Path) -> None:
+def test_what_is_stored_in_16_bits_is_computed_from_float32(folder: Path, tmp_path: Path) -> None:
+    stored = torch.float16 if folder.name in ("bert", "gpt2", "deberta-v3") else torch.bfloat16
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=stored)
     model.save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
