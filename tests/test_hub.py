@@ -13,7 +13,8 @@ import pytest
 from corpora.corpus import load_corpus
 from models.fitting import ModelError
 from models.hub import checkpoint_settings, commit_of
-from models.teacher import load_teacher, teacher_logits, tokenizer_pieces
+from models.teacher import load_teacher, teacher_logits
+from models.tokenizing import tokenizer_pieces
 from tests.conftest import silent
 from tuning.identity import checkpoint_identity
 from tuning.preparation import prepare

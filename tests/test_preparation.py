@@ -234,3 +234,20 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
                 earlier_folder(parse_study(document).config, corrected.corpus)
         source.write_text(rows, encoding="utf-8")
     assert prepare(parse_study(document), silent).fingerprints == first.fingerprints
+
+
+def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_said(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "v.txt"
+    document["trial"]["vectors"] = {"kind": "file", "path": str(path), "dimension": 2}
+    path.write_text("9 2\n好 1 2\n的 3 4\n", encoding="utf-8")
+    note = "its header says 9 rows, but it has 2; all of them are read"
+    assert check(parse_study(document)).endswith(f"; {path}: {note}")
+    said: list[str] = []
+    prepare(parse_study(document), said.append)
+    assert f"file vectors: {note}" in said
+    path.write_text("9 2\n好 1 2\n的 3", encoding="utf-8")
+    monkeypatch.setattr("tuning.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
+    with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
+        prepare(parse_study(document), said.append)
