@@ -97,7 +97,7 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, config.is_shared
     try:
         with _sigterm_kept():
-            ray.init(address=config.address, logging_level=logging.ERROR, log_to_driver=False, **options)
+            _init(config.address, options)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
     finally:
@@ -109,6 +109,21 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         yield Connection()
     finally:
         ray.shutdown()
+
+
+def _init(address: str, options: dict[str, Any]) -> None:
+    """Start Ray, or connect to it; on a busy machine it gives up after 30 s, and is started anew."""
+    for is_last in (False, False, True):
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
+        except Exception as error:
+            if "timed out during startup" not in str(error):  # Ray has no class of its own for it.
+                raise
+            if is_last:
+                raise ClusterError(f"Ray did not start at {address} in three tries of 30 s; the machine is too busy, or has "
+                                   "too little memory: try again when less runs on it") from error  # fmt: skip
+        else:
+            return
 
 
 @contextmanager

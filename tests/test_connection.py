@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from cluster.connection import ClusterConfig, ClusterError, connected
+from cluster.connection import ClusterConfig, ClusterError, _init, connected
 from tests.processes import family, listening
 
 
@@ -32,3 +32,32 @@ def test_a_cluster_out_of_reach_is_refused_in_one_line() -> None:
     with pytest.raises(ClusterError, match=message) as caught, connected(ClusterConfig(address="127.0.0.1:1")):
         raise AssertionError("connected")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n_failures", "is_refused"), [(0, False), (2, False), (3, True)])
+def test_ray_is_started_anew_where_a_busy_machine_takes_longer_than_it_waits(
+    n_failures: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def init(address: str, **options: object) -> None:
+        tried.append(address)
+        if len(tried) <= n_failures:
+            raise Exception("The current node timed out during startup. This could happen because ...")
+
+    monkeypatch.setattr("cluster.connection.ray.init", init)
+    if is_refused:
+        with pytest.raises(ClusterError, match="Ray did not start at local in three tries of 30 s"):
+            _init("local", {})
+    else:
+        _init("local", {})
+    assert len(tried) == min(n_failures + 1, 3)
+
+
+def test_what_ray_refuses_for_another_reason_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(address: str, **options: object) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("cluster.connection.ray.init", init)
+    with pytest.raises(ConnectionError, match="refused"):
+        _init("local", {})
