@@ -243,7 +243,7 @@ def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_sa
     document["trial"]["vectors"] = {"kind": "file", "path": str(path), "dimension": 2}
     path.write_text("9 2\n好 1 2\n的 3 4\n", encoding="utf-8")
     note = "its header says 9 rows, but it has 2; all of them are read"
-    assert check(parse_study(document)).endswith(f"; {path}: {note}")
+    assert f"  {path}: {note}" in check(parse_study(document)).splitlines()
     said: list[str] = []
     prepare(parse_study(document), said.append)
     assert f"file vectors: {note}" in said
