@@ -5,7 +5,7 @@ BIN := .venv/bin
 # most of the first two wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py)
-PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py test_tables.py test_wide.py)
+PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py)
 
 .PHONY: demo test test-long lint docs bench
 demo: .venv/installed

@@ -116,6 +116,7 @@ def test_a_submitted_search_ends_in_a_registered_champion(
     assert "has ended already: SUCCEEDED" in again.stderr
 
 
+@pytest.mark.long
 def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
     cluster: Dashboard, study: Callable[..., Path], shared_places: Services
 ) -> None:
@@ -175,6 +176,7 @@ def client_logs() -> str:
     return "".join(f"\n{path}:\n{(read(path) or b'')[-2000:].decode(errors='replace')}" for _, path in newest)
 
 
+@pytest.mark.long
 def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     cluster: Dashboard, study: Callable[..., Path]
 ) -> None:

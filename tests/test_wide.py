@@ -20,7 +20,7 @@ from tuning.results import show_results
 from tuning.session import search
 from tuning.study import Study, parse_study, parse_yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parent.parent
 N_TRIALS = 16
 
