@@ -93,8 +93,13 @@ def read_lines(path: str) -> list[str]:
             f"{path}: needs one text a line, but {ending} is a table; write its text column into a file of its own"
         )
     content = content_of(place, path)
-    text = decode(decompress(content, compression, path) if compression else content, path).text
-    return [line for raw in text.removeprefix("\ufeff").split("\n") if (line := raw.rstrip("\r")).strip()]
+    return lines_of(decompress(content, compression, path) if compression else content, path)
+
+
+def lines_of(content: bytes, name: str) -> list[str]:
+    """The lines of a text file that are not blank; raises CorpusError for bytes that are no text."""
+    text = decode(content, name).text.removeprefix("\ufeff")
+    return [line for raw in text.split("\n") if (line := raw.rstrip("\r")).strip()]
 
 
 def read_reviews() -> list[Row]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from corpora.files import FileConfig, Row, read_reviews, read_rows
+from corpora.files import FileConfig, Row, read_lines, read_reviews, read_rows
 from corpora.texts import CorpusError
 
 
@@ -141,6 +142,18 @@ def test_numbers_of_yaml_are_labels_and_its_truth_values_are_refused() -> None:
 def test_settings_of_a_file_are_checked(setting: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         FileConfig.model_validate({"path": "a.csv", **setting})
+
+
+def test_a_file_of_one_text_a_line_is_read_in_its_encoding_and_a_table_is_refused(tmp_path: Path) -> None:
+    text = "这家酒店的服务不错，房间也很干净，下次还会来的\r\n\r\n好\n"
+    expected = ["这家酒店的服务不错，房间也很干净，下次还会来的", "好"]
+    assert read_lines(str(write(tmp_path, "a.txt", text.encode("gb18030")))) == expected
+    assert read_lines(str(write(tmp_path, "a.txt.gz", gzip.compress(text.encode())))) == expected
+    assert read_lines(str(write(tmp_path, "texts", text))) == expected
+    with pytest.raises(CorpusError, match=r"needs one text a line, but \.csv is a table"):
+        read_lines(str(write(tmp_path, "a.csv", "text\na\n")))
+    with pytest.raises(CorpusError, match=r"is not UTF-8"):
+        read_lines(str(write(tmp_path, "a.txt", b"caf\xe9\n")))
 
 
 def test_the_reviews_come_with_their_package() -> None:

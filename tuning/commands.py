@@ -156,12 +156,9 @@ def serve(options: argparse.Namespace) -> None:
 
 def _texts(path: Path | None) -> list[str]:
     """The texts of a file or of stdin, one a line."""
-    from corpora.decoding import decode
-    from corpora.files import read_lines
+    from corpora.files import lines_of, read_lines
 
-    if path is not None:
-        return read_lines(str(path))
-    return [line for line in decode(sys.stdin.buffer.read(), "stdin").text.split("\n") if line.strip()]
+    return lines_of(sys.stdin.buffer.read(), "stdin") if path is None else read_lines(str(path))
 
 
 def bench(options: argparse.Namespace) -> None:
