@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import re
@@ -11,16 +10,40 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from corpora.columns import label_sort_key
 from corpora.texts import CorpusError, normalise
 
-MISSING = frozenset({"", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NA", "N/A", "n/a", "#N/A", "<NA>"})
+MISSING = frozenset({
+    "", "nan", "NaN", "NAN", "-nan", "-NaN", "NaT", "null", "NULL", "Null", "#NULL!", "(null)", "(NULL)", "<null>", "<NULL>", "\\N",
+    "None", "NONE", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "''", '""', "[]", "{}",
+})  # fmt: skip
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
 WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS, MOST_FRACTIONS = 50, 10
 """So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
-JOINED_BY = {"|": True, ";": True, "#": False, ",": False}
+JOINED_BY = {
+    "|": True,
+    ";": True,
+    "#": False,
+    ",": False,
+    "，": False,
+    "、": False,
+    "；": False,
+    "/": False,
+    "&": False,
+    "+": False,
+    " ": False,
+}
 """What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
+BRACKETS = {"[": "]", "{": "}", "(": ")"}
+"""Around lists as JSON, Python, numpy, Java and PostgreSQL spell them."""
+QUOTED = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,]+)""")
+UNSEEN = dict.fromkeys([0x200B, 0x2060, 0xFEFF])
+"""Characters that nobody sees: spaces of no width."""
+TRUTH = frozenset({"true", "false"})
+FEWEST_ROWS = 20
+"""Of so many rows or more, labels that are nearly all distinct are no classes."""
 NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
@@ -49,7 +72,7 @@ def labels_of(
         spelt = [_class_name(cell, class_names, name, row) for row, cell in enumerate(cells, start=1)]
     else:
         spelt = [_spelling(cell, name, row) for row, cell in enumerate(cells, start=1)]
-    spelt = _with_whole_numbers(spelt)
+    spelt = _with_truth_values(_with_whole_numbers(spelt))
     spelt = [label if label is None else rename.get(label, label) for label in spelt]
     known = {*named, *rename.values()}
     found = [None if label in MISSING and label not in known else label for label in spelt]
@@ -57,6 +80,7 @@ def labels_of(
     _refuse_joined(distinct, known, name)
     if not named:
         _refuse_measure(distinct, name)
+        _refuse_ids(distinct, name)
         return _without_minus_one(found, distinct, name)
     return found
 
@@ -69,8 +93,8 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
     if isinstance(cell, int | float | Decimal):
         return _number(cell)
     if isinstance(cell, str | bytes):
-        label = normalise(_decoded(cell, name, row))
-        listed = _listed(label) if label.startswith("[") and label.endswith("]") else None
+        label = normalise(_decoded(cell, name, row).translate(UNSEEN))
+        listed = _listed(label) if len(label) > 2 and BRACKETS.get(label[0]) == label[-1] else None
         return label if listed is None else _spelling(listed, name, row)
     if isinstance(cell, list | tuple):
         if len(cell) > 1:
@@ -82,15 +106,24 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
     raise CorpusError(f"{name}: the label of row {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
 
 
-def _listed(label: str) -> list[Any] | None:
-    """The list that a cell spells as JSON or as Python writes it."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(label)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        return value if isinstance(value, list) else None
-    return None
+def _listed(label: str) -> Any:
+    """The list or object that a cell spells, None for a label in brackets that is none."""
+    try:
+        value = json.loads(label)
+    except ValueError:
+        value = None
+    if isinstance(value, list | dict):
+        return value
+    # Python, numpy (which has no commas), Java and PostgreSQL: parts in quotation marks, or between commas or white space.
+    inner = label[1:-1]
+    parts = ["".join(found).strip() for found in QUOTED.findall(inner)]
+    is_spelt_list = len(parts) == 1 and (inner.strip()[:1] in ("'", '"') or label[0] == "{" or parts[0] in MISSING)
+    return parts if is_spelt_list or (len(parts) > 1 and _is_list(inner, label[0])) else None
+
+
+def _is_list(inner: str, bracket: str) -> bool:
+    """Whether what stands in brackets is a list: parts in quotation marks, or in square or curly ones; `(a b)` is a label."""
+    return bracket != "(" or inner.strip()[:1] in ("'", '"')
 
 
 def _number(value: float | Decimal) -> str:
@@ -122,6 +155,12 @@ def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
     return [shorter.get(label, label) if label is not None else None for label in labels]
 
 
+def _with_truth_values(labels: Sequence[str | None]) -> list[str | None]:
+    """True and TRUE as JSON's true, where all labels are truth values."""
+    lower = [None if label is None else label.lower() for label in labels]
+    return lower if {label for label in lower if label} <= TRUTH else list(labels)
+
+
 def _refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
     """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
     for sign, is_enough_to_share in JOINED_BY.items():
@@ -131,13 +170,24 @@ def _refuse_joined(distinct: Counter[str], known: Collection[str], name: str) ->
             if sign in label and label not in known
         }
         parts = Counter(part for found in joined.values() for part in set(found))
+        shares = is_enough_to_share or (sign == "," and len(joined) > 1 and 2 * len(joined) >= len(distinct))
         for label, found in joined.items():
             alone = all(part in distinct for part in found)
-            if alone or (is_enough_to_share and any(parts[part] > 1 for part in found)):
+            if alone or (shares and any(parts[part] > 1 for part in found)):
                 raise CorpusError(
                     f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
                     "keep one label for each text, or name every class in `labels:` if it is one class"
                 )
+
+
+def _refuse_ids(distinct: Counter[str], name: str) -> None:
+    """Raise CorpusError where most rows have a label of their own."""
+    n_rows = distinct.total()
+    if n_rows >= FEWEST_ROWS and 2 * len(distinct) > n_rows:
+        raise CorpusError(
+            f"{name}: {n_rows} rows have {len(distinct)} distinct labels, such as {next(iter(distinct))[:30]!r}, which are no classes; "
+            "name the column of the labels by `label:`, or all classes in `labels:`"
+        )
 
 
 def _refuse_measure(distinct: Counter[str], name: str) -> None:
@@ -157,7 +207,7 @@ def _without_minus_one(labels: Sequence[str | None], distinct: Counter[str], nam
     """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
     if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
         return list(labels)
-    others = sorted(distinct.keys() - {NO_LABEL}, key=lambda label: (len(label), label))
+    others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)
     if others:
         raise CorpusError(
             f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from corpora.texts import CorpusError
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]*|\.[0-9]+)")
 WHOLE_FLOAT = re.compile(r"([+-]?[0-9]{1,18})\.0*")
 NUMBERED = re.compile(r"(?:label|class)?[ _-]?([0-9]{1,6})")
 """Names that say no more than a number, such as transformers' `LABEL_0`."""
@@ -40,11 +41,11 @@ class ColumnOrder:
         return found
 
 
-def label_sort_key(label: object) -> tuple[bool, int, str]:
-    """Sorts labels: whole numbers by their value (2 before 10), before all others, which sort as text."""
+def label_sort_key(label: object) -> tuple[bool, float, str]:
+    """Sorts labels: numbers by their value (2 before 10), before all others, which sort as text."""
     text = str(label)
-    is_number = WHOLE_NUMBER.fullmatch(text) is not None
-    return not is_number, int(text) if is_number else 0, text
+    is_number = NUMBER.fullmatch(text) is not None
+    return not is_number, float(text) if is_number else 0.0, text
 
 
 def column_order(
@@ -101,7 +102,7 @@ def _by_number(texts: Sequence[str], labels: Sequence[str]) -> ColumnOrder | Non
     """The order of columns that have numbers for names, counted from 0 or from 1; None for other names."""
     found = [NUMBERED.fullmatch(_key(name)) for name in texts]
     numbers = [int(match[1]) for match in found if match]
-    if numbers not in ([*range(len(labels))], [*range(1, len(labels) + 1)]):
+    if sorted(numbers) not in ([*range(len(labels))], [*range(1, len(labels) + 1)]):
         return None
     as_labels = [_key(label) for label in labels]
     if set(as_labels) == {str(number) for number in numbers}:
@@ -114,7 +115,8 @@ def _by_number(texts: Sequence[str], labels: Sequence[str]) -> ColumnOrder | Non
     ):
         return None  # Numbers that are not the labels' own: 0 to 4 are not the stars 1 to 5.
     assumed = f"its columns {', '.join(texts)} have no names; taken in the order of the labels: {', '.join(labels)}"
-    return ColumnOrder(order=tuple(range(len(labels))), assumed=assumed, by_name=False)
+    order = tuple(numbers.index(min(numbers) + place) for place in range(len(labels)))
+    return ColumnOrder(order=order, assumed=assumed, by_name=False)
 
 
 def _places(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:

@@ -93,6 +93,10 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     }
     for name, part in parts.items():
         if not len(part) and name != "transfer":
+            if getattr(config, name, None):
+                raise CorpusError(
+                    f"the {name} split is empty: no row of {getattr(config, name)} has a class of `labels`"
+                )
             raise CorpusError(
                 f"the {name} split is empty: {len(rows)} texts with dev_fraction={config.dev_fraction}, "
                 f"test_fraction={config.test_fraction}"

@@ -29,6 +29,8 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     cells with `\\"` for one within; `auto` decides for each file, and says so."""
     encoding: Encoding = None
     """The encoding of text files, such as `gb18030`; by default it is told from each file, or the file is refused."""
+    skip_bad_rows: bool = False
+    """Leave out rows of CSV and TSV files with another number of columns than the first, instead of refusing the file."""
     dev: FileName | None = None
     """A file of its own for dev; without one, dev is `dev_fraction` of the source, drawn by content."""
     test: FileName | None = None

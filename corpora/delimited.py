@@ -22,6 +22,8 @@ MARKS = {
     "csv": "around cells, as CSV has them",
     "backslash": "around cells, escaped by backslashes",
 }
+OF_LABELS = ("logit_", "probability_")
+"""How the names of columns begin of which each is one label's."""
 Columns = dict[str, list[str]]
 
 
@@ -41,8 +43,10 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     reading = read_delimited(lines, found, config.quoting, width, config.path)
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
-    _refuse_names(names, wanted, config.path)
+    _refuse_names(names, header, wanted, config)
     rows = reading.rows if config.columns and header != names else reading.rows[1:]
+    repeats = [cells for cells in rows if len(names) > 1 and [cell.strip() for cell in cells] == names]
+    rows = [cells for cells in rows if cells not in repeats] if repeats else rows
     kept = [cells for cells in rows if len(cells) == reading.width]
     if len(kept) < len(rows) and not config.skip_bad_rows:
         raise CorpusError(_about_odd_rows(reading, len(rows) - len(kept), config, found))
@@ -52,7 +56,10 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
         notes.append(f"its columns are separated by {SEPARATORS.get(found, repr(found))}")
     if config.columns and header == names:
         notes.append("its first line names the columns and is no row")
-    return dict(zip(names, columns, strict=True)), notes
+    if repeats:
+        notes.append(f"{len(repeats)} rows that repeat the names of the columns left out")
+    once = {name: column for name, column in zip(names, columns, strict=True) if names.count(name) == 1}
+    return once, notes
 
 
 def _lines(text: str) -> list[str]:
@@ -78,10 +85,16 @@ def _delimiter(first: str, usual: str, config: TableConfig, wanted: Sequence[str
     return usual
 
 
-def _refuse_names(names: Sequence[str], wanted: Sequence[str], path: str) -> None:
-    repeated = next((name for name in wanted or names if names.count(name) > 1), None)
+def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[str], config: TableConfig) -> None:
+    is_wanted = [name for name in names if name in wanted or not wanted or name.startswith(OF_LABELS)]
+    repeated = next((name for name in is_wanted if names.count(name) > 1), None)
     if repeated is not None:
-        raise CorpusError(f"{path}: has two columns {repeated!r}; rename one of them")
+        raise CorpusError(f"{config.path}: has two columns {repeated!r}; rename one of them")
+    if config.columns and header != names and any(name in wanted for name in header):
+        raise CorpusError(
+            f"{config.path}: its first line has the names {', '.join(header)}, but `columns` says {', '.join(names)}; leave "
+            "`columns` out for a file with a header, or give it the names in the file's order"
+        )
 
 
 def _about_odd_rows(reading: Reading, n_odd: int, config: TableConfig, delimiter: str) -> str:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import Field
 
-from corpora.cells import NUMBER, labels_of, text_of
+from corpora.cells import MISSING, NUMBER, labels_of, text_of
 from corpora.decoding import decode, decompress
 from corpora.places import Place
 from corpora.table_config import LabelName, TableConfig
 from corpora.table_file import ENDINGS, content_of, endings, read_table
-from corpora.texts import CorpusError, normalise
+from corpora.texts import CorpusError, content_key, normalise
 
 REVIEWS = "reviews"
+ESCAPES = {
+    '\\"': "a backslash before a quotation mark: where a program escaped marks so, set `quoting: backslash`",
+    "\\n": "a backslash and n, as dumps of databases spell a line break",
+    "\\t": "a backslash and t, as dumps of databases spell a tab",
+}
+"""What programs write for characters of a text, and what is said of it."""
 REPLACEMENT = "\ufffd"
 
 
@@ -57,7 +64,7 @@ def read_rows(
         labels = labels_of(table.column(config.label), table.name, config.rename, named, class_names)
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
-    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if text]
+    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if content_key(text)]
     if not rows:
         raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")
     if labelled:
@@ -66,12 +73,25 @@ def read_rows(
         told.append(f"  {len(texts) - len(rows)} rows without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
+    told += _doubts(rows)
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(
             f"  {n_replaced} texts hold U+FFFD, the sign of characters that an earlier program could not decode"
         )
     return rows
+
+
+def _doubts(rows: Sequence[Row]) -> list[str]:
+    """What texts hold that another program may have meant otherwise."""
+    spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
+    found = [f"  {n} texts are {text!r}: is that a text, or how a program spelt that there is none?"
+             for text, n in spelt_missing.most_common(3)]  # fmt: skip
+    for sign, what in ESCAPES.items():
+        n = sum(sign in row.text for row in rows)
+        if n:
+            found.append(f"  {n} texts hold {what}; they are kept as they are")
+    return found
 
 
 def _refuse_unlabelled(rows: list[Row], config: FileConfig) -> None:
@@ -99,7 +119,7 @@ def read_lines(path: str) -> list[str]:
 def lines_of(content: bytes, name: str) -> list[str]:
     """The lines of a text file that are not blank; raises CorpusError for bytes that are no text."""
     text = decode(content, name).text.removeprefix("\ufeff")
-    return [line for raw in text.split("\n") if (line := raw.rstrip("\r")).strip()]
+    return [line for raw in text.split("\n" if "\n" in text else "\r") if (line := raw.rstrip("\r")).strip()]
 
 
 def read_reviews() -> list[Row]:

@@ -19,11 +19,12 @@ class _RepeatedKeyError(ValueError):
 def read_json(text: str, name: str) -> tuple[list[Record], str]:
     """The records of a JSON file, and in which form they stand.
 
-    A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `split` or the name of the one key
+    A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `index` (`{"0": {"text": ...}}`), `split` or the name of the one key
     whose array holds the records. Raises CorpusError for anything else.
     """
-    lines = text.split("\n")
-    if sum(not line.isspace() and line != "" for line in lines) > 1 and _is_object(lines[0]):
+    lines = text.split("\n" if "\n" in text else "\r")
+    filled = [line for line in lines if line.strip()]
+    if len(filled) > 1 and _is_object(filled[0]):
         return _of_lines(lines, name), "lines"
     try:
         value = _parsed(text)
@@ -82,14 +83,19 @@ def _of_whole(value: Any, name: str) -> tuple[list[Record], str]:
     if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
         return _of_whole(value[arrays[0]], name)[0], arrays[0]
     if value and all(isinstance(cell, dict) for cell in value.values()):
-        return _of_indexed_columns(value, name), "columns"
+        is_by_row = all(key.isdigit() for key in value)
+        return (list(value.values()), "index") if is_by_row else (_of_indexed_columns(value, name), "columns")
     if value and all(isinstance(cell, list) for cell in value.values()):
-        if len({len(cells) for cells in value.values()}) > 1:
-            raise CorpusError(f"{name}: its columns {', '.join(value)} are not of one length")
-        return _of_rows(list(value), list(zip(*value.values(), strict=True)), name), "columns"
+        return _of_column_lists(value, name), "columns"
     if any(isinstance(cell, str) for cell in value.values()):
         return [value], "lines"  # A file of one line.
     raise CorpusError(f"{name}: must be an array of objects, or an object a line; its keys are {', '.join(value)}")
+
+
+def _of_column_lists(value: dict[str, list[Any]], name: str) -> list[Record]:
+    if len({len(cells) for cells in value.values()}) > 1:
+        raise CorpusError(f"{name}: its columns {', '.join(value)} are not of one length")
+    return _of_rows(list(value), list(zip(*value.values(), strict=True)), name)
 
 
 def _of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> list[Record]:

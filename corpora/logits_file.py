@@ -79,7 +79,7 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
     Raises CorpusError for anything else.
     """
     path = str(path)
-    table = read_table(TableConfig(path=path), ("text", "text_hash"))
+    table = _table(path)
     about = _about(table)
     values, columns = _values(table, labels, said, about.get("labels"))
     if not np.isfinite(values).all():
@@ -93,8 +93,24 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
             raise CorpusError(f"{path}: a text stands twice with different logits (they differ by {spread:.3g})")
     hidden = None
     if "hidden" in table.columns:
-        hidden = hidden_in_half(of_lists(table, "hidden").values, f"{path}, hidden")
+        states = of_lists(table, "hidden").values
+        if not np.isfinite(states).all():
+            raise CorpusError(
+                f"{path}: {int((~np.isfinite(states)).any(axis=1).sum())} rows of hidden are not finite numbers"
+            )
+        hidden = hidden_in_half(states, f"{path}, hidden")
     return LogitsFile(path, rows, values, hidden, about, columns)
+
+
+def _table(path: str) -> Table:
+    try:
+        return read_table(TableConfig(path=path), ("text", "text_hash"))
+    except CorpusError as error:
+        if "`" not in str(error):
+            raise
+        raise CorpusError(
+            f"{error} (a file of logits has no such keys: write it as Parquet or JSON lines in UTF-8)"
+        ) from error
 
 
 def _about(table: Table) -> dict[str, Any]:
@@ -142,11 +158,20 @@ def _values(
             continue
         order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
         in_float32 = narrowed(matrix.values[:, order.order], "float32", table.name)
+        if not are_probabilities and _are_probabilities(in_float32):
+            raise CorpusError(
+                f"{table.name}: {'the columns ' + prefix + 'LABEL' if prefixed else list_name} are >= 0 and add up to 1 in every row, "
+                f"as probabilities do; call them {'probability_LABEL' if prefixed else 'probabilities'}"
+            )
         return _log(in_float32, table.name) if are_probabilities else in_float32, order
     raise CorpusError(
         f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL; "
         f"its columns are {', '.join(table.columns)}"
     )
+
+
+def _are_probabilities(values: Floats) -> bool:
+    return len(values) > 1 and bool((values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < 1e-3)
 
 
 def _order(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -81,17 +82,22 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
         return found
     if isinstance(found, list | tuple):
         if found and all(isinstance(one, Mapping) and one.keys() == {"label", "score"} for one in found):
-            return {str(one["label"]): one["score"] for one in found}
+            scores = {str(one["label"]): one["score"] for one in found}
+            if len(scores) < len(found):
+                raise CorpusError(f"{where}: a label stands twice in {str(found)[:60]}")
+            return scores
         return found
     raise CorpusError(f"{where}: must be a list of numbers, one for each class, but is {str(cell)[:40]!r}")
 
 
 def _spelt(cell: str) -> Any:
-    """What a cell of CSV spells: a list or an object of JSON, or a list as numpy prints it."""
-    try:
-        return json.loads(cell)
-    except ValueError:
-        return cell.strip()[1:-1].split() if SPACES.fullmatch(cell.strip()) else None
+    """What a cell of CSV spells: a list or an object of JSON or Python, or a list as numpy prints it."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return cell.strip()[1:-1].split() if SPACES.fullmatch(cell.strip()) else None
 
 
 def _of_objects(read: Sequence[Any], name: str, column: str) -> Matrix:

@@ -100,7 +100,7 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
     swallowing = _swallowing(quoted, delimiter)
     if quoted.fits and not swallowing and (plain.odd or _follows_rules(quoted, delimiter)):
         return quoted
-    if not plain.odd and (not quoted.fits or len(swallowing) != 1 or "bare" in _kinds(quoted, delimiter)):
+    if not plain.odd and (not quoted.fits or len(swallowing) != 1 or _kinds(quoted, delimiter)["bare"]):
         return plain
     if quoted.fits and swallowing:
         first = swallowing[0]
@@ -115,15 +115,17 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
 
 def _plainly(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
     stripped = [line.rstrip("\r\n") for line in lines]
-    starts = [number for number, line in enumerate(stripped) if line]
+    starts = [number for number, line in enumerate(stripped) if line.strip(" ")]
     rows = [stripped[number].split(delimiter) for number in starts]
     return Reading(quoting="none", rows=rows, starts=starts, lines=lines, width=_width(rows, width))
 
 
 def _by_backslash(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
-    r"""As Spark and R write it: `\"` within a quoted cell; every other backslash is a character."""
-    doubled = [ESCAPED.sub('""', line) for line in lines]
-    return replace(_quoted(doubled, delimiter, width), quoting="backslash")
+    r"""As Spark, R and pandas with an `escapechar` write it: `\"` for a mark in a cell; every other backslash is a character."""
+    stand_in = _unused_character(lines)
+    reading = _quoted([ESCAPED.sub(stand_in, line) for line in lines], delimiter, width)
+    rows = [[cell.replace(stand_in, '"') for cell in cells] for cells in reading.rows]
+    return replace(reading, quoting="backslash", rows=rows)
 
 
 def _quoted(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
@@ -137,7 +139,7 @@ def _quoted(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
     start, fault = 0, ""
     try:
         for cells in reader:
-            if cells:
+            if cells and (len(cells) > 1 or cells[0].strip(" ")):
                 rows.append([cell.replace(stand_in, "\r") for cell in cells] if has_returns else cells)
                 starts.append(start)
             start = reader.line_num
@@ -245,16 +247,16 @@ class _Columns:
         )
 
     def has_row(self, line: str, delimiter: str) -> bool:
-        """Whether a line is a row by itself: as many cells, each such as its column has where that can be told."""
+        """Whether a line is a row by itself: as many cells, and of those of commas one that its column has elsewhere too."""
         cells = [cell.strip('"') for cell in line.rstrip("\r\n").split(delimiter)]
         if len(cells) != len(self.values):
             return False
-        told = [
+        if delimiter != ",":
+            return len(cells) > 1  # Texts hold commas; a text with as many tabs as a row has is none.
+        return any(
             (is_number and NUMBER.fullmatch(cell) is not None) or cell in (values or ())
             for cell, values, is_number in zip(cells, self.values, self.are_numbers, strict=True)
-            if is_number or values is not None
-        ]
-        return bool(told) and all(told)
+        )
 
 
 def _swallowing(reading: Reading, delimiter: str) -> list[RawRow]:
@@ -264,6 +266,15 @@ def _swallowing(reading: Reading, delimiter: str) -> list[RawRow]:
     found = []
     for row in several:
         whole = [columns is not None and columns.has_row(line, delimiter) for line in row.lines]
-        if any(whole[1:-1]) or (whole[0] and whole[-1]):
+        holds_the_file = len(row.lines) > max(FEW, len(reading.lines) // 2)
+        if any(whole[1:-1]) or (whole[0] and whole[-1]) or holds_the_file:
             found.append(row)
+    # In a file of one column each line may be a row; that a program quoted its cells shows in those of one line.
+    if not found and several and reading.width == 1 and not _quotes_single_lines(reading, delimiter):
+        return several[:1]
     return found
+
+
+def _quotes_single_lines(reading: Reading, delimiter: str) -> bool:
+    rows = [row for row in reading.marked if len(row.lines) == 1]
+    return any("needed" in _kinds_of(row, delimiter) for row in rows) or _quotes_a_whole_column(reading, delimiter)

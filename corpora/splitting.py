@@ -17,6 +17,7 @@ def file_of(config: CorpusConfig, path: str) -> FileConfig:
         text=config.text,
         label=config.label,
         columns=config.columns,
+        skip_bad_rows=config.skip_bad_rows,
         quoting=config.quoting,
         encoding=config.encoding,
     )

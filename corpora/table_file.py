@@ -70,7 +70,8 @@ def _inner(cell: Any, path: Sequence[str]) -> Any:
 def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """The names of columns, nested ones by their paths."""
     names = []
-    for name, cells in columns.items():
+    for spelt, cells in columns.items():
+        name = " ".join(spelt.split())
         first = next((cell for cell in cells if cell is not None), None)
         names += [f"{name}.{inner}" for inner in first] if isinstance(first, dict) else [name]
     return names
@@ -172,7 +173,13 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
 def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:
     names = list(dict.fromkeys(key for record in records for key in record))
     columns = {column: [record.get(column) for record in records] for column in names}
-    shown = {"lines": "JSON lines", "array": "a JSON array", "columns": "JSON columns", "split": "JSON (split)"}
+    shown = {
+        "lines": "JSON lines",
+        "array": "a JSON array",
+        "columns": "JSON columns",
+        "split": "JSON (split)",
+        "index": "JSON (index)",
+    }
     note = f"{name}: {len(records):,} rows of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
     return Table(name=name, columns=columns, n_rows=len(records), notes=(note,))
 

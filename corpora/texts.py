@@ -14,6 +14,8 @@ class CorpusError(ValueError):
     """A corpus, a text file or a teacher-logits cache that cannot be used; the message says what to do."""
 
 
+UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF])
+"""Soft hyphens, spaces of no width and byte-order marks within a text."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character beyond the first 65,536, which JSON can spell and no encoding has: a text that was cut in two there."""
 
@@ -32,11 +34,11 @@ def text_hash(text: str) -> bytes:
 # Five steps of reading a corpus ask it of each text.
 @functools.lru_cache(maxsize=65_536)
 def content_key(text: str) -> str:
-    """What a text says, whatever its width, case and spacing.
+    """What a text says, whatever its width, case, spacing and characters that nobody sees.
 
     Splits are drawn by this key, so that two spellings of one text never stand on both sides.
     """
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return "".join(unicodedata.normalize("NFKC", text).casefold().translate(UNSEEN).split())
 
 
 def content_fraction(text: str, seed: int) -> float:

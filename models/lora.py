@@ -37,6 +37,10 @@ def load_adapter(place: str | Path) -> Loaded:
         )
     from peft import PeftModel
 
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(
+            f"{what}, whose weights are not there as adapter_model.safetensors; save it anew by a current peft"
+        )
     with (
         in_one_line(f"{what}, whose weights (adapter_model.safetensors) cannot be read"),
         safe_open(folder / "adapter_model.safetensors", framework="pt") as file,

@@ -92,6 +92,12 @@ def load_teacher(
     quiet_transformers()
     places = _members(folder)
     tokenizer = load_tokenizer(tokenizer_place(places[0]), revision)
+    for other in places[1:]:
+        if load_tokenizer(tokenizer_place(other), revision).get_vocab() != tokenizer.get_vocab():
+            raise ModelError(
+                f"the teacher {folder}: {Path(other).name} has another vocabulary than {Path(places[0]).name}; members share a tokenizer, "
+                "so name them as teachers of their own (more_teachers)"
+            )
     notes, models = [], []
     for place in places:
         loaded = _load_member(place, revision)

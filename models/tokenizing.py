@@ -176,7 +176,11 @@ def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: 
 
 def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raise ModelError where the tokenizer gives ids that the model has no embedding for."""
-    vocabulary, rows = tokenizer.get_vocab(), model.get_input_embeddings().weight.shape[0]
+    try:
+        rows = model.get_input_embeddings().weight.shape[0]
+    except NotImplementedError:
+        return  # CANINE hashes characters, of which none is beyond its table.
+    vocabulary = tokenizer.get_vocab()
     last = max(vocabulary, key=vocabulary.__getitem__)
     if vocabulary[last] >= rows:
         raise ModelError(f"{name}: its tokenizer does not belong to its weights: it gives ids up to {vocabulary[last]} ({last!r}), and "

@@ -146,6 +146,10 @@ def _shown(line: bytes) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
+LARGEST_NUMBER = 1e6
+"""Vectors of words have numbers below 100; letters that are read as numbers are mostly far above, or next to nothing."""
+
+
 class BinaryRows:
     """Rows of word2vec's binary format: a word, a space, and its numbers in float32, little-endian; after a header."""
 
@@ -174,7 +178,15 @@ class BinaryRows:
             raise ModelError(f"{self._path} was cut off: {len(rest):,} bytes at its end are no whole row")
 
     def vector(self, numbers: bytes) -> NDArray[np.float32]:
-        return np.frombuffer(numbers, dtype="<f4").astype(np.float32)
+        """Raises ModelError for a number that no vector has: letters read as numbers, where a word before has a space in it."""
+        found = np.frombuffer(numbers, dtype="<f4").astype(np.float32)
+        largest = float(np.abs(found[np.isfinite(found)]).max(initial=0.0))
+        if largest > LARGEST_NUMBER:
+            raise ModelError(
+                f"{self._path}: a row holds the number {largest:.3g}, so that its rows are not where its words end; words with a "
+                "space in them cannot be told from their numbers in the binary format: save it as text"
+            )
+        return found
 
     def is_suspect(self, numbers: bytes) -> bool:
         return True

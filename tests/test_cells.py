@@ -20,7 +20,26 @@ def test_labels_are_stripped() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["", " ", None, math.nan, "nan", "NaN", "null", "NULL", "None", "NA", "N/A", "<NA>", []]
+    "cell",
+    [
+        "",
+        " ",
+        None,
+        math.nan,
+        "nan",
+        "NaN",
+        "NaT",
+        "null",
+        "NULL",
+        "(null)",
+        "\\N",
+        "None",
+        "NA",
+        "N/A",
+        "<NA>",
+        "[]",
+        [],
+    ],
 )
 def test_what_says_nothing_is_no_label(cell: Any) -> None:
     assert labels("a", cell, "b") == ["a", None, "b"]
@@ -65,6 +84,41 @@ def test_a_list_of_several_labels_is_refused(cell: Any) -> None:
 def test_labels_that_are_joined_in_one_cell_are_refused(cells: tuple[str, ...]) -> None:
     with pytest.raises(CorpusError, match=r"looks like several labels, a and [bc], which are not supported yet"):
         labels(*cells)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["['x' 'y']", "[0 1]", "[1 0 0]", "{x,y}", "{'x', 'y'}", "('x', 'y')", "[sports, news]", '{"choices": ["x", "y"]}'],
+)
+def test_lists_as_numpy_java_and_databases_spell_them_are_several_labels(cell: str) -> None:
+    with pytest.raises(CorpusError, match=r"row 1 (has \d labels|is an object)|label of row 1 is an object"):
+        labels(cell, "x", "y")
+
+
+def test_a_label_in_brackets_is_a_label() -> None:
+    assert labels("[deleted]", "(a b)", "{x}", "[nan]", "['y']") == ["[deleted]", "(a b)", "x", None, "y"]
+
+
+@pytest.mark.parametrize("joined", ["a b", "a/b", "a&b", "a+b", "a、b", "a，b"])
+def test_labels_joined_by_any_sign_are_refused_where_all_parts_are_labels(joined: str) -> None:
+    with pytest.raises(CorpusError, match="looks like several labels, a and b"):
+        labels("a", "b", joined)
+    assert labels("new york", "york", "other") == ["new york", "york", "other"]
+
+
+def test_rows_that_all_have_a_label_of_their_own_have_none() -> None:
+    with pytest.raises(CorpusError, match=r"30 rows have 30 distinct labels, such as 'u0', which are no classes"):
+        labels(*(f"u{n}" for n in range(30)))
+    assert len(labels(*(f"u{n % 15}" for n in range(30)))) == 30
+
+
+def test_spaces_of_no_width_are_no_part_of_a_label() -> None:
+    assert labels("pos", "pos\u200b", "\ufeffpos") == ["pos"] * 3
+
+
+def test_truth_values_of_every_program_are_one() -> None:
+    assert labels("True", "FALSE", "true") == ["true", "false", "true"]
+    assert labels("True", "False", "Unsure") == ["True", "False", "Unsure"]
 
 
 def test_a_sign_within_a_label_joins_none_where_its_parts_are_no_labels() -> None:

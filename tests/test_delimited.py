@@ -58,6 +58,16 @@ def test_a_header_that_repeats_the_names_of_the_study_is_no_row() -> None:
     assert read("a,1\nb,0\n", columns=("text", "label")) == (EXPECTED, ["2 rows of 2 lines"])
 
 
+def test_a_header_that_says_otherwise_than_the_study_is_refused() -> None:
+    with pytest.raises(CorpusError, match=r"its first line has the names id, text, but `columns` says text, label"):
+        read("id,text\n1,a\n", columns=("text", "label"))
+
+
+def test_a_header_that_comes_again_is_no_row() -> None:
+    columns, notes = read("text,label\na,1\ntext,label\nb,0\n")
+    assert (columns, notes[1:]) == (EXPECTED, ["1 rows that repeat the names of the columns left out"])
+
+
 def test_rows_of_unequal_length_are_refused_with_a_line_or_left_out_with_a_number() -> None:
     content = "text,label\na,1\ngood, but slow,0\nb,0\n"
     with pytest.raises(
@@ -74,4 +84,6 @@ def test_rows_of_unequal_length_are_refused_with_a_line_or_left_out_with_a_numbe
 def test_two_columns_of_one_name_are_refused_where_the_name_is_asked_for() -> None:
     with pytest.raises(CorpusError, match="has two columns 'text'; rename one of them"):
         read("text,text,label\na,b,1\n")
-    assert read("text,x,x,label\na,b,c,1\n")[0]["text"] == ["a"]
+    assert read("text,x,x,label\na,b,c,1\n")[0] == {"text": ["a"], "label": ["1"]}
+    with pytest.raises(CorpusError, match="has two columns 'logit_a'"):
+        read("text,logit_a,logit_a\na,1,2\n")

@@ -110,6 +110,16 @@ def test_it_is_told_how_a_file_was_read_and_what_was_left_out(tmp_path: Path) ->
     ]
 
 
+def test_what_another_program_may_have_meant_otherwise_is_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    read_rows(FileConfig(path=write(tmp_path, "a.tsv", 'text\tlabel\nNA\t1\nsay \\"hi\\"\t0\na\\nb\t1\n')), notes=notes)
+    assert [note.strip().partition(":")[0] for note in notes[1:]] == [
+        "1 texts are 'NA'",
+        "1 texts hold a backslash before a quotation mark",
+        "1 texts hold a backslash and n, as dumps of databases spell a line break; they are kept as they are",
+    ]
+
+
 def test_texts_that_are_all_numbers_are_read_and_doubted(tmp_path: Path) -> None:
     notes: list[str] = []
     rows = read_rows(FileConfig(path=write(tmp_path, "a.jsonl", '{"text": 5, "label": "x"}\n')), notes=notes)

@@ -16,6 +16,8 @@ ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
         ('{"text": {"0": "a", "1": "b"}, "label": {"1": "y", "0": "x"}}', "columns"),
         ('{"text": ["a", "b"], "label": ["x", "y"]}', "columns"),
         ('{"columns": ["text", "label"], "index": [0, 1], "data": [["a", "x"], ["b", "y"]]}', "split"),
+        ('\n{"text": "a", "label": "x"}\r{"text": "b", "label": "y"}'.replace("\n", "\r"), "lines"),
+        ('{"0": {"text": "a", "label": "x"}, "1": {"text": "b", "label": "y"}}', "index"),
         ('{"version": 1, "data": [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]}', "data"),
     ],
 )

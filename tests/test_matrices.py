@@ -21,7 +21,13 @@ def table(**columns: list[Any]) -> Table:
 
 @pytest.mark.parametrize(
     "cells",
-    [[[1, 2.5], [3, -4]], ["[1, 2.5]", "[3, -4]"], ["[1.  2.5]", " [ 3. -4.]"], [("1", "2.5"), (3, -4)]],
+    [
+        [[1, 2.5], [3, -4]],
+        ["[1, 2.5]", "[3, -4]"],
+        ["[1.  2.5]", " [ 3. -4.]"],
+        ["(1, 2.5)", "[3, -4,]"],
+        [("1", "2.5"), (3, -4)],
+    ],
 )
 def test_lists_are_read_as_they_are_and_as_csv_spells_them(cells: list[Any]) -> None:
     found = of_lists(table(logits=cells), "logits")
@@ -35,6 +41,12 @@ def test_objects_name_their_values_whatever_their_order(spell: Any) -> None:
     assert (found.values.tolist(), found.names) == ([[1, 2], [3, 4]], ("neg", "pos"))
     scores = [spell([{"label": "pos", "score": 2}, {"label": "neg", "score": 1}])]
     assert of_lists(table(logits=scores), "logits").names == ("pos", "neg")
+
+
+def test_a_label_that_stands_twice_is_refused() -> None:
+    scores = [{"label": "neg", "score": 1}, {"label": "neg", "score": 2}]
+    with pytest.raises(CorpusError, match="a label stands twice"):
+        of_lists(table(logits=[scores]), "logits")
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float16(), 2)])

@@ -69,6 +69,27 @@ def test_one_quotation_that_may_be_a_cell_or_two_rows_is_refused() -> None:
     assert read(content, quoting="none").rows[1:] == [["0", '"abc'], ["1", 'def"'], ["0", "ghi"]]
 
 
+def test_what_holds_as_many_tabs_as_a_row_is_one() -> None:
+    rows = [f"id-{n}\ttext {n}" for n in range(40)]
+    rows[10], rows[30] = 'id-10\t"text 10', 'id-30\ttext 30"'
+    with pytest.raises(CorpusError, match="line 12 opens a quotation that closes 20 lines further on"):
+        read("\n".join(["id\ttext", *rows]) + "\n", "\t")
+
+
+def test_in_a_file_of_one_column_a_quotation_over_lines_needs_a_program_that_quotes() -> None:
+    titles = [f"title {n}" for n in range(60)]
+    titles[10], titles[50] = '"title 10', 'title 50"'
+    for content in ("\n".join(titles), 'I said:\n"I am cold.\nLet us go."\nand went.\n'):
+        with pytest.raises(CorpusError, match="opens a quotation that closes"):
+            read(content, "\t")
+    assert texts('text\n"a, ""b"""\n"c\nd"\n') == ['a, "b"', "c\nd"]
+
+
+def test_marks_escaped_by_a_backslash_are_marks_where_the_study_says_so() -> None:
+    reading = read('text\tlabel\nsay \\"hi\\"\t1\n', "\t", "backslash")
+    assert reading.rows[1] == ['say "hi"', "1"]
+
+
 def test_a_cell_of_lines_that_are_no_rows_is_a_cell() -> None:
     assert texts('label,text\n0,"Hello,\nthe room was fine,\nthanks"\n1,b\n', column=1) == [
         "Hello,\nthe room was fine,\nthanks",

@@ -3,6 +3,11 @@ from __future__ import annotations
 from corpora.texts import content_fraction, content_key, normalise, text_hash
 
 
+def test_characters_that_nobody_sees_make_no_other_content() -> None:
+    assert content_key("he\u200bl\u00adlo") == content_key("\ufeffHello") == "hello"
+    assert content_key("\u200b") == ""
+
+
 def test_the_normal_form_is_nfc_without_surrounding_white_space() -> None:
     assert normalise("\u3000 e\u0301t\u00e9 \n") == "\u00e9t\u00e9"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from corpora.encoding import load_encoder
 from models.predictor import CheckpointError, Predictor, answer_lines, check_folder
 
+BLOCK_BYTES = 65_536
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""
 
@@ -27,9 +28,23 @@ def predict(folder: Path, texts: Path | None) -> None:
         raise CheckpointError(
             f"{texts}: predict answers one text a line, but {ending} is a table; write its text column into a file of its own"
         )
+    if texts is not None:
+        _refuse_other_text(texts)
     predictor = Predictor(folder, load_encoder(folder))
     with texts.open("rb") if texts else open(0, "rb", closefd=False) as source, _watched(source) as after:
         answer_lines(predictor, source, sys.stdout.buffer, after)
+
+
+def _refuse_other_text(file: Path) -> None:
+    """Raise CheckpointError for a file whose lines do not end as they are read: of UTF-16, or of an old Macintosh."""
+    with file.open("rb") as source:
+        block = source.read(BLOCK_BYTES)
+    if b"\x00" in block or block.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CheckpointError(f"{file}: is UTF-16 or no text; save it as UTF-8, one text a line")
+    if b"\r" in block and b"\n" not in block:
+        raise CheckpointError(
+            f"{file}: its lines end in carriage returns alone; save it with line feeds, one text a line"
+        )
 
 
 @contextmanager

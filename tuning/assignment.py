@@ -22,6 +22,8 @@ from corpora.texts import CorpusError
 
 CHANCE = 1e-5
 """How likely a refusal may be, over all permutations, where the columns are in order."""
+WITHIN = 0.2
+"""How likely the answers of a cycle may go with the labels that it moves them to by chance."""
 MIN_GAIN = 0.03
 """The share of dev on which another order must be right and the given one wrong, those it loses taken off."""
 
@@ -73,11 +75,15 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
     """
     # A text more for each class that stays: of two assignments alike, the one that moves less.
     best = linear_sum_assignment(counts + np.eye(len(counts)), maximize=True)[1].astype(np.int64)
-    return next((moves for moves in _candidates(best) if _is_far_better(counts, moves)), None)
+    cycles = [cycle for cycle in _cycles(best) if _answers_its_labels(counts, cycle)]
+    together = np.arange(len(best))
+    for cycle in cycles:
+        together[cycle != np.arange(len(best))] = cycle[cycle != np.arange(len(best))]
+    return next((moves for moves in (together, *cycles) if _is_far_better(counts, moves)), None)
 
 
-def _candidates(best: Moves) -> Iterator[Moves]:
-    yield best
+def _cycles(best: Moves) -> Iterator[Moves]:
+    """Each cycle of a permutation alone, with the other columns where they are."""
     seen: set[int] = set()
     for start in range(len(best)):
         cycle = [start]
@@ -88,6 +94,21 @@ def _candidates(best: Moves) -> Iterator[Moves]:
             alone[cycle] = best[cycle]
             yield alone
         seen |= set(cycle)
+
+
+def _answers_its_labels(counts: NDArray[np.int64], cycle: Moves) -> bool:
+    """Whether the answers of a cycle, among themselves, go with the labels that it moves them to.
+
+    A teacher that avoids the extremes of a scale is right more often with neighbours exchanged, though within each pair the given
+    order is the better one.
+    """
+    moved = np.flatnonzero(cycle != np.arange(len(cycle)))
+    inner = counts[np.ix_(moved, cycle[moved])]
+    n = int(inner.sum())
+    if not n:
+        return False
+    share = float(inner.sum(axis=1) @ inner.sum(axis=0)) / n**2
+    return float(binom.logsf(int(np.trace(inner)) - 1, n, share)) < math.log(WITHIN)
 
 
 def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:

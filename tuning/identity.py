@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -76,7 +77,10 @@ def _base_of(adapter: Path) -> Any:
     base, revision = settings.get("base_model_name_or_path"), settings.get("revision")
     if not base:
         return None
-    return checkpoint_identity(base, commit_of(base, None if Path(base).is_dir() else revision))
+    return checkpoint_identity(
+        base,
+        commit_of(base, None if Path(base).is_dir() else revision, f"the base of the LoRA adapter {adapter.parent},"),
+    )
 
 
 def rows_identity(file: FileConfig, labelled: bool, labels: Sequence[str] = ()) -> str:
@@ -125,7 +129,7 @@ def _tokenizer(checkpoint: str, revision: str | None) -> Any:
 
 def _vectors(path: Path) -> list[str]:
     """gensim keeps large vectors in files beside a `.kv`, whose names begin with its own."""
-    beside = sorted(path.parent.glob(f"{path.name}.*.npy"))
+    beside = sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))
     return [_of_file(path, "vectors.path"), *(content_of(one) for one in beside)]
 
 

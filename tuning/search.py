@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,16 @@ def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return builders[search.sampler]()
+
+
+def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]:
+    """What an earlier search depended on that is another now: its trials guide the sampler, but would not end alike."""
+    what = {"train": "labels of train", "teacher": "teacher", "files": "files that trial names"}
+    changed = [words for name, words in what.items() if earlier.state.get(name) != fingerprints.get(name)]
+    return [
+        f"search.warm_start: {words} changed since the search in {earlier}; its trials only guide the sampler"
+        for words in changed
+    ]
 
 
 def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:

@@ -28,7 +28,7 @@ from tuning.publishing import publish
 from tuning.recorded import closing, opening, with_version
 from tuning.records import TrialRecord, count_states, open_study, read_records, records_in
 from tuning.registry import log_model, register
-from tuning.search import earlier_folder, run_search
+from tuning.search import changed_since, earlier_folder, run_search
 from tuning.shipping import packages
 from tuning.sources import Workers
 from tuning.study import Study
@@ -80,7 +80,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         prepared = with_gpus(prepared, say)
         config = prepared.study.config
         if config.search.warm_start:
-            earlier_folder(config, prepared.corpus)
+            for line in changed_since(earlier_folder(config, prepared.corpus), prepared.fingerprints):
+                say(line)
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(held(folder.driver))
         folder.claim(prepared.fingerprints)

@@ -16,6 +16,7 @@ from corpora.corpus import Corpus, Split, labelled_fingerprint
 from corpora.logits_file import LogitsFile, read_logits_file
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, TeacherLogits
+from corpora.texts import CorpusError
 from models.hub import commit_of
 from models.teacher import check_checkpoint
 from models.teacher_config import StudentsConfig, TeacherConfig
@@ -116,7 +117,10 @@ def locate(config: StudyConfig, corpus: Corpus) -> tuple[TeacherPlace, ...]:
     places: list[TeacherPlace] = []
     for number, settings in enumerate(config.teachers):
         name = f"more_teachers.{number - 1}" if number else "teacher"
-        places.append(_locate_one(config, settings, corpus, name, places[0] if places else None))
+        try:
+            places.append(_locate_one(config, settings, corpus, name, places[0] if places else None))
+        except CorpusError as error:
+            raise CorpusError(str(error).replace("teacher.labels", f"{name}.labels")) from error
     return tuple(places)
 
 
@@ -148,7 +152,9 @@ def _locate_one(
             f"{name}.labels",
         )
     fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
-    asked = digest([fingerprint, settings.hidden_states]) if settings.hidden_states else fingerprint
+    in_half = settings.logits_dtype == "float16"
+    as_asked = [settings.hidden_states, settings.logits_dtype] if in_half else [settings.hidden_states]
+    asked = digest([fingerprint, *as_asked]) if settings.hidden_states or in_half else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
     places = Layout(Place(config.storage))
     return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns, head)
