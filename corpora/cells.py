@@ -13,10 +13,38 @@ from typing import Any
 from corpora.columns import label_sort_key
 from corpora.texts import CorpusError, normalise
 
-MISSING = frozenset({
-    "", "nan", "NaN", "NAN", "-nan", "-NaN", "NaT", "null", "NULL", "Null", "#NULL!", "(null)", "(NULL)", "<null>", "<NULL>", "\\N",
-    "None", "NONE", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "''", '""', "[]", "{}",
-})  # fmt: skip
+MISSING = frozenset(
+    {
+        "",
+        "nan",
+        "NaN",
+        "NAN",
+        "-nan",
+        "-NaN",
+        "NaT",
+        "null",
+        "NULL",
+        "Null",
+        "#NULL!",
+        "(null)",
+        "(NULL)",
+        "<null>",
+        "<NULL>",
+        "\\N",
+        "None",
+        "NONE",
+        "NA",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "#NA",
+        "<NA>",
+        "''",
+        '""',
+        "[]",
+        "{}",
+    }
+)
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
 WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

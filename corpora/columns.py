@@ -62,16 +62,20 @@ def column_order(
     """
     texts = None if names is None else [str(name) for name in names]
     if texts is not None and len(texts) != len(labels):
-        raise CorpusError(f"{source} has {len(texts)} columns ({', '.join(texts)}), but the corpus has {len(labels)} labels "
-                          f"({', '.join(labels)})")  # fmt: skip
+        raise CorpusError(
+            f"{source} has {len(texts)} columns ({', '.join(texts)}), but the corpus has {len(labels)} labels "
+            f"({', '.join(labels)})"
+        )
     if said is not None:
         return _as_said(texts, labels, said)
     if texts is None:
         assumed = f"its columns have no names; taken in the order of the labels: {', '.join(labels)}"
         return ColumnOrder(order=tuple(range(len(labels))), assumed=assumed, by_name=False)
     if len(set(texts)) < len(texts):
-        raise CorpusError(f"{source}: two of its columns have the same name: {', '.join(texts)}; say which column is which label by "
-                          "teacher.labels")  # fmt: skip
+        raise CorpusError(
+            f"{source}: two of its columns have the same name: {', '.join(texts)}; say which column is which label by "
+            "teacher.labels"
+        )
     if set(texts) == set(labels):
         return ColumnOrder(order=_places(texts, labels), assumed="", by_name=True)
     keys, wanted = [_key(name) for name in texts], [_key(label) for label in labels]
@@ -83,15 +87,18 @@ def column_order(
         return numbered
     n_matching = len(set(keys) & set(wanted))
     how = f"only {n_matching} of {len(labels)} are labels" if n_matching else "none of them is a label"
-    raise CorpusError(f"{source}: its columns are named {', '.join(texts)}, but the labels of the corpus are {', '.join(labels)}: {how} "
-                      "of the corpus; say which column is which label by teacher.labels: [...], in the order of the "
-                      "columns")  # fmt: skip
+    raise CorpusError(
+        f"{source}: its columns are named {', '.join(texts)}, but the labels of the corpus are {', '.join(labels)}: {how} "
+        "of the corpus; say which column is which label by teacher.labels: [...], in the order of the "
+        "columns"
+    )
 
 
 def _as_said(texts: Sequence[str] | None, labels: Sequence[str], said: Sequence[str]) -> ColumnOrder:
     if sorted(said) != sorted(labels):
-        raise CorpusError(f"teacher.labels must hold each label of the corpus once ({', '.join(labels)}), but got "
-                          f"{', '.join(said)}")  # fmt: skip
+        raise CorpusError(
+            f"teacher.labels must hold each label of the corpus once ({', '.join(labels)}), but got {', '.join(said)}"
+        )
     assumed = f"its columns are taken as teacher.labels says: {', '.join(said)}"
     if texts is not None and [_key(name) for name in texts] != [_key(label) for label in said]:
         assumed += f" (they are named {', '.join(texts)})"
@@ -142,14 +149,18 @@ def class_names(settings: Mapping[str, object], source: str) -> list[str] | None
     raw = settings.get("label2id")
     turned = {number: name for name, number in raw.items()} if isinstance(raw, Mapping) else None
     if turned is not None and isinstance(raw, Mapping) and len(turned) < len(raw):
-        raise CorpusError(f"{source}: label2id in config.json gives two labels the same column: {dict(raw)}; say which column is which "
-                          "label by teacher.labels")  # fmt: skip
+        raise CorpusError(
+            f"{source}: label2id in config.json gives two labels the same column: {dict(raw)}; say which column is which "
+            "label by teacher.labels"
+        )
     from_ids = _numbered(turned, f"{source}: label2id in config.json")
     if by_id and from_ids and by_id != from_ids:
         generic = [names for names in (by_id, from_ids) if _are_generic(names)]
         if len(generic) != 1 or len(by_id) != len(from_ids):
-            raise CorpusError(f"{source}: config.json contradicts itself: by id2label its columns are {', '.join(by_id)}, by label2id "
-                              f"{', '.join(from_ids)}; say which column is which label by teacher.labels")  # fmt: skip
+            raise CorpusError(
+                f"{source}: config.json contradicts itself: by id2label its columns are {', '.join(by_id)}, by label2id "
+                f"{', '.join(from_ids)}; say which column is which label by teacher.labels"
+            )
         return from_ids if generic[0] is by_id else by_id
     return by_id or from_ids
 
@@ -171,6 +182,8 @@ def _numbered(names: object, what: str) -> list[str] | None:
     except ValueError as error:
         raise CorpusError(f"{what} must map the numbers of columns to labels, but got {dict(names)}") from error
     if sorted(by_number) != list(range(len(names))):
-        raise CorpusError(f"{what} must name the columns 0 to {len(names) - 1}, but names {', '.join(map(str, sorted(by_number)))}; say "
-                          "which column is which label by teacher.labels")  # fmt: skip
+        raise CorpusError(
+            f"{what} must name the columns 0 to {len(names) - 1}, but names {', '.join(map(str, sorted(by_number)))}; say "
+            "which column is which label by teacher.labels"
+        )
     return [by_number[number] for number in range(len(names))]

@@ -131,8 +131,9 @@ def drawn(transfer: Sequence[Row], config: CorpusConfig) -> list[Row]:
     if config.transfer is None:
         return list(transfer)
     if config.transfer > len(transfer):
-        raise CorpusError(f"transfer must be <= {len(transfer)}, the size of the transfer set, but got "
-                          f"transfer={config.transfer}")  # fmt: skip
+        raise CorpusError(
+            f"transfer must be <= {len(transfer)}, the size of the transfer set, but got transfer={config.transfer}"
+        )
     by_chance = sorted(transfer, key=lambda row: content_fraction(row.text, config.seed + 3))
     chosen = {row.text for row in by_chance[: config.transfer]}
     return [row for row in transfer if row.text in chosen]

@@ -142,9 +142,13 @@ def _of_parquet(content: bytes, name: str) -> Table:
     columns = {column: _cells(table[column]) for column in table.column_names}
     note = f"{name}: {table.num_rows:,} rows of Parquet"
     return Table(
-        name=name, columns=columns, n_rows=table.num_rows, notes=(note,), metadata=metadata,
+        name=name,
+        columns=columns,
+        n_rows=table.num_rows,
+        notes=(note,),
+        metadata=metadata,
         class_names=_class_names(metadata),
-    )  # fmt: skip
+    )
 
 
 def _cells(column: pa.ChunkedArray) -> Sequence[Any]:

@@ -18,12 +18,16 @@ from models.fitting import ModelError
 FAULTS = (
     OSError,  # A missing file, a hub that is out of reach, JSON of config.json
     ValueError,  # An unknown family, code of the checkpoint's own, other JSON
-    LookupError, TypeError, AttributeError,  # A file that has other keys or types than transformers expects
+    LookupError,
+    TypeError,
+    AttributeError,  # A file that has other keys or types than transformers expects
     ImportError,  # A package that this tokenizer or this quantisation needs
     RuntimeError,  # A torch archive that is not whole, a tensor that cannot be converted
-    EOFError, UnpicklingError, SafetensorError,  # Weights that are not whole, or are no weights
+    EOFError,
+    UnpicklingError,
+    SafetensorError,  # Weights that are not whole, or are no weights
     StrictDataclassError,  # A value of the wrong type in config.json
-)  # fmt: skip
+)
 """What transformers and the packages beneath it raise for files that they cannot use."""
 CODE_OF_ITS_OWN = "it needs code of its own (trust_remote_code), which Distune does not run"
 INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
@@ -34,7 +38,8 @@ OTHER_FORMATS = {"*.onnx": "ONNX", "*.gguf": "GGUF", "tf_model.h5": "TensorFlow"
 REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (Exception, r"trust_remote_code|custom code", f"{CODE_OF_ITS_OWN}; {INSTEAD}"),
     (
-        (UnpicklingError, EOFError), "",
+        (UnpicklingError, EOFError),
+        "",
         "its pytorch_model.bin is damaged or holds more than tensors, which torch does not read; load it where it was made and save it "
         "anew by save_pretrained",
     ),
@@ -43,19 +48,22 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (StrictDataclassError, "", "config.json: {said}"),
     (json.JSONDecodeError, "", "one of its files is no whole JSON ({line}); copy or download it again"),
     (
-        Exception, r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",
+        Exception,
+        r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",
         "transformers has no {1} model for a {0}",
     ),
     (
-        Exception, r"no file named model\.safetensors",
+        Exception,
+        r"no file named model\.safetensors",
         "it has no weights (model.safetensors or pytorch_model.bin); copy them there from where it was made",
     ),
     (
-        Exception, r"(?i)sentencepiece|tiktoken|protobuf",
+        Exception,
+        r"(?i)sentencepiece|tiktoken|protobuf",
         "it has no tokenizer.json, and to read what it has the packages sentencepiece, tiktoken and protobuf are needed; install them, or "
         "save the tokenizer anew where they are",
     ),
-)  # fmt: skip
+)
 """By the type of an error and words in it, what is wrong and what to do; the first that fits counts."""
 
 

@@ -61,8 +61,10 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
 def refuse_adapter(place: str | Path) -> None:
     """Raise ModelError for an adapter, where a whole model is to be trained."""
     if is_adapter(place):
-        raise ModelError(f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
-                         "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is")  # fmt: skip
+        raise ModelError(
+            f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
+            "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is"
+        )
 
 
 def load_trunk(kind: Any, place: str | Path, revision: str | None = None, **head: Any) -> PreTrainedModel:
@@ -86,9 +88,14 @@ def load_checkpoint(
     quantised = getattr(config, "quantization_config", None)
     with in_one_line(f"the teacher {place} {_quantised(quantised) if quantised else ''}cannot be loaded"):
         found: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
-            place, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, trust_remote_code=False,
-            **at(revision), **settings,
-        )  # fmt: skip
+            place,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=False,
+            **at(revision),
+            **settings,
+        )
     _refuse_more_layers(place, *found)
     return found
 
@@ -102,20 +109,26 @@ def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
     """Raise ModelError unless a classifier picks one class among several."""
     kind = getattr(config, "problem_type", None)
     if kind == MULTI_LABEL:
-        raise ModelError(f"the teacher {place} is multi-label (problem_type in its config.json), and Distune picks one class for "
-                         "each text; set epochs >= 1 to fine-tune it")  # fmt: skip
+        raise ModelError(
+            f"the teacher {place} is multi-label (problem_type in its config.json), and Distune picks one class for "
+            "each text; set epochs >= 1 to fine-tune it"
+        )
     if kind == REGRESSION or config.num_labels < 2:
-        raise ModelError(f"the teacher {place} has {config.num_labels} output{'s' if config.num_labels > 1 else ''}"
-                         f"{' and problem_type regression' if kind else ''}, a score and no class; "
-                         "set epochs >= 1 to fine-tune it")  # fmt: skip
+        raise ModelError(
+            f"the teacher {place} has {config.num_labels} output{'s' if config.num_labels > 1 else ''}"
+            f"{' and problem_type regression' if kind else ''}, a score and no class; "
+            "set epochs >= 1 to fine-tune it"
+        )
 
 
 def refuse_other_tasks(place: str | Path, config: PreTrainedConfig) -> None:
     """Raise ModelError where the head is another's, such as that of tokens, though its weights have the same names."""
     named = getattr(config, "architectures", None) or []
     if named and not any("SequenceClassification" in name or "For" not in name for name in named):
-        raise ModelError(f"the teacher {place} is a {named[0]}, which does not classify texts; name a fine-tuned classifier, or set "
-                         "epochs >= 1 to fine-tune it")  # fmt: skip
+        raise ModelError(
+            f"the teacher {place} is a {named[0]}, which does not classify texts; name a fine-tuned classifier, or set "
+            "epochs >= 1 to fine-tune it"
+        )
 
 
 def fresh_weights(model: PreTrainedModel, info: dict[str, Any]) -> dict[str, str]:
@@ -126,8 +139,10 @@ def fresh_weights(model: PreTrainedModel, info: dict[str, Any]) -> dict[str, str
     """
     parameters = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     missing = dict.fromkeys(info["missing_keys"], "is not in its weights")
-    other = {name: f"is {list(stored)} in its weights, but {list(wanted)} by its config.json"
-             for name, stored, wanted in info["mismatched_keys"]}  # fmt: skip
+    other = {
+        name: f"is {list(stored)} in its weights, but {list(wanted)} by its config.json"
+        for name, stored, wanted in info["mismatched_keys"]
+    }
     return {name: what for name, what in sorted({**missing, **other}.items()) if name in parameters}
 
 
@@ -141,9 +156,11 @@ def refuse_fresh_trunk(place: str | Path, model: PreTrainedModel, fresh: dict[st
     lost = [name for name in fresh if in_trunk(model, name)]
     if lost:
         n_all = sum(in_trunk(model, name) for name, _ in model.named_parameters())
-        raise ModelError(f"the teacher {place}: its weights are not those of its config.json: {len(lost)} of {n_all} tensors of the "
-                         f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it anew by "
-                         "save_pretrained of the model that was trained")  # fmt: skip
+        raise ModelError(
+            f"the teacher {place}: its weights are not those of its config.json: {len(lost)} of {n_all} tensors of the "
+            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it anew by "
+            "save_pretrained of the model that was trained"
+        )
 
 
 def _refuse_more_layers(place: str | Path, model: PreTrainedModel, info: dict[str, Any]) -> None:
@@ -152,8 +169,10 @@ def _refuse_more_layers(place: str | Path, model: PreTrainedModel, info: dict[st
         for stack, n_layers in stacks.items():
             found = re.match(rf"{re.escape(stack)}\.(\d+)\.", key)
             if found and int(found[1]) >= n_layers:
-                raise ModelError(f"the teacher {place}: its weights are not those of its config.json, which has num_hidden_layers={n_layers} "
-                                 f"({key} is in the weights); copy the config.json that belongs to them")  # fmt: skip
+                raise ModelError(
+                    f"the teacher {place}: its weights are not those of its config.json, which has num_hidden_layers={n_layers} "
+                    f"({key} is in the weights); copy the config.json that belongs to them"
+                )
 
 
 def _fresh_head(place: Path, config: PreTrainedConfig, fresh: dict[str, str]) -> str:
@@ -165,8 +184,10 @@ def _fresh_head(place: Path, config: PreTrainedConfig, fresh: dict[str, str]) ->
         return (
             f"is a SetFit model, whose head (model_head.pkl) transformers does not read; set epochs >= 1, or {INSTEAD}"
         )
-    return (f"has no trained classification head ({name} {what}; its config.json says {named}): what it answers would be random; "
-            "set epochs >= 1 to fine-tune it, or name a fine-tuned classifier")  # fmt: skip
+    return (
+        f"has no trained classification head ({name} {what}; its config.json says {named}): what it answers would be random; "
+        "set epochs >= 1 to fine-tune it, or name a fine-tuned classifier"
+    )
 
 
 def named_head(label_names: Sequence[str]) -> dict[str, Any]:

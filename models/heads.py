@@ -71,8 +71,9 @@ def _means(model: PreTrainedModel, outputs: object, mask: Tensor, wanted: Sequen
     if layers is None:
         raise ModelError(f"hidden_states: {type(model).__name__} gives no layers; only pooled can be had of it")
     if max(wanted) >= len(layers):
-        raise ModelError(f"hidden_states must be pooled or 0 to {len(layers) - 1}, the layers of the teacher, "
-                         f"but got {max(wanted)}")  # fmt: skip
+        raise ModelError(
+            f"hidden_states must be pooled or 0 to {len(layers) - 1}, the layers of the teacher, but got {max(wanted)}"
+        )
     weights = mask.unsqueeze(-1)
     return {state: (layers[state] * weights).sum(dim=1) / weights.sum(dim=1) for state in wanted}
 
@@ -87,5 +88,7 @@ def refuse_wrong_pooled(name: str, model: PreTrainedModel, logits: Tensor, poole
         or mapped.shape != logits.shape
         or not torch.allclose(mapped, logits, atol=1e-3 * (1 + logits.abs().max().item()))
     ):
-        raise ModelError(f"{name}: hidden_states: pooled is not known of {type(model).__name__}, whose logits are no linear map of "
-                         "what its last layer reads; name layers by number")  # fmt: skip
+        raise ModelError(
+            f"{name}: hidden_states: pooled is not known of {type(model).__name__}, whose logits are no linear map of "
+            "what its last layer reads; name layers by number"
+        )

@@ -29,8 +29,10 @@ def load_adapter(place: str | Path) -> Loaded:
     settings, base = adapter_settings(folder), adapter_base(folder)
     what = f"the teacher {place} is a LoRA adapter of {base}"
     if find_spec("peft") is None:
-        raise ModelError(f"{what}: pip install peft, or merge it where peft is (AutoPeftModelForSequenceClassification.from_pretrained, "
-                         "merge_and_unload, save_pretrained) and name that folder")  # fmt: skip
+        raise ModelError(
+            f"{what}: pip install peft, or merge it where peft is (AutoPeftModelForSequenceClassification.from_pretrained, "
+            "merge_and_unload, save_pretrained) and name that folder"
+        )
     if settings.get("peft_type") != "LORA":
         raise ModelError(
             f"the teacher {place} is an adapter of type {settings.get('peft_type')}; only LORA can be merged into {base}"
@@ -58,8 +60,10 @@ def load_adapter(place: str | Path) -> Loaded:
         raise ModelError(f"{what}, and {error}; correct base_model_name_or_path in its adapter_config.json") from error
     lost = [name for name in fresh_weights(model, info) if name not in saved]
     if lost:
-        raise ModelError(f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
-                         "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save")  # fmt: skip
+        raise ModelError(
+            f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
+            "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save"
+        )
     with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
         merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()

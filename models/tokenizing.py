@@ -55,8 +55,10 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
         special = set(tokenizer.all_special_tokens)
         known = [token for token in tokenizer.get_vocab() if token not in special]
     if not any(character.isalnum() for token in known for character in token):
-        raise ModelError(f"the tokenizer of {place} has no vocabulary: it knows {len(known) + len(special)} tokens, none of them a "
-                         "word or a part of one; copy tokenizer.json (or vocab.txt) into it from where the checkpoint was made")  # fmt: skip
+        raise ModelError(
+            f"the tokenizer of {place} has no vocabulary: it knows {len(known) + len(special)} tokens, none of them a "
+            "word or a part of one; copy tokenizer.json (or vocab.txt) into it from where the checkpoint was made"
+        )
     return tokenizer
 
 
@@ -104,8 +106,13 @@ def inputs_of(
 def _encoded(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, with_types: bool
 ) -> list[dict[str, list[int]]]:
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False,
-                        return_token_type_ids=with_types)  # fmt: skip
+    encoded = tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=max_length,
+        return_attention_mask=False,
+        return_token_type_ids=with_types,
+    )
     return [dict(zip(encoded, row, strict=True)) for row in zip(*encoded.values(), strict=True)]
 
 
@@ -136,8 +143,10 @@ def agree_on_padding(name: str, model: PreTrainedModel, tokenizer: PreTrainedTok
     elif tokenizer.eos_token_id in vocabulary and tokenizer.eos_token_id not in tokenizer("a")["input_ids"]:
         pad_id, told = tokenizer.eos_token_id, True
     else:
-        raise ModelError(f"{name} has no pad token: set pad_token in its tokenizer_config.json and pad_token_id in its "
-                         "config.json to the one that it was trained with")  # fmt: skip
+        raise ModelError(
+            f"{name} has no pad token: set pad_token in its tokenizer_config.json and pad_token_id in its "
+            "config.json to the one that it was trained with"
+        )
     if ours != pad_id:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_id)
     shape.pad_token_id = pad_id
@@ -183,8 +192,10 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
     vocabulary = tokenizer.get_vocab()
     last = max(vocabulary, key=vocabulary.__getitem__)
     if vocabulary[last] >= rows:
-        raise ModelError(f"{name}: its tokenizer does not belong to its weights: it gives ids up to {vocabulary[last]} ({last!r}), and "
-                         f"the model embeds {rows} tokens; name the tokenizer's own checkpoint, or copy its files there")  # fmt: skip
+        raise ModelError(
+            f"{name}: its tokenizer does not belong to its weights: it gives ids up to {vocabulary[last]} ({last!r}), and "
+            f"the model embeds {rows} tokens; name the tokenizer's own checkpoint, or copy its files there"
+        )
 
 
 def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -192,8 +203,12 @@ def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> 
     cut, unknown_ids = [text[:LOOKED_AT] for text in texts], _unknown_ids(tokenizer) | _blank_ids(tokenizer)
     if not tokenizer.is_fast:
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in cut]
-        return np.array([sum(i in unknown_ids for i in row) / len(row) if row else float(bool(text.strip()))
-                         for row, text in zip(ids, cut, strict=True)])  # fmt: skip
+        return np.array(
+            [
+                sum(i in unknown_ids for i in row) / len(row) if row else float(bool(text.strip()))
+                for row, text in zip(ids, cut, strict=True)
+            ]
+        )
     encoded = tokenizer(cut, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
     shares = np.zeros(len(cut))
     for number, text in enumerate(cut):
@@ -228,7 +243,9 @@ def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequenc
     if np.mean(shares >= 0.5) > 0.5:
         example = texts[int(shares.argmax())][:40]
         tokens = " ".join(tokenizer.convert_ids_to_tokens(tokenizer(example)["input_ids"])[:12]) or "nothing"
-        raise ModelError(f"{name}: its tokenizer does not know {shares.mean():.0%} of the corpus: {example!r} becomes {tokens}; name "
-                         "a checkpoint of the texts' language, and see that the tokenizer's files are its own")  # fmt: skip
+        raise ModelError(
+            f"{name}: its tokenizer does not know {shares.mean():.0%} of the corpus: {example!r} becomes {tokens}; name "
+            "a checkpoint of the texts' language, and see that the tokenizer's files are its own"
+        )
     known = f"{name}: its tokenizer does not know {shares.mean():.1%} of the texts' characters"
     return [known] if shares.mean() > WORTH_A_LINE else []

@@ -162,8 +162,10 @@ def _of_rows(path: Path, rows: Rows, found: Wanted) -> FoundVectors:
     if not n_rows:
         raise ModelError(f"{path} has no vectors")
     if n_undecodable > MAX_UNDECODABLE * n_rows:
-        raise ModelError(f"{path}: {n_undecodable:,} of its first {n_rows:,} words are not UTF-8; save it in UTF-8, with the dimension "
-                         f"{rows.dimension} that it says")  # fmt: skip
+        raise ModelError(
+            f"{path}: {n_undecodable:,} of its first {n_rows:,} words are not UTF-8; save it in UTF-8, with the dimension "
+            f"{rows.dimension} that it says"
+        )
     notes = []
     if rows.n_said is not None and rows.n_said != n_rows:
         notes.append(f"its header says {rows.n_said:,} rows, but it has {n_rows:,}; all of them are read")

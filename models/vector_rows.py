@@ -68,8 +68,10 @@ class TextRows:
         if header and len(rows) == 1:
             raise ModelError(f"{path} has no vectors: it ends after its header, {_shown(rows[0])}")
         if self.dimension < 1:
-            raise ModelError(f"{path} cannot be read as word2vec vectors: a line must be a word and its numbers with spaces or tabs "
-                             f"between them, but got {_shown(rows[-1])}")  # fmt: skip
+            raise ModelError(
+                f"{path} cannot be read as word2vec vectors: a line must be a word and its numbers with spaces or tabs "
+                f"between them, but got {_shown(rows[-1])}"
+            )
         if header and header[1] != self.dimension:
             raise ModelError(
                 f"{path}: its header says dimension {header[1]}, but most of its lines have {self.dimension} numbers"
@@ -93,8 +95,10 @@ class TextRows:
                 word, numbers = self._uneven(row, is_last=not line.endswith(b"\n"))
             yield word, numbers
         if self.n_said is not None and n_rows < self.n_said and not line.endswith(b"\n"):
-            raise ModelError(f"{self._path} was cut off: it has {n_rows:,} of the {self.n_said:,} rows that its header says, and its "
-                             "last line has no end")  # fmt: skip
+            raise ModelError(
+                f"{self._path} was cut off: it has {n_rows:,} of the {self.n_said:,} rows that its header says, and its "
+                "last line has no end"
+            )
 
     def _uneven(self, row: bytes, *, is_last: bool) -> tuple[bytes, bytes]:
         """The word and the numbers of a row that has more separators than numbers, or none of them to spare."""
@@ -172,8 +176,10 @@ class BinaryRows:
                 start = space + 1 + size
             rest = data[start:]
             if len(rest) > LONGEST_WORD and b" " not in rest[:LONGEST_WORD]:
-                raise ModelError(f"{self._path} is no file of word2vec's binary format, or of another dimension than its header "
-                                 f"says, {self.dimension}: a word in it has no end")  # fmt: skip
+                raise ModelError(
+                    f"{self._path} is no file of word2vec's binary format, or of another dimension than its header "
+                    f"says, {self.dimension}: a word in it has no end"
+                )
         if rest.strip(b"\n"):
             raise ModelError(f"{self._path} was cut off: {len(rest):,} bytes at its end are no whole row")
 

@@ -33,9 +33,13 @@ from tests.conftest import reviews
 N_CLASSES, WIDTH, POSITIONS = 3, 16, 32
 TEXTS = [text for text, _ in reviews(60)]
 SHAPE = {
-    "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
-    "initializer_range": 0.5, "num_labels": N_CLASSES,
-}  # fmt: skip
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "initializer_range": 0.5,
+    "num_labels": N_CLASSES,
+}
 
 
 def word_pieces() -> PreTrainedTokenizerBase:
@@ -105,40 +109,83 @@ FAMILIES: dict[str, tuple[Callable[[int], PreTrainedConfig], Callable[[], PreTra
         lambda: unigram("<s>", "</s>", **OF_ROBERTA),
     ),
     "distilbert": (
-        lambda n: DistilBertConfig(vocab_size=n, max_position_embeddings=POSITIONS, dim=WIDTH, n_layers=2, n_heads=2,
-                                   hidden_dim=24, num_labels=N_CLASSES, initializer_range=0.5),
+        lambda n: DistilBertConfig(
+            vocab_size=n,
+            max_position_embeddings=POSITIONS,
+            dim=WIDTH,
+            n_layers=2,
+            n_heads=2,
+            hidden_dim=24,
+            num_labels=N_CLASSES,
+            initializer_range=0.5,
+        ),
         word_pieces,
     ),
     "electra": (
-        lambda n: ElectraConfig(vocab_size=n, max_position_embeddings=POSITIONS, embedding_size=8, **SHAPE), word_pieces
+        lambda n: ElectraConfig(vocab_size=n, max_position_embeddings=POSITIONS, embedding_size=8, **SHAPE),
+        word_pieces,
     ),
     "albert": (
-        lambda n: AlbertConfig(vocab_size=n, max_position_embeddings=POSITIONS, embedding_size=8, pad_token_id=0,
-                               bos_token_id=1, eos_token_id=2, **SHAPE),
+        lambda n: AlbertConfig(
+            vocab_size=n,
+            max_position_embeddings=POSITIONS,
+            embedding_size=8,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+            **SHAPE,
+        ),
         lambda: unigram("[CLS]", "[SEP]", **OF_DEBERTA),
     ),
     "deberta-v3": (
-        lambda n: DebertaV2Config(vocab_size=n, max_position_embeddings=POSITIONS, relative_attention=True, position_buckets=8,
-                                  norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type=["p2c", "c2p"],
-                                  position_biased_input=False, type_vocab_size=0, **SHAPE),
+        lambda n: DebertaV2Config(
+            vocab_size=n,
+            max_position_embeddings=POSITIONS,
+            relative_attention=True,
+            position_buckets=8,
+            norm_rel_ebd="layer_norm",
+            share_att_key=True,
+            pos_att_type=["p2c", "c2p"],
+            position_biased_input=False,
+            type_vocab_size=0,
+            **SHAPE,
+        ),
         lambda: unigram("[CLS]", "[SEP]", **OF_DEBERTA),
     ),
     "modernbert": (
-        lambda n: ModernBertConfig(vocab_size=n, max_position_embeddings=POSITIONS, pad_token_id=0, cls_token_id=1,
-                                   sep_token_id=2, bos_token_id=1, eos_token_id=2, **SHAPE),
+        lambda n: ModernBertConfig(
+            vocab_size=n,
+            max_position_embeddings=POSITIONS,
+            pad_token_id=0,
+            cls_token_id=1,
+            sep_token_id=2,
+            bos_token_id=1,
+            eos_token_id=2,
+            **SHAPE,
+        ),
         lambda: byte_pairs("[CLS]", "[SEP]", **OF_DEBERTA),
     ),
     "gpt2": (  # Neither its tokenizer nor its config.json names a pad token, as in the original.
-        lambda n: GPT2Config(vocab_size=n, n_positions=POSITIONS, n_embd=WIDTH, n_layer=2, n_head=2, num_labels=N_CLASSES,
-                             initializer_range=0.5, bos_token_id=0, eos_token_id=0),
+        lambda n: GPT2Config(
+            vocab_size=n,
+            n_positions=POSITIONS,
+            n_embd=WIDTH,
+            n_layer=2,
+            n_head=2,
+            num_labels=N_CLASSES,
+            initializer_range=0.5,
+            bos_token_id=0,
+            eos_token_id=0,
+        ),
         lambda: byte_pairs(None, None, bos_token="<|endoftext|>", eos_token="<|endoftext|>", unk_token="<|endoftext|>"),
     ),
     "llama": (  # Its tokenizer pads on the left, as decoders that write do.
-        lambda n: LlamaConfig(vocab_size=n, max_position_embeddings=POSITIONS, pad_token_id=1, bos_token_id=0, eos_token_id=2,
-                              **SHAPE),
+        lambda n: LlamaConfig(
+            vocab_size=n, max_position_embeddings=POSITIONS, pad_token_id=1, bos_token_id=0, eos_token_id=2, **SHAPE
+        ),
         lambda: unigram("<s>", None, padding_side="left", **OF_ROBERTA),
     ),
-}  # fmt: skip
+}
 
 
 def save_family(family: str, folder: Path) -> Path:

@@ -112,13 +112,15 @@ def test_a_teacher_that_has_learnt_from_train_says_that_dev_is_labelled_otherwis
 def test_a_teacher_that_avoids_the_ends_of_a_scale_is_in_order() -> None:
     # Of labels 1 to 5 (columns) it answers (rows) 2 for most 1s and 4 for most 5s, but each end more often for itself than for its
     # neighbour: 43 % right as it is, 59 % with 1 and 2 and with 4 and 5 exchanged.
-    counts = np.array([
-        [90, 10, 0, 0, 0],
-        [210, 80, 30, 0, 0],
-        [0, 10, 120, 40, 0],
-        [0, 0, 10, 280, 640],
-        [0, 0, 0, 80, 400],
-    ])  # fmt: skip
+    counts = np.array(
+        [
+            [90, 10, 0, 0, 0],
+            [210, 80, 30, 0, 0],
+            [0, 10, 120, 40, 0],
+            [0, 0, 10, 280, 640],
+            [0, 0, 0, 80, 400],
+        ]
+    )
     assert better_assignment(counts) is None
 
 

@@ -38,8 +38,10 @@ def said_by_prepare(study: Study) -> list[str]:
 
 def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, Any], tmp_path: Path) -> None:
     study = parse_study(votes(document, tmp_path))
-    line = (f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
-            "students learn to answer its logarithm, -16.1. kl compares probabilities instead")  # fmt: skip
+    line = (
+        f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
+        "students learn to answer its logarithm, -16.1. kl compares probabilities instead"
+    )
     assert check(study).splitlines()[-1] == f"  {line}"
     assert line in said_by_prepare(study)
 
@@ -118,8 +120,10 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
     half = parse_study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
     said: list[str] = []
     prepared = prepare(half, said.append)
-    assert ("teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
-            "logits_dtype=float16 would change") in said  # fmt: skip
+    assert (
+        "teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
+        "logits_dtype=float16 would change"
+    ) in said
     assert prepared.teacher_accuracy == 1.0
 
 

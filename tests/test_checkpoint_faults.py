@@ -68,15 +68,24 @@ LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 QUANTISED = {"quantization_config": {"quant_method": "gptq", "bits": 4}}
 OWN_CODE = {"model_type": "xx", "auto_map": {"AutoConfig": "modeling_x.Config"}}
 CASES: dict[str, tuple[Edit, str]] = {
-    "an unknown family": (config(model_type="foo"), "cannot be loaded: The checkpoint you are trying to load has model type `foo`"),
+    "an unknown family": (
+        config(model_type="foo"),
+        "cannot be loaded: The checkpoint you are trying to load has model type `foo`",
+    ),
     "a value of another type": (config(hidden_size="abc"), "config.json: Validation error for field 'hidden_size'"),
     "heads that do not divide": (config(num_attention_heads=3), "not a multiple of the number of attention heads"),
     "half a config.json": (write("config.json", '{"a":'), "is not a valid JSON file"),
     "a list": (write("config.json", "[1]"), "cannot be loaded"),
     "code of its own": (config(**OWN_CODE), "needs code of its own .* name its logits by teacher.logits"),
-    "half the weights": (shortened("model.safetensors", 2000), "its weights are not whole .* copy or download them again"),
+    "half the weights": (
+        shortened("model.safetensors", 2000),
+        "its weights are not whole .* copy or download them again",
+    ),
     "no byte of weights": (write("model.safetensors", b""), "its weights are not whole"),
-    "a pointer of Git LFS": (write("model.safetensors", LFS), "model.safetensors is a pointer of Git LFS.* run `git lfs pull`"),
+    "a pointer of Git LFS": (
+        write("model.safetensors", LFS),
+        "model.safetensors is a pointer of Git LFS.* run `git lfs pull`",
+    ),
     "no weights": (without("model.safetensors"), "it has no weights .* copy them there"),
     "a shard too few": (sharded_without_a_shard, "model-00001-of-00002.safetensors"),
     "half an index": (
@@ -85,12 +94,21 @@ CASES: dict[str, tuple[Edit, str]] = {
     ),
     "objects in a pickle": (pickled, "pytorch_model.bin is damaged or holds more than tensors"),
     "half a pickle": (pickled_by_half, "pytorch_model.bin is not whole; copy or download it again"),
-    "quantised": (config(**QUANTISED), "is quantised \\(gptq; dequantise and save it .* name its logits by teacher.logits\\)"),
+    "quantised": (
+        config(**QUANTISED),
+        "is quantised \\(gptq; dequantise and save it .* name its logits by teacher.logits\\)",
+    ),
     "half a tokenizer": (write("tokenizer.json", '{"version":'), "the tokenizer of .* no whole JSON"),
-    "another tokenizer.json": (write("tokenizer.json", '{"model": {"type": "X"}}'), "the tokenizer of .* cannot be loaded"),
-    "no tokenizer": (without("tokenizer.json", "tokenizer_config.json"), "has no vocabulary: it knows 5 tokens, none of them a word"),
+    "another tokenizer.json": (
+        write("tokenizer.json", '{"model": {"type": "X"}}'),
+        "the tokenizer of .* cannot be loaded",
+    ),
+    "no tokenizer": (
+        without("tokenizer.json", "tokenizer_config.json"),
+        "has no vocabulary: it knows 5 tokens, none of them a word",
+    ),
     "no vocabulary": (without("tokenizer.json"), "copy tokenizer.json \\(or vocab.txt\\) into it"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -115,8 +133,10 @@ def make(folder: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["checkpoint-500/config.json", "checkpoint-1000/config.json"],
-         "these folders in it have: checkpoint-500, checkpoint-1000; name one of them, such as .*checkpoint-1000$"),
+        (
+            ["checkpoint-500/config.json", "checkpoint-1000/config.json"],
+            "these folders in it have: checkpoint-500, checkpoint-1000; name one of them, such as .*checkpoint-1000$",
+        ),
         (["modules.json", "0_Transformer/config.json"], "these folders in it have: 0_Transformer"),
         (["config.json", "labels.json", "vocabulary.txt", "model.onnx"], "is a student that Distune saved"),
         (["model.onnx"], "is an export to ONNX"),
@@ -125,7 +145,7 @@ def make(folder: Path, *names: str) -> Path:
         (["notes.txt"], "has no config.json; name the folder that `save_pretrained` wrote"),
         (["config.json", "model.safetensors", "adapter_config.json"], "holds a whole model and a LoRA adapter"),
     ],
-)  # fmt: skip
+)
 def test_a_folder_of_another_kind_is_named_with_what_to_do(names: list[str], message: str, tmp_path: Path) -> None:
     folder = make(tmp_path, *names)
     with pytest.raises(ModelError, match=message):

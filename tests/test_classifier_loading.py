@@ -33,8 +33,11 @@ def as_kind(kind: type, folder: Path, target: Path) -> Path:
 @pytest.mark.parametrize("kind", [AutoModelForMaskedLM, AutoModel])
 def test_a_head_that_would_be_new_is_refused(kind: type, teacher_folder: Path, tmp_path: Path) -> None:
     folder = as_kind(kind, teacher_folder, tmp_path)
-    with pytest.raises(ModelError, match=r"has no trained classification head \(.* its config.json says Bert(ForMaskedLM|Model)\)"
-                       r".*random; set epochs >= 1 to fine-tune it") as caught:  # fmt: skip
+    with pytest.raises(
+        ModelError,
+        match=r"has no trained classification head \(.* its config.json says Bert(ForMaskedLM|Model)\)"
+        r".*random; set epochs >= 1 to fine-tune it",
+    ) as caught:
         load_teacher(folder, 32)
     assert "\n" not in str(caught.value)
 
@@ -76,14 +79,19 @@ def test_weights_under_another_prefix_are_refused_also_to_be_fine_tuned(teacher_
         ({"num_hidden_layers": 3}, "16 of 53 tensors of the bert would be random"),
         ({"num_hidden_layers": 1}, "has num_hidden_layers=1 .*bert.encoder.layer.1"),
         ({"intermediate_size": 48}, r"is \[32\] in its weights, but \[48\] by its config.json"),
-        ({"id2label": {"0": "a", "1": "b", "2": "c"}},
-         r"another size: classifier.bias is \[2\] in its weights, but \[3\] by its config.json; correct id2label"),
+        (
+            {"id2label": {"0": "a", "1": "b", "2": "c"}},
+            r"another size: classifier.bias is \[2\] in its weights, but \[3\] by its config.json; correct id2label",
+        ),
         ({"problem_type": "multi_label_classification"}, "is multi-label .* set epochs >= 1"),
         ({"problem_type": "regression"}, "has 2 outputs and problem_type regression, a score and no class"),
         ({"id2label": {"0": "a"}}, "has 1 output, a score and no class"),
-        ({"architectures": ["BertForTokenClassification"]}, "is a BertForTokenClassification, which does not classify texts"),
+        (
+            {"architectures": ["BertForTokenClassification"]},
+            "is a BertForTokenClassification, which does not classify texts",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_config_that_is_not_of_these_weights_or_picks_no_class_is_refused(
     changes: dict[str, object], message: str, teacher_folder: Path, tmp_path: Path
 ) -> None:

@@ -111,10 +111,17 @@ def parquet(rows: Texts, path: Path) -> None:
 
 QUOTINGS = {"minimal": csv.QUOTE_MINIMAL, "all": csv.QUOTE_ALL, "nonnumeric": csv.QUOTE_NONNUMERIC}
 WRITERS: dict[str, Callable[[Texts, Path], None]] = {
-    **{f"csv {name} {kind[1:]} {end!r} {kind}": by_csv(quoting, delimiter, end)
-       for name, quoting in QUOTINGS.items() for kind, delimiter in ((".csv", ","), (".tsv", "\t")) for end in ("\r\n", "\n")},
-    **{f"pandas {name} {kind[1:]} {kind}": by_pandas(quoting, delimiter)
-       for name, quoting in QUOTINGS.items() for kind, delimiter in ((".csv", ","), (".tsv", "\t"))},
+    **{
+        f"csv {name} {kind[1:]} {end!r} {kind}": by_csv(quoting, delimiter, end)
+        for name, quoting in QUOTINGS.items()
+        for kind, delimiter in ((".csv", ","), (".tsv", "\t"))
+        for end in ("\r\n", "\n")
+    },
+    **{
+        f"pandas {name} {kind[1:]} {kind}": by_pandas(quoting, delimiter)
+        for name, quoting in QUOTINGS.items()
+        for kind, delimiter in ((".csv", ","), (".tsv", "\t"))
+    },
     "semicolons .csv": by_csv(csv.QUOTE_MINIMAL, ";", "\r\n"),
     "pyarrow csv .csv": by_pyarrow(","),
     "pyarrow tsv .tsv": by_pyarrow("\t"),
@@ -123,7 +130,7 @@ WRITERS: dict[str, Callable[[Texts, Path], None]] = {
     "pandas json lines .jsonl": pandas_lines,
     "pandas json columns .json": pandas_columns,
     "parquet .parquet": parquet,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

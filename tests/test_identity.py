@@ -36,9 +36,21 @@ def written_as_before(file: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["model.safetensors", "tokenizer.json", "config.json", "tokenizer_config.json", "pytorch_model.bin", "vocab.txt", "merges.txt",
-     "spiece.model", "added_tokens.json", "model-00001-of-00002.safetensors", "model.safetensors.index.json", "member-0/config.json"],
-)  # fmt: skip
+    [
+        "model.safetensors",
+        "tokenizer.json",
+        "config.json",
+        "tokenizer_config.json",
+        "pytorch_model.bin",
+        "vocab.txt",
+        "merges.txt",
+        "spiece.model",
+        "added_tokens.json",
+        "model-00001-of-00002.safetensors",
+        "model.safetensors.index.json",
+        "member-0/config.json",
+    ],
+)
 def test_every_file_that_may_change_an_answer_counts_by_its_content(checkpoint: Path, name: str) -> None:
     file = checkpoint / name
     file.parent.mkdir(exist_ok=True)

@@ -42,9 +42,14 @@ def save_good(tmp_path_factory: pytest.TempPathFactory) -> SaveGood:
 
     def save(good_first: bool, **settings: Any) -> Path:
         shape = BertConfig(
-            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-            max_position_embeddings=32, num_labels=2,
-        )  # fmt: skip
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=32,
+            num_labels=2,
+        )
         model = BertForSequenceClassification(shape)
         with torch.no_grad():
             for name, parameter in model.named_parameters():

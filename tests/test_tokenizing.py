@@ -112,8 +112,10 @@ def test_the_pad_token_of_config_json_counts_then_that_of_the_tokenizer_then_the
     assert padding_of(tmp_path, mark[0], None) == (mark[0], 5, ())
     assert padding_of(tmp_path, None, 5) == (mark[0], 5, ())
     assert padding_of(tmp_path, mark[0], 6) == (
-        mark[1], 6, (f"{name} pads with {mark[1]}, as its config.json says, not its tokenizer",)
-    )  # fmt: skip
+        mark[1],
+        6,
+        (f"{name} pads with {mark[1]}, as its config.json says, not its tokenizer",),
+    )
 
 
 def test_a_decoder_without_any_pad_token_whose_texts_end_with_the_end_of_text_is_refused(tmp_path: Path) -> None:

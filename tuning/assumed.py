@@ -30,11 +30,15 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
     together = teachers.of(corpus.dev.texts)
     largest = float(np.abs(together).max())
     if largest > LARGE_LOGIT and fits_logits(study.space):
-        found.append(f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
-                     "teacher.temperature divides them")  # fmt: skip
+        found.append(
+            f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
+            "teacher.temperature divides them"
+        )
     if accuracy_of(together, corpus.dev.labels) == 0:
-        found.append("the teacher is right on no text of dev: there is no part of its accuracy to keep, so that every student "
-                     "meets champion.min_teacher_ratio")  # fmt: skip
+        found.append(
+            "the teacher is right on no text of dev: there is no part of its accuracy to keep, so that every student "
+            "meets champion.min_teacher_ratio"
+        )
     return found
 
 
@@ -63,5 +67,7 @@ def _of_weights(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
     if len(set(weights)) == 1 or "mean" not in values_at(space, "loss.teachers"):
         return []
     shown = ", ".join(f"{weight:g}" for weight in weights)
-    return [f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the accuracy that students are held "
-            f"against weighs them {shown}; leave it out, and students learn from the same"]  # fmt: skip
+    return [
+        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the accuracy that students are held "
+        f"against weighs them {shown}; leave it out, and students learn from the same"
+    ]

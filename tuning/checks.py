@@ -82,5 +82,7 @@ def check_shared(storage: Place) -> None:
     finally:
         probe.delete()
     if blind:
-        raise StudyError(f"storage: {storage} is not the same folder on every node: {', '.join(blind)} do not see what is "
-                         "written there; name one that they share, or a URI such as s3://")  # fmt: skip
+        raise StudyError(
+            f"storage: {storage} is not the same folder on every node: {', '.join(blind)} do not see what is "
+            "written there; name one that they share, or a URI such as s3://"
+        )

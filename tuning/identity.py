@@ -21,8 +21,15 @@ from tuning.trial import TrialConfig
 SAYS_NOTHING = (".md", ".log", ".png", ".jpg", ".svg")
 """Endings of files that change no answer of a checkpoint."""
 LEFT_BY_TRAINING = (
-    "optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "training_args.bin", "trainer_state.json", "LICENSE", "NOTICE",
-)  # fmt: skip
+    "optimizer.pt",
+    "scheduler.pt",
+    "scaler.pt",
+    "rng_state.pth",
+    "training_args.bin",
+    "trainer_state.json",
+    "LICENSE",
+    "NOTICE",
+)
 FOLDERS_LEFT_BY_TRAINING = ("runs", "logs", "wandb", "checkpoint-", "global_step")
 """How folders begin in which a training keeps its logs and its earlier states."""
 ADAPTER = "adapter_config.json"
