@@ -59,6 +59,13 @@ class LogitsFile:
         """In how many rows a class has the probability 0, or one below 1e-7."""
         return int((self.logits == FLOOR).any(axis=1).sum())
 
+    @property
+    def may_be_probabilities(self) -> bool:
+        """Whether its logits are >= 0 and add up to 1 in every row, as those of no model do; a few rows by hand may."""
+        values = self.logits
+        add_up = len(values) > 1 and (values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < 1e-3
+        return bool(add_up and (values != np.round(values)).any())
+
     def fingerprint(self) -> str:
         """16 hex digits over the content."""
         digest = hashlib.blake2b(b"".join(self.rows), digest_size=8)
@@ -158,20 +165,11 @@ def _values(
             continue
         order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
         in_float32 = narrowed(matrix.values[:, order.order], "float32", table.name)
-        if not are_probabilities and _are_probabilities(in_float32):
-            raise CorpusError(
-                f"{table.name}: {'the columns ' + prefix + 'LABEL' if prefixed else list_name} are >= 0 and add up to 1 in every row, "
-                f"as probabilities do; call them {'probability_LABEL' if prefixed else 'probabilities'}"
-            )
         return _log(in_float32, table.name) if are_probabilities else in_float32, order
     raise CorpusError(
         f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL; "
         f"its columns are {', '.join(table.columns)}"
     )
-
-
-def _are_probabilities(values: Floats) -> bool:
-    return len(values) > 1 and bool((values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < 1e-3)
 
 
 def _order(

@@ -46,6 +46,11 @@ def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, An
     assert line in said_by_prepare(study)
 
 
+def test_logits_that_look_like_probabilities_are_told(document: dict[str, Any], write_logits: Any) -> None:
+    study = written(document, write_logits, lambda labels: np.stack([0.9 - 0.8 * labels, 0.1 + 0.8 * labels], axis=1))
+    assert "its logits are >= 0 and add up to 1 in every row, as probabilities do" in check(study)
+
+
 def test_a_probability_of_zero_is_no_news_where_probabilities_are_compared(
     document: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -75,12 +75,20 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path: Path, lines: 
     assert "\n" not in str(caught.value)
 
 
-def test_logits_that_are_probabilities_are_not_taken_for_logits(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"logits are >= 0 and add up to 1 in every row, .* call them probabilities"):
-        read_logits_file(parquet(tmp_path, text=["好", "差"], logits=[[0.25, 0.75], [1.0, 0.0]]), LABELS)
-    lines = ("text,logit_bad,logit_good", "好,0.5,0.5", "差,0.25,0.75")
-    with pytest.raises(CorpusError, match=r"the columns logit_LABEL are >= 0 .* call them probability_LABEL"):
-        read_logits_file(csv(tmp_path, *lines), LABELS)
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[0.25, 0.75], [1.0, 0.0]], True),
+        ([[1.0, 0.0], [0.0, 1.0]], False),
+        ([[0.25, 0.75], [2.0, -1.0]], False),
+        ([[0.25, 0.75]], False),
+    ],
+)
+def test_logits_that_add_up_to_one_in_every_row_may_be_probabilities(
+    tmp_path: Path, rows: list[list[float]], expected: bool
+) -> None:
+    file = read_logits_file(parquet(tmp_path, text=["好", "差"][: len(rows)], logits=rows), LABELS)
+    assert file.may_be_probabilities == expected
 
 
 def test_hidden_states_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

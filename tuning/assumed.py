@@ -21,7 +21,7 @@ LARGE_LOGIT = 100.0
 
 def of_settings(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
     """What can be told before any teacher is asked."""
-    return [*_of_zeros(study.space, places), *_of_weights(study.space, places)]
+    return [*_of_sums(places), *_of_zeros(study.space, places), *_of_weights(study.space, places)]
 
 
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
@@ -47,6 +47,15 @@ def fits_logits(space: Space) -> bool:
     kinds = values_at(space, "loss.teacher_term.kind") or [LossConfig().teacher_term.kind]
     weighed = max(highest(space, "loss.kd_weight"), highest(space, "loss.final_kd_weight"))
     return "mse" in kinds and (weighed > 0 or not values_at(space, "loss.kd_weight"))
+
+
+def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
+    return [
+        f"{place.logits_file.path}: its logits are >= 0 and add up to 1 in every row, as probabilities do; if they are, call the "
+        "columns probabilities or probability_LABEL, or students learn answers that are far less sure than the teacher's"
+        for place in places
+        if place.logits_file is not None and place.logits_file.may_be_probabilities
+    ]
 
 
 def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
