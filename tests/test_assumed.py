@@ -47,7 +47,9 @@ def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, An
 
 
 def test_logits_that_look_like_probabilities_are_told(document: dict[str, Any], write_logits: Any) -> None:
-    study = written(document, write_logits, lambda labels: np.stack([0.9 - 0.8 * labels, 0.1 + 0.8 * labels], axis=1))
+    study = written(
+        document, write_logits, lambda labels: np.stack([0.9 - 0.8 * (labels == 1), 0.1 + 0.8 * (labels == 1)], axis=1)
+    )
     assert "its logits are >= 0 and add up to 1 in every row, as probabilities do" in check(study)
 
 
