@@ -4,8 +4,8 @@ BIN := .venv/bin
 # What takes a minute or more of both cores is marked long: `make test-long`. The others run in three groups beside each other, as
 # most of the first two wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
-CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py)
-PROGRAMS := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_resume.py)
+CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py)
+SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py)
 
 .PHONY: demo test test-long lint docs bench
 demo: .venv/installed
@@ -14,11 +14,11 @@ demo: .venv/installed
 test: .venv/installed
 	mkdir -p .pytest_cache
 	$(PYTEST) -m "not long" $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
-	$(PYTEST) -m "not long" $(PROGRAMS) > .pytest_cache/programs.log 2>&1 & second=$$!; \
+	$(PYTEST) -m "not long" $(SEARCHES) > .pytest_cache/searches.log 2>&1 & second=$$!; \
 	trap "kill $$first $$second" INT TERM; \
-	$(PYTEST) -m "not long" $(addprefix --ignore=,$(CLUSTERS) $(PROGRAMS)); failed=$$?; \
+	$(PYTEST) -m "not long" $(addprefix --ignore=,$(CLUSTERS) $(SEARCHES)); failed=$$?; \
 	wait $$first || failed=1; wait $$second || failed=1; \
-	cat .pytest_cache/clusters.log .pytest_cache/programs.log; exit $$failed
+	cat .pytest_cache/clusters.log .pytest_cache/searches.log; exit $$failed
 
 test-long: .venv/installed
 	mkdir -p .pytest_cache

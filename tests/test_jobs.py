@@ -93,6 +93,7 @@ def known_places(shared_places: Services, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.long
 def test_a_submitted_search_ends_in_a_registered_champion(
     cluster: Dashboard, study: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

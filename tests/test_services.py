@@ -176,7 +176,7 @@ def sourced(main: subprocess.Popen[str]) -> dict[str, str]:
 
 
 @needs_postgresql
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_program_ends_all_of_it_and_a_restart_knows_it_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = folder / "program"
     main = begin(place)
