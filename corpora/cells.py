@@ -76,11 +76,16 @@ NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
 
+def is_nothing(cell: Any) -> bool:
+    """Whether a cell is null, or NaN as pandas has it."""
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
 def text_of(cell: Any, name: str, row: int) -> str:
     """The text in a cell in its normal form, empty where there is none; raises CorpusError for what is no text."""
     if isinstance(cell, str | bytes):
         return normalise(_decoded(cell, name, row))
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if is_nothing(cell):
         return ""
     if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
         return _number(cell)
@@ -114,7 +119,7 @@ def labels_of(
 
 
 def _spelling(cell: Any, name: str, row: int) -> str | None:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if is_nothing(cell):
         return None
     if isinstance(cell, bool):
         return str(cell).lower()

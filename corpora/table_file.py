@@ -18,7 +18,6 @@ from corpora.table_config import TableConfig
 from corpora.texts import CorpusError
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
-JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
