@@ -6,10 +6,9 @@ import bz2
 import codecs
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import pyarrow as pa
 
 from corpora.texts import CorpusError
 
@@ -45,6 +44,8 @@ class Decoded:
 
 
 def _by_pyarrow(content: bytes) -> bytes:
+    import pyarrow as pa  # `distune predict` reads texts where it is not installed.
+
     return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
 
 
@@ -60,7 +61,7 @@ def decompress(content: bytes, ending: str, name: str) -> bytes:
     """The content of a file whose name ends in one of `COMPRESSIONS`; raises CorpusError for a damaged one."""
     try:
         return COMPRESSIONS[ending](content)
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise CorpusError(f"{name}: cannot be decompressed as {ending[1:]}: {error}") from error
 
 
@@ -73,7 +74,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     for magic, advice in MAGICS.items():
         if content.startswith(magic):
             raise CorpusError(f"{name} {advice}")
-    marked = _by_mark(content)
+    marked = by_mark(content)
     if marked is not None:
         return Decoded(_strictly(content, marked, name), marked)
     if encoding is not None:
@@ -95,7 +96,8 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     )
 
 
-def _by_mark(content: bytes) -> str | None:
+def by_mark(content: bytes) -> str | None:
+    """The encoding that the first bytes of a file name, None where they name none."""
     if content.startswith(UTF8_MARK):
         return "utf-8-sig"
     if content.startswith(UTF32_MARKS):
