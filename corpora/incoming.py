@@ -18,13 +18,13 @@ BLOCK_BYTES = 65_536
 DAMAGED = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
 
 
-def _by_pyarrow(source: BufferedReader) -> Any:
+def _by_pyarrow(source: BufferedReader[Any]) -> Any:
     import pyarrow as pa  # Whoever has no such file needs no pyarrow to have texts answered.
 
     return pa.CompressedInputStream(source, "zstd")
 
 
-UNPACKERS: dict[bytes, Callable[[BufferedReader], Any]] = {
+UNPACKERS: dict[bytes, Callable[[BufferedReader[Any]], Any]] = {
     b"\x1f\x8b": lambda source: gzip.GzipFile(fileobj=source),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
@@ -40,7 +40,7 @@ class Utf8:
     doubt, as `corpora.decoding` has it; all else is passed on as it is. Raises CorpusError for what is no text.
     """
 
-    def __init__(self, source: BufferedReader, name: str) -> None:
+    def __init__(self, source: BufferedReader[Any], name: str) -> None:
         self._name = name
         unpack = next((one for magic, one in UNPACKERS.items() if source.peek(8).startswith(magic)), None)
         self._source = source if unpack is None else BufferedReader(unpack(source), BLOCK_BYTES)

@@ -19,7 +19,7 @@ TEXT = "这家酒店的服务不错，房间也很干净，下次还会来的\n\
 
 
 def read(content: bytes) -> bytes:
-    source = Utf8(io.BufferedReader(io.BytesIO(content), BLOCK_BYTES), "a.txt")  # type: ignore[type-var]
+    source = Utf8(io.BufferedReader(io.BytesIO(content), BLOCK_BYTES), "a.txt")
     return b"".join(iter(lambda: source.read1(7), b""))
 
 

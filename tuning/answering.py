@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
 
 from corpora.decoding import COMPRESSIONS
 from corpora.encoding import load_encoder
@@ -48,7 +49,7 @@ def _ending(texts: Path) -> str:
 
 
 @contextmanager
-def _watched(source: BufferedReader) -> Iterator[Callable[[int], object]]:
+def _watched(source: BufferedReader[Any]) -> Iterator[Callable[[int], object]]:
     """What is told how many texts were answered and shows it on stderr, where that is a terminal, stdout is none (there the
     answers themselves are seen) and rich is installed."""
     if not sys.stderr.isatty() or sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
