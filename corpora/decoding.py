@@ -9,6 +9,8 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO
 
 from corpora.texts import CorpusError
 
@@ -43,17 +45,22 @@ class Decoded:
     encoding: str
 
 
-def _by_pyarrow(content: bytes) -> bytes:
-    import pyarrow as pa  # `distune predict` reads texts where it is not installed.
+def zstd_stream(source: BinaryIO) -> Any:
+    """An open file of zstd, unpacked as it is read."""
+    import pyarrow as pa  # `distune predict` reads other texts where it is not installed.
 
-    return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
+    return pa.CompressedInputStream(source, "zstd")
+
+
+def _by_zstd(content: bytes) -> bytes:
+    return bytes(zstd_stream(BytesIO(content)).read())
 
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
-    ".zst": _by_pyarrow,
+    ".zst": _by_zstd,
 }
 
 

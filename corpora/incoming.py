@@ -11,24 +11,17 @@ from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
-from corpora.decoding import by_mark, decode
+from corpora.decoding import by_mark, decode, zstd_stream
 from corpora.texts import CorpusError
 
 BLOCK_BYTES = 65_536
 DAMAGED = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
 
-
-def _by_pyarrow(source: BufferedReader[Any]) -> Any:
-    import pyarrow as pa  # Whoever has no such file needs no pyarrow to have texts answered.
-
-    return pa.CompressedInputStream(source, "zstd")
-
-
 UNPACKERS: dict[bytes, Callable[[BufferedReader[Any]], Any]] = {
     b"\x1f\x8b": lambda source: gzip.GzipFile(fileobj=source),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _by_pyarrow,
+    b"\x28\xb5\x2f\xfd": zstd_stream,
 }
 """By how a packed file begins."""
 

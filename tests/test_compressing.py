@@ -69,9 +69,13 @@ def test_a_checkpoint_is_compressed_and_measured_against_its_study(
 
 
 def test_a_study_may_have_the_labels_in_another_order(
-    folder: Path, tmp_path: Path, document: dict[str, Any], write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     learnt: list[TrialData] = []
     monkeypatch.setattr(
         "tuning.compressing.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
@@ -93,9 +97,12 @@ def test_a_study_may_have_the_labels_in_another_order(
 
 
 def test_a_study_of_other_labels_is_refused(
-    folder: Path, tmp_path: Path, document: dict[str, Any], write_study: Callable[..., Path],
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     source = Path(document["corpus"]["source"])
     other = tmp_path / "other.csv"
     other.write_text(source.read_text(encoding="utf-8").replace(",1\n", ",2\n"), encoding="utf-8")
