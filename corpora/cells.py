@@ -130,13 +130,18 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
         listed = _listed(label) if len(label) > 2 and BRACKETS.get(label[0]) == label[-1] else None
         return label if listed is None else _spelling(listed, name, row)
     if isinstance(cell, list | tuple):
-        if len(cell) > 1:
-            raise CorpusError(
-                f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
-                "keep one label for each text"
-            )
-        return _spelling(cell[0], name, row) if cell else None
+        return _spelling(_only(cell, name, row), name, row)
     raise CorpusError(f"{name}: the label of row {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
+
+
+def _only(cell: Sequence[Any], name: str, row: int) -> Any:
+    """The one label of a list, None of an empty one."""
+    if len(cell) > 1:
+        raise CorpusError(
+            f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
+            "keep one label for each text"
+        )
+    return cell[0] if cell else None
 
 
 def _listed(label: str) -> Any:
@@ -171,6 +176,8 @@ def _decoded(cell: str | bytes, name: str, row: int) -> str:
 
 
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:
+    if isinstance(cell, list):
+        return _class_name(_only(cell, name, row), class_names, name, row)
     if cell is None or cell == int(NO_LABEL):
         return None
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):

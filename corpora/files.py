@@ -13,6 +13,7 @@ from pydantic import Field
 
 from corpora.cells import MISSING, NUMBER, labels_of, text_of
 from corpora.decoding import decode, decompress
+from corpora.headers import check_first_row
 from corpora.places import Place
 from corpora.prodigy import accepted_rows
 from corpora.table_config import LabelName, TableConfig
@@ -22,6 +23,7 @@ from corpora.texts import CorpusError, content_key, normalise
 REVIEWS = "reviews"
 ESCAPES = {
     '\\"': "a backslash before a quotation mark: where a program escaped marks so, set `quoting: backslash`",
+    "\\'": "a backslash before an apostrophe, as some programs write it",
     "\\n": "a backslash and n, as dumps of databases spell a line break",
     "\\t": "a backslash and t, as dumps of databases spell a tab",
 }
@@ -64,7 +66,7 @@ def read_rows(
     if labelled:
         counts = accepted_rows(table, wanted, told)
         cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
-        class_names = table.class_names.get(config.label, ())
+        class_names = table.class_names_of(config.label)
         labels = labels_of(cells, table.name, config.rename, named, class_names)
         texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
         if class_names:
@@ -74,6 +76,8 @@ def read_rows(
         raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")
     if labelled:
         _refuse_unlabelled(rows, config)
+    if config.columns:
+        told += check_first_row(texts, labels, {*named, *config.rename.values()}, config.path)
     if len(rows) < len(texts):
         told.append(f"  {len(texts) - len(rows)} rows without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
