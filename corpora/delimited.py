@@ -24,7 +24,6 @@ MARKS = {
     "backslash": "around cells, escaped by backslashes",
 }
 BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
-FROM_R = "write it by write.csv(..., row.names = FALSE)"
 OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
 Columns = dict[str, list[str]]
@@ -111,22 +110,23 @@ def _refuse_spaces(first: str, delimiter: str, wanted: Sequence[str], config: Ta
         return
     if any(name in by_spaces for name in wanted):
         raise CorpusError(
-            f"{config.path}: spaces separate its columns {', '.join(by_spaces)}, as R's write.table has them; {FROM_R}"
+            f"{config.path}: spaces separate its columns {', '.join(by_spaces)}, as R's write.table has them; separate them "
+            "by commas or tabs, in R by write.csv(..., row.names = FALSE)"
         )
 
 
 def _has_row_names(reading: Reading) -> bool:
-    """Whether each row has a cell more than the header, which is another one in each row: R's names of rows."""
+    """Whether each row has a cell more than the header, and begins with a number of its own: R's names of rows."""
     rows = reading.rows[1:]
-    has_one_more = len(rows) > 1 and all(len(cells) == reading.width + 1 for cells in rows)
-    return has_one_more and len({cells[0] for cells in rows}) == len(rows) and any(cells[-1].strip() for cells in rows)
+    names = {cells[0] for cells in rows if len(cells) == reading.width + 1 and cells[0].strip('"').isdecimal()}
+    return len(names) == len(rows) > 1 and any(cells[-1].strip() for cells in rows)
 
 
 def _about_odd_rows(reading: Reading, n_odd: int, config: TableConfig, delimiter: str) -> str:
     if not config.columns and _has_row_names(reading):
         return (
             f"{config.path}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
-            f"{reading.rows[1][0][:30]!r}; {FROM_R}"
+            f"{reading.rows[1][0]!r}; write it by write.csv(..., row.names = FALSE), or name them in the header"
         )
     odd = reading.row(reading.odd[0])
     shown = odd.raw.rstrip("\r\n")

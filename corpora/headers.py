@@ -14,7 +14,7 @@ OTHER_NAMES = {"x", "y", "id", "tag", "topic", "intent", "title", "tweet"}
 CHINESE_NAMES = {"标签", "标注", "类别", "分类", "情感", "文本", "内容", "评论", "句子", "标题"}
 NAMES = LABEL_NAMES | TEXT_NAMES | CHINESE_NAMES | OTHER_NAMES
 """How columns are called, in lower case."""
-REPEATED_ROWS = 20
+REPEATED_ROWS = 10
 """Of so many rows or more, a label that stands in the first one alone is worth a line."""
 
 
