@@ -47,8 +47,10 @@ class Decoded:
 
 def zstd_stream(source: BinaryIO) -> Any:
     """An open file of zstd, unpacked as it is read."""
-    import pyarrow as pa  # `distune predict` reads other texts where it is not installed.
-
+    try:
+        import pyarrow as pa  # `distune predict` reads other texts where it is not installed.
+    except ModuleNotFoundError as error:
+        raise CorpusError("what is packed by zstd needs the package pyarrow; unpack it with `zstd -d`") from error
     return pa.CompressedInputStream(source, "zstd")
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import sys
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -67,3 +68,11 @@ def test_nothing_and_bytes_that_cannot_be_told_are_passed_on() -> None:
 def test_what_is_no_text_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         read(content)
+
+
+def test_only_zstd_needs_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = zstd(TEXT.encode())
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert read(gzip.compress(TEXT.encode())).decode() == TEXT
+    with pytest.raises(CorpusError, match="what is packed by zstd needs the package pyarrow; unpack it with `zstd -d`"):
+        read(packed)
