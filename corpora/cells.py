@@ -76,11 +76,16 @@ NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
 
+def is_nothing(cell: Any) -> bool:
+    """Whether a cell is null, or NaN as pandas has it."""
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
 def text_of(cell: Any, name: str, row: int) -> str:
     """The text in a cell in its normal form, empty where there is none; raises CorpusError for what is no text."""
     if isinstance(cell, str | bytes):
         return normalise(_decoded(cell, name, row))
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if is_nothing(cell):
         return ""
     if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
         return _number(cell)
@@ -114,7 +119,7 @@ def labels_of(
 
 
 def _spelling(cell: Any, name: str, row: int) -> str | None:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if is_nothing(cell):
         return None
     if isinstance(cell, bool):
         return str(cell).lower()
@@ -125,13 +130,18 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
         listed = _listed(label) if len(label) > 2 and BRACKETS.get(label[0]) == label[-1] else None
         return label if listed is None else _spelling(listed, name, row)
     if isinstance(cell, list | tuple):
-        if len(cell) > 1:
-            raise CorpusError(
-                f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
-                "keep one label for each text"
-            )
-        return _spelling(cell[0], name, row) if cell else None
+        return _spelling(_only(cell, name, row), name, row)
     raise CorpusError(f"{name}: the label of row {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
+
+
+def _only(cell: Sequence[Any], name: str, row: int) -> Any:
+    """The one label of a list, None of an empty one."""
+    if len(cell) > 1:
+        raise CorpusError(
+            f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
+            "keep one label for each text"
+        )
+    return cell[0] if cell else None
 
 
 def _listed(label: str) -> Any:
@@ -166,6 +176,8 @@ def _decoded(cell: str | bytes, name: str, row: int) -> str:
 
 
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:
+    if isinstance(cell, list):
+        return _class_name(_only(cell, name, row), class_names, name, row)
     if cell is None or cell == int(NO_LABEL):
         return None
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):

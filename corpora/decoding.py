@@ -6,10 +6,11 @@ import bz2
 import codecs
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import pyarrow as pa
+from io import BytesIO
+from typing import Any, BinaryIO
 
 from corpora.texts import CorpusError
 
@@ -44,15 +45,24 @@ class Decoded:
     encoding: str
 
 
-def _by_pyarrow(content: bytes) -> bytes:
-    return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
+def zstd_stream(source: BinaryIO) -> Any:
+    """An open file of zstd, unpacked as it is read."""
+    try:
+        import pyarrow as pa  # `distune predict` reads other texts where it is not installed.
+    except ModuleNotFoundError as error:
+        raise CorpusError("what is packed by zstd needs the package pyarrow; unpack it with `zstd -d`") from error
+    return pa.CompressedInputStream(source, "zstd")
+
+
+def _by_zstd(content: bytes) -> bytes:
+    return bytes(zstd_stream(BytesIO(content)).read())
 
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
-    ".zst": _by_pyarrow,
+    ".zst": _by_zstd,
 }
 
 
@@ -60,7 +70,7 @@ def decompress(content: bytes, ending: str, name: str) -> bytes:
     """The content of a file whose name ends in one of `COMPRESSIONS`; raises CorpusError for a damaged one."""
     try:
         return COMPRESSIONS[ending](content)
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise CorpusError(f"{name}: cannot be decompressed as {ending[1:]}: {error}") from error
 
 
@@ -73,7 +83,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     for magic, advice in MAGICS.items():
         if content.startswith(magic):
             raise CorpusError(f"{name} {advice}")
-    marked = _by_mark(content)
+    marked = by_mark(content)
     if marked is not None:
         return Decoded(_strictly(content, marked, name), marked)
     if encoding is not None:
@@ -95,7 +105,8 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     )
 
 
-def _by_mark(content: bytes) -> str | None:
+def by_mark(content: bytes) -> str | None:
+    """The encoding that the first bytes of a file name, None where they name none."""
     if content.startswith(UTF8_MARK):
         return "utf-8-sig"
     if content.startswith(UTF32_MARKS):

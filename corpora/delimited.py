@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from corpora.apostrophes import refuse_apostrophes
 from corpora.quotation import Reading, read_delimited
 from corpora.table_config import TableConfig
 from corpora.texts import CorpusError
@@ -22,6 +23,7 @@ MARKS = {
     "csv": "around cells, as CSV has them",
     "backslash": "around cells, escaped by backslashes",
 }
+BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
 OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
 Columns = dict[str, list[str]]
@@ -39,8 +41,11 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
         found, lines = hint[1], lines[1:]
     else:
         found = _delimiter(lines[0], delimiter, config, wanted)
+    _refuse_spaces(lines[0], found, wanted, config)
     width = len(config.columns) if config.columns else None
     reading = read_delimited(lines, found, config.quoting, width, config.path)
+    if config.quoting == "auto":
+        refuse_apostrophes(reading, found, config.path)
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
     _refuse_names(names, header, wanted, config)
@@ -48,7 +53,7 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     repeats = [cells for cells in rows if len(names) > 1 and [cell.strip() for cell in cells] == names]
     rows = [cells for cells in rows if cells not in repeats] if repeats else rows
     kept = [cells for cells in rows if len(cells) == reading.width]
-    if len(kept) < len(rows) and not config.skip_bad_rows:
+    if len(kept) < len(rows) and not (config.skip_bad_rows and kept):
         raise CorpusError(_about_odd_rows(reading, len(rows) - len(kept), config, found))
     columns = [list(column) for column in zip(*kept, strict=True)] or [[] for _ in names]
     notes = _notes(reading, len(kept), len(rows) - len(kept))
@@ -97,7 +102,32 @@ def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[
         )
 
 
+def _refuse_spaces(first: str, delimiter: str, wanted: Sequence[str], config: TableConfig) -> None:
+    """Raise CorpusError for the names of columns with spaces between them, as R's write.table has them."""
+    by_delimiter = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
+    by_spaces = [quoted or bare for quoted, bare in BY_SPACES.findall(first)]
+    if config.columns or any(name in by_delimiter for name in wanted) or len(by_spaces) < 2:
+        return
+    if any(name in by_spaces for name in wanted):
+        raise CorpusError(
+            f"{config.path}: spaces separate its columns {', '.join(by_spaces)}, as R's write.table has them; separate them "
+            "by commas or tabs, in R by write.csv(..., row.names = FALSE)"
+        )
+
+
+def _has_row_names(reading: Reading) -> bool:
+    """Whether each row has a cell more than the header, and begins with a number of its own: R's names of rows."""
+    rows = reading.rows[1:]
+    names = {cells[0] for cells in rows if len(cells) == reading.width + 1 and cells[0].strip('"').isdecimal()}
+    return len(names) == len(rows) > 1 and any(cells[-1].strip() for cells in rows)
+
+
 def _about_odd_rows(reading: Reading, n_odd: int, config: TableConfig, delimiter: str) -> str:
+    if not config.columns and _has_row_names(reading):
+        return (
+            f"{config.path}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
+            f"{reading.rows[1][0]!r}; write it by write.csv(..., row.names = FALSE), or name them in the header"
+        )
     odd = reading.row(reading.odd[0])
     shown = odd.raw.rstrip("\r\n")
     named = "the names in `columns`" if config.columns else "the header"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from pydantic import Field
 
 from corpora.cells import MISSING, NUMBER, labels_of, text_of
 from corpora.decoding import decode, decompress
+from corpora.headers import check_first_row
 from corpora.places import Place
+from corpora.prodigy import accepted_rows
 from corpora.table_config import LabelName, TableConfig
 from corpora.table_file import ENDINGS, content_of, endings, read_table
 from corpora.texts import CorpusError, content_key, normalise
@@ -20,6 +23,7 @@ from corpora.texts import CorpusError, content_key, normalise
 REVIEWS = "reviews"
 ESCAPES = {
     '\\"': "a backslash before a quotation mark: where a program escaped marks so, set `quoting: backslash`",
+    "\\'": "a backslash before an apostrophe, as some programs write it",
     "\\n": "a backslash and n, as dumps of databases spell a line break",
     "\\t": "a backslash and t, as dumps of databases spell a tab",
 }
@@ -60,8 +64,11 @@ def read_rows(
     texts = [text_of(cell, table.name, row) for row, cell in enumerate(table.column(config.text), start=1)]
     labels: list[str | None] = [None] * len(texts)
     if labelled:
-        class_names = table.class_names.get(config.label, ())
-        labels = labels_of(table.column(config.label), table.name, config.rename, named, class_names)
+        counts = accepted_rows(table, wanted, told)
+        cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
+        class_names = table.class_names_of(config.label)
+        labels = labels_of(cells, table.name, config.rename, named, class_names)
+        texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if content_key(text)]
@@ -69,6 +76,8 @@ def read_rows(
         raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")
     if labelled:
         _refuse_unlabelled(rows, config)
+    if config.columns:
+        told += check_first_row(texts, labels, {*named, *config.rename.values()}, config.path)
     if len(rows) < len(texts):
         told.append(f"  {len(texts) - len(rows)} rows without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from corpora.places import Place
 from corpora.table_config import TableConfig
 from corpora.texts import CorpusError
 
-JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
@@ -47,15 +46,24 @@ class Table:
         Raises CorpusError with the names that there are.
         """
         if name in self.columns:
-            cells = self.columns[name]
-            return cells.to_pylist() if isinstance(cells, pa.ChunkedArray) else list(cells)
+            return _listed(self.columns[name])
         for parent in (name[:place] for place, sign in enumerate(name) if sign == "."):
-            if parent in self.columns and any(isinstance(cell, dict | list) for cell in self.columns[parent]):
+            cells = _listed(self.columns.get(parent, ()))
+            if any(isinstance(cell, dict | list) for cell in cells):
                 path = name[len(parent) + 1 :].split(".")
-                return [_inner(cell, path) for cell in self.columns[parent]]
+                return [_inner(cell, path) for cell in cells]
         names = _shown_names(self.columns)
         shown = ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
+
+    def class_names_of(self, name: str) -> Sequence[str]:
+        """The names of the classes that the numbers of a column stand for, by its name or path; none where it has none."""
+        within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
+        return self.class_names.get(name, self.class_names.get(within_lists, ()))
+
+
+def _listed(cells: Sequence[Any]) -> list[Any]:
+    return cells.to_pylist() if isinstance(cells, pa.ChunkedArray) else list(cells)
 
 
 def _inner(cell: Any, path: Sequence[str]) -> Any:
@@ -162,16 +170,27 @@ def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
-    """The names of classes that Hugging Face's datasets write beside columns of class numbers."""
+    """The names of classes that Hugging Face's datasets write beside columns of class numbers, by the path of the column."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        return {
-            column: tuple(map(str, feature["names"]))
-            for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-        }
+        return dict(_named_features(features, ()))
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The paths of classes with names within a feature; a list (`Sequence`, `List`) adds nothing to a path."""
+    if isinstance(feature, list):
+        for inner in feature:
+            yield from _named_features(inner, path)
+    elif isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+        if feature.get("names"):
+            yield ".".join(path), tuple(map(str, feature["names"]))
+    elif isinstance(feature, dict) and isinstance(feature.get("_type"), str):
+        yield from _named_features(feature.get("feature"), path)
+    elif isinstance(feature, dict):
+        for name, inner in feature.items():
+            yield from _named_features(inner, (*path, name))
 
 
 def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:

@@ -31,6 +31,7 @@ FAULTS = (
 """What transformers and the packages beneath it raise for files that they cannot use."""
 CODE_OF_ITS_OWN = "it needs code of its own (trust_remote_code), which Distune does not run"
 INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
+AS_OBJECT = 'write it as {{"0": "the label of column 0", "1": ...}}'
 LFS_POINTER = b"version https://git-lfs"
 ADAPTER = "adapter_config.json"
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -47,6 +48,11 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (RuntimeError, "PytorchStreamReader", "its pytorch_model.bin is not whole; copy or download it again"),
     (StrictDataclassError, "", "config.json: {said}"),
     (json.JSONDecodeError, "", "one of its files is no whole JSON ({line}); copy or download it again"),
+    (
+        AttributeError,
+        r"'list' object has no attribute 'items'",
+        "its config.json has a list where an object belongs, most likely id2label: " + AS_OBJECT,
+    ),
     (
         Exception,
         r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",

@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from models.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
 from models.fitting import ModelError
+from models.hub import unless_adapter
 
 MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
 
@@ -35,7 +36,7 @@ def load_config(place: str | Path, revision: str | None = None) -> PreTrainedCon
     """The settings of a checkpoint, by hub id (at a revision) or folder; raises ModelError when they cannot be read."""
     refuse_other_folders(Path(place))
     where = "" if Path(place).exists() else " is no folder here, and from the hub it"
-    with in_one_line(f"the teacher {place}{where} cannot be loaded"):
+    with unless_adapter(place, revision), in_one_line(f"the teacher {place}{where} cannot be loaded"):
         return AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
 
 
@@ -86,7 +87,8 @@ def load_checkpoint(
     """
     config = load_config(place, revision)
     quantised = getattr(config, "quantization_config", None)
-    with in_one_line(f"the teacher {place} {_quantised(quantised) if quantised else ''}cannot be loaded"):
+    what = f"the teacher {place} {_quantised(quantised) if quantised else ''}cannot be loaded"
+    with unless_adapter(place, revision), in_one_line(what):
         found: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
             place,
             dtype=torch.float32,

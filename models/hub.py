@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import hf_hub_download, resolve_revision
 from huggingface_hub.errors import HfHubHTTPError, RevisionResolutionError
 
+from models.checkpoint_faults import ADAPTER
 from models.fitting import ModelError
+
+FAULTS = (HfHubHTTPError, OSError, ValueError)
+"""What huggingface_hub raises for a file that cannot be had."""
 
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
@@ -49,9 +55,27 @@ def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[s
             else {}
             for one in members
         }
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except FAULTS as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the config.json of {checkpoint} cannot be read: {reason}") from error
+
+
+@contextmanager
+def unless_adapter(place: str | Path, revision: str | None) -> Iterator[None]:
+    """Raise a ModelError that says so in place of any other, where a hub id is that of a LoRA adapter."""
+    try:
+        yield
+    except ModelError as error:
+        if Path(place).exists():
+            raise
+        try:
+            hf_hub_download(str(place), ADAPTER, revision=revision)
+        except FAULTS:
+            raise error from None
+        raise ModelError(
+            f"the teacher {place} is a LoRA adapter on the hub, and an adapter is read from a folder: `hf download {place} "
+            "--local-dir FOLDER`, and name that folder"
+        ) from error
 
 
 def _json_object(file: Path) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict, TypeVar
+from typing import Any, BinaryIO, Protocol, TypedDict, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -45,6 +44,14 @@ def check_folder(folder: Path) -> None:
 
 class TextError(ValueError):
     """A line that is no text; the message says which."""
+
+
+class Source(Protocol):
+    """Where lines come from, such as a file that is open for reading bytes."""
+
+    def read1(self, size: int, /) -> bytes:
+        """What has come, b"" at the end."""
+        ...
 
 
 class Answer(TypedDict):
@@ -134,7 +141,7 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def answer_lines(
-    predictor: Predictor, source: BufferedReader, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
+    predictor: Predictor, source: Source, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
 ) -> None:
     """Answer each line of `source` by one JSON object, in order, as soon as the line has come.
 
@@ -148,7 +155,7 @@ def answer_lines(
         after(len(texts))
 
 
-def _texts_as_they_come(source: BufferedReader) -> Iterator[list[str]]:
+def _texts_as_they_come(source: Source) -> Iterator[list[str]]:
     """The lines that each read brings to their end; a read waits for nothing but the first byte."""
     n_lines, begun = 0, [b""]
     while block := source.read1(BLOCK_BYTES):

@@ -17,6 +17,7 @@ from transformers.utils import logging
 from models.checkpoint_faults import adapter_base, in_one_line, is_adapter
 from models.classifier_loading import at
 from models.fitting import ModelError
+from models.hub import unless_adapter
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 READ_FROM_LEFT = {"xlnet"}
@@ -48,7 +49,7 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
     checkpoint without tokenizer files.
     """
     quiet_transformers()
-    with in_one_line(f"the tokenizer of {place} cannot be loaded"):
+    with unless_adapter(place, revision), in_one_line(f"the tokenizer of {place} cannot be loaded"):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             place, trust_remote_code=False, **at(revision)
         )
@@ -59,7 +60,26 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
             f"the tokenizer of {place} has no vocabulary: it knows {len(known) + len(special)} tokens, none of them a "
             "word or a part of one; copy tokenizer.json (or vocab.txt) into it from where the checkpoint was made"
         )
+    _refuse_vocabulary_without_special_tokens(place, tokenizer)
     return tokenizer
+
+
+def _refuse_vocabulary_without_special_tokens(place: str | Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise ModelError where transformers had to append special tokens to a vocabulary of WordPiece, as to none that was trained with
+    them; of a whole tokenizer.json only [UNK] is looked for, without which an unknown word is an error."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or type(getattr(backend, "model", None)).__name__ != "WordPiece":
+        return
+    wanted = [tokenizer.unk_token]
+    if (Path(place) / "vocab.txt").is_file() and not (Path(place) / "tokenizer.json").is_file():
+        wanted += [tokenizer.pad_token, tokenizer.cls_token, tokenizer.sep_token]
+    vocabulary = backend.get_vocab(with_added_tokens=False)
+    missing = [str(token) for token in wanted if token is not None and token not in vocabulary]
+    if missing:
+        raise ModelError(
+            f"the tokenizer of {place} has a vocabulary of {len(vocabulary)} tokens without {', '.join(missing)}; copy vocab.txt or "
+            "tokenizer.json into it from where the checkpoint was made"
+        )
 
 
 def tokenizer_place(place: str | Path) -> str:

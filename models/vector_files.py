@@ -40,9 +40,11 @@ REFUSED = {
     b"\x28\xb5\x2f\xfd": "is packed by zstd: unpack it with `zstd -d`",
     b"\xff\xfe": "is in UTF-16: save it in UTF-8",
     b"\xfe\xff": "is in UTF-16: save it in UTF-8",
+    b"\x80": "is a packed pickle, as gensim's KeyedVectors are: unpack it, and put the `.npy` files that it was saved with beside it",
     b"\x93NUMPY": "is an array of NumPy, which has no words: write a word and its numbers a line",
 }
 PICKLE = b"\x80"
+"""How gensim's KeyedVectors begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +69,6 @@ def read_vector_file(path: Path, wanted: Collection[str]) -> FoundVectors:
     try:
         with path.open("rb") as file:
             beginning = file.read(8)
-        for magic, reason in REFUSED.items():
-            if beginning.startswith(magic):
-                raise ModelError(f"{path} {reason}")
         if beginning.startswith(PICKLE):
             return _of_keyed_vectors(path, found)
         unpack = next((unpack for magic, unpack in PACKED.items() if beginning.startswith(magic)), open)
@@ -82,6 +81,9 @@ def read_vector_file(path: Path, wanted: Collection[str]) -> FoundVectors:
 
 def _rows(path: Path, file: BufferedReader) -> Rows:
     beginning = file.peek(1 << 16)[: 1 << 16].removeprefix(BYTE_ORDER_MARK)
+    for magic, reason in REFUSED.items():
+        if beginning.startswith(magic):
+            raise ModelError(f"{path} {reason}")
     if not beginning.strip():
         raise ModelError(f"{path} is empty")
     first, _, rest = beginning.partition(b"\n")

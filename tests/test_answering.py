@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -11,8 +12,10 @@ import pytest
 
 from corpora import encoding
 from models.checkpoint import save_checkpoint
+from models.predictor import CheckpointError
 from tests.conftest import STUDENTS
 from tests.test_checkpoint import checkpoint_of
+from tuning.answering import predict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,3 +68,26 @@ def test_pipes_see_answers_and_nothing_else(folder: Path) -> None:
         process.stdin.write(b"\xff\n")
         assert process.wait(30) == 2
         assert process.stderr.read() == b"distune: line 3 is not UTF-8: invalid start byte at its byte 1\n"
+
+
+def test_a_file_is_answered_in_whatever_it_is_packed_and_encoded(folder: Path, tmp_path: Path) -> None:
+    text = "这家酒店的服务不错，房间也很干净，下次还会来的\n\n好书\n"
+    answers = set()
+    for name, content in (
+        ("a.txt", text.encode()),
+        ("a.gbk.txt", text.encode("gbk")),
+        ("a.txt.gz", gzip.compress(text.encode("utf-16"))),
+    ):
+        (tmp_path / name).write_bytes(content)
+        program = [sys.executable, "-m", "tuning.cli", "predict", str(folder)]
+        for arguments, source in (([str(tmp_path / name)], b""), ([], content)):
+            found = subprocess.run([*program, *arguments], input=source, capture_output=True, cwd=ROOT, check=True)
+            answers.add(found.stdout)
+    assert len(answers) == 1
+    assert answers.pop().count(b"\n") == 3
+
+
+def test_a_packed_table_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.CSV.gz").write_bytes(gzip.compress(b"text\na\n"))
+    with pytest.raises(CheckpointError, match=r"predict answers one text a line, but \.csv is a table"):
+        predict(folder, tmp_path / "a.CSV.gz")

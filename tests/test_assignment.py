@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from corpora.columns import column_order
 from corpora.texts import CorpusError
-from tuning.assignment import better_assignment, confusion, refuse_other_assignment
+from tuning.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
 
 Numbers = NDArray[np.int64]
 
@@ -129,3 +131,34 @@ def test_exchanged_neighbours_are_found_in_a_scale_too() -> None:
     moves = better_assignment(counts)
     assert moves is not None
     assert moves.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("n_texts", "expected"),
+    [
+        ([6, 5], "dev has 11 texts, of b (5), too few to notice whether its columns are in another order"),
+        ([6, 6], "dev has 12 texts, of a (6), b (6), too few to notice whether its columns are in another order"),
+        ([30, 0], "dev has 30 texts, of b (0), too few to notice whether its columns are in another order"),
+        ([30, 30], ""),
+        (
+            [100, 3, 100, 2],
+            "dev has too few texts of d (2), b (3) to notice whether their columns are in another order",
+        ),
+        ([100, 100, 100, 50], ""),
+        (
+            [9] * 15,
+            "dev has too few texts of a (9), b (9), c (9), d (9), e (9) and 10 more to notice whether their columns are in another order",
+        ),
+    ],
+)
+def test_it_is_told_where_dev_has_too_few_texts_to_tell_an_order(n_texts: list[int], expected: str) -> None:
+    assert about_few_texts(np.array(n_texts), "abcdefghijklmno"[: len(n_texts)]) == expected
+
+
+@pytest.mark.parametrize("n_texts", [[30, 30], [100, 100, 100, 50], [20, 30, 200]])
+def test_every_exchange_is_found_where_no_such_thing_is_told(n_texts: list[int]) -> None:
+    assert about_few_texts(np.array(n_texts), "abcd"[: len(n_texts)]) == ""
+    for pair in itertools.combinations(range(len(n_texts)), 2):
+        counts = np.diag(n_texts)
+        counts[list(pair)] = counts[list(pair[::-1])]
+        assert better_assignment(counts) is not None

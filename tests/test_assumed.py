@@ -12,11 +12,12 @@ from rich.console import Console
 
 from corpora.corpus import load_corpus
 from tests.conftest import silent
-from tuning.assumed import fits_logits
+from tuning.assumed import fits_logits, of_settings
 from tuning.checks import check
 from tuning.preparation import prepare
 from tuning.single import run_single
 from tuning.study import Study, parse_study
+from tuning.teachers import locate
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]
 
@@ -142,3 +143,27 @@ def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(document: dic
     lines = stream.getvalue()
     assert "the teacher is right on no text of dev: there is no part of its accuracy to keep" in lines
     assert ", but the teacher is never right" in lines
+
+
+@pytest.mark.parametrize(
+    ("dev_fraction", "said", "expected"),
+    [
+        (
+            0.04,
+            None,
+            [
+                "teacher: dev has 10 texts, of 0 (5), 1 (5), too few to notice whether its columns are in another order; the order "
+                "taken is: 0, 1"
+            ],
+        ),
+        (0.04, ["0", "1"], []),
+        (0.4, None, []),
+    ],
+)
+def test_a_dev_that_is_too_small_for_an_order_that_has_no_names_is_told(
+    document: dict[str, Any], dev_fraction: float, said: list[str] | None, expected: list[str]
+) -> None:
+    document["corpus"]["dev_fraction"] = dev_fraction
+    study = parse_study({**document, "teacher": {**document["teacher"], "labels": said}})
+    corpus = load_corpus(study.config.corpus)
+    assert of_settings(study, corpus, locate(study.config, corpus)) == expected

@@ -77,6 +77,10 @@ CASES: dict[str, tuple[Edit, str]] = {
     "half a config.json": (write("config.json", '{"a":'), "is not a valid JSON file"),
     "a list": (write("config.json", "[1]"), "cannot be loaded"),
     "code of its own": (config(**OWN_CODE), "needs code of its own .* name its logits by teacher.logits"),
+    "labels in a list": (
+        config(id2label=["neg", "pos"]),
+        r'has a list where an object belongs, most likely id2label: write it as \{"0": "the label of column 0", "1": ...\}',
+    ),
     "half the weights": (
         shortened("model.safetensors", 2000),
         "its weights are not whole .* copy or download them again",

@@ -20,7 +20,7 @@ from tuning.finalists import Finalist, save_finalist
 from tuning.preparation import prepare
 from tuning.records import TrialRecord
 from tuning.study import parse_study
-from tuning.trial import TrialConfig, run_trial
+from tuning.trial import TrialConfig, TrialData, fine_tuner, run_trial
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
 
@@ -66,6 +66,50 @@ def test_a_checkpoint_is_compressed_and_measured_against_its_study(
     assert small.trained.config.model_dump()["hidden_size"] == 4
     assert small.trained.structure.dtype == "float16"
     assert "Compressed afterwards by" in (target / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_study_may_have_the_labels_in_another_order(
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learnt: list[TrialData] = []
+    monkeypatch.setattr(
+        "tuning.compressing.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
+    )
+    document["teacher"] = {**document["teacher"], "labels": ["0", "1"]}
+    figures = []
+    for labels in (["0", "1"], ["1", "0"]):
+        study = str(write_study({**document, "corpus": {**document["corpus"], "labels": labels}}))
+        target = str(tmp_path / f"small {labels[0]}")
+        code, out, _ = run(
+            ["compress", str(folder), target, "--prune-units", "0.5", "--epochs", "1", "--study", study], capsys
+        )
+        assert code == 0
+        figures.append(json.loads(out.strip().splitlines()[-1]))
+    assert figures[0]["before"]["accuracy"] == figures[1]["before"]["accuracy"]
+    np.testing.assert_array_equal(learnt[0].labels, learnt[1].labels)
+    np.testing.assert_array_equal(learnt[0].dev_labels, learnt[1].dev_labels)
+    np.testing.assert_allclose(learnt[0].teacher_logits, learnt[1].teacher_logits, rtol=1e-5)
+
+
+def test_a_study_of_other_labels_is_refused(
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = Path(document["corpus"]["source"])
+    other = tmp_path / "other.csv"
+    other.write_text(source.read_text(encoding="utf-8").replace(",1\n", ",2\n"), encoding="utf-8")
+    study = str(write_study({**document, "corpus": {**document["corpus"], "source": str(other)}}))
+    code, _, err = run(["compress", str(folder), str(tmp_path / "x"), "--int8", "--study", study], capsys)
+    assert code == 2
+    assert f"{folder} has the labels 0, 1, but the study's corpus has 0, 2" in err
 
 
 def test_a_quantized_checkpoint_answers_without_a_study(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -170,3 +171,42 @@ def test_the_reviews_come_with_their_package() -> None:
     rows = read_reviews()
     assert len({row.text for row in rows}) == 17_410
     assert {row.label for row in rows} == {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "feature", "label"),
+    [
+        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "Sequence"}}, "label"),
+        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "List"}}, "label"),
+        (pa.list_(pa.int64()), lambda names: {"label": [names]}, "label"),
+        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "List"}}, "label.0"),
+        (pa.int64(), lambda names: {"label": {"of": names}}, "label.of"),
+        (pa.list_(pa.int64()), lambda names: {"label": {"of": {"feature": names, "_type": "List"}}}, "label.of"),
+    ],
+)
+def test_nested_classes_of_hugging_face_are_labels_by_their_names(
+    tmp_path: Path, kind: pa.DataType, feature: Any, label: str
+) -> None:
+    metadata = {"info": {"features": feature({"names": ["neg", "pos"], "_type": "ClassLabel"})}}
+    values: list[Any] = [[1], [0]] if pa.types.is_list(kind) else [1, 0]
+    if label == "label.of":
+        kind, values = pa.struct([("of", kind)]), [{"of": value} for value in values]
+    table = pa.table({"text": ["a", "b"], "label": pa.array(values, kind)})
+    pyarrow.parquet.write_table(
+        table.replace_schema_metadata({"huggingface": json.dumps(metadata)}), tmp_path / "a.parquet"
+    )
+    notes: list[str] = []
+    config = FileConfig(path=tmp_path / "a.parquet", label=label)
+    assert read_rows(config, notes=notes) == [Row("a", "pos"), Row("b", "neg")]
+    assert notes[1] == "  its labels are named by the file: neg, pos"
+
+
+def test_several_classes_of_hugging_face_in_a_cell_are_refused(tmp_path: Path) -> None:
+    feature = {"feature": {"names": ["neg", "pos"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    table = pa.table({"text": ["a", "b"], "label": [[1], [0, 1]]})
+    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    with pytest.raises(
+        CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\), and several labels a text are not supported"
+    ):
+        read_rows(FileConfig(path=tmp_path / "a.parquet"))

@@ -13,7 +13,7 @@ import pytest
 from corpora.corpus import load_corpus
 from models.fitting import ModelError
 from models.hub import checkpoint_settings, commit_of
-from models.teacher import load_teacher, teacher_logits
+from models.teacher import check_checkpoint, load_teacher, teacher_logits
 from models.tokenizing import tokenizer_pieces
 from tests.conftest import silent
 from tuning.identity import checkpoint_identity
@@ -60,6 +60,27 @@ def test_what_the_hub_does_not_have_is_one_line(hub: Path, tmp_path: Path) -> No
         ModelError, match=r"revision=v2 is of a checkpoint of a hub, but .* is a folder here; leave it out"
     ):
         commit_of(str(tmp_path), "v2")
+
+
+@pytest.mark.parametrize("has_tokenizer", [False, True])
+def test_an_adapter_on_the_hub_is_one_line(
+    hub: Path, tmp_path: Path, teacher_folder: Path, has_tokenizer: bool
+) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    if has_tokenizer:
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            (adapter / name).write_bytes((teacher_folder / name).read_bytes())
+    (hub / "snapshots" / FIRST).unlink()
+    (hub / "snapshots" / FIRST).symlink_to(adapter)
+    line = "the teacher org/name is a LoRA adapter on the hub, .*: `hf download org/name --local-dir FOLDER`, and name that folder$"
+    for load in (
+        lambda: check_checkpoint("org/name", None, FIRST),
+        lambda: load_teacher("org/name", 32, revision=FIRST),
+    ):
+        with pytest.raises(ModelError, match=line):
+            load()
 
 
 def test_settings_tokenizer_and_weights_are_all_of_one_commit(hub: Path) -> None:

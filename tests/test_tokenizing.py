@@ -136,6 +136,26 @@ def test_a_tokenizer_of_special_tokens_alone_is_refused(tmp_path: Path) -> None:
         load_tokenizer(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("lost", "missing"),
+    [
+        (["[UNK]"], r"\[UNK\]"),
+        (["[CLS]", "[SEP]"], r"\[CLS\], \[SEP\]"),
+        (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], r"\[UNK\], \[PAD\], \[CLS\], \[SEP\]"),
+    ],
+)
+def test_a_vocabulary_without_special_tokens_is_refused(tmp_path: Path, lost: list[str], missing: str) -> None:
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "vocab.txt").write_text("\n".join(token for token in tokens if token not in lost) + "\n")
+    with pytest.raises(
+        ModelError, match=rf"a vocabulary of {7 - len(lost)} tokens without {missing}; copy vocab\.txt or"
+    ):
+        load_tokenizer(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    assert load_tokenizer(tmp_path)("a b")["input_ids"] == [2, 5, 6, 3]
+
+
 def test_an_adapter_without_a_tokenizer_has_that_of_its_base(tmp_path: Path) -> None:
     assert tokenizer_place("some/hub-id") == "some/hub-id"
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}')

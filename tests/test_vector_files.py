@@ -184,6 +184,15 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "fastText's model": (b"\xba\x16\x4f\x2f\x0c\0\0\0" * 9, "fastText's own format: name the `.vec` file"),
     "zip": (b"PK\x03\x04" + bytes(30), "is a zip archive: unpack it"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(30), "is packed by zstd: unpack it with `zstd -d`"),
+    "fastText's model, packed": (
+        gzip.compress(b"\xba\x16\x4f\x2f\x0c\0\0\0" * 9),
+        "fastText's own format: name the `.vec` file",
+    ),
+    "gensim's vectors, packed": (
+        gzip.compress(pickle.dumps({"vectors": [1.0]})),
+        r"is a packed pickle, as gensim's KeyedVectors are: unpack it, and put the `\.npy` files",
+    ),
+    "UTF-16, packed": (bz2.compress("好 1 2\n".encode("utf-16")), "is in UTF-16: save it in UTF-8"),
     "half of a gzip": (gzip.compress(ROWS.encode() * 99)[:60], "cannot be read: .*end-of-stream marker"),
     "no numbers": (bytes(range(256)) * 9, "is neither text nor word2vec's binary format"),
     "half of a binary": (

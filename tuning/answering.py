@@ -8,13 +8,15 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
 
+from corpora.decoding import COMPRESSIONS
 from corpora.encoding import load_encoder
+from corpora.incoming import BLOCK_BYTES, Utf8
 from models.predictor import CheckpointError, Predictor, answer_lines, check_folder
 
-BLOCK_BYTES = 65_536
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""
 
@@ -24,31 +26,30 @@ def predict(folder: Path, texts: Path | None) -> None:
     check_folder(folder)
     if texts is not None and not texts.is_file():
         raise CheckpointError(f"no such file: {texts}")
-    if texts is not None and (ending := texts.suffix.lower()) in TABLES:
+    if texts is not None and (ending := _ending(texts)) in TABLES:
         raise CheckpointError(
             f"{texts}: predict answers one text a line, but {ending} is a table; write its text column into a file of its own"
         )
-    if texts is not None:
-        _refuse_other_text(texts)
     predictor = Predictor(folder, load_encoder(folder))
-    with texts.open("rb") if texts else open(0, "rb", closefd=False) as source, _watched(source) as after:
-        answer_lines(predictor, source, sys.stdout.buffer, after)
+    raw = FileIO(texts or 0, closefd=texts is not None)
+    with BufferedReader(raw, BLOCK_BYTES) as source, _watched(source) as after:
+        lines = Utf8(source, str(texts or "stdin"))
+        if texts and b"\r" in lines.first and b"\n" not in lines.first:
+            raise CheckpointError(
+                f"{texts}: its lines end in carriage returns alone; save it with line feeds, one text a line"
+            )
+        answer_lines(predictor, lines, sys.stdout.buffer, after)
 
 
-def _refuse_other_text(file: Path) -> None:
-    """Raise CheckpointError for a file whose lines do not end as they are read: of UTF-16, or of an old Macintosh."""
-    with file.open("rb") as source:
-        block = source.read(BLOCK_BYTES)
-    if b"\x00" in block or block.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CheckpointError(f"{file}: is UTF-16 or no text; save it as UTF-8, one text a line")
-    if b"\r" in block and b"\n" not in block:
-        raise CheckpointError(
-            f"{file}: its lines end in carriage returns alone; save it with line feeds, one text a line"
-        )
+def _ending(texts: Path) -> str:
+    """The ending that tells the format, behind which that of a compression may stand."""
+    name = texts.name.lower()
+    packed = next((ending for ending in COMPRESSIONS if name.endswith(ending)), "")
+    return Path(name.removesuffix(packed)).suffix
 
 
 @contextmanager
-def _watched(source: BufferedReader) -> Iterator[Callable[[int], object]]:
+def _watched(source: BufferedReader[Any]) -> Iterator[Callable[[int], object]]:
     """What is told how many texts were answered and shows it on stderr, where that is a terminal, stdout is none (there the
     answers themselves are seen) and rich is installed."""
     if not sys.stderr.isatty() or sys.stdout.isatty() or importlib.util.find_spec("rich") is None:

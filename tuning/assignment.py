@@ -26,6 +26,8 @@ WITHIN = 0.2
 """How likely the answers of a cycle may go with the labels that it moves them to by chance."""
 MIN_GAIN = 0.03
 """The share of dev on which another order must be right and the given one wrong, those it loses taken off."""
+MOST_SHOWN = 5
+"""How many classes a line names."""
 
 Moves = NDArray[np.int64]
 """`[classes]`: the class that each column, which now stands for its own number, would stand for."""
@@ -80,6 +82,38 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
     for cycle in cycles:
         together[cycle != np.arange(len(best))] = cycle[cycle != np.arange(len(best))]
     return next((moves for moves in (together, *cycles) if _is_far_better(counts, moves)), None)
+
+
+def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
+    """What a dev split of `n_texts` `[classes]` cannot tell of an order, even of a teacher that is always right; "" where it tells
+    all."""
+    by_size = np.argsort(n_texts, kind="stable")
+    # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
+    few = [
+        place
+        for place, larger in zip(by_size, [*by_size[1:], by_size[-2]], strict=True)
+        if n_texts[larger] >= n_texts[place] and not _is_found(n_texts, _exchange(place, larger, len(names)))
+    ]
+    if not few:
+        return ""
+    shown = ", ".join(f"{names[place]} ({n_texts[place]})" for place in few[:MOST_SHOWN])
+    shown += f" and {len(few) - MOST_SHOWN} more" if few[MOST_SHOWN:] else ""
+    if len(few) >= len(names) - 1 and not _is_found(n_texts, np.roll(np.arange(len(names)), 1)):
+        return f"dev has {n_texts.sum()} texts, of {shown}, too few to notice whether its columns are in another order"
+    return f"dev has too few texts of {shown} to notice whether their columns are in another order"
+
+
+def _exchange(first: int, second: int, n_classes: int) -> Moves:
+    moves = np.arange(n_classes)
+    moves[[first, second]] = second, first
+    return moves
+
+
+def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
+    """Whether the columns of a teacher that is always right would be found in another order."""
+    counts = np.zeros((len(moves), len(moves)), dtype=np.int64)
+    counts[np.arange(len(moves)), moves] = n_texts[moves]
+    return _answers_its_labels(counts, moves) and _is_far_better(counts, moves)
 
 
 def _cycles(best: Moves) -> Iterator[Moves]:

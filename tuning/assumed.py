@@ -9,6 +9,7 @@ import numpy as np
 from corpora.corpus import Corpus
 from corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from losses.objective import LossConfig
+from tuning.assignment import about_few_texts
 from tuning.points import highest, values_at
 from tuning.space import Space
 from tuning.study import Study
@@ -19,9 +20,14 @@ LARGE_LOGIT = 100.0
 """Those of classifiers stay below 20; logarithms of probabilities end at -16."""
 
 
-def of_settings(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
+def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """What can be told before any teacher is asked."""
-    return [*_of_sums(places), *_of_zeros(study.space, places), *_of_weights(study.space, places)]
+    return [
+        *_of_few_texts(corpus, places),
+        *_of_sums(places),
+        *_of_zeros(study.space, places),
+        *_of_weights(study.space, places),
+    ]
 
 
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
@@ -47,6 +53,22 @@ def fits_logits(space: Space) -> bool:
     kinds = values_at(space, "loss.teacher_term.kind") or [LossConfig().teacher_term.kind]
     weighed = max(highest(space, "loss.kd_weight"), highest(space, "loss.final_kd_weight"))
     return "mse" in kinds and (weighed > 0 or not values_at(space, "loss.kd_weight"))
+
+
+def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+    """Where columns that have no names were taken in an order that dev is too small to be held against."""
+    n_texts = np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
+    unknown = about_few_texts(n_texts, corpus.labels)
+    if not unknown:
+        return []
+    found = []
+    for place in places:
+        of_file = [place.logits_file.columns] if place.logits_file else []
+        orders = [one for one in (*of_file, *place.columns) if not one.by_name]
+        found += [
+            f"{place.name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for one in orders
+        ]
+    return list(dict.fromkeys(found))
 
 
 def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:

@@ -53,7 +53,12 @@ def check(study: Study) -> str:
         notes += load_teacher_data(study.config.teacher_data, corpus).notes
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
     sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
-    assumptions_made = [*assumptions(places), *found_of_teachers, *assumed.of_settings(study, places), *of_answers]
+    assumptions_made = [
+        *assumptions(places),
+        *found_of_teachers,
+        *assumed.of_settings(study, corpus, places),
+        *of_answers,
+    ]
     return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *assumptions_made])
 
 

@@ -85,11 +85,10 @@ def compress_checkpoint(
     _refuse(checkpoint, folder, target, configs, source)
     if isinstance(source, Study):
         corpus = load_corpus(source.config.corpus)
-        if tuple(checkpoint.labels) != corpus.labels:
-            raise CheckpointError(f"{folder} has the labels {', '.join(checkpoint.labels)}, but the study's corpus has "
-                                  f"{', '.join(corpus.labels)}")  # fmt: skip
-        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, corpus.dev.labels)
-        material = _material(checkpoint, encoder, source, corpus, console)
+        classes = _classes_of(checkpoint, corpus, folder)
+        dev_labels = _in_classes(corpus.dev.labels, classes)
+        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)
+        material = _material(checkpoint, encoder, source, corpus, classes, console)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
         material = Material([np.array(encoder(text)) for text in texts.train])
@@ -101,6 +100,20 @@ def compress_checkpoint(
     card = (folder / "README.md").read_text(encoding="utf-8") + f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
     return _report(folder, target, texts, console)
+
+
+def _classes_of(checkpoint: Checkpoint, corpus: Corpus, folder: Path) -> NDArray[np.int64]:
+    """`[labels of the corpus]`: the class of the checkpoint that each one is, in whatever order the two have them."""
+    if sorted(checkpoint.labels) != sorted(corpus.labels):
+        raise CheckpointError(
+            f"{folder} has the labels {', '.join(checkpoint.labels)}, but the study's corpus has {', '.join(corpus.labels)}"
+        )
+    return np.array([list(checkpoint.labels).index(label) for label in corpus.labels])
+
+
+def _in_classes(labels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels of the corpus `[texts]` as classes of the checkpoint; -1 stays."""
+    return np.where(labels < 0, labels, classes[labels])
 
 
 def _refuse(
@@ -122,8 +135,10 @@ def _refuse(
         raise CheckpointError("there are no texts to measure on: give --study STUDY, or real texts by --texts or stdin")
 
 
-def _material(checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, console: Console) -> Material:
-    """Train rows as this checkpoint reads them, and its own loss against the study's teachers."""
+def _material(
+    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64], console: Console
+) -> Material:
+    """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     if checkpoint.trial is None:
         return Material([np.array(encoder(text)) for text in texts])
@@ -132,12 +147,13 @@ def _material(checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Co
     for line in assumptions(places):
         console.print(line, markup=False, soft_wrap=True)
     teachers = logits_for(study.config, corpus, places, lambda line: console.print(line, markup=False))
-    labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
+    labels = _in_classes(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes)
     nothing = np.zeros(len(texts), dtype=np.int32)
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
+    logits = teachers.each(texts)[..., np.argsort(classes)]
     data = TrialData(
-        ragged(encoder(text) for text in texts), labels, nothing, teachers.each(texts), teachers.weights, teachers.hidden_of(texts),
-        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, vectors,
+        ragged(encoder(text) for text in texts), labels, nothing, logits, teachers.weights, teachers.hidden_of(texts),
+        encode_texts(encoder, corpus.dev.texts), _in_classes(corpus.dev.labels, classes), vectors,
     )  # fmt: skip
     return Material(data.train, fine_tuner(config, data))
 

@@ -67,7 +67,7 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         say(f"  {line}")
     places = locate(study.config, corpus)
     refuse_what_teachers_lack(study, corpus, places)
-    for line in (*assumptions(places), *assumed.of_settings(study, places)):
+    for line in (*assumptions(places), *assumed.of_settings(study, corpus, places)):
         say(f"  {line}")
     if only is None:
         vector_notes(

@@ -1,0 +1,64 @@
+"""CSV whose cells stand in apostrophes, as a `quotechar` of pandas or MySQL's ENCLOSED BY may have written it: refused where it shows."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import Any
+
+from corpora.quotation import Cells, Reading
+from corpora.texts import CorpusError
+
+ENCLOSED = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+"""A whole cell in apostrophes; those within are doubled or behind a backslash."""
+DIALECTS: tuple[dict[str, Any], ...] = ({"doublequote": True}, {"doublequote": False, "escapechar": "\\"})
+
+
+def refuse_apostrophes(reading: Reading, delimiter: str, name: str) -> None:
+    """Raise CorpusError where apostrophes stand around cells, as quotation marks do in CSV.
+
+    They do where all cells of a column have them; where each cell that holds one is enclosed, with those within doubled; and
+    where rows are whole by them alone.
+    """
+    if not any("'" in line for line in reading.lines):
+        return
+    found = _enclosed_column(reading) or _doubled(reading) or _whole_by_apostrophes(reading, delimiter)
+    if found:
+        raise CorpusError(
+            f'{name}: apostrophes stand around its cells, such as {found[:40]!r}; write it with quotation marks (") around cells, or '
+            "set `quoting: csv` (or `none`) where the apostrophes are characters of the texts"
+        )
+
+
+def _enclosed_column(reading: Reading) -> str:
+    """A cell of a column all of whose cells are enclosed, but for empty ones; "" where there is none."""
+    rows = [cells for cells in reading.rows[1:] if len(cells) == reading.width]
+    for column in range(reading.width):
+        filled = [cell for cells in rows if (cell := cells[column].strip())]
+        if len(filled) > 1 and all(cell[0] == "'" and ENCLOSED.fullmatch(cell) for cell in filled):
+            return filled[0]
+    return ""
+
+
+def _doubled(reading: Reading) -> str:
+    """A cell with doubled apostrophes within, where no cell has one outside of such marks."""
+    marked = [cell.strip() for cells in reading.rows for cell in cells if "'" in cell]
+    if not all(ENCLOSED.fullmatch(cell) for cell in marked):
+        return ""
+    return next((cell for cell in marked if "''" in cell[1:-1] or "\\'" in cell[1:-1]), "")
+
+
+def _whole_by_apostrophes(reading: Reading, delimiter: str) -> str:
+    """The beginning of a row that has another number of cells, where none has if apostrophes enclose cells."""
+    if not reading.odd:
+        return ""
+    for dialect in DIALECTS:
+        try:
+            rows: list[Cells] = list(
+                csv.reader(reading.lines, delimiter=delimiter, quotechar="'", strict=True, **dialect)
+            )
+        except csv.Error:
+            continue
+        if all(len(cells) == reading.width for cells in rows if cells):
+            return reading.row(reading.odd[0]).raw
+    return ""

@@ -1,0 +1,40 @@
+"""Exports of the annotation tool Prodigy: what an annotator did not accept is no labelled text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from corpora.cells import is_nothing
+from corpora.table_file import Table
+from corpora.texts import CorpusError
+
+COLUMN = "answer"
+ANSWERS = ("accept", "reject", "ignore")
+
+
+def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[bool]:
+    """Of each row whether it counts as labelled: all do, unless the table has Prodigy's column `answer`.
+
+    `read` are the columns that the study reads; one of them is no such column, nor is one with other values. Rows without
+    an answer, as files that were joined have them, count. Raises CorpusError where no row counts.
+    """
+    everything = [True] * table.n_rows
+    if COLUMN not in table.columns or COLUMN in read:
+        return everything
+    answers = ["" if is_nothing(cell) else str(cell).strip() for cell in table.column(COLUMN)]
+    counts = Counter(answers)
+    n_left_out = counts["reject"] + counts["ignore"]
+    if not set(answers) <= {*ANSWERS, ""} or not n_left_out:
+        return everything
+    shown = " and ".join(f"{counts[answer]} {answer}" for answer in ANSWERS[1:] if counts[answer])
+    if n_left_out == table.n_rows:
+        raise CorpusError(
+            f"{table.name}: no row was accepted: its column {COLUMN!r}, as Prodigy writes it, has {shown}"
+        )
+    also = f"; {counts['']} rows without an answer kept" if counts[""] else ""
+    notes.append(
+        f"  {n_left_out} rows that an annotator did not accept ({shown} in the column {COLUMN!r}, as Prodigy writes it) left "
+        f"out{also}; name the file in `unlabelled:` too to have their texts without labels"
+    )
+    return [answer not in ANSWERS[1:] for answer in answers]
