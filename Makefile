@@ -34,7 +34,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 docs: .venv/installed
-	$(BIN)/python -m tuning.reference > docs/study-file.md
+	$(BIN)/python -m tuning.study.reference > docs/study-file.md
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.performance

@@ -35,10 +35,10 @@ from benchmarks.ray_nodes import Nodes, kill, ray_nodes, wait_until
 from corpora.encoding import load_encoder
 from corpora.places import Place
 from models.predictor import Predictor
-from models.tokenizing import character_tokenizer
-from tuning.folder import Folder
-from tuning.records import TrialRecord, records_in
-from tuning.study import load_study
+from models.teacher.tokenizing import character_tokenizer
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord, records_in
+from tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 N_TRIALS = 24

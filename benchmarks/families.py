@@ -26,7 +26,7 @@ from cluster.tasks import run_on_cluster
 from corpora import encoding
 from corpora.encoding import load_encoder
 from models.checkpoint import Checkpoint, save_checkpoint
-from models.compressed import AnyCompressionConfig, compress
+from models.compression.apply import AnyCompressionConfig, compress
 from models.compression.embedding import EmbeddingInt8Config
 from models.compression.half import HalfConfig
 from models.compression.int8 import Int8Config, Int8StaticConfig
@@ -36,14 +36,15 @@ from models.compression.units import PruneUnitsConfig
 from models.compression.vocabulary import TrimVocabularyConfig
 from models.compression.weights import PruneWeightsConfig
 from models.predictor import Predictor
-from tuning.contenders import onnx_contender
-from tuning.inputs import Inputs
-from tuning.latency import Latency, cpu_name, time_contenders
-from tuning.preparation import Prepared, prepare
-from tuning.retraining import Shared, train_one
-from tuning.study import parse_study
-from tuning.teaching import accuracy_of
-from tuning.trial import TrialConfig, TrialResult, fine_tuner
+from tuning.search.preparation import Prepared, prepare
+from tuning.speed.contenders import onnx_contender
+from tuning.speed.latency import Latency, cpu_name, time_contenders
+from tuning.study.file import parse_study
+from tuning.teachers.logits import accuracy_of
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import Inputs
+from tuning.trial.run import TrialResult, fine_tuner
+from tuning.trial.tasks import Shared, train_one
 
 SEEDS = (1, 2, 3)
 FAMILIES: dict[str, dict[str, Any]] = {

@@ -30,9 +30,9 @@ from rich.console import Console
 from benchmarks.growth_corpus import Figures, cached, memory_mb, trained, watched
 from benchmarks.scheduling import do_nothing, run, study_of
 from cluster.connection import ClusterConfig, connected
-from tuning import search
-from tuning.latency import cpu_name
-from tuning.preparation import prepare
+from tuning.search import run as search
+from tuning.search.preparation import prepare
+from tuning.speed.latency import cpu_name
 
 HUNDRED = 100
 TRIAL_COSTS = ("driver_s", "last_s", "driver_growth_mb", "journal_mb", "mlflow_mb")

@@ -26,11 +26,11 @@ from corpora.logits_filling import Source, TeacherAnswers, TeacherFunction, fill
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, open_cache
 from corpora.tokens import TokenIds
-from tuning import search
-from tuning.folder import new_folder
-from tuning.preparation import prepare
-from tuning.study import load_study
-from tuning.trial import TrialData
+from tuning.search import run as search
+from tuning.search.preparation import prepare
+from tuning.storage.searches import new_folder
+from tuning.study.file import load_study
+from tuning.trial.data import TrialData
 
 KEY = CacheKey("teacher", "corpus", ("0", "1"))
 LETTERS = [chr(0x4E00 + i) for i in range(500)]

@@ -31,19 +31,20 @@ from benchmarks import peers_made
 from benchmarks.families import LOSSES, save
 from benchmarks.peers import Answer, Classes, opened
 from benchmarks.peers_made import lesson, missing, save_berts
-from models.compressed import AnyCompressionConfig, compress
+from models.compression.apply import AnyCompressionConfig, compress
 from models.compression.embedding import EmbeddingInt8Config
 from models.compression.int8 import Int8Config
 from models.compression.low_rank import LowRankConfig
 from models.compression.trained import Material
 from models.compression.units import PruneUnitsConfig
-from tuning.contenders import onnx_contender
-from tuning.inputs import inputs_key
-from tuning.latency import Contender, cpu_name, one_thread, time_contenders
-from tuning.points import middle
-from tuning.preparation import Prepared, prepare
-from tuning.study import load_study
-from tuning.trial import TrialConfig, fine_tuner, run_trial
+from tuning.search.preparation import Prepared, prepare
+from tuning.speed.contenders import onnx_contender
+from tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders
+from tuning.study.file import load_study
+from tuning.study.points import middle
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import inputs_key
+from tuning.trial.run import fine_tuner, run_trial
 
 ROOT = Path(__file__).resolve().parent.parent
 INT8, TABLE_INT8 = Int8Config(kind="int8"), EmbeddingInt8Config(kind="embedding_int8")

@@ -32,14 +32,16 @@ from torch import Tensor
 
 from benchmarks.packed import Packed, PackedStepper
 from benchmarks.training import part_of
-from models.batches import endless_batches
-from models.fitting import Schedule, Stepper, keep_freed_memory, pick_device
-from models.row_adam import pays_by_row
-from models.student import Student, build_student, gains_by_bf16, pad
-from tuning.latency import cpu_name
-from tuning.preparation import prepare
-from tuning.study import load_study
-from tuning.trial import TrialConfig, TrialData, plan_lesson
+from models.students.student import Student, build_student, gains_by_bf16, pad
+from models.training.batches import endless_batches
+from models.training.loop import Schedule, Stepper, keep_freed_memory, pick_device
+from models.training.row_adam import pays_by_row
+from tuning.search.preparation import prepare
+from tuning.speed.latency import cpu_name
+from tuning.study.file import load_study
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import plan_lesson
 
 FAMILIES: dict[str, dict[str, Any]] = {
     "bilstm": {"kind": "bilstm", "hidden_size": 64}, "textcnn": {"kind": "textcnn", "filters": 64},

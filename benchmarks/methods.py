@@ -18,20 +18,21 @@ from corpora.encoding import load_encoder, segmenter
 from corpora.places import Place
 from corpora.tokens import encoder_settings
 from models.predictor import Predictor
-from models.student import count_parameters
-from tuning.faults import StudyError
-from tuning.finalists import Finalist, rank, save_finalist
-from tuning.folder import Folder
-from tuning.points import middle
-from tuning.preparation import Prepared, prepare
-from tuning.records import TrialRecord
-from tuning.retraining import Shared, train_one
-from tuning.search import run_search
-from tuning.sources import pieces_for
-from tuning.study import ChampionConfig, Study
-from tuning.teachers import locate
-from tuning.teaching import logits_for
-from tuning.trial import TrialConfig
+from models.students.student import count_parameters
+from tuning.champion.finalists import Finalist, save_finalist
+from tuning.search.preparation import Prepared, prepare
+from tuning.search.run import run_search
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
+from tuning.study.points import middle
+from tuning.study.rule import ChampionConfig, rank
+from tuning.teachers.logits import logits_for
+from tuning.teachers.sources import pieces_for
+from tuning.teachers.teachers import locate
+from tuning.trial.config import TrialConfig
+from tuning.trial.tasks import Shared, train_one
 
 Say = Callable[[str], None]
 Classes = NDArray[np.int64]

@@ -8,13 +8,13 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from models.dropout import Dropout
-from models.fitting import Schedule, autocast
-from models.row_adam import RowAdam, pays_by_row
-from models.student import Student
-from models.students.embedding import Table
+from models.layers.dropout import Dropout
+from models.layers.table import Table
 from models.students.pooling import inside
 from models.students.recurrent import turn_round
+from models.students.student import Student
+from models.training.loop import Schedule, autocast
+from models.training.row_adam import RowAdam, pays_by_row
 
 Weights = dict[str, Tensor]
 

@@ -26,12 +26,12 @@ from rich.console import Console
 
 from benchmarks.chaos import write_study
 from cluster.connection import connected
-from tuning import search
-from tuning.folder import new_folder
-from tuning.preparation import Prepared, prepare
-from tuning.records import TrialRecord
+from tuning.search import run as search
+from tuning.search.preparation import Prepared, prepare
 from tuning.session import tracked
-from tuning.study import Study, load_study
+from tuning.storage.records import TrialRecord
+from tuning.storage.searches import new_folder
+from tuning.study.file import Study, load_study
 
 WORKERS = 2
 EPOCHS_OF_5_S = 72

@@ -40,15 +40,18 @@ from benchmarks.training import part_of
 from benchmarks.training_peers import BATCH
 from corpora.places import Place
 from corpora.tokens import ragged
-from models.tokenizing import quiet_transformers
-from tuning.folder import Layout, searches_of
-from tuning.latency import cpu_name
-from tuning.points import middle
-from tuning.preparation import Prepared, prepare
-from tuning.records import records_in
-from tuning.savepoint import Training
-from tuning.study import Study, parse_study
-from tuning.trial import TrialConfig, TrialData, run_trial
+from models.teacher.tokenizing import quiet_transformers
+from tuning.search.preparation import Prepared, prepare
+from tuning.speed.latency import cpu_name
+from tuning.storage.paths import Layout
+from tuning.storage.records import records_in
+from tuning.storage.searches import searches_of
+from tuning.study.file import Study, parse_study
+from tuning.study.points import middle
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import run_trial
+from tuning.trial.training import Training
 
 EPOCHS, CALIBRATED = 3, 640
 """Of trials of some length, and the rows of the one that is timed first."""

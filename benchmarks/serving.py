@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from cluster.programs import free_ports
-from tuning.latency import cpu_name
+from tuning.speed.latency import cpu_name
 
 CLIENTS = (1, 8, 64)
 TURNS = 2

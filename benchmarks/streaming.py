@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning.latency import cpu_name
+from tuning.speed.latency import cpu_name
 
 
 def stream(folder: Path, texts: Path) -> dict[str, Any]:

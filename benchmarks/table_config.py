@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field, model_validator
 from benchmarks.cells import digest
 from corpora.corpus import Corpus
 from corpora.files import FileConfig
-from tuning.study import ChampionConfig, Study, parse_study
-from tuning.teachers import locate
+from tuning.study.file import Study, parse_study
+from tuning.study.rule import ChampionConfig
+from tuning.teachers.teachers import locate
 
 STUDENTS = ("fixed", "searched")
 SEEDLESS = ("majority", "tfidf", "teacher")

@@ -28,15 +28,15 @@ from cluster.connection import connected
 from corpora.corpus import Corpus, load_corpus
 from corpora.files import FileConfig, read_rows
 from corpora.texts import CorpusError, content_key
-from models.fitting import ModelError
-from models.teacher import timing_twin
-from models.teacher_config import TeacherConfig
-from tuning.contenders import onnx_contender, teacher_contender
-from tuning.faults import StudyError, faults_of
-from tuning.latency import TIMED_TEXTS, cpu_name, time_contenders
-from tuning.study import Study, load_study, parse_yaml
-from tuning.teachers import locate
-from tuning.teaching import logits_for, timing_teachers
+from models.errors import ModelError
+from models.teacher.config import TeacherConfig
+from models.teacher.teacher import timing_twin
+from tuning.speed.contenders import onnx_contender, teacher_contender
+from tuning.speed.latency import TIMED_TEXTS, cpu_name, time_contenders
+from tuning.study.errors import StudyError, faults_of
+from tuning.study.file import Study, load_study, parse_yaml
+from tuning.teachers.logits import logits_for, timing_teachers
+from tuning.teachers.teachers import locate
 
 BERT_BASE = {"model_type": "bert", "vocab_size": 21128, "hidden_size": 768, "num_hidden_layers": 12,
              "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}  # fmt: skip

@@ -29,10 +29,10 @@ from corpora.corpus_config import CorpusConfig
 from corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
 from corpora.places import Place
 from corpora.teacher_logits import CacheKey, open_cache
-from models.fitting import has_fast_bf16
-from models.teacher import Teacher, ask_teacher
-from models.tokenizing import character_tokenizer
-from tuning.latency import cpu_name
+from models.teacher.teacher import Teacher, ask_teacher
+from models.teacher.tokenizing import character_tokenizer
+from models.training.loop import has_fast_bf16
+from tuning.speed.latency import cpu_name
 
 SHAPES = {
     "small": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
@@ -120,7 +120,7 @@ def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:
         return np.array([next(o["score"] for o in one if o["label"] == "LABEL_1") for one in outputs], np.float32)
 
     def in_float32() -> NDArray[np.float32]:
-        with patch("models.teacher.has_fast_bf16", return_value=False):
+        with patch("models.teacher.teacher.has_fast_bf16", return_value=False):
             return distune()
 
     slower = {"distune in float32": in_float32} if has_fast_bf16(torch.device("cpu")) else {}

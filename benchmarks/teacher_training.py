@@ -30,11 +30,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from benchmarks.teacher_cache import BATCH, MAX_LENGTH, options_of, teacher_of
 from corpora.corpus import load_corpus
 from corpora.corpus_config import CorpusConfig
-from models.fitting import has_fast_bf16, pick_device
-from models.teacher_config import TeacherConfig
-from models.teacher_training import TrainingTexts, train_teacher
-from models.tokenizing import quiet_transformers
-from tuning.latency import cpu_name
+from models.teacher.config import TeacherConfig
+from models.teacher.tokenizing import quiet_transformers
+from models.teacher.training import TrainingTexts, train_teacher
+from models.training.loop import has_fast_bf16, pick_device
+from tuning.speed.latency import cpu_name
 
 LEFT, INNER, RIGHT, N_PRODUCTS = 4096, 1024, 4096, 9
 
@@ -99,11 +99,11 @@ def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
         train_teacher(config, data, out, lambda _: None)
 
     def with_their_dropout(out: Path) -> None:
-        with patch("models.teacher_training.cheap_dropout", nullcontext):
+        with patch("models.teacher.training.cheap_dropout", nullcontext):
             distune(out)
 
     def in_float32(out: Path) -> None:
-        with patch("models.fitting.has_fast_bf16", return_value=False):
+        with patch("models.training.loop.has_fast_bf16", return_value=False):
             distune(out)
 
     fast, slow = torch.bfloat16 if has_fast_bf16(pick_device()) else torch.float32, torch.float32

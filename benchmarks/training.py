@@ -30,11 +30,11 @@ import torch
 
 from benchmarks.training_peers import BATCH, Seconds, Task, accuracy, contenders
 from corpora.tokens import ragged
-from models.fitting import keep_freed_memory
-from tuning.latency import cpu_name
-from tuning.preparation import prepare
-from tuning.study import load_study
-from tuning.trial import TrialData
+from models.training.loop import keep_freed_memory
+from tuning.search.preparation import prepare
+from tuning.speed.latency import cpu_name
+from tuning.study.file import load_study
+from tuning.trial.data import TrialData
 
 
 def part_of(data: TrialData, n: int) -> TrialData:

@@ -23,9 +23,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from torch.utils.data import DataLoader
 
 from losses.objective import build_objective
-from models.fitting import Schedule, has_fast_bf16
-from models.student import build_student, student_logits
-from tuning.trial import TrialConfig, TrialData, plan_lesson, plan_steps
+from models.students.student import build_student, student_logits
+from models.training.loop import Schedule, has_fast_bf16
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import plan_lesson, plan_steps
 
 LEARNING_RATE, BATCH, WARMUP = 3e-3, 64, 0.05
 KD_WEIGHT, TEMPERATURE = 0.9, 2.0
@@ -125,7 +127,7 @@ def trial(task: Task) -> tuple[Seconds, nn.Module]:
 
 
 def trial_in_float32(task: Task) -> tuple[Seconds, nn.Module]:
-    with patch("models.fitting.has_fast_bf16", return_value=False):
+    with patch("models.training.loop.has_fast_bf16", return_value=False):
         return trial(task)
 
 

@@ -5,7 +5,7 @@
 # of a model decide over how many classes it is averaged. Of three classes, one of which no test text has, a model that says it
 # once is averaged over three and one that never says it over two: with 3 of 4 texts right each, 0.5556 and 0.7333. Over
 # the same three classes it is 0.5556 and 0.4889: the other one is better. No warning tells. Distune counts over the classes
-# of the corpus: tuning/report.py, macro_f1.
+# of the corpus: tuning/champion/table.py, macro_f1.
 #
 # It makes a folder of its own, installs pinned packages by pip, prints what it sees, and ends with 1 where the behaviour is
 # another one.

@@ -22,10 +22,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models import predictor
-from models.compressed import graph_of, rebuild
+from models.compression.apply import graph_of, rebuild
 from models.compression.trained import Structure, Trained
-from models.fitting import ModelError
-from models.student import AnyStudentConfig, StudentConfig
+from models.errors import ModelError
+from models.students.student import AnyStudentConfig, StudentConfig
 
 
 @dataclass(frozen=True)

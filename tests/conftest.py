@@ -18,13 +18,13 @@ from transformers import BertConfig, BertForSequenceClassification
 from cluster import postgres
 from cluster.programs import ServicesError
 from cluster.services import Services, services
-from models.student import FAMILIES, AnyStudentConfig
 from models.students.embedding import Channels, PoolingKind
-from models.tokenizing import character_tokenizer
+from models.students.student import FAMILIES, AnyStudentConfig
+from models.teacher.tokenizing import character_tokenizer
 
 if TYPE_CHECKING:
-    from tuning.folder import Folder
-    from tuning.study import Study
+    from tuning.storage.paths import Folder
+    from tuning.study.file import Study
 
 
 def _why_no_postgresql() -> str:
@@ -179,7 +179,7 @@ def document(tmp_path: Path, reviews_csv: Path, teacher_folder: Path) -> dict[st
 
 @pytest.fixture
 def study(document: dict[str, Any]) -> Study:
-    from tuning.study import parse_study
+    from tuning.study.file import parse_study
 
     return parse_study(document)
 
@@ -242,7 +242,7 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     from rich.console import Console
 
     import tuning.session
-    from tuning.study import parse_study
+    from tuning.study.file import parse_study
 
     study = parse_study(unlucky_document)
     tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))

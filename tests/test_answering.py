@@ -15,7 +15,7 @@ from models.checkpoint import save_checkpoint
 from models.predictor import CheckpointError
 from tests.conftest import STUDENTS
 from tests.test_checkpoint import checkpoint_of
-from tuning.answering import predict
+from tuning.serve.predict import predict
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from corpora.places import Place
-from tuning.answers import Answers, both_wrong, counts_of, disagreements, probabilities, read_answers, reliability
-from tuning.answers import write_answers as write
+from tuning.champion.answers import (
+    Answers,
+    both_wrong,
+    counts_of,
+    disagreements,
+    probabilities,
+    read_answers,
+    reliability,
+)
+from tuning.champion.answers import write_answers as write
 
 
 def logits(*of_good: float) -> np.ndarray:

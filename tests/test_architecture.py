@@ -20,56 +20,60 @@ DOORS = {
         "corpora/table_file.py",
         "corpora/augment.py",
         "corpora/places.py",
-        "tuning/answers.py",
+        "tuning/champion/answers.py",
     },
     "transformers": {
-        "models/classifier_loading.py",
-        "models/heads.py",
-        "models/lora.py",
-        "models/teacher.py",
-        "models/teacher_on_cpu.py",
-        "models/teacher_training.py",
-        "models/tokenizing.py",
+        "models/teacher/loading.py",
+        "models/teacher/heads.py",
+        "models/teacher/lora.py",
+        "models/teacher/teacher.py",
+        "models/teacher/on_cpu.py",
+        "models/teacher/training.py",
+        "models/teacher/tokenizing.py",
     },
-    "peft": {"models/lora.py"},
-    "gensim": {"models/word_vectors.py", "models/keyed_vectors.py"},
+    "peft": {"models/teacher/lora.py"},
+    "gensim": {"models/vectors/word_vectors.py", "models/vectors/keyed_vectors.py"},
     "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
     "optuna": {
-        "tuning/points.py",
-        "tuning/importance.py",
-        "tuning/journal.py",
-        "tuning/records.py",
-        "tuning/proposals.py",
-        "tuning/search.py",
-        "tuning/window.py",
-        "tuning/pictures_search.py",
+        "tuning/search/suggest.py",
+        "tuning/search/importance.py",
+        "tuning/storage/journal.py",
+        "tuning/storage/records.py",
+        "tuning/search/proposals.py",
+        "tuning/search/run.py",
+        "tuning/search/samplers.py",
+        "tuning/report/pictures_search.py",
     },
     "ray": {
         "cluster/client.py",
         "cluster/connection.py",
         "cluster/jobs.py",
         "cluster/tasks.py",
-        "tuning/proposals.py",
-        "tuning/search.py",
-        "tuning/worker.py",
+        "tuning/search/proposals.py",
+        "tuning/search/run.py",
+        "tuning/search/worker.py",
     },
-    "scipy": {"tuning/assignment.py"},
-    "starlette": {"tuning/serving.py"},
-    "uvicorn": {"tuning/serving.py"},
+    "scipy": {"tuning/teachers/assignment.py"},
+    "starlette": {"tuning/serve/server.py"},
+    "uvicorn": {"tuning/serve/server.py"},
     "plotly": {
-        "tuning/comparing.py",
-        "tuning/look.py",
-        "tuning/page.py",
-        "tuning/pictures.py",
-        "tuning/pictures_front.py",
-        "tuning/pictures_model.py",
-        "tuning/pictures_search.py",
+        "tuning/report/compare.py",
+        "tuning/report/style.py",
+        "tuning/report/page.py",
+        "tuning/report/pictures.py",
+        "tuning/report/pictures_front.py",
+        "tuning/report/pictures_model.py",
+        "tuning/report/pictures_search.py",
     },
-    "kaleido": {"tuning/pictures.py"},
-    "jinja2": {"tuning/page.py"},
-    "mlflow": {"tuning/registry.py", "tuning/tracking.py", "tuning/pyfunc_model.py"},
+    "kaleido": {"tuning/report/pictures.py"},
+    "jinja2": {"tuning/report/page.py"},
+    "mlflow": {"tuning/tracking/registry.py", "tuning/tracking/runs.py", "tuning/tracking/pyfunc_model.py"},
 }
-TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/pyfunc_model.py")
+FLOORS = (
+    {"serve"}, {"speed"}, {"trial"}, {"study"}, {"storage"}, {"teachers"}, {"search"}, {"champion"}, {"report", "tracking"},
+)  # fmt: skip
+"""The rooms of tuning/, from the ground up. `serve` stands by itself."""
+TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/tracking/pyfunc_model.py")
 
 
 def imports(path: Path) -> set[str]:
@@ -119,6 +123,41 @@ def test_files_that_travel_import_nothing_of_the_project() -> None:
         assert imports(ROOT / name) & {*LEAVES, "tuning"} == set(), name
 
 
+def rooms_imported(path: Path) -> set[str]:
+    """The second part of each `tuning.X...` that a file imports; "" for a file of the commands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for parts in (name.split(".") for name in names):
+            if parts[0] == "tuning":
+                found.add(parts[1] if (ROOT / "tuning" / parts[1]).is_dir() else "")
+    return found
+
+
+def test_rooms_of_tuning_import_only_what_is_beneath_them() -> None:
+    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    wrong = {
+        (name, other)
+        for name, path in sources().items()
+        if name.startswith("tuning/") and len(parts := Path(name).parts) > 2
+        for other in rooms_imported(path) - {parts[1]}
+        if other == "serve" or floor.get(other, 99) >= floor[parts[1]]
+    }
+    assert wrong == set()
+
+
+def test_every_room_of_tuning_stands_on_a_floor() -> None:
+    rooms = {path.parent.name for path in (ROOT / "tuning").glob("*/__init__.py")}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_an_init_of_a_room_imports_nothing() -> None:
+    for path in (ROOT / "tuning").rglob("__init__.py"):
+        assert imports(path) == set(), path
+
+
 def test_losses_know_torch_alone() -> None:
     allowed = {"torch", "pydantic", "losses", *sys.stdlib_module_names}
     for name, path in sources().items():
@@ -136,5 +175,5 @@ def test_every_package_is_installed() -> None:
 
 def test_every_file_that_the_page_is_made_of_is_installed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    beside = {path.name for path in (ROOT / "tuning").iterdir() if path.is_file() and path.suffix != ".py"}
-    assert set(settings["tool"]["setuptools"]["package-data"]["tuning"]) == beside == {"page.html", "page.js"}
+    beside = {path.name for path in (ROOT / "tuning" / "report").iterdir() if path.is_file() and path.suffix != ".py"}
+    assert set(settings["tool"]["setuptools"]["package-data"]["tuning.report"]) == beside == {"page.html", "page.js"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from corpora.columns import column_order
 from corpora.texts import CorpusError
-from tuning.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
+from tuning.teachers.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
 
 Numbers = NDArray[np.int64]
 

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from corpora.corpus import load_corpus
 from tests.conftest import silent
-from tuning.assumed import fits_logits, of_settings
 from tuning.checks import check
-from tuning.preparation import prepare
-from tuning.single import run_single
-from tuning.study import Study, parse_study
-from tuning.teachers import locate
+from tuning.search.preparation import prepare
+from tuning.search.single import run_single
+from tuning.study.file import Study, parse_study
+from tuning.teachers.assumed import fits_logits, of_settings
+from tuning.teachers.teachers import locate
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]
 

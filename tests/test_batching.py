@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from models.predictor import Answer
-from tuning.batching import Batcher, FullError, Limits
+from tuning.serve.batching import Batcher, FullError, Limits
 
 
 class Network:

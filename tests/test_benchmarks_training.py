@@ -8,7 +8,7 @@ import pytest
 from benchmarks import training, training_peers
 from benchmarks.performance import PARTS
 from corpora.tokens import ragged
-from tuning.trial import TrialData
+from tuning.trial.data import TrialData
 
 
 @pytest.mark.parametrize("is_fast", [False, True])

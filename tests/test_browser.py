@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.browsers import browser, needs_chromium
 from tests.test_pictures import EVIL, findings, study
-from tuning.comparing import write_overlay
-from tuning.findings import Findings
-from tuning.page import page as page_of
-from tuning.pictures import draw, write_html, write_pngs
+from tuning.report.compare import write_overlay
+from tuning.report.findings import Findings
+from tuning.report.page import page as page_of
+from tuning.report.pictures import draw, write_html, write_pngs
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]

@@ -14,9 +14,10 @@ from models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS
 from tests.test_checkpoint import checkpoint_of
 from tests.test_report import COLUMNS
-from tuning.card import Card, CardConfig, model_card
-from tuning.faults import StudyError
-from tuning.study import parse_study
+from tuning.champion.card import Card, model_card
+from tuning.study.config import CardConfig
+from tuning.study.errors import StudyError
+from tuning.study.file import parse_study
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(

@@ -17,12 +17,12 @@ import torch
 from corpora import encoding
 from corpora.encoding import load_encoder
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.compressed import compress
+from models.compression.apply import compress
 from models.compression.half import HalfConfig
 from models.compression.int8 import Int8Config, quantize_graph
 from models.compression.low_rank import LowRankConfig
 from models.compression.trained import Material, Trained
-from models.fitting import ModelError
+from models.errors import ModelError
 from models.onnx_export import export_onnx
 from models.predictor import (
     BATCH_SIZE,
@@ -35,9 +35,9 @@ from models.predictor import (
     open_session,
     run_network,
 )
-from models.student import AnyStudentConfig, Student, build_student, student_logits
 from models.students.average import AverageConfig
 from models.students.recurrent import BiLSTMConfig
+from models.students.student import AnyStudentConfig, Student, build_student, student_logits
 from tests.conftest import STUDENTS, same_answers, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")

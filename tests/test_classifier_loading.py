@@ -18,9 +18,9 @@ from transformers import (
     AutoTokenizer,
 )
 
-from models.classifier_loading import load_classifier, load_trunk, named_head
-from models.fitting import ModelError
-from models.teacher import check_checkpoint, load_teacher, teacher_logits, timing_twin
+from models.errors import ModelError
+from models.teacher.loading import load_classifier, load_trunk, named_head
+from models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits, timing_twin
 from tests.families import TEXTS, save_family
 
 

@@ -18,8 +18,8 @@ from models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS, reviews
 from tests.test_checkpoint import checkpoint_of
 from tuning.cli import main
-from tuning.study import parse_study
-from tuning.teachers import locate
+from tuning.study.file import parse_study
+from tuning.teachers.teachers import locate
 
 Write = Callable[[dict[str, Any]], Path]
 Run = Callable[..., tuple[int, str, list[str]]]

@@ -31,7 +31,8 @@ import yaml
 from cluster.programs import free_ports
 from tests.conftest import reviews, tiny_document
 from tuning.cli import _parser, main
-from tuning.study import StudyConfig, parse_study, parse_yaml
+from tuning.study.config import StudyConfig
+from tuning.study.file import parse_study, parse_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent

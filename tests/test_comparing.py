@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from tests.test_pictures import RECORDS, findings, study
-from tuning.comparing import Change, changes, overlay, show_comparison, warnings, write_overlay
-from tuning.faults import StudyError
-from tuning.findings import Findings
+from tuning.report.compare import Change, changes, overlay, show_comparison, warnings, write_overlay
+from tuning.report.findings import Findings
+from tuning.study.errors import StudyError
 
 __all__ = ["findings", "study"]  # Fixtures.
 

@@ -14,13 +14,15 @@ from models.checkpoint import load_checkpoint
 from models.compression.units import PruneUnitsConfig
 from models.predictor import CheckpointError
 from tests.conftest import reviews
+from tuning.champion.finalists import Finalist, save_finalist
 from tuning.cli import main
-from tuning.compressing import configs_of
-from tuning.finalists import Finalist, save_finalist
-from tuning.preparation import prepare
-from tuning.records import TrialRecord
-from tuning.study import parse_study
-from tuning.trial import TrialConfig, TrialData, fine_tuner, run_trial
+from tuning.compress import configs_of
+from tuning.search.preparation import prepare
+from tuning.storage.records import TrialRecord
+from tuning.study.file import parse_study
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import fine_tuner, run_trial
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
 
@@ -78,7 +80,7 @@ def test_a_study_may_have_the_labels_in_another_order(
 ) -> None:
     learnt: list[TrialData] = []
     monkeypatch.setattr(
-        "tuning.compressing.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
+        "tuning.compress.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
     )
     document["teacher"] = {**document["teacher"], "labels": ["0", "1"]}
     figures = []

@@ -11,14 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.compressed import (
-    COMPRESSIONS,
-    AnyCompressionConfig,
-    Compressed,
-    compress,
-    graph_logits,
-    rebuild,
-)
+from models.compression.apply import COMPRESSIONS, AnyCompressionConfig, Compressed, compress, graph_logits, rebuild
 from models.compression.embedding import EmbeddingInt8Config, Int8Table
 from models.compression.half import HalfConfig
 from models.compression.int8 import Int8Config, Int8StaticConfig
@@ -27,11 +20,11 @@ from models.compression.trained import AfterStep, Material, Trained
 from models.compression.units import PruneUnitsConfig
 from models.compression.vocabulary import TrimVocabularyConfig
 from models.compression.weights import PruneWeightsConfig, largest
-from models.fitting import ModelError
+from models.errors import ModelError
 from models.predictor import open_session, run_network
-from models.student import AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from models.students.average import AverageConfig
 from models.students.recurrent import BiLSTMConfig
+from models.students.student import AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from tests.conftest import STUDENTS, student_name
 
 N_TOKENS, DIMENSION = 40, 8

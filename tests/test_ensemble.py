@@ -14,21 +14,21 @@ from rich.console import Console
 
 from corpora.corpus import Corpus, Split, load_corpus
 from corpora.places import Place
-from models.fitting import ModelError
+from models.errors import ModelError
 from models.predictor import check_folder
-from models.teacher_config import TeacherConfig
+from models.teacher.config import TeacherConfig
 from tuning.checks import check
-from tuning.ensemble import Training, draw_students, load_ensemble, log_mean_probability, train_ensemble
-from tuning.faults import StudyError
-from tuning.material import Material, NothingSaid
-from tuning.preparation import prepare
+from tuning.search.preparation import prepare
 from tuning.session import cache
-from tuning.sources import IN_PROCESS
-from tuning.space import parse_space
-from tuning.study import parse_study
-from tuning.teachers import joint_key, locate
-from tuning.teaching import logits_for, timing_teachers
-from tuning.trial import TrialConfig
+from tuning.study.errors import StudyError
+from tuning.study.file import parse_study
+from tuning.study.space import parse_space
+from tuning.teachers.logits import logits_for, timing_teachers
+from tuning.teachers.sources import IN_PROCESS
+from tuning.teachers.students import Training, draw_students, load_ensemble, log_mean_probability, train_ensemble
+from tuning.teachers.teachers import joint_key, locate
+from tuning.trial.config import TrialConfig
+from tuning.trial.inputs import Material, NothingSaid
 
 SPACE = {
     "tokens": {"kind": "characters", "min_count": 1},
@@ -103,7 +103,7 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
 
 def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare(parse_study(taught), lambda line: None)
-    monkeypatch.setattr("tuning.sources.train_ensemble", lambda *arguments: pytest.fail("trained again"))
+    monkeypatch.setattr("tuning.teachers.sources.train_ensemble", lambda *arguments: pytest.fail("trained again"))
     said: list[str] = []
     again = prepare(parse_study(taught), said.append)
     assert any("from the cache" in line for line in said)

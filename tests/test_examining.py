@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
-import tuning.examining
-from models.fitting import ModelError
-from models.tokenizing import character_tokenizer
+import tuning.teachers.examining
+from models.errors import ModelError
+from models.teacher.tokenizing import character_tokenizer
 from tests.conftest import silent
 from tests.families import save_family
 from tuning.checks import check
-from tuning.preparation import prepare
-from tuning.sources import IN_PROCESS
-from tuning.study import parse_study
-from tuning.teaching import cache_teacher
+from tuning.search.preparation import prepare
+from tuning.study.file import parse_study
+from tuning.teachers.logits import cache_teacher
+from tuning.teachers.sources import IN_PROCESS
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_teacher_whose_answers_are_cached_is_not_loaded_again(
 ) -> None:
     study = parse_study(document)
     prepare(study, silent)
-    monkeypatch.setattr(tuning.examining, "load_from", lambda *arguments: pytest.fail("loaded again"))
+    monkeypatch.setattr(tuning.teachers.examining, "load_from", lambda *arguments: pytest.fail("loaded again"))
     prepare(study, silent)
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from models.compression.trained import Trained
-from models.student import build_student
 from models.students.average import AverageConfig
-from tuning.finalists import Finalist, choose_champion, meets, percent, rule_text, select
-from tuning.latency import Latency
-from tuning.records import State, TrialRecord, pareto_front
-from tuning.study import ChampionConfig
-from tuning.trial import TrialConfig, TrialResult
+from models.students.student import build_student
+from tuning.champion.finalists import Finalist, choose_champion, select
+from tuning.speed.latency import Latency
+from tuning.storage.records import State, TrialRecord, pareto_front
+from tuning.study.rule import ChampionConfig, meets, percent, rule_text
+from tuning.trial.config import TrialConfig
+from tuning.trial.run import TrialResult
 
 TEACHER = 0.9
 UNTRAINED = Trained(

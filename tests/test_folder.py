@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from corpora.places import Place
-from tuning.faults import StudyError
-from tuning.folder import ENDED, Folder, Layout, new_folder, search_folders, unfinished_folder
-from tuning.study import parse_study
+from tuning.storage.paths import ENDED, Folder, Layout
+from tuning.storage.searches import new_folder, search_folders, unfinished_folder
+from tuning.study.errors import StudyError
+from tuning.study.file import parse_study
 
 
 def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from cluster.connection import ClusterConfig, ClusterError
-from tuning.faults import StudyError
-from tuning.gpus import memory_share, share_of_a_card, with_gpus
-from tuning.points import largest, middle
-from tuning.preparation import prepare
-from tuning.study import parse_study
-from tuning.trial import TrialConfig
+from tuning.search.gpus import memory_share, share_of_a_card, with_gpus
+from tuning.search.preparation import prepare
+from tuning.study.errors import StudyError
+from tuning.study.file import parse_study
+from tuning.study.points import largest, middle
+from tuning.trial.config import TrialConfig
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_largest_config_of_each_kind_of_student_is_measured(document: dict[s
 def test_a_cluster_without_gpus_gives_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     document["cluster"] = {"gpus_per_trial": "auto"}
     prepared = prepare(parse_study(document), lambda line: None)
-    monkeypatch.setattr("tuning.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
+    monkeypatch.setattr("tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
     said: list[str] = []
     assert with_gpus(prepared, said.append).study.config.cluster.gpus == 0
     assert said == ["gpus_per_trial: auto is 0"]
@@ -46,8 +46,8 @@ def test_the_neediest_config_decides(document: dict[str, Any], monkeypatch: pyte
     document["cluster"] = {"gpus_per_trial": "auto"}
     prepared = prepare(parse_study(document), lambda line: None)
     shares = iter([0.1, 0.3])
-    monkeypatch.setattr("tuning.gpus.alive_nodes", lambda: [{"CPU": 2.0, "GPU": 1.0}])
-    monkeypatch.setattr("tuning.gpus.run_on_best_node", lambda function, config, data: next(shares))
+    monkeypatch.setattr("tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0, "GPU": 1.0}])
+    monkeypatch.setattr("tuning.search.gpus.run_on_best_node", lambda function, config, data: next(shares))
     assert with_gpus(prepared, lambda line: None).study.config.cluster.gpus == pytest.approx(1 / 2)
 
 

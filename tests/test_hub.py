@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from corpora.corpus import load_corpus
-from models.fitting import ModelError
-from models.hub import checkpoint_settings, commit_of
-from models.teacher import check_checkpoint, load_teacher, teacher_logits
-from models.tokenizing import tokenizer_pieces
+from models.errors import ModelError
+from models.teacher.hub import checkpoint_settings, commit_of
+from models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits
+from models.teacher.tokenizing import tokenizer_pieces
 from tests.conftest import silent
-from tuning.identity import checkpoint_identity
-from tuning.preparation import prepare
-from tuning.study import parse_study
-from tuning.teachers import locate
+from tuning.search.preparation import prepare
+from tuning.study.file import parse_study
+from tuning.teachers.identity import checkpoint_identity
+from tuning.teachers.teachers import locate
 
 FIRST, SECOND = "a" * 40, "b" * 40
 

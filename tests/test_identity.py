@@ -12,11 +12,11 @@ import pytest
 
 from corpora.corpus import load_corpus
 from corpora.files import FileConfig
-from tuning.faults import StudyError
-from tuning.identity import checkpoint_identity, rows_identity, trial_files
-from tuning.preparation import distinct_inputs
-from tuning.study import parse_study
-from tuning.teachers import locate
+from tuning.search.preparation import distinct_inputs
+from tuning.study.errors import StudyError
+from tuning.study.file import parse_study
+from tuning.teachers.identity import checkpoint_identity, rows_identity, trial_files
+from tuning.teachers.teachers import locate
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from models.predictor import check_folder
 from tests.conftest import needs_postgresql, tiny_document
 from tests.processes import read
 from tuning.cli import main
-from tuning.folder import Folder, Layout
-from tuning.records import TrialRecord, records_in
-from tuning.study import load_study
+from tuning.storage.paths import Folder, Layout
+from tuning.storage.records import TrialRecord, records_in
+from tuning.study.file import load_study
 
 pytestmark = [pytest.mark.slow, needs_postgresql]
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from corpora.places import Place
-from tuning.journal import MERGED, Journal
+from tuning.storage.journal import MERGED, Journal
 
 
 def study_in(journal: Journal) -> optuna.Study:

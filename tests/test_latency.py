@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from models.onnx_export import export_onnx
-from models.student import build_student
 from models.students.average import AverageConfig
-from tuning.latency import Contender, cpu_name, network_hint_ms, one_thread, time_contenders
+from models.students.student import build_student
+from tuning.speed.latency import Contender, cpu_name, network_hint_ms, one_thread, time_contenders
 
 TEXTS = [f"text {i}" for i in range(50)]
 

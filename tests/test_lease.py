@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from corpora.places import Place
-from tuning import lease
-from tuning.faults import StudyError
-from tuning.lease import held
+from tuning.storage import lease
+from tuning.storage.lease import held
+from tuning.study.errors import StudyError
 
 
 @pytest.fixture

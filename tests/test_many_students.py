@@ -12,7 +12,8 @@ import torch
 from benchmarks.many_students import FAMILIES, Task, solo, train_packed
 from benchmarks.packed import Packed
 from corpora.tokens import ragged
-from tuning.trial import TrialConfig, TrialData
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def data() -> Iterator[TrialData]:
 def test_each_of_three_packed_students_equals_its_solo_run(
     family: str, by_row: bool, data: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.row_adam.VOCABULARY", 0 if by_row else 1000)
+    monkeypatch.setattr("models.training.row_adam.VOCABULARY", 0 if by_row else 1000)
     shape: dict[str, Any] = {**FAMILIES[family], "dropout": 0.0}
     config = TrialConfig.model_validate({"student": shape, "batch_size": 8, "learning_rate": 0.01})
     task = Task(data, config, 12)

@@ -18,8 +18,8 @@ from benchmarks.ray_nodes import wait_until
 from cluster.programs import free_ports
 from tests.browsers import browser, needs_chromium
 from tests.conftest import Ended
-from tuning.records import records_in
-from tuning.tracking import Tracker
+from tuning.storage.records import records_in
+from tuning.tracking.runs import Tracker
 
 __all__ = ["browser"]  # A fixture.
 pytestmark = pytest.mark.slow

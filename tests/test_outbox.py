@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from models.students.average import AverageConfig
-from tuning import outbox
-from tuning.outbox import Outbox, ServerAwayError
-from tuning.records import TrialRecord
-from tuning.trial import TrialConfig
+from tuning.storage.records import TrialRecord
+from tuning.tracking import outbox
+from tuning.tracking.outbox import Outbox, ServerAwayError
+from tuning.trial.config import TrialConfig
 
 RECORD = TrialRecord(3, "running", TrialConfig(student=AverageConfig(kind="average")))
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.test_pictures import EVIL, column, findings, results, study
-from tuning.findings import Findings, parse_results
-from tuning.page import page, policy, rendered
-from tuning.pictures import draw
-from tuning.publishing import publish
+from tuning.champion.results import parse_results
+from tuning.report.findings import Findings
+from tuning.report.page import page, policy, rendered
+from tuning.report.pictures import draw
+from tuning.report.write import publish
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -95,7 +96,7 @@ def test_a_fault_in_a_picture_costs_no_champion(findings: Findings, monkeypatch:
     def fails(*arguments: Any) -> Any:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("tuning.publishing.read_findings", fails)
+    monkeypatch.setattr("tuning.report.write.read_findings", fails)
     said: list[str] = []
     assert publish(findings.study, findings.folder, said.append) == {}
     assert said == [

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 
 from corpora.places import Place
-from tuning.answers import Answers
-from tuning.findings import Findings, parse_results
-from tuning.folder import Folder
-from tuning.importance import Importance
-from tuning.look import plain, wide_axis
-from tuning.pictures import draw, write_html, write_pngs
-from tuning.pictures_search import most_telling, short_names
-from tuning.records import Epoch, State, TrialRecord
-from tuning.study import Study, parse_study
-from tuning.trial import TrialConfig
+from tuning.champion.answers import Answers
+from tuning.champion.results import parse_results
+from tuning.report.findings import Findings
+from tuning.report.pictures import draw, write_html, write_pngs
+from tuning.report.pictures_search import most_telling, short_names
+from tuning.report.style import plain, wide_axis
+from tuning.search.importance import Importance
+from tuning.storage.paths import Folder
+from tuning.storage.records import Epoch, State, TrialRecord
+from tuning.study.file import Study, parse_study
+from tuning.trial.config import TrialConfig
 
 EVIL = "</script><script>document.title = 'broken out'</script><img src=x onerror=alert(1)>好"
 """A text of somebody who would like to run code in the page."""

@@ -8,10 +8,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FixedTrial
 
 from tests.test_space import RAW
-from tuning.faults import StudyError
-from tuning.points import distributions, drawn, highest, params_of, prepared_blocks, suggest, values_at
-from tuning.space import Space, parse_space
-from tuning.trial import TrialConfig
+from tuning.search.suggest import distributions, suggest
+from tuning.study.errors import StudyError
+from tuning.study.points import drawn, highest, params_of, prepared_blocks, values_at
+from tuning.study.space import Space, parse_space
+from tuning.trial.config import TrialConfig
 
 
 @pytest.fixture

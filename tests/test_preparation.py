@@ -6,31 +6,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tuning.material
-import tuning.preparation
-import tuning.sources
+import tuning.search.preparation
+import tuning.teachers.sources
+import tuning.trial.inputs
 from corpora.augment import MASK
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
-from models.fitting import ModelError
-from models.teacher import load_teacher, teacher_logits
-from models.tokenizing import tokenizer_pieces
+from models.errors import ModelError
+from models.teacher.teacher import load_teacher, teacher_logits
+from models.teacher.tokenizing import tokenizer_pieces
 from tests.conftest import silent
 from tuning.checks import check
-from tuning.faults import StudyError
-from tuning.folder import new_folder
-from tuning.inputs import inputs_key
-from tuning.points import middle
-from tuning.preparation import prepare
-from tuning.search import earlier_folder
-from tuning.study import Study, parse_study
-from tuning.trial import TrialConfig
+from tuning.search.preparation import prepare
+from tuning.search.run import earlier_folder
+from tuning.storage.searches import new_folder
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, parse_study
+from tuning.study.points import middle
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import inputs_key
 
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    build = tuning.material.build_vectors
-    monkeypatch.setattr("tuning.material.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
+    build = tuning.trial.inputs.build_vectors
+    monkeypatch.setattr("tuning.trial.inputs.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
     prepared = prepare(study, silent)
     corpus = prepared.corpus
     inputs = next(iter(prepared.inputs.values()))
@@ -113,8 +113,10 @@ def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: d
 
 def test_only_train_and_transfer_texts_are_augmented(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    real = tuning.preparation.augment
-    monkeypatch.setattr("tuning.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments))
+    real = tuning.search.preparation.augment
+    monkeypatch.setattr(
+        "tuning.search.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments)
+    )
     corpus = prepare(parse_study(augmented_document(document)), silent).corpus
     ((config, texts, held_out),) = seen
     assert config.n_iter == 2
@@ -131,13 +133,13 @@ def test_texts_are_read_once_for_each_kind_of_tokens_and_vectors_trained_once_fo
     ]
     calls: dict[str, int] = {"tokenize": 0, "build_vectors": 0}
     for name in calls:
-        real = getattr(tuning.material, name)
+        real = getattr(tuning.trial.inputs, name)
 
         def counted(*arguments: Any, real: Any = real, name: str = name) -> Any:
             calls[name] += 1
             return real(*arguments)
 
-        monkeypatch.setattr(f"tuning.material.{name}", counted)
+        monkeypatch.setattr(f"tuning.trial.inputs.{name}", counted)
     prepared = prepare(parse_study(document), silent)
     assert calls == {"tokenize": 1, "build_vectors": 2}
     assert sorted(inputs.data.vectors.shape[1] for inputs in prepared.inputs.values()) == [2, 4, 8, 8]
@@ -147,9 +149,9 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = tuning.sources.ask_teacher
+    real = tuning.teachers.sources.ask_teacher
     monkeypatch.setattr(
-        tuning.sources,
+        tuning.teachers.sources,
         "ask_teacher",
         lambda t, texts, *rest, **how: asked.extend(texts) or real(t, texts, *rest, **how),
     )
@@ -162,8 +164,8 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
 def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     study = parse_study(augmented_document(document))
     first = prepare(study, silent)
-    monkeypatch.setattr("tuning.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("tuning.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    monkeypatch.setattr("tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
+    monkeypatch.setattr("tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
     second = prepare(study, silent)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)
@@ -248,6 +250,6 @@ def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_sa
     prepare(parse_study(document), said.append)
     assert f"file vectors: {note}" in said
     path.write_text("9 2\n好 1 2\n的 3", encoding="utf-8")
-    monkeypatch.setattr("tuning.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
+    monkeypatch.setattr("tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
     with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
         prepare(parse_study(document), said.append)

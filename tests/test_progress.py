@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 
 from tests.test_proposals import ask, epoch, proposals
-from tuning.folder import new_folder
-from tuning.progress import FillingView, LiveView, show_progress, time_left_s, view
-from tuning.records import State, TrialRecord
-from tuning.study import parse_study
-from tuning.trial import TrialConfig
+from tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
+from tuning.storage.records import State, TrialRecord
+from tuning.storage.searches import new_folder
+from tuning.study.file import parse_study
+from tuning.trial.config import TrialConfig
 
 CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 

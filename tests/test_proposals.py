@@ -12,15 +12,18 @@ from ray.tune.search import Searcher
 
 from corpora.places import Place
 from tuning.checks import check
-from tuning.faults import StudyError
-from tuning.folder import Folder, new_folder
-from tuning.journal import Journal
-from tuning.preparation import prepare
-from tuning.proposals import Proposals
-from tuning.records import Epoch, TrialRecord, open_study, read_records, records_in
-from tuning.search import earlier_trials, sampler
-from tuning.study import SearchConfig, Study, parse_study
-from tuning.trial import TrialConfig
+from tuning.search.preparation import prepare
+from tuning.search.proposals import Proposals
+from tuning.search.run import earlier_trials
+from tuning.search.samplers import sampler
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder
+from tuning.storage.records import Epoch, TrialRecord, open_study, read_records, records_in
+from tuning.storage.searches import new_folder
+from tuning.study.config import SearchConfig
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, parse_study
+from tuning.trial.config import TrialConfig
 
 
 class Diary:

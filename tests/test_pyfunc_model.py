@@ -9,7 +9,7 @@ import pytest
 from corpora import encoding
 from models.checkpoint import save_checkpoint
 from tests.test_checkpoint import STUDENTS, checkpoint_of
-from tuning.pyfunc_model import StudentModel
+from tuning.tracking.pyfunc_model import StudentModel
 
 
 @pytest.fixture(scope="module")

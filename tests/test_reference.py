@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tuning.reference import meanings, reference
-from tuning.study import SearchConfig, StudyConfig
-from tuning.trial import TrialConfig
+from tuning.study.config import SearchConfig, StudyConfig
+from tuning.study.reference import meanings, reference
+from tuning.trial.config import TrialConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = reference()

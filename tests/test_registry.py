@@ -13,9 +13,9 @@ from mlflow.tracking import MlflowClient
 from corpora.encoding import load_encoder
 from models.predictor import Predictor, check_folder
 from tests.conftest import Ended, reviews
-from tuning.candidates import Candidate
-from tuning.faults import StudyError
-from tuning.registry import log_model, pull, register
+from tuning.study.errors import StudyError
+from tuning.tracking.promotion import Candidate
+from tuning.tracking.registry import log_model, pull, register
 
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuning.latency import Latency
-from tuning.report import (
+from tuning.champion.table import (
     Column,
     Quality,
     Spread,
@@ -14,9 +13,10 @@ from tuning.report import (
     ratio_text,
     spread,
     table_text,
-    teacher_ratio,
     wilson_interval,
 )
+from tuning.speed.latency import Latency
+from tuning.study.rule import teacher_ratio
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:

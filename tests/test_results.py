@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.test_proposals import ask, epoch, proposals
-from tuning.faults import StudyError
-from tuning.folder import new_folder
-from tuning.results import write_csv, write_json
-from tuning.study import Study, parse_study
+from tuning.report.terminal import write_csv, write_json
+from tuning.storage.searches import new_folder
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, parse_study
 
 
 @pytest.fixture

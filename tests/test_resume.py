@@ -14,9 +14,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from corpora.places import Place
-from tuning.folder import Folder
-from tuning.records import TrialRecord, records_in
-from tuning.study import load_study
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord, records_in
+from tuning.study.file import load_study
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.fitting import Schedule, Stepper
-from models.row_adam import pays_by_row
-from models.students.embedding import Table
+from models.layers.table import Table
+from models.training.loop import Schedule, Stepper
+from models.training.row_adam import pays_by_row
 
 WORDS, STEPS = 40, 700
 

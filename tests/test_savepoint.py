@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load, save
 
 from corpora.tokens import ragged
-from tuning.savepoint import Savepoint, Tensors
-from tuning.trial import EpochReport, TrialConfig, TrialData, run_trial
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import EpochReport, run_trial
+from tuning.trial.training import Savepoint, Tensors
 
 EPOCHS = 4
 STUDENTS: dict[str, dict[str, Any]] = {
@@ -99,7 +101,7 @@ def test_a_table_that_is_moved_row_by_row_goes_on_after_a_cut_too(
         {"student": STUDENTS["bilstm"], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01}
     )
     as_a_whole, _ = trained(config, data, cut_after=None)
-    monkeypatch.setattr("models.row_adam.VOCABULARY", 0)
+    monkeypatch.setattr("models.training.row_adam.VOCABULARY", 0)
     whole, weights = trained(config, data, cut_after=None)
     parts, resumed = trained(config, data, cut_after=2)
     assert parts == whole

@@ -25,8 +25,8 @@ from models.predictor import Predictor
 from tests.conftest import STUDENTS, same_answers
 from tests.processes import listening
 from tests.test_checkpoint import checkpoint_of
-from tuning import serving
 from tuning.cli import main
+from tuning.serve import server as serving
 
 ROOT = Path(__file__).resolve().parent.parent
 Answered = tuple[int, Any, dict[str, str]]

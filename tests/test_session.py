@@ -15,14 +15,14 @@ from rich.console import Console
 from corpora.encoding import load_encoder
 from models.predictor import Predictor
 from tests.conftest import Ended
-from tuning.answers import read_answers
+from tuning.champion.answers import read_answers
+from tuning.champion.verdict import NoChampionError
 from tuning.cli import main
-from tuning.faults import StudyError
-from tuning.folder import search_folders
-from tuning.records import records_in
 from tuning.session import search
-from tuning.study import Study, parse_study
-from tuning.verdict import NoChampionError
+from tuning.storage.records import records_in
+from tuning.storage.searches import search_folders
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, parse_study
 
 pytestmark = pytest.mark.slow
 

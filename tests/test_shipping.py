@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tuning.faults import StudyError
 from tuning.shipping import pack, pins
-from tuning.study import load_study, parse_study
+from tuning.study.errors import StudyError
+from tuning.study.file import load_study, parse_study
 
 
 def packed(document: dict[str, Any], tmp_path: Path) -> Path:

@@ -6,10 +6,11 @@ import optuna
 import pytest
 from optuna.trial import FixedTrial
 
-from tuning.faults import StudyError
-from tuning.points import every, flatten, middle, suggest
-from tuning.space import parse_space
-from tuning.trial import TrialConfig
+from tuning.search.suggest import suggest
+from tuning.study.errors import StudyError
+from tuning.study.points import every, flatten, middle
+from tuning.study.space import parse_space
+from tuning.trial.config import TrialConfig
 
 RAW: dict[str, Any] = {
     "tokens": {"kind": "words", "max_tokens": {"choice": [32, 64]}},

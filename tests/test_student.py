@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.student import FAMILIES, AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from models.students.average import AverageConfig
 from models.students.recurrent import BiGRUConfig, BiLSTMConfig
+from models.students.student import FAMILIES, AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from models.students.textcnn import TextCNNConfig
 from models.students.transformer import TransformerConfig, positions
 from tests.conftest import STUDENTS, student_name

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tuning.faults import StudyError
-from tuning.study import load_study, parse_study, parse_yaml
+from tuning.study.errors import StudyError
+from tuning.study.file import load_study, parse_study, parse_yaml
 
 Write = Callable[[dict[str, Any]], Path]
 

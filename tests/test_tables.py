@@ -18,11 +18,11 @@ from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
-from tuning.faults import StudyError
-from tuning.records import TrialRecord
-from tuning.study import load_study, parse_study, parse_yaml
-from tuning.teachers import locate
-from tuning.trial import TrialConfig
+from tuning.storage.records import TrialRecord
+from tuning.study.errors import StudyError
+from tuning.study.file import load_study, parse_study, parse_yaml
+from tuning.teachers.teachers import locate
+from tuning.trial.config import TrialConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = parse_yaml((ROOT / "benchmarks" / "tables.yaml").read_text(encoding="utf-8"))

@@ -16,18 +16,18 @@ from transformers import AutoModelForSequenceClassification, BertConfig, BertFor
 
 from corpora.corpus import load_corpus
 from corpora.texts import CorpusError
-from models.teacher_config import TeacherConfig
-from models.teacher_training import TrainingTexts, train_teacher
-from models.tokenizing import character_tokenizer
+from models.teacher.config import TeacherConfig
+from models.teacher.tokenizing import character_tokenizer
+from models.teacher.training import TrainingTexts, train_teacher
 from tests.conftest import reviews, silent
 from tuning.checks import check
 from tuning.cli import main
-from tuning.ensemble import load_ensemble
-from tuning.preparation import prepare
-from tuning.study import parse_study
-from tuning.teacher_columns import checkpoint_columns, head_of
-from tuning.teachers import locate
-from tuning.teaching import logits_for
+from tuning.search.preparation import prepare
+from tuning.study.file import parse_study
+from tuning.teachers.columns import checkpoint_columns, head_of
+from tuning.teachers.logits import logits_for
+from tuning.teachers.students import load_ensemble
+from tuning.teachers.teachers import locate
 
 GOOD_SIGNS, BAD_SIGNS = "好喜满推", "差讨失退慢"
 SaveGood = Callable[..., Path]

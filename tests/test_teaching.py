@@ -11,12 +11,12 @@ import numpy as np
 
 from corpora.corpus import load_corpus
 from corpora.teacher_logits import has_cache
-from models.tokenizing import tokenizer_pieces
+from models.teacher.tokenizing import tokenizer_pieces
 from tests.conftest import silent
-from tuning.preparation import prepare
-from tuning.study import Study, load_study, parse_study
-from tuning.teachers import Teachers, assumptions, locate
-from tuning.teaching import logits_for, timing_teachers
+from tuning.search.preparation import prepare
+from tuning.study.file import Study, load_study, parse_study
+from tuning.teachers.logits import logits_for, timing_teachers
+from tuning.teachers.teachers import Teachers, assumptions, locate
 
 ROOT = Path(__file__).resolve().parent.parent
 

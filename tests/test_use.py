@@ -32,7 +32,7 @@ from models.students.average import AverageConfig
 from tests.conftest import reviews, same_answers
 from tests.test_candidates import GOOD
 from tests.test_checkpoint import VOCABULARY, student_of
-from tuning.registry import log_model, register
+from tuning.tracking.registry import log_model, register
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "examples" / "use"

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from models.predictor import check_folder
 from tests.conftest import tiny_document
-from tuning.folder import Folder
-from tuning.records import records_in
-from tuning.results import show_results
+from tuning.report.terminal import show_results
 from tuning.session import search
-from tuning.study import Study, parse_study, parse_yaml
+from tuning.storage.paths import Folder
+from tuning.storage.records import records_in
+from tuning.study.file import Study, parse_study, parse_yaml
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,8 +8,8 @@ import pytest
 from gensim.models import KeyedVectors
 from pydantic import ValidationError
 
-from models.fitting import ModelError
-from models.word_vectors import (
+from models.errors import ModelError
+from models.vectors.word_vectors import (
     SOURCES,
     AnyVectorsConfig,
     FastTextConfig,

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from corpora.places import Place
-from tuning import worker
-from tuning.folder import Folder, TrialPlace
-from tuning.inputs import inputs_key
-from tuning.points import middle
-from tuning.preparation import prepare
-from tuning.study import parse_study
-from tuning.trial import TrialConfig
-from tuning.worker import Assignment, Shipped, deadline, logged, savepoint_at, work
+from tuning.search import worker
+from tuning.search.preparation import prepare
+from tuning.search.worker import Assignment, Shipped, deadline, logged, savepoint_at, work
+from tuning.storage.paths import Folder, TrialPlace
+from tuning.study.file import parse_study
+from tuning.study.points import middle
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import inputs_key
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -169,7 +169,9 @@ def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:
 
 
 def test_workers_import_nothing_that_takes_seconds() -> None:
-    program = "import sys, tuning.worker, tuning.retraining; print([m for m in sys.argv[1:] if m in sys.modules])"
+    program = (
+        "import sys, tuning.search.worker, tuning.trial.tasks; print([m for m in sys.argv[1:] if m in sys.modules])"
+    )
     found = subprocess.run(
         [sys.executable, "-c", program, "transformers", "gensim", "mlflow", "scipy", "sklearn", "pandas"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -11,15 +11,15 @@ from corpora.places import Place, PlaceError, check_writable
 from corpora.teacher_data import load_teacher_data
 from corpora.teacher_logits import has_cache, open_cache
 from corpora.tokens import encoder_settings
-from tuning import assumed
-from tuning.examining import Examination, examine_teachers
-from tuning.faults import StudyError
-from tuning.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
-from tuning.search import earlier_folder
-from tuning.sources import pieces_for
-from tuning.study import Study
-from tuning.teachers import Teachers, assumptions, locate, refuse_wrong_columns
-from tuning.tracking import check_store
+from tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
+from tuning.search.run import earlier_folder
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
+from tuning.teachers import assumed
+from tuning.teachers.examining import Examination, examine_teachers
+from tuning.teachers.sources import pieces_for
+from tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
+from tuning.tracking.runs import check_store
 
 
 def check(study: Study) -> str:

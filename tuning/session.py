@@ -12,30 +12,32 @@ from rich.console import Console
 from cluster.connection import ClusterConfig, connected
 from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster
 from corpora.places import Place
+from tuning.champion.finalists import Finalist, select, train_finalists
+from tuning.champion.verdict import NoChampionError, judge
 from tuning.checks import check, check_shared, check_stores
-from tuning.ensemble import run_on_ray
-from tuning.faults import StudyError
-from tuning.finalists import Finalist, select, train_finalists
-from tuning.folder import ENDED, Folder, dump, new_folder, unfinished_folder
-from tuning.gpus import with_gpus
-from tuning.importance import importances
-from tuning.journal import Journal
-from tuning.lease import held
-from tuning.outbox import Outbox, ServerAwayError
-from tuning.preparation import Prepared, prepare
-from tuning.progress import FillingView, LiveView
-from tuning.publishing import publish
-from tuning.recorded import closing, opening, with_version
-from tuning.records import TrialRecord, count_states, open_study, read_records, records_in
-from tuning.registry import log_model, register
-from tuning.search import changed_since, earlier_folder, run_search
+from tuning.report.write import publish
+from tuning.search.gpus import with_gpus
+from tuning.search.importance import importances
+from tuning.search.preparation import Prepared, prepare
+from tuning.search.progress import FillingView, LiveView
+from tuning.search.run import changed_since, earlier_folder, run_search
 from tuning.shipping import packages
-from tuning.sources import Workers
-from tuning.study import Study
-from tuning.teaching import cache_teacher
-from tuning.timing import TimeAll, time_here
-from tuning.tracking import Tracker, is_away
-from tuning.verdict import NoChampionError, judge
+from tuning.speed.timing import TimeAll, time_here
+from tuning.storage.journal import Journal
+from tuning.storage.lease import held
+from tuning.storage.paths import ENDED, Folder, dump
+from tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from tuning.storage.searches import new_folder, unfinished_folder
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
+from tuning.teachers.logits import cache_teacher
+from tuning.teachers.sources import Workers
+from tuning.teachers.students import run_on_ray
+from tuning.tracking.entries import closing, opening, with_version
+from tuning.tracking.outbox import Outbox, ServerAwayError
+from tuning.tracking.promotion import candidate_of_verdict
+from tuning.tracking.registry import log_model, register
+from tuning.tracking.runs import Tracker, is_away
 
 
 class InterruptedSearchError(Exception):
@@ -130,7 +132,7 @@ def _conclude(
         number = verdict.finalists[verdict.winner].record.number
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
-            candidate = verdict.candidate(prepared, config.champion)
+            candidate = candidate_of_verdict(verdict, prepared, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate))
             outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
             console.print(f"registered as {name} version {registered.version}, alias {registered.alias} "

@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 
 import corpora
 from corpora.places import Place
-from tuning.faults import StudyError
-from tuning.folder import dump
-from tuning.study import Study
+from tuning.storage.paths import dump
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
 
 PACKAGES = ("corpora", "models", "losses", "cluster", "tuning")
 FILE_KEYS = ("source", "dev", "test", "unlabelled", "logits", "checkpoint", "path", "dictionary")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.compression.trained import FineTunedConfig, Material, Trained
-from models.fitting import ModelError
+from models.errors import ModelError
 from models.students.embedding import WordEmbedding
 
 LEVELS = 127

@@ -18,7 +18,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from pydantic import BaseModel, Field
 
 from models.compression.trained import Material
-from models.student import pad
+from models.students.student import pad
 
 
 class Int8Config(BaseModel, frozen=True, extra="forbid"):

@@ -18,8 +18,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.compression.trained import FineTunedConfig, Material, Trained
-from models.fitting import ModelError
-from models.student import Student
+from models.errors import ModelError
+from models.students.student import Student
 
 
 class LowRankConfig(FineTunedConfig, frozen=True):

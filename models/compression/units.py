@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.compression.trained import FineTunedConfig, Material, Trained
-from models.fitting import ModelError
-from models.student import FAMILIES, Student
+from models.errors import ModelError
 from models.students.embedding import classifier_head
+from models.students.student import FAMILIES, Student
 from models.students.units import largest
 
 

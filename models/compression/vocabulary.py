@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import nn
 
 from models.compression.trained import FineTunedConfig, Material, Trained
-from models.fitting import ModelError
+from models.errors import ModelError
 from models.students.embedding import WordEmbedding
 
 

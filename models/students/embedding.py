@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from models.dropout import Dropout
+from models.layers.dropout import Dropout
+from models.layers.table import Table
 
 Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]
@@ -30,15 +30,6 @@ class StudentShape(BaseModel, frozen=True, extra="forbid"):
     """Units of each hidden layer before the logits; 0 for none."""
     hidden_layers: int = Field(default=1, ge=1, le=8)
     """How many hidden layers there are, where `hidden_layer` is not 0."""
-
-
-class Table(nn.Embedding):
-    """Word vectors; in training they may be read through `reader`, `[batch, length]` to `[batch, length, dimension]`."""
-
-    reader: Callable[[Tensor], Tensor] | None = None
-
-    def forward(self, token_ids: Tensor) -> Tensor:
-        return super().forward(token_ids) if self.reader is None else self.reader(token_ids)
 
 
 class WordEmbedding(nn.Module):

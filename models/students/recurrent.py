@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.dropout import hide
+from models.layers.dropout import hide
 from models.students.embedding import StudentShape
 from models.students.pooling import inside
 from models.students.units import Smaller, largest

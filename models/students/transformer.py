@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.attention import attention
-from models.dropout import Dropout
+from models.layers.attention import attention
+from models.layers.dropout import Dropout
 from models.students.embedding import StudentShape
 from models.students.pooling import inside
 from models.students.units import Smaller, largest

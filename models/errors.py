@@ -1,0 +1,7 @@
+"""What a model can be wrong about."""
+
+from __future__ import annotations
+
+
+class ModelError(ValueError):
+    """A model, a checkpoint or a vector file that cannot be used; the message says what to do."""

@@ -1,0 +1,113 @@
+"""The student families as one union, and what all of them share: their frame, batching, answering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.layers.dropout import Dropout
+from models.students.average import AverageConfig, Words, keep_words
+from models.students.embedding import WordEmbedding, classifier_head
+from models.students.pooling import build_pooling
+from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
+from models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
+from models.students.transformer import Transformer, TransformerConfig, keep_feedforward
+from models.students.units import Smaller
+from models.training.batches import sorted_batches
+
+AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
+StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a family is: its body reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must be zero
+    beyond a text's end; `keep_units(body, config, keep)` leaves a part of its units."""
+
+    body: Callable[[Any, int], nn.Module]
+    keep_units: Callable[[Any, Any, float], Smaller]
+
+
+FAMILIES: dict[type[AnyStudentConfig], Family] = {
+    BiLSTMConfig: Family(Recurrent, keep_recurrent_units),
+    BiGRUConfig: Family(Recurrent, keep_recurrent_units),
+    TextCNNConfig: Family(Convolutions, keep_filters),
+    AverageConfig: Family(Words, keep_words),
+    TransformerConfig: Family(Transformer, keep_feedforward),
+}
+
+
+WIDE = 512
+"""Units of a hidden layer from which on it pays to multiply by it in bf16."""
+
+
+class Student(nn.Module):
+    """Word vectors, what the family does with them, pooling over the text, and a head."""
+
+    def __init__(self, config: AnyStudentConfig, vectors: Tensor, n_classes: int) -> None:
+        super().__init__()
+        self.embedding = WordEmbedding(vectors, config.channels)
+        self.dropout = Dropout(config.dropout)
+        self.body = FAMILIES[type(config)].body(config, self.embedding.output_size)
+        self.n_features: int = self.body.output_size  # type: ignore[assignment]
+        self.pooling = build_pooling(config.pooling, self.n_features)
+        self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()
+        self.head = classifier_head(self.n_features, config, n_classes)
+
+    def pooled(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """What a text is to the head, `[batch, features]`; hidden states of a teacher are compared with it."""
+        states = self.body(self.dropout(self.embedding(token_ids)), lengths)
+        pooled: Tensor = self.norm(self.pooling(states, lengths))
+        return pooled
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
+        logits: Tensor = self.head(self.pooled(token_ids, lengths))
+        return logits
+
+
+def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_classes: int) -> Student:
+    """A student with fresh weights over word vectors `[vocabulary, dimension]`, whose row 0 is the padding."""
+    return Student(config, torch.tensor(vectors), n_classes)
+
+
+def gains_by_bf16(config: AnyStudentConfig) -> bool:
+    """Whether its products are so large that bf16 saves more than the casts to it and back cost."""
+    return not isinstance(config, AverageConfig) or config.hidden_layer >= WIDE
+
+
+def count_parameters(student: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in student.parameters())
+
+
+def pad(rows: Sequence[NDArray[np.integer[Any]]]) -> tuple[Tensor, Tensor]:
+    """Token ids `[batch, longest]`, filled up with 0, and lengths `[batch]`."""
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
+    token_ids[np.arange(token_ids.shape[1]) < lengths[:, None]] = np.concatenate(rows)
+    return torch.from_numpy(token_ids), torch.from_numpy(lengths)
+
+
+@torch.inference_mode()
+def student_logits(
+    student: nn.Module, rows: Sequence[NDArray[np.integer[Any]]], batch_size: int = 128
+) -> NDArray[np.float32]:
+    """Logits `[rows, classes]` in the order of `rows`; the student is in eval mode for it and then as it was."""
+    was_training, device = student.training, next(student.parameters()).device
+    student.eval()
+    batches = sorted_batches(np.array([len(row) for row in rows]), batch_size)
+    answers = []
+    for batch in batches:
+        token_ids, lengths = pad([rows[i] for i in batch])
+        answers.append(student(token_ids.to(device), lengths.to(device)).cpu().numpy())
+    student.train(was_training)
+    logits = np.empty((len(rows), answers[0].shape[1]), dtype=np.float32)
+    logits[np.concatenate(batches)] = np.concatenate(answers)
+    return logits

@@ -1,0 +1,1 @@
+"""Teachers: loaded, trained, asked."""

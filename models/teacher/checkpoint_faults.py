@@ -1,0 +1,182 @@
+"""What is wrong with a checkpoint, in one line: where it is, what was found there, and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+
+from models.errors import ModelError
+
+FAULTS = (
+    OSError,  # A missing file, a hub that is out of reach, JSON of config.json
+    ValueError,  # An unknown family, code of the checkpoint's own, other JSON
+    LookupError,
+    TypeError,
+    AttributeError,  # A file that has other keys or types than transformers expects
+    ImportError,  # A package that this tokenizer or this quantisation needs
+    RuntimeError,  # A torch archive that is not whole, a tensor that cannot be converted
+    EOFError,
+    UnpicklingError,
+    SafetensorError,  # Weights that are not whole, or are no weights
+    StrictDataclassError,  # A value of the wrong type in config.json
+)
+"""What transformers and the packages beneath it raise for files that they cannot use."""
+CODE_OF_ITS_OWN = "it needs code of its own (trust_remote_code), which Distune does not run"
+INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
+AS_OBJECT = 'write it as {{"0": "the label of column 0", "1": ...}}'
+LFS_POINTER = b"version https://git-lfs"
+ADAPTER = "adapter_config.json"
+WEIGHTS = ("*.safetensors", "*.bin")
+OTHER_FORMATS = {"*.onnx": "ONNX", "*.gguf": "GGUF", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
+REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
+    (Exception, r"trust_remote_code|custom code", f"{CODE_OF_ITS_OWN}; {INSTEAD}"),
+    (
+        (UnpicklingError, EOFError),
+        "",
+        "its pytorch_model.bin is damaged or holds more than tensors, which torch does not read; load it where it was made and save it "
+        "anew by save_pretrained",
+    ),
+    (SafetensorError, "", "its weights are not whole ({line}); copy or download them again"),
+    (RuntimeError, "PytorchStreamReader", "its pytorch_model.bin is not whole; copy or download it again"),
+    (StrictDataclassError, "", "config.json: {said}"),
+    (json.JSONDecodeError, "", "one of its files is no whole JSON ({line}); copy or download it again"),
+    (
+        AttributeError,
+        r"'list' object has no attribute 'items'",
+        "its config.json has a list where an object belongs, most likely id2label: " + AS_OBJECT,
+    ),
+    (
+        Exception,
+        r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",
+        "transformers has no {1} model for a {0}",
+    ),
+    (
+        Exception,
+        r"no file named model\.safetensors",
+        "it has no weights (model.safetensors or pytorch_model.bin); copy them there from where it was made",
+    ),
+    (
+        Exception,
+        r"(?i)sentencepiece|tiktoken|protobuf",
+        "it has no tokenizer.json, and to read what it has the packages sentencepiece, tiktoken and protobuf are needed; install them, or "
+        "save the tokenizer anew where they are",
+    ),
+)
+"""By the type of an error and words in it, what is wrong and what to do; the first that fits counts."""
+
+
+@contextmanager
+def in_one_line(what: str) -> Iterator[None]:
+    """Raise ModelError of one line, which begins with `what`, for anything that transformers cannot use."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        # `tokenizers` raises Exception itself; any other type that is not listed is a fault of ours.
+        if type(error) is not Exception and not isinstance(error, FAULTS):
+            raise
+        raise ModelError(f"{what}: {_reason(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of transformers, whose messages go on for pages; of a bare KeyError its type too."""
+    line = str(error).strip().split("\n")[0]
+    is_bare = isinstance(error, LookupError | TypeError | AttributeError) or not line
+    return f"{type(error).__name__}: {line}" if is_bare else line
+
+
+def _reason(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    for kinds, words, reason in REASONS:
+        if isinstance(error, kinds) and (found := re.search(words, said)):
+            return reason.format(*found.groups(), line=first_line(error), said=said)
+    return first_line(error)
+
+
+def is_adapter(place: str | Path) -> bool:
+    """Whether a folder holds a LoRA adapter instead of a whole model."""
+    return (Path(place) / ADAPTER).is_file() and not _has_weights(Path(place))
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+
+
+def adapter_base(folder: Path) -> str:
+    """The hub id or folder of the model that an adapter was trained on; raises ModelError where it names none."""
+    base = adapter_settings(folder).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            f"the teacher {folder}: its {ADAPTER} names no base_model_name_or_path; write there what it was trained on"
+        )
+    return base
+
+
+def adapter_settings(folder: Path) -> dict[str, Any]:
+    with in_one_line(f"the teacher {folder}: its {ADAPTER} cannot be read"):
+        found = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+    return found if isinstance(found, dict) else {}
+
+
+def refuse_other_folders(folder: Path) -> None:
+    """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
+
+    Nothing is said of a hub id, nor of an adapter, which `models.teacher.lora` reads.
+    """
+    if folder.is_file():
+        raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")
+    if not folder.is_dir() or is_adapter(folder):
+        return
+    if (folder / ADAPTER).is_file():
+        raise ModelError(
+            f"the teacher {folder} holds a whole model and a LoRA adapter ({ADAPTER}); keep one of them in that folder"
+        )
+    if found := _kind_of(folder):
+        raise ModelError(f"the teacher {folder} {found}")
+    for path in (path for pattern in WEIGHTS for path in sorted(folder.glob(pattern))):
+        if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(LFS_POINTER):
+            raise ModelError(
+                f"the teacher {folder}: {path.name} is a pointer of Git LFS, not the weights; run `git lfs pull`"
+            )
+
+
+def _kind_of(folder: Path) -> str | None:
+    """What a folder is, where it is none of transformers, and what to do."""
+    if (folder / "labels.json").is_file() and (folder / "vocabulary.txt").is_file():
+        return "is a student that Distune saved, no transformers model; name the folder or hub id of a classifier"
+    if (folder / "config.json").is_file():
+        return None
+    inside = sorted(
+        (path.parent for path in folder.glob("*/config.json") if _settings(path.parent).get("model_type")),
+        key=_by_number,
+    )
+    if inside:
+        names = ", ".join(path.name for path in inside)
+        return f"has no config.json, but these folders in it have: {names}; name one of them, such as {inside[-1]}"
+    for pattern, name in OTHER_FORMATS.items():
+        if any(folder.glob(pattern)):
+            return f"is an export to {name}, which transformers does not read here; name the folder that it was made from, or {INSTEAD}"
+    return "has no config.json; name the folder that `save_pretrained` wrote"
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    """`checkpoint-1000` after `checkpoint-500`."""
+    digits = re.findall(r"\d+", path.name)
+    return int(digits[-1]) if digits else -1, path.name

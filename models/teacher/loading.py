@@ -1,0 +1,202 @@
+"""Loading a sequence classifier of transformers, with the check that none of its weights is random."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+
+from models.errors import ModelError
+from models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
+from models.teacher.hub import unless_adapter
+
+MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model of transformers in float32, and what was assumed while it was loaded."""
+
+    model: PreTrainedModel
+    notes: tuple[str, ...] = ()
+
+
+def at(revision: str | None) -> dict[str, str]:
+    """What `from_pretrained` is told of a revision, so that settings, tokenizer and weights are all of one."""
+    return {} if revision is None else {"revision": revision}
+
+
+def load_config(place: str | Path, revision: str | None = None) -> PreTrainedConfig:
+    """The settings of a checkpoint, by hub id (at a revision) or folder; raises ModelError when they cannot be read."""
+    refuse_other_folders(Path(place))
+    where = "" if Path(place).exists() else " is no folder here, and from the hub it"
+    with unless_adapter(place, revision), in_one_line(f"the teacher {place}{where} cannot be loaded"):
+        return AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
+
+
+def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
+    """A classifier that was fine-tuned already, in eval mode on the CPU.
+
+    Raises ModelError when it cannot be loaded, or any of its weights would be random, or it is no classifier of one class
+    among several.
+    """
+    config = load_config(place, revision)
+    refuse_other_outputs(place, config)
+    model, info = load_checkpoint(AutoModelForSequenceClassification, place, revision)
+    fresh = fresh_weights(model, info)
+    refuse_fresh_trunk(place, model, fresh)
+    if fresh:
+        raise ModelError(f"the teacher {place} {_fresh_head(Path(place), config, fresh)}")
+    refuse_other_tasks(place, config)
+    stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
+    notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
+    return Loaded(model.eval(), tuple(notes))
+
+
+def refuse_adapter(place: str | Path) -> None:
+    """Raise ModelError for an adapter, where a whole model is to be trained."""
+    if is_adapter(place):
+        raise ModelError(
+            f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
+            "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is"
+        )
+
+
+def load_trunk(kind: Any, place: str | Path, revision: str | None = None, **head: Any) -> PreTrainedModel:
+    """A checkpoint as one of transformers' kinds, in float32; its head may be new, its encoder may not.
+
+    Raises ModelError.
+    """
+    model, info = load_checkpoint(kind, place, revision, **head)
+    refuse_fresh_trunk(place, model, fresh_weights(model, info))
+    return model
+
+
+def load_checkpoint(
+    kind: Any, place: str | Path, revision: str | None = None, **settings: Any
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model and transformers' account of what was missing; in float32, whatever it is stored in.
+
+    CPUs compute halves slowly or not at all, and on a GPU autocast rounds what may be rounded.
+    """
+    config = load_config(place, revision)
+    quantised = getattr(config, "quantization_config", None)
+    what = f"the teacher {place} {_quantised(quantised) if quantised else ''}cannot be loaded"
+    with unless_adapter(place, revision), in_one_line(what):
+        found: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(
+            place,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=False,
+            **at(revision),
+            **settings,
+        )
+    _refuse_more_layers(place, *found)
+    return found
+
+
+def _quantised(settings: Any) -> str:
+    method = settings.get("quant_method") if isinstance(settings, dict) else getattr(settings, "quant_method", None)
+    return f"is quantised ({method or 'by an unknown method'}; dequantise and save it where its packages are, or {INSTEAD}) and "
+
+
+def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
+    """Raise ModelError unless a classifier picks one class among several."""
+    kind = getattr(config, "problem_type", None)
+    if kind == MULTI_LABEL:
+        raise ModelError(
+            f"the teacher {place} is multi-label (problem_type in its config.json), and Distune picks one class for "
+            "each text; set epochs >= 1 to fine-tune it"
+        )
+    if kind == REGRESSION or config.num_labels < 2:
+        raise ModelError(
+            f"the teacher {place} has {config.num_labels} output{'s' if config.num_labels > 1 else ''}"
+            f"{' and problem_type regression' if kind else ''}, a score and no class; "
+            "set epochs >= 1 to fine-tune it"
+        )
+
+
+def refuse_other_tasks(place: str | Path, config: PreTrainedConfig) -> None:
+    """Raise ModelError where the head is another's, such as that of tokens, though its weights have the same names."""
+    named = getattr(config, "architectures", None) or []
+    if named and not any("SequenceClassification" in name or "For" not in name for name in named):
+        raise ModelError(
+            f"the teacher {place} is a {named[0]}, which does not classify texts; name a fine-tuned classifier, or set "
+            "epochs >= 1 to fine-tune it"
+        )
+
+
+def fresh_weights(model: PreTrainedModel, info: dict[str, Any]) -> dict[str, str]:
+    """The parameters that the checkpoint lacks or has in another shape, with what is wrong with them.
+
+    Buffers, such as position ids, are computed and not learnt, and tied weights come from those that they are tied to;
+    transformers leaves the latter out itself.
+    """
+    parameters = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    missing = dict.fromkeys(info["missing_keys"], "is not in its weights")
+    other = {
+        name: f"is {list(stored)} in its weights, but {list(wanted)} by its config.json"
+        for name, stored, wanted in info["mismatched_keys"]
+    }
+    return {name: what for name, what in sorted({**missing, **other}.items()) if name in parameters}
+
+
+def in_trunk(model: PreTrainedModel, name: str) -> bool:
+    """Whether a parameter is one of the encoder; a pooler belongs to the head, as it is trained with it."""
+    return name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name
+
+
+def refuse_fresh_trunk(place: str | Path, model: PreTrainedModel, fresh: dict[str, str]) -> None:
+    """Raise ModelError where weights of the encoder would be random, as they are where their names have another prefix."""
+    lost = [name for name in fresh if in_trunk(model, name)]
+    if lost:
+        n_all = sum(in_trunk(model, name) for name, _ in model.named_parameters())
+        raise ModelError(
+            f"the teacher {place}: its weights are not those of its config.json: {len(lost)} of {n_all} tensors of the "
+            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it anew by "
+            "save_pretrained of the model that was trained"
+        )
+
+
+def _refuse_more_layers(place: str | Path, model: PreTrainedModel, info: dict[str, Any]) -> None:
+    stacks = {name: len(module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    for key in sorted(info["unexpected_keys"]):
+        for stack, n_layers in stacks.items():
+            found = re.match(rf"{re.escape(stack)}\.(\d+)\.", key)
+            if found and int(found[1]) >= n_layers:
+                raise ModelError(
+                    f"the teacher {place}: its weights are not those of its config.json, which has num_hidden_layers={n_layers} "
+                    f"({key} is in the weights); copy the config.json that belongs to them"
+                )
+
+
+def _fresh_head(place: Path, config: PreTrainedConfig, fresh: dict[str, str]) -> str:
+    name, what = next(iter(fresh.items()))
+    named = (getattr(config, "architectures", None) or ["no architecture"])[0]
+    if "by its config.json" in what:
+        return f"has a classification head of another size: {name} {what}; correct id2label in its config.json"
+    if (place / "model_head.pkl").is_file():
+        return (
+            f"is a SetFit model, whose head (model_head.pkl) transformers does not read; set epochs >= 1, or {INSTEAD}"
+        )
+    return (
+        f"has no trained classification head ({name} {what}; its config.json says {named}): what it answers would be random; "
+        "set epochs >= 1 to fine-tune it, or name a fine-tuned classifier"
+    )
+
+
+def named_head(label_names: Sequence[str]) -> dict[str, Any]:
+    """The settings of a new head for these classes, one of which is picked."""
+    return {
+        "num_labels": len(label_names),
+        "id2label": dict(enumerate(label_names)),
+        "label2id": {name: i for i, name in enumerate(label_names)},
+        "problem_type": "single_label_classification",
+    }

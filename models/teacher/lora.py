@@ -1,0 +1,78 @@
+"""A LoRA adapter of peft (Hu et al. 2022), merged into its base so that it is as fast as any other classifier."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForSequenceClassification
+
+from models.errors import ModelError
+from models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line
+from models.teacher.heads import output_layer
+from models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
+
+PREFIX = "base_model.model."
+"""Of the names of an adapter's tensors."""
+
+
+def load_adapter(place: str | Path) -> Loaded:
+    """The classifier that an adapter makes of its base.
+
+    Raises ModelError where peft is not installed, the base is out of reach, or the head was not saved with the adapter.
+    """
+    folder = Path(place)
+    settings, base = adapter_settings(folder), adapter_base(folder)
+    what = f"the teacher {place} is a LoRA adapter of {base}"
+    if find_spec("peft") is None:
+        raise ModelError(
+            f"{what}: pip install peft, or merge it where peft is (AutoPeftModelForSequenceClassification.from_pretrained, "
+            "merge_and_unload, save_pretrained) and name that folder"
+        )
+    if settings.get("peft_type") != "LORA":
+        raise ModelError(
+            f"the teacher {place} is an adapter of type {settings.get('peft_type')}; only LORA can be merged into {base}"
+        )
+    from peft import PeftModel
+
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(
+            f"{what}, whose weights are not there as adapter_model.safetensors; save it anew by a current peft"
+        )
+    with (
+        in_one_line(f"{what}, whose weights (adapter_model.safetensors) cannot be read"),
+        safe_open(folder / "adapter_model.safetensors", framework="pt") as file,
+    ):
+        saved = {name.removeprefix(PREFIX): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    try:
+        revision = None if Path(base).is_dir() else settings.get("revision")
+        shape = load_config(base, revision)
+        with torch.device("meta"):
+            head = output_layer(AutoModelForSequenceClassification.from_config(shape))
+        n_classes = saved.get(f"{head[0]}.weight", (shape.num_labels,))[0] if head else shape.num_labels
+        named = _named(folder, n_classes) if n_classes != shape.num_labels or (folder / "config.json").is_file() else {}
+        model, info = load_checkpoint(AutoModelForSequenceClassification, base, revision, **named)
+    except ModelError as error:
+        raise ModelError(f"{what}, and {error}; correct base_model_name_or_path in its adapter_config.json") from error
+    lost = [name for name in fresh_weights(model, info) if name not in saved]
+    if lost:
+        raise ModelError(
+            f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
+            "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save"
+        )
+    with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
+        merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    return Loaded(merged, (f"{what}, and is merged into it",))
+
+
+def _named(folder: Path, n_classes: int) -> dict[str, Any]:
+    """How many classes an adapter has; their names only where a config.json was saved beside it."""
+    named = load_config(folder) if (folder / "config.json").is_file() else None
+    if named is None or named.num_labels != n_classes:
+        return {"num_labels": n_classes}
+    return {"id2label": named.id2label, "label2id": named.label2id}

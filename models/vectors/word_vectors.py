@@ -1,0 +1,206 @@
+"""Word vectors for a vocabulary: trained on the corpus by gensim, read from a file, or random.
+
+gensim takes more than a second to import, which the workers of trials need not wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, model_validator
+
+from models.errors import ModelError
+from models.vectors.vector_files import FoundVectors, Known, read_vector_file
+
+FASTTEXT_BUCKETS = 200_000
+"""Rows of the table of n-grams: gensim's two millions are for a corpus of the size of Wikipedia."""
+Dimension = Annotated[int, Field(ge=1, le=4096)]
+
+
+class _Vectors(BaseModel, frozen=True, extra="forbid"):
+    dimension: Dimension = 100
+    """Numbers in each vector; of a file, what it has."""
+    reduce_to: Dimension | None = None
+    """Keep so many principal components, at most `dimension`."""
+
+    @model_validator(mode="after")
+    def _fewer_than_there_are(self) -> Self:
+        if self.reduce_to is not None and self.reduce_to > self.dimension:
+            raise ValueError(f"reduce_to must be <= dimension={self.dimension}, but got reduce_to={self.reduce_to}")
+        return self
+
+
+class _TrainedVectors(_Vectors, frozen=True):
+    """What is trained on the train and transfer texts."""
+
+    architecture: Literal["skip_gram", "cbow"] = "skip_gram"
+    """Whether a word predicts its neighbours (skip-gram) or they predict it (CBOW)."""
+    window: int = Field(default=5, ge=1)
+    """How many words on either side are neighbours."""
+    epochs: int = Field(default=5, ge=1)
+    """Passes over the train and transfer texts."""
+
+
+class Word2VecConfig(_TrainedVectors, frozen=True):
+    """word2vec (Mikolov et al. 2013)."""
+
+    kind: Literal["word2vec"] = "word2vec"
+
+
+class FastTextConfig(_TrainedVectors, frozen=True):
+    """fastText, which makes a word's vector of those of its character n-grams as well (Bojanowski et al. 2017)."""
+
+    kind: Literal["fasttext"]
+    min_ngram: int = Field(default=1, ge=1)
+    """The shortest n-gram, in characters; 1 suits Chinese, 3 English."""
+    max_ngram: int = Field(default=3, ge=1)
+    """The longest n-gram, in characters."""
+
+
+class FileVectorsConfig(_Vectors, frozen=True):
+    """Vectors from a file: text (word2vec, GloVe, fastText's `.vec`), word2vec's binary format or gensim's KeyedVectors (`.kv`)."""
+
+    kind: Literal["file"] = "file"
+    path: Path
+    """The file, whose content tells the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, of which nothing but gensim's
+    vectors and NumPy's arrays is read."""
+    dimension: Dimension
+
+
+class RandomVectorsConfig(_Vectors, frozen=True):
+    """Vectors drawn from a normal distribution, to be tuned."""
+
+    kind: Literal["random"] = "random"
+
+
+AnyVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
+VectorsConfig = Annotated[AnyVectorsConfig, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """`matrix` is `[vocabulary, dimension]`, its row 0 (padding) zero; `coverage` is the part of the words found, `respelt` the part
+    that a file has in another width or case alone, and `notes` are what else was found of it."""
+
+    matrix: NDArray[np.float32]
+    coverage: float
+    respelt: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def build_vectors(
+    config: AnyVectorsConfig, vocabulary: Sequence[str], sentences: Sequence[Sequence[str]], seed: int
+) -> WordVectors:
+    """The vectors of a vocabulary; n-grams start as the mean of their words, words without a vector as a random one of the
+    same spread.
+
+    `sentences` are the segmented train and transfer texts. Raises ModelError for an unreadable vector file, another
+    dimension than the configured one, and a file that knows no word of the vocabulary.
+    """
+    rng = np.random.default_rng(seed)
+    found = SOURCES[type(config)](config, vocabulary, sentences, seed)
+    known = {word: vector for word, vector in found.vectors.items() if np.isfinite(vector).all()}
+    known |= {
+        word: mean for word in vocabulary if word not in known and (mean := _mean_of_parts(word, known)) is not None
+    }
+    spread = float(np.std(list(known.values()), dtype=np.float64)) if known else 0.1
+    matrix = rng.normal(0.0, spread, (len(vocabulary), config.dimension)).astype(np.float32)
+    for row, word in enumerate(vocabulary):
+        if word in known:
+            matrix[row] = known[word]
+    matrix[0] = 0.0
+    coverage, respelt = (n / len(vocabulary) for n in (len(known), found.n_respelt))
+    return reduced(WordVectors(matrix, coverage, respelt, found.notes), config.reduce_to)
+
+
+def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:
+    """The vector of an n-gram, whose words stand with spaces between them."""
+    parts = word.split(" ")
+    if len(parts) == 1 or any(part not in known for part in parts):
+        return None
+    return np.asarray(np.mean([known[part] for part in parts], axis=0), dtype=np.float32)
+
+
+def reduced(vectors: WordVectors, n_components: int | None) -> WordVectors:
+    """The same vectors along their first principal axes; all of them where no number is given."""
+    if n_components is None:
+        return vectors
+    matrix = np.zeros((len(vectors.matrix), n_components), dtype=np.float32)
+    matrix[1:] = principal_components(vectors.matrix[1:], n_components)
+    return replace(vectors, matrix=matrix)
+
+
+def principal_components(matrix: NDArray[np.float32], n_components: int) -> NDArray[np.float32]:
+    """Rows `[rows, features]` along their first principal axes, `[rows, n_components]`."""
+    centred = (matrix - matrix.mean(axis=0)).astype(np.float64)
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :n_components]
+    return np.asarray(centred @ axes, dtype=np.float32)
+
+
+def _none(config: RandomVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    return FoundVectors(dimension=config.dimension, vectors={})
+
+
+def _word2vec(config: Word2VecConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(_only(vocabulary, sentences), **_training(config, seed))
+    known = {word: model.wv[word] for word in vocabulary if word in model.wv}
+    return FoundVectors(dimension=config.dimension, vectors=known)
+
+
+def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    from gensim.models import FastText
+
+    model = FastText(
+        _only(vocabulary, sentences), min_n=config.min_ngram, max_n=max(config.min_ngram, config.max_ngram),
+        bucket=FASTTEXT_BUCKETS, **_training(config, seed),
+    )  # fmt: skip
+    known = {word: model.wv[word] for word in vocabulary if word in model.wv.key_to_index}
+    return FoundVectors(dimension=config.dimension, vectors=known)
+
+
+def _only(vocabulary: Sequence[str], sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    words = set(vocabulary)
+    return [[word for word in sentence if word in words] for sentence in sentences]
+
+
+def _training(config: _TrainedVectors, seed: int) -> dict[str, Any]:
+    # One worker: with more, the order of the updates depends on the threads and no two runs are alike.
+    return {
+        "vector_size": config.dimension, "window": config.window, "sg": int(config.architecture == "skip_gram"),
+        "min_count": 1, "epochs": config.epochs, "seed": seed, "workers": 1,
+    }  # fmt: skip
+
+
+def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
+    found = read_vectors(config, vocabulary)
+    if not found.vectors:
+        raise ModelError("; ".join([f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary",
+                                    *found.notes]))  # fmt: skip
+    return found
+
+
+SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], FoundVectors]] = {
+    Word2VecConfig: _word2vec,
+    FastTextConfig: _fasttext,
+    FileVectorsConfig: _from_file,
+    RandomVectorsConfig: _none,
+}
+
+
+def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> FoundVectors:
+    """The vectors that a file has for the words of a vocabulary, be it empty.
+
+    Raises ModelError for an unreadable file and for another dimension than the study says.
+    """
+    found = read_vector_file(config.path, vocabulary)
+    if found.dimension != config.dimension:
+        raise ModelError(f"{config.path} has vectors of dimension {found.dimension}, but the study says "
+                         f"dimension={config.dimension}")  # fmt: skip
+    return found

@@ -1,0 +1,1 @@
+"""Which student wins, measured and written down."""

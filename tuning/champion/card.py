@@ -1,0 +1,118 @@
+"""The model card of a checkpoint, in Hugging Face's format: a header of metadata in YAML, then Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuning.champion.table import Column, rows_of_table, wilson_interval
+from tuning.study.config import CardConfig
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands in a card; `columns` are the teacher, the student alone and the distilled student."""
+
+    name: str
+    settings: CardConfig
+    source: str
+    about: Mapping[str, Any]
+    columns: Sequence[Column]
+    n_test: int
+    cpu: str
+    limits: Sequence[str]
+    packages: Sequence[str]
+    """What its tokens need beside onnxruntime and numpy."""
+
+
+def model_card(card: Card) -> str:
+    """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, its limits, how to use it."""
+    quality = card.columns[-1].quality
+    low, high = wilson_interval(quality.test_accuracy.mean, card.n_test)
+    facts = "\n".join(f"- {key}: {value}" for key, value in card.about.items())
+    limits = "\n".join(f"- {limit}" for limit in (*card.settings.limits, *card.limits))
+    licence = card.settings.data_license or "Whoever made this model has not said under what licence its data stand."
+    # No line breaks in a paragraph: MLflow shows them as such.
+    return f"""---
+{yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
+# {card.name}
+
+A text classifier for the CPU, distilled by Distune.
+
+{facts}
+
+## Results
+
+{markdown_table(card.columns)}
+
+Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
+(Wilson). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
+
+## Speed
+
+One thread of {card.cpu}, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher, with nothing of the \
+search beside it.
+
+## Limits
+
+{limits}
+
+## Licence of the data
+
+{licence}
+
+{_use(card)}"""
+
+
+def markdown_table(columns: Sequence[Column]) -> str:
+    """The table of results."""
+    header = f"| | {' | '.join(column.name for column in columns)} |\n|---|{'---:|' * len(columns)}"
+    return "\n".join([header, *(f"| {row} | {' | '.join(cells)} |" for row, cells in rows_of_table(columns))])
+
+
+def _metadata(card: Card) -> dict[str, Any]:
+    """What the hub reads."""
+    quality = card.columns[-1].quality
+    name = Path(card.source).name
+    metrics = [
+        {"type": "accuracy", "name": "test accuracy", "value": round(quality.test_accuracy.mean, 4)},
+        {"type": "f1", "name": "test macro-F1", "value": round(quality.macro_f1.mean, 4)},
+    ]
+    result = {
+        "task": {"type": "text-classification"},
+        "dataset": {"name": name, "type": name},
+        "metrics": metrics,
+    }
+    known = {"language": card.settings.language, "license": card.settings.license}
+    return {
+        **{key: value for key, value in known.items() if value is not None},
+        "pipeline_tag": "text-classification",
+        "tags": ["text-classification", "knowledge-distillation", "onnx", "distune"],
+        "metrics": ["accuracy", "f1"],
+        "model-index": [{"name": card.name, "results": [result]}],
+    }
+
+
+def _use(card: Card) -> str:
+    return f"""## Use
+
+It needs `pip install {" ".join(["onnxruntime", "numpy", *card.packages])}` and nothing else. One text a line:
+
+```
+python predict.py < texts.txt
+```
+
+or in a program, with this folder on the path:
+
+```python
+from encoding import load_encoder
+from predict import Predictor
+
+student = Predictor(".", load_encoder("."))
+print(student.label("..."))
+```
+"""

@@ -1,0 +1,134 @@
+"""After the search: the best few are retrained with several seeds, each beside its plain twin; a rule picks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from corpora import encoding
+from models.checkpoint import Checkpoint, save_checkpoint
+from models.predictor import open_session, run_network
+from models.students.student import student_logits
+from tuning.search.preparation import Prepared
+from tuning.speed.latency import Latency
+from tuning.storage.records import TrialRecord, pareto_front
+from tuning.study.rule import ChampionConfig, rank
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import Inputs
+from tuning.trial.run import TrialResult
+from tuning.trial.tasks import Shared, train_one
+
+RunAll = Callable[
+    [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]
+]
+ONNX_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A trial chosen for its place on the front, with what its retrained students reached on dev, one for each seed."""
+
+    record: TrialRecord
+    distilled: tuple[TrialResult, ...]
+    plain: tuple[TrialResult, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean dev accuracy over the seeds."""
+        return float(np.mean([result.accuracy for result in self.distilled]))
+
+    @property
+    def best(self) -> TrialResult:
+        """The seed that is best on dev; this one is kept and timed."""
+        return max(self.distilled, key=lambda result: result.accuracy)
+
+
+def select(
+    records: Sequence[TrialRecord], rule: ChampionConfig, teacher_accuracy: float, n_finalists: int
+) -> list[TrialRecord]:
+    """The few distilled trials that are nearest to winning by the rule, from the Pareto front first.
+
+    Trials of the plain student are none of them, as they are what the finalists are compared with.
+    """
+    distilled = [record for record in records if record.state == "complete" and not record.config.loss.is_plain]
+    front = {record.number for record in pareto_front(distilled)}
+    ordered = sorted(distilled, key=lambda record: (record.number not in front, _rank(record, rule, teacher_accuracy)))
+    return ordered[:n_finalists]
+
+
+def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) -> tuple[bool, float, float]:
+    accuracy = record.accuracy or 0.0
+    latency_ms = float("inf") if record.latency_ms is None else record.latency_ms
+    return rank(accuracy, latency_ms, rule, teacher_accuracy)
+
+
+def train_finalists(
+    chosen: Sequence[TrialRecord], prepared: Prepared, run_all: RunAll, say: Callable[[str], None]
+) -> list[Finalist]:
+    """Retrain each with every seed, and once for each architecture and seed its plain twin."""
+    n_seeds = prepared.study.config.search.seeds
+    runs: list[TrialConfig] = []
+    for record in chosen:
+        for config in (record.config, record.config.plain()):
+            seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
+            runs += [run for run in seeded if run not in runs]
+    threads = prepared.study.config.cluster.threads
+    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
+    results: dict[int, TrialResult] = {}
+    for index, result in run_all(train_one, runs, shared):
+        results[index] = result
+        kind = "plain" if runs[index].loss.is_plain else "distilled"
+        say(f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
+            f"(seed {runs[index].seed}): dev accuracy {result.accuracy:.4f}")  # fmt: skip
+    finalists = []
+    for record in chosen:
+        groups = []
+        for config in (record.config, record.config.plain()):
+            wanted = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
+            groups.append(tuple(results[runs.index(run)] for run in wanted))
+        finalists.append(Finalist(record, *groups))
+    return finalists
+
+
+def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
+    """Write the checkpoint folder of a finalist's best seed.
+
+    Raises ArithmeticError when `model.onnx` answers a dev text otherwise than torch does, by more than 1e-4.
+    """
+    config, inputs = finalist.record.config, prepared.of(finalist.record.config)
+    best = finalist.best
+    checkpoint = Checkpoint(
+        best.trained, inputs.encoder.settings, inputs.vocabulary, inputs.data.vectors.shape[1], prepared.corpus.labels,
+        best.quantized, config.model_dump(mode="json"),
+    )  # fmt: skip
+    card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
+    save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
+    # A quantized graph answers otherwise by design; its accuracy was measured as it is served.
+    difference = 0.0 if best.quantized else onnx_difference(best.student, folder, inputs)
+    if difference > ONNX_TOLERANCE:
+        raise ArithmeticError(f"{folder / 'model.onnx'} differs from torch by {difference:.2g} on a dev text")
+    return folder
+
+
+def onnx_difference(student: nn.Module, folder: Path, inputs: Inputs) -> float:
+    """The largest difference between a logit of ONNX Runtime and of torch, over all dev texts."""
+    rows = inputs.data.dev
+    session = open_session(str(folder / "model.onnx"))
+    answers = [run_network(session, [r.tolist() for r in rows[i : i + 32]]) for i in range(0, len(rows), 32)]
+    return float(np.abs(np.concatenate(answers) - student_logits(student, rows)).max())
+
+
+def choose_champion(
+    finalists: Sequence[Finalist], latencies: Sequence[Latency], rule: ChampionConfig, teacher_accuracy: float
+) -> int | None:
+    """The index of the finalist that wins by the rule, on dev accuracy and measured latency; None where none meets it."""
+    keys = [
+        rank(finalist.accuracy, latency.p50_ms, rule, teacher_accuracy)
+        for finalist, latency in zip(finalists, latencies, strict=True)
+    ]
+    best = min(range(len(keys)), key=keys.__getitem__)
+    return None if keys[best][0] else best

@@ -1,0 +1,112 @@
+"""`results.json`: what a search found, written and read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuning.champion.table import Column, Quality, Spread
+from tuning.speed.latency import TIMED_TEXTS, Latency
+from tuning.trial.config import TrialConfig
+
+if TYPE_CHECKING:
+    from tuning.champion.verdict import Verdict
+    from tuning.search.preparation import Prepared
+
+
+@dataclass(frozen=True)
+class FinalStudent:
+    """A finalist as it was measured: dev accuracies of its seeds and of its plain twins', and its latency as it is served."""
+
+    trial: int
+    config: TrialConfig
+    dev_accuracy: tuple[float, ...]
+    plain_dev_accuracy: tuple[float, ...]
+    latency: Latency
+    size_mb: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a search that has come to its end found; `columns` are those of its table.
+
+    What results of an older Distune do not say is empty.
+    """
+
+    rule: str
+    teacher: str
+    champion: int | None
+    ratio: float | None
+    columns: tuple[Column, Column, Column]
+    finalists: tuple[FinalStudent, ...]
+    cpu: str
+    host: str
+    timed_texts: int | None
+    texts: dict[str, int]
+    versions: dict[str, str]
+
+    @property
+    def shown(self) -> FinalStudent:
+        """The champion, or the nearest to it: the first of the finalists."""
+        return next((one for one in self.finalists if one.trial == self.champion), self.finalists[0])
+
+
+def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
+    """The results as they are written to `results.json`."""
+    from models.students.student import count_parameters
+
+    corpus = prepared.corpus
+    return {
+        "study": prepared.study.config.name,
+        "rule": verdict.rule,
+        "teacher": prepared.teachers.about,
+        "cpu": verdict.cpu,
+        "timed_on": verdict.host,
+        "timed_texts": min(TIMED_TEXTS, len(corpus.dev)),
+        "versions": verdict.versions,
+        "labels": corpus.labels,
+        "texts": {name: len(split) for name, split in corpus.splits.items()},
+        "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
+        "distillation_ratio": verdict.ratio,
+        "columns": [asdict(column) for column in verdict.columns],
+        "finalists": [
+            {
+                "trial": one.record.number,
+                "config": one.record.config.model_dump(mode="json"),
+                "dev_accuracy": [result.accuracy for result in one.distilled],
+                "plain_dev_accuracy": [result.accuracy for result in one.plain],
+                "parameters": count_parameters(one.best.student),
+                "size_mb": verdict.sizes_mb[one.record.number],
+                "onnxruntime": asdict(verdict.latencies[str(one.record.number)]),
+                "torch": asdict(verdict.latencies[f"{one.record.number} torch"]),
+            }
+            for one in verdict.finalists
+        ],
+    }
+
+
+def parse_results(raw: dict[str, Any]) -> Results:
+    """The results in a parsed `results.json`, also of searches that kept less in it."""
+    finalists = tuple(
+        FinalStudent(
+            one["trial"], TrialConfig.model_validate(one["config"]), tuple(one["dev_accuracy"]),
+            tuple(one["plain_dev_accuracy"]), _latency(one["onnxruntime"]), one.get("size_mb"),
+        )
+        for one in raw["finalists"]
+    )  # fmt: skip
+    teacher, alone, distilled = (_column(one) for one in raw["columns"])
+    described = raw["teacher"].get("description", "its logits came as a file that says no more")
+    return Results(
+        raw["rule"], described, raw["champion"], raw["distillation_ratio"], (teacher, alone, distilled), finalists,
+        raw["cpu"], raw.get("timed_on", ""), raw.get("timed_texts"), raw.get("texts", {}), raw.get("versions", {}),
+    )  # fmt: skip
+
+
+def _column(raw: dict[str, Any]) -> Column:
+    spreads: dict[str, Any] = {name: Spread(**value) if value else None for name, value in raw["quality"].items()}
+    latency = _latency(raw["latency"]) if raw["latency"] else None
+    return Column(raw["name"], Quality(**spreads), raw["n_parameters"], raw["size_mb"], latency)
+
+
+def _latency(raw: dict[str, Any]) -> Latency:
+    return Latency(**{**raw, "quantiles_ms": tuple(raw.get("quantiles_ms", ()))})

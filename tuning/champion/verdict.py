@@ -1,0 +1,154 @@
+"""The end of a search: the finalists are timed alone, the rule picks the champion, the test set is read once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpora.encoding import needed_packages
+from corpora.places import Place
+from models.students.student import count_parameters
+from models.teacher.teacher import teacher_size_mb
+from tuning.champion.answers import Answers, write_answers
+from tuning.champion.card import Card, model_card
+from tuning.champion.finalists import Finalist, choose_champion, save_finalist
+from tuning.champion.results import facts_of
+from tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
+from tuning.search.preparation import Prepared
+from tuning.speed.latency import Latency
+from tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
+from tuning.study.describe import described, described_loss
+from tuning.study.rule import rule_text
+from tuning.teachers.logits import timing_teachers
+from tuning.trial.inputs import encode_texts
+
+
+class NoChampionError(Exception):
+    """A search that ended well, in which no student meets the champion rule."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a search found: `winner` is the index of the champion among the finalists, None where none meets the rule.
+
+    `columns` are the teacher, the student alone, and the distilled student (the champion, or the nearest to it).
+    """
+
+    rule: str
+    finalists: tuple[Finalist, ...]
+    latencies: dict[str, Latency]
+    columns: tuple[Column, Column, Column]
+    winner: int | None
+    sizes_mb: dict[int, float]
+    """Of each finalist's network, by the number of its trial."""
+    cpu: str
+    host: str
+    """Where it was timed."""
+    versions: dict[str, str]
+    """Of the packages there."""
+
+    @property
+    def shown(self) -> int:
+        return self.winner or 0
+
+    @property
+    def ratio(self) -> float | None:
+        return distillation_ratio(*self.columns)
+
+
+def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
+    """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
+
+    Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
+    is a champion, `champion/`.
+    """
+    config = prepared.study.config
+    paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
+    timed, teacher_column = _time(prepared, paths, time_all)
+    latencies = timed.latencies
+    timings = [latencies[path.name] for path in paths]
+    winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
+    name = "nearest student" if winner is None else "distilled champion"
+    path, finalist = paths[winner or 0], finalists[winner or 0]
+    alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
+    write_answers(answers, Place(str(folder / "answers.parquet")))
+    columns = (teacher_column, alone, distilled)
+    sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
+    verdict = Verdict(
+        rule_text(config.champion), tuple(finalists), latencies, columns, winner, sizes_mb, timed.cpu, timed.host,
+        timed.versions,
+    )  # fmt: skip
+    facts = facts_of(prepared, verdict)
+    (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / "table.txt").write_text(
+        table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"
+    )
+    if winner is not None:
+        shutil.copytree(path, folder / "champion", dirs_exist_ok=True)
+        (folder / "champion" / "README.md").write_text(_card(prepared, verdict), encoding="utf-8")
+    return verdict
+
+
+def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple[Timed, Column]:
+    """What was timed, each checkpoint by its folder's name, and the teacher's column."""
+    corpus = prepared.corpus
+    teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
+    checkpoints = {path.name: files_of(path) for path in paths}
+    timed = time_all(TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed))
+    test = prepared.teachers.of(corpus.test.texts)
+    figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
+    n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
+    size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
+    return timed, Column("teacher", figures, n_parameters, size_mb, timed.latencies.get("teacher"))
+
+
+def _student_columns(
+    prepared: Prepared, finalist: Finalist, name: str, latency: Latency, path: Path
+) -> tuple[Column, Column, Answers]:
+    """The student alone and the distilled one, and what the seed of it that is kept says; here, and only here, a student
+    sees the test split."""
+    corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
+    rows = encode_texts(inputs.encoder, corpus.test.texts)
+    teacher = prepared.teachers.of(corpus.test.texts)
+    n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
+    said = {}
+    columns = []
+    for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
+        said[title] = [result.logits(rows) for result in results]
+        figures = quality([result.accuracy for result in results], said[title], corpus.test.labels, teacher)
+        columns.append(Column(title, figures, n_parameters, size_mb, latency))
+    kept = next(
+        logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
+    )
+    number, test = finalist.record.number, corpus.test
+    return columns[0], columns[1], Answers(number, corpus.labels, test.texts, test.labels, teacher, kept)
+
+
+def _card(prepared: Prepared, verdict: Verdict) -> str:
+    config, corpus = prepared.study.config, prepared.corpus
+    record = verdict.finalists[verdict.shown].record.config
+    inputs = prepared.of(record)
+    about = {
+        "Study": config.name,
+        "Labels": ", ".join(corpus.labels),
+        "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
+        "teacher's logits alone",
+        "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
+        "Student": f"{described(record.student)}; {described(record.tokens)}, {described(record.vectors)}",
+        "Loss": described_loss(record.loss),
+        "Compression": described(record.compression),
+        "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
+    }
+    limits = (
+        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source}; on others it may "
+        "be far worse.",
+        f"It answers with one of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
+        f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
+    )
+    return model_card(Card(
+        config.tracking.register_as or config.name, config.card, config.corpus.source, about, verdict.columns,
+        len(corpus.test), verdict.cpu, limits, needed_packages(inputs.encoder.settings),
+    ))  # fmt: skip

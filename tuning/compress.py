@@ -1,0 +1,210 @@
+"""`distune compress`: a finished checkpoint made smaller, with what that costs and brings, before and after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from corpora import encoding
+from corpora.corpus import Corpus, load_corpus
+from corpora.encoding import Encoder, load_encoder
+from corpora.tokens import ragged
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.compression.apply import AnyCompressionConfig, CompressionConfig, compress
+from models.compression.trained import Material
+from models.predictor import CheckpointError, Predictor
+from models.students.student import count_parameters
+from tuning.speed.contenders import onnx_contender
+from tuning.speed.latency import Latency, cpu_name, time_contenders
+from tuning.study.file import Study
+from tuning.teachers.logits import logits_for
+from tuning.teachers.teachers import assumptions, locate
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.inputs import encode_texts
+from tuning.trial.run import fine_tuner
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two checkpoints that are compared; `accuracy` is None where no labels are known."""
+
+    size_mb: float
+    n_parameters: int
+    accuracy: float | None
+    latency: Latency
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is read: texts to learn from, and texts to measure on with their labels, -1 where there are none."""
+
+    train: Sequence[str]
+    measured: Sequence[str]
+    labels: NDArray[np.int64]
+
+
+PARTS = {"trim_vocabulary": "keep", "prune_units": "keep", "low_rank": "energy", "prune_weights": "sparsity",
+         "half": "dtype"}  # fmt: skip
+"""The setting that the flag of a compression gives."""
+
+
+def configs_of(flags: Mapping[str, Any], epochs: int | None) -> list[AnyCompressionConfig]:
+    """The compressions that are asked for, in the order of `flags`; raises CheckpointError for a value out of bounds."""
+    configs = []
+    for kind, value in flags.items():
+        if value is None or value is False:
+            continue
+        settings = {"kind": kind, **({PARTS[kind]: value} if kind in PARTS else {})}
+        if epochs is not None and kind in PARTS and kind != "half":
+            settings["epochs"] = epochs
+        try:
+            configs.append(TypeAdapter(CompressionConfig).validate_python(settings))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise CheckpointError(f"--{kind.replace('_', '-')}: {fault['msg']}, but got {fault['input']}") from error
+    return configs
+
+
+def compress_checkpoint(
+    folder: Path, target: Path, configs: Sequence[AnyCompressionConfig], source: Study | Sequence[str], console: Console
+) -> dict[str, Any]:
+    """Compress a checkpoint folder into another one, measure both in one run, and print a table; returns its figures.
+
+    `source` is the study that the student came from, or plain texts, by which nothing can be fine-tuned.
+    Raises CheckpointError for a folder that cannot be compressed, and ModelError for compressions that exclude each other.
+    """
+    checkpoint, encoder = load_checkpoint(folder), load_encoder(folder)
+    _refuse(checkpoint, folder, target, configs, source)
+    if isinstance(source, Study):
+        corpus = load_corpus(source.config.corpus)
+        classes = _classes_of(checkpoint, corpus, folder)
+        dev_labels = _in_classes(corpus.dev.labels, classes)
+        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)
+        material = _material(checkpoint, encoder, source, corpus, classes, console)
+    else:
+        texts = Texts(source, source, np.full(len(source), -1))
+        material = Material([np.array(encoder(text)) for text in texts.train])
+    compressed = compress(checkpoint.trained, configs, material)
+    smaller = replace(
+        checkpoint, trained=compressed.trained, quantized=None if compressed.is_exact else compressed.graph
+    )
+    kinds = ", ".join(config.model_dump_json() for config in configs)
+    card = (folder / "README.md").read_text(encoding="utf-8") + f"\nCompressed afterwards by {kinds}.\n"
+    save_checkpoint(smaller, target, card, Path(encoding.__file__))
+    return _report(folder, target, texts, console)
+
+
+def _classes_of(checkpoint: Checkpoint, corpus: Corpus, folder: Path) -> NDArray[np.int64]:
+    """`[labels of the corpus]`: the class of the checkpoint that each one is, in whatever order the two have them."""
+    if sorted(checkpoint.labels) != sorted(corpus.labels):
+        raise CheckpointError(
+            f"{folder} has the labels {', '.join(checkpoint.labels)}, but the study's corpus has {', '.join(corpus.labels)}"
+        )
+    return np.array([list(checkpoint.labels).index(label) for label in corpus.labels])
+
+
+def _in_classes(labels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels of the corpus `[texts]` as classes of the checkpoint; -1 stays."""
+    return np.where(labels < 0, labels, classes[labels])
+
+
+def _refuse(
+    checkpoint: Checkpoint, folder: Path, target: Path, configs: Sequence[AnyCompressionConfig], source: Any
+) -> None:
+    if not configs:
+        raise CheckpointError("nothing to do: name a compression, such as --int8 or --prune-units 0.5")
+    if target.exists():
+        raise CheckpointError(f"{target} exists already; compress into a new folder")
+    if checkpoint.quantized is not None:
+        raise CheckpointError(f"{folder} is quantized already; compress the folder that it was made from")
+    tuned = [config.kind for config in configs if getattr(config, "epochs", 0)]
+    if tuned and not isinstance(source, Study):
+        raise CheckpointError(f"{tuned[0]} is followed by fine-tuning, which needs the study: give --study STUDY, or "
+                              "--epochs 0 to leave it out")  # fmt: skip
+    if tuned and checkpoint.trial is None:
+        raise CheckpointError(f"{folder} does not say how it was trained, so it cannot be fine-tuned: give --epochs 0")
+    if not isinstance(source, Study) and not source:
+        raise CheckpointError("there are no texts to measure on: give --study STUDY, or real texts by --texts or stdin")
+
+
+def _material(
+    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64], console: Console
+) -> Material:
+    """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
+    texts = (*corpus.train.texts, *corpus.transfer.texts)
+    if checkpoint.trial is None:
+        return Material([np.array(encoder(text)) for text in texts])
+    config = TrialConfig.model_validate(checkpoint.trial)
+    places = locate(study.config, corpus)
+    for line in assumptions(places):
+        console.print(line, markup=False, soft_wrap=True)
+    teachers = logits_for(study.config, corpus, places, lambda line: console.print(line, markup=False))
+    labels = _in_classes(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes)
+    nothing = np.zeros(len(texts), dtype=np.int32)
+    vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
+    logits = teachers.each(texts)[..., np.argsort(classes)]
+    data = TrialData(
+        ragged(encoder(text) for text in texts), labels, nothing, logits, teachers.weights, teachers.hidden_of(texts),
+        encode_texts(encoder, corpus.dev.texts), _in_classes(corpus.dev.labels, classes), vectors,
+    )  # fmt: skip
+    return Material(data.train, fine_tuner(config, data))
+
+
+def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:
+    folders = {"before": folder, "after": target}
+    latencies = time_contenders({name: onnx_contender(one) for name, one in folders.items()}, texts.measured, seed=7)
+    answers = {name: _answers(one, texts.measured) for name, one in folders.items()}
+    labelled = texts.labels >= 0
+    sides = {
+        name: Side(
+            (one / "model.onnx").stat().st_size / 1e6,
+            count_parameters(load_checkpoint(one).trained.student),
+            float((answers[name] == texts.labels)[labelled].mean()) if labelled.any() else None,
+            latencies[name],
+        )
+        for name, one in folders.items()
+    }
+    agreement = float((answers["before"] == answers["after"]).mean())
+    console.print(
+        _table(sides, agreement, f"{target}: measured on {len(texts.measured)} texts, one thread of {cpu_name()}")
+    )
+    return {"agreement": agreement, "cpu": cpu_name(), **{name: asdict(side) for name, side in sides.items()}}
+
+
+def _answers(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
+    """The classes that a folder answers, one text at a time, as it is served."""
+    predictor = Predictor(folder, load_encoder(folder))
+    return np.array([int(predictor.logits([text])[0].argmax()) for text in texts])
+
+
+def _table(sides: dict[str, Side], agreement: float, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("", *sides):
+        table.add_column(heading, justify="right" if heading else "left")
+    rows: dict[str, list[str]] = {
+        "accuracy": ["-" if side.accuracy is None else f"{side.accuracy:.4f}" for side in sides.values()],
+        "agrees with before": ["", f"{agreement:.4f}"],
+        "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
+        "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],
+        "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
+        "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
+        "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
+
+
+def figures_line(figures: dict[str, Any]) -> str:
+    """The figures as one JSON object."""
+    return json.dumps(figures, ensure_ascii=False)

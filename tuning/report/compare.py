@@ -1,0 +1,220 @@
+"""Two searches side by side: their rules and champions, their fronts, and what changed in their study files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuning.champion.table import Column
+from tuning.report.findings import Findings
+from tuning.report.pictures import CONFIG
+from tuning.report.pictures_front import hover
+from tuning.report.style import TEACHER, figure, plain, wide_axis
+from tuning.storage.records import TrialRecord, count_states, pareto_front
+from tuning.study.errors import StudyError
+from tuning.study.points import flatten
+from tuning.study.rule import rule_text
+
+COLOURS = ("#0072B2", "#E69F00")
+SYMBOLS = ("circle", "square")
+N_FRONT = 8
+Pair = tuple[Findings, Findings]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting in which two study files differ; None where one of them does not have it."""
+
+    path: str
+    first: str | None
+    second: str | None
+
+
+def changes(first: dict[str, Any], second: dict[str, Any]) -> list[Change]:
+    """Where two study documents differ, by dotted path; blocks of a list go by their number."""
+    one, other = _by_path(first), _by_path(second)
+    paths = dict.fromkeys([*one, *other])
+    found = [Change(path, one.get(path), other.get(path)) for path in paths]
+    return [change for change in found if change.first != change.second]
+
+
+def _by_path(document: dict[str, Any]) -> dict[str, str]:
+    return {path: str(value) for path, value in flatten(_numbered(document)).items()}
+
+
+def _numbered(node: Any) -> Any:
+    """The document with each list of blocks as a block: those of a kind by it, others by their number."""
+    if isinstance(node, dict):
+        return {str(key): _numbered(value) for key, value in node.items()}
+    if isinstance(node, list) and node and all(isinstance(one, dict) for one in node):
+        kinds = [str(one.get("kind", number)) for number, one in enumerate(node)]
+        names = kinds if len(set(kinds)) == len(kinds) else [str(number) for number in range(len(node))]
+        return {name: _numbered(one) for name, one in zip(names, node, strict=True)}
+    return node
+
+
+def warnings(pair: Pair) -> list[str]:
+    """What does not compare between two searches."""
+    found = []
+    (first, second) = (one.state for one in pair)
+    if first.get("corpus") != second.get("corpus"):
+        found.append("THE CORPUS IS NOT THE SAME: the accuracies are of other texts and do not compare")
+    elif first.get("answers") != second.get("answers"):
+        found.append(
+            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the accuracies are held against other answers and do not compare"
+        )
+    elif first.get("answers") is None:
+        found.append(
+            "IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME: an older Distune did not keep them"
+        )
+    if first.get("train") != second.get("train"):
+        found.append("THE LABELS OF TRAIN ARE NOT THE SAME: students have learnt from other answers")
+    if first.get("files") != second.get("files"):
+        found.append(
+            "THE FILES THAT trial NAMES ARE NOT THE SAME: students have read other vectors, dictionaries or tokenizers"
+        )
+    if first.get("teacher") != second.get("teacher"):
+        found.append("THE TEACHER IS NOT THE SAME: what is relative to it (the rule's share, agreement, times faster) does not "
+                     "compare, and students have learnt from other logits")  # fmt: skip
+    cpus = [one.results.cpu for one in pair if one.results]
+    if len(set(cpus)) > 1:
+        found.append(
+            f"THE CPU IS NOT THE SAME ({' against '.join(cpus)}): milliseconds do not compare, times faster may"
+        )
+    found += [f"{one.folder} has not come to its end: only its trials are compared" for one in pair if not one.results]
+    return found
+
+
+def show_comparison(pair: Pair, console: Console) -> None:
+    """Print two searches side by side."""
+    for line in warnings(pair):
+        console.print(Text(line, style="bold red"), soft_wrap=True)
+    console.print(_summary(pair), _fronts(pair))
+    found = changes(pair[0].study.document, pair[1].study.document)
+    if not found:
+        console.print("the study files are the same")
+        return
+    console.print("what changed in the study file (-: it is not in it)")
+    table = Table()
+    for heading in ("setting", "A", "B"):
+        table.add_column(heading, overflow="fold")
+    for change in found:
+        table.add_row(*(Text("-" if cell is None else cell) for cell in (change.path, change.first, change.second)))
+    console.print(table)
+
+
+def _summary(pair: Pair) -> Table:
+    table = Table("", "A", "B", title="two searches", title_justify="left")
+    columns = [_facts(one) for one in pair]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        table.add_row(name, *(Text(column.get(name, "-")) for column in columns))
+    return table
+
+
+def _facts(findings: Findings) -> dict[str, str]:
+    """A search in rows of the table."""
+    counts = ", ".join(f"{n} {state}" for state, n in count_states(findings.records).items() if n)
+    facts = {
+        "search": str(findings.folder),
+        "trials": counts or "none",
+        "rule": rule_text(findings.study.config.champion),
+    }
+    if (results := findings.results) is None:
+        return facts
+    student = results.columns[-1]
+    name = f"trial {results.shown.trial}, {results.shown.config.student.kind}"
+    facts["champion"] = name if results.champion is not None else f"none; the nearest is {name}"
+    facts |= {"dev accuracy": str(student.quality.dev_accuracy), "test accuracy": str(student.quality.test_accuracy)}
+    facts |= {"student alone, test": str(results.columns[1].quality.test_accuracy),
+              "teacher, test": str(results.columns[0].quality.test_accuracy)}  # fmt: skip
+    if student.size_mb is not None:
+        facts["MB on disk"] = f"{student.size_mb:.1f}"
+    if student.latency:
+        facts["p50 ms"] = f"{student.latency.p50_ms:.3f}"
+        if (teacher := results.columns[0].latency) is not None:
+            facts["times faster than the teacher"] = f"{teacher.p50_ms / student.latency.p50_ms:,.1f}"
+    return {**facts, "timed on": f"{results.cpu} ({results.host})"}
+
+
+def _fronts(pair: Pair) -> Table:
+    table = Table(title=f"the Pareto fronts of the trials, by hints, {N_FRONT} at most", title_justify="left")
+    for heading in ("A: trial", "dev accuracy", "hint ms", "student", "B: trial", "dev accuracy", "hint ms", "student"):
+        table.add_column(heading, justify="left" if heading == "student" else "right")
+    fronts = [[_cells(record) for record in pareto_front(one.records)[:N_FRONT]] for one in pair]
+    for row in range(max(map(len, fronts))):
+        table.add_row(*(cell for front in fronts for cell in (front[row] if row < len(front) else ("",) * 4)))
+    return table
+
+
+def _cells(record: TrialRecord) -> tuple[str, str, str, str]:
+    return str(record.number), f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind
+
+
+def write_overlay(pair: Pair, file: Path) -> None:
+    """Write the two fronts in one picture, a self-contained HTML file.
+
+    Raises StudyError where the corpora or their labels differ: in one picture their accuracies would be read against each other.
+    """
+    for name, others in (("corpus", "are of different corpora"), ("answers", "have different labels of dev or test")):
+        if pair[0].state.get(name) != pair[1].state.get(name):
+            raise StudyError(f"--out: the two searches {others}; their accuracies do not belong in one picture")
+    try:
+        overlay(pair).write_html(file, include_plotlyjs=True, config=CONFIG)
+    except OSError as error:
+        raise StudyError(f"--out: cannot write {file}: {error.strerror}") from error
+
+
+def overlay(pair: Pair) -> go.Figure:
+    """The trials, fronts and finalists of two searches, each in its colour, and their teachers."""
+    found = figure(f"A: {pair[0].folder} and B: {pair[1].folder}", 620)
+    times: list[float] = []
+    for index, findings in enumerate(pair):
+        complete = [record for record in findings.records if record.state == "complete"]
+        times += [record.latency_ms for record in complete if record.latency_ms]
+        found.add_traces([_trials(complete, index), _front(pareto_front(complete)[::-1], index)])
+        if results := findings.results:
+            marks = [(f"finalist, trial {one.trial}", one.latency.p50_ms, sum(one.dev_accuracy) / len(one.dev_accuracy))
+                     for one in results.finalists]  # fmt: skip
+            times += [p50_ms for _, p50_ms, _ in marks]
+            found.add_trace(_marks("finalists", marks, index, "diamond"))
+            teacher: Column = results.columns[0]
+            if teacher.latency:
+                times.append(teacher.latency.p50_ms)
+                mark = ("teacher", teacher.latency.p50_ms, teacher.quality.dev_accuracy.mean)
+                found.add_trace(_marks("teacher", [mark], index, "star" if index == 0 else "star-open"))
+    found.update_xaxes(**wide_axis("milliseconds for one text", times or [1.0]))
+    return found.update_yaxes(title_text="dev accuracy")
+
+
+def _trials(complete: Sequence[TrialRecord], index: int) -> go.Scatter:
+    return go.Scatter(
+        x=[record.latency_ms for record in complete], y=[record.accuracy for record in complete], mode="markers",
+        name=f"{'AB'[index]}: trials (hints)", hovertext=[hover(record) for record in complete], hoverinfo="text",
+        marker={"color": COLOURS[index], "symbol": SYMBOLS[index], "size": 9, "opacity": 0.5},
+    )  # fmt: skip
+
+
+def _front(front: Sequence[TrialRecord], index: int) -> go.Scatter:
+    return go.Scatter(
+        x=[record.latency_ms for record in front], y=[record.accuracy for record in front], mode="lines",
+        name=f"{'AB'[index]}: front", line={"color": COLOURS[index], "width": 2, "shape": "hv"}, hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _marks(name: str, marks: Sequence[tuple[str, float, float]], index: int, symbol: str) -> go.Scatter:
+    """Measured models: what each is, its p50 and its dev accuracy."""
+    return go.Scatter(
+        x=[p50_ms for _, p50_ms, _ in marks], y=[accuracy for _, _, accuracy in marks], mode="markers",
+        name=f"{'AB'[index]}: {name}", hoverinfo="text",
+        hovertext=[f"<b>{'AB'[index]}, {plain(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
+                   for what, p50_ms, accuracy in marks],
+        marker={"color": TEACHER if name == "teacher" else COLOURS[index], "symbol": symbol, "size": 14,
+                "line": {"color": TEACHER if name == "teacher" else "#444444", "width": 1.5}},
+    )  # fmt: skip

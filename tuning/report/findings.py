@@ -1,0 +1,69 @@
+"""What a search has found, read back from its folder: what its page, its pictures and a comparison are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpora.places import Place
+from tuning.champion.answers import Answers, read_answers
+from tuning.champion.results import Results, parse_results
+from tuning.search.importance import Importance, importances
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord, open_study, read_records
+from tuning.storage.searches import last_search
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, load_study, parse_study, parse_yaml
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One search; `results` and `answers` are None where it has not come to them, `answers` also in an old one."""
+
+    study: Study
+    folder: Folder
+    state: dict[str, Any]
+    records: tuple[TrialRecord, ...]
+    mattered: tuple[Importance, ...]
+    results: Results | None
+    answers: Answers | None
+    card: str | None
+
+    @property
+    def name(self) -> str:
+        return self.study.config.name
+
+
+def searched(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, Folder]:
+    """The study and the folder of a search: the last one of a study file, or that of a folder of results (a path or URI).
+
+    Raises StudyError for what is neither, and for a study that has not been searched yet.
+    """
+    place = Place(reference)
+    if "://" not in reference and not Path(reference).is_dir():
+        study = load_study(Path(reference), overrides)
+        return study, last_search(study)
+    if overrides:
+        raise StudyError(f"--set goes with a study file, but {reference} is a folder of results")
+    if not (place / "study.yaml").is_file() or not (place / "search.json").is_file():
+        raise StudyError(f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or "
+                         "search.json")  # fmt: skip
+    return parse_study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
+
+
+def read_findings(study: Study, folder: Folder) -> Findings:
+    """Everything that the folder of a search has now."""
+    search = study.config.search
+    optuna_study = open_study(study.config, Journal(folder.journal))
+    results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
+    return Findings(
+        study, folder, folder.state, tuple(read_records(optuna_study)),
+        tuple(importances(optuna_study, search.objectives, search.importance)),
+        parse_results(json.loads(results.read_text())) if results.is_file() else None,
+        read_answers(answers) if answers.is_file() else None,
+        (card / "README.md").read_text() if (card / "README.md").is_file() else None,
+    )  # fmt: skip

@@ -1,0 +1,210 @@
+"""One page of what a search has found: a single HTML file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markdown_it import MarkdownIt
+from plotly.offline import get_plotlyjs
+
+from tuning.champion.answers import Case, both_wrong, disagreements
+from tuning.champion.results import Results
+from tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
+from tuning.report.findings import Findings
+from tuning.report.pictures import CONFIG, Picture
+from tuning.report.style import DARK, FONT, LIGHT
+from tuning.speed.latency import CHUNK_TEXTS
+from tuning.storage.paths import dump
+from tuning.storage.records import TrialRecord, count_states
+from tuning.study.describe import configuration
+from tuning.study.rule import rule_text, teacher_ratio
+
+HERE = Path(__file__).parent
+N_CASES = 12
+LONGEST_TEXT = 400
+OF_MODEL = ("calibration", "confusion", "latency")
+OF_SEARCH = ("history", "parallel", "importance", "curves")
+ROOMY = ("parallel",)
+"""Wider than a phone; they scroll there."""
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure of the headline: what it is, and what it is beside."""
+
+    figure: str
+    what: str
+    beside: str
+
+
+def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]) -> str:
+    """The page. Texts, labels and settings are untrusted: they are escaped, and no script but the page's own two runs."""
+    plotly, script = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
+    results, answers = findings.results, findings.answers
+    places = [("found", "What was found"), ("model", "Student and teacher"), ("errors", "Errors"), ("search", "The search"),
+              ("measured", "How it was measured"), ("more", "Card and study")]  # fmt: skip
+    lacking = {"model" if not any(one.name in OF_MODEL for one in pictures) else "", "" if answers else "errors"}
+    return template.render(
+        policy=policy(plotly, script), plotly=plotly, script=script, figures=figures_json(pictures), font=FONT,
+        name=findings.name, rule=results.rule if results else rule_text(findings.study.config.champion),
+        places=[one for one in places if one[0] not in lacking], roomy=ROOMY, missing=missing,
+        pictures=pictures, of_model=_named(pictures, OF_MODEL), of_search=_named(pictures, OF_SEARCH),
+        unfinished=None if results else _unfinished(findings),
+        **_of_results(results, findings),
+        has_answers=answers is not None,
+        apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
+        wrong=[_shortened(case) for case in both_wrong(answers, N_CASES)] if answers else [],
+        counts=_counts(findings.records), trials=[_trial(record) for record in findings.records],
+        facts=_facts(findings), card=rendered(findings.card) if findings.card else None,
+        study=dump(findings.study.document), written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )  # fmt: skip
+
+
+def policy(*scripts: str) -> str:
+    """A Content-Security-Policy under which these scripts alone run, and nothing is fetched from or sent to anywhere."""
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    # Plotly styles what it draws, and saves a picture by way of a data URL.
+    return (f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+            "form-action 'none'")  # fmt: skip
+
+
+def figures_json(pictures: Sequence[Picture]) -> str:
+    """The pictures without their titles, which the page has, for a script element: no `<` stands in it."""
+    figures: Figures = {}
+    for picture in pictures:
+        figures[picture.name] = json.loads(picture.figure.to_json())
+        layout = figures[picture.name]["layout"]
+        layout.pop("title", None)
+        layout.pop("template", None)
+        layout["margin"] = {"t": 28}
+    templates = {"light": LIGHT.to_plotly_json(), "dark": DARK.to_plotly_json()}
+    return json.dumps({"figures": figures, "templates": templates, "config": CONFIG}).replace("<", "\\u003c")
+
+
+def rendered(card: str) -> str:
+    """A model card as HTML, without the header of the hub; HTML in it stays text."""
+    body = card.split("---\n", 2)[-1] if card.startswith("---\n") else card
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(body))
+
+
+def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
+    return [picture for name in names for picture in pictures if picture.name == name]
+
+
+def _shortened(case: Case) -> dict[str, Any]:
+    text = case.text if len(case.text) <= LONGEST_TEXT else f"{case.text[:LONGEST_TEXT]}…"
+    return {**vars(case), "text": text}
+
+
+def _counts(records: Sequence[TrialRecord]) -> str:
+    found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+    return f"{len(records)} trials: {found}." if records else "There is no trial in its folder."
+
+
+def _unfinished(findings: Findings) -> str:
+    n_done = sum(record.state != "running" for record in findings.records)
+    return (f"{n_done} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
+            "champion is chosen. This is what there was when the page was written.")  # fmt: skip
+
+
+def _trial(record: TrialRecord) -> dict[str, Any]:
+    def cell(value: float | None, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    return {
+        "number": record.number, "state": record.state, "accuracy": cell(record.accuracy, ".4f"),
+        "hint": cell(record.latency_ms, ".3f"), "size": cell(record.size_mb, ".2f"),
+        "configuration": configuration(record.config),
+    }  # fmt: skip
+
+
+def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
+    """What the page has only of a search that has come to its end."""
+    if results is None:
+        return {"verdict": None, "about": "", "tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
+    family = results.shown.config.student.kind
+    verdict = f"The champion is trial {results.champion} ({family})."
+    if results.champion is None:
+        verdict = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
+    way = way_to_teacher(*results.columns[:2])
+    ratio = "" if results.ratio is None else (
+        f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
+        f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}")  # fmt: skip
+    return {
+        "verdict": verdict, "about": configuration(results.shown.config), "tiles": _tiles(results), "ratio": ratio, "protocol": _protocol(results),
+        "columns": [column.name for column in results.columns], "rows": rows_of_table(results.columns),
+    }  # fmt: skip
+
+
+def _tiles(results: Results) -> list[Tile]:
+    teacher, alone, student = results.columns
+    kept = teacher_ratio(student.quality.dev_accuracy.mean, teacher.quality.dev_accuracy.mean)
+    accuracy = student.quality.test_accuracy.mean
+    n_test = results.texts.get("test")
+    interval = ""
+    if n_test:
+        low, high = wilson_interval(accuracy, n_test)
+        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
+    tiles = [
+        Tile("-" if kept is None else f"{kept:.1%}", "of the teacher's dev accuracy", f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}"),
+        Tile(f"{accuracy:.3f}", f"test accuracy;{interval}" if interval else "test accuracy",
+             f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}"),
+    ]  # fmt: skip
+    if student.latency:
+        beside = f"95 % within {student.latency.p95_ms:.3f} ms"
+        tiles.append(
+            Tile(f"{student.latency.p50_ms:.3f} ms", "for a text, from raw text to label, one thread (p50)", beside)
+        )
+        if teacher.latency:
+            faster = teacher.latency.p50_ms / student.latency.p50_ms
+            tiles.append(
+                Tile(f"{faster:,.0f}×", "as fast as the teacher", f"which takes {teacher.latency.p50_ms:.2f} ms")
+            )
+    if student.size_mb is not None:
+        beside = f"teacher {teacher.size_mb:.1f} MB" if teacher.size_mb is not None else ""
+        tiles.append(Tile(f"{student.size_mb:.1f} MB", "on disk", beside))
+    return tiles
+
+
+def _protocol(results: Results) -> list[str]:
+    """How the figures came about, in sentences."""
+    n_seeds = len(results.shown.dev_accuracy)
+    timed = "" if results.timed_texts is None else f" {results.timed_texts}"
+    return [
+        f"Everything was chosen on the dev split alone: each of {len(results.finalists)} finalists was retrained with {n_seeds} "
+        "seeds, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
+        "the measured times. The test split was read once, for this page's table, pictures and errors.",
+        "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, with nothing of the search "
+        f"beside it. The finalists and the teacher took turns on the same{timed} dev texts, {CHUNK_TEXTS} at a time, so that what "
+        "slowed the machine for a moment slowed all of them. p50 and p95 are of one text at a time, texts/s of batches of 32. "
+        "Of the seeds the one best on dev is kept, timed, and asked for the answers shown here.",
+    ]  # fmt: skip
+
+
+def _facts(findings: Findings) -> list[tuple[str, str]]:
+    """Where, on what and with what it was measured."""
+    config, results, state = findings.study.config, findings.results, findings.state
+    texts, answers = state.get("corpus", "unknown"), state.get("answers", "unknown")
+    found = [("corpus", f"{config.corpus.source} (fingerprint {texts}; with the labels of dev and test {answers})")]
+    if results:
+        sizes = ", ".join(f"{n:,} {name}" for name, n in results.texts.items())
+        versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+        found += [
+            ("texts", sizes), ("teacher", f"{results.teacher} (fingerprint {state.get('teacher', 'unknown')})"),
+            ("CPU", results.cpu), ("machine", results.host), ("versions", versions),
+        ]  # fmt: skip
+    seeds = f"{config.search.seed} of the search; {config.search.seeds} for each finalist"
+    found += [("seeds", seeds), ("search", str(findings.folder)), ("MLflow run", str(state.get("run_id", "")))]
+    return [(key, value) for key, value in found if value]

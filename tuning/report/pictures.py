@@ -1,0 +1,129 @@
+"""All pictures of a search, and their files: HTML beside one plotly.min.js, and PNG where there is a Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from tuning.report.findings import Findings
+from tuning.report.pictures_front import front_picture
+from tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
+from tuning.report.pictures_search import (
+    curves_picture,
+    history_picture,
+    importance_picture,
+    is_drawable,
+    parallel_picture,
+)
+from tuning.search.importance import MIN_TRIALS
+
+PNG_WIDTH = 1000
+CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+PNG_TIMEOUT_S = 60
+# Whatever Chromium would like to tell its maker goes to a port where nobody listens; the pictures are local files.
+NO_NETWORK = "127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: the name of its files, what it shows, and what to look for in it."""
+
+    name: str
+    title: str
+    caption: str
+    figure: go.Figure
+
+
+@dataclass(frozen=True)
+class _Plan:
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[], go.Figure] | None
+    """None where what it needs is not there."""
+    needs: str
+
+
+def draw(findings: Findings) -> tuple[list[Picture], list[str]]:
+    """The pictures that can be drawn of a search, and of each other one its title and what it needs."""
+    plans = [*_of_search(findings), *_of_model(findings)]
+    pictures = [Picture(plan.name, plan.title, plan.caption, plan.draw()) for plan in plans if plan.draw]
+    return pictures, [f"{plan.title}: needs {plan.needs}" for plan in plans if not plan.draw]
+
+
+def _of_search(findings: Findings) -> list[_Plan]:
+    config, records, results = findings.study.config, findings.records, findings.results
+    objectives, space = config.search.objectives, findings.study.space
+    has_front = any(record.state == "complete" for record in records)
+    is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
+    finalists = {} if results is None else {
+        one.trial: "champion" if one.trial == results.champion else "finalist" for one in results.finalists
+    }  # fmt: skip
+    return [
+        _Plan("front", "Pareto front: accuracy and speed",
+              "Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
+              "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
+              partial(front_picture, records, results, config.champion) if has_front else None, "a complete trial"),
+        _Plan("history", "Optimisation history",
+              "Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
+              "trials would hardly find more.",
+              partial(history_picture, records, objectives) if is_enough else None, "two complete trials"),
+        _Plan("parallel", "Parallel coordinates",
+              "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+              "not have that setting. Of many settings these are the ten that mattered most.",
+              partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None, "two complete trials"),
+        _Plan("importance", "Hyperparameter importance",
+              "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
+              partial(importance_picture, findings.mattered) if findings.mattered else None,
+              f"{MIN_TRIALS} complete trials that differ"),
+        _Plan("curves", "Learning curves",
+              "Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
+              partial(curves_picture, records, finalists) if has_curves else None, "epochs, which this search did not keep"),
+    ]  # fmt: skip
+
+
+def _of_model(findings: Findings) -> list[_Plan]:
+    answers, results = findings.answers, findings.results
+    timed = results is not None and any(one.latency.quantiles_ms for one in results.finalists)
+    return [
+        _Plan("calibration", "Calibration",
+              "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
+              "dashed line a model is surer than it should be.",
+              partial(calibration_picture, answers) if answers else None, "answers on the test texts"),
+        _Plan("confusion", "Confusion matrix",
+              "Test texts by their label and by the answer. The diagonal is right.",
+              partial(confusion_picture, answers) if answers else None, "answers on the test texts"),
+        _Plan("latency", "Latency distribution",
+              "The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
+              "predictable one.", partial(latency_picture, results) if results and timed else None, "quantiles of the timing"),
+    ]  # fmt: skip
+
+
+def write_html(pictures: Sequence[Picture], folder: Path) -> None:
+    """Write each picture as HTML, all with one plotly.min.js beside them."""
+    for picture in pictures:
+        picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
+
+
+def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
+    import kaleido
+
+    files = [folder / f"{picture.name}.png" for picture in pictures]
+    jobs = [
+        {"fig": picture.figure, "path": file, "opts": {"format": "png", "width": PNG_WIDTH, "height": picture.figure.layout.height, "scale": 2}}
+        for picture, file in zip(pictures, files, strict=True)
+    ]  # fmt: skip
+    settings = {"mathjax": False, "timeout": PNG_TIMEOUT_S, "proxy_server": NO_NETWORK}
+    try:
+        kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
+    except Exception as error:  # noqa: BLE001  (pictures never end a search)
+        first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
+        say(f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
+            "machine with Chromium draws them")  # fmt: skip
+        return []
+    return files

@@ -1,0 +1,153 @@
+"""The picture that answers first: what accuracy costs what time, with the teacher, the plain student and the rule in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tuning.champion.results import FinalStudent, Results
+from tuning.champion.table import Column, Spread
+from tuning.report.style import FAMILIES, QUIET, TEACHER, figure, plain, wide_axis
+from tuning.storage.records import TrialRecord, pareto_front
+from tuning.study.describe import configuration
+from tuning.study.rule import ChampionConfig, percent
+from tuning.trial.config import TrialConfig
+
+LARGEST_PX = 30.0
+
+
+def front_picture(records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig) -> go.Figure:
+    """Dev accuracy against milliseconds: trials by their hints, finalists and the teacher as they were measured alone."""
+    found = figure("Pareto front: accuracy and speed", 540)
+    complete = [record for record in records if record.state == "complete"]
+    for trace in (*_trials(complete), _front(complete)):
+        found.add_trace(trace)
+    found.add_traces(list(_stopped([record for record in records if record.state == "pruned" and record.latency_ms])))
+    times = [record.latency_ms for record in records if record.latency_ms and record.accuracy is not None]
+    if results:
+        found.add_traces([_moved(results, complete), *_finalists(results), *_compared(results)])
+        times += [one.latency.p50_ms for one in results.finalists]
+        times += [column.latency.p50_ms for column in results.columns if column.latency]
+        _draw_rule(found, rule, results.columns[0].quality.dev_accuracy.mean)
+    found.update_xaxes(**wide_axis("milliseconds for one text", times or [1.0]))
+    found.update_yaxes(title_text="dev accuracy", tickformat=".3~f")
+    return found
+
+
+def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
+    sizes = [record.size_mb for record in complete if record.size_mb]
+    for family, colour in FAMILIES.items():
+        of_family = [record for record in complete if record.config.student.kind == family]
+        if not of_family:
+            continue
+        yield go.Scatter(
+            x=[record.latency_ms for record in of_family], y=[record.accuracy for record in of_family],
+            mode="markers", name=family, hovertext=[hover(record) for record in of_family], hoverinfo="text",
+            marker={
+                "color": colour, "opacity": 0.55, "line": {"color": colour, "width": 1},
+                "size": [record.size_mb or min(sizes, default=1.0) for record in of_family], "sizemode": "area",
+                "sizeref": 2 * max(sizes, default=1.0) / LARGEST_PX**2, "sizemin": 4,
+            },
+        )  # fmt: skip
+
+
+def _front(complete: Sequence[TrialRecord]) -> go.Scatter:
+    front = pareto_front(complete)[::-1]
+    return go.Scatter(
+        x=[record.latency_ms for record in front], y=[record.accuracy for record in front],
+        mode="lines", line={"color": QUIET, "width": 1.5, "shape": "hv"}, name="front of the trials", hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _stopped(pruned: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
+    if pruned:
+        yield go.Scatter(
+            x=[record.latency_ms for record in pruned], y=[record.accuracy for record in pruned], mode="markers",
+            name="stopped early", hovertext=[hover(record) for record in pruned], hoverinfo="text",
+            marker={"color": QUIET, "symbol": "circle-open", "size": 7}, visible="legendonly",
+        )  # fmt: skip
+
+
+def hover(record: TrialRecord) -> str:
+    """A trial in some lines: its number, what it reached, and its configuration."""
+    size = "" if record.size_mb is None else f" · {record.size_mb:.1f} MB"
+    reached = f"dev accuracy {record.accuracy:.4f}" if record.accuracy is not None else "no epoch"
+    cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
+    state = f"after {record.epochs} of {record.config.epochs} epochs, {record.state}"
+    return "<br>".join([f"<b>trial {record.number}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)])
+
+
+def _lines(config: TrialConfig) -> list[str]:
+    return [plain(part) for part in configuration(config).split(" · ")]
+
+
+def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
+    """From each finalist's hint to what was measured."""
+    hints = {record.number: record for record in complete}
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for one in results.finalists:
+        if one.trial in hints:
+            x += [hints[one.trial].latency_ms, one.latency.p50_ms, None]
+            y += [hints[one.trial].accuracy, float(np.mean(one.dev_accuracy)), None]
+    return go.Scatter(x=x, y=y, mode="lines", line={"color": QUIET, "width": 1, "dash": "dot"}, hoverinfo="skip",
+                      name="from hint to measurement", showlegend=False)  # fmt: skip
+
+
+def _finalists(results: Results) -> Iterator[go.Scatter]:
+    for one in results.finalists:
+        is_champion = one.trial == results.champion
+        colour = FAMILIES.get(one.config.student.kind, QUIET)
+        accuracy = Spread(float(np.mean(one.dev_accuracy)), _sd(one.dev_accuracy))
+        yield go.Scatter(
+            x=[one.latency.p50_ms], y=[accuracy.mean], error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
+            mode="markers+text" if is_champion else "markers", text=["champion" if is_champion else ""],
+            textposition="top center", cliponaxis=False, name="finalists, retrained and timed alone", legendgroup="finalists",
+            showlegend=one is results.finalists[0], hovertext=[_hover_of_finalist(one, accuracy, is_champion)],
+            hoverinfo="text", marker={
+                "symbol": "diamond", "size": 15 if is_champion else 11, "color": colour,
+                "line": {"color": QUIET, "width": 2 if is_champion else 1},
+            },
+        )  # fmt: skip
+
+
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _hover_of_finalist(one: FinalStudent, accuracy: Spread, is_champion: bool) -> str:
+    title = f"<b>{'champion' if is_champion else 'finalist'}, trial {one.trial}</b>"
+    timed = f"p50 {one.latency.p50_ms:.3f} ms, p95 {one.latency.p95_ms:.3f} ms"
+    return "<br>".join(
+        [title, f"dev accuracy {accuracy} over {len(one.dev_accuracy)} seeds", timed, *_lines(one.config)]
+    )
+
+
+def _compared(results: Results) -> Iterator[go.Scatter]:
+    """The teacher and the student alone, where they were timed."""
+    marks = zip(results.columns, (("star", 17, TEACHER), ("x", 10, QUIET)), strict=False)
+    for column, (symbol, size, colour) in marks:
+        if column.latency is not None:
+            yield _mark(column, column.latency.p50_ms, symbol, size, colour)
+
+
+def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) -> go.Scatter:
+    accuracy = column.quality.dev_accuracy
+    about = [f"<b>{plain(column.name)}</b>", f"dev accuracy {accuracy}", f"p50 {p50_ms:.3f} ms"]
+    return go.Scatter(
+        x=[p50_ms], y=[accuracy.mean], mode="markers", name=column.name, hovertext=["<br>".join(about)], hoverinfo="text",
+        error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
+        marker={"symbol": symbol, "size": size, "color": colour},
+    )  # fmt: skip
+
+
+def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
+    """The bounds of the champion rule."""
+    line = {"color": TEACHER, "width": 1, "dash": "dash"}
+    if rule.min_teacher_ratio is not None:
+        found.add_hline(rule.min_teacher_ratio * teacher, line=line, annotation={
+            "text": f"{percent(rule.min_teacher_ratio)} of the teacher", "xanchor": "right", "yanchor": "bottom"})  # fmt: skip
+    if rule.max_latency_ms is not None:
+        found.add_vline(rule.max_latency_ms, line=line, annotation={"text": f"at most {rule.max_latency_ms:g} ms"})

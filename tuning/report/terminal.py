@@ -1,0 +1,96 @@
+"""`distune results`: the last search of a study, from its folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from tuning.search.importance import MIN_TRIALS, importance_table, importances
+from tuning.storage.journal import Journal
+from tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
+from tuning.storage.searches import last_search
+from tuning.study.describe import configuration
+from tuning.study.file import Study
+from tuning.study.points import flatten
+
+N_BEST = 10
+
+
+def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """Each trial as a flat row: how it ended, then its configuration by dotted path."""
+    front = {record.number for record in pareto_front(records)}
+    return [
+        {
+            "trial": record.number, "state": record.state, "on_front": record.number in front,
+            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb, "epochs": record.epochs,
+            "error": record.cause if record.error else None, **flatten(record.config.model_dump(mode="json")),
+        }
+        for record in records
+    ]  # fmt: skip
+
+
+def write_csv(study: Study, stream: TextIO) -> None:
+    """Write the trials of the last search as CSV; what a trial's configuration does not have is empty."""
+    rows = trial_rows(records_in(study.config, last_search(study)))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(stream, names, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def write_json(study: Study, stream: TextIO) -> None:
+    """Write the last search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
+    folder = last_search(study)
+    records = records_in(study.config, folder)
+    results = folder.place / "results.json"
+    found = {
+        "study": study.config.name, "folder": str(folder), "state": folder.state.get("state", "new"),
+        "counts": count_states(records), "trials": trial_rows(records),
+        "results": json.loads(results.read_text()) if results.is_file() else None,
+    }  # fmt: skip
+    json.dump(found, stream, ensure_ascii=False, indent=1)
+    stream.write("\n")
+
+
+def show_results(study: Study, console: Console) -> None:
+    """Print the table, the best trials, and why others failed.
+
+    Raises StudyError when the study has not been searched yet.
+    """
+    folder = last_search(study)
+    optuna_study = open_study(study.config, Journal(folder.journal))
+    records = read_records(optuna_study)
+    counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+    console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
+    if folder.table.is_file():
+        console.print(folder.table.read_text(), highlight=False, markup=False, soft_wrap=True)
+    console.print(_trials(records))
+    found = importances(optuna_study, study.config.search.objectives, study.config.search.importance)
+    if found:
+        console.print(importance_table(found))
+    else:
+        console.print(f"what mattered: too few complete trials to tell (fewer than {MIN_TRIALS})", highlight=False)
+    for record in records:
+        if record.error:
+            console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
+
+
+def _trials(records: list[TrialRecord]) -> Table:
+    front = {record.number for record in pareto_front(records)}
+    table = Table(
+        title=f"the best trials by dev accuracy (* on the Pareto front), {N_BEST} at most", title_justify="left"
+    )
+    for heading in ("trial", "", "dev accuracy", "hint ms", "what differs from the defaults"):
+        table.add_column(heading, no_wrap=not heading.startswith("what"))
+    seen = [record for record in records if record.state == "complete"]
+    for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+        table.add_row(
+            str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
+            f"{record.latency_ms:.3f}", configuration(record.config),
+        )  # fmt: skip
+    return table

@@ -1,0 +1,48 @@
+"""The page and the pictures of a search, written into its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tuning.report.findings import read_findings
+from tuning.report.page import page
+from tuning.report.pictures import draw, write_html, write_pngs
+from tuning.storage.paths import Folder
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
+
+Say = Callable[[str], None]
+
+
+def write_report(study: Study, folder: Folder, say: Say) -> dict[str, bytes]:
+    """Write `report.html` and `pictures/` of a search, as far as it has come; returns the page and the PNGs by name."""
+    findings = read_findings(study, folder)
+    pictures, missing = draw(findings)
+    content = page(findings, pictures, missing)
+    folder.report.write_text(content)
+    files = {"report.html": content.encode()}
+    with folder.pictures.to_write() as path:
+        write_html(pictures, path)
+        files |= {f"pictures/{file.name}": file.read_bytes() for file in write_pngs(pictures, path, say)}
+    return files
+
+
+def write_page(study: Study, folder: Folder, file: Path) -> None:
+    """Write the page of a search to a file, and nothing else; raises StudyError where it cannot be written."""
+    findings = read_findings(study, folder)
+    try:
+        file.write_text(page(findings, *draw(findings)), encoding="utf-8")
+    except OSError as error:
+        raise StudyError(f"--out: cannot write {file}: {error.strerror}") from error
+
+
+def publish(study: Study, folder: Folder, say: Say) -> dict[str, bytes]:
+    """The same at the end of a search, whose champion must not be lost to a fault in a picture: that is said, and no more."""
+    try:
+        return write_report(study, folder, say)
+    except Exception as error:  # noqa: BLE001  (see above)
+        say(
+            f"the page of this search could not be written ({type(error).__name__}: {error}); `distune report` tries again"
+        )
+        return {}

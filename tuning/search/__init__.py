@@ -1,0 +1,1 @@
+"""Trials proposed, run and followed."""

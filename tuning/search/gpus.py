@@ -1,0 +1,68 @@
+"""What share of a GPU a trial needs: the memory of the largest configuration of the space over that of the card."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+
+from cluster.connection import alive_nodes
+from cluster.tasks import run_on_best_node
+from tuning.search.preparation import Prepared, distinct_inputs
+from tuning.study.points import largest
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.run import EpochReport, run_trial
+
+HEADROOM = 1.2
+
+
+def with_gpus(prepared: Prepared, say: Callable[[str], None]) -> Prepared:
+    """The study with `gpus_per_trial: auto` measured on the connected cluster; others as they are."""
+    config = prepared.study.config
+    if config.cluster.gpus_per_trial != "auto":
+        return prepared
+    gpus = 0.0
+    if any(node.get("GPU", 0) >= 1 for node in alive_nodes()):
+        candidates = [(one, prepared.of(one).data) for one in _largest(prepared)]
+        shares = [run_on_best_node(memory_share, one, data) for one, data in candidates]
+        gpus = share_of_a_card(max(shares))
+    say(f"gpus_per_trial: auto is {gpus:g}")
+    cluster = config.cluster.model_copy(update={"gpus_per_trial": gpus})
+    study = replace(prepared.study, config=config.model_copy(update={"cluster": cluster}))
+    return replace(prepared, study=study)
+
+
+def _largest(prepared: Prepared) -> Iterator[TrialConfig]:
+    """The largest configuration of each kind of student, on the largest table of vectors."""
+    widest = max(distinct_inputs(prepared.study), key=lambda config: prepared.of(config).data.vectors.size)
+    for config in largest(prepared.study.space):
+        parts = {"tokens": widest.tokens, "vectors": widest.vectors, "augment": widest.augment}
+        yield TrialConfig.model_validate(config).model_copy(update=parts)
+
+
+class _MeasuredError(Exception):
+    """Ends a training that has shown what it needs."""
+
+
+def memory_share(config: TrialConfig, data: TrialData) -> float:
+    """The part of the card's memory that one epoch of a trial takes in this process, its CUDA context with it."""
+    free_before, total = torch.cuda.mem_get_info()
+
+    def stop(report: EpochReport) -> None:
+        raise _MeasuredError
+
+    torch.cuda.reset_peak_memory_stats()
+    with contextlib.suppress(_MeasuredError):
+        run_trial(config, data, stop)
+    free_now, _ = torch.cuda.mem_get_info()
+    outside = max(0, free_before - free_now - torch.cuda.memory_reserved())
+    return (torch.cuda.max_memory_reserved() + outside) / total
+
+
+def share_of_a_card(share: float) -> float:
+    """A part of a card with some headroom, such that whole trials fill it: 1/2, 1/3, ...; at most one card."""
+    n_trials = int(1 / min(1.0, share * HEADROOM))
+    return 1.0 / max(1, n_trials)

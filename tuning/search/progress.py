@@ -1,0 +1,185 @@
+"""A search as it runs, and a cache as it is filled: how far it is, its Pareto front so far, what runs, what failed, the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from tuning.study.file import Study
+
+PLAIN_EVERY_S = 15.0
+N_FRONT, N_FAILURES = 6, 3
+
+
+class LiveView:
+    """An observer that keeps the view of a search up to date; where there is no terminal, it prints a line now and then."""
+
+    def __init__(self, n_trials: int, console: Console) -> None:
+        self._n_trials = n_trials
+        self._console = console
+        self._records: dict[int, TrialRecord] = {}
+        self._epochs: dict[int, str] = {}
+        self._started_s = time.monotonic()
+        self._printed_s = 0.0
+        self._n_before = 0
+        self._live = Live(get_renderable=self._view, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveView:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+            self._console.print(*_failures(list(self._records.values())), sep="\n")
+        self._console.print(self._line())
+
+    def known(self, records: list[TrialRecord]) -> None:
+        """Count the trials that a search had finished before it was resumed."""
+        self._records = {record.number: record for record in records if record.state != "running"}
+        self._n_before = len(self._records)
+
+    def started(self, record: TrialRecord) -> None:
+        self._records[record.number] = record
+        self._print_sometimes()
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        self._epochs[number] = f"epoch {epoch} of {self._records[number].config.epochs}, {metrics['accuracy']:.4f}"
+        self._print_sometimes()
+
+    def ended(self, record: TrialRecord) -> None:
+        self._records[record.number] = record
+        if record.state == "failed" and not self._console.is_terminal:
+            self._console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
+        self._print_sometimes()
+
+    def _print_sometimes(self) -> None:
+        if not self._console.is_terminal and time.monotonic() - self._printed_s > PLAIN_EVERY_S:
+            self._printed_s = time.monotonic()
+            self._console.print(self._line())
+
+    def _left_s(self) -> float | None:
+        n_new = sum(record.state != "running" for record in self._records.values()) - self._n_before
+        return time_left_s(time.monotonic() - self._started_s, n_new, self._n_trials - self._n_before)
+
+    def _line(self) -> Text:
+        return summary(list(self._records.values()), self._n_trials, self._left_s())
+
+    def _view(self) -> RenderableType:
+        return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s())
+
+
+class FillingView:
+    """How far a teacher is with its answers, told before and after each shard: a bar, or a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (BarColumn(60), MofNCompleteColumn(), TextColumn("texts"), TimeRemainingColumn())
+        self._bar = Progress(TextColumn("teacher logits"), *columns, console=console, transient=True)
+        self._task: TaskID | None = None
+        self._started_s = self._printed_s = 0.0
+        self._n_before = 0
+
+    def __call__(self, n_done: int, n_texts: int) -> None:
+        now = time.monotonic()
+        if self._task is None:
+            # What an interrupted filling has left counts as done, and not as fast.
+            self._task = self._bar.add_task("", total=n_texts, completed=n_done)
+            self._started_s, self._n_before = now, n_done
+            if self._console.is_terminal:
+                self._bar.start()
+        self._bar.update(self._task, completed=n_done)
+        if n_done == n_texts:
+            self._end(n_texts, now)
+        elif not self._console.is_terminal and now - self._printed_s > PLAIN_EVERY_S:
+            self._printed_s = now
+            left_s = time_left_s(now - self._started_s, n_done - self._n_before, n_texts - self._n_before)
+            left = "" if left_s is None else f", about {_duration(left_s)} left"
+            self._console.print(f"teacher logits: {n_done:,} of {n_texts:,} texts{left}", highlight=False)
+
+    def _end(self, n_texts: int, now: float) -> None:
+        """The next call is about another cache."""
+        if self._console.is_terminal:
+            self._bar.stop()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = None
+        self._console.print(f"teacher logits: {n_texts:,} texts in {_duration(now - self._started_s)}", highlight=False)
+
+
+def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:
+    """Seconds to the end at the pace so far; None before the first trial has ended and after the last."""
+    return elapsed_s / n_done * (n_trials - n_done) if 0 < n_done < n_trials else None
+
+
+def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None) -> Text:
+    """A search in a line."""
+    counts = count_states(records)
+    n_done = len(records) - counts["running"]
+    parts = [f"trials {n_done}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
+    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed") if counts[state]]
+    accurate = [record for record in records if record.accuracy is not None]
+    if accurate:
+        best = max(accurate, key=lambda record: record.accuracy or 0.0)
+        parts.append(f"best dev accuracy {best.accuracy:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)")
+    if left_s is not None:
+        parts.append(f"about {_duration(left_s)} left")
+    return Text(" | ".join(parts))
+
+
+def view(
+    records: Sequence[TrialRecord], epochs: Mapping[int, str], n_trials: int, left_s: float | None
+) -> RenderableType:
+    """A search as a bar, the front so far, what runs and what has failed; `epochs` says how far a running trial is."""
+    n_done = sum(record.state != "running" for record in records)
+    bar = Table.grid()
+    bar.add_row(ProgressBar(n_trials, n_done, width=60))
+    parts: list[RenderableType] = [bar, summary(records, n_trials, left_s)]
+    front = pareto_front(records)
+    if front:
+        table = Table(title="the Pareto front so far", title_justify="left")
+        for heading in ("trial", "dev accuracy", "hint ms", "student"):
+            table.add_column(heading)
+        for record in front[:N_FRONT]:
+            cells = (f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind)
+            table.add_row(str(record.number), *cells)
+        parts.append(table)
+    running = [f"{record.number} ({epochs[record.number]})" if record.number in epochs else str(record.number)
+               for record in records if record.state == "running"]  # fmt: skip
+    if running:
+        parts.append(Text(f"running: {', '.join(running)}"))
+    return Group(*parts, *_failures(records)[-N_FAILURES:])
+
+
+def _failures(records: Sequence[TrialRecord]) -> list[Text]:
+    return [Text.from_markup(f"[red]trial {record.number} failed:[/] {escape(record.cause)}")
+            for record in records if record.state == "failed"]  # fmt: skip
+
+
+def show_progress(study: Study, folder: Folder, console: Console) -> None:
+    """Print the view of a search that runs elsewhere, from what its storage holds now."""
+    optuna_study = open_study(study.config, Journal(folder.journal))
+    records = read_records(optuna_study)
+    starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
+    ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
+    elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
+    n_done = sum(record.state != "running" for record in records)
+    left_s = time_left_s(elapsed_s, n_done, study.config.search.trials)
+    console.print(f"search {folder} ({folder.state.get('state', 'new')})", highlight=False, soft_wrap=True)
+    console.print(view(records, {}, study.config.search.trials, left_s))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -1,0 +1,161 @@
+"""What Ray Tune tries next: a searcher over a persistent Optuna study, which is the one truth about the search.
+
+Ray's own OptunaSearch keeps its study in memory and pickles it from time to time, so that a killed driver loses or
+repeats trials. Here each proposal and each end is in the study's journal at once; whoever opens it again finds the
+finished trials, and hands those that were running out again under their old numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState
+from ray.tune.search import Searcher
+
+from tuning.search.suggest import suggest
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder
+from tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from tuning.study.file import Study
+from tuning.study.points import params_of
+from tuning.study.space import Config
+from tuning.trial.config import TrialConfig
+
+METRICS = ("accuracy", "loss", "compressed_accuracy")
+HINT = ("latency_ms", "size_mb")
+PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
+
+
+class Proposals(Searcher):  # type: ignore[misc]
+    """Asks the study for configurations and tells it how trials end; call it from the driver's one thread."""
+
+    def __init__(
+        self, study: optuna.Study, journal: Journal, settings: Study, folder: Folder, observers: Sequence[Observer]
+    ) -> None:
+        super().__init__(metric="accuracy", mode="max")
+        search, space = settings.config.search, settings.space
+        self._study = study
+        self._journal = journal
+        self._space = space
+        self._folder = folder
+        self._max_failures = settings.config.cluster.max_failures
+        self._objectives = search.objectives
+        self._observers = tuple(observers)
+        self._records: dict[str, TrialRecord] = {}
+        self._trials: dict[str, Trial] = {}
+        known = study.get_trials(deepcopy=False)
+        self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
+        finished = [record for record in read_records(study) if record.state != "running"]
+        self.n_left = max(0, search.trials - len(finished))
+        self._hints = {one.config.architecture(): _hint(one) for one in finished if one.latency_ms and one.size_mb}
+        # Trials of an earlier study to start from have no configuration of this one.
+        if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
+            study.enqueue_trial({}, user_attrs={PLAIN: True})
+            for number, point in enumerate(search.first):
+                study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next trial, with the latency and size of its architecture where they are known."""
+        if self.n_left <= 0:
+            return str(Searcher.FINISHED)
+        self.n_left -= 1
+        if self._orphans:
+            frozen = self._orphans.pop(0)
+            trial = Trial(self._study, frozen._trial_id)
+            record = to_record(frozen)
+        else:
+            trial = self._study.ask()
+            fixed = {"loss": PLAIN_LOSS} if trial.user_attrs.get(PLAIN) else None
+            config = TrialConfig.model_validate(suggest(self._space, trial, fixed))
+            trial.set_user_attr("config", config.model_dump(mode="json"))
+            record = TrialRecord(trial.number, "running", config)
+        if record is None:
+            raise RuntimeError(f"trial {trial.number} has no configuration")
+        self._trials[trial_id], self._records[trial_id] = trial, record
+        self._journal.flush()
+        for observer in self._observers:
+            observer.started(record)
+        hint = self._hints.get(record.config.architecture())
+        return {"number": record.number, "trial": record.config.model_dump(mode="json"), "hint": hint}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Follow an epoch's report."""
+        self._absorb(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tell the study how a trial ended: complete, pruned by the scheduler, infeasible or failed."""
+        result = result or {}
+        self._absorb(trial_id, result)
+        trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
+        message = result.get("failed")
+        if error and not message:
+            message = (f"its worker process died {self._max_failures + 1} times (max_failures={self._max_failures}): it was "
+                       "killed, or a machine ran out of memory or went away")  # fmt: skip
+        if message:
+            message = f"{message.rstrip()}\nlog: {self._folder.trial(record.number).log}"
+        state: State = "pruned"
+        if message:
+            state = "failed"
+        elif result.get("infeasible"):
+            state = "infeasible"
+            trial.set_constraint("latency_ms", float(result["over_budget_ms"]))
+        elif record.epochs >= record.config.epochs:
+            state = "complete"
+        record = replace(record, state=state, error=message)
+        self._tell(trial, record)
+        self._folder.trial(record.number).training.delete()  # There is no further attempt.
+        for observer in self._observers:
+            observer.ended(record)
+
+    def _absorb(self, trial_id: str, result: dict[str, Any]) -> None:
+        record = self._records[trial_id]
+        if all(name in result for name in HINT):
+            record = replace(record, latency_ms=float(result["latency_ms"]), size_mb=float(result["size_mb"]))
+            self._hints[record.config.architecture()] = _hint(record)
+        epoch = result.get("epoch", 0)
+        if epoch > record.epochs:
+            # What a compressed student reaches is what counts of it, not what it reached before.
+            best = result["best_accuracy"]
+            accuracy = float(result.get("compressed_accuracy", best))
+            point = Epoch(epoch, float(result["accuracy"]), float(result["loss"]))
+            record = replace(record, epochs=epoch, accuracy=accuracy, curve=(*record.curve, point))
+            metrics = {name: float(result[name]) for name in METRICS if name in result}
+            for observer in self._observers:
+                observer.reported(record.number, metrics, epoch)
+        self._records[trial_id] = record
+
+    def _tell(self, trial: Trial, record: TrialRecord) -> None:
+        for name in ("state", "accuracy", *HINT, "epochs", "error"):
+            trial.set_user_attr(name, getattr(record, name))
+        trial.set_user_attr("curve", [astuple(epoch) for epoch in record.curve])
+        if record.state == "complete":
+            self._study.tell(trial, [getattr(record, name) for name in self._objectives])
+        else:
+            # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
+            # trials behind them, and does not compare the two.
+            self._study.tell(trial, state=TrialState.FAIL if record.state == "failed" else TrialState.PRUNED)
+        self._journal.flush()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles its tuner in order to restore it; ours is made anew from the journal, and the observers hold
+        # connections that no pickle can.
+        return {"_metric": self._metric, "_mode": self._mode}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's journal holds everything already."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the study's journal holds everything already."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing: the study's journal holds everything already."""
+
+
+def _hint(record: TrialRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in HINT}

@@ -1,0 +1,147 @@
+"""The search: Ray Tune runs trials over the cluster, Optuna proposes them, ASHA stops the hopeless ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+
+from cluster.connection import n_slots
+from corpora.corpus import Corpus
+from corpora.places import Place
+from tuning.search.preparation import Prepared
+from tuning.search.proposals import Proposals
+from tuning.search.samplers import sampler
+from tuning.search.suggest import distributions, suggest
+from tuning.search.worker import Assignment, Shipped, trial_on_worker
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder, Layout
+from tuning.storage.records import Observer, TrialRecord, open_study, read_records
+from tuning.storage.searches import searches_of
+from tuning.study.config import StudyConfig
+from tuning.study.errors import StudyError
+from tuning.study.points import params_of
+from tuning.trial.config import TrialConfig
+
+
+def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
+    """Run the trials that are still to be run, on the connected cluster, and return all records.
+
+    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A trial
+    that fails is recorded and does not end the search.
+    """
+    config = prepared.study.config
+    journal = Journal(folder.journal)
+    study = open_study(config, journal)
+    if config.search.warm_start and not study.get_trials(deepcopy=False):
+        study.add_trials(earlier_trials(prepared))
+    study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
+    proposals = Proposals(study, journal, prepared.study, folder, observers)
+    if proposals.n_left:
+        with tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
+            _tuner(prepared, proposals, folder, Path(scratch)).fit()
+    return read_records(study)
+
+
+def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]:
+    """What an earlier search depended on that is another now: its trials guide the sampler, but would not end alike."""
+    what = {"train": "labels of train", "teacher": "teacher", "files": "files that trial names"}
+    changed = [words for name, words in what.items() if earlier.state.get(name) != fingerprints.get(name)]
+    return [
+        f"search.warm_start: {words} changed since the search in {earlier}; its trials only guide the sampler"
+        for words in changed
+    ]
+
+
+def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
+    """The last search of the study to start from; raises StudyError when it has none on this corpus and its labels."""
+    name = str(config.search.warm_start)
+    folders = searches_of(Layout(Place(config.storage)), name)
+    if not folders:
+        raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
+    state = folders[-1].state
+    if state.get("corpus") != corpus.fingerprint:
+        raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
+    if state.get("answers") != corpus.answers_fingerprint:
+        raise StudyError(f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
+                         "not keep them); its accuracies say nothing here; search it again, or leave warm_start out")  # fmt: skip
+    return folders[-1]
+
+
+def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
+    """The complete trials of the study to start from, as far as they lie in this study's space.
+
+    Raises StudyError when that study has no search on this corpus.
+    """
+    config, space = prepared.study.config, prepared.study.space
+    folder = earlier_folder(config, prepared.corpus)
+    earlier = optuna.load_study(
+        study_name=config.search.warm_start, storage=optuna.storages.JournalStorage(Journal(folder.journal))
+    )
+    every_distribution = distributions(space)
+    found = []
+    for record in read_records(earlier):
+        values = [getattr(record, objective) for objective in config.search.objectives]
+        try:
+            params = params_of(space, record.config.model_dump(mode="json"), "", whole=True)
+            same = TrialConfig.model_validate(suggest(space, optuna.trial.FixedTrial(params))) == record.config
+        except (StudyError, ValueError):
+            continue
+        if same and record.state == "complete" and None not in values:
+            kinds = {name: every_distribution[name] for name in params}
+            found.append(optuna.create_trial(params=params, distributions=kinds, values=values))
+    return found
+
+
+def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Path) -> tune.Tuner:
+    """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
+    folders the trainings."""
+    os.environ |= {
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no accuracy.
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    }
+    config = prepared.study.config
+    cluster = config.cluster
+    shipped = {key: Shipped.of(inputs) for key, inputs in prepared.inputs.items()}
+    assignment = Assignment(folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s)
+    trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
+    return tune.Tuner(
+        tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=proposals,
+            scheduler=_scheduler(config, prepared),
+            num_samples=proposals.n_left,
+            max_concurrent_trials=n_slots(cluster),
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(scratch),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=cluster.max_failures),
+        ),
+    )
+
+
+def _scheduler(config: StudyConfig, prepared: Prepared) -> TrialScheduler:
+    if config.search.scheduler == "none":
+        return FIFOScheduler()
+    max_epochs = max(_epochs(prepared))
+    return ASHAScheduler(
+        time_attr="epoch", metric="accuracy", mode="max", max_t=max_epochs,
+        grace_period=min(config.search.grace_epochs, max_epochs), reduction_factor=config.search.reduction_factor,
+    )  # fmt: skip
+
+
+def _epochs(prepared: Prepared) -> tuple[int, ...]:
+    """The epochs that a trial may have."""
+    leaf: Any = prepared.study.space.root.get("epochs", TrialConfig.model_fields["epochs"].default)
+    return (leaf,) if isinstance(leaf, int) else tuple(leaf.values)

@@ -1,0 +1,39 @@
+"""`distune trial`: one trial in this process, without Ray, for a first look and for the debugger."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from tuning.search.preparation import prepare
+from tuning.search.worker import Shipped, hint_for
+from tuning.study.file import Study
+from tuning.study.points import flatten, middle
+from tuning.study.rule import teacher_ratio
+from tuning.trial.config import TrialConfig
+from tuning.trial.run import EpochReport, TrialResult, run_trial
+
+
+def run_single(study: Study, console: Console) -> TrialResult:
+    """Run the trial in which each choice takes its first value and each range its middle, and print how it goes."""
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    config = TrialConfig.model_validate(middle(study.space))
+    prepared = prepare(study, say, only=config)
+    inputs = prepared.of(config)
+    for path, value in flatten(config.model_dump(mode="json")).items():
+        say(f"  {path} = {value}")
+    hint = hint_for(config, Shipped.of(inputs))
+    say(
+        f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
+    )
+
+    def report(epoch: EpochReport) -> None:
+        say(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
+
+    result = run_trial(config, inputs.data, report)
+    kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
+    shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
+    say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
+    return result

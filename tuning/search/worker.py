@@ -1,0 +1,210 @@
+"""One trial in a worker of the cluster: its log, its savepoint, its deadline, and what it reports.
+
+This is what workers import: neither transformers nor gensim nor mlflow, which would cost each of them seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from safetensors.torch import load, save
+
+from models.compression.apply import compress
+from models.compression.trained import Material, Trained
+from models.students.student import build_student
+from tuning.speed.latency import network_hint_ms
+from tuning.storage.paths import Folder, TrialPlace
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import Inputs, TrialData, inputs_key
+from tuning.trial.run import EpochReport, run_trial
+from tuning.trial.training import Savepoint, Tensors
+
+FAR_OVER_BUDGET = 2.0
+"""A hint shares its cores with other trials: only one that is over the budget so many times is believed."""
+SAVING_SHARE = 0.1
+CHEAP_SAVING_S = 0.1
+GRACE_S = 30.0
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the worker of a trial is told beside the trial itself."""
+
+    folder: Folder
+    threads: int
+    budget_ms: float | None
+    """The champion rule's `max_latency_ms`."""
+    timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What travels to the workers of an `Inputs`: the data, without the encoder."""
+
+    data: TrialData
+    encode_ms: float
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> Shipped:
+        return cls(inputs.data, inputs.encode_ms)
+
+
+def trial_on_worker(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment) -> None:
+    """What Ray Tune calls."""
+    from ray import tune
+
+    work(proposal, inputs, assignment, tune.report)
+
+
+def work(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment, report: Report) -> None:
+    """Run the trial of a proposal. A failure is reported and not raised, so that the worker serves the next trial."""
+    torch.set_num_threads(assignment.threads)
+    place = assignment.folder.trial(proposal["number"])
+    try:
+        with logged(place) as log:
+            if place.timed_out.is_file():
+                report({"failed": place.timed_out.read_text()})
+                return
+            with deadline(assignment.timeout_s, place, log):
+                _train(proposal, inputs, assignment, report, place)
+    except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
+        report({"failed": traceback.format_exc()})
+
+
+def _train(
+    proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment, report: Report, place: TrialPlace
+) -> None:
+    config = TrialConfig.model_validate(proposal["trial"])
+    shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
+    hint = proposal["hint"] or hint_for(config, shipped)
+    if budget_ms is not None and hint["latency_ms"] > FAR_OVER_BUDGET * budget_ms:
+        report({"infeasible": True, "over_budget_ms": hint["latency_ms"] - budget_ms, **hint})
+        return
+
+    def tell(epoch: EpochReport) -> None:
+        metrics = {
+            "epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy,
+            "best_accuracy": epoch.best_accuracy, **hint,
+        }  # fmt: skip
+        if epoch.graph is not None:
+            metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
+            metrics |= hint_of(epoch.graph, shipped)
+        report(metrics)
+
+    start = time.monotonic()
+    run_trial(config, shipped.data, tell, savepoint_at(place))
+    print(f"trained for {time.monotonic() - start:.2f} s")
+
+
+def hint_for(config: TrialConfig, shipped: Shipped) -> dict[str, float]:
+    """What can be said of the student that a configuration describes before it is trained, as `hint_of` does."""
+    data = shipped.data
+    untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
+    return hint_of(compress(untrained, [config.compression], Material(data.train)).graph, shipped)
+
+
+def hint_of(graph: bytes, shipped: Shipped) -> dict[str, float]:
+    """`latency_ms` from raw text to label, timed beside other work, and `size_mb` of a graph."""
+    latency_ms = shipped.encode_ms + network_hint_ms(graph, shipped.data.dev)
+    return {"latency_ms": latency_ms, "size_mb": len(graph) / 1e6}
+
+
+def savepoint_at(place: TrialPlace) -> Savepoint:
+    """Keeps a training in the storage after each epoch, but spends no more than a tenth of the time on it."""
+    saved_s, cost_s = time.monotonic(), 0.0
+
+    def read() -> Tensors | None:
+        try:
+            return dict(load(place.training.read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def write(state: Callable[[], Tensors]) -> None:
+        nonlocal saved_s, cost_s
+        start = time.monotonic()
+        if cost_s > max(CHEAP_SAVING_S, SAVING_SHARE * (start - saved_s)):
+            return
+        try:
+            place.training.write_bytes(save(state()))
+        except OSError as error:  # Whoever cannot keep this epoch may keep the next.
+            print(f"the training could not be kept: {error}", file=sys.stderr)
+        saved_s = time.monotonic()
+        cost_s = saved_s - start
+
+    return Savepoint(read, write)
+
+
+@contextlib.contextmanager
+def logged(place: TrialPlace) -> Iterator[TextIO]:
+    """What is printed, warned of and logged, and the stack of a crash, go into the trial's log for the length of a `with`.
+
+    Where the storage is not on this machine, the log is put there at the end of the attempt.
+    """
+    local = place.log.path
+    with contextlib.ExitStack() as stack:
+        if local is None:
+            local = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log.txt"
+            with contextlib.suppress(FileNotFoundError):
+                local.write_bytes(place.log.read_bytes())
+            stack.callback(lambda: place.log.write_bytes(local.read_bytes()))
+        local.parent.mkdir(parents=True, exist_ok=True)
+        log = stack.enter_context(local.open("a", encoding="utf-8", buffering=1))
+        started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        print(f"{started}: attempt in process {os.getpid()} on {socket.gethostname()}", file=log)
+        stack.enter_context(contextlib.redirect_stdout(log))
+        stack.enter_context(contextlib.redirect_stderr(log))
+        handler = logging.StreamHandler(log)
+        logging.getLogger().addHandler(handler)
+        stack.callback(logging.getLogger().removeHandler, handler)
+        faulthandler.enable(log)
+        stack.callback(faulthandler.disable)
+        try:
+            yield log
+        except Exception:
+            traceback.print_exc(file=log)
+            raise
+
+
+@contextlib.contextmanager
+def deadline(timeout_s: float | None, place: TrialPlace, log: TextIO) -> Iterator[None]:
+    """End this process when the `with` takes longer: a trial that hangs cannot be ended otherwise.
+
+    A marker says why, so that the trial is not begun anew. Code that holds Python's lock is ended 30 s later, without one.
+    """
+    if timeout_s is None:
+        yield
+        return
+
+    def end() -> None:
+        faulthandler.dump_traceback(log)
+        log.flush()
+        if place.log.path is None:
+            place.log.write_bytes(Path(log.name).read_bytes())
+        place.timed_out.write_text(f"it was ended after trial_timeout_s={timeout_s:g}; where it was is in {place.log}")
+        os._exit(1)
+
+    timer = threading.Timer(timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    faulthandler.dump_traceback_later(timeout_s + GRACE_S, exit=True, file=log)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        faulthandler.cancel_dump_traceback_later()

@@ -1,0 +1,1 @@
+"""How many milliseconds an answer takes."""

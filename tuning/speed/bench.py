@@ -1,0 +1,51 @@
+"""`distune bench`: how fast a checkpoint folder answers, beside a teacher where one is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from models.predictor import CheckpointError
+from models.teacher.rehearsal import rehearse
+from models.teacher.teacher import load_teacher
+from tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
+from tuning.speed.latency import cpu_name, time_contenders
+
+TEACHER_MAX_LENGTH = 128
+N_REHEARSED = 8
+
+
+def bench(folder: Path, against: str | None, texts: list[str], console: Console, seed: int = 7) -> None:
+    """Time a folder in ONNX Runtime and torch, alternating with the teacher; the last line printed is one JSON object."""
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise CheckpointError("there are no texts to time: give real ones, one a line, by --texts or on stdin")
+    contenders = {"onnxruntime": onnx_contender(folder), "torch": torch_contender(folder)}
+    if against:
+        teacher = load_teacher(against, TEACHER_MAX_LENGTH, may_cut=True)
+        for note in teacher.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
+        rehearse(teacher, texts[:N_REHEARSED])
+        contenders["teacher"] = teacher_contender(teacher)
+    latencies = time_contenders(contenders, texts, seed)
+    table = Table(title=f"{folder}: from raw text to label, one thread of {cpu_name()}", title_justify="left")
+    for heading in ("", "p50 ms", "p95 ms", "p99 ms", "texts/s", "of p50"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, latency in latencies.items():
+        stages = ", ".join(f"{stage} {ms:.3f}" for stage, ms in latency.stages_ms.items())
+        table.add_row(name, f"{latency.p50_ms:.3f}", f"{latency.p95_ms:.3f}", f"{latency.p99_ms:.3f}",
+                      f"{latency.texts_per_s:,.0f}", stages)  # fmt: skip
+    console.print(table)
+    result: dict[str, Any] = {
+        "folder": str(folder),
+        "cpu": cpu_name(),
+        **{name: asdict(one) for name, one in latencies.items()},
+    }
+    if against:
+        result["times_faster"] = latencies["teacher"].p50_ms / latencies["onnxruntime"].p50_ms
+    print(json.dumps(result, ensure_ascii=False))

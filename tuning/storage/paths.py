@@ -1,0 +1,139 @@
+"""Where everything of a study lies in its storage, and the folder of one search.
+
+The layout is the same on a disk and behind a URI:
+
+    teachers/TEACHER/            a trained teacher, as transformers keeps it, or students; trained.json is written last
+    logits/TEACHER-CORPUS/       teacher logits: shards, index.npy, manifest.json (written last)
+    augmented/NAME.parquet       augmented texts
+    searches/STUDY/N/            one search, numbered
+      study.yaml                 the study as it was searched
+      search.json                its MLflow run, what it is bound to (corpus, labels, teacher), and how far it came
+      driver.json                who runs it now
+      journal/                   the Optuna study
+      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends
+      finalists/NUMBER/          checkpoints of the finalists
+      champion/                  the winner's checkpoint
+      results.json, table.txt    what was found
+      answers.parquet            what champion and teacher say of the test texts
+      report.html, pictures/     the same to look at: a page, and each picture as HTML and PNG
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from corpora.places import Place
+from tuning.study.errors import StudyError
+
+ENDED = "ended"
+BOUND_TO = {
+    "corpus": "the corpus has",
+    "answers": "the labels of dev or test have",
+    "train": "the labels of train have",
+    "files": "a file that trial names (vectors, a dictionary, a tokenizer) has",
+    "teacher": "the teacher has",
+}
+"""What a search is bound to: the keys of its fingerprints in `search.json`, in words."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of a storage."""
+
+    root: Place
+
+    @property
+    def logits(self) -> Place:
+        return self.root / "logits"
+
+    def trained(self, teacher: str) -> Place:
+        return self.root / "teachers" / teacher
+
+    def augmented(self, name: str) -> Place:
+        return self.root / "augmented" / f"{name}.parquet"
+
+    def searches(self, study: str) -> Place:
+        return self.root / "searches" / study
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one search; `search.json` in it names its MLflow run and says how far it came."""
+
+    place: Place
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @property
+    def journal(self) -> Place:
+        return self.place / "journal"
+
+    @property
+    def driver(self) -> Place:
+        return self.place / "driver.json"
+
+    @property
+    def table(self) -> Place:
+        return self.place / "table.txt"
+
+    @property
+    def report(self) -> Place:
+        return self.place / "report.html"
+
+    @property
+    def pictures(self) -> Place:
+        return self.place / "pictures"
+
+    def trial(self, number: int) -> TrialPlace:
+        return TrialPlace(self.place / "trials" / str(number))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        file = self.place / "search.json"
+        state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        return state
+
+    def claim(self, fingerprints: Mapping[str, str]) -> None:
+        """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search
+        read something else, or does not say what."""
+        state = self.state
+        for name, what in BOUND_TO.items():
+            if "corpus" in state and name not in state:
+                raise StudyError(f"--resume: the search in {self} was begun by an older Distune, which did not keep whether {what} changed; "
+                                 "start a new search without --resume")  # fmt: skip
+            if state.get(name, fingerprints[name]) != fingerprints[name]:
+                raise StudyError(f"--resume: {what} changed since the search in {self} began; "
+                                 "start a new search without --resume")  # fmt: skip
+        self.update(**{name: fingerprints[name] for name in BOUND_TO})
+
+    def update(self, **values: Any) -> None:
+        (self.place / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class TrialPlace:
+    """What the workers of one trial keep: its log, and the training as it was after the last epoch."""
+
+    place: Place
+
+    @property
+    def log(self) -> Place:
+        return self.place / "log.txt"
+
+    @property
+    def training(self) -> Place:
+        return self.place / "training.safetensors"
+
+    @property
+    def timed_out(self) -> Place:
+        return self.place / "timed-out"
+
+
+def dump(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False)

@@ -1,0 +1,121 @@
+"""What is known of the trials of a search: values read back from the Optuna study, the one truth about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuning.storage.journal import Journal
+from tuning.storage.paths import Folder
+from tuning.study.config import StudyConfig
+from tuning.trial.config import TrialConfig
+
+PLAIN = "plain"
+
+State = Literal["running", "complete", "pruned", "infeasible", "failed"]
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "latency_ms": "minimize"}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training: its dev accuracy and its mean loss."""
+
+    number: int
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training, `size_mb` that of
+    its network as it is served, `curve` the epochs that the driver saw which told how it ended."""
+
+    number: int
+    state: State
+    config: TrialConfig
+    accuracy: float | None = None
+    latency_ms: float | None = None
+    epochs: int = 0
+    error: str | None = None
+    size_mb: float | None = None
+    curve: tuple[Epoch, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """In one line what a failed trial failed of, and where its log is."""
+        *lines, last = (self.error or "unknown").strip().splitlines()
+        return f"{lines[-1]} ({last})" if lines and last.startswith("log: ") else last
+
+
+class Observer(Protocol):
+    """Somebody who follows a search from the driver: the live line, the MLflow runs."""
+
+    def started(self, record: TrialRecord) -> None: ...
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None: ...
+
+    def ended(self, record: TrialRecord) -> None: ...
+
+
+def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
+    """The Optuna study of a search, made where it is not there yet; `journal.flush` makes what it is told durable."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        study_name=config.name, storage=optuna.storages.JournalStorage(journal), load_if_exists=True,
+        directions=[DIRECTIONS[name] for name in config.search.objectives],
+    )  # fmt: skip
+
+
+def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
+    """Every trial of a search, as its folder has it now."""
+    return read_records(open_study(config, Journal(folder.journal)))
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """Every trial that was given a configuration, by number."""
+    return [record for trial in study.get_trials(deepcopy=False) if (record := to_record(trial)) is not None]
+
+
+def to_record(trial: FrozenTrial) -> TrialRecord | None:
+    """A trial as a record, or None for one that was asked for and never configured."""
+    attributes = trial.user_attrs
+    if "config" not in attributes:
+        return None
+    state: State = "running"
+    if trial.state != TrialState.RUNNING:
+        state = attributes["state"]
+    return TrialRecord(
+        trial.number, state, TrialConfig.model_validate(attributes["config"]), attributes.get("accuracy"),
+        attributes.get("latency_ms"), attributes.get("epochs", 0), attributes.get("error"),
+        attributes.get("size_mb"), tuple(Epoch(*one) for one in attributes.get("curve", ())),
+    )  # fmt: skip
+
+
+def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The complete trials that no other beats in both accuracy and latency, the most accurate first; one of which either is
+    not known is not on it."""
+    ordered = sorted(
+        (-record.accuracy, record.latency_ms, record.number, record)
+        for record in records
+        if record.state == "complete" and record.accuracy is not None and record.latency_ms is not None
+    )
+    front: list[TrialRecord] = []
+    fastest_ms = math.inf
+    for _, latency_ms, _, record in ordered:
+        if latency_ms < fastest_ms:
+            front.append(record)
+            fastest_ms = latency_ms
+    return front
+
+
+def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:
+    """How many trials are in each state."""
+    counts = {"running": 0, "complete": 0, "pruned": 0, "infeasible": 0, "failed": 0}
+    for record in records:
+        counts[record.state] += 1
+    return counts

@@ -1,0 +1,70 @@
+"""Finding and making the folder of a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corpora.places import Place
+from tuning.storage.paths import ENDED, Folder, Layout, dump
+from tuning.study.errors import StudyError
+from tuning.study.file import Study, parse_yaml
+
+
+def layout(study: Study) -> Layout:
+    return Layout(Place(study.config.storage))
+
+
+def search_folders(study: Study) -> list[Folder]:
+    """The folders of all searches of a study, the oldest first."""
+    return searches_of(Layout(Place(study.config.storage)), study.config.name)
+
+
+def searches_of(places: Layout, name: str) -> list[Folder]:
+    """The same, by the name of the study. Raises StudyError for a storage that cannot be read."""
+    root = places.searches(name)
+    try:
+        numbers = [number for number in root.names() if number.isdigit()]
+    except OSError as error:
+        raise StudyError(f"storage: cannot read {places.root}: {str(error).strip().splitlines()[0]}") from error
+    return [Folder(root / number) for number in sorted(numbers, key=int)]
+
+
+def new_folder(study: Study) -> Folder:
+    """The folder of a new search, numbered; nothing of earlier ones is overwritten."""
+    folders = search_folders(study)
+    number = int(folders[-1].place.name) + 1 if folders else 1
+    place = layout(study).searches(study.config.name) / str(number)
+    if place.path is not None:
+        place.path.mkdir(parents=True)  # Of two searches that begin at once, one gets it.
+    (place / "study.yaml").write_text(dump(study.document))
+    return Folder(place)
+
+
+def unfinished_folder(study: Study) -> Folder:
+    """The folder of the last search, which `--resume` goes on with.
+
+    Raises StudyError where there is none, where it has ended, and where the study has changed since.
+    """
+    folders = search_folders(study)
+    if not folders:
+        raise StudyError(f"--resume: there is no search of {study.config.name} in {study.config.storage} yet")
+    last = folders[-1]
+    if last.state.get("state") == ENDED:
+        raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
+    if _what_is_searched(parse_yaml((last.place / "study.yaml").read_text())) != _what_is_searched(study.document):
+        raise StudyError(f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
+                         "is what it was; start a new search without --resume")  # fmt: skip
+    return last
+
+
+def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
+    """All but where it runs: a search that has lost its cluster may go on on another one."""
+    return {key: block for key, block in document.items() if key != "cluster"}
+
+
+def last_search(study: Study) -> Folder:
+    """The folder of the last search; raises StudyError when there has been none yet."""
+    folders = search_folders(study)
+    if not folders:
+        raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
+    return folders[-1]

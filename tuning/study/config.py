@@ -1,0 +1,124 @@
+"""The study file: one YAML, read into frozen values, every fault listed at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from cluster.connection import ClusterConfig
+from corpora.corpus_config import CorpusConfig
+from corpora.places import check_place
+from corpora.teacher_data import TeacherDataConfig
+from models.teacher.config import StudentsConfig, TeacherConfig
+from tuning.study.rule import ChampionConfig
+from tuning.study.space import Space, parse_space
+from tuning.trial.config import TrialConfig
+
+
+class CardConfig(BaseModel, frozen=True, extra="forbid"):
+    """What only people know of a model and its data; it is written into the model card."""
+
+    language: str | None = None
+    """ISO 639-1, such as `zh`."""
+    license: str | None = None
+    """Of the model: an identifier of the hub, such as `apache-2.0`."""
+    data_license: str | None = None
+    """Of the texts and labels that it has learnt from, in a sentence."""
+    limits: tuple[str, ...] = ()
+    """What it should not be used for, or is known to get wrong."""
+
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Objective = Literal["accuracy", "latency_ms"]
+
+
+class SearchConfig(BaseModel, frozen=True, extra="forbid"):
+    """How many trials, what for, and what is done with the best of them."""
+
+    trials: int = Field(default=32, ge=1)
+    """How many students are tried, those that are stopped early included."""
+    objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
+    """What the search improves: dev accuracy upwards, the hint of the latency downwards."""
+    sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
+    """Who proposes: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
+    first: tuple[dict[str, Any], ...] = ()
+    """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled."""
+    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    """An earlier study in the same storage whose trials the sampler starts from, where they lie in this space."""
+    importance: Literal["fanova", "mdi"] = "fanova"
+    """How `distune results` weighs what mattered: functional ANOVA, or mean decrease in impurity."""
+    scheduler: Literal["asha", "none"] = "asha"
+    """`asha` stops trials that are behind after an epoch; `none` lets each one end."""
+    grace_epochs: int = Field(default=1, ge=1)
+    """ASHA stops no trial before so many epochs."""
+    reduction_factor: int = Field(default=3, ge=2)
+    """Of so many trials ASHA lets one go on at each of its rungs."""
+    finalists: int = Field(default=3, ge=1)
+    """How many of the best trials are retrained and timed."""
+    seeds: int = Field(default=3, ge=1)
+    """How often each finalist and its plain twin are retrained."""
+    seed: int = Field(default=7, ge=0)
+    """Of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
+
+
+def _usable_place(uri: str) -> str:
+    check_place(uri)
+    return uri
+
+
+def _without_secret(uri: str) -> str:
+    parts = urlsplit(uri)
+    if "@" in parts.netloc and "://" in uri:
+        raise ValueError("must hold no user or password, as it is kept with the results: set MLFLOW_TRACKING_USERNAME and "
+                         f"MLFLOW_TRACKING_PASSWORD, and run a server for a database; but got {parts.scheme}://"
+                         f"...@{parts.netloc.rpartition('@')[2]}")  # fmt: skip
+    return uri
+
+
+class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
+    """The MLflow store and the name in its model registry (nothing is registered without one)."""
+
+    uri: Annotated[str, AfterValidator(_without_secret)] = "sqlite:///mlflow.db"
+    """The MLflow store: `sqlite:///FILE`, or the address of a server; never with a user or password in it."""
+    register_as: Annotated[str, Field(pattern=r"^[^/:@]+$")] | None = None
+    """The name that the champion gets in the model registry."""
+
+
+class StudyConfig(BaseModel, frozen=True, extra="forbid"):
+    """One study; `trial` is the search space, in the shape of `TrialConfig`."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    """The study's name, in the storage, in MLflow and for `distune submit`."""
+    corpus: CorpusConfig
+    """What is read and how it is split."""
+    teacher: TeacherConfig
+    """Where the teacher comes from."""
+    more_teachers: tuple[TeacherConfig, ...] = ()
+    """Further teachers, each with its own cache; `loss.teachers` says what a trial takes of them."""
+    teacher_data: TeacherDataConfig = TeacherDataConfig()
+    """Further texts that train the teacher alone."""
+    trial: dict[str, Any]
+    """The search space."""
+    search: SearchConfig = SearchConfig()
+    """How many trials, what for, and what is done with the best of them."""
+    champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
+    """The rule by which the best finalist is picked."""
+    cluster: ClusterConfig = ClusterConfig()
+    """Where trials run, and what each is given."""
+    card: CardConfig = CardConfig()
+    """What is written into the model card."""
+    tracking: TrackingConfig = TrackingConfig()
+    """Where runs and models are recorded."""
+    storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
+    """Where trained teachers, teacher logits and the results of searches are kept: a path, or a URI of pyarrow's file
+    systems (`s3://`, `gs://`, `hdfs://`), whose credentials come from the environment."""
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        return (self.teacher, *self.more_teachers)
+
+    def space_of(self, students: StudentsConfig, path: str = "teacher") -> Space:
+        """What students that are a teacher, the one at `path`, are drawn from; raises StudyError listing its faults."""
+        return parse_space(students.trial or self.trial, TrialConfig, f"{path}.students.trial")

@@ -1,0 +1,65 @@
+"""The champion rule: its settings, its order, its sentence."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, model_validator
+
+ROUNDING = 1e-9
+"""Accuracies are counts over counts: what is nearer than this is the same, but for the rounding of sums."""
+
+
+class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
+    """The rule, on dev: the fastest that keeps `min_teacher_ratio` of the teacher's accuracy, or the most accurate
+    within `max_latency_ms` from raw text to label. With both, the most accurate that meets both."""
+
+    min_teacher_ratio: float | None = Field(default=None, gt=0)
+    """The part of the teacher's dev accuracy that a champion keeps."""
+    max_latency_ms: float | None = Field(default=None, gt=0)
+    """The most milliseconds that a champion takes: p50, from raw text to label, on one thread."""
+
+    @model_validator(mode="after")
+    def _a_rule_is_given(self) -> ChampionConfig:
+        if self.min_teacher_ratio is None and self.max_latency_ms is None:
+            raise ValueError("needs min_teacher_ratio, max_latency_ms or both")
+        return self
+
+
+def meets(accuracy: float, latency_ms: float, rule: ChampionConfig, teacher_accuracy: float) -> bool:
+    """Whether a student may be champion.
+
+    Exactly the part that the rule asks for is enough, however the product is rounded: 0.72 keeps 90 % of 0.8.
+    """
+    keeps = rule.min_teacher_ratio is None or accuracy >= rule.min_teacher_ratio * teacher_accuracy - ROUNDING
+    return keeps and (rule.max_latency_ms is None or latency_ms <= rule.max_latency_ms)
+
+
+def rank(
+    accuracy: float, latency_ms: float, rule: ChampionConfig, teacher_accuracy: float
+) -> tuple[bool, float, float]:
+    """A sort key, the best first: those that meet the rule, by speed under a ratio alone, else by accuracy."""
+    fails = not meets(accuracy, latency_ms, rule, teacher_accuracy)
+    if rule.max_latency_ms is None and not fails:
+        return fails, latency_ms, -accuracy
+    return fails, -accuracy, latency_ms
+
+
+def percent(share: float) -> str:
+    """A share in percent with one digit, or with all that it has: two different rules must not read alike."""
+    short = f"{share:.1%}"
+    return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
+
+
+def rule_text(rule: ChampionConfig) -> str:
+    """The champion rule as a sentence."""
+    parts = []
+    if rule.min_teacher_ratio is not None:
+        parts.append(f"keeps {percent(rule.min_teacher_ratio)} of the teacher's dev accuracy")
+    if rule.max_latency_ms is not None:
+        parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
+    order = "fastest" if rule.max_latency_ms is None else "most accurate"
+    return f"the {order} that {' and '.join(parts)}"
+
+
+def teacher_ratio(accuracy: float, teacher_accuracy: float) -> float | None:
+    """The part of the teacher's accuracy that a student keeps; None where the teacher is never right."""
+    return accuracy / teacher_accuracy if teacher_accuracy > 0 else None

@@ -1,0 +1,90 @@
+"""`distune submit`, `status`, `logs` and `stop`: searches that run as jobs of a cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
+
+if TYPE_CHECKING:
+    from tuning.study.file import Study
+
+
+def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
+    """Send a search to the cluster behind a dashboard; returns the job's id. This machine is not needed any longer.
+
+    `resume` is the option of `distune search` to go on, or nothing.
+
+    Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach or on which
+    no trial could ever be placed.
+    """
+    from tuning.shipping import COMMAND, pack, pins  # It brings torch, which those who only look need not wait for.
+
+    client = connect(address)
+    check_cluster_fits(address, study.config.cluster)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pack(study, Path(scratch))
+        runtime = {"pip": pins()} if install else None
+        return submit(client, study.config.name, folder, COMMAND.format(options=resume), runtime)
+
+
+def search_through_client(study: Study, resume: str) -> int:
+    """Run a search on the head of the cluster at `ray://HOST:PORT`, printing what it prints; returns its exit status.
+
+    Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach.
+    """
+    from cluster.client import run_through_client
+    from tuning.shipping import COMMAND, pack
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pack(study, Path(scratch))
+        command = COMMAND.format(options=resume)
+        for printed in run_through_client(study.config.cluster.address, folder, command):
+            if isinstance(printed, int):
+                return printed
+            print(printed, end="", flush=True)
+    return 1
+
+
+def show_status(address: str, name_or_id: str | None, console: Console) -> None:
+    """Print the jobs of a cluster, or one of them."""
+    client = connect(address)
+    shown = [find(client, name_or_id)] if name_or_id else jobs(client)
+    table = Table(title=f"searches at {address}", title_justify="left")
+    for heading in ("study", "job", "status", "started", "took", "message"):
+        table.add_column(heading)
+    for job in shown:
+        table.add_row(job.name, job.job_id, job.status, _time(job.started_s), _took(job), job.message[:80])
+    console.print(table)
+
+
+def show_logs(address: str, name_or_id: str, follow: bool) -> None:
+    """Print what a search has printed."""
+    client = connect(address)
+    for piece in logs(client, find(client, name_or_id), follow):
+        print(piece, end="", flush=True)
+
+
+def stop_search(address: str, name_or_id: str) -> Job:
+    """End a search; what it found is kept, and `--resume` goes on with it."""
+    client = connect(address)
+    job = find(client, name_or_id)
+    stop(client, job)
+    return job
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _took(job: Job) -> str:
+    if job.started_s is None:
+        return ""
+    ended = job.ended_s if job.ended_s is not None else datetime.now(UTC).timestamp()
+    return f"{ended - job.started_s:.0f} s"

@@ -1,0 +1,1 @@
+"""Which teachers there are, where their logits lie, and who computes them."""

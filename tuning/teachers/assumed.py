@@ -1,0 +1,104 @@
+"""What a study takes for granted of its teachers' numbers: lines that `check` and a search print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from corpora.corpus import Corpus
+from corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
+from losses.objective import LossConfig
+from tuning.study.file import Study
+from tuning.study.points import highest, values_at
+from tuning.study.space import Space
+from tuning.teachers.assignment import about_few_texts
+from tuning.teachers.logits import accuracy_of
+from tuning.teachers.teachers import TeacherPlace, Teachers
+
+LARGE_LOGIT = 100.0
+"""Those of classifiers stay below 20; logarithms of probabilities end at -16."""
+
+
+def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+    """What can be told before any teacher is asked."""
+    return [
+        *_of_few_texts(corpus, places),
+        *_of_sums(places),
+        *_of_zeros(study.space, places),
+        *_of_weights(study.space, places),
+    ]
+
+
+def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
+    """What the teachers' answers on dev show."""
+    found = []
+    together = teachers.of(corpus.dev.texts)
+    largest = float(np.abs(together).max())
+    if largest > LARGE_LOGIT and fits_logits(study.space):
+        found.append(
+            f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
+            "teacher.temperature divides them"
+        )
+    if accuracy_of(together, corpus.dev.labels) == 0:
+        found.append(
+            "the teacher is right on no text of dev: there is no part of its accuracy to keep, so that every student "
+            "meets champion.min_teacher_ratio"
+        )
+    return found
+
+
+def fits_logits(space: Space) -> bool:
+    """Whether some trial's loss compares logits themselves with the teacher's."""
+    kinds = values_at(space, "loss.teacher_term.kind") or [LossConfig().teacher_term.kind]
+    weighed = max(highest(space, "loss.kd_weight"), highest(space, "loss.final_kd_weight"))
+    return "mse" in kinds and (weighed > 0 or not values_at(space, "loss.kd_weight"))
+
+
+def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+    """Where columns that have no names were taken in an order that dev is too small to be held against."""
+    n_texts = np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
+    unknown = about_few_texts(n_texts, corpus.labels)
+    if not unknown:
+        return []
+    found = []
+    for place in places:
+        of_file = [place.logits_file.columns] if place.logits_file else []
+        orders = [one for one in (*of_file, *place.columns) if not one.by_name]
+        found += [
+            f"{place.name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for one in orders
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
+    return [
+        f"{place.logits_file.path}: its logits are >= 0 and add up to 1 in every row, as probabilities do; if they are, call the "
+        "columns probabilities or probability_LABEL, or students learn answers that are far less sure than the teacher's"
+        for place in places
+        if place.logits_file is not None and place.logits_file.may_be_probabilities
+    ]
+
+
+def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
+    found = []
+    for place in places:
+        n_floored = place.logits_file.n_floored if place.logits_file else 0
+        if place.logits_file and n_floored and fits_logits(space):
+            found.append(
+                f"{place.logits_file.path}: {n_floored} of {len(place.logits_file.logits)} rows give a class the probability 0, "
+                f"which counts as {SMALLEST_PROBABILITY:g}; where the loss is mse, students learn to answer its logarithm, "
+                f"{FLOOR:.1f}. kl compares probabilities instead"
+            )
+    return found
+
+
+def _of_weights(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
+    weights = [place.settings.weight for place in places]
+    if len(set(weights)) == 1 or "mean" not in values_at(space, "loss.teachers"):
+        return []
+    shown = ", ".join(f"{weight:g}" for weight in weights)
+    return [
+        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the accuracy that students are held "
+        f"against weighs them {shown}; leave it out, and students learn from the same"
+    ]

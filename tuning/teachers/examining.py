@@ -1,0 +1,82 @@
+"""The teachers of a study examined before anything expensive starts: whether they are classifiers, and of these texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpora.corpus import Corpus, Split
+from corpora.teacher_logits import has_cache
+from models.errors import ModelError
+from models.teacher.rehearsal import rehearse
+from models.teacher.tokenizing import load_tokenizer, refuse_unknown
+from models.teacher.training import check_start
+from tuning.teachers.sources import TRAINED, load_from
+from tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
+
+Say = Callable[[str], None]
+N_ASKED, N_READ = 256, 2000
+"""Dev texts that a teacher is asked for, and texts of the corpus that its tokenizer reads."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the teachers of a study are examined with."""
+
+    corpus: Corpus
+    masks: bool
+    """Whether trials read texts in which words are masked."""
+    say: Say
+
+
+def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], all_of_them: bool = True) -> None:
+    """Raise ModelError for a teacher that cannot teach this study, and say what is assumed of those that can.
+
+    Each is loaded and answers a few dev texts. Unless it is `all_of_them`, those are left out whose answers are cached, which
+    have been examined before.
+    """
+    for place in places:
+        if place.settings.checkpoint is None and not (
+            place.settings.from_scratch and (place.trained / TRAINED).is_file()
+        ):
+            continue
+        # One that comes with its logits is loaded after the search to be timed, and must not fail then.
+        if all_of_them or place.logits_file is not None or not has_cache(place.cache_root, place.key):
+            _examine(examination, place)
+
+
+def _examine(examination: Examination, place: TeacherPlace) -> None:
+    corpus, settings = examination.corpus, place.settings
+    rows = _spread(len(corpus.dev), N_ASKED)
+    asked = [corpus.dev.texts[row] for row in rows]
+    if settings.epochs and not (place.trained / TRAINED).is_file():
+        for note in check_start(settings, asked, corpus.labels):
+            examination.say(note)
+        tokenizer = load_tokenizer(str(settings.checkpoint), settings.revision)
+        _refuse_without_mask(examination, tokenizer.mask_token, str(settings.checkpoint))
+        return
+    name = f"the teacher {settings.checkpoint or place.trained}"
+    teacher = load_from(settings, place.trained, corpus.labels)
+    everywhere = corpus.texts()
+    texts = [everywhere[i] for i in _spread(len(everywhere), N_READ)]
+    for note in (*teacher.notes, *refuse_unknown(name, teacher.tokenizer, texts)):
+        examination.say(note)
+    _refuse_without_mask(examination, teacher.tokenizer.mask_token, name)
+    logits = rehearse(teacher, asked, settings.hidden_states)
+    if not settings.epochs:
+        dev = Split(tuple(asked), corpus.dev.labels[rows])
+        refuse_wrong_columns(place, logits, dev, corpus.labels, of_file=False)
+
+
+def _refuse_without_mask(examination: Examination, mask: str | None, name: str) -> None:
+    if examination.masks and mask is None:
+        raise ModelError(
+            f"trial.augment.p_mask: the tokenizer of {name} has no mask token for a word that is hidden; set p_mask: 0"
+        )
+
+
+def _spread(n_rows: int, most: int) -> list[int]:
+    """At most so many rows, from all over them."""
+    return [int(i) for i in np.linspace(0, n_rows - 1, min(n_rows, most))]

@@ -1,0 +1,138 @@
+"""From a study's teacher to its logits on the whole corpus: found in the cache, or computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpora.augment import Augmented
+from corpora.corpus import Corpus, load_corpus
+from corpora.logits_export import write_logits_file
+from corpora.logits_filling import (
+    ShardForm,
+    Source,
+    fill_cache,
+    rows_of_shard,
+)
+from corpora.narrowing import LARGEST_IN_HALF
+from corpora.teacher_logits import TeacherLogits, has_cache, open_cache
+from models.teacher.teacher import Teacher, timing_twin
+from tuning.study.config import StudyConfig
+from tuning.study.errors import StudyError
+from tuning.study.file import Study
+from tuning.teachers.examining import Examination, examine_teachers
+from tuning.teachers.identity import digest
+from tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
+from tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+
+Say = Callable[[str], None]
+
+
+def logits_for(
+    config: StudyConfig,
+    corpus: Corpus,
+    places: Sequence[TeacherPlace],
+    say: Say,
+    workers: Workers = IN_PROCESS,
+    rebuild: bool = False,
+) -> Teachers:
+    """The teachers' answers on every text of the corpus, from the caches where there are such.
+
+    Raises CorpusError where the columns of one are in another order than the labels, by what it says of dev.
+    """
+    asking = Asking(config, corpus, tuple(places), say, workers)
+    caches = []
+    for place in places:
+        if rebuild:
+            place.key.folder(place.cache_root).delete()
+            place.trained.delete()
+        cache = _cached(asking, place, corpus.texts())
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
+        caches.append(cache)
+    return Teachers(asking.places, tuple(caches))
+
+
+def augmented_logits(
+    config: StudyConfig, corpus: Corpus, teachers: Teachers, augmented: Augmented, say: Say, workers: Workers
+) -> Teachers:
+    """The same teachers' answers on augmented texts, in caches of their own.
+
+    Raises CorpusError for a teacher that is a file of logits and does not hold them.
+    """
+    name = digest([augmented.fingerprint, corpus.labels])
+    places = tuple(replace(place, key=replace(place.key, corpus=name)) for place in teachers.places)
+    asking = Asking(config, corpus, places, say, workers)
+    return Teachers(places, tuple(_cached(asking, place, augmented.texts) for place in places))
+
+
+def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> TeacherLogits:
+    """One teacher's answers on texts: opened, or asked for once."""
+    if has_cache(place.cache_root, place.key):
+        folder = place.key.folder(place.cache_root)
+        asking.say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
+        return open_cache(place.cache_root, place.key)
+    settings, file = place.settings, place.logits_file
+    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.workers.progress)
+    if file is not None and (settings.checkpoint is None or file.holds(texts)):
+        asking.say(f"teacher logits: from the file {file.path}")
+        source = Source(lambda: file.of, file.about)
+    else:
+        source = source_of(asking, place)
+    cache = fill_cache(place.cache_root, place.key, texts, source, form)
+    if cache.n_wider:
+        asking.say(f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+                   f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change")  # fmt: skip
+    return cache
+
+
+def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say, workers: Workers) -> None:
+    """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
+    config = study.config
+    if export is not None and config.more_teachers:
+        raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
+    corpus = load_corpus(config.corpus)
+    places = locate(config, corpus)
+    for line in assumptions(places):
+        say(line)
+    examine_teachers(Examination(corpus, False, say), places, all_of_them=rebuild)
+    teachers = logits_for(config, corpus, places, say, workers, rebuild)
+    figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
+               for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
+    folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
+    say(f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}")
+    if export is not None:
+        accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
+        about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
+        seen = (*corpus.train.texts, *corpus.transfer.texts)
+        dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
+        why = "" if dtype == "float16" else f", as logits of {LARGEST_IN_HALF:g} and more are changed by float16"
+        say(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB, logits in {dtype}{why}")
+
+
+def accuracy_of(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    return float((logits.argmax(1) == labels).mean())
+
+
+def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:
+    """The teachers to be timed: the real ones where they can be had, a twin of an architecture with random weights where
+    only its logits can; none where of one of them nothing is known."""
+    found = [
+        _timing_teacher(place, cache.manifest.about, texts)
+        for place, cache in zip(teachers.places, teachers.caches, strict=True)
+    ]
+    known = [teacher for teacher in found if teacher is not None]
+    return known if len(known) == len(found) else []
+
+
+def _timing_teacher(place: TeacherPlace, about: dict[str, Any], texts: Sequence[str]) -> Teacher | None:
+    settings = place.settings
+    if (settings.checkpoint and not settings.epochs) or (settings.epochs and (place.trained / TRAINED).is_file()):
+        return load_from(settings, place.trained)
+    if "architecture" in about:
+        return timing_twin(about["architecture"], texts)
+    return None

@@ -1,0 +1,201 @@
+"""Whom a teacher's logits come from: a BERT, trained first where the study says so, or students that answer together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cluster.tasks import run_in_process
+from corpora.augment import MASK, with_mask
+from corpora.corpus import UNLABELLED, Corpus, Split
+from corpora.logits_filling import (
+    Source,
+    TeacherAnswers,
+    TeacherFunction,
+    WriteAll,
+    write_in_process,
+)
+from corpora.places import Place
+from corpora.teacher_data import load_teacher_data
+from corpora.tokens import AnyTokensConfig, WordPieceConfig
+from models.errors import ModelError
+from models.teacher.config import StudentsConfig, TeacherConfig
+from models.teacher.hub import commit_of
+from models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
+from models.teacher.tokenizing import tokenizer_pieces
+from models.teacher.training import TrainingTexts, train_teacher
+from tuning.study.config import StudyConfig
+from tuning.teachers.columns import checkpoint_columns, in_order
+from tuning.teachers.students import RunStudents, Training, load_ensemble, train_ensemble
+from tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
+from tuning.trial.inputs import Material, NothingSaid
+
+Say = Callable[[str], None]
+TRAINED = "trained.json"
+"""Is written last: a folder with it holds a whole teacher."""
+ASKED_FIRST = 512
+"""Dev texts that a checkpoint is asked before all others, to hold the order of its columns against their labels."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the teacher's work: this process, or the nodes of a cluster."""
+
+    write_all: WriteAll = write_in_process
+    """Asks the teacher for shards of texts."""
+    train: Callable[[Callable[[Say], None], Say], None] = lambda training, say: training(say)
+    """Trains a teacher, once, where it is fastest."""
+    progress: Callable[[int, int], None] = lambda done, total: None
+    """Is told how many of how many texts are answered."""
+    run_students: RunStudents = run_in_process
+    """Trains the students that a teacher is made of."""
+
+
+IN_PROCESS = Workers()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What asking the teachers of a study takes."""
+
+    config: StudyConfig
+    corpus: Corpus
+    places: tuple[TeacherPlace, ...]
+    say: Say
+    workers: Workers
+
+
+def source_of(asking: Asking, place: TeacherPlace) -> Source:
+    """A teacher that can be asked."""
+    students = place.settings.students
+    return _bert(asking, place) if students is None else _students(asking, place, students)
+
+
+def _bert(asking: Asking, place: TeacherPlace) -> Source:
+    """A BERT that can be asked; it is trained first, where it is to be trained."""
+    config, corpus, settings = asking.config, asking.corpus, place.settings
+    if settings.epochs and not (place.trained / TRAINED).is_file():
+        data = load_teacher_data(config.teacher_data, corpus)
+        first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
+        asking.say(f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
+                   "or test were removed")  # fmt: skip
+        head = place.head
+        column = np.array([head.labels.index(label) for label in corpus.labels])
+        texts_of_training = TrainingTexts(
+            data.train.texts, column[data.train.labels], corpus.dev.texts, column[corpus.dev.labels], head.labels,
+            data.pretraining_texts, head.has_other_classes,
+        )  # fmt: skip
+        asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
+    teacher = load_from(settings, place.trained, corpus.labels)
+    if not settings.epochs:  # Before all the corpus is asked.
+        some = corpus.dev.texts[:ASKED_FIRST]
+        dev = Split(some, corpus.dev.labels[: len(some)])
+        refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
+    about = describe(config, corpus, place, teacher)
+    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.workers.write_all)
+
+
+def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
+    """Students that answer together; they are trained first."""
+    if not (place.trained / TRAINED).is_file():
+        corpus = _with_teacher_data(asking.config, asking.corpus)
+        nothing = NothingSaid(len(corpus.labels))
+        pieces = partial(pieces_for, place=asking.places[0])
+        material = Material(corpus, nothing, pieces, place.settings.seed)
+        training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
+                            asking.workers.run_students)  # fmt: skip
+        made = train_ensemble(training, place.trained, asking.say)
+        (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
+    about = {
+        **json.loads((place.trained / TRAINED).read_text()),
+        "study": asking.config.name,
+        "origin": "students of the study",
+        "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
+                 *(str(file.path) for file in asking.config.teacher_data.labelled)],
+    }  # fmt: skip
+    return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.workers.write_all)
+
+
+def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
+    """The corpus with all labels that a teacher may learn from in its train split."""
+    train = load_teacher_data(config.teacher_data, corpus).train
+    labelled = set(train.texts)
+    transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
+    return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
+
+
+def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
+    with trained.to_write() as folder:
+        train_teacher(settings, texts, folder, say)
+    (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
+
+
+def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
+    """The teacher as a function of texts, in whichever process this is called."""
+    teacher = load_from(settings, trained, labels)
+    mask = teacher.tokenizer.mask_token
+
+    def ask(part: Sequence[str]) -> TeacherAnswers:
+        if mask is None and any(MASK in text for text in part):
+            raise ModelError(
+                "trial.augment.p_mask: the teacher's tokenizer has no mask token for a word that is hidden; set p_mask: 0"
+            )
+        masked = [with_mask(text, mask) for text in part] if mask else part
+        logits, hidden = ask_teacher(teacher, masked, settings.hidden_states, bf16_on_cpu=True)
+        return TeacherAnswers(logits, hidden if settings.hidden_states else None)
+
+    return ask
+
+
+def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
+    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+    may_cut = "max_length" not in settings.model_fields_set
+    if not settings.epochs:
+        checkpoint = str(settings.checkpoint)
+        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut)
+        if labels is None:
+            return teacher
+        return in_order(teacher, checkpoint_columns(checkpoint, settings.revision, labels, settings.labels))
+    with trained.to_read() as folder:
+        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut)
+        return teacher if labels is None else in_order(teacher, checkpoint_columns(str(folder), None, labels))
+
+
+def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
+    """The vocabulary that a student's tokens are taken from, where they are those of a teacher; else nothing.
+
+    Raises ModelError when its tokenizer cannot be loaded.
+    """
+    if not isinstance(tokens, WordPieceConfig):
+        return []
+    if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
+        with place.trained.to_read() as folder:
+            return tokenizer_pieces(folder)
+    if tokens.checkpoint is not None:
+        return tokenizer_pieces(tokens.checkpoint, commit_of(tokens.checkpoint, tokens.revision, "the tokenizer of"))
+    source = place.settings.checkpoint
+    return tokenizer_pieces(source, place.settings.revision) if source else []
+
+
+def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:
+    """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
+    settings = place.settings
+    seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
+    scratch = settings.from_scratch
+    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    if settings.members > 1:
+        kind = f"{settings.members} x {kind}"
+    return {
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
+        "study": config.name,
+        "origin": settings.checkpoint or "from scratch",
+        "settings": settings.model_dump(mode="json", exclude_none=True),
+        "data": [f"corpus {config.corpus.source}: {len(corpus.train)} labelled texts", *seen],
+        "architecture": teacher.description(),
+    }

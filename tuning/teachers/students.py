@@ -1,0 +1,196 @@
+"""A teacher that is made of students: drawn from a space, trained on the labels alone, the best on dev answer together."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cluster.connection import ClusterConfig, alive_nodes, connected
+from cluster.tasks import run_on_cluster
+from corpora import encoding
+from corpora.columns import column_order
+from corpora.encoding import load_encoder
+from corpora.logits_filling import TeacherAnswers, TeacherFunction
+from corpora.places import Place
+from models.checkpoint import Checkpoint, save_checkpoint
+from models.compression.apply import NoCompressionConfig
+from models.errors import ModelError
+from models.predictor import Predictor
+from models.teacher.config import StudentsConfig
+from tuning.study.points import drawn
+from tuning.study.space import Space
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import Inputs, inputs_key
+from tuning.trial.inputs import Material, all_inputs
+from tuning.trial.run import TrialResult
+from tuning.trial.tasks import Shared, train_if_it_converges
+
+Say = Callable[[str], None]
+Outcome = TrialResult | str
+"""A trained student, or why there is none."""
+RunStudents = Callable[
+    [Callable[[TrialConfig, Shared], Outcome], Sequence[TrialConfig], Shared], Iterator[tuple[int, Outcome]]
+]
+SMALLEST = 1e-6
+"""Of a mean probability, before its logarithm."""
+BATCH_TEXTS = 64
+
+
+@dataclass(frozen=True)
+class Member:
+    """A student that answers: what it is, and its dev accuracy."""
+
+    config: TrialConfig
+    result: TrialResult
+
+
+def draw_students(space: Space, n_trials: int, seed: int) -> list[TrialConfig]:
+    """Students drawn from a space that learn from labels alone and are not compressed, each with a seed of its own."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(n_trials):
+        plain = TrialConfig.model_validate(drawn(space, rng)).plain()
+        found.append(plain.model_copy(update={"compression": NoCompressionConfig(), "seed": seed + number}))
+    return found
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the students of an ensemble are drawn from, learn from, and are run by."""
+
+    students: StudentsConfig
+    space: Space
+    material: Material
+    """Without anything that a teacher says; its seed is that of the draw too."""
+    threads: int
+    """Of torch, for each student."""
+    run: RunStudents
+
+
+def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, Any]:
+    """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns what they are.
+
+    Raises ModelError when fewer of them have learnt than are to answer.
+    """
+    students, corpus = training.students, training.material.corpus
+    configs = draw_students(training.space, students.trials, training.material.seed)
+    distinct = list({inputs_key(config): config for config in configs}.values())
+    inputs = all_inputs(distinct, training.material, lambda line: say(f"teacher: {line}"))
+    say(
+        f"teacher: training {len(configs)} students on {len(corpus.train)} labelled texts; the {students.members} best on dev answer"
+    )
+    members = _best(configs, inputs, training, say)
+    with trained.to_write() as folder:
+        for number, member in enumerate(members):
+            _save(member, inputs[inputs_key(member.config)], corpus.labels, folder / f"member-{number}")
+    together = load_ensemble(trained, corpus.labels)(corpus.dev.texts).logits
+    accuracy = float((together.argmax(1) == corpus.dev.labels).mean())
+    of_members = [member.result.accuracy for member in members]
+    say(
+        f"teacher: dev accuracies of the members {', '.join(f'{one:.4f}' for one in of_members)}; together {accuracy:.4f}"
+    )
+    kinds = Counter(member.config.student.kind for member in members)
+    made_of = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common())
+    return {
+        "description": f"{len(members)} students together ({made_of}), trained on {len(corpus.train)} labels alone, the best on "
+                       f"dev of {len(configs)} drawn at random",
+        "dev_accuracy": round(accuracy, 4),
+        "members": [{"dev_accuracy": one.result.accuracy, "trial": one.config.model_dump(mode="json")} for one in members],
+    }  # fmt: skip
+
+
+def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training, say: Say) -> list[Member]:
+    """The best on dev of all that were trained; of two alike the one that was drawn first."""
+    shared = Shared({key: one.data for key, one in inputs.items()}, training.threads)
+    kept: list[tuple[float, int, Member]] = []
+    n_done, n_failed, threads = 0, 0, torch.get_num_threads()
+    try:
+        for index, outcome in training.run(train_if_it_converges, configs, shared):
+            config, n_done = configs[index], n_done + 1
+            if isinstance(outcome, str):
+                n_failed, ended = n_failed + 1, outcome
+            else:
+                # No more students are in memory than may answer.
+                ranked = sorted([*kept, (-outcome.accuracy, index, Member(config, outcome))], key=lambda one: one[:2])
+                kept = ranked[: training.students.members]
+                ended = f"dev accuracy {outcome.accuracy:.4f}"
+            say(f"teacher: {n_done}/{len(configs)} trained, {config.student.kind} (seed {config.seed}): {ended}")
+    finally:
+        torch.set_num_threads(threads)  # Where they were trained in this process.
+    if len(kept) < training.students.members:
+        raise ModelError(f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
+                         f"members={training.students.members}; lower the space's learning_rate, or draw more trials")  # fmt: skip
+    return [member for _, _, member in kept]
+
+
+def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -> None:
+    checkpoint = Checkpoint(
+        member.result.trained, inputs.encoder.settings, inputs.vocabulary, inputs.data.vectors.shape[1], labels,
+        trial=member.config.model_dump(mode="json"),
+    )  # fmt: skip
+    card = f"# {folder.name} of a teacher\n\nDev accuracy {member.result.accuracy:.4f}.\n"
+    save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
+
+
+def run_on_ray(config: ClusterConfig, is_connected: bool) -> RunStudents:
+    """Trains students on Ray: on the cluster that this process is connected to, or on one for that time alone."""
+
+    def run(
+        function: Callable[[TrialConfig, Shared], Outcome], configs: Sequence[TrialConfig], shared: Shared
+    ) -> Iterator[tuple[int, Outcome]]:
+        with nullcontext() if is_connected else connected(config):
+            yield from run_on_cluster(function, configs, shared, _with_cards(config))
+
+    return run
+
+
+def _with_cards(config: ClusterConfig) -> ClusterConfig:
+    """`gpus_per_trial: auto` is not measured yet: a card for each student, where there are any."""
+    if config.gpus_per_trial != "auto":
+        return config
+    gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in alive_nodes()) else 0.0
+    return config.model_copy(update={"gpus_per_trial": gpus})
+
+
+def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
+    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a text is
+    encoded once for all members that read it alike.
+
+    Raises CorpusError for a member that has other labels.
+    """
+    encoders: dict[str, Callable[[str], list[int]]] = {}
+    members = []
+    with trained.to_read() as folder:
+        for path in sorted(folder.glob("member-*")):
+            settings = json.loads((path / "config.json").read_text(encoding="utf-8"))["tokens"]
+            reads = json.dumps(settings) + (path / "vocabulary.txt").read_text(encoding="utf-8")
+            if reads not in encoders:
+                encoders[reads] = functools.lru_cache(BATCH_TEXTS)(load_encoder(path))
+            member = Predictor(path, encoders[reads])
+            members.append((member, column_order(member.labels, labels, str(path)).order))
+
+    def ask(texts: Sequence[str]) -> TeacherAnswers:
+        batches = [texts[start : start + BATCH_TEXTS] for start in range(0, len(texts), BATCH_TEXTS)]
+        return TeacherAnswers(np.concatenate([
+            log_mean_probability(np.stack([member.logits(batch)[:, order] for member, order in members])) for batch in batches
+        ]))  # fmt: skip
+
+    return ask
+
+
+def log_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`[texts, classes]` of `[members, texts, classes]`: the logarithm of the mean of the members' probabilities."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=2, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=2, keepdims=True)
+    mean: NDArray[np.float64] = probabilities.mean(axis=0)
+    return np.log(np.clip(mean, SMALLEST, 1.0)).astype(np.float32)

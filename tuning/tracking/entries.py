@@ -1,0 +1,168 @@
+"""What is recorded of a search in MLflow, as values; `tracking.py` writes them.
+
+The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
+taken beside other trials. Finalists also have `final/...` and `speedup`, timed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpora.corpus import Corpus
+from tuning.champion.card import markdown_table
+from tuning.champion.verdict import Verdict
+from tuning.search.preparation import Prepared
+from tuning.storage.paths import Folder
+from tuning.storage.records import TrialRecord, count_states, pareto_front
+from tuning.study.config import StudyConfig
+from tuning.study.rule import rule_text, teacher_ratio
+from tuning.tracking.promotion import Registered
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Data that a search reads; `columns` are their types by name, `profile` is what is known of them."""
+
+    name: str
+    digest: str
+    context: str
+    uri: str
+    columns: Mapping[str, str]
+    profile: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known when a search begins."""
+
+    note: str
+    tags: Mapping[str, str]
+    sources: Sequence[DataSource]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What is known when a search has ended: of itself, and of its trials by number."""
+
+    note: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    trial_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    trial_tags: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+
+
+def opening(prepared: Prepared, folder: Folder) -> Opening:
+    """What the run of a search says while it runs."""
+    config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
+    note = (
+        f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
+        f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
+    )
+    tags = {
+        "distune.corpus": key.corpus, "distune.answers": corpus.answers_fingerprint, "distune.teacher": key.teacher, "distune.folder": str(folder),
+        "distune.rule": rule_text(config.champion),
+    }  # fmt: skip
+    return Opening(note, tags, (_corpus(config, corpus), _teacher(prepared)))
+
+
+def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
+    sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
+    profile = {**sizes, "labels": list(corpus.labels)}
+    return DataSource(
+        Path(config.corpus.source).name, f"{corpus.fingerprint}-{corpus.answers_fingerprint}", "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
+    )  # fmt: skip
+
+
+def _teacher(prepared: Prepared) -> DataSource:
+    teachers = prepared.teachers
+    columns = {f"logit_{label}": "double" for label in prepared.corpus.labels}
+    about = {name: value for name, value in teachers.about.items() if isinstance(value, str | int | float)}
+    profile = {**about, "texts": sum(len(split) for split in prepared.corpus.splits.values()),
+               "dev_accuracy": prepared.teacher_accuracy}  # fmt: skip
+    uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
+    return DataSource("teacher-logits", teachers.key.teacher, "teacher", ", ".join(uris), columns, profile)
+
+
+def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> Closing:
+    """What the runs of a search and of its trials say when it has ended."""
+    finalists = _metrics_of_finalists(verdict)
+    shown = verdict.finalists[verdict.shown].record
+    tags = {"distune.champion_trial": "none"} if verdict.winner is None else {
+        "distune.champion_trial": str(shown.number), "distune.champion_student": shown.config.student.kind,
+        "distune.champion_compression": shown.config.compression.kind,
+    }  # fmt: skip
+    columns = {
+        "accuracy": finalists[shown.number]["final/dev_accuracy"],
+        "latency_ms": finalists[shown.number]["final/p50_ms"],
+    }
+    columns |= {name: value for name, value in finalists[shown.number].items() if "/" not in name}
+    trial_tags: dict[int, dict[str, str]] = {
+        record.number: {"distune.on_front": "yes"} for record in pareto_front(records)
+    }
+    for number in finalists:
+        trial_tags.setdefault(number, {})["distune.finalist"] = "yes"
+    if verdict.winner is not None:
+        trial_tags[shown.number]["distune.champion"] = "yes"
+    return Closing(
+        _note(verdict, records, config, folder), tags, {**columns, **_metrics(verdict)}, finalists, trial_tags
+    )
+
+
+def _metrics(verdict: Verdict) -> dict[str, float]:
+    """Figures of the three columns, by name."""
+    figures = {} if verdict.ratio is None else {"distillation_ratio": verdict.ratio}
+    for column in verdict.columns:
+        name = column.name.replace(" ", "_")
+        figures[f"{name}/dev_accuracy"] = column.quality.dev_accuracy.mean
+        figures[f"{name}/test_accuracy"] = column.quality.test_accuracy.mean
+        if column.latency:
+            figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}
+    return figures
+
+
+def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
+    found = {}
+    teacher = verdict.columns[0]
+    teacher_accuracy = teacher.quality.dev_accuracy.mean
+    for one in verdict.finalists:
+        latency = verdict.latencies[str(one.record.number)]
+        found[one.record.number] = {
+            "final/dev_accuracy": one.accuracy,
+            "final/p50_ms": latency.p50_ms,
+            "final/p95_ms": latency.p95_ms,
+            "final/texts_per_s": latency.texts_per_s,
+            "size_mb": verdict.sizes_mb[one.record.number],
+            **({} if (kept := teacher_ratio(one.accuracy, teacher_accuracy)) is None else {"teacher_ratio": kept}),
+            **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
+        }
+    return found
+
+
+def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+    return f"""**{verdict.rule}**
+
+{markdown_table(verdict.columns)}
+
+{_champion(verdict, folder)}
+
+{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed alone, on one thread of \
+{verdict.cpu}, in one run with the teacher; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+all of it."""
+
+
+def _champion(verdict: Verdict, folder: Folder) -> str:
+    if verdict.winner is None:
+        return "No finalist meets the rule; nothing was registered."
+    number = verdict.finalists[verdict.winner].record.number
+    return f"The champion is trial {number}: `distune pull {folder} my-student`."
+
+
+def with_version(note: str, name: str, registered: Registered) -> str:
+    """The note of a search whose champion was registered."""
+    place = f"{name}/{registered.version}"
+    return (f"{note}\n\nRegistered as `{name}` version {registered.version}, alias `{registered.alias}` ({registered.reason}): "
+            f"`distune pull {place} my-student`, or in a program `mlflow.pyfunc.load_model(\"models:/{place}\")`.")  # fmt: skip

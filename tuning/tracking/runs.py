@@ -1,0 +1,240 @@
+"""MLflow: one parent run for each search, one child run for each trial. One writer: the driver.
+
+MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels with the model.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from corpora.places import Place, PlaceError, check_writable
+from tuning.search.importance import Importance
+from tuning.speed.timing import versions
+from tuning.storage.records import TrialRecord
+from tuning.study.config import StudyConfig, TrackingConfig
+from tuning.study.errors import StudyError
+from tuning.study.points import flatten
+from tuning.study.rule import teacher_ratio
+from tuning.tracking.entries import Closing, DataSource, Opening
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+NUMBER = "distune.trial"
+STATE = "distune.state"
+STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
+
+
+class Tracker:
+    """The runs of one search; an observer of it. A resumed search goes on in the runs that it has."""
+
+    def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
+        quiet_mlflow()
+        self._client = MlflowClient(config.tracking.uri)
+        self._teacher_accuracy = teacher_accuracy
+        self._experiment_id = _experiment(self._client, config)
+        self._children: dict[int, str] = {}
+        self._begun: set[int] = set()
+        self._known_epochs: dict[int, int] = {}
+        if run_id is None:
+            run = self._client.create_run(
+                self._experiment_id, run_name=config.name, tags={"distune.study": config.name}
+            )
+            run_id = run.info.run_id
+        self.run_id: str = run_id
+        for child in self._child_runs():
+            self._children[int(child.data.tags[NUMBER])] = child.info.run_id
+        self._client.update_run(run_id, status="RUNNING")
+
+    def _child_runs(self) -> Sequence[Any]:
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], f"tags.`{PARENT}` = '{self.run_id}'", max_results=1000, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def describe(self, document: str, opening: Opening) -> None:
+        """Keep the study file, the versions of the packages, and what is known at the beginning."""
+        self._client.log_text(self.run_id, document, "study.yaml")
+        self._client.log_dict(self.run_id, versions(), "packages.json")
+        self._client.log_inputs(self.run_id, [_dataset(source) for source in opening.sources])
+        self._tag(self.run_id, {**opening.tags, NOTE: opening.note})
+
+    def started(self, record: TrialRecord) -> None:
+        """Open the child run of a trial, or go on in the one it had before its driver was killed."""
+        if record.number in self._begun and record.number not in self._children:
+            # The server went away in the middle of this: whether it made the run is for it to say.
+            self._children |= {int(run.data.tags[NUMBER]): run.info.run_id for run in self._child_runs()}
+        self._begun.add(record.number)
+        if record.number in self._children:
+            run_id = self._children[record.number]
+            self._client.update_run(run_id, status="RUNNING")
+            known = self._client.get_metric_history(run_id, "epoch/accuracy")
+            self._known_epochs[record.number] = max((point.step for point in known), default=0)
+            return
+        tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
+        run = self._client.create_run(self._experiment_id, run_name=f"trial-{record.number}", tags=tags)
+        params = flatten(record.config.model_dump(mode="json"))
+        self._client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        self._children[record.number] = run.info.run_id
+
+    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
+        """Keep an epoch's metrics; `epoch/accuracy` is a curve, `accuracy` the trial's own.
+
+        A driver that was killed may have told of an epoch that its trial then went through once more.
+        """
+        if epoch > self._known_epochs.get(number, 0):
+            self._log(self._children[number], {f"epoch/{name}": value for name, value in metrics.items()}, epoch)
+
+    def ended(self, record: TrialRecord) -> None:
+        """Close the child run of a trial, with its state and, where it failed, the traceback."""
+        run_id = self._children[record.number]
+        known = {
+            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb,
+            "teacher_ratio": None if record.accuracy is None else teacher_ratio(record.accuracy, self._teacher_accuracy),
+        }  # fmt: skip
+        metrics = {name: value for name, value in known.items() if value is not None}
+        self._log(run_id, metrics, 0, {STATE: record.state})
+        if record.error:
+            self._client.log_text(run_id, record.error, "traceback.txt")
+        self._client.set_terminated(run_id, STATUS[record.state])
+
+    def reconcile(self, records: Sequence[TrialRecord]) -> None:
+        """Close the child runs of finished trials that a kill left open; the study is the truth."""
+        still_open = {int(run.data.tags[NUMBER]) for run in self._child_runs() if run.info.status == "RUNNING"}
+        for record in records:
+            if record.state != "running" and record.number not in self._children:
+                self.started(record)
+                still_open.add(record.number)
+            if record.state != "running" and record.number in still_open:
+                self.ended(record)
+
+    def log_results(self, closing: Closing, folder: Path) -> None:
+        """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
+        for its readers."""
+        self._log(self.run_id, closing.metrics, 0, {**closing.tags, NOTE: closing.note})
+        for number in closing.trial_metrics.keys() | closing.trial_tags.keys():
+            values, tags = closing.trial_metrics.get(number, {}), closing.trial_tags.get(number, {})
+            self._log(self._children[number], values, 0, tags)
+        for name in ("results.json", "table.txt"):
+            self._client.log_artifact(self.run_id, str(folder / name))
+
+    def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
+        """Say that a logged model is what a trial brought forth, and how good it is."""
+        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
+        for name, value in metrics.items():
+            self._client.log_metric(self._children[number], name, value, model_id=model_id)
+
+    def note(self, text: str) -> None:
+        self._tag(self.run_id, {NOTE: text})
+
+    def log_files(self, files: Mapping[str, bytes]) -> None:
+        """Keep files by their names, which may have a folder."""
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                (Path(scratch) / name).parent.mkdir(exist_ok=True)
+                (Path(scratch) / name).write_bytes(content)
+            self._client.log_artifacts(self.run_id, scratch)
+
+    def log_importances(self, found: Sequence[Importance]) -> None:
+        """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
+        self._client.log_dict(self.run_id, {"importances": [asdict(one) for one in found]}, "importances.json")
+        for one in found:
+            if not one.group:
+                # MLflow takes no @ in the name of a metric.
+                shares = {f"importance/{one.objective}/{name.replace('@', '/')}": s for name, s in one.shares.items()}
+                self._log(self.run_id, shares, 0)
+
+    def _log(self, run_id: str, metrics: Mapping[str, float], step: int, tags: Mapping[str, str] | None = None) -> None:
+        now = int(time.time() * 1000)
+        points = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        self._client.log_batch(run_id, points, tags=[RunTag(key, value) for key, value in (tags or {}).items()])
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def close(self, status: str) -> None:
+        """End the parent run (`FINISHED`, `FAILED` or `KILLED`); child runs still open were cut off with it."""
+        if status != "FINISHED":
+            for run in self._child_runs():
+                if run.info.status == "RUNNING":
+                    self._client.set_terminated(run.info.run_id, "KILLED")
+        self._client.set_terminated(self.run_id, status)
+
+
+def check_store(config: TrackingConfig) -> None:
+    """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
+    if config.uri.startswith("sqlite:///"):
+        try:
+            check_writable(Place(str(Path(config.uri.removeprefix("sqlite:///")).parent)))
+        except PlaceError as error:
+            raise StudyError(f"tracking.uri: {error}") from error
+        return
+    quiet_mlflow()
+    try:
+        MlflowClient(config.uri).search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise StudyError(
+            f"tracking.uri: the MLflow store {config.uri} cannot be used: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a call may work when it is made again: the server or its database does not answer, for now."""
+    if isinstance(error, MlflowException):
+        return str(error.error_code) in (
+            "INTERNAL_ERROR",
+            "TEMPORARILY_UNAVAILABLE",
+            "REQUEST_LIMIT_EXCEEDED",
+            "ABORTED",
+        )
+    return isinstance(error, OSError)
+
+
+def _dataset(source: DataSource) -> DatasetInput:
+    columns = [{"name": name, "type": kind} for name, kind in source.columns.items()]
+    scheme = source.uri.split("://", 1)[0] if "://" in source.uri else "local"
+    dataset = Dataset(
+        source.name, source.digest, scheme, json.dumps({"uri": source.uri}), json.dumps({"mlflow_colspec": columns}),
+        json.dumps(source.profile, ensure_ascii=False),
+    )  # fmt: skip
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", source.context)])
+
+
+def _experiment(client: MlflowClient, config: StudyConfig) -> str:
+    experiment = client.get_experiment_by_name(config.name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    place = None
+    if config.tracking.uri.startswith("sqlite:///"):
+        # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
+        database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
+        place = (database.parent / "mlartifacts").as_uri()
+    return str(client.create_experiment(config.name, artifact_location=place))
+
+
+def quiet_mlflow() -> None:
+    """Errors only, and those of a server that is away soon."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # A server that is away is known as such in seconds; `outbox.py` tries again.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,1 @@
+"""One student, trained from start to end."""

@@ -1,0 +1,55 @@
+"""What the trials of one kind of tokens and vectors share."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpora.encoding import Encoder
+from corpora.tokens import TokenIds
+from tuning.trial.config import TrialConfig
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """What a trial reads, the same for all trials of one `tokens` and `vectors`; it holds nothing of the test split.
+
+    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 but for train, `iterations`
+    `[rows]` is 0 but for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights` `[teachers]`
+    and `teacher_hidden` `[rows, width]`.
+    """
+
+    train: TokenIds
+    labels: NDArray[np.int64]
+    iterations: NDArray[np.int32]
+    teacher_logits: NDArray[np.float32]
+    teacher_weights: NDArray[np.float32]
+    teacher_hidden: NDArray[np.float16]
+    dev: TokenIds
+    dev_labels: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+    @property
+    def n_classes(self) -> int:
+        return int(self.teacher_logits.shape[-1])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that trials of one `tokens` and `vectors` share; `data` is what travels to them."""
+
+    data: TrialData
+    encoder: Encoder
+    vocabulary: tuple[str, ...]
+    encode_ms: float
+    """From raw text to token ids, which a trial adds to its network's milliseconds."""
+
+
+def inputs_key(config: TrialConfig) -> str:
+    """16 hex digits over what the data of a trial depends on; fewer augmented texts are a part of more."""
+    augment = config.augment.model_dump_json(exclude={"n_iter"})
+    text = config.tokens.model_dump_json() + config.vectors.model_dump_json() + augment
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

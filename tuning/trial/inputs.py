@@ -1,0 +1,126 @@
+"""From a corpus and what is said of its texts to the inputs of trials: token ids, word vectors, labels and logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpora.augment import AugmentConfig, Augmented
+from corpora.corpus import UNLABELLED, Corpus
+from corpora.encoding import Encoder
+from corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
+from models.vectors.word_vectors import WordVectors, build_vectors, reduced
+from tuning.speed.latency import encode_ms
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import Inputs, TrialData, inputs_key
+
+Say = Callable[[str], None]
+TIMED_TEXTS = 200
+
+
+class Said(Protocol):
+    """What teachers say of texts."""
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """`[teachers]`."""
+
+    def each(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Logits `[teachers, texts, classes]`."""
+
+    def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
+        """Hidden states `[texts, width]`."""
+
+
+@dataclass(frozen=True)
+class NothingSaid:
+    """For students that learn from labels alone: one teacher whose logits are zero, which is not heard."""
+
+    n_classes: int
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        return np.ones(1, dtype=np.float32)
+
+    def each(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((1, len(texts), self.n_classes), dtype=np.float32)
+
+    def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
+        return np.zeros((len(texts), 0), dtype=np.float16)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What inputs are made of.
+
+    `pieces` is the vocabulary of a teacher's tokenizer, for tokens that are taken from it; `augmented` makes the texts of a
+    setting, once, and has the teachers' answers on them.
+    """
+
+    corpus: Corpus
+    teachers: Said
+    pieces: Callable[[AnyTokensConfig], Sequence[str]]
+    seed: int
+    """Of the trained word vectors."""
+    augmented: Callable[[AugmentConfig], tuple[Augmented, Said]] | None = None
+
+
+def all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> dict[str, Inputs]:
+    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
+    their reductions."""
+    read: dict[str, tuple[Tokenized, TrialData, float]] = {}
+    vectors: dict[str, WordVectors] = {}
+    inputs = {}
+    for config in configs:
+        of_texts = config.tokens.model_dump_json() + config.augment.model_dump_json()
+        if of_texts not in read:
+            read[of_texts] = _read(config, material)
+        tokenized, data, encode = read[of_texts]
+        unreduced = config.vectors.model_copy(update={"reduce_to": None})
+        of_vectors = config.tokens.model_dump_json() + unreduced.model_dump_json()
+        if of_vectors not in vectors:
+            # Vocabulary and vectors see train and transfer texts alone.
+            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
+        found = reduced(vectors[of_vectors], config.vectors.reduce_to)
+        respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
+        say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}")  # fmt: skip
+        for note in found.notes:
+            say(f"{config.vectors.kind} vectors: {note}")
+        inputs[inputs_key(config)] = Inputs(
+            replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
+        )
+    return inputs
+
+
+def _read(config: TrialConfig, material: Material) -> tuple[Tokenized, TrialData, float]:
+    """The texts as token ids with all that is known of them, but no vectors yet, and what encoding a text costs in ms."""
+    corpus, teachers = material.corpus, material.teachers
+    train_texts = (*corpus.train.texts, *corpus.transfer.texts)
+    tokenized = tokenize(config.tokens, train_texts, material.pieces(config.tokens))
+    encoder = tokenized.encoder
+    rows = [encoder.look_up(tokens) for tokens in tokenized.segmented]
+    labels = np.concatenate([corpus.train.labels, corpus.transfer.labels])
+    iterations = np.zeros(len(rows), dtype=np.int32)
+    logits, hidden = teachers.each(train_texts), teachers.hidden_of(train_texts)
+    if config.augment.n_iter and material.augmented is not None:
+        augmented, answers = material.augmented(config.augment)
+        rows += [encoder(text) for text in augmented.texts]
+        labels = np.concatenate([labels, np.full(len(augmented.texts), UNLABELLED)])
+        iterations = np.concatenate([iterations, augmented.iterations])
+        logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
+        hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
+    data = TrialData(
+        ragged(rows), labels, iterations, logits, teachers.weights, hidden,
+        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, np.zeros((0, 0), dtype=np.float32),
+    )  # fmt: skip
+    return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
+
+
+def encode_texts(encoder: Encoder, texts: tuple[str, ...]) -> TokenIds:
+    """Texts as token ids."""
+    return ragged(encoder(text) for text in texts)

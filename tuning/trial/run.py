@@ -1,0 +1,197 @@
+"""One trial: a student distilled from cached logits. A function of values, without ray, mlflow or files."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from corpora.corpus import UNLABELLED
+from losses.objective import Hidden, Objective, build_objective
+from losses.teachers import combined_logits
+from models.compression.apply import NoCompressionConfig, compress, graph_logits
+from models.compression.trained import AfterStep, Material, Trained
+from models.students.student import Student, build_student, gains_by_bf16, pad, student_logits
+from models.training.batches import endless_batches
+from models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
+from models.training.row_adam import pays_by_row
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData
+from tuning.trial.training import NOWHERE, Savepoint, Training
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What a trial says after each epoch; `accuracy` is of this epoch, on dev, `best_accuracy` of the best so far.
+
+    The last one of a trial with compression also has the accuracy and the graph of the compressed student.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    best_accuracy: float
+    compressed_accuracy: float | None = None
+    graph: bytes | None = None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trained student with the weights of its best epoch, compressed where the trial says so, and its dev accuracy.
+
+    `quantized` is the graph to be served where it answers otherwise than the student does in torch.
+    """
+
+    trained: Trained
+    accuracy: float
+    best_epoch: int
+    quantized: bytes | None = None
+
+    @property
+    def student(self) -> Student:
+        return self.trained.student
+
+    def logits(self, rows: Sequence[NDArray[np.integer[Any]]]) -> NDArray[np.float32]:
+        """Logits `[rows, classes]` as they are served."""
+        return student_logits(self.student, rows) if self.quantized is None else graph_logits(self.quantized, rows)
+
+
+def run_trial(
+    config: TrialConfig,
+    data: TrialData,
+    report: Callable[[EpochReport], None],
+    savepoint: Savepoint = NOWHERE,
+) -> TrialResult:
+    """Train one student and keep its best epoch on dev; goes on with what `savepoint` has of an earlier attempt.
+
+    Every trial takes the same number of optimizer steps an epoch, as many as one pass over all rows; a plain student
+    spends them on the labelled rows, which it sees more often. Raises FloatingPointError when the loss is not finite.
+    """
+    keep_freed_memory()
+    torch.manual_seed(config.seed)
+    student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
+    dev = data.dev
+    lesson = plan_lesson(student, config, data)
+    stepper = plan_steps(student, lesson, config, data)
+    training = Training(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
+    if (saved := savepoint.load()) is not None:
+        training.restore(saved)
+    batches = itertools.islice(lesson.batches, stepper.n_steps, None)
+    while training.epoch < config.epochs:
+        student.train()
+        losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
+        stepper.catch_up()
+        with training.averaged():
+            accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
+            training.end_epoch(accuracy)
+        last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
+        if training.epoch < config.epochs:
+            report(last)
+            savepoint.save(training.state)
+    training.take_best()
+    result = TrialResult(Trained(student.cpu().eval(), config.student), training.best_accuracy, training.best_epoch)
+    if not isinstance(config.compression, NoCompressionConfig):
+        result, graph = _compressed(result, config, data)
+        last = replace(last, compressed_accuracy=result.accuracy, graph=graph)
+    report(last)
+    return result
+
+
+def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tuple[TrialResult, bytes]:
+    """The result with its student compressed, and the graph that serves it."""
+    material = Material(data.train, fine_tuner(config, data))
+    compressed = compress(result.trained, [config.compression], material)
+    quantized = None if compressed.is_exact else compressed.graph
+    result = replace(result, trained=compressed.trained, quantized=quantized)
+    accuracy = float((result.logits(data.dev).argmax(1) == data.dev_labels).mean())
+    return replace(result, accuracy=accuracy), compressed.graph
+
+
+def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int, AfterStep], None]:
+    """Trains a student on against the loss of its trial, its annealings at their end."""
+
+    def fine_tune(student: nn.Module, epochs: int, after_step: AfterStep) -> None:
+        student.to(pick_device()).train()
+        lesson = plan_lesson(student, config.model_copy(update={"epochs": epochs}), data, is_over=True)
+        model, in_bf16 = nn.ModuleList([student, lesson.objective]), gains_by_bf16(config.student)
+        steps = optimise(model, lesson.batches, lesson.loss_of, lesson.schedule, in_bf16)
+        for _ in range(epochs * lesson.steps_per_epoch):
+            next(steps)
+            after_step()
+        student.cpu()
+
+    return fine_tune
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a student learns from: an endless stream of batches of row numbers, and the loss of each."""
+
+    objective: Objective
+    batches: Iterator[tuple[float, NDArray[np.int64]]]
+    """Each with the part of the training that is done."""
+    loss_of: Callable[[tuple[float, NDArray[np.int64]]], Tensor]
+    steps_per_epoch: int
+    schedule: Schedule
+    generator: torch.Generator
+    """Draws which teacher a row listens to, where they are sampled."""
+
+
+def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: bool = False) -> Lesson:
+    """The rows, their order and the loss of a trial; where it `is_over`, what is annealed stays at its end."""
+    rng = np.random.default_rng(config.seed)
+    rows = np.flatnonzero(data.iterations <= config.augment.n_iter)
+    steps_per_epoch = math.ceil(len(rows) / config.batch_size)
+    n_steps = config.epochs * steps_per_epoch
+    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else rows
+    batches = (
+        (1.0 if is_over else min(1.0, step / n_steps), useful[batch])
+        for step, batch in enumerate(endless_batches(data.train.lengths[useful], config.batch_size, rng))
+    )
+    device = next(student.parameters()).device
+    objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
+    generator = torch.Generator().manual_seed(config.seed)
+    return Lesson(
+        objective, batches, _loss_function(student, objective, data, generator), steps_per_epoch,
+        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay), generator,
+    )  # fmt: skip
+
+
+def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: TrialData) -> Stepper:
+    """What takes the steps of a trial, whose word vectors may lag behind until its `catch_up`."""
+    tokens = config.batch_size * float(data.train.lengths.mean())
+    # An average of the weights reads all of them after every step.
+    by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
+    model = nn.ModuleList([student, lesson.objective])
+    return Stepper(model, lesson.schedule, by_row, gains_by_bf16(config.student))
+
+
+def _loss_function(
+    student: Student, objective: Objective, data: TrialData, generator: torch.Generator
+) -> Callable[[tuple[float, NDArray[np.int64]]], Tensor]:
+    """The loss of a batch of row numbers."""
+    train, device = data.train, next(student.parameters()).device
+    weights = torch.tensor(data.teacher_weights)
+
+    def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
+        progress, rows = batch
+        token_ids, lengths = pad(train.rows(rows))
+        pooled = student.pooled(token_ids.to(device), lengths.to(device))
+        logits = student.head(pooled).float()
+        of_teachers = torch.from_numpy(data.teacher_logits[:, rows]).to(device)
+        teacher = combined_logits(objective.config.teachers, of_teachers, weights, generator)
+        labels = torch.from_numpy(data.labels[rows]).to(device)
+        hidden = None
+        if objective.hidden_term is not None:
+            hidden = Hidden(pooled.float(), torch.from_numpy(data.teacher_hidden[rows]).float().to(device))
+        loss: Tensor = objective(logits, teacher, labels, progress, hidden)
+        return loss
+
+    return loss_of

@@ -1,0 +1,33 @@
+"""One training of a finalist, or of a teacher's student, as workers of the cluster run it; it imports no more than they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from tuning.trial.config import TrialConfig
+from tuning.trial.data import TrialData, inputs_key
+from tuning.trial.run import TrialResult, run_trial
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trainings read: the data by `inputs_key`, and how many threads each may use."""
+
+    data: dict[str, TrialData]
+    threads: int
+
+
+def train_one(config: TrialConfig, shared: Shared) -> TrialResult:
+    """One training, on the cluster or in this process."""
+    torch.set_num_threads(shared.threads)
+    return run_trial(config, shared.data[inputs_key(config)], lambda report: None)
+
+
+def train_if_it_converges(config: TrialConfig, shared: Shared) -> TrialResult | str:
+    """The same; where the loss does not stay finite, what became of it."""
+    try:
+        return train_one(config, shared)
+    except FloatingPointError as error:
+        return str(error)
