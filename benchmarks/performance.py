@@ -124,16 +124,6 @@ def growth(result: Result) -> str:
     return f"{found}\n{table(['exponents of growth', ''], exponents)}"
 
 
-def many_students(result: Result) -> str:
-    """Of each family and batch, for so many students at once."""
-    rows = {f"{name}, {size} students": one for name, sizes in result["figures"].items() for size, one in sizes.items()}
-    ways = list(dict.fromkeys(way for one in rows.values() for way in one))
-    head = [title for way in ways for title in (f"{way}, texts/s", "times solo")]
-    body = [[name, *(one.get(way, {}).get(key) for way in ways for key in ("texts_per_s", "times_solo"))]
-            for name, one in rows.items()]  # fmt: skip
-    return table(["", *head], body)
-
-
 @dataclass(frozen=True)
 class Part:
     """A program, what it is given, and how its figures are shown; on one core where its contenders have one thread."""
@@ -147,7 +137,6 @@ PARTS: dict[str, Part] = {
     "training": Part("", training),
     "teacher_cache": Part("--texts 600", teacher_cache),
     "teacher_training": Part("", teacher_training),
-    "many_students": Part("", many_students),
     "inference": Part("", inference),
     "search": Part("", search, is_on_one_core=False),
     "growth": Part("", growth, is_on_one_core=False),

@@ -106,8 +106,8 @@ def test_the_log_has_what_is_printed_warned_of_and_logged_of_every_attempt(place
 PROGRAM = """
 import sys, time
 from corpora.places import Place
-from tuning.folder import TrialPlace
-from tuning.worker import deadline, logged
+from tuning.storage.paths import TrialPlace
+from tuning.search.worker import deadline, logged
 place = TrialPlace(Place(sys.argv[1]))
 with logged(place) as log, deadline(0.3, place, log):
     time.sleep(3600)  # hangs
