@@ -5,7 +5,7 @@ BIN := .venv/bin
 # most of the first two wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py)
-SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py)
+SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py test_door.py)
 
 .PHONY: demo test test-long lint docs bench
 demo: .venv/installed
@@ -34,7 +34,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 docs: .venv/installed
-	$(BIN)/python -m tuning.study.reference > docs/study-file.md
+	$(BIN)/python -m distune.tuning.study.reference > docs/study-file.md
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.performance

@@ -20,8 +20,8 @@ from plotly.subplots import make_subplots
 
 from benchmarks.cells import read
 from benchmarks.tables_text import Record, Row, plan_of, rows_of
-from tuning.report.pictures import Picture, write_pngs
-from tuning.report.style import FAMILIES, LIGHT, TEACHER, plain
+from distune.tuning.report.pictures import Picture, write_pngs
+from distune.tuning.report.style import FAMILIES, LIGHT, TEACHER, plain
 
 UNSQUARED = "without T²"
 COLORS = (*FAMILIES.values(), TEACHER)

@@ -32,13 +32,13 @@ from mlflow.tracking import MlflowClient
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.ray_nodes import Nodes, kill, ray_nodes, wait_until
-from corpora.encoding import load_encoder
-from corpora.places import Place
-from models.predictor import Predictor
-from models.teacher.tokenizing import character_tokenizer
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord, records_in
-from tuning.study.file import load_study
+from distune.corpora.encoding import load_encoder
+from distune.corpora.places import Place
+from distune.models.predictor import Predictor
+from distune.models.teacher.tokenizing import character_tokenizer
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, records_in
+from distune.tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 N_TRIALS = 24
@@ -108,7 +108,7 @@ def n_done(root: Path) -> int:
 
 def start_driver(root: Path, nodes: Nodes, *options: str) -> subprocess.Popen[bytes]:
     with (root / "driver.log").open("ab") as log:
-        command = [sys.executable, "-m", "tuning.cli", "search", str(root / "study.yaml"), *options]
+        command = [sys.executable, "-m", "distune", "search", str(root / "study.yaml"), *options]
         return subprocess.Popen(
             command, cwd=ROOT, env={**nodes.environment, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=log
         )

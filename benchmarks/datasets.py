@@ -34,10 +34,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from benchmarks.sentences import split_by_sentence
-from corpora.files import FileConfig, read_rows
-from corpora.table_config import TableConfig
-from corpora.table_file import read_table
-from corpora.texts import CorpusError, content_fraction, content_key, normalise
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import read_table
+from distune.corpora.texts import CorpusError, content_fraction, content_key, normalise
 
 SPLIT_SEED = 11
 AGREEMENT, TEST = 0.125, 0.25

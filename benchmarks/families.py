@@ -21,30 +21,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from cluster.connection import ClusterConfig, connected
-from cluster.tasks import run_on_cluster
-from corpora import encoding
-from corpora.encoding import load_encoder
-from models.checkpoint import Checkpoint, save_checkpoint
-from models.compression.apply import AnyCompressionConfig, compress
-from models.compression.embedding import EmbeddingInt8Config
-from models.compression.half import HalfConfig
-from models.compression.int8 import Int8Config, Int8StaticConfig
-from models.compression.low_rank import LowRankConfig
-from models.compression.trained import Material
-from models.compression.units import PruneUnitsConfig
-from models.compression.vocabulary import TrimVocabularyConfig
-from models.compression.weights import PruneWeightsConfig
-from models.predictor import Predictor
-from tuning.search.preparation import Prepared, prepare
-from tuning.speed.contenders import onnx_contender
-from tuning.speed.latency import Latency, cpu_name, time_contenders
-from tuning.study.file import parse_study
-from tuning.teachers.logits import accuracy_of
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs
-from tuning.trial.run import TrialResult, fine_tuner
-from tuning.trial.tasks import Shared, train_one
+from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.tasks import run_on_cluster
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.compression.apply import AnyCompressionConfig, compress
+from distune.models.compression.embedding import EmbeddingInt8Config
+from distune.models.compression.half import HalfConfig
+from distune.models.compression.int8 import Int8Config, Int8StaticConfig
+from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.trained import Material
+from distune.models.compression.units import PruneUnitsConfig
+from distune.models.compression.vocabulary import TrimVocabularyConfig
+from distune.models.compression.weights import PruneWeightsConfig
+from distune.models.predictor import Predictor
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.speed.contenders import onnx_contender
+from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import accuracy_of
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs
+from distune.tuning.trial.run import TrialResult, fine_tuner
+from distune.tuning.trial.tasks import Shared, train_one
 
 SEEDS = (1, 2, 3)
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -87,7 +87,7 @@ def main() -> None:
             studies["hotel"] = hotel(options.data / "hotel", Path(scratch))
         sections, figures = [], {}
         for name, document in studies.items():
-            prepared = prepare(parse_study(document), print)
+            prepared = prepare(Study(document), print)
             results = train(prepared)
             text, figures[name] = section(name, prepared, results, Path(scratch))
             sections.append(text)

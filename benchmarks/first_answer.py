@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tuning.speed.latency import cpu_name
+from distune.tuning.speed.latency import cpu_name
 
 ANSWER = """
 import sys, time

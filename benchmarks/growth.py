@@ -29,10 +29,10 @@ from rich.console import Console
 
 from benchmarks.growth_corpus import Figures, cached, memory_mb, trained, watched
 from benchmarks.scheduling import do_nothing, run, study_of
-from cluster.connection import ClusterConfig, connected
-from tuning.search import run as search
-from tuning.search.preparation import prepare
-from tuning.speed.latency import cpu_name
+from distune.cluster.connection import ClusterConfig, connected
+from distune.tuning.search import run as search
+from distune.tuning.search.preparation import prepare
+from distune.tuning.speed.latency import cpu_name
 
 HUNDRED = 100
 TRIAL_COSTS = ("driver_s", "last_s", "driver_growth_mb", "journal_mb", "mlflow_mb")

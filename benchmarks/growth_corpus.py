@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.chaos import write_study
-from cluster.connection import connected
-from cluster.tasks import map_on_cluster
-from corpora.logits_filling import Source, TeacherAnswers, TeacherFunction, fill_cache
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey, open_cache
-from corpora.tokens import TokenIds
-from tuning.search import run as search
-from tuning.search.preparation import prepare
-from tuning.storage.searches import new_folder
-from tuning.study.file import load_study
-from tuning.trial.data import TrialData
+from distune.cluster.connection import connected
+from distune.cluster.tasks import map_on_cluster
+from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction, fill_cache
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey, open_cache
+from distune.corpora.tokens import TokenIds
+from distune.tuning.search import run as search
+from distune.tuning.search.preparation import prepare
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.file import load_study
+from distune.tuning.trial.data import TrialData
 
 KEY = CacheKey("teacher", "corpus", ("0", "1"))
 LETTERS = [chr(0x4E00 + i) for i in range(500)]

@@ -31,20 +31,20 @@ from benchmarks import peers_made
 from benchmarks.families import LOSSES, save
 from benchmarks.peers import Answer, Classes, opened
 from benchmarks.peers_made import lesson, missing, save_berts
-from models.compression.apply import AnyCompressionConfig, compress
-from models.compression.embedding import EmbeddingInt8Config
-from models.compression.int8 import Int8Config
-from models.compression.low_rank import LowRankConfig
-from models.compression.trained import Material
-from models.compression.units import PruneUnitsConfig
-from tuning.search.preparation import Prepared, prepare
-from tuning.speed.contenders import onnx_contender
-from tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders
-from tuning.study.file import load_study
-from tuning.study.points import middle
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import inputs_key
-from tuning.trial.run import fine_tuner, run_trial
+from distune.models.compression.apply import AnyCompressionConfig, compress
+from distune.models.compression.embedding import EmbeddingInt8Config
+from distune.models.compression.int8 import Int8Config
+from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.trained import Material
+from distune.models.compression.units import PruneUnitsConfig
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.speed.contenders import onnx_contender
+from distune.tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders
+from distune.tuning.study.file import load_study
+from distune.tuning.study.points import middle
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import inputs_key
+from distune.tuning.trial.run import fine_tuner, run_trial
 
 ROOT = Path(__file__).resolve().parent.parent
 INT8, TABLE_INT8 = Int8Config(kind="int8"), EmbeddingInt8Config(kind="embedding_int8")

@@ -11,28 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table_config import STUDENTS, Cell
-from cluster.connection import ClusterConfig
-from cluster.tasks import run_on_cluster
-from corpora.corpus import Corpus
-from corpora.encoding import load_encoder, segmenter
-from corpora.places import Place
-from corpora.tokens import encoder_settings
-from models.predictor import Predictor
-from models.students.student import count_parameters
-from tuning.champion.finalists import Finalist, save_finalist
-from tuning.search.preparation import Prepared, prepare
-from tuning.search.run import run_search
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
-from tuning.study.points import middle
-from tuning.study.rule import ChampionConfig, rank
-from tuning.teachers.logits import logits_for
-from tuning.teachers.sources import pieces_for
-from tuning.teachers.teachers import locate
-from tuning.trial.config import TrialConfig
-from tuning.trial.tasks import Shared, train_one
+from distune.cluster.connection import ClusterConfig
+from distune.cluster.tasks import run_on_cluster
+from distune.corpora.corpus import Corpus
+from distune.corpora.encoding import load_encoder, segmenter
+from distune.corpora.places import Place
+from distune.corpora.tokens import encoder_settings
+from distune.models.predictor import Predictor
+from distune.models.students.student import count_parameters
+from distune.tuning.champion.finalists import Finalist, save_finalist
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.run import run_search
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import middle
+from distune.tuning.study.rule import ChampionConfig, rank
+from distune.tuning.teachers.logits import logits_for
+from distune.tuning.teachers.sources import pieces_for
+from distune.tuning.teachers.teachers import locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.tasks import Shared, train_one
 
 Say = Callable[[str], None]
 Classes = NDArray[np.int64]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.encoding import segmenter
+from distune.corpora.encoding import segmenter
 
 MAX_LENGTH = 128
 """Of what a BERT reads, in tokens."""

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.peers import MAX_LENGTH, save_head, weigher, words
-from models.teacher.teacher import Teacher, timing_twin
-from models.teacher.tokenizing import quiet_transformers
-from tuning.search.preparation import Prepared
+from distune.models.teacher.teacher import Teacher, timing_twin
+from distune.models.teacher.tokenizing import quiet_transformers
+from distune.tuning.search.preparation import Prepared
 
 SHAPES = {
     "BERT-base": {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},

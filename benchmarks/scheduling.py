@@ -25,13 +25,13 @@ from ray import tune
 from rich.console import Console
 
 from benchmarks.chaos import write_study
-from cluster.connection import connected
-from tuning.search import run as search
-from tuning.search.preparation import Prepared, prepare
-from tuning.session import tracked
-from tuning.storage.records import TrialRecord
-from tuning.storage.searches import new_folder
-from tuning.study.file import Study, load_study
+from distune.cluster.connection import connected
+from distune.tuning.search import run as search
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.session import tracked
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.file import Study, load_study
 
 WORKERS = 2
 EPOCHS_OF_5_S = 72

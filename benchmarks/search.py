@@ -38,20 +38,20 @@ from benchmarks.search_peers import HIDDEN, PEERS, RATES, TEMPERATURES, WEIGHTS,
 from benchmarks.teacher_cache import SHAPES, fillings, teacher_of
 from benchmarks.training import part_of
 from benchmarks.training_peers import BATCH
-from corpora.places import Place
-from corpora.tokens import ragged
-from models.teacher.tokenizing import quiet_transformers
-from tuning.search.preparation import Prepared, prepare
-from tuning.speed.latency import cpu_name
-from tuning.storage.paths import Layout
-from tuning.storage.records import records_in
-from tuning.storage.searches import searches_of
-from tuning.study.file import Study, parse_study
-from tuning.study.points import middle
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import run_trial
-from tuning.trial.training import Training
+from distune.corpora.places import Place
+from distune.corpora.tokens import ragged
+from distune.models.teacher.tokenizing import quiet_transformers
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.speed.latency import cpu_name
+from distune.tuning.storage.paths import Layout
+from distune.tuning.storage.records import records_in
+from distune.tuning.storage.searches import searches_of
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import middle
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import run_trial
+from distune.tuning.trial.training import Training
 
 EPOCHS, CALIBRATED = 3, 640
 """Of trials of some length, and the rows of the one that is timed first."""
@@ -70,7 +70,7 @@ def study_of(path: Path, n_trials: int, epochs: int, root: Path) -> Study:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     blocks = {key: document["trial"][key] for key in ("tokens", "vectors") if key in document["trial"]}
     student = {"kind": "bilstm", "hidden_size": HIDDEN, "dropout": 0.2}
-    return parse_study({
+    return Study({
         **document, "storage": str(root / "storage"), "trial": {**blocks, **SPACE, "student": student, "epochs": epochs},
         "search": {"trials": n_trials, "objectives": ["accuracy"], "scheduler": "none", "finalists": 1, "seeds": 1},
         "cluster": {"cpus_per_trial": 1, "concurrent_trials": cores()}, "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}"},

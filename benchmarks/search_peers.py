@@ -19,9 +19,9 @@ import torch
 
 from benchmarks.teacher_cache import MAX_LENGTH, fillings
 from benchmarks.training_peers import BATCH, WARMUP, Plain, Task, accuracy
-from models.teacher.teacher import Teacher, load_teacher
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
+from distune.models.teacher.teacher import Teacher, load_teacher
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
 
 HIDDEN = 64
 RATES, WEIGHTS, TEMPERATURES = (1e-3, 1e-2), (0.5, 1.0), (1.0, 8.0)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from corpora.files import Row
-from corpora.texts import content_fraction
+from distune.corpora.files import Row
+from distune.corpora.texts import content_fraction
 
 
 def split_by_sentence(rows: Sequence[Row], fraction: float, seed: int) -> tuple[list[Row], list[Row]]:

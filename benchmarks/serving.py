@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from cluster.programs import free_ports
-from tuning.speed.latency import cpu_name
+from distune.cluster.programs import free_ports
+from distune.tuning.speed.latency import cpu_name
 
 CLIENTS = (1, 8, 64)
 TURNS = 2
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     texts = options.texts.read_text(encoding="utf-8").splitlines()[:2000]
-    distune = [sys.executable, "-m", "tuning.cli", "serve", str(options.folder)]
+    distune = [sys.executable, "-m", "distune", "serve", str(options.folder)]
     programs = {"batches": (distune, "/predict"), "one at a time": ([*distune, "--max-batch", "1"], "/predict")}
     if options.mlflow:
         mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", options.mlflow, "--env-manager", "local"]

@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuning.speed.latency import cpu_name
+from distune.tuning.speed.latency import cpu_name
 
 
 def stream(folder: Path, texts: Path) -> dict[str, Any]:
     """What one process does with a file."""
-    program = [sys.executable, "-m", "tuning.cli", "predict", str(folder), str(texts)]
+    program = [sys.executable, "-m", "distune", "predict", str(folder), str(texts)]
     began = time.perf_counter()
     with subprocess.Popen(program, stdout=subprocess.PIPE) as process:
         assert process.stdout

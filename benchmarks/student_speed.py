@@ -12,16 +12,16 @@ from functools import partial
 import numpy as np
 import torch
 
-from models.compression.int8 import Int8Config, quantize_graph
-from models.compression.trained import Material
-from models.onnx_export import export_onnx
-from models.predictor import open_session, run_network
-from models.students.average import AverageConfig
-from models.students.recurrent import BiGRUConfig, BiLSTMConfig
-from models.students.student import AnyStudentConfig, build_student, count_parameters, student_logits
-from models.students.textcnn import TextCNNConfig
-from models.students.transformer import TransformerConfig
-from tuning.speed.latency import cpu_name, one_thread, timed_ms
+from distune.models.compression.int8 import Int8Config, quantize_graph
+from distune.models.compression.trained import Material
+from distune.models.onnx_export import export_onnx
+from distune.models.predictor import open_session, run_network
+from distune.models.students.average import AverageConfig
+from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig
+from distune.models.students.student import AnyStudentConfig, build_student, count_parameters, student_logits
+from distune.models.students.textcnn import TextCNNConfig
+from distune.models.students.transformer import TransformerConfig
+from distune.tuning.speed.latency import cpu_name, one_thread, timed_ms
 
 WORDS, DIMENSION, LENGTH, ROUNDS = 20_000, 100, 20, 2000
 CONFIGS: dict[str, AnyStudentConfig] = {

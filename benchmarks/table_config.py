@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from benchmarks.cells import digest
-from corpora.corpus import Corpus
-from corpora.files import FileConfig
-from tuning.study.file import Study, parse_study
-from tuning.study.rule import ChampionConfig
-from tuning.teachers.teachers import locate
+from distune.corpora.corpus import Corpus
+from distune.corpora.files import FileConfig
+from distune.tuning.study.file import Study
+from distune.tuning.study.rule import ChampionConfig
+from distune.tuning.teachers.teachers import locate
 
 STUDENTS = ("fixed", "searched")
 SEEDLESS = ("majority", "tfidf", "teacher")
@@ -95,7 +95,7 @@ def cell_of(
         trial = {key: block for key, block in trial.items() if key != "augment"}
         trial["loss"] = {"kd_weight": 0.0, **smoothing}
         search.pop("first", None)  # Points of losses that a plain student does not have.
-    study = parse_study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
+    study = Study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
     parts = [

@@ -24,19 +24,19 @@ from benchmarks.cells import append, digest, read
 from benchmarks.methods import Choice, answers_of, choose
 from benchmarks.table_config import STUDENTS, Cell, TableConfig, cells_of
 from benchmarks.tables_text import BERT_BASE_NAME, page
-from cluster.connection import connected
-from corpora.corpus import Corpus, load_corpus
-from corpora.files import FileConfig, read_rows
-from corpora.texts import CorpusError, content_key
-from models.errors import ModelError
-from models.teacher.config import TeacherConfig
-from models.teacher.teacher import timing_twin
-from tuning.speed.contenders import onnx_contender, teacher_contender
-from tuning.speed.latency import TIMED_TEXTS, cpu_name, time_contenders
-from tuning.study.errors import StudyError, faults_of
-from tuning.study.file import Study, load_study, parse_yaml
-from tuning.teachers.logits import logits_for, timing_teachers
-from tuning.teachers.teachers import locate
+from distune.cluster.connection import connected
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.texts import CorpusError, content_key
+from distune.models.errors import ModelError
+from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.teacher import timing_twin
+from distune.tuning.speed.contenders import onnx_contender, teacher_contender
+from distune.tuning.speed.latency import TIMED_TEXTS, cpu_name, time_contenders
+from distune.tuning.study.errors import StudyError, faults_of
+from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.teachers.logits import logits_for, timing_teachers
+from distune.tuning.teachers.teachers import locate
 
 BERT_BASE = {"model_type": "bert", "vocab_size": 21128, "hidden_size": 768, "num_hidden_layers": 12,
              "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bootstrap import paired_difference
-from tuning.champion.table import macro_f1, spread
+from distune.tuning.champion.table import macro_f1, spread
 
 BERT_BASE_NAME = "BERT-base shape"
 NOT_DONE = "Not done"

@@ -24,15 +24,15 @@ import torch
 from numpy.typing import NDArray
 from transformers import BertConfig, BertForSequenceClassification, pipeline
 
-from corpora.corpus import load_corpus
-from corpora.corpus_config import CorpusConfig
-from corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey, open_cache
-from models.teacher.teacher import Teacher, ask_teacher
-from models.teacher.tokenizing import character_tokenizer
-from models.training.loop import has_fast_bf16
-from tuning.speed.latency import cpu_name
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey, open_cache
+from distune.models.teacher.teacher import Teacher, ask_teacher
+from distune.models.teacher.tokenizing import character_tokenizer
+from distune.models.training.loop import has_fast_bf16
+from distune.tuning.speed.latency import cpu_name
 
 SHAPES = {
     "small": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
@@ -120,7 +120,7 @@ def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:
         return np.array([next(o["score"] for o in one if o["label"] == "LABEL_1") for one in outputs], np.float32)
 
     def in_float32() -> NDArray[np.float32]:
-        with patch("models.teacher.teacher.has_fast_bf16", return_value=False):
+        with patch("distune.models.teacher.teacher.has_fast_bf16", return_value=False):
             return distune()
 
     slower = {"distune in float32": in_float32} if has_fast_bf16(torch.device("cpu")) else {}

@@ -28,13 +28,13 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from benchmarks.teacher_cache import BATCH, MAX_LENGTH, options_of, teacher_of
-from corpora.corpus import load_corpus
-from corpora.corpus_config import CorpusConfig
-from models.teacher.config import TeacherConfig
-from models.teacher.tokenizing import quiet_transformers
-from models.teacher.training import TrainingTexts, train_teacher
-from models.training.loop import has_fast_bf16, pick_device
-from tuning.speed.latency import cpu_name
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.tokenizing import quiet_transformers
+from distune.models.teacher.training import TrainingTexts, train_teacher
+from distune.models.training.loop import has_fast_bf16, pick_device
+from distune.tuning.speed.latency import cpu_name
 
 LEFT, INNER, RIGHT, N_PRODUCTS = 4096, 1024, 4096, 9
 
@@ -99,11 +99,11 @@ def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
         train_teacher(config, data, out, lambda _: None)
 
     def with_their_dropout(out: Path) -> None:
-        with patch("models.teacher.training.cheap_dropout", nullcontext):
+        with patch("distune.models.teacher.training.cheap_dropout", nullcontext):
             distune(out)
 
     def in_float32(out: Path) -> None:
-        with patch("models.training.loop.has_fast_bf16", return_value=False):
+        with patch("distune.models.training.loop.has_fast_bf16", return_value=False):
             distune(out)
 
     fast, slow = torch.bfloat16 if has_fast_bf16(pick_device()) else torch.float32, torch.float32

@@ -29,12 +29,12 @@ import numpy as np
 import torch
 
 from benchmarks.training_peers import BATCH, Seconds, Task, accuracy, contenders
-from corpora.tokens import ragged
-from models.training.loop import keep_freed_memory
-from tuning.search.preparation import prepare
-from tuning.speed.latency import cpu_name
-from tuning.study.file import load_study
-from tuning.trial.data import TrialData
+from distune.corpora.tokens import ragged
+from distune.models.training.loop import keep_freed_memory
+from distune.tuning.search.preparation import prepare
+from distune.tuning.speed.latency import cpu_name
+from distune.tuning.study.file import load_study
+from distune.tuning.trial.data import TrialData
 
 
 def part_of(data: TrialData, n: int) -> TrialData:

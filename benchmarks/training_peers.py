@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader
 
-from losses.objective import build_objective
-from models.students.student import build_student, student_logits
-from models.training.loop import Schedule, has_fast_bf16
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import plan_lesson, plan_steps
+from distune.losses.objective import build_objective
+from distune.models.students.student import build_student, student_logits
+from distune.models.training.loop import Schedule, has_fast_bf16
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import plan_lesson, plan_steps
 
 LEARNING_RATE, BATCH, WARMUP = 3e-3, 64, 0.05
 KD_WEIGHT, TEMPERATURE = 0.9, 2.0
@@ -127,7 +127,7 @@ def trial(task: Task) -> tuple[Seconds, nn.Module]:
 
 
 def trial_in_float32(task: Task) -> tuple[Seconds, nn.Module]:
-    with patch("models.training.loop.has_fast_bf16", return_value=False):
+    with patch("distune.models.training.loop.has_fast_bf16", return_value=False):
         return trial(task)
 
 

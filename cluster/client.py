@@ -19,7 +19,7 @@ from typing import Any
 
 import ray
 
-from cluster.connection import JOB, ClusterError, check_reachable
+from distune.cluster.connection import JOB, ClusterError, check_reachable
 
 HEAD = "node:__internal_head__"
 WAIT_S = 1.0

@@ -8,7 +8,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from cluster.programs import HOST, Program, ServicesError, inherited, run, succeeds, write_private
+from distune.cluster.programs import HOST, Program, ServicesError, inherited, run, succeeds, write_private
 
 USER = "postgres"  # who runs it where we are root, as it refuses root; Debian's package brings this user
 DEBIAN = Path("/usr/lib/postgresql")

@@ -1,6 +1,6 @@
 """PostgreSQL, an S3 server and an MLflow server on loopback: the shared places of a cluster on one machine, to try.
 
-    python -m cluster.services FOLDER
+    python -m distune.cluster.services FOLDER
 
 Runs and users are in PostgreSQL: they survive a restart with the same FOLDER, and so do passwords and ports. The S3
 server is moto's: it holds its buckets in memory, asks nobody for a key, and is for trying only. With it end all
@@ -25,8 +25,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cluster import postgres
-from cluster.programs import (
+from distune.cluster import postgres
+from distune.cluster.programs import (
     HOST,
     Process,
     Program,
@@ -215,7 +215,9 @@ def _status(port: int, method: str, path: str) -> int | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the services until Ctrl-C or SIGTERM; 2 when one cannot be started or ends by itself."""
-    parser = argparse.ArgumentParser(prog="python -m cluster.services", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m distune.cluster.services", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("folder", type=Path, help="where databases, passwords and logs are kept")
     folder: Path = parser.parse_args(arguments).folder.absolute()
     stop = threading.Event()

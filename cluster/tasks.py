@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.connection import ClusterConfig, alive_nodes
+from distune.cluster.connection import ClusterConfig, alive_nodes
 
 Argument = TypeVar("Argument")
 Shared = TypeVar("Shared")

@@ -6,8 +6,8 @@ import csv
 import re
 from typing import Any
 
-from corpora.quotation import Cells, Reading
-from corpora.texts import CorpusError
+from distune.corpora.quotation import Cells, Reading
+from distune.corpora.texts import CorpusError
 
 ENCLOSED = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 """A whole cell in apostrophes; those within are doubled or behind a backslash."""

@@ -16,8 +16,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
-from corpora.places import Place
-from corpora.texts import content_key, normalise, text_hash
+from distune.corpora.places import Place
+from distune.corpora.texts import content_key, normalise, text_hash
 
 MASK = "\u2bd1"
 """Unicode's sign of uncertainty stands for a hidden word: the teacher sees its own mask token in its place, the student

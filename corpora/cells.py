@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from corpora.columns import label_sort_key
-from corpora.texts import CorpusError, normalise
+from distune.corpora.columns import label_sort_key
+from distune.corpora.texts import CorpusError, normalise
 
 MISSING = frozenset(
     {

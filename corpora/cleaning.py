@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from corpora.columns import label_sort_key
-from corpora.corpus_config import CorpusConfig
-from corpora.files import Row
-from corpora.texts import CorpusError, content_key, text_hash
+from distune.corpora.columns import label_sort_key
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import Row
+from distune.corpora.texts import CorpusError, content_key, text_hash
 
 
 def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:

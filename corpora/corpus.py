@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.cleaning import deduplicated, label_names, picked
-from corpora.corpus_config import CorpusConfig
-from corpora.files import REVIEWS, Row, read_reviews, read_rows
-from corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
-from corpora.texts import CorpusError, content_key, text_hash
+from distune.corpora.cleaning import deduplicated, label_names, picked
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
+from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
+from distune.corpora.texts import CorpusError, content_key, text_hash
 
 UNLABELLED = -1
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from corpora.files import FileConfig
-from corpora.quotation import Quoting
-from corpora.table_config import Encoding, FileName, LabelName
+from distune.corpora.files import FileConfig
+from distune.corpora.quotation import Quoting
+from distune.corpora.table_config import Encoding, FileName, LabelName
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from corpora.apostrophes import refuse_apostrophes
-from corpora.quotation import Reading, read_delimited
-from corpora.table_config import TableConfig
-from corpora.texts import CorpusError
+from distune.corpora.apostrophes import refuse_apostrophes
+from distune.corpora.quotation import Reading, read_delimited
+from distune.corpora.table_config import TableConfig
+from distune.corpora.texts import CorpusError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """What separates the columns by the ending of a file's name, unless its header says otherwise."""

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from corpora.cells import MISSING, NUMBER, labels_of, text_of
-from corpora.decoding import decode, decompress
-from corpora.headers import check_first_row
-from corpora.places import Place
-from corpora.prodigy import accepted_rows
-from corpora.table_config import LabelName, TableConfig
-from corpora.table_file import ENDINGS, content_of, endings, read_table
-from corpora.texts import CorpusError, content_key, normalise
+from distune.corpora.cells import MISSING, NUMBER, labels_of, text_of
+from distune.corpora.decoding import decode, decompress
+from distune.corpora.headers import check_first_row
+from distune.corpora.places import Place
+from distune.corpora.prodigy import accepted_rows
+from distune.corpora.table_config import LabelName, TableConfig
+from distune.corpora.table_file import ENDINGS, content_of, endings, read_table
+from distune.corpora.texts import CorpusError, content_key, normalise
 
 REVIEWS = "reviews"
 ESCAPES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from corpora.cells import NUMBER
-from corpora.texts import CorpusError
+from distune.corpora.cells import NUMBER
+from distune.corpora.texts import CorpusError
 
 LABEL_NAMES = {"label", "labels", "class", "category", "target", "sentiment", "polarity", "rating", "score", "stars"}
 TEXT_NAMES = {"text", "sentence", "review", "content", "comment", "body", "document", "query", "question", "message"}

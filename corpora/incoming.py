@@ -11,8 +11,8 @@ from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
-from corpora.decoding import by_mark, decode, zstd_stream
-from corpora.texts import CorpusError
+from distune.corpora.decoding import by_mark, decode, zstd_stream
+from distune.corpora.texts import CorpusError
 
 BLOCK_BYTES = 65_536
 DAMAGED = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
@@ -30,7 +30,7 @@ class Utf8:
     """Bytes of UTF-8, as `read1` of an open file gives them; `first` is what stands at the beginning.
 
     What the first block shows decides: UTF-16 and UTF-32 by their mark or their NUL bytes, GB18030 where it is Chinese beyond
-    doubt, as `corpora.decoding` has it; all else is passed on as it is. Raises CorpusError for what is no text.
+    doubt, as `distune.corpora.decoding` has it; all else is passed on as it is. Raises CorpusError for what is no text.
     """
 
     def __init__(self, source: BufferedReader[Any], name: str) -> None:

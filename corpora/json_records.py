@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError
 
 Record = Mapping[str, Any]
 EXAMPLE = '{"text": ...}'

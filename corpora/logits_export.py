@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from corpora.logits_file import ABOUT
-from corpora.narrowing import Floats, hidden_in_half, narrowest
-from corpora.teacher_logits import TeacherLogits
-from corpora.texts import HASH_BYTES, text_hash
+from distune.corpora.logits_file import ABOUT
+from distune.corpora.narrowing import Floats, hidden_in_half, narrowest
+from distune.corpora.teacher_logits import TeacherLogits
+from distune.corpora.texts import HASH_BYTES, text_hash
 
 HIDDEN_EXPORTED = 16
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.cells import text_of
-from corpora.columns import ColumnOrder, column_order
-from corpora.logits_filling import TeacherAnswers
-from corpora.matrices import Matrix, of_columns, of_lists
-from corpora.narrowing import Floats, hidden_in_half, narrowed, with_classes
-from corpora.table_config import TableConfig
-from corpora.table_file import Table, read_table
-from corpora.teacher_logits import Logits, missing_message
-from corpora.texts import HASH_BYTES, CorpusError, text_hash
+from distune.corpora.cells import text_of
+from distune.corpora.columns import ColumnOrder, column_order
+from distune.corpora.logits_filling import TeacherAnswers
+from distune.corpora.matrices import Matrix, of_columns, of_lists
+from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_classes
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import Table, read_table
+from distune.corpora.teacher_logits import Logits, missing_message
+from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
@@ -78,9 +78,9 @@ class LogitsFile:
 def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str] | None = None) -> LogitsFile:
     """Read a file of one row for each text: Parquet, CSV, TSV or JSON, by its path or URI.
 
-    A column `text`, or `text_hash` (`corpora.texts.text_hash`, bytes or hex); and the logits as a column `logits` of lists,
+    A column `text`, or `text_hash` (`distune.corpora.texts.text_hash`, bytes or hex); and the logits as a column `logits` of lists,
     or of a value for each label, or as columns `logit_LABEL`; or `probabilities` and `probability_LABEL` likewise, whose
-    logarithm serves as logits up to a constant. Columns are the labels by their names (`corpora.columns`), those of a list
+    logarithm serves as logits up to a constant. Columns are the labels by their names (`distune.corpora.columns`), those of a list
     by the labels that the file's metadata names, else in the order of `labels`; `said` are the labels of the columns in
     their order, and count before any names. A list column `hidden` may hold hidden states of the teacher, of any one width.
     Raises CorpusError for anything else.

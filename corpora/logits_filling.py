@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
-from corpora.places import Place
-from corpora.teacher_logits import (
+from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import (
     INDEX,
     MANIFEST,
     CacheKey,
@@ -25,7 +25,7 @@ from corpora.teacher_logits import (
     halves,
     open_cache,
 )
-from corpora.texts import HASH_BYTES, CorpusError, text_hash
+from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 SHARD_ROWS = 8192
 MIN_SHARD_ROWS, N_STEPS = 256, 50

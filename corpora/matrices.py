@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from corpora.table_file import Table
-from corpora.texts import CorpusError
+from distune.corpora.table_file import Table
+from distune.corpora.texts import CorpusError
 
 SPACES = re.compile(r"\[[^,\[\]]*\]", re.DOTALL)
 """A list as numpy prints it, without commas."""

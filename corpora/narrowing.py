@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError
 
 LARGEST_IN_HALF = 256.0
 """Below it float16 moves a logit by 1/16 at most; from 2,048 on it holds even numbers only, and above 65,504 nothing."""

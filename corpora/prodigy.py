@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from corpora.cells import is_nothing
-from corpora.table_file import Table
-from corpora.texts import CorpusError
+from distune.corpora.cells import is_nothing
+from distune.corpora.table_file import Table
+from distune.corpora.texts import CorpusError
 
 COLUMN = "answer"
 ANSWERS = ("accept", "reject", "ignore")

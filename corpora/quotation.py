@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError
 
 Quoting = Literal["auto", "none", "csv", "backslash"]
 Cells = list[str]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from corpora.cleaning import deduplicated, picked
-from corpora.corpus_config import CorpusConfig
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError, content_fraction, content_key, text_hash
+from distune.corpora.cleaning import deduplicated, picked
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError, content_fraction, content_key, text_hash
 
 
 def file_of(config: CorpusConfig, path: str) -> FileConfig:

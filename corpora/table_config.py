@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
-from corpora.places import check_place
-from corpora.quotation import Quoting
+from distune.corpora.places import check_place
+from distune.corpora.quotation import Quoting
 
 
 def _known_encoding(name: str | None) -> str | None:

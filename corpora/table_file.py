@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from corpora.decoding import COMPRESSIONS, decode, decompress
-from corpora.delimited import DELIMITERS, read_columns
-from corpora.json_records import Record, read_json
-from corpora.places import Place
-from corpora.table_config import TableConfig
-from corpora.texts import CorpusError
+from distune.corpora.decoding import COMPRESSIONS, decode, decompress
+from distune.corpora.delimited import DELIMITERS, read_columns
+from distune.corpora.json_records import Record, read_json
+from distune.corpora.places import Place
+from distune.corpora.table_config import TableConfig
+from distune.corpora.texts import CorpusError
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel
 
-from corpora.cleaning import deduplicated
-from corpora.corpus import Corpus, Split
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError, content_key
+from distune.corpora.cleaning import deduplicated
+from distune.corpora.corpus import Corpus, Split
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError, content_key
 
 
 class TeacherDataConfig(BaseModel, frozen=True, extra="forbid"):

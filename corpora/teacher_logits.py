@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.places import Place
-from corpora.texts import HASH_BYTES, CorpusError, text_hash
+from distune.corpora.places import Place
+from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 MANIFEST = "manifest.json"
 INDEX = "index.npy"

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
-from corpora.texts import CorpusError
+from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
+from distune.corpora.texts import CorpusError
 
 
 class _Tokens(BaseModel, frozen=True, extra="forbid"):

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from losses.annealing import Annealed
-from losses.softened import SoftenedConfig, SoftenedLoss
+from distune.losses.annealing import Annealed
+from distune.losses.softened import SoftenedConfig, SoftenedLoss
 
 
 class DecoupledConfig(SoftenedConfig, frozen=True):

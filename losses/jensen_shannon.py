@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
+from distune.losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
 
 
 class JensenShannonConfig(SoftenedConfig, frozen=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
+from distune.losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
 
 
 class KLConfig(SoftenedConfig, frozen=True):

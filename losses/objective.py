@@ -11,13 +11,13 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from losses.annealing import Annealed, Annealing
-from losses.decoupled import DecoupledConfig, DecoupledLoss
-from losses.hidden import HIDDEN_TERMS, HiddenConfig, HiddenLoss, HiddenMSEConfig
-from losses.jensen_shannon import JensenShannonConfig, JensenShannonLoss
-from losses.kl import KLConfig, KLLoss, ReverseKLConfig, ReverseKLLoss
-from losses.mse import LogitMSELoss, MSEConfig
-from losses.teachers import TeachersKind
+from distune.losses.annealing import Annealed, Annealing
+from distune.losses.decoupled import DecoupledConfig, DecoupledLoss
+from distune.losses.hidden import HIDDEN_TERMS, HiddenConfig, HiddenLoss, HiddenMSEConfig
+from distune.losses.jensen_shannon import JensenShannonConfig, JensenShannonLoss
+from distune.losses.kl import KLConfig, KLLoss, ReverseKLConfig, ReverseKLLoss
+from distune.losses.mse import LogitMSELoss, MSEConfig
+from distune.losses.teachers import TeachersKind
 
 UNLABELLED = -1
 

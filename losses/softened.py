@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from losses.annealing import Annealed, Annealing, constant
+from distune.losses.annealing import Annealed, Annealing, constant
 
 
 class SoftenedConfig(BaseModel, frozen=True, extra="forbid"):

@@ -21,11 +21,11 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models import predictor
-from models.compression.apply import graph_of, rebuild
-from models.compression.trained import Structure, Trained
-from models.errors import ModelError
-from models.students.student import AnyStudentConfig, StudentConfig
+from distune.models import predictor
+from distune.models.compression.apply import graph_of, rebuild
+from distune.models.compression.trained import Structure, Trained
+from distune.models.errors import ModelError
+from distune.models.students.student import AnyStudentConfig, StudentConfig
 
 
 @dataclass(frozen=True)

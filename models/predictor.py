@@ -43,7 +43,7 @@ def check_folder(folder: Path) -> None:
 
 
 class TextError(ValueError):
-    """A line that is no text; the message says which."""
+    """A line or a row that is no text; the message says which."""
 
 
 class Source(Protocol):
@@ -113,17 +113,34 @@ class Predictor:
         """The label of one text."""
         return self.labels[int(self.logits([text])[0].argmax())]
 
+    def probabilities(self, texts: Sequence[str], first_row: int = 0) -> NDArray[np.float32]:
+        """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
+        from `first_row` on."""
+        return softmax(self._logits(self._encoded(texts, first_row)))
+
     def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
-        """What is said of each text, in order, WINDOW texts in memory at a time."""
+        """What is said of each text, in order, WINDOW texts in memory at a time. Raises TextError for a row that is no text."""
+        n_before = 0
         for window in _batches(texts, WINDOW):
-            rows = [self.encode(text) for text in window]
-            logits = self._logits(rows)
-            exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-            probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-            for ids, row in zip(rows, probabilities, strict=True):
+            rows = self._encoded(window, n_before)
+            n_before += len(window)
+            for ids, row in zip(rows, softmax(self._logits(rows)), strict=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
                 label = self.labels[int(row.argmax())]
                 yield Answer(label=label, probabilities=named, has_known_token=ids.count(UNKNOWN) < len(ids))
+
+    def _encoded(self, texts: Sequence[str], first_row: int) -> list[list[int]]:
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r}")
+        return [self.encode(text) for text in texts]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of logits, `[texts, classes]` both."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 T = TypeVar("T")

@@ -15,16 +15,16 @@ import torch
 import yaml
 from transformers import BertConfig, BertForSequenceClassification
 
-from cluster import postgres
-from cluster.programs import ServicesError
-from cluster.services import Services, services
-from models.students.embedding import Channels, PoolingKind
-from models.students.student import FAMILIES, AnyStudentConfig
-from models.teacher.tokenizing import character_tokenizer
+from distune.cluster import postgres
+from distune.cluster.programs import ServicesError
+from distune.cluster.services import Services, services
+from distune.models.students.embedding import Channels, PoolingKind
+from distune.models.students.student import FAMILIES, AnyStudentConfig
+from distune.models.teacher.tokenizing import character_tokenizer
 
 if TYPE_CHECKING:
-    from tuning.storage.paths import Folder
-    from tuning.study.file import Study
+    from distune.tuning.storage.paths import Folder
+    from distune.tuning.study.file import Study
 
 
 def _why_no_postgresql() -> str:
@@ -179,9 +179,9 @@ def document(tmp_path: Path, reviews_csv: Path, teacher_folder: Path) -> dict[st
 
 @pytest.fixture
 def study(document: dict[str, Any]) -> Study:
-    from tuning.study.file import parse_study
+    from distune.tuning.study.file import Study
 
-    return parse_study(document)
+    return Study(document)
 
 
 @pytest.fixture
@@ -241,13 +241,13 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     import ray
     from rich.console import Console
 
-    import tuning.session
-    from tuning.study.file import parse_study
+    import distune.tuning.session
+    from distune.tuning.study.file import Study
 
-    study = parse_study(unlucky_document)
-    tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))
+    study = Study(unlucky_document)
+    distune.tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))
     counts = {"all": 0, "before timing": -1}
-    forward, judge = BertForSequenceClassification.forward, tuning.session.judge
+    forward, judge = BertForSequenceClassification.forward, distune.tuning.session.judge
 
     def counting(self: Any, *arguments: Any, **settings: Any) -> Any:
         counts["all"] += 1
@@ -261,8 +261,8 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     stream = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BertForSequenceClassification, "forward", counting)
-        patch.setattr("tuning.session.judge", noting)
-        folder = tuning.session.search(study, Console(file=stream, width=200))
+        patch.setattr("distune.tuning.session.judge", noting)
+        folder = distune.tuning.session.search(study, Console(file=stream, width=200))
     return Ended(
         study, folder, stream.getvalue(), counts["before timing"], counts["all"], counts["clusters while timing"]
     )

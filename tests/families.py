@@ -27,7 +27,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from models.teacher.tokenizing import character_tokenizer
+from distune.models.teacher.tokenizing import character_tokenizer
 from tests.conftest import reviews
 
 N_CLASSES, WIDTH, POSITIONS = 3, 16, 32

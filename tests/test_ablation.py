@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.ablation import draw, losses_of, sizes_of
 from benchmarks.table_config import TableConfig
-from tuning.study.file import parse_yaml
+from distune.tuning.study.file import parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 KL, MSE, PLAIN = "KL, T = 4, weight 0.5", "MSE, weight 1.0", "labels alone"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from corpora import encoding
-from models.checkpoint import save_checkpoint
-from models.predictor import CheckpointError
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.models.predictor import CheckpointError
+from distune.tuning.serve.predict import predict
 from tests.conftest import STUDENTS
 from tests.test_checkpoint import checkpoint_of
-from tuning.serve.predict import predict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 def on_a_terminal(folder: Path, texts: Path, *, seen: bool = False) -> tuple[str, bytes]:
     """What stderr, a terminal, shows of a prediction whose stdout is a file, or that terminal too; and what stdout got."""
     ours, theirs = pty.openpty()
-    program = [sys.executable, "-m", "tuning.cli", "predict", str(folder), str(texts)]
+    program = [sys.executable, "-m", "distune", "predict", str(folder), str(texts)]
     with subprocess.Popen(program, stdout=theirs if seen else subprocess.PIPE, stderr=theirs, cwd=ROOT) as process:
         os.close(theirs)
         answers = process.stdout.read() if process.stdout else b""
@@ -55,7 +55,7 @@ def test_a_terminal_sees_how_far_it_is_unless_it_sees_the_answers(folder: Path, 
 
 
 def test_pipes_see_answers_and_nothing_else(folder: Path) -> None:
-    program = [sys.executable, "-m", "tuning.cli", "predict", str(folder)]
+    program = [sys.executable, "-m", "distune", "predict", str(folder)]
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, bufsize=0
     ) as process:
@@ -79,7 +79,7 @@ def test_a_file_is_answered_in_whatever_it_is_packed_and_encoded(folder: Path, t
         ("a.txt.gz", gzip.compress(text.encode("utf-16"))),
     ):
         (tmp_path / name).write_bytes(content)
-        program = [sys.executable, "-m", "tuning.cli", "predict", str(folder)]
+        program = [sys.executable, "-m", "distune", "predict", str(folder)]
         for arguments, source in (([str(tmp_path / name)], b""), ([], content)):
             found = subprocess.run([*program, *arguments], input=source, capture_output=True, cwd=ROOT, check=True)
             answers.add(found.stdout)

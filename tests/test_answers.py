@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpora.places import Place
-from tuning.champion.answers import (
+from distune.corpora.places import Place
+from distune.tuning.champion.answers import (
     Answers,
     both_wrong,
     counts_of,
@@ -15,7 +15,7 @@ from tuning.champion.answers import (
     read_answers,
     reliability,
 )
-from tuning.champion.answers import write_answers as write
+from distune.tuning.champion.answers import write_answers as write
 
 
 def logits(*of_good: float) -> np.ndarray:

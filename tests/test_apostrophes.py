@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError
 
 ROWS = [("text", "label"), ("good, cheap", "pos"), ("it's fine", "pos"), ("poor", "neg")]
 REFUSED = r"apostrophes stand around its cells, such as .*; write it with quotation marks \(\"\) around cells"

@@ -76,15 +76,21 @@ FLOORS = (
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/tracking/pyfunc_model.py")
 
 
-def imports(path: Path) -> set[str]:
-    """The top-level packages that a file imports, anywhere in it."""
+def modules_imported(path: Path) -> set[str]:
+    """The modules and names that a file imports by full dotted name, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a file imports: of our own the folder at the root, as in `corpora`."""
+    parts = [name.split(".") for name in modules_imported(path)]
+    return {part[1] if part[0] == "distune" and len(part) > 1 else part[0] for part in parts}
 
 
 def sources() -> dict[str, Path]:
@@ -124,16 +130,9 @@ def test_files_that_travel_import_nothing_of_the_project() -> None:
 
 
 def rooms_imported(path: Path) -> set[str]:
-    """The second part of each `tuning.X...` that a file imports; "" for a file of the commands."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for parts in (name.split(".") for name in names):
-            if parts[0] == "tuning":
-                found.add(parts[1] if (ROOT / "tuning" / parts[1]).is_dir() else "")
-    return found
+    """The X of each `distune.tuning.X...` that a file imports; "" for a file of the commands."""
+    parts = [name.split(".")[2] for name in modules_imported(path) if name.startswith("distune.tuning.")]
+    return {part if (ROOT / "tuning" / part).is_dir() else "" for part in parts}
 
 
 def test_rooms_of_tuning_import_only_what_is_beneath_them() -> None:
@@ -165,15 +164,37 @@ def test_losses_know_torch_alone() -> None:
             assert imports(path) <= allowed, name
 
 
-def test_every_package_is_installed() -> None:
+def test_one_name_is_installed_and_every_package_is_in_it() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {path.parent for name in (*LEAVES, "tuning") for path in (ROOT / name).rglob("*.py")}
-    assert set(settings["tool"]["setuptools"]["packages"]) == {
-        ".".join(folder.relative_to(ROOT).parts) for folder in folders
+    expected = {".".join(("distune", *folder.relative_to(ROOT).parts)) for folder in folders}
+    assert set(settings["tool"]["setuptools"]["packages"]) == {"distune", *expected}
+
+
+def test_distune_holds_a_link_to_each_folder() -> None:
+    links = {path.name: path.readlink() for path in (ROOT / "distune").iterdir() if path.is_symlink()}
+    assert links == {name: Path("..") / name for name in (*LEAVES, "tuning")}
+
+
+def test_nothing_imports_a_bare_name() -> None:
+    # A file known by two names has two of each class, and a user's own `models` is not ours.
+    files = [
+        path for name in (*LEAVES, "tuning", "tests", "benchmarks", "examples") for path in (ROOT / name).rglob("*.py")
+    ]
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path in files
+        for name in modules_imported(path)
+        if name.split(".")[0] in (*LEAVES, "tuning")
     }
+    assert wrong == set()
 
 
 def test_every_file_that_the_page_is_made_of_is_installed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     beside = {path.name for path in (ROOT / "tuning" / "report").iterdir() if path.is_file() and path.suffix != ".py"}
-    assert set(settings["tool"]["setuptools"]["package-data"]["tuning.report"]) == beside == {"page.html", "page.js"}
+    assert (
+        set(settings["tool"]["setuptools"]["package-data"]["distune.tuning.report"])
+        == beside
+        == {"page.html", "page.js"}
+    )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from corpora.columns import column_order
-from corpora.texts import CorpusError
-from tuning.teachers.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
+from distune.corpora.columns import column_order
+from distune.corpora.texts import CorpusError
+from distune.tuning.teachers.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
 
 Numbers = NDArray[np.int64]
 

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from corpora.corpus import load_corpus
+from distune.corpora.corpus import load_corpus
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.single import run_single
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.assumed import fits_logits, of_settings
+from distune.tuning.teachers.teachers import locate
 from tests.conftest import silent
-from tuning.checks import check
-from tuning.search.preparation import prepare
-from tuning.search.single import run_single
-from tuning.study.file import Study, parse_study
-from tuning.teachers.assumed import fits_logits, of_settings
-from tuning.teachers.teachers import locate
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]
 
 
 def votes(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     """A teacher that is a file of votes: all five for the label in half of the rows, four to one in the others."""
-    corpus = load_corpus(parse_study(document).config.corpus)
+    corpus = load_corpus(Study(document).config.corpus)
     lines = [f'"{text}",{"1,0" if row % 2 else "0.8,0.2"}' for row, text in enumerate(corpus.texts())]
     path = tmp_path / "votes.csv"
     path.write_text("\n".join(["text,probability_0,probability_1", *lines]) + "\n", encoding="utf-8")
@@ -38,7 +38,7 @@ def said_by_prepare(study: Study) -> list[str]:
 
 
 def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, Any], tmp_path: Path) -> None:
-    study = parse_study(votes(document, tmp_path))
+    study = Study(votes(document, tmp_path))
     line = (
         f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
         "students learn to answer its logarithm, -16.1. kl compares probabilities instead"
@@ -58,7 +58,7 @@ def test_a_probability_of_zero_is_no_news_where_probabilities_are_compared(
     document: dict[str, Any], tmp_path: Path
 ) -> None:
     document["trial"]["loss"]["teacher_term"] = {"kind": "kl"}
-    assert "probability 0" not in check(parse_study(votes(document, tmp_path)))
+    assert "probability 0" not in check(Study(votes(document, tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -77,24 +77,24 @@ def test_logits_are_fitted_where_a_trial_may_have_the_term_mse(
     document: dict[str, Any], loss: dict[str, Any] | None, expected: bool
 ) -> None:
     trial = {key: block for key, block in document["trial"].items() if key != "loss"}
-    space = parse_study({**document, "trial": trial if loss is None else {**trial, "loss": loss}}).space
+    space = Study({**document, "trial": trial if loss is None else {**trial, "loss": loss}}).space
     assert fits_logits(space) == expected
 
 
 def test_a_mean_that_does_not_follow_the_weights_is_told(document: dict[str, Any]) -> None:
     document["more_teachers"] = [{**document["teacher"], "weight": 3}]
     document["trial"]["loss"]["teachers"] = "mean"
-    assert check(parse_study(document)).splitlines()[-1] == (
+    assert check(Study(document)).splitlines()[-1] == (
         "  trial.loss.teachers: mean counts the 2 teachers alike, but the accuracy that students are held against weighs them 1, 3; "
         "leave it out, and students learn from the same"
     )
     document["more_teachers"][0]["weight"] = 1
-    assert "loss.teachers" not in check(parse_study(document))
+    assert "loss.teachers" not in check(Study(document))
 
 
 def test_by_default_students_learn_from_what_they_are_held_against(document: dict[str, Any], save_teacher: Any) -> None:
     document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "weight": 3}]
-    study = parse_study(document)
+    study = Study(document)
     assert "loss.teachers" not in check(study)
     prepared = prepare(study, silent)
     each = prepared.teachers.each(prepared.corpus.dev.texts)
@@ -105,10 +105,10 @@ def written(document: dict[str, Any], write_logits: Any, logits_of: Any) -> Stud
     """The study with a file of logits that are a function of the labels `[texts]`."""
     texts: list[str] = []
     labels: list[int] = []
-    for split in load_corpus(parse_study(document).config.corpus).splits.values():
+    for split in load_corpus(Study(document).config.corpus).splits.values():
         texts += split.texts
         labels += split.labels.tolist()
-    return parse_study({**document, "teacher": {"logits": str(write_logits(texts, logits_of(np.array(labels))))}})
+    return Study({**document, "teacher": {"logits": str(write_logits(texts, logits_of(np.array(labels))))}})
 
 
 def test_large_logits_are_told_where_they_are_fitted(document: dict[str, Any], write_logits: Any) -> None:
@@ -125,7 +125,7 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
 ) -> None:
     document["teacher"]["logits_dtype"] = "float16"
     study = written(document, write_logits, lambda labels: np.stack([70_000.0 - labels, 69_999.5 + 0 * labels], axis=1))
-    half = parse_study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
+    half = Study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
     said: list[str] = []
     prepared = prepare(half, said.append)
     assert (
@@ -164,6 +164,6 @@ def test_a_dev_that_is_too_small_for_an_order_that_has_no_names_is_told(
     document: dict[str, Any], dev_fraction: float, said: list[str] | None, expected: list[str]
 ) -> None:
     document["corpus"]["dev_fraction"] = dev_fraction
-    study = parse_study({**document, "teacher": {**document["teacher"], "labels": said}})
+    study = Study({**document, "teacher": {**document["teacher"], "labels": said}})
     corpus = load_corpus(study.config.corpus)
     assert of_settings(study, corpus, locate(study.config, corpus)) == expected

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.layers.attention import attention, is_better_written_out, written_out
+from distune.models.layers.attention import attention, is_better_written_out, written_out
 
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], dtype=torch.bool)[:, None, None, :]
 

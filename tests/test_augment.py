@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from corpora.augment import (
+from distune.corpora.augment import (
     MASK,
     AugmentConfig,
     augment,
@@ -19,8 +19,8 @@ from corpora.augment import (
     with_mask,
     words_by_tag,
 )
-from corpora.places import Place
-from corpora.texts import content_key
+from distune.corpora.places import Place
+from distune.corpora.texts import content_key
 
 # As jieba tags them: 我/r 喜欢/v 苹果/n, 你/r 讨厌/v 香蕉/n
 TEXTS = ["我喜欢苹果", "你讨厌香蕉"]

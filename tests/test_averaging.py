@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.training.averaging import WeightAverage
+from distune.models.training.averaging import WeightAverage
 
 
 def test_a_mean_of_decay_a_half() -> None:

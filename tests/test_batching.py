@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.predictor import Answer
-from tuning.serve.batching import Batcher, FullError, Limits
+from distune.models.predictor import Answer
+from distune.tuning.serve.batching import Batcher, FullError, Limits
 
 
 class Network:

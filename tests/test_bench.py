@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from corpora import encoding
-from models.checkpoint import save_checkpoint
-from models.errors import ModelError
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.models.errors import ModelError
+from distune.tuning.speed.bench import bench
 from tests.conftest import STUDENTS
 from tests.families import save_family
 from tests.test_checkpoint import checkpoint_of
-from tuning.speed.bench import bench
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,6 @@ def test_a_teacher_without_a_head_is_refused_before_anything_is_timed(
 ) -> None:
     AutoModelForMaskedLM.from_pretrained(teacher_folder).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(teacher_folder).save_pretrained(tmp_path)
-    monkeypatch.setattr("tuning.speed.bench.time_contenders", lambda *arguments: pytest.fail("timed"))
+    monkeypatch.setattr("distune.tuning.speed.bench.time_contenders", lambda *arguments: pytest.fail("timed"))
     with pytest.raises(ModelError, match="has no trained classification head"):
         bench(student, str(tmp_path), ["好书"], Console(file=io.StringIO()))

@@ -12,9 +12,9 @@ import pytest
 from benchmarks import search, search_peers
 from benchmarks.performance import PARTS
 from benchmarks.search import Attempt
-from tuning.search.preparation import prepare
-from tuning.study.points import middle
-from tuning.trial.config import TrialConfig
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.points import middle
+from distune.tuning.trial.config import TrialConfig
 
 SMALL = ["--trials", "2", "--texts", "24", "--epochs", "1"]
 WriteStudy = Callable[[dict[str, Any]], Path]

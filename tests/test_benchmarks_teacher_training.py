@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmarks.teacher_training import main, operations
-from models.teacher.tokenizing import character_tokenizer
+from distune.models.teacher.tokenizing import character_tokenizer
 
 
 def test_operations_are_six_for_each_weight_and_token_and_those_of_attention(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import training, training_peers
 from benchmarks.performance import PARTS
-from corpora.tokens import ragged
-from tuning.trial.data import TrialData
+from distune.corpora.tokens import ragged
+from distune.tuning.trial.data import TrialData
 
 
 @pytest.mark.parametrize("is_fast", [False, True])

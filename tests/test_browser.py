@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from distune.tuning.report.compare import write_overlay
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.page import page as page_of
+from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
 from tests.test_pictures import EVIL, findings, study
-from tuning.report.compare import write_overlay
-from tuning.report.findings import Findings
-from tuning.report.page import page as page_of
-from tuning.report.pictures import draw, write_html, write_pngs
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]

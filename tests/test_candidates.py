@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tuning.tracking.promotion import Candidate, candidate_of, wins
+from distune.tuning.tracking.promotion import Candidate, candidate_of, wins
 
 FAST = Candidate("corpus", "answers", "teacher", "the fastest that ...", True, 0.80, 0.10, 50.0)
 GOOD = replace(FAST, rule="the most accurate that ...", by_speed=False)

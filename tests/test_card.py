@@ -9,15 +9,15 @@ from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from huggingface_hub.utils import DEFAULT_IGNORE_PATTERNS, filter_repo_objects
 
-from corpora import encoding
-from models.checkpoint import save_checkpoint
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.tuning.champion.card import Card, model_card
+from distune.tuning.study.config import CardConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 from tests.conftest import STUDENTS
 from tests.test_checkpoint import checkpoint_of
 from tests.test_report import COLUMNS
-from tuning.champion.card import Card, model_card
-from tuning.study.config import CardConfig
-from tuning.study.errors import StudyError
-from tuning.study.file import parse_study
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(
@@ -52,10 +52,10 @@ def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() ->
 
 def test_a_study_says_it_in_its_card_block(document: dict[str, Any]) -> None:
     document["card"] = {"language": "zh", "limits": ["Not for law."]}
-    assert parse_study(document).config.card.limits == ("Not for law.",)
+    assert Study(document).config.card.limits == ("Not for law.",)
     document["card"]["licence"] = "MIT"
     with pytest.raises(StudyError, match="did you mean 'license'"):
-        parse_study(document)
+        Study(document)
 
 
 def test_a_saved_folder_is_a_repository_of_the_hub(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from corpora.cells import labels_of, text_of
-from corpora.texts import CorpusError
+from distune.corpora.cells import labels_of, text_of
+from distune.corpora.texts import CorpusError
 
 
 def labels(*cells: Any, rename: dict[str, str] | None = None, named: Sequence[str] = ()) -> list[str | None]:

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from corpora import encoding
-from corpora.encoding import load_encoder
-from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.compression.apply import compress
-from models.compression.half import HalfConfig
-from models.compression.int8 import Int8Config, quantize_graph
-from models.compression.low_rank import LowRankConfig
-from models.compression.trained import Material, Trained
-from models.errors import ModelError
-from models.onnx_export import export_onnx
-from models.predictor import (
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.compression.apply import compress
+from distune.models.compression.half import HalfConfig
+from distune.models.compression.int8 import Int8Config, quantize_graph
+from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.trained import Material, Trained
+from distune.models.errors import ModelError
+from distune.models.onnx_export import export_onnx
+from distune.models.predictor import (
     BATCH_SIZE,
     FILES,
     UNKNOWN,
@@ -35,9 +35,9 @@ from models.predictor import (
     open_session,
     run_network,
 )
-from models.students.average import AverageConfig
-from models.students.recurrent import BiLSTMConfig
-from models.students.student import AnyStudentConfig, Student, build_student, student_logits
+from distune.models.students.average import AverageConfig
+from distune.models.students.recurrent import BiLSTMConfig
+from distune.models.students.student import AnyStudentConfig, Student, build_student, student_logits
 from tests.conftest import STUDENTS, same_answers, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
@@ -153,7 +153,7 @@ def test_what_is_cut_off_makes_no_text_known(folder: Path) -> None:
 
 def test_the_folder_answers_without_this_project_torch_ray_mlflow_and_transformers(folder: Path) -> None:
     texts = ["好书", "差酒店", ""]
-    blocked = ("torch", "ray", "mlflow", "transformers", "optuna", "pydantic", "corpora", "models", "tuning")
+    blocked = ("torch", "ray", "mlflow", "transformers", "optuna", "pydantic", "distune")
     program = f"""
 import sys, runpy
 class Wall:

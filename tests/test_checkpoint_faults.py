@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import adapter_base, first_line, in_one_line, is_adapter, refuse_other_folders
-from models.teacher.teacher import check_checkpoint, load_teacher
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import (
+    adapter_base,
+    first_line,
+    in_one_line,
+    is_adapter,
+    refuse_other_folders,
+)
+from distune.models.teacher.teacher import check_checkpoint, load_teacher
 
 Edit = Callable[[Path], None]
 

@@ -18,9 +18,9 @@ from transformers import (
     AutoTokenizer,
 )
 
-from models.errors import ModelError
-from models.teacher.loading import load_classifier, load_trunk, named_head
-from models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits, timing_twin
+from distune.models.errors import ModelError
+from distune.models.teacher.loading import load_classifier, load_trunk, named_head
+from distune.models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits, timing_twin
 from tests.families import TEXTS, save_family
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpora import encoding
-from corpora.corpus import load_corpus
-from corpora.corpus_config import CorpusConfig
-from corpora.teacher_logits import MANIFEST
-from models.checkpoint import save_checkpoint
+from distune.corpora import encoding
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.teacher_logits import MANIFEST
+from distune.models.checkpoint import save_checkpoint
+from distune.tuning.cli import main
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.teachers import locate
 from tests.conftest import STUDENTS, reviews
 from tests.test_checkpoint import checkpoint_of
-from tuning.cli import main
-from tuning.study.file import parse_study
-from tuning.teachers.teachers import locate
 
 Write = Callable[[dict[str, Any]], Path]
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -114,7 +114,7 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_starts(
     def started(*arguments: object, **settings: object) -> None:
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr("tuning.session.connected", started)
+    monkeypatch.setattr("distune.tuning.session.connected", started)
     breaks, message = FAULTS[name]
     breaks(document, tmp_path)
     code, _, err = run(command, write_study(document))
@@ -129,7 +129,7 @@ def test_a_cache_of_another_corpus_is_refused(
     run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
 ) -> None:
     assert run("cache", write_study(document))[0] == 0
-    study = parse_study(document)
+    study = Study(document)
     (place,) = locate(study.config, load_corpus(CorpusConfig.model_validate(document["corpus"])))
     manifest = place.key.folder(place.cache_root) / MANIFEST
     manifest.write_text(manifest.read_text().replace(place.key.corpus, "0" * 16))

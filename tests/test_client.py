@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import ray
 
-from cluster import client
-from cluster.connection import ClusterError
+from distune.cluster import client
+from distune.cluster.connection import ClusterError
 
 BUSY = ConnectionAbortedError(f"Initialization failure from server: {client.NOT_STARTED}. See its log.")
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster.jobs import NAME
+from distune.cluster.jobs import NAME
+from distune.tuning.cli import _parser
 from tests.cluster_rules import (
     FOLDER,
     KUBERAY,
@@ -31,7 +32,6 @@ from tests.cluster_rules import (
     wrong_latency_nodes,
     wrongly_spot,
 )
-from tuning.cli import _parser
 
 
 @pytest.mark.parametrize("name", [*LAUNCHER, *KUBERAY])
@@ -134,7 +134,7 @@ def test_the_gpu_group_has_gpus_and_the_image_for_them() -> None:
 def test_the_job_is_a_command_of_ours_and_found_by_its_name() -> None:
     spec = read("rayjob.yaml").documents[0]["spec"]
     python, flag, module, *arguments = shlex.split(spec["entrypoint"])
-    assert (python, flag, module) == ("python", "-m", "tuning.cli")
+    assert (python, flag, module) == ("python", "-m", "distune")
     options = _parser().parse_args(arguments)
     assert (str(options.study), options.overrides) == ("/study/study.yaml", ["cluster.address=auto"])
     assert options.resume_or_begin  # As it is started again by itself.
@@ -156,7 +156,7 @@ def test_the_image_installs_the_lock_and_is_not_root() -> None:
     assert re.search(r"^ENV .*\bRAY_AUTH_MODE=token\b", image, re.MULTILINE)
     assert re.findall(r"^USER (.*)$", image, re.MULTILINE) == ["${USER_ID}"]
     assert re.findall(r"^ARG (?:USER_ID|TORCH)=(.*)$", image, re.MULTILINE) == ["cpu", "1000"]
-    for folder in ("corpora", "models", "losses", "cluster", "tuning"):
+    for folder in ("corpora", "models", "losses", "cluster", "tuning", "distune"):
         assert f"COPY {folder} {folder}" in image
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from corpora.columns import class_names, column_order, label_sort_key
-from corpora.texts import CorpusError
+from distune.corpora.columns import class_names, column_order, label_sort_key
+from distune.corpora.texts import CorpusError
 
 LABELS = ("neg", "pos")
 

@@ -28,11 +28,11 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.programs import free_ports
+from distune.cluster.programs import free_ports
+from distune.tuning.cli import _parser, main
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.file import Study, parse_yaml
 from tests.conftest import reviews, tiny_document
-from tuning.cli import _parser, main
-from tuning.study.config import StudyConfig
-from tuning.study.file import parse_study, parse_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,7 +133,7 @@ def test_every_block_of_yaml_is_of_a_valid_study(page: str, body: str) -> None:
     document = parse_yaml(body)
     assert set(document) <= set(StudyConfig.model_fields), page
     merged = {**BASE, **document, "trial": BASE["trial"] | document.get("trial", {})}
-    assert parse_study(merged).config
+    assert Study(merged).config
 
 
 def test_every_link_leads_somewhere() -> None:
@@ -270,7 +270,7 @@ def in_process(program: str) -> str:
 def in_shell(line: str) -> str:
     """A command as processes of its own, which must end well."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = f'distune() {{ {shlex.quote(sys.executable)} -m tuning.cli "$@"; }}; set -o pipefail; {line}'
+    program = f'distune() {{ {shlex.quote(sys.executable)} -m distune "$@"; }}; set -o pipefail; {line}'
     done = subprocess.run(
         ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
@@ -282,7 +282,7 @@ def ask_server(words: list[str]) -> str:
     """A command that serves, as a process at a free port, until it answers."""
     (port,) = free_ports([0])
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = [sys.executable, "-m", "tuning.cli", *words, "--port", str(port)]
+    program = [sys.executable, "-m", "distune", *words, "--port", str(port)]
     with open("server.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(program, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:

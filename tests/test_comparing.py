@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from distune.tuning.report.compare import Change, changes, overlay, show_comparison, warnings, write_overlay
+from distune.tuning.report.findings import Findings
+from distune.tuning.study.errors import StudyError
 from tests.test_pictures import RECORDS, findings, study
-from tuning.report.compare import Change, changes, overlay, show_comparison, warnings, write_overlay
-from tuning.report.findings import Findings
-from tuning.study.errors import StudyError
 
 __all__ = ["findings", "study"]  # Fixtures.
 

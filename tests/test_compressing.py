@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checkpoint import load_checkpoint
-from models.compression.units import PruneUnitsConfig
-from models.predictor import CheckpointError
+from distune.models.checkpoint import load_checkpoint
+from distune.models.compression.units import PruneUnitsConfig
+from distune.models.predictor import CheckpointError
+from distune.tuning.champion.finalists import Finalist, save_finalist
+from distune.tuning.cli import main
+from distune.tuning.compress import configs_of
+from distune.tuning.search.preparation import prepare
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import fine_tuner, run_trial
 from tests.conftest import reviews
-from tuning.champion.finalists import Finalist, save_finalist
-from tuning.cli import main
-from tuning.compress import configs_of
-from tuning.search.preparation import prepare
-from tuning.storage.records import TrialRecord
-from tuning.study.file import parse_study
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import fine_tuner, run_trial
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
 
@@ -30,7 +30,7 @@ NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": 
 @pytest.fixture
 def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     """A checkpoint of the tiny study."""
-    prepared = prepare(parse_study(document), lambda line: None)
+    prepared = prepare(Study(document), lambda line: None)
     config = TrialConfig.model_validate({
         "tokens": document["trial"]["tokens"], "vectors": document["trial"]["vectors"], "epochs": 2,
         "student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
@@ -80,7 +80,7 @@ def test_a_study_may_have_the_labels_in_another_order(
 ) -> None:
     learnt: list[TrialData] = []
     monkeypatch.setattr(
-        "tuning.compress.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
+        "distune.tuning.compress.fine_tuner", lambda config, data: learnt.append(data) or fine_tuner(config, data)
     )
     document["teacher"] = {**document["teacher"], "labels": ["0", "1"]}
     figures = []

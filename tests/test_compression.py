@@ -11,20 +11,27 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.compression.apply import COMPRESSIONS, AnyCompressionConfig, Compressed, compress, graph_logits, rebuild
-from models.compression.embedding import EmbeddingInt8Config, Int8Table
-from models.compression.half import HalfConfig
-from models.compression.int8 import Int8Config, Int8StaticConfig
-from models.compression.low_rank import LowRankConfig, factors
-from models.compression.trained import AfterStep, Material, Trained
-from models.compression.units import PruneUnitsConfig
-from models.compression.vocabulary import TrimVocabularyConfig
-from models.compression.weights import PruneWeightsConfig, largest
-from models.errors import ModelError
-from models.predictor import open_session, run_network
-from models.students.average import AverageConfig
-from models.students.recurrent import BiLSTMConfig
-from models.students.student import AnyStudentConfig, build_student, count_parameters, pad, student_logits
+from distune.models.compression.apply import (
+    COMPRESSIONS,
+    AnyCompressionConfig,
+    Compressed,
+    compress,
+    graph_logits,
+    rebuild,
+)
+from distune.models.compression.embedding import EmbeddingInt8Config, Int8Table
+from distune.models.compression.half import HalfConfig
+from distune.models.compression.int8 import Int8Config, Int8StaticConfig
+from distune.models.compression.low_rank import LowRankConfig, factors
+from distune.models.compression.trained import AfterStep, Material, Trained
+from distune.models.compression.units import PruneUnitsConfig
+from distune.models.compression.vocabulary import TrimVocabularyConfig
+from distune.models.compression.weights import PruneWeightsConfig, largest
+from distune.models.errors import ModelError
+from distune.models.predictor import open_session, run_network
+from distune.models.students.average import AverageConfig
+from distune.models.students.recurrent import BiLSTMConfig
+from distune.models.students.student import AnyStudentConfig, build_student, count_parameters, pad, student_logits
 from tests.conftest import STUDENTS, student_name
 
 N_TOKENS, DIMENSION = 40, 8

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from cluster.connection import ClusterConfig, ClusterError, _init, connected
+from distune.cluster.connection import ClusterConfig, ClusterError, _init, connected
 from tests.processes import family, listening
 
 
@@ -45,7 +45,7 @@ def test_ray_is_started_anew_where_a_busy_machine_takes_longer_than_it_waits(
         if len(tried) <= n_failures:
             raise Exception("The current node timed out during startup. This could happen because ...")
 
-    monkeypatch.setattr("cluster.connection.ray.init", init)
+    monkeypatch.setattr("distune.cluster.connection.ray.init", init)
     if is_refused:
         with pytest.raises(ClusterError, match="Ray did not start at local in three tries of 30 s"):
             _init("local", {})
@@ -58,6 +58,6 @@ def test_what_ray_refuses_for_another_reason_is_not_tried_again(monkeypatch: pyt
     def init(address: str, **options: object) -> None:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr("cluster.connection.ray.init", init)
+    monkeypatch.setattr("distune.cluster.connection.ray.init", init)
     with pytest.raises(ConnectionError, match="refused"):
         _init("local", {})

@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.datasets import write_hotel, write_like_chnsenticorp, write_sst2
 from benchmarks.sentences import split_by_sentence
-from corpora.corpus import load_corpus
-from corpora.corpus_config import CorpusConfig
-from corpora.files import Row
-from corpora.logits_file import read_logits_file
-from corpora.texts import CorpusError
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import Row
+from distune.corpora.logits_file import read_logits_file
+from distune.corpora.texts import CorpusError
 
 
 @pytest.fixture

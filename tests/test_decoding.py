@@ -7,8 +7,8 @@ import lzma
 import pyarrow as pa
 import pytest
 
-from corpora.decoding import Decoded, decode, decompress
-from corpora.texts import CorpusError
+from distune.corpora.decoding import Decoded, decode, decompress
+from distune.corpora.texts import CorpusError
 
 CHINESE = "这家酒店的服务不错，房间也很干净。\n下次来的时候还会住在这里的\n"
 

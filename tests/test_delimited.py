@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from corpora.delimited import read_columns
-from corpora.table_config import TableConfig
-from corpora.texts import CorpusError
+from distune.corpora.delimited import read_columns
+from distune.corpora.table_config import TableConfig
+from distune.corpora.texts import CorpusError
 
 EXPECTED = {"text": ["a", "b"], "label": ["1", "0"]}
 

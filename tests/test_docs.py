@@ -11,18 +11,18 @@ import pytest
 import yaml
 from starlette.routing import Route
 
-import tuning.storage.paths
-from cluster.connection import ClusterConfig
-from corpora.tokens import AnyTokensConfig
-from losses.hidden import AnyHiddenConfig
-from losses.objective import AnyTeacherTerm
-from models.compression.apply import AnyCompressionConfig
-from models.predictor import FILES
-from models.students.student import AnyStudentConfig
-from models.vectors.word_vectors import AnyVectorsConfig
-from tuning.serve.batching import Limits
-from tuning.serve.server import application
-from tuning.study.file import load_study
+import distune.tuning.storage.paths
+from distune.cluster.connection import ClusterConfig
+from distune.corpora.tokens import AnyTokensConfig
+from distune.losses.hidden import AnyHiddenConfig
+from distune.losses.objective import AnyTeacherTerm
+from distune.models.compression.apply import AnyCompressionConfig
+from distune.models.predictor import FILES
+from distune.models.students.student import AnyStudentConfig
+from distune.models.vectors.word_vectors import AnyVectorsConfig
+from distune.tuning.serve.batching import Limits
+from distune.tuning.serve.server import application
+from distune.tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_every_setting_of_the_cluster_block_is_on_its_page() -> None:
 
 def test_the_layout_on_the_page_is_that_of_the_code() -> None:
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
-    described = textwrap.dedent(str(tuning.storage.paths.__doc__).split("behind a URI:\n\n")[1])
+    described = textwrap.dedent(str(distune.tuning.storage.paths.__doc__).split("behind a URI:\n\n")[1])
     assert described.strip() in page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.layers.dropout import Dropout
+from distune.models.layers.dropout import Dropout
 
 
 def test_dropout_hides_its_part_and_keeps_the_mean() -> None:

@@ -12,23 +12,29 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from corpora.corpus import Corpus, Split, load_corpus
-from corpora.places import Place
-from models.errors import ModelError
-from models.predictor import check_folder
-from models.teacher.config import TeacherConfig
-from tuning.checks import check
-from tuning.search.preparation import prepare
-from tuning.session import cache
-from tuning.study.errors import StudyError
-from tuning.study.file import parse_study
-from tuning.study.space import parse_space
-from tuning.teachers.logits import logits_for, timing_teachers
-from tuning.teachers.sources import IN_PROCESS
-from tuning.teachers.students import Training, draw_students, load_ensemble, log_mean_probability, train_ensemble
-from tuning.teachers.teachers import joint_key, locate
-from tuning.trial.config import TrialConfig
-from tuning.trial.inputs import Material, NothingSaid
+from distune.corpora.corpus import Corpus, Split, load_corpus
+from distune.corpora.places import Place
+from distune.models.errors import ModelError
+from distune.models.predictor import check_folder
+from distune.models.teacher.config import TeacherConfig
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import prepare
+from distune.tuning.session import cache
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.space import parse_space
+from distune.tuning.teachers.logits import logits_for, timing_teachers
+from distune.tuning.teachers.sources import IN_PROCESS
+from distune.tuning.teachers.students import (
+    Training,
+    draw_students,
+    load_ensemble,
+    log_mean_probability,
+    train_ensemble,
+)
+from distune.tuning.teachers.teachers import joint_key, locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.inputs import Material, NothingSaid
 
 SPACE = {
     "tokens": {"kind": "characters", "min_count": 1},
@@ -49,7 +55,7 @@ def taught(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def place_of(document: dict[str, Any], number: int = 0) -> Any:
-    study = parse_study(document)
+    study = Study(document)
     return locate(study.config, load_corpus(study.config.corpus))[number]
 
 
@@ -80,7 +86,7 @@ def test_students_are_drawn_by_the_seed_and_learn_from_labels_alone() -> None:
 
 def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, Any]) -> None:
     said: list[str] = []
-    prepared = prepare(parse_study(taught), said.append)
+    prepared = prepare(Study(taught), said.append)
     assert "teacher: training 3 students on 20 labelled texts; the 2 best on dev answer" in said
     trained = sorted(float(line.rpartition(" ")[2]) for line in said if "/3 trained, average (seed " in line)
     (members,) = (line for line in said if line.startswith("teacher: dev accuracies of the members"))
@@ -102,16 +108,18 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
 
 
 def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = prepare(parse_study(taught), lambda line: None)
-    monkeypatch.setattr("tuning.teachers.sources.train_ensemble", lambda *arguments: pytest.fail("trained again"))
+    first = prepare(Study(taught), lambda line: None)
+    monkeypatch.setattr(
+        "distune.tuning.teachers.sources.train_ensemble", lambda *arguments: pytest.fail("trained again")
+    )
     said: list[str] = []
-    again = prepare(parse_study(taught), said.append)
+    again = prepare(Study(taught), said.append)
     assert any("from the cache" in line for line in said)
     texts = first.corpus.texts()
     np.testing.assert_array_equal(again.teachers.of(texts), first.teachers.of(texts))
     (place,) = first.teachers.places
     place.key.folder(place.cache_root).delete()  # The students are still there, and answer again.
-    asked = prepare(parse_study(taught), lambda line: None)
+    asked = prepare(Study(taught), lambda line: None)
     np.testing.assert_array_equal(asked.teachers.of(texts), first.teachers.of(texts))
 
 
@@ -129,7 +137,7 @@ def trained_on(corpus: Corpus, folder: Path) -> Place:
 
 
 def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> None:
-    corpus = load_corpus(parse_study(taught).config.corpus)
+    corpus = load_corpus(Study(taught).config.corpus)
     other = replace(corpus, test=Split((), np.empty(0, dtype=np.int64)))
     answers = [
         load_ensemble(trained_on(one, tmp_path / name), one.labels)(corpus.test.texts).logits
@@ -139,12 +147,12 @@ def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> 
 
 
 def test_students_learn_from_the_labels_of_teacher_data_too(taught: dict[str, Any], tmp_path: Path) -> None:
-    corpus = load_corpus(parse_study(taught).config.corpus)
+    corpus = load_corpus(Study(taught).config.corpus)
     rows = ["手机很好用,1", "屏幕差得很,0", f"{corpus.transfer.texts[0]},1", f"{corpus.test.texts[0]},0"]
     (tmp_path / "more.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
     more = {**taught, "teacher_data": {"labelled": [{"path": str(tmp_path / "more.csv")}]}}
     said: list[str] = []
-    prepared = prepare(parse_study(more), said.append)
+    prepared = prepare(Study(more), said.append)
     # Two that are new and one of the transfer set; the one that stands in test is left out.
     assert "teacher: training 3 students on 23 labelled texts; the 2 best on dev answer" in said
     assert prepared.teachers.about["data"][1] == str(tmp_path / "more.csv")
@@ -153,7 +161,7 @@ def test_students_learn_from_the_labels_of_teacher_data_too(taught: dict[str, An
 
 
 def test_augmented_texts_are_asked_too(taught: dict[str, Any]) -> None:
-    prepared = prepare(parse_study(taught), lambda line: None)
+    prepared = prepare(Study(taught), lambda line: None)
     (inputs,) = prepared.inputs.values()
     assert inputs.data.iterations.max() == 1
     assert (np.abs(inputs.data.teacher_logits).sum(axis=(0, 2)) > 0).all()
@@ -162,10 +170,10 @@ def test_augmented_texts_are_asked_too(taught: dict[str, Any]) -> None:
 def test_what_is_said_of_a_teacher_is_softened_by_its_temperature(taught: dict[str, Any], save_teacher: Any) -> None:
     taught["teacher"] |= {"weight": 3.0}
     taught["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32}]
-    hard = prepare(parse_study(taught), lambda line: None)
+    hard = prepare(Study(taught), lambda line: None)
     taught["more_teachers"][0]["temperature"] = 4.0
     said: list[str] = []
-    soft = prepare(parse_study(taught), said.append)
+    soft = prepare(Study(taught), said.append)
     assert sum("from the cache" in line for line in said) >= 2
     texts = hard.corpus.texts()
     students, bert = hard.teachers.each(texts)
@@ -208,11 +216,11 @@ def test_students_may_have_a_space_of_their_own(taught: dict[str, Any]) -> None:
     own = {**SPACE, "student": {"kind": "textcnn", "filters": {"choice": [2, 3]}}}
     taught["teacher"]["students"]["trial"] = own
     said: list[str] = []
-    prepare(parse_study(taught), said.append)
+    prepare(Study(taught), said.append)
     assert sum("/3 trained, textcnn" in line for line in said) == 3
     own["student"] = {"kind": "textcnn", "filters": {"between": [0, 3]}}
     with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: should be greater"):
-        parse_study(taught)
+        Study(taught)
 
 
 @pytest.mark.parametrize(
@@ -233,47 +241,47 @@ def test_students_that_cannot_be_a_teacher_are_refused(settings: dict[str, objec
 
 
 def test_what_students_cannot_give_is_refused_before_anything_starts(taught: dict[str, Any]) -> None:
-    assert check(parse_study(taught)).splitlines()[0].endswith("teacher logits not in the cache yet")
+    assert check(Study(taught)).splitlines()[0].endswith("teacher logits not in the cache yet")
     wants_hidden = {**taught, "trial": {**SPACE, "loss": {"hidden_weight": 1.0}}}
     with pytest.raises(StudyError, match=r"hidden states; a teacher made of students has none"):
-        check(parse_study(wants_hidden))
+        check(Study(wants_hidden))
     wants_pieces = {**taught, "trial": {**SPACE, "tokens": {"kind": "wordpiece"}}}
     with pytest.raises(StudyError, match=r"needs a tokenizer, and a teacher that is made of students has none"):
-        check(parse_study(wants_pieces))
+        check(Study(wants_pieces))
 
 
 def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any]) -> None:
     taught["trial"] = {**SPACE, "learning_rate": {"choice": [0.01, 1e30]}, "epochs": 2}
-    drawn = draw_students(parse_study(taught).space, 12, seed=7)
+    drawn = draw_students(Study(taught).space, 12, seed=7)
     n_good = sum(one.learning_rate == 0.01 for one in drawn)
     assert 0 < n_good < 12
     taught["teacher"] = {"students": {"trials": 12, "members": n_good}}
     said: list[str] = []
-    prepare(parse_study(taught), said.append)
+    prepare(Study(taught), said.append)
     assert sum("the loss became" in line for line in said) == 12 - n_good
     taught["teacher"] = {"students": {"trials": 12, "members": n_good + 1}}
     with pytest.raises(ModelError, match=rf"{12 - n_good} of 12 students did not learn, which leaves {n_good} for"):
-        prepare(parse_study(taught), lambda line: None)
+        prepare(Study(taught), lambda line: None)
 
 
 def test_word_pieces_of_the_first_teacher_serve_its_students_too(taught: dict[str, Any], teacher_folder: Path) -> None:
     taught |= {"teacher": {"checkpoint": str(teacher_folder), "max_length": 32}, "more_teachers": [taught["teacher"]]}
     taught["trial"] = {**SPACE, "tokens": {"kind": "wordpiece", "min_count": 1}}
     said: list[str] = []
-    prepare(parse_study(taught), said.append)
+    prepare(Study(taught), said.append)
     assert any(line.startswith("teacher: wordpiece: ") for line in said)
 
 
 @pytest.mark.slow
 def test_a_cache_is_filled_by_students_that_ray_trained(taught: dict[str, Any]) -> None:
     taught["cluster"] = {"cpus_per_trial": 0.5, "gpus_per_trial": "auto"}
-    study = parse_study(taught)
+    study = Study(taught)
     out = io.StringIO()
     cache(study, False, None, "", Console(file=out, width=200))
     assert "teacher: 3/3 trained, average" in out.getvalue()
     assert "teacher: dev accuracy" in out.getvalue()
     corpus = load_corpus(study.config.corpus)
     found = logits_for(study.config, corpus, locate(study.config, corpus), lambda line: None).of(corpus.texts())
-    here = parse_study({**taught, "storage": f"{taught['storage']}-here"})
+    here = Study({**taught, "storage": f"{taught['storage']}-here"})
     alone = logits_for(here.config, corpus, locate(here.config, corpus), lambda line: None).of(corpus.texts())
     np.testing.assert_allclose(found, alone, atol=1e-4)

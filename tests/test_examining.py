@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
-import tuning.teachers.examining
-from models.errors import ModelError
-from models.teacher.tokenizing import character_tokenizer
+import distune.tuning.teachers.examining
+from distune.models.errors import ModelError
+from distune.models.teacher.tokenizing import character_tokenizer
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import cache_teacher
+from distune.tuning.teachers.sources import IN_PROCESS
 from tests.conftest import silent
 from tests.families import save_family
-from tuning.checks import check
-from tuning.search.preparation import prepare
-from tuning.study.file import parse_study
-from tuning.teachers.logits import cache_teacher
-from tuning.teachers.sources import IN_PROCESS
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_checkpoint_without_a_head_is_refused_by_check_search_and_cache(
     document: dict[str, Any], masked_model: Path
 ) -> None:
     document["teacher"]["checkpoint"] = str(masked_model)
-    study = parse_study(document)
+    study = Study(document)
     for start in (
         check,
         lambda study: prepare(study, silent),
@@ -46,12 +46,12 @@ def test_a_checkpoint_without_a_head_is_refused_by_check_search_and_cache(
 
 def test_it_may_be_fine_tuned_and_its_length_is_told(document: dict[str, Any], masked_model: Path) -> None:
     document["teacher"] = {"checkpoint": str(masked_model), "epochs": 1}
-    assert check(parse_study(document)).split("\n")[-1] == (
+    assert check(Study(document)).split("\n")[-1] == (
         f"  the teacher {masked_model} reads at most 32 tokens, as it has no more positions, instead of 128 by default"
     )
     document["teacher"]["max_length"] = 64
     with pytest.raises(ModelError, match=r"max_length must be <= 32, .* but got max_length=64"):
-        check(parse_study(document))
+        check(Study(document))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_the_teacher_does_not_have_is_refused_before_anything_runs(
 ) -> None:
     document["teacher"] |= settings
     with pytest.raises(ModelError, match=message):
-        check(parse_study(document))
+        check(Study(document))
 
 
 def test_a_tokenizer_of_another_language_is_refused(
@@ -80,7 +80,7 @@ def test_a_tokenizer_of_another_language_is_refused(
     for epochs in (0, 1):
         document["teacher"]["epochs"] = epochs
         with pytest.raises(ModelError, match=r"its tokenizer does not know \d+% of the corpus"):
-            check(parse_study(document))
+            check(Study(document))
 
 
 def test_a_teacher_without_a_mask_token_reads_no_hidden_words(document: dict[str, Any], tmp_path: Path) -> None:
@@ -94,28 +94,28 @@ def test_a_teacher_without_a_mask_token_reads_no_hidden_words(document: dict[str
     with pytest.raises(
         ModelError, match=r"trial.augment.p_mask: the tokenizer of .*gpt2 has no mask token .*set p_mask: 0"
     ):
-        check(parse_study(document))
+        check(Study(document))
     document["trial"]["augment"] = {"n_iter": 1, "p_mask": 0}
-    said = check(parse_study(document))
+    said = check(Study(document))
     assert "pads with <|endoftext|>, as it names no pad token" in said
 
 
 def test_a_teacher_whose_answers_are_cached_is_not_loaded_again(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = parse_study(document)
+    study = Study(document)
     prepare(study, silent)
-    monkeypatch.setattr(tuning.teachers.examining, "load_from", lambda *arguments: pytest.fail("loaded again"))
+    monkeypatch.setattr(distune.tuning.teachers.examining, "load_from", lambda *arguments: pytest.fail("loaded again"))
     prepare(study, silent)
 
 
 def test_a_checkpoint_that_comes_with_its_logits_is_loaded_before_it_is_to_be_timed(
     document: dict[str, Any], masked_model: Path, write_logits: Any
 ) -> None:
-    from corpora.corpus import load_corpus
+    from distune.corpora.corpus import load_corpus
 
-    texts = load_corpus(parse_study(document).config.corpus).texts()
+    texts = load_corpus(Study(document).config.corpus).texts()
     logits = write_logits(texts, [[0.0, 1.0]] * len(texts))
     document["teacher"] = {"checkpoint": str(masked_model), "logits": str(logits)}
     with pytest.raises(ModelError, match="has no trained classification head"):
-        prepare(parse_study(document), silent)
+        prepare(Study(document), silent)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from models.teacher.heads import output_layer
-from models.teacher.on_cpu import cheap_dropout
-from models.teacher.rehearsal import rehearse
-from models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
-from models.teacher.tokenizing import inputs_of, most_tokens, padded
+from distune.models.teacher.heads import output_layer
+from distune.models.teacher.on_cpu import cheap_dropout
+from distune.models.teacher.rehearsal import rehearse
+from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import inputs_of, most_tokens, padded
 from tests.families import FAMILIES, N_CLASSES, POSITIONS, TEXTS, WIDTH, save_family
 
 ASKED = ["好", *TEXTS[:6], "很" * 80]
@@ -81,7 +81,7 @@ def test_a_step_on_a_cpu_has_the_loss_and_the_gradients_of_transformers(
 ) -> None:
     teacher = load_teacher(folder, POSITIONS)
     inputs = padded(teacher.tokenizer, inputs_of(teacher.models[0], teacher.tokenizer, ASKED, POSITIONS))
-    monkeypatch.setattr("models.teacher.on_cpu.is_better_written_out", lambda *arguments: True)
+    monkeypatch.setattr("distune.models.teacher.on_cpu.is_better_written_out", lambda *arguments: True)
     losses, gradients = [], []
     for around in (cheap_dropout, nullcontext):
         (model,) = load_teacher(folder, POSITIONS).models

@@ -10,8 +10,8 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from corpora.files import FileConfig, Row, read_lines, read_reviews, read_rows
-from corpora.texts import CorpusError
+from distune.corpora.files import FileConfig, Row, read_lines, read_reviews, read_rows
+from distune.corpora.texts import CorpusError
 
 
 def write(tmp_path: Path, name: str, content: str | bytes) -> Path:

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError, content_key, normalise
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError, content_key, normalise
 
 Texts = list[tuple[str, str]]
 PIECES = [

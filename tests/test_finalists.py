@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.compression.trained import Trained
-from models.students.average import AverageConfig
-from models.students.student import build_student
-from tuning.champion.finalists import Finalist, choose_champion, select
-from tuning.speed.latency import Latency
-from tuning.storage.records import State, TrialRecord, pareto_front
-from tuning.study.rule import ChampionConfig, meets, percent, rule_text
-from tuning.trial.config import TrialConfig
-from tuning.trial.run import TrialResult
+from distune.models.compression.trained import Trained
+from distune.models.students.average import AverageConfig
+from distune.models.students.student import build_student
+from distune.tuning.champion.finalists import Finalist, choose_champion, select
+from distune.tuning.speed.latency import Latency
+from distune.tuning.storage.records import State, TrialRecord, pareto_front
+from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.run import TrialResult
 
 TEACHER = 0.9
 UNTRAINED = Trained(

@@ -11,9 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.teacher.pretraining import IGNORED, MaskIds, mask_tokens
-from models.training.batches import BUCKET_BATCHES, endless_batches, shuffled_batches, sorted_batches, token_batches
-from models.training.loop import Schedule, aloud, keep_freed_memory, optimise
+from distune.models.teacher.pretraining import IGNORED, MaskIds, mask_tokens
+from distune.models.training.batches import (
+    BUCKET_BATCHES,
+    endless_batches,
+    shuffled_batches,
+    sorted_batches,
+    token_batches,
+)
+from distune.models.training.loop import Schedule, aloud, keep_freed_memory, optimise
 
 LENGTHS = np.random.default_rng(0).integers(1, 100, 1003)
 

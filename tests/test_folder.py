@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from corpora.places import Place
-from tuning.storage.paths import ENDED, Folder, Layout
-from tuning.storage.searches import new_folder, search_folders, unfinished_folder
-from tuning.study.errors import StudyError
-from tuning.study.file import parse_study
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import ENDED, Folder, Layout
+from distune.tuning.storage.searches import new_folder, search_folders, unfinished_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 
 
 def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
-    study = parse_study(document)
+    study = Study(document)
     for number in range(1, 12):
         assert new_folder(study).place.name == str(number)
     assert [folder.place.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
@@ -35,9 +35,9 @@ def test_the_layout_is_the_same_on_a_disk_and_behind_a_uri() -> None:
 
 def test_a_storage_that_cannot_be_read_is_one_line(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     document["storage"] = "s3://nobody-has-this/storage"
-    monkeypatch.setattr("corpora.places.Place.names", _away)
+    monkeypatch.setattr("distune.corpora.places.Place.names", _away)
     with pytest.raises(StudyError, match=r"storage: cannot read s3://nobody-has-this/storage\S*: connection refused$"):
-        search_folders(parse_study(document))
+        search_folders(Study(document))
 
 
 def _away(self: Place) -> list[str]:
@@ -45,27 +45,27 @@ def _away(self: Place) -> list[str]:
 
 
 def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -> None:
-    study = parse_study(document)
+    study = Study(document)
     new_folder(study).update(state=ENDED)
     with pytest.raises(StudyError, match="the last search of tiny has ended"):
         unfinished_folder(study)
 
 
 def test_a_study_that_has_changed_is_not_resumed(document: dict[str, Any]) -> None:
-    new_folder(parse_study(document))
+    new_folder(Study(document))
     document["search"]["trials"] = 9
     with pytest.raises(StudyError, match="the study has changed since its search began"):
-        unfinished_folder(parse_study(document))
+        unfinished_folder(Study(document))
 
 
 def test_a_search_goes_on_on_another_cluster(document: dict[str, Any]) -> None:
-    new_folder(parse_study(document))
+    new_folder(Study(document))
     document["cluster"] = {"address": "10.0.0.1:6379", "max_failures": 1}
-    assert unfinished_folder(parse_study(document)).place.name == "1"
+    assert unfinished_folder(Study(document)).place.name == "1"
 
 
 def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) -> None:
-    folder = new_folder(parse_study(document))
+    folder = new_folder(Study(document))
     bound = {name: name for name in ("corpus", "answers", "train", "files", "teacher")}
     folder.claim(bound)
     folder.update(run_id="abc")
@@ -77,7 +77,7 @@ def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) ->
     ):  # fmt: skip
         with pytest.raises(StudyError, match=f"^--resume: {what} changed since the search in"):
             folder.claim({**bound, name: "other"})
-    folder = new_folder(parse_study(document))
+    folder = new_folder(Study(document))
     folder.update(corpus="corpus", teacher="teacher")
     with pytest.raises(
         StudyError, match="an older Distune, which did not keep whether the labels of dev or test have changed"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from cluster.connection import ClusterConfig, ClusterError
-from tuning.search.gpus import memory_share, share_of_a_card, with_gpus
-from tuning.search.preparation import prepare
-from tuning.study.errors import StudyError
-from tuning.study.file import parse_study
-from tuning.study.points import largest, middle
-from tuning.trial.config import TrialConfig
+from distune.cluster.connection import ClusterConfig, ClusterError
+from distune.tuning.search.gpus import memory_share, share_of_a_card, with_gpus
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import largest, middle
+from distune.tuning.trial.config import TrialConfig
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_fifth_of_the_memory_is_left_and_whole_trials_fill_the_card(memory: fl
 def test_the_largest_config_of_each_kind_of_student_is_measured(document: dict[str, Any]) -> None:
     document["trial"]["student"][0]["channels"] = {"choice": ["tuned", "both"]}
     document["trial"]["batch_size"] = {"choice": [16, 64]}
-    found = [TrialConfig.model_validate(one) for one in largest(parse_study(document).space)]
+    found = [TrialConfig.model_validate(one) for one in largest(Study(document).space)]
     assert [one.student.kind for one in found] == ["bilstm", "bilstm", "average"]
     assert [one.student.model_dump().get("hidden_size", 8) for one in found] == [8, 8, 8]
     assert [one.student.model_dump()["channels"] for one in found[:2]] == ["tuned", "both"]
@@ -35,8 +35,8 @@ def test_the_largest_config_of_each_kind_of_student_is_measured(document: dict[s
 
 def test_a_cluster_without_gpus_gives_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     document["cluster"] = {"gpus_per_trial": "auto"}
-    prepared = prepare(parse_study(document), lambda line: None)
-    monkeypatch.setattr("tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
+    prepared = prepare(Study(document), lambda line: None)
+    monkeypatch.setattr("distune.tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
     said: list[str] = []
     assert with_gpus(prepared, said.append).study.config.cluster.gpus == 0
     assert said == ["gpus_per_trial: auto is 0"]
@@ -44,10 +44,10 @@ def test_a_cluster_without_gpus_gives_none(document: dict[str, Any], monkeypatch
 
 def test_the_neediest_config_decides(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     document["cluster"] = {"gpus_per_trial": "auto"}
-    prepared = prepare(parse_study(document), lambda line: None)
+    prepared = prepare(Study(document), lambda line: None)
     shares = iter([0.1, 0.3])
-    monkeypatch.setattr("tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0, "GPU": 1.0}])
-    monkeypatch.setattr("tuning.search.gpus.run_on_best_node", lambda function, config, data: next(shares))
+    monkeypatch.setattr("distune.tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0, "GPU": 1.0}])
+    monkeypatch.setattr("distune.tuning.search.gpus.run_on_best_node", lambda function, config, data: next(shares))
     assert with_gpus(prepared, lambda line: None).study.config.cluster.gpus == pytest.approx(1 / 2)
 
 
@@ -60,12 +60,12 @@ def test_what_is_not_measured_yet_is_no_number() -> None:
 def test_other_words_and_less_than_nothing_are_refused(document: dict[str, Any], value: object) -> None:
     document["cluster"] = {"gpus_per_trial": value}
     with pytest.raises(StudyError, match=r"cluster\.gpus_per_trial: must be a number >= 0, or auto, but got"):
-        parse_study(document)
+        Study(document)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="measures the memory of a GPU")
 def test_the_memory_of_a_trial_is_measured(document: dict[str, Any]) -> None:
-    study = parse_study(document)
+    study = Study(document)
     prepared = prepare(study, lambda line: None)
     config = TrialConfig.model_validate(middle(study.space))
     assert 0 < memory_share(config, prepared.of(config).data) < 0.5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError
 
 COLUMNS = ("label", "text")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, RobertaConfig, XLMRobertaConfig
 
-from models.errors import ModelError
-from models.teacher.heads import answer, output_layer, refuse_wrong_pooled
+from distune.models.errors import ModelError
+from distune.models.teacher.heads import answer, output_layer, refuse_wrong_pooled
 from tests.families import SHAPE
 
 INPUTS = {"input_ids": torch.tensor([[2, 5, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}

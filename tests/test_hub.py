@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpora.corpus import load_corpus
-from models.errors import ModelError
-from models.teacher.hub import checkpoint_settings, commit_of
-from models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits
-from models.teacher.tokenizing import tokenizer_pieces
+from distune.corpora.corpus import load_corpus
+from distune.models.errors import ModelError
+from distune.models.teacher.hub import checkpoint_settings, commit_of
+from distune.models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import tokenizer_pieces
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.identity import checkpoint_identity
+from distune.tuning.teachers.teachers import locate
 from tests.conftest import silent
-from tuning.search.preparation import prepare
-from tuning.study.file import parse_study
-from tuning.teachers.identity import checkpoint_identity
-from tuning.teachers.teachers import locate
 
 FIRST, SECOND = "a" * 40, "b" * 40
 
@@ -96,7 +96,7 @@ def test_settings_tokenizer_and_weights_are_all_of_one_commit(hub: Path) -> None
 
 def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, document: dict[str, Any]) -> None:
     def teacher(**settings: Any) -> Any:
-        study = parse_study({**document, "teacher": {"checkpoint": "org/name", "max_length": 32, **settings}})
+        study = Study({**document, "teacher": {"checkpoint": "org/name", "max_length": 32, **settings}})
         return locate(study.config, load_corpus(study.config.corpus))[0]
 
     first, second = teacher(), teacher(revision="v2")
@@ -105,7 +105,7 @@ def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, d
     assert teacher(revision=FIRST).key == teacher(revision="main").key == first.key
     (hub / "refs" / "main").write_text(SECOND)
     assert teacher().key == second.key
-    study = parse_study({**document, "teacher": {"checkpoint": "org/name", "revision": "v2", "max_length": 32}})
+    study = Study({**document, "teacher": {"checkpoint": "org/name", "revision": "v2", "max_length": 32}})
     prepared = prepare(study, silent)
     texts = prepared.corpus.dev.texts
     expected = teacher_logits(load_teacher(hub / "snapshots" / SECOND, 32), texts)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from corpora.corpus import load_corpus
-from corpora.files import FileConfig
-from tuning.search.preparation import distinct_inputs
-from tuning.study.errors import StudyError
-from tuning.study.file import parse_study
-from tuning.teachers.identity import checkpoint_identity, rows_identity, trial_files
-from tuning.teachers.teachers import locate
+from distune.corpora.corpus import load_corpus
+from distune.corpora.files import FileConfig
+from distune.tuning.search.preparation import distinct_inputs
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.identity import checkpoint_identity, rows_identity, trial_files
+from distune.tuning.teachers.teachers import locate
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_the_rows_of_a_file_count_not_its_name_or_size(tmp_path: Path) -> None:
 
 
 def teacher(document: dict[str, Any], number: int = 0) -> str:
-    study = parse_study(document)
+    study = Study(document)
     return locate(study.config, load_corpus(study.config.corpus))[number].key.teacher
 
 
@@ -137,7 +137,7 @@ TAUGHT = {"epochs": 1, "max_length": 16}
 def test_corrected_labels_make_another_teacher(
     document: dict[str, Any], tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    corpus = load_corpus(parse_study(document).config.corpus)
+    corpus = load_corpus(Study(document).config.corpus)
     document["teacher"] = settings
     more, source = tmp_path / "more.csv", tmp_path / "corpus.csv"
     shutil.copyfile(document["corpus"]["source"], source)
@@ -166,17 +166,17 @@ def test_a_teacher_that_is_taken_as_it_is_is_the_same_on_corrected_labels(
     lines = Path(document["corpus"]["source"]).read_text(encoding="utf-8").splitlines()
     document["corpus"] = {"source": str(source), "dev_fraction": 0.2, "test_fraction": 0.2}
     source.write_text("\n".join(lines), encoding="utf-8")
-    first, one = teacher(document), load_corpus(parse_study(document).config.corpus)
+    first, one = teacher(document), load_corpus(Study(document).config.corpus)
     flipped = [line[:-1] + str(1 - int(line[-1])) for line in lines[1:]]
     source.write_text("\n".join([lines[0], *flipped]), encoding="utf-8")
-    other = load_corpus(parse_study(document).config.corpus)
+    other = load_corpus(Study(document).config.corpus)
     assert (teacher(document), other.fingerprint) == (first, one.fingerprint)
     assert other.answers_fingerprint != one.answers_fingerprint
     assert other.train_fingerprint != one.train_fingerprint
 
 
 def files(document: dict[str, Any]) -> dict[str, Any]:
-    return trial_files(distinct_inputs(parse_study(document)), "t")
+    return trial_files(distinct_inputs(Study(document)), "t")
 
 
 def test_the_files_of_a_trial_count_by_their_content(

@@ -8,8 +8,8 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from tuning.search.importance import importance_table, importances
-from tuning.storage.records import PLAIN
+from distune.tuning.search.importance import importance_table, importances
+from distune.tuning.storage.records import PLAIN
 
 SHARED: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(0, 1),

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from corpora.incoming import BLOCK_BYTES, Utf8
-from corpora.texts import CorpusError
+from distune.corpora.incoming import BLOCK_BYTES, Utf8
+from distune.corpora.texts import CorpusError
 
 TEXT = "这家酒店的服务不错，房间也很干净，下次还会来的\n\n好\n"
 

@@ -16,15 +16,15 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from benchmarks.ray_nodes import BIN, ray_nodes, wait_until
-from cluster.services import Services
-from corpora.places import Place
-from models.predictor import check_folder
+from distune.cluster.services import Services
+from distune.corpora.places import Place
+from distune.models.predictor import check_folder
+from distune.tuning.cli import main
+from distune.tuning.storage.paths import Folder, Layout
+from distune.tuning.storage.records import TrialRecord, records_in
+from distune.tuning.study.file import load_study
 from tests.conftest import needs_postgresql, tiny_document
 from tests.processes import read
-from tuning.cli import main
-from tuning.storage.paths import Folder, Layout
-from tuning.storage.records import TrialRecord, records_in
-from tuning.study.file import load_study
 
 pytestmark = [pytest.mark.slow, needs_postgresql]
 
@@ -181,7 +181,13 @@ def client_logs() -> str:
 def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     cluster: Dashboard, study: Callable[..., Path]
 ) -> None:
-    command = [BIN / "distune", "search", study(trials=2, seeds=1), "--set", f"cluster.address={cluster.client}"]
+    command = [
+        BIN / "distune",
+        "search",
+        study(trials=2, seeds=1),
+        "--set",
+        f"cluster.address={cluster.client}",
+    ]
     done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr + client_logs()
     assert "registered as tiny-student version" in done.stdout

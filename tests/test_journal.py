@@ -6,8 +6,8 @@ from typing import Any
 import optuna
 import pytest
 
-from corpora.places import Place
-from tuning.storage.journal import MERGED, Journal
+from distune.corpora.places import Place
+from distune.tuning.storage.journal import MERGED, Journal
 
 
 def study_in(journal: Journal) -> optuna.Study:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from corpora.json_records import read_json
-from corpora.texts import CorpusError
+from distune.corpora.json_records import read_json
+from distune.corpora.texts import CorpusError
 
 ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.onnx_export import export_onnx
-from models.students.average import AverageConfig
-from models.students.student import build_student
-from tuning.speed.latency import Contender, cpu_name, network_hint_ms, one_thread, time_contenders
+from distune.models.onnx_export import export_onnx
+from distune.models.students.average import AverageConfig
+from distune.models.students.student import build_student
+from distune.tuning.speed.latency import Contender, cpu_name, network_hint_ms, one_thread, time_contenders
 
 TEXTS = [f"text {i}" for i in range(50)]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from corpora.places import Place
-from tuning.storage import lease
-from tuning.storage.lease import held
-from tuning.study.errors import StudyError
+from distune.corpora.places import Place
+from distune.tuning.storage import lease
+from distune.tuning.storage.lease import held
+from distune.tuning.study.errors import StudyError
 
 
 @pytest.fixture

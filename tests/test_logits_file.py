@@ -10,12 +10,12 @@ import pyarrow.parquet
 import pytest
 from numpy.typing import NDArray
 
-from corpora.logits_export import principal_axes, write_logits_file
-from corpora.logits_file import read_logits_file
-from corpora.logits_filling import Source, TeacherAnswers, fill_cache
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey, TeacherLogits
-from corpora.texts import CorpusError, text_hash
+from distune.corpora.logits_export import principal_axes, write_logits_file
+from distune.corpora.logits_file import read_logits_file
+from distune.corpora.logits_filling import Source, TeacherAnswers, fill_cache
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey, TeacherLogits
+from distune.corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
 

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-import models.teacher.lora
-from models.errors import ModelError
-from models.teacher.config import TeacherConfig
-from models.teacher.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits
-from models.teacher.training import check_start
+import distune.models.teacher.lora
+from distune.models.errors import ModelError
+from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits
+from distune.models.teacher.training import check_start
 from tests.families import TEXTS
 
 SETTINGS = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 2, "lora_alpha": 4, "target_modules": ["query"]}
@@ -42,7 +42,7 @@ def adapter(teacher_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_without_peft_the_line_says_how_to_merge_it(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.teacher.lora, "find_spec", lambda name: None)
+    monkeypatch.setattr(distune.models.teacher.lora, "find_spec", lambda name: None)
     check_checkpoint(str(adapter), ["a", "b", "c"])
     with pytest.raises(
         ModelError, match=r"is a LoRA adapter of .*base: pip install peft, or merge it .*merge_and_unload"
@@ -57,7 +57,7 @@ def test_an_adapter_is_not_fine_tuned_further(adapter: Path) -> None:
 
 
 def test_another_kind_of_adapter_is_refused(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.teacher.lora, "find_spec", lambda name: object())
+    monkeypatch.setattr(distune.models.teacher.lora, "find_spec", lambda name: object())
     settings = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**settings, "peft_type": "PREFIX_TUNING"}))
     with pytest.raises(ModelError, match="is an adapter of type PREFIX_TUNING; only LORA can be merged"):

@@ -10,15 +10,15 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from losses.annealing import Annealed
-from losses.decoupled import DecoupledLoss
-from losses.hidden import HiddenCosineLoss, HiddenLoss
-from losses.jensen_shannon import JensenShannonLoss
-from losses.kl import KLLoss, ReverseKLLoss
-from losses.mse import LogitMSELoss
-from losses.objective import LossConfig, build_objective, confidence
-from losses.softened import standardised
-from losses.teachers import TeachersKind, combined_logits
+from distune.losses.annealing import Annealed
+from distune.losses.decoupled import DecoupledLoss
+from distune.losses.hidden import HiddenCosineLoss, HiddenLoss
+from distune.losses.jensen_shannon import JensenShannonLoss
+from distune.losses.kl import KLLoss, ReverseKLLoss
+from distune.losses.mse import LogitMSELoss
+from distune.losses.objective import LossConfig, build_objective, confidence
+from distune.losses.softened import standardised
+from distune.losses.teachers import TeachersKind, combined_logits
 
 LN3 = math.log(3)
 EVEN, SKEWED = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, LN3]])

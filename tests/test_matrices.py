@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from corpora.matrices import of_columns, of_lists
-from corpora.table_config import TableConfig
-from corpora.table_file import Table, read_table
-from corpora.texts import CorpusError
+from distune.corpora.matrices import of_columns, of_lists
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import Table, read_table
+from distune.corpora.texts import CorpusError
 
 
 def table(**columns: list[Any]) -> Table:

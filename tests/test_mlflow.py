@@ -15,11 +15,11 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser
 
 from benchmarks.ray_nodes import wait_until
-from cluster.programs import free_ports
+from distune.cluster.programs import free_ports
+from distune.tuning.storage.records import records_in
+from distune.tuning.tracking.runs import Tracker
 from tests.browsers import browser, needs_chromium
 from tests.conftest import Ended
-from tuning.storage.records import records_in
-from tuning.tracking.runs import Tracker
 
 __all__ = ["browser"]  # A fixture.
 pytestmark = pytest.mark.slow
@@ -135,7 +135,7 @@ def answers(url: str) -> bool:
 def ui(ended: Ended) -> Iterator[str]:
     """The address of MLflow's UI, as `distune ui` starts it."""
     (port,) = free_ports([0])
-    program = [sys.executable, "-m", "tuning.cli", "ui", "--uri", ended.study.config.tracking.uri, "--port", str(port)]
+    program = [sys.executable, "-m", "distune", "ui", "--uri", ended.study.config.tracking.uri, "--port", str(port)]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), 300, every_s=1)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from corpora.narrowing import LARGEST_IN_HALF, hidden_in_half, narrowed, narrowest
-from corpora.texts import CorpusError
+from distune.corpora.narrowing import LARGEST_IN_HALF, hidden_in_half, narrowed, narrowest
+from distune.corpora.texts import CorpusError
 
 
 def test_numbers_that_the_type_holds_stay_as_they_are() -> None:

@@ -10,8 +10,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from losses.hidden import HIDDEN_TERMS, AnyHiddenConfig
-from losses.objective import TEACHER_TERMS, AnyTeacherTerm, Hidden, LossConfig, build_objective
+from distune.losses.hidden import HIDDEN_TERMS, AnyHiddenConfig
+from distune.losses.objective import TEACHER_TERMS, AnyTeacherTerm, Hidden, LossConfig, build_objective
 
 LN3 = math.log(3)
 EVEN, SKEWED = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, LN3]])

@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from models.students.average import AverageConfig
-from tuning.storage.records import TrialRecord
-from tuning.tracking import outbox
-from tuning.tracking.outbox import Outbox, ServerAwayError
-from tuning.trial.config import TrialConfig
+from distune.models.students.average import AverageConfig
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.tracking import outbox
+from distune.tuning.tracking.outbox import Outbox, ServerAwayError
+from distune.tuning.trial.config import TrialConfig
 
 RECORD = TrialRecord(3, "running", TrialConfig(student=AverageConfig(kind="average")))
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from distune.tuning.champion.results import parse_results
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.page import page, policy, rendered
+from distune.tuning.report.pictures import draw
+from distune.tuning.report.write import publish
 from tests.test_pictures import EVIL, column, findings, results, study
-from tuning.champion.results import parse_results
-from tuning.report.findings import Findings
-from tuning.report.page import page, policy, rendered
-from tuning.report.pictures import draw
-from tuning.report.write import publish
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -96,7 +96,7 @@ def test_a_fault_in_a_picture_costs_no_champion(findings: Findings, monkeypatch:
     def fails(*arguments: Any) -> Any:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("tuning.report.write.read_findings", fails)
+    monkeypatch.setattr("distune.tuning.report.write.read_findings", fails)
     said: list[str] = []
     assert publish(findings.study, findings.folder, said.append) == {}
     assert said == [

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpora.places import Place
-from tuning.champion.answers import Answers
-from tuning.champion.results import parse_results
-from tuning.report.findings import Findings
-from tuning.report.pictures import draw, write_html, write_pngs
-from tuning.report.pictures_search import most_telling, short_names
-from tuning.report.style import plain, wide_axis
-from tuning.search.importance import Importance
-from tuning.storage.paths import Folder
-from tuning.storage.records import Epoch, State, TrialRecord
-from tuning.study.file import Study, parse_study
-from tuning.trial.config import TrialConfig
+from distune.corpora.places import Place
+from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.results import parse_results
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.pictures import draw, write_html, write_pngs
+from distune.tuning.report.pictures_search import most_telling, short_names
+from distune.tuning.report.style import plain, wide_axis
+from distune.tuning.search.importance import Importance
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import Epoch, State, TrialRecord
+from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
 
 EVIL = "</script><script>document.title = 'broken out'</script><img src=x onerror=alert(1)>好"
 """A text of somebody who would like to run code in the page."""
@@ -85,7 +85,7 @@ ANSWERS = Answers(
 
 @pytest.fixture
 def study(document: dict[str, Any]) -> Study:
-    return parse_study({**document, "champion": {"min_teacher_ratio": 0.9}})
+    return Study({**document, "champion": {"min_teacher_ratio": 0.9}})
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_what_an_old_or_unfinished_search_lacks_is_named_and_the_rest_is_drawn(f
 
 def test_a_single_objective_has_its_pictures(document: dict[str, Any], findings: Findings) -> None:
     document["search"]["objectives"] = ["accuracy"]
-    pictures = drawn(replace(findings, study=parse_study(document)))
+    pictures = drawn(replace(findings, study=Study(document)))
     assert len(pictures["history"]["data"]) == 2
     assert pictures["parallel"]["layout"]["xaxis"]["ticktext"][0] == "dev accuracy"
 

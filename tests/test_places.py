@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corpora.places import Place, PlaceError, check_place, check_writable
+from distune.corpora.places import Place, PlaceError, check_place, check_writable
 
 
 @pytest.fixture(params=["path", "uri"])

@@ -7,12 +7,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
+from distune.tuning.search.suggest import distributions, suggest
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import drawn, highest, params_of, prepared_blocks, values_at
+from distune.tuning.study.space import Space, parse_space
+from distune.tuning.trial.config import TrialConfig
 from tests.test_space import RAW
-from tuning.search.suggest import distributions, suggest
-from tuning.study.errors import StudyError
-from tuning.study.points import drawn, highest, params_of, prepared_blocks, values_at
-from tuning.study.space import Space, parse_space
-from tuning.trial.config import TrialConfig
 
 
 @pytest.fixture

@@ -6,31 +6,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tuning.search.preparation
-import tuning.teachers.sources
-import tuning.trial.inputs
-from corpora.augment import MASK
-from corpora.corpus import load_corpus
-from corpora.texts import CorpusError
-from models.errors import ModelError
-from models.teacher.teacher import load_teacher, teacher_logits
-from models.teacher.tokenizing import tokenizer_pieces
+import distune.tuning.search.preparation
+import distune.tuning.teachers.sources
+import distune.tuning.trial.inputs
+from distune.corpora.augment import MASK
+from distune.corpora.corpus import load_corpus
+from distune.corpora.texts import CorpusError
+from distune.models.errors import ModelError
+from distune.models.teacher.teacher import load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import tokenizer_pieces
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.run import earlier_folder
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import middle
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import inputs_key
 from tests.conftest import silent
-from tuning.checks import check
-from tuning.search.preparation import prepare
-from tuning.search.run import earlier_folder
-from tuning.storage.searches import new_folder
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, parse_study
-from tuning.study.points import middle
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import inputs_key
 
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    build = tuning.trial.inputs.build_vectors
-    monkeypatch.setattr("tuning.trial.inputs.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
+    build = distune.tuning.trial.inputs.build_vectors
+    monkeypatch.setattr("distune.tuning.trial.inputs.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
     prepared = prepare(study, silent)
     corpus = prepared.corpus
     inputs = next(iter(prepared.inputs.values()))
@@ -60,7 +60,7 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
 
 def test_each_kind_of_tokens_and_vectors_is_prepared_once(document: dict[str, Any]) -> None:
     document["trial"]["tokens"] = [{"kind": "words", "max_tokens": {"choice": [4, 8]}}, {"kind": "characters"}]
-    prepared = prepare(parse_study(document), silent)
+    prepared = prepare(Study(document), silent)
     assert len(prepared.inputs) == 3
     config = TrialConfig.model_validate({
         "tokens": {"kind": "words", "max_tokens": 4}, "vectors": {"kind": "random", "dimension": 8},
@@ -71,7 +71,7 @@ def test_each_kind_of_tokens_and_vectors_is_prepared_once(document: dict[str, An
 
 def test_hidden_states_are_cached_and_travel_to_the_trials(document: dict[str, Any]) -> None:
     document["teacher"]["hidden_states"] = ["pooled", 1]
-    prepared = prepare(parse_study(document), silent)
+    prepared = prepare(Study(document), silent)
     data = next(iter(prepared.inputs.values())).data
     assert data.teacher_hidden.shape == (len(data.train), 32)
     assert np.abs(data.teacher_hidden).max() > 0
@@ -84,11 +84,11 @@ def test_hidden_states_that_no_teacher_gives_are_refused_before_anything_starts(
     with pytest.raises(
         StudyError, match=r"hidden_weight: needs the teacher's hidden states; set teacher.hidden_states"
     ):
-        check(parse_study(document))
-    texts = load_corpus(parse_study(document).config.corpus).texts()
+        check(Study(document))
+    texts = load_corpus(Study(document).config.corpus).texts()
     document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
     with pytest.raises(StudyError, match=r"logits.csv has no column hidden"):
-        check(parse_study(document))
+        check(Study(document))
 
 
 def augmented_document(document: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def augmented_document(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: dict[str, Any]) -> None:
-    prepared = prepare(parse_study(augmented_document(document)), silent)
+    prepared = prepare(Study(augmented_document(document)), silent)
     corpus = prepared.corpus
     ((key, inputs),) = prepared.inputs.items()
     data, n = inputs.data, len(corpus.train) + len(corpus.transfer)
@@ -113,11 +113,11 @@ def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: d
 
 def test_only_train_and_transfer_texts_are_augmented(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    real = tuning.search.preparation.augment
+    real = distune.tuning.search.preparation.augment
     monkeypatch.setattr(
-        "tuning.search.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments)
+        "distune.tuning.search.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments)
     )
-    corpus = prepare(parse_study(augmented_document(document)), silent).corpus
+    corpus = prepare(Study(augmented_document(document)), silent).corpus
     ((config, texts, held_out),) = seen
     assert config.n_iter == 2
     assert set(texts) == {*corpus.train.texts, *corpus.transfer.texts}
@@ -133,14 +133,14 @@ def test_texts_are_read_once_for_each_kind_of_tokens_and_vectors_trained_once_fo
     ]
     calls: dict[str, int] = {"tokenize": 0, "build_vectors": 0}
     for name in calls:
-        real = getattr(tuning.trial.inputs, name)
+        real = getattr(distune.tuning.trial.inputs, name)
 
         def counted(*arguments: Any, real: Any = real, name: str = name) -> Any:
             calls[name] += 1
             return real(*arguments)
 
-        monkeypatch.setattr(f"tuning.trial.inputs.{name}", counted)
-    prepared = prepare(parse_study(document), silent)
+        monkeypatch.setattr(f"distune.tuning.trial.inputs.{name}", counted)
+    prepared = prepare(Study(document), silent)
     assert calls == {"tokenize": 1, "build_vectors": 2}
     assert sorted(inputs.data.vectors.shape[1] for inputs in prepared.inputs.values()) == [2, 4, 8, 8]
 
@@ -149,23 +149,23 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = tuning.teachers.sources.ask_teacher
+    real = distune.tuning.teachers.sources.ask_teacher
     monkeypatch.setattr(
-        tuning.teachers.sources,
+        distune.tuning.teachers.sources,
         "ask_teacher",
         lambda t, texts, *rest, **how: asked.extend(texts) or real(t, texts, *rest, **how),
     )
-    prepared = prepare(parse_study(augmented_document(document)), silent)
+    prepared = prepare(Study(augmented_document(document)), silent)
     assert any("[MASK]" in text for text in asked)
     assert not any(MASK in text for text in asked)
     assert MASK not in next(iter(prepared.inputs.values())).vocabulary
 
 
 def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    study = parse_study(augmented_document(document))
+    study = Study(augmented_document(document))
     first = prepare(study, silent)
-    monkeypatch.setattr("tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    monkeypatch.setattr("distune.tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
+    monkeypatch.setattr("distune.tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
     second = prepare(study, silent)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)
@@ -174,56 +174,56 @@ def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: py
 def test_a_logits_file_that_knows_the_corpus_only_cannot_serve_augmented_texts(
     document: dict[str, Any], write_logits: Any
 ) -> None:
-    texts = load_corpus(parse_study(document).config.corpus).texts()
+    texts = load_corpus(Study(document).config.corpus).texts()
     document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
     with pytest.raises(StudyError, match=r"augment.n_iter: needs a teacher that can be asked, but .*logits.csv knows"):
-        check(parse_study(augmented_document(document)))
+        check(Study(augmented_document(document)))
 
 
 def test_word_pieces_are_taken_from_the_teacher(document: dict[str, Any]) -> None:
     document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
-    (inputs,) = prepare(parse_study(document), silent).inputs.values()
+    (inputs,) = prepare(Study(document), silent).inputs.values()
     pieces = set(tokenizer_pieces(document["teacher"]["checkpoint"]))
     assert {"好", "差"} < set(inputs.vocabulary) <= pieces
 
 
 def test_word_pieces_are_checked_before_anything_starts(document: dict[str, Any], write_logits: Any) -> None:
     document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
-    assert check(parse_study(document)).startswith("no fault")
+    assert check(Study(document)).startswith("no fault")
     document["trial"]["tokens"]["checkpoint"] = f"{document['storage']}/nowhere"
     with pytest.raises(
         ModelError, match=r"the tokenizer of .*nowhere is no folder here, and from the hub it cannot be loaded"
     ):
-        check(parse_study(document))
+        check(Study(document))
     del document["trial"]["tokens"]["checkpoint"]
-    texts = load_corpus(parse_study(document).config.corpus).texts()
+    texts = load_corpus(Study(document).config.corpus).texts()
     document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
     with pytest.raises(
         StudyError, match=r"kind wordpiece needs a tokenizer, and a teacher that is a file of logits has"
     ):
-        check(parse_study(document))
+        check(Study(document))
 
 
 def test_a_user_dictionary_is_checked_before_anything_starts(document: dict[str, Any]) -> None:
     document["trial"]["tokens"] = {"kind": "words", "dictionary": "none.txt"}
     with pytest.raises(CorpusError, match=r"tokens.dictionary: cannot read none.txt"):
-        check(parse_study(document))
+        check(Study(document))
 
 
 def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], tmp_path: Path) -> None:
     source = tmp_path / "corpus.csv"
     source.write_bytes(Path(document["corpus"]["source"]).read_bytes())
     document["corpus"] = {"source": str(source), "dev_fraction": 0.2, "test_fraction": 0.2}
-    first = prepare(parse_study(document), silent)
+    first = prepare(Study(document), silent)
     (folder := new_folder(first.study)).claim(first.fingerprints)
     document["search"]["warm_start"] = "tiny"
-    assert earlier_folder(parse_study(document).config, first.corpus) == folder
+    assert earlier_folder(Study(document).config, first.corpus) == folder
     for part, named in (("dev", "answers"), ("test", "answers"), ("train", "train")):
         text = first.corpus.splits[part].texts[0]
         rows = source.read_text(encoding="utf-8")
         label = rows.partition(f'"{text}",')[2][0]
         source.write_text(rows.replace(f'"{text}",{label}', f'"{text}",{1 - int(label)}'), encoding="utf-8")
-        corrected = prepare(parse_study(document), silent)
+        corrected = prepare(Study(document), silent)
         changed = {name for name, one in first.fingerprints.items() if corrected.fingerprints[name] != one}
         assert changed == {named}
         with pytest.raises(StudyError, match=r"--resume: the labels of (dev or test|train) have changed"):
@@ -233,9 +233,9 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
                 StudyError,
                 match=r"warm_start: tiny was searched with other labels of dev or test .* leave warm_start out",
             ):
-                earlier_folder(parse_study(document).config, corrected.corpus)
+                earlier_folder(Study(document).config, corrected.corpus)
         source.write_text(rows, encoding="utf-8")
-    assert prepare(parse_study(document), silent).fingerprints == first.fingerprints
+    assert prepare(Study(document), silent).fingerprints == first.fingerprints
 
 
 def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_said(
@@ -245,11 +245,11 @@ def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_sa
     document["trial"]["vectors"] = {"kind": "file", "path": str(path), "dimension": 2}
     path.write_text("9 2\n好 1 2\n的 3 4\n", encoding="utf-8")
     note = "its header says 9 rows, but it has 2; all of them are read"
-    assert f"  {path}: {note}" in check(parse_study(document)).splitlines()
+    assert f"  {path}: {note}" in check(Study(document)).splitlines()
     said: list[str] = []
-    prepare(parse_study(document), said.append)
+    prepare(Study(document), said.append)
     assert f"file vectors: {note}" in said
     path.write_text("9 2\n好 1 2\n的 3", encoding="utf-8")
-    monkeypatch.setattr("tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
+    monkeypatch.setattr("distune.tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
     with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
-        prepare(parse_study(document), said.append)
+        prepare(Study(document), said.append)

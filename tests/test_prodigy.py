@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from corpora.corpus import load_corpus
-from corpora.corpus_config import CorpusConfig
-from corpora.files import FileConfig, Row, read_rows
-from corpora.texts import CorpusError
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:

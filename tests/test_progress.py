@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
+from distune.tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
+from distune.tuning.storage.records import State, TrialRecord
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
 from tests.test_proposals import ask, epoch, proposals
-from tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
-from tuning.storage.records import State, TrialRecord
-from tuning.storage.searches import new_folder
-from tuning.study.file import parse_study
-from tuning.trial.config import TrialConfig
 
 CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
@@ -83,7 +83,7 @@ def test_the_time_left_is_by_the_pace_so_far() -> None:
 
 
 def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: dict[str, Any], tmp_path: Path) -> None:
-    study = parse_study(document)
+    study = Study(document)
     folder = new_folder(study)
     searcher = proposals(study, Path(str(folder)))
     for name in "ab":

@@ -10,20 +10,20 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from corpora.places import Place
-from tuning.checks import check
-from tuning.search.preparation import prepare
-from tuning.search.proposals import Proposals
-from tuning.search.run import earlier_trials
-from tuning.search.samplers import sampler
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder
-from tuning.storage.records import Epoch, TrialRecord, open_study, read_records, records_in
-from tuning.storage.searches import new_folder
-from tuning.study.config import SearchConfig
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, parse_study
-from tuning.trial.config import TrialConfig
+from distune.corpora.places import Place
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.proposals import Proposals
+from distune.tuning.search.run import earlier_trials
+from distune.tuning.search.samplers import sampler
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import Epoch, TrialRecord, open_study, read_records, records_in
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.config import SearchConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
 
 
 class Diary:
@@ -44,7 +44,7 @@ class Diary:
 
 @pytest.fixture
 def study(document: dict[str, Any]) -> Study:
-    return parse_study(document)
+    return Study(document)
 
 
 def proposals(
@@ -172,7 +172,7 @@ def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_
 
 def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Path) -> None:
     document["search"]["objectives"] = ["accuracy"]
-    study = parse_study(document)
+    study = Study(document)
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_complete("a", epoch(2, 0.75))
@@ -184,7 +184,7 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
         {"student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 1, "teacher_term": {"kind": "mse"}}},
         {"loss": {"teacher_term": {"kind": "kl", "temperature": 4.0}}},
     ]
-    study = parse_study(document)
+    study = Study(document)
     searcher = proposals(study, tmp_path)
     configs = [TrialConfig.model_validate(ask(searcher, name)["trial"]) for name in "abc"]
     assert configs[0].loss.is_plain
@@ -194,7 +194,7 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
 
 
 def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
-    earlier = parse_study({**document, "name": "earlier"})
+    earlier = Study({**document, "name": "earlier"})
     folder = new_folder(earlier)
     first = proposals(earlier, Path(str(folder)))
     given = [ask(first, name)["trial"] for name in "abc"]
@@ -203,7 +203,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     # A narrower space: what lies outside it is left behind.
     document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
     document["search"]["warm_start"] = "earlier"
-    prepared = prepare(parse_study(document), lambda line: None)
+    prepared = prepare(Study(document), lambda line: None)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
         earlier_trials(prepared)
     folder.claim(prepared.fingerprints)
@@ -221,7 +221,7 @@ def test_the_first_points_are_queued_once_even_if_the_driver_is_killed_before_an
     document: dict[str, Any], tmp_path: Path
 ) -> None:
     document["search"]["first"] = [{"loss": {"kd_weight": 0.75}}]
-    study = parse_study(document)
+    study = Study(document)
     for _ in range(3):
         searcher = proposals(study, tmp_path)
     weights = [ask(searcher, name)["trial"]["loss"]["kd_weight"] for name in "abcd"]
@@ -241,7 +241,7 @@ def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path
 def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
     document["search"]["warm_start"] = "nothing"
     with pytest.raises(StudyError, match=r"search.warm_start: nothing has not been searched yet"):
-        check(parse_study(document))
+        check(Study(document))
 
 
 @pytest.mark.parametrize("name", get_args(SearchConfig.model_fields["sampler"].annotation))

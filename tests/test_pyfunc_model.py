@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from corpora import encoding
-from models.checkpoint import save_checkpoint
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.tuning.tracking.pyfunc_model import StudentModel
 from tests.test_checkpoint import STUDENTS, checkpoint_of
-from tuning.tracking.pyfunc_model import StudentModel
 
 
 @pytest.fixture(scope="module")
@@ -29,5 +29,13 @@ def test_a_table_says_which_texts_the_vocabulary_knows_nothing_of(model: Student
 
 @pytest.mark.parametrize("missing", [None, float("nan"), 3])
 def test_what_is_no_text_is_refused(model: StudentModel, missing: object) -> None:
-    with pytest.raises(ValueError, match=f"row 1: `text` must be a string, but got {missing}"):
+    with pytest.raises(ValueError, match=f"row 1: a text must be a string, but got {missing}"):
         model.predict(None, pd.DataFrame({"text": ["好书", missing]}, dtype=object))
+
+
+def test_answers_stand_under_the_index_of_their_texts(model: StudentModel) -> None:
+    table = pd.DataFrame({"text": ["好书", "差", "好"]}, index=[7, 3, 5])
+    joined = table.iloc[1:].join(model.predict(None, table.iloc[1:]))
+    assert joined.index.tolist() == [3, 5]
+    alone = [model.predict(None, pd.DataFrame({"text": [text]}))["label"][0] for text in ("差", "好")]
+    assert joined["label"].tolist() == alone

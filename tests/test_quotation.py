@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from corpora.quotation import Quoting, Reading, read_delimited
-from corpora.texts import CorpusError
+from distune.corpora.quotation import Quoting, Reading, read_delimited
+from distune.corpora.texts import CorpusError
 
 
 def read(content: str, delimiter: str = ",", quoting: Quoting = "auto") -> Reading:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tuning.champion.table import Column, Quality, Spread
-from tuning.speed.latency import Latency
-from tuning.tracking.entries import _metrics_of_finalists
+from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.speed.latency import Latency
+from distune.tuning.tracking.entries import _metrics_of_finalists
 
 TIMED = Latency(2.0, 3.0, 4.0, 500.0, {})
 

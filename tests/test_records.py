@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tuning.storage.records import State, TrialRecord, count_states, pareto_front
-from tuning.trial.config import TrialConfig
+from distune.tuning.storage.records import State, TrialRecord, count_states, pareto_front
+from distune.tuning.trial.config import TrialConfig
 
 CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tuning.study.config import SearchConfig, StudyConfig
-from tuning.study.reference import meanings, reference
-from tuning.trial.config import TrialConfig
+from distune.tuning.study.config import SearchConfig, StudyConfig
+from distune.tuning.study.reference import meanings, reference
+from distune.tuning.trial.config import TrialConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = reference()
@@ -20,8 +20,7 @@ def config_classes() -> list[type[BaseModel]]:
     every: list[type[BaseModel]] = [BaseModel]
     for one in every:
         every += one.__subclasses__()
-    packages = {"corpora", "models", "losses", "cluster", "tuning"}
-    return [one for one in every if one.__module__.split(".")[0] in packages]
+    return [one for one in every if one.__module__.split(".")[0] == "distune"]
 
 
 def test_the_page_is_what_the_generator_writes_now() -> None:

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from corpora.encoding import load_encoder
-from models.predictor import Predictor, check_folder
+from distune.corpora.encoding import load_encoder
+from distune.models.predictor import Predictor, check_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.tracking.promotion import Candidate
+from distune.tuning.tracking.registry import log_model, pull, register
 from tests.conftest import Ended, reviews
-from tuning.study.errors import StudyError
-from tuning.tracking.promotion import Candidate
-from tuning.tracking.registry import log_model, pull, register
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import ModelError
-from models.teacher.rehearsal import rehearse
-from models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
+from distune.models.errors import ModelError
+from distune.models.teacher.rehearsal import rehearse
+from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
 from tests.families import POSITIONS, TEXTS, save_family
 
 
@@ -37,7 +37,7 @@ def test_padding_that_changes_answers_is_refused(teacher: Teacher, monkeypatch: 
         inputs = dict(teacher.tokenizer.pad(list(arguments[1]), return_tensors="pt"))
         return {**inputs, "attention_mask": torch.ones_like(inputs["input_ids"])}
 
-    monkeypatch.setattr("models.teacher.teacher.padded", all_seen)
+    monkeypatch.setattr("distune.models.teacher.teacher.padded", all_seen)
     with pytest.raises(
         ModelError, match=r"gives '.*' other logits in a batch, where it is padded, than alone \(apart by"
     ):
@@ -54,7 +54,7 @@ def test_states_that_are_not_there_are_refused(teacher: Teacher) -> None:
 def test_a_pooled_state_that_the_logits_are_no_map_of_is_refused(
     teacher: Teacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.teacher.heads._of_the_last_token", lambda model, inputs, read: read + 1)
+    monkeypatch.setattr("distune.models.teacher.heads._of_the_last_token", lambda model, inputs, read: read + 1)
     with pytest.raises(ModelError, match="hidden_states: pooled is not known of BertForSequenceClassification"):
         rehearse(teacher, TEXTS[:5], ["pooled"])
 

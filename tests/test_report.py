@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuning.champion.table import (
+from distune.tuning.champion.table import (
     Column,
     Quality,
     Spread,
@@ -15,8 +15,8 @@ from tuning.champion.table import (
     table_text,
     wilson_interval,
 )
-from tuning.speed.latency import Latency
-from tuning.study.rule import teacher_ratio
+from distune.tuning.speed.latency import Latency
+from distune.tuning.study.rule import teacher_ratio
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:

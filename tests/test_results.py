@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
+from distune.tuning.report.terminal import write_csv, write_json
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 from tests.test_proposals import ask, epoch, proposals
-from tuning.report.terminal import write_csv, write_json
-from tuning.storage.searches import new_folder
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, parse_study
 
 
 @pytest.fixture
 def searched(document: dict[str, Any]) -> Study:
     """Three trials: a complete one, a failed one, and one that is running."""
-    study = parse_study(document)
+    study = Study(document)
     searcher = proposals(study, Path(str(new_folder(study))))
     for name in "abc":
         ask(searcher, name)
@@ -51,4 +51,4 @@ def test_a_search_is_one_json_object(searched: Study) -> None:
 
 def test_a_study_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(StudyError, match="tiny has not been searched yet"):
-        write_json(parse_study(document), io.StringIO())
+        write_json(Study(document), io.StringIO())

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 
-from corpora.places import Place
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord, records_in
-from tuning.study.file import load_study
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, records_in
+from distune.tuning.study.file import load_study
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def start(study: Path, *options: str) -> subprocess.Popen[str]:
     """A real driver, in a process of its own."""
-    command = [sys.executable, "-m", "tuning.cli", "search", str(study), *options]
+    command = [sys.executable, "-m", "distune", "search", str(study), *options]
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -37,7 +37,7 @@ def test_who_is_asked_to_end_while_a_teacher_is_trained_ends_at_once(
     document["teacher"] = {"from_scratch": {"layers": 1, "hidden_size": 8, "heads": 1, "min_count": 1},
                            "epochs": 100_000, "patience": 100_000, "max_length": 16}  # fmt: skip
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # As a shell starts what is to run in the background.
-    command += [sys.executable, "-u", "-m", "tuning.cli", "cache", str(write_study(document))]
+    command += [sys.executable, "-u", "-m", "distune", "cache", str(write_study(document))]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as driver:

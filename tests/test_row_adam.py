@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.layers.table import Table
-from models.training.loop import Schedule, Stepper
-from models.training.row_adam import pays_by_row
+from distune.models.layers.table import Table
+from distune.models.training.loop import Schedule, Stepper
+from distune.models.training.row_adam import pays_by_row
 
 WORDS, STEPS = 40, 700
 

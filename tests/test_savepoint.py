@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from corpora.tokens import ragged
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import EpochReport, run_trial
-from tuning.trial.training import Savepoint, Tensors
+from distune.corpora.tokens import ragged
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import EpochReport, run_trial
+from distune.tuning.trial.training import Savepoint, Tensors
 
 EPOCHS = 4
 STUDENTS: dict[str, dict[str, Any]] = {
@@ -101,7 +101,7 @@ def test_a_table_that_is_moved_row_by_row_goes_on_after_a_cut_too(
         {"student": STUDENTS["bilstm"], "epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01}
     )
     as_a_whole, _ = trained(config, data, cut_after=None)
-    monkeypatch.setattr("models.training.row_adam.VOCABULARY", 0)
+    monkeypatch.setattr("distune.models.training.row_adam.VOCABULARY", 0)
     whole, weights = trained(config, data, cut_after=None)
     parts, resumed = trained(config, data, cut_after=2)
     assert parts == whole

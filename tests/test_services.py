@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from pyarrow import fs
 
-from cluster import postgres
-from cluster.programs import ServicesError, free_ports
-from cluster.services import Services, services
+from distune.cluster import postgres
+from distune.cluster.programs import ServicesError, free_ports
+from distune.cluster.services import Services, services
 from tests.conftest import needs_postgresql
 from tests.processes import alive, command_of, family, files_under, listening, read, wait_until
 
@@ -150,7 +150,7 @@ def test_a_folder_has_its_services_once(there: Services, folder: Path) -> None:
 
 
 def begin(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cluster.services", str(folder)]
+    command = [sys.executable, "-m", "distune.cluster.services", str(folder)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from corpora import encoding
-from corpora.encoding import load_encoder
-from models.checkpoint import save_checkpoint
-from models.predictor import Predictor
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import save_checkpoint
+from distune.models.predictor import Predictor
+from distune.tuning.cli import main
+from distune.tuning.serve import server as serving
 from tests.conftest import STUDENTS, same_answers
 from tests.processes import listening
 from tests.test_checkpoint import checkpoint_of
-from tuning.cli import main
-from tuning.serve import server as serving
 
 ROOT = Path(__file__).resolve().parent.parent
 Answered = tuple[int, Any, dict[str, str]]
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def served(*options: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`distune serve` at a free port; stderr goes to its stdout."""
-    program = [sys.executable, "-m", "tuning.cli", "serve", *map(str, options), "--port", "0"]
+    program = [sys.executable, "-m", "distune", "serve", *map(str, options), "--port", "0"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
         assert process.stdout
         try:
@@ -209,7 +209,7 @@ def test_it_listens_on_loopback_alone(folder: Path) -> None:
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    program = [sys.executable, "-m", "tuning.cli", "serve", *map(str, arguments)]
+    program = [sys.executable, "-m", "distune", "serve", *map(str, arguments)]
     done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
     return done.returncode, done.stderr
 
@@ -226,7 +226,7 @@ def test_settings_that_cannot_be_served_with_are_refused_in_a_line(folder: Path,
 
 def test_packages_that_are_missing_are_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['uvicorn'] = None\n")
-    program = [sys.executable, "-m", "tuning.cli", "serve", str(folder)]
+    program = [sys.executable, "-m", "distune", "serve", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == 2

@@ -12,17 +12,17 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from corpora.encoding import load_encoder
-from models.predictor import Predictor
+from distune.corpora.encoding import load_encoder
+from distune.models.predictor import Predictor
+from distune.tuning.champion.answers import read_answers
+from distune.tuning.champion.verdict import NoChampionError
+from distune.tuning.cli import main
+from distune.tuning.session import search
+from distune.tuning.storage.records import records_in
+from distune.tuning.storage.searches import search_folders
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 from tests.conftest import Ended
-from tuning.champion.answers import read_answers
-from tuning.champion.verdict import NoChampionError
-from tuning.cli import main
-from tuning.session import search
-from tuning.storage.records import records_in
-from tuning.storage.searches import search_folders
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, parse_study
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +127,7 @@ def unlucky(document: dict[str, Any], root: Path, search_settings: dict[str, Any
         "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "never"},
         "storage": str(root / "storage"),
     }  # fmt: skip
-    study, stream = parse_study(document), io.StringIO()
+    study, stream = Study(document), io.StringIO()
     with pytest.raises(NoChampionError, match=r"no finalist is the fastest that keeps 5000\.0%"):
         search(study, Console(file=stream, width=200))
     return study, stream.getvalue()

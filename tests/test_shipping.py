@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tuning.shipping import pack, pins
-from tuning.study.errors import StudyError
-from tuning.study.file import load_study, parse_study
+from distune.tuning.shipping import pack, pins
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, load_study
 
 
 def packed(document: dict[str, Any], tmp_path: Path) -> Path:
     folder = tmp_path / "job"
     folder.mkdir()
-    return pack(parse_study(document), folder)
+    return pack(Study(document), folder)
 
 
 def test_the_files_of_a_study_travel_and_it_names_them_by_their_new_place(
@@ -52,7 +52,7 @@ def test_the_code_that_travels_runs_by_itself(document: dict[str, Any], tmp_path
     folder = packed(document, tmp_path)
     assert not list(folder.rglob("__pycache__"))
     # -S -E: nothing of this installation, so that what is imported is what was packed.
-    program = f"import sys; sys.path.insert(0, {str(folder)!r}); import tuning; print(tuning.__file__)"
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); import distune.tuning; print(distune.tuning.__file__)"
     found = subprocess.run([sys.executable, "-S", "-E", "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.startswith(str(folder))
 
@@ -64,13 +64,13 @@ def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str,
     document["storage"] = str(tmp_path)
     document["tracking"]["uri"] = "sqlite:///mlflow.db"
     with pytest.raises(StudyError, match=r"tracking.uri: must be a server, or an absolute path"):
-        pack(parse_study(document), tmp_path / "job")
+        pack(Study(document), tmp_path / "job")
 
 
 def test_files_too_large_to_be_sent_are_refused(
     document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuning.shipping.LARGEST_MB", 0.01)
+    monkeypatch.setattr("distune.tuning.shipping.LARGEST_MB", 0.01)
     with pytest.raises(StudyError, match=r"too large to be sent: \d+ MB of at most 0.01; put them where every node"):
         packed(document, tmp_path)
 

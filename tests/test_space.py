@@ -6,11 +6,11 @@ import optuna
 import pytest
 from optuna.trial import FixedTrial
 
-from tuning.search.suggest import suggest
-from tuning.study.errors import StudyError
-from tuning.study.points import every, flatten, middle
-from tuning.study.space import parse_space
-from tuning.trial.config import TrialConfig
+from distune.tuning.search.suggest import suggest
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import every, flatten, middle
+from distune.tuning.study.space import parse_space
+from distune.tuning.trial.config import TrialConfig
 
 RAW: dict[str, Any] = {
     "tokens": {"kind": "words", "max_tokens": {"choice": [32, 64]}},

@@ -10,11 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from models.students.average import AverageConfig
-from models.students.recurrent import BiGRUConfig, BiLSTMConfig
-from models.students.student import FAMILIES, AnyStudentConfig, build_student, count_parameters, pad, student_logits
-from models.students.textcnn import TextCNNConfig
-from models.students.transformer import TransformerConfig, positions
+from distune.models.students.average import AverageConfig
+from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig
+from distune.models.students.student import (
+    FAMILIES,
+    AnyStudentConfig,
+    build_student,
+    count_parameters,
+    pad,
+    student_logits,
+)
+from distune.models.students.textcnn import TextCNNConfig
+from distune.models.students.transformer import TransformerConfig, positions
 from tests.conftest import STUDENTS, student_name
 
 VECTORS = np.concatenate([np.zeros((1, 4)), np.random.default_rng(0).normal(size=(6, 4))]).astype(np.float32)

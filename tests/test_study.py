@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tuning.study.errors import StudyError
-from tuning.study.file import load_study, parse_study, parse_yaml
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, load_study, parse_yaml
 
 Write = Callable[[dict[str, Any]], Path]
 
 
 def faults(document: dict[str, Any]) -> list[str]:
     with pytest.raises(StudyError) as caught:
-        parse_study(document)
+        Study(document)
     return str(caught.value).split("\n")
 
 

@@ -11,9 +11,9 @@ import pyarrow.parquet
 import pytest
 from moto.server import ThreadedMotoServer
 
-from corpora.table_config import TableConfig
-from corpora.table_file import Table, read_table
-from corpora.texts import CorpusError
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import Table, read_table
+from distune.corpora.texts import CorpusError
 
 
 def read(path: Path, content: str | bytes = b"", **settings: Any) -> Table:

@@ -16,13 +16,13 @@ from benchmarks.methods import choosable
 from benchmarks.table_config import Cell, MethodConfig, TableConfig, cell_of, cells_of
 from benchmarks.tables import BERT_BASE, plan, run
 from benchmarks.tables_text import page
-from corpora.corpus import load_corpus
-from corpora.texts import CorpusError
-from tuning.storage.records import TrialRecord
-from tuning.study.errors import StudyError
-from tuning.study.file import load_study, parse_study, parse_yaml
-from tuning.teachers.teachers import locate
-from tuning.trial.config import TrialConfig
+from distune.corpora.corpus import load_corpus
+from distune.corpora.texts import CorpusError
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.teachers.teachers import locate
+from distune.tuning.trial.config import TrialConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = parse_yaml((ROOT / "benchmarks" / "tables.yaml").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ AVERAGE = {
 
 def cell(document: dict[str, Any], seed: int = 1, **method: Any) -> Cell:
     config = MethodConfig.model_validate({"name": "one", "kind": "fixed", **method})
-    return cell_of(document, config, (seed, seed), 1, load_corpus(parse_study(document).config.corpus))
+    return cell_of(document, config, (seed, seed), 1, load_corpus(Study(document).config.corpus))
 
 
 def test_the_files_of_the_tables_are_valid() -> None:
@@ -73,7 +73,7 @@ def test_the_plain_trial_with_which_a_search_begins_is_no_distilled_student() ->
 
 def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(document: dict[str, Any]) -> None:
     document["teacher"] = {"students": {}}
-    study = parse_study(document)
+    study = Study(document)
     corpus = load_corpus(study.config.corpus)
     methods = [cell(document), cell(document, seed=2, trial=AVERAGE), cell(document, kind="searched", plain=True),
                cell(document, trial=AVERAGE, first_teacher_alone=True)]  # fmt: skip
@@ -118,7 +118,7 @@ def test_the_seed_is_of_search_and_training(document: dict[str, Any]) -> None:
 def test_a_study_that_is_searched_once_shares_its_search_among_the_seeds(document: dict[str, Any]) -> None:
     methods = [{"name": "searched", "kind": "searched"}, {"name": "teacher", "kind": "teacher"}]
     settings: dict[str, Any] = {"seeds": (3, 4, 5), "against": "searched", "methods": methods}
-    corpus = load_corpus(parse_study(document).config.corpus)
+    corpus = load_corpus(Study(document).config.corpus)
     once = cells_of(document, TableConfig(**settings, one_search=("tiny",)), corpus)
     assert [one.seed for one in once] == [3, 4, 5, 3]
     assert {one.study.config.search.seed for one in once} == {3}

@@ -10,8 +10,8 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster.connection import ClusterConfig, ClusterError, alive_nodes, check_latency_node, connected, n_slots
-from cluster.tasks import (
+from distune.cluster.connection import ClusterConfig, ClusterError, alive_nodes, check_latency_node, connected, n_slots
+from distune.cluster.tasks import (
     map_on_cluster,
     run_alone,
     run_in_process,
@@ -19,10 +19,10 @@ from cluster.tasks import (
     run_on_cluster,
     run_on_each_node,
 )
-from corpora.logits_filling import ShardForm, Source, fill_cache
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey
-from corpora.texts import CorpusError
+from distune.corpora.logits_filling import ShardForm, Source, fill_cache
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey
+from distune.corpora.texts import CorpusError
 from tests.test_teacher_logits import KEY, TEXTS, answer
 
 CONFIG = ClusterConfig()

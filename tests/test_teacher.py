@@ -8,9 +8,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from models.errors import ModelError
-from models.teacher.config import TeacherConfig
-from models.teacher.teacher import (
+from distune.models.errors import ModelError
+from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.teacher import (
     Teacher,
     ask_teacher,
     check_checkpoint,
@@ -19,7 +19,7 @@ from models.teacher.teacher import (
     teacher_size_mb,
     timing_twin,
 )
-from models.teacher.tokenizing import character_tokenizer, tokenizer_pieces
+from distune.models.teacher.tokenizing import character_tokenizer, tokenizer_pieces
 
 TEXTS = ["好", "这本书好，手机喜欢", "差", "酒店差，快递讨厌很慢失望"]
 
@@ -68,7 +68,7 @@ def test_hidden_states_do_not_depend_on_the_batch(teacher: Teacher) -> None:
 def test_a_cpu_answers_in_bf16_where_it_is_asked_to_and_computes_it(
     teacher: Teacher, is_fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.teacher.teacher.has_fast_bf16", lambda device: is_fast)
+    monkeypatch.setattr("distune.models.teacher.teacher.has_fast_bf16", lambda device: is_fast)
     exact, found = teacher_logits(teacher, TEXTS), ask_teacher(teacher, TEXTS, (), bf16_on_cpu=True)[0]
     np.testing.assert_array_equal(ask_teacher(teacher, TEXTS, ())[0], exact)
     assert found.dtype == np.float32

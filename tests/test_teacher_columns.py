@@ -14,20 +14,20 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
-from corpora.corpus import load_corpus
-from corpora.texts import CorpusError
-from models.teacher.config import TeacherConfig
-from models.teacher.tokenizing import character_tokenizer
-from models.teacher.training import TrainingTexts, train_teacher
+from distune.corpora.corpus import load_corpus
+from distune.corpora.texts import CorpusError
+from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.tokenizing import character_tokenizer
+from distune.models.teacher.training import TrainingTexts, train_teacher
+from distune.tuning.checks import check
+from distune.tuning.cli import main
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.columns import checkpoint_columns, head_of
+from distune.tuning.teachers.logits import logits_for
+from distune.tuning.teachers.students import load_ensemble
+from distune.tuning.teachers.teachers import locate
 from tests.conftest import reviews, silent
-from tuning.checks import check
-from tuning.cli import main
-from tuning.search.preparation import prepare
-from tuning.study.file import parse_study
-from tuning.teachers.columns import checkpoint_columns, head_of
-from tuning.teachers.logits import logits_for
-from tuning.teachers.students import load_ensemble
-from tuning.teachers.teachers import locate
 
 GOOD_SIGNS, BAD_SIGNS = "好喜满推", "差讨失退慢"
 SaveGood = Callable[..., Path]
@@ -87,7 +87,7 @@ def named(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 
 def accuracy(document: dict[str, Any], said: list[str] | None = None) -> float:
-    return prepare(parse_study(document), [].append if said is None else said.append).teacher_accuracy
+    return prepare(Study(document), [].append if said is None else said.append).teacher_accuracy
 
 
 POS_NEG = {"id2label": {"0": "pos", "1": "neg"}}
@@ -118,7 +118,7 @@ def test_the_columns_of_a_checkpoint_are_the_labels_that_they_are_named(
     named["teacher"] = {"checkpoint": str(save_good(good_first, **settings)), "max_length": 32}
     said: list[str] = []
     assert accuracy(named, said) >= 0.9
-    for lines in (said, check(parse_study(named)).split("\n")):
+    for lines in (said, check(Study(named)).split("\n")):
         found = [line for line in lines if line.startswith("  teacher: its columns")]
         assert len(found) == (sentence is not None)
         assert all(str(sentence) in line for line in found)
@@ -156,7 +156,7 @@ def test_names_that_do_not_match_are_refused_unless_the_study_says_the_order(
 ) -> None:
     named["teacher"] = {"checkpoint": str(save_good(True, **settings)), "max_length": 32}
     with pytest.raises(CorpusError, match=message) as caught:
-        check(parse_study(named))
+        check(Study(named))
     assert "\n" not in str(caught.value)
     named["teacher"]["labels"] = ["pos", "neg"]
     assert accuracy(named) >= 0.9
@@ -164,14 +164,14 @@ def test_names_that_do_not_match_are_refused_unless_the_study_says_the_order(
     with pytest.raises(
         CorpusError, match=r"teacher\.labels must hold each label of the corpus once \(neg, pos\), but got pos, good"
     ):
-        check(parse_study(named))
+        check(Study(named))
 
 
 def test_columns_in_another_order_are_refused_before_the_corpus_is_asked(
     named: dict[str, Any], save_good: SaveGood
 ) -> None:
     named["teacher"] = {"checkpoint": str(save_good(True)), "max_length": 32}
-    study = parse_study(named)
+    study = Study(named)
     with pytest.raises(
         CorpusError, match=r"^teacher: its columns are in another order .* set teacher\.labels: \[pos, neg\]$"
     ):
@@ -182,7 +182,7 @@ def test_columns_in_another_order_are_refused_before_the_corpus_is_asked(
     assert accuracy(named) >= 0.9
     named["teacher"]["labels"] = ["neg", "pos"]
     with pytest.raises(CorpusError, match=r"taken as neg, pos it is right on 0 of 43 .* taken as pos, neg it would be"):
-        prepare(parse_study(named), silent)
+        prepare(Study(named), silent)
 
 
 def test_members_of_an_ensemble_are_ordered_each_by_its_own_names(
@@ -197,35 +197,35 @@ def test_members_of_an_ensemble_are_ordered_each_by_its_own_names(
 
 
 def test_check_holds_a_file_and_a_cache_against_dev(named: dict[str, Any], write_logits: Any) -> None:
-    corpus = load_corpus(parse_study(named).config.corpus)
+    corpus = load_corpus(Study(named).config.corpus)
     by_text = {text: int(label) for text, label in reviews(200)}
     right = np.array([[1.0 - by_text[text], float(by_text[text])] for text in corpus.texts()])
     named["teacher"] = {"logits": str(write_logits(corpus.texts(), right, "text,logit_0,logit_1"))}
-    assert check(parse_study(named)).split("\n")[-1] == (
+    assert check(Study(named)).split("\n")[-1] == (
         "  teacher: its columns 0, 1 have no names; taken in the order of the labels: neg, pos"
     )
     named["teacher"] = {"logits": str(write_logits(corpus.texts(), right[:, ::-1], "text,logit_0,logit_1"))}
     with pytest.raises(
         CorpusError, match=r"logits.csv: its columns are in another order .* set teacher\.labels: \[pos, neg\]"
     ):
-        check(parse_study(named))
+        check(Study(named))
     named["teacher"]["labels"] = ["pos", "neg"]
     assert accuracy(named) == 1.0
     named["teacher"] = {"logits": str(write_logits(corpus.texts(), right[:, ::-1], "text,logit_neg,logit_pos"))}
     with pytest.raises(CorpusError, match="its columns are in another order"):
-        check(parse_study(named))
+        check(Study(named))
 
 
 def test_more_teachers_are_named_as_the_study_names_them(named: dict[str, Any], save_good: SaveGood) -> None:
     named["teacher"] = {"checkpoint": str(save_good(False)), "max_length": 32}
     named["more_teachers"] = [{"checkpoint": str(save_good(True, hidden_dropout_prob=0.2)), "max_length": 32}]
     with pytest.raises(CorpusError, match=r"^more_teachers\.0: its columns are in another order"):
-        prepare(parse_study(named), silent)
+        prepare(Study(named), silent)
 
 
 def test_students_that_are_a_teacher_answer_by_the_names_of_their_labels(named: dict[str, Any]) -> None:
     named["teacher"] = {"students": {"trials": 1, "members": 1}}
-    study = parse_study(named)
+    study = Study(named)
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
     logits_for(study.config, corpus, places, silent)
@@ -236,7 +236,7 @@ def test_students_that_are_a_teacher_answer_by_the_names_of_their_labels(named: 
         load_ensemble(places[0].trained, ("good", "bad"))
     named["teacher"]["labels"] = ["pos", "neg"]
     with pytest.raises(ValueError, match=r"leave out what is of a BERT .* but got labels=\('pos', 'neg'\)"):
-        parse_study(named)
+        Study(named)
 
 
 def test_a_head_for_the_same_labels_is_trained_on_in_its_own_order(named: dict[str, Any], save_good: SaveGood) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from corpora.corpus import Corpus, load_corpus
-from corpora.corpus_config import CorpusConfig
-from corpora.files import FileConfig
-from corpora.teacher_data import TeacherDataConfig, load_teacher_data
-from corpora.texts import CorpusError
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.files import FileConfig
+from distune.corpora.teacher_data import TeacherDataConfig, load_teacher_data
+from distune.corpora.texts import CorpusError
 
 
 @pytest.fixture

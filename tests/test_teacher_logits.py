@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey, TeacherLogits, has_cache, open_cache
-from corpora.texts import CorpusError
+from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey, TeacherLogits, has_cache, open_cache
+from distune.corpora.texts import CorpusError
 
 KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))
 TEXTS = [f"text {i}" for i in range(7)]
@@ -99,7 +99,9 @@ def test_shards_in_float32_of_an_interrupted_float16_cache_are_kept(tmp_path: Pa
 def test_an_old_cache_with_infinite_logits_is_refused_when_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("corpora.logits_filling.narrowest", lambda logits: np.full_like(logits, np.inf, np.float16))
+    monkeypatch.setattr(
+        "distune.corpora.logits_filling.narrowest", lambda logits: np.full_like(logits, np.inf, np.float16)
+    )
     cache = fill(tmp_path, ShardForm(dtype="float16"))
     with pytest.raises(CorpusError, match=r"holds logits that are not finite numbers; `distune cache STUDY --rebuild`"):
         cache.of(TEXTS)

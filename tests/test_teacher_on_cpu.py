@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from transformers import BertForSequenceClassification, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from models.layers.dropout import Dropout
-from models.teacher.on_cpu import attention_on_cpu, cheap_dropout
+from distune.models.layers.dropout import Dropout
+from distune.models.teacher.on_cpu import attention_on_cpu, cheap_dropout
 
 TOO_SMALL = 1e-6
 """Hides nothing: it is less than 1/65536, so what is left is the attention itself."""
@@ -67,7 +67,7 @@ def test_in_bf16_attention_is_ours_without_dropout_too(
 ) -> None:
     rough = [part.bfloat16() for part in heads]
     exact = sdpa_attention_forward(Attention(), *heads, None)[0]
-    monkeypatch.delattr("models.teacher.on_cpu.sdpa_attention_forward")
+    monkeypatch.delattr("distune.models.teacher.on_cpu.sdpa_attention_forward")
     found = attention_on_cpu(Attention(), rough[0], rough[1], rough[2], None)[0]
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), exact, atol=0.03, rtol=0.03)

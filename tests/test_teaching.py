@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from corpora.corpus import load_corpus
-from corpora.teacher_logits import has_cache
-from models.teacher.tokenizing import tokenizer_pieces
+from distune.corpora.corpus import load_corpus
+from distune.corpora.teacher_logits import has_cache
+from distune.models.teacher.tokenizing import tokenizer_pieces
+from distune.tuning.search.preparation import prepare
+from distune.tuning.study.file import Study, load_study
+from distune.tuning.teachers.logits import logits_for, timing_teachers
+from distune.tuning.teachers.teachers import Teachers, assumptions, locate
 from tests.conftest import silent
-from tuning.search.preparation import prepare
-from tuning.study.file import Study, load_study, parse_study
-from tuning.teachers.logits import logits_for, timing_teachers
-from tuning.teachers.teachers import Teachers, assumptions, locate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,15 +33,13 @@ def test_a_second_search_finds_the_cache(study: Study) -> None:
 
 def test_the_cache_keeps_the_type_that_the_study_asks_for(document: dict[str, Any]) -> None:
     document["teacher"]["logits_dtype"] = "float16"
-    assert [shard.values.dtype for shard in prepare(parse_study(document), silent).teachers.caches[0].shards] == [
-        np.float16
-    ]
+    assert [shard.values.dtype for shard in prepare(Study(document), silent).teachers.caches[0].shards] == [np.float16]
 
 
 def test_one_cache_serves_every_number_of_labels(document: dict[str, Any]) -> None:
-    prepare(parse_study(document), silent)
+    prepare(Study(document), silent)
     document["corpus"]["labelled"] = 50
-    study = parse_study(document)
+    study = Study(document)
     (place,) = locate(study.config, load_corpus(study.config.corpus))
     assert has_cache(place.cache_root, place.key)
 
@@ -50,7 +48,7 @@ def test_other_weights_or_another_length_are_another_teacher(
     document: dict[str, Any], tmp_path: Path, save_teacher: Any
 ) -> None:
     def fingerprint() -> str:
-        study = parse_study(document)
+        study = Study(document)
         return locate(study.config, load_corpus(study.config.corpus))[0].key.teacher
 
     copy = tmp_path / "teacher"
@@ -68,7 +66,7 @@ def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any
     document["teacher"] = {
         "from_scratch": {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}, "epochs": 1, "max_length": 16,
     }  # fmt: skip
-    study = parse_study(document)
+    study = Study(document)
     corpus = load_corpus(study.config.corpus)
     (place,) = locate(study.config, corpus)
     said: list[str] = []
@@ -96,7 +94,7 @@ def test_a_text_of_dev_or_test_never_reaches_pretraining(document: dict[str, Any
     document["teacher_data"] = {"unlabelled": [{"path": str(tmp_path / "more.csv")}]}
     scratch = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
     document["teacher"] = {"from_scratch": scratch, "pretrain": {"epochs": 1}, "epochs": 1, "max_length": 16}
-    study = parse_study(document)
+    study = Study(document)
     corpus = load_corpus(study.config.corpus)
     said: list[str] = []
     (place,) = locate(study.config, corpus)
@@ -113,7 +111,7 @@ def test_pretraining_makes_another_teacher_of_another_corpus_and_what_is_not_pre
     document: dict[str, Any],
 ) -> None:
     def teacher(**corpus: Any) -> str:
-        study = parse_study({**document, "corpus": {**document["corpus"], **corpus}})
+        study = Study({**document, "corpus": {**document["corpus"], **corpus}})
         return locate(study.config, load_corpus(study.config.corpus))[0].key.teacher
 
     document["teacher"] |= {"epochs": 1}
@@ -156,10 +154,10 @@ def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) ->
 def test_several_teachers_have_a_cache_each_and_speak_by_their_weights(
     document: dict[str, Any], save_teacher: Any
 ) -> None:
-    first = prepare(parse_study(document), silent)
+    first = prepare(Study(document), silent)
     document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=5)), "max_length": 32, "weight": 3.0}]
     said: list[str] = []
-    both = prepare(parse_study(document), said.append)
+    both = prepare(Study(document), said.append)
     assert sum("from the cache" in line for line in said) == 1  # the first teacher's
     texts = both.corpus.texts()
     each = both.teachers.each(texts)

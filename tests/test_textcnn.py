@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.students.textcnn import Convolutions, TextCNNConfig, each_windows, joined_windows, pays_joined
+from distune.models.students.textcnn import Convolutions, TextCNNConfig, each_windows, joined_windows, pays_joined
 
 
 @pytest.mark.parametrize(("width", "widths"), [(3, 3), (2, 2), (1, 4)])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from corpora.texts import content_fraction, content_key, normalise, text_hash
+from distune.corpora.texts import content_fraction, content_key, normalise, text_hash
 
 
 def test_characters_that_nobody_sees_make_no_other_content() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
-from models.errors import ModelError
-from models.teacher.teacher import load_teacher, teacher_logits
-from models.teacher.tokenizing import (
+from distune.models.errors import ModelError
+from distune.models.teacher.teacher import load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import (
     character_tokenizer,
     inputs_of,
     load_tokenizer,

@@ -10,8 +10,8 @@ import jieba
 import numpy as np
 import pytest
 
-from corpora.augment import MASK
-from corpora.encoding import (
+from distune.corpora.augment import MASK
+from distune.corpora.encoding import (
     SEGMENTERS,
     UNKNOWN,
     Encoder,
@@ -22,9 +22,9 @@ from corpora.encoding import (
     normalized,
     segmenter,
 )
-from corpora.files import read_reviews
-from corpora.texts import CorpusError
-from corpora.tokens import (
+from distune.corpora.files import read_reviews
+from distune.corpora.texts import CorpusError
+from distune.corpora.tokens import (
     AnyTokensConfig,
     CharactersConfig,
     EnglishWordsConfig,

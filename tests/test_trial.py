@@ -8,13 +8,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from corpora.tokens import ragged
-from losses.objective import TEACHER_TERMS
-from models.compression.apply import COMPRESSIONS, graph_logits
-from models.students.student import build_student
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import EpochReport, TrialResult, plan_lesson, plan_steps, run_trial
+from distune.corpora.tokens import ragged
+from distune.losses.objective import TEACHER_TERMS
+from distune.models.compression.apply import COMPRESSIONS, graph_logits
+from distune.models.students.student import build_student
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import EpochReport, TrialResult, plan_lesson, plan_steps, run_trial
 
 GOOD, BAD = 2, 3
 
@@ -129,7 +129,7 @@ def test_the_temperature_sees_how_far_the_training_is() -> None:
 def test_a_student_learns_in_bf16_only_where_its_products_are_large(
     student: dict[str, object], in_bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.training.loop.has_fast_bf16", lambda device: True)
+    monkeypatch.setattr("distune.models.training.loop.has_fast_bf16", lambda device: True)
     inputs, chosen = data([-1] * 4, RIGHT, ROWS), config(1.0, student=student)
     built = build_student(chosen.student, inputs.vectors, 2)
     lesson, seen = plan_lesson(built, chosen, inputs), []
@@ -188,7 +188,7 @@ def test_the_best_epoch_is_kept_and_not_the_last() -> None:
     assert result.accuracy == max(accuracies)
     assert result.best_epoch == accuracies.index(max(accuracies)) + 1
     dev = inputs.dev
-    from models.students.student import student_logits
+    from distune.models.students.student import student_logits
 
     assert (student_logits(result.student, dev).argmax(1) == inputs.dev_labels).mean() == result.accuracy
     assert not result.student.training

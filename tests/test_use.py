@@ -22,17 +22,17 @@ from typing import Any
 import mlflow
 import pytest
 
-from cluster.programs import free_ports
-from corpora import encoding
-from corpora.encoding import load_encoder
-from models.checkpoint import Checkpoint, save_checkpoint
-from models.compression.trained import Trained
-from models.predictor import Answer, Predictor
-from models.students.average import AverageConfig
+from distune.cluster.programs import free_ports
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.compression.trained import Trained
+from distune.models.predictor import Answer, Predictor
+from distune.models.students.average import AverageConfig
+from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import reviews, same_answers
 from tests.test_candidates import GOOD
 from tests.test_checkpoint import VOCABULARY, student_of
-from tuning.tracking.registry import log_model, register
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "examples" / "use"

@@ -12,13 +12,13 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from models.predictor import check_folder
+from distune.models.predictor import check_folder
+from distune.tuning.report.terminal import show_results
+from distune.tuning.session import search
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import records_in
+from distune.tuning.study.file import Study, parse_yaml
 from tests.conftest import tiny_document
-from tuning.report.terminal import show_results
-from tuning.session import search
-from tuning.storage.paths import Folder
-from tuning.storage.records import records_in
-from tuning.study.file import Study, parse_study, parse_yaml
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ def ended(
         {"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "hidden_states": [2], "weight": 2.0}
     ]
     document["search"] |= {"trials": N_TRIALS, "sampler": "random"}
-    study = parse_study(document)
+    study = Study(document)
     stream = io.StringIO()
     folder = search(study, Console(file=stream, width=200))
     show_results(study, Console(file=stream, width=200))

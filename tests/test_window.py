@@ -10,7 +10,7 @@ import pytest
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
-from tuning.search.samplers import Window
+from distune.tuning.search.samplers import Window
 
 
 def tpe() -> TPESampler:

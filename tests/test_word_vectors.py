@@ -8,8 +8,8 @@ import pytest
 from gensim.models import KeyedVectors
 from pydantic import ValidationError
 
-from models.errors import ModelError
-from models.vectors.word_vectors import (
+from distune.models.errors import ModelError
+from distune.models.vectors.word_vectors import (
     SOURCES,
     AnyVectorsConfig,
     FastTextConfig,

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from corpora.places import Place
-from tuning.search import worker
-from tuning.search.preparation import prepare
-from tuning.search.worker import Assignment, Shipped, deadline, logged, savepoint_at, work
-from tuning.storage.paths import Folder, TrialPlace
-from tuning.study.file import parse_study
-from tuning.study.points import middle
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import inputs_key
+from distune.corpora.places import Place
+from distune.tuning.search import worker
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.worker import Assignment, Shipped, deadline, logged, savepoint_at, work
+from distune.tuning.storage.paths import Folder, TrialPlace
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import middle
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import inputs_key
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +33,7 @@ class Job:
     """One trial as a worker gets it, and what it reported."""
 
     def __init__(self, document: dict[str, Any], tmp_path: Path, **settings: Any) -> None:
-        study = parse_study(document)
+        study = Study(document)
         self.config = TrialConfig.model_validate(middle(study.space)).model_copy(update=settings)
         self.inputs = {k: Shipped.of(v) for k, v in prepare(study, lambda line: None, only=self.config).inputs.items()}
         self.assignment = Assignment(Folder(Place(str(tmp_path))), 1, None, None)
@@ -105,9 +105,9 @@ def test_the_log_has_what_is_printed_warned_of_and_logged_of_every_attempt(place
 
 PROGRAM = """
 import sys, time
-from corpora.places import Place
-from tuning.storage.paths import TrialPlace
-from tuning.search.worker import deadline, logged
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import TrialPlace
+from distune.tuning.search.worker import deadline, logged
 place = TrialPlace(Place(sys.argv[1]))
 with logged(place) as log, deadline(0.3, place, log):
     time.sleep(3600)  # hangs
@@ -169,9 +169,7 @@ def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:
 
 
 def test_workers_import_nothing_that_takes_seconds() -> None:
-    program = (
-        "import sys, tuning.search.worker, tuning.trial.tasks; print([m for m in sys.argv[1:] if m in sys.modules])"
-    )
+    program = "import sys, distune.tuning.search.worker, distune.tuning.trial.tasks; print([m for m in sys.argv[1:] if m in sys.modules])"
     found = subprocess.run(
         [sys.executable, "-c", program, "transformers", "gensim", "mlflow", "scipy", "sklearn", "pandas"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import uuid
 
-from cluster.tasks import run_on_each_node
-from corpora.corpus import Corpus, load_corpus
-from corpora.encoding import segmenter
-from corpora.places import Place, PlaceError, check_writable
-from corpora.teacher_data import load_teacher_data
-from corpora.teacher_logits import has_cache, open_cache
-from corpora.tokens import encoder_settings
-from tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
-from tuning.search.run import earlier_folder
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
-from tuning.teachers import assumed
-from tuning.teachers.examining import Examination, examine_teachers
-from tuning.teachers.sources import pieces_for
-from tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
-from tuning.tracking.runs import check_store
+from distune.cluster.tasks import run_on_each_node
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.encoding import segmenter
+from distune.corpora.places import Place, PlaceError, check_writable
+from distune.corpora.teacher_data import load_teacher_data
+from distune.corpora.teacher_logits import has_cache, open_cache
+from distune.corpora.tokens import encoder_settings
+from distune.tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
+from distune.tuning.search.run import earlier_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.teachers import assumed
+from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.sources import pieces_for
+from distune.tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
+from distune.tuning.tracking.runs import check_store
 
 
 def check(study: Study) -> str:

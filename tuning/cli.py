@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tuning import commands
-from tuning.commands import DEFAULT_URI
+from distune.tuning import commands
+from distune.tuning.commands import DEFAULT_URI
 
 DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
 EXAMPLES = """\

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tuning.study.file import Study
+    from distune.tuning.study.file import Study
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
@@ -29,7 +29,7 @@ def _console() -> Console:
 
 
 def _study(options: argparse.Namespace) -> Study:
-    from tuning.study.file import load_study
+    from distune.tuning.study.file import load_study
 
     return load_study(options.study, options.overrides)
 
@@ -42,7 +42,7 @@ def _resume_option(options: argparse.Namespace) -> str:
 
 
 def check(options: argparse.Namespace) -> None:
-    from tuning.checks import check
+    from distune.tuning.checks import check
 
     print(f"{options.study}: {check(_study(options))}")
 
@@ -55,7 +55,7 @@ def _be_interruptible() -> None:
 
 
 def cache(options: argparse.Namespace) -> None:
-    from tuning.session import cache
+    from distune.tuning.session import cache
 
     _be_interruptible()
     study = _study(options)
@@ -64,9 +64,9 @@ def cache(options: argparse.Namespace) -> None:
 
 
 def search(options: argparse.Namespace) -> None:
-    from tuning.session import search
-    from tuning.storage.searches import search_folders
-    from tuning.submit import search_through_client
+    from distune.tuning.session import search
+    from distune.tuning.storage.searches import search_folders
+    from distune.tuning.submit import search_through_client
 
     _be_interruptible()
     study, console = _study(options), _console()
@@ -88,13 +88,13 @@ def search(options: argparse.Namespace) -> None:
 
 
 def trial(options: argparse.Namespace) -> None:
-    from tuning.search.single import run_single
+    from distune.tuning.search.single import run_single
 
     run_single(_study(options), _console())
 
 
 def results(options: argparse.Namespace) -> None:
-    from tuning.report.terminal import show_results, write_csv, write_json
+    from distune.tuning.report.terminal import show_results, write_csv, write_json
 
     study = _study(options)
     if options.csv:
@@ -106,8 +106,8 @@ def results(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    from tuning.report.findings import searched
-    from tuning.report.write import write_page, write_report
+    from distune.tuning.report.findings import searched
+    from distune.tuning.report.write import write_page, write_report
 
     study, folder = searched(options.search, options.overrides)
     if options.out:
@@ -118,8 +118,8 @@ def report(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    from tuning.report.compare import show_comparison, write_overlay
-    from tuning.report.findings import read_findings, searched
+    from distune.tuning.report.compare import show_comparison, write_overlay
+    from distune.tuning.report.findings import read_findings, searched
 
     pair = (read_findings(*searched(options.first)), read_findings(*searched(options.second)))
     show_comparison(pair, _console())
@@ -129,26 +129,26 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def pull(options: argparse.Namespace) -> None:
-    from tuning.tracking.registry import pull
+    from distune.tuning.tracking.registry import pull
 
     print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
 
 
 def predict(options: argparse.Namespace) -> None:
-    from tuning.serve.predict import predict
+    from distune.tuning.serve.predict import predict
 
     predict(options.folder, options.texts)
 
 
 def serve(options: argparse.Namespace) -> None:
-    from corpora.encoding import MissingPackageError
+    from distune.corpora.encoding import MissingPackageError
 
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise MissingPackageError(f"distune serve needs the package {package}, which is not installed: "
                                       "pip install 'distune[serve]'")  # fmt: skip
-    from tuning.serve.batching import Limits
-    from tuning.serve.server import serve
+    from distune.tuning.serve.batching import Limits
+    from distune.tuning.serve.server import serve
 
     limits = Limits(options.max_batch, options.max_waiting)
     serve(options.folder, options.host, options.port, options.threads, limits)
@@ -156,21 +156,21 @@ def serve(options: argparse.Namespace) -> None:
 
 def _texts(path: Path | None) -> list[str]:
     """The texts of a file or of stdin, one a line."""
-    from corpora.files import lines_of, read_lines
+    from distune.corpora.files import lines_of, read_lines
 
     return lines_of(sys.stdin.buffer.read(), "stdin") if path is None else read_lines(str(path))
 
 
 def bench(options: argparse.Namespace) -> None:
-    from models.predictor import check_folder
-    from tuning.speed.bench import bench
+    from distune.models.predictor import check_folder
+    from distune.tuning.speed.bench import bench
 
     check_folder(options.folder)
     bench(options.folder, options.against, _texts(options.texts), _console())
 
 
 def compress(options: argparse.Namespace) -> None:
-    from tuning.compress import compress_checkpoint, configs_of, figures_line
+    from distune.tuning.compress import compress_checkpoint, configs_of, figures_line
 
     flags = {name: getattr(options, name) for name in (
         "trim_vocabulary", "prune_units", "low_rank", "prune_weights", "embedding_int8", "half", "int8", "int8_static",
@@ -182,7 +182,7 @@ def compress(options: argparse.Namespace) -> None:
 
 def submit(options: argparse.Namespace) -> None:
     """Send a search to a cluster."""
-    from tuning.submit import submit_study
+    from distune.tuning.submit import submit_study
 
     study = _study(options)
     job_id = submit_study(study, options.address, _resume_option(options), options.install)
@@ -194,28 +194,28 @@ def submit(options: argparse.Namespace) -> None:
 def status(options: argparse.Namespace) -> None:
     """Show the searches of a cluster, or how far the last search of a study file is."""
     if options.job and Path(options.job).is_file():
-        from tuning.search.progress import show_progress
-        from tuning.storage.searches import last_search
-        from tuning.study.file import load_study
+        from distune.tuning.search.progress import show_progress
+        from distune.tuning.storage.searches import last_search
+        from distune.tuning.study.file import load_study
 
         study = load_study(Path(options.job))
         show_progress(study, last_search(study), _console())
         return
-    from tuning.submit import show_status
+    from distune.tuning.submit import show_status
 
     show_status(options.address, options.job, _console())
 
 
 def logs(options: argparse.Namespace) -> None:
     """Print what a submitted search has printed."""
-    from tuning.submit import show_logs
+    from distune.tuning.submit import show_logs
 
     show_logs(options.address, options.job, options.follow)
 
 
 def stop(options: argparse.Namespace) -> None:
     """End a submitted search."""
-    from tuning.submit import stop_search
+    from distune.tuning.submit import stop_search
 
     job = stop_search(options.address, options.job)
     print(f"{job.name} ({job.job_id}) is asked to end; what it found is kept, and submit --resume goes on with it")
@@ -224,11 +224,11 @@ def stop(options: argparse.Namespace) -> None:
 def ui(options: argparse.Namespace) -> None:
     place = options.uri.removeprefix("sqlite:///")
     if options.uri.startswith("http"):
-        from tuning.study.errors import StudyError
+        from distune.tuning.study.errors import StudyError
 
         raise StudyError(f"{options.uri} is a server already: open it in a browser")
     if place != options.uri and not Path(place).is_file():
-        from tuning.study.errors import StudyError
+        from distune.tuning.study.errors import StudyError
 
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)

@@ -14,24 +14,24 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from corpora import encoding
-from corpora.corpus import Corpus, load_corpus
-from corpora.encoding import Encoder, load_encoder
-from corpora.tokens import ragged
-from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from models.compression.apply import AnyCompressionConfig, CompressionConfig, compress
-from models.compression.trained import Material
-from models.predictor import CheckpointError, Predictor
-from models.students.student import count_parameters
-from tuning.speed.contenders import onnx_contender
-from tuning.speed.latency import Latency, cpu_name, time_contenders
-from tuning.study.file import Study
-from tuning.teachers.logits import logits_for
-from tuning.teachers.teachers import assumptions, locate
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.inputs import encode_texts
-from tuning.trial.run import fine_tuner
+from distune.corpora import encoding
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.encoding import Encoder, load_encoder
+from distune.corpora.tokens import ragged
+from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.compression.apply import AnyCompressionConfig, CompressionConfig, compress
+from distune.models.compression.trained import Material
+from distune.models.predictor import CheckpointError, Predictor
+from distune.models.students.student import count_parameters
+from distune.tuning.speed.contenders import onnx_contender
+from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import logits_for
+from distune.tuning.teachers.teachers import assumptions, locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.inputs import encode_texts
+from distune.tuning.trial.run import fine_tuner
 
 
 @dataclass(frozen=True)

@@ -9,35 +9,35 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cluster.connection import ClusterConfig, connected
-from cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster
-from corpora.places import Place
-from tuning.champion.finalists import Finalist, select, train_finalists
-from tuning.champion.verdict import NoChampionError, judge
-from tuning.checks import check, check_shared, check_stores
-from tuning.report.write import publish
-from tuning.search.gpus import with_gpus
-from tuning.search.importance import importances
-from tuning.search.preparation import Prepared, prepare
-from tuning.search.progress import FillingView, LiveView
-from tuning.search.run import changed_since, earlier_folder, run_search
-from tuning.shipping import packages
-from tuning.speed.timing import TimeAll, time_here
-from tuning.storage.journal import Journal
-from tuning.storage.lease import held
-from tuning.storage.paths import ENDED, Folder, dump
-from tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
-from tuning.storage.searches import new_folder, unfinished_folder
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
-from tuning.teachers.logits import cache_teacher
-from tuning.teachers.sources import Workers
-from tuning.teachers.students import run_on_ray
-from tuning.tracking.entries import closing, opening, with_version
-from tuning.tracking.outbox import Outbox, ServerAwayError
-from tuning.tracking.promotion import candidate_of_verdict
-from tuning.tracking.registry import log_model, register
-from tuning.tracking.runs import Tracker, is_away
+from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster
+from distune.corpora.places import Place
+from distune.tuning.champion.finalists import Finalist, select, train_finalists
+from distune.tuning.champion.verdict import NoChampionError, judge
+from distune.tuning.checks import check, check_shared, check_stores
+from distune.tuning.report.write import publish
+from distune.tuning.search.gpus import with_gpus
+from distune.tuning.search.importance import importances
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.progress import FillingView, LiveView
+from distune.tuning.search.run import changed_since, earlier_folder, run_search
+from distune.tuning.shipping import packages
+from distune.tuning.speed.timing import TimeAll, time_here
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.lease import held
+from distune.tuning.storage.paths import ENDED, Folder, dump
+from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from distune.tuning.storage.searches import new_folder, unfinished_folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import cache_teacher
+from distune.tuning.teachers.sources import Workers
+from distune.tuning.teachers.students import run_on_ray
+from distune.tuning.tracking.entries import closing, opening, with_version
+from distune.tuning.tracking.outbox import Outbox, ServerAwayError
+from distune.tuning.tracking.promotion import candidate_of_verdict
+from distune.tuning.tracking.registry import log_model, register
+from distune.tuning.tracking.runs import Tracker, is_away
 
 
 class InterruptedSearchError(Exception):

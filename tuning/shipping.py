@@ -10,19 +10,18 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-import corpora
-from corpora.places import Place
-from tuning.storage.paths import dump
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
+import distune
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import dump
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 
-PACKAGES = ("corpora", "models", "losses", "cluster", "tuning")
 FILE_KEYS = ("source", "dev", "test", "unlabelled", "logits", "checkpoint", "path", "dictionary")
 """Settings that may name a file or a folder of this machine."""
 LARGEST_MB = 400
 """Ray takes no working directory of more than 500 MiB."""
 COMMAND = (
-    "trap : TERM; here=$(mktemp -d) && cp -r . $here && cd $here && python -m tuning.cli search study.yaml{options}; "
+    "trap : TERM; here=$(mktemp -d) && cp -r . $here && cd $here && python -m distune search study.yaml{options}; "
     "code=$?; cd /; rm -rf $here; exit $code"
 )
 """Runs a search in a copy of the job's folder: Ray removes the folder as soon as the search has left the cluster, and
@@ -48,9 +47,8 @@ def pack(study: Study, folder: Path) -> Path:
 
 
 def packages() -> list[Path]:
-    """The folders of this code."""
-    root = Path(corpora.__file__).resolve().parent.parent
-    return [root / name for name in PACKAGES]
+    """The folder of this code."""
+    return [Path(distune.__file__).resolve().parent]
 
 
 def _refuse_lost_results(study: Study) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
+from distune.cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
 
 if TYPE_CHECKING:
-    from tuning.study.file import Study
+    from distune.tuning.study.file import Study
 
 
 def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
@@ -24,7 +24,11 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach or on which
     no trial could ever be placed.
     """
-    from tuning.shipping import COMMAND, pack, pins  # It brings torch, which those who only look need not wait for.
+    from distune.tuning.shipping import (  # It brings torch, which those who only look need not wait for.
+        COMMAND,
+        pack,
+        pins,
+    )
 
     client = connect(address)
     check_cluster_fits(address, study.config.cluster)
@@ -39,8 +43,8 @@ def search_through_client(study: Study, resume: str) -> int:
 
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach.
     """
-    from cluster.client import run_through_client
-    from tuning.shipping import COMMAND, pack
+    from distune.cluster.client import run_through_client
+    from distune.tuning.shipping import COMMAND, pack
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = pack(study, Path(scratch))

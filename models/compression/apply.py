@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.compression.embedding import EmbeddingInt8Config, quantize_embedding, use_int8_tables
-from models.compression.half import HalfConfig, halve, halve_graph
-from models.compression.int8 import Int8Config, Int8StaticConfig, quantize_graph, quantize_graph_static
-from models.compression.low_rank import LowRankConfig, factorise, factorise_graph, use_factors
-from models.compression.trained import Material, Structure, Trained
-from models.compression.units import PruneUnitsConfig, prune_units
-from models.compression.vocabulary import TrimVocabularyConfig, keep_tokens, trim_vocabulary
-from models.compression.weights import PruneWeightsConfig, prune_weights
-from models.onnx_export import export_onnx
-from models.predictor import open_session, run_network
-from models.students.student import AnyStudentConfig, build_student
+from distune.models.compression.embedding import EmbeddingInt8Config, quantize_embedding, use_int8_tables
+from distune.models.compression.half import HalfConfig, halve, halve_graph
+from distune.models.compression.int8 import Int8Config, Int8StaticConfig, quantize_graph, quantize_graph_static
+from distune.models.compression.low_rank import LowRankConfig, factorise, factorise_graph, use_factors
+from distune.models.compression.trained import Material, Structure, Trained
+from distune.models.compression.units import PruneUnitsConfig, prune_units
+from distune.models.compression.vocabulary import TrimVocabularyConfig, keep_tokens, trim_vocabulary
+from distune.models.compression.weights import PruneWeightsConfig, prune_weights
+from distune.models.onnx_export import export_onnx
+from distune.models.predictor import open_session, run_network
+from distune.models.students.student import AnyStudentConfig, build_student
 
 
 class NoCompressionConfig(BaseModel, frozen=True, extra="forbid"):

@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.compression.trained import FineTunedConfig, Material, Trained
-from models.errors import ModelError
-from models.students.embedding import WordEmbedding
+from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.errors import ModelError
+from distune.models.students.embedding import WordEmbedding
 
 LEVELS = 127
 

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from pydantic import BaseModel
 
-from models.compression.trained import HalfType, Material, Trained
+from distune.models.compression.trained import HalfType, Material, Trained
 
 SMALLEST = 64
 """Tensors of fewer numbers are left alone: a node to widen them would be larger."""

@@ -17,8 +17,8 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from pydantic import BaseModel, Field
 
-from models.compression.trained import Material
-from models.students.student import pad
+from distune.models.compression.trained import Material
+from distune.models.students.student import pad
 
 
 class Int8Config(BaseModel, frozen=True, extra="forbid"):

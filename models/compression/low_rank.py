@@ -17,9 +17,9 @@ from onnx import helper, numpy_helper
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.compression.trained import FineTunedConfig, Material, Trained
-from models.errors import ModelError
-from models.students.student import Student
+from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.errors import ModelError
+from distune.models.students.student import Student
 
 
 class LowRankConfig(FineTunedConfig, frozen=True):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from torch import nn
 
-from models.students.student import AnyStudentConfig, Student
+from distune.models.students.student import AnyStudentConfig, Student
 
 HalfType = Literal["float32", "float16", "bfloat16"]
 AfterStep = Callable[[], None]

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.compression.trained import FineTunedConfig, Material, Trained
-from models.errors import ModelError
-from models.students.embedding import classifier_head
-from models.students.student import FAMILIES, Student
-from models.students.units import largest
+from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.errors import ModelError
+from distune.models.students.embedding import classifier_head
+from distune.models.students.student import FAMILIES, Student
+from distune.models.students.units import largest
 
 
 class PruneUnitsConfig(FineTunedConfig, frozen=True):

@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
-from models.compression.trained import FineTunedConfig, Material, Trained
-from models.errors import ModelError
-from models.students.embedding import WordEmbedding
+from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.errors import ModelError
+from distune.models.students.embedding import WordEmbedding
 
 
 class TrimVocabularyConfig(FineTunedConfig, frozen=True):

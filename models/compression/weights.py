@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import FineTunedConfig, Material, Trained
 
 
 class PruneWeightsConfig(FineTunedConfig, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.layers.dropout import hide
+from distune.models.layers.dropout import hide
 
 
 def is_better_written_out(queries: Tensor, dropout: float = 0.0) -> bool:

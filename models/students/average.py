@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.students.embedding import StudentShape
-from models.students.units import Smaller
+from distune.models.students.embedding import StudentShape
+from distune.models.students.units import Smaller
 
 
 class AverageConfig(StudentShape, frozen=True):

@@ -8,8 +8,8 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from models.layers.dropout import Dropout
-from models.layers.table import Table
+from distune.models.layers.dropout import Dropout
+from distune.models.layers.table import Table
 
 Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.layers.dropout import hide
-from models.students.embedding import StudentShape
-from models.students.pooling import inside
-from models.students.units import Smaller, largest
+from distune.models.layers.dropout import hide
+from distune.models.students.embedding import StudentShape
+from distune.models.students.pooling import inside
+from distune.models.students.units import Smaller, largest
 
 
 class RecurrentConfig(StudentShape, frozen=True):

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.layers.dropout import Dropout
-from models.students.average import AverageConfig, Words, keep_words
-from models.students.embedding import WordEmbedding, classifier_head
-from models.students.pooling import build_pooling
-from models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
-from models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
-from models.students.transformer import Transformer, TransformerConfig, keep_feedforward
-from models.students.units import Smaller
-from models.training.batches import sorted_batches
+from distune.models.layers.dropout import Dropout
+from distune.models.students.average import AverageConfig, Words, keep_words
+from distune.models.students.embedding import WordEmbedding, classifier_head
+from distune.models.students.pooling import build_pooling
+from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
+from distune.models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
+from distune.models.students.transformer import Transformer, TransformerConfig, keep_feedforward
+from distune.models.students.units import Smaller
+from distune.models.training.batches import sorted_batches
 
 AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
 StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]

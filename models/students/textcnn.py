@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.students.embedding import PoolingKind, StudentShape
-from models.students.pooling import inside
-from models.students.units import Smaller, largest
+from distune.models.students.embedding import PoolingKind, StudentShape
+from distune.models.students.pooling import inside
+from distune.models.students.units import Smaller, largest
 
 
 class TextCNNConfig(StudentShape, frozen=True):

@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.layers.attention import attention
-from models.layers.dropout import Dropout
-from models.students.embedding import StudentShape
-from models.students.pooling import inside
-from models.students.units import Smaller, largest
+from distune.models.layers.attention import attention
+from distune.models.layers.dropout import Dropout
+from distune.models.students.embedding import StudentShape
+from distune.models.students.pooling import inside
+from distune.models.students.units import Smaller, largest
 
 
 class TransformerConfig(StudentShape, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-from models.errors import ModelError
+from distune.models.errors import ModelError
 
 FAULTS = (
     OSError,  # A missing file, a hub that is out of reach, JSON of config.json
@@ -130,7 +130,7 @@ def adapter_settings(folder: Path) -> dict[str, Any]:
 def refuse_other_folders(folder: Path) -> None:
     """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
 
-    Nothing is said of a hub id, nor of an adapter, which `models.teacher.lora` reads.
+    Nothing is said of a hub id, nor of an adapter, which `distune.models.teacher.lora` reads.
     """
     if folder.is_file():
         raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from models.errors import ModelError
-from models.teacher.config import HiddenState
+from distune.models.errors import ModelError
+from distune.models.teacher.config import HiddenState
 
 
 def output_layer(model: PreTrainedModel) -> tuple[str, nn.Linear] | None:

@@ -11,8 +11,8 @@ from typing import Any
 from huggingface_hub import hf_hub_download, resolve_revision
 from huggingface_hub.errors import HfHubHTTPError, RevisionResolutionError
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import ADAPTER
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import ADAPTER
 
 FAULTS = (HfHubHTTPError, OSError, ValueError)
 """What huggingface_hub raises for a file that cannot be had."""

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
-from models.teacher.hub import unless_adapter
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
+from distune.models.teacher.hub import unless_adapter
 
 MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
 

@@ -11,10 +11,10 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line
-from models.teacher.heads import output_layer
-from models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line
+from distune.models.teacher.heads import output_layer
+from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
 
 PREFIX = "base_model.model."
 """Of the names of an adapter's tensors."""

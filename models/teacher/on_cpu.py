@@ -1,5 +1,5 @@
-"""What a teacher that learns on a CPU computes otherwise than transformers would: its dropout is drawn by `models.layers.dropout`, and its
-attention is that of `models.layers.attention`."""
+"""What a teacher that learns on a CPU computes otherwise than transformers would: its dropout is drawn by `distune.models.layers.dropout`, and its
+attention is that of `distune.models.layers.attention`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from models.layers.attention import is_better_written_out, written_out
-from models.layers.dropout import Dropout
+from distune.models.layers.attention import is_better_written_out, written_out
+from distune.models.layers.dropout import Dropout
 
 ATTENTION = "distune_on_cpu"
 SPECIAL = ("position_bias", "softcap", "cache", "s_aux")

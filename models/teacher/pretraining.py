@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.training.batches import shuffled_batches
-from models.training.loop import Progress, Schedule, aloud, optimise
+from distune.models.training.batches import shuffled_batches
+from distune.models.training.loop import Progress, Schedule, aloud, optimise
 
 IGNORED = -100
 HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}

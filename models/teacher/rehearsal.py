@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import in_one_line
-from models.teacher.config import HiddenState
-from models.teacher.heads import answer, refuse_wrong_pooled
-from models.teacher.teacher import Teacher, ask_teacher
-from models.teacher.tokenizing import inputs_of, padded
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import in_one_line
+from distune.models.teacher.config import HiddenState
+from distune.models.teacher.heads import answer, refuse_wrong_pooled
+from distune.models.teacher.teacher import Teacher, ask_teacher
+from distune.models.teacher.tokenizing import inputs_of, padded
 
 N_ALONE = 2
 LONG = 8

@@ -21,13 +21,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import is_adapter
-from models.teacher.config import HiddenState
-from models.teacher.heads import answer
-from models.teacher.loading import Loaded, load_classifier, load_config, refuse_other_outputs
-from models.teacher.lora import load_adapter
-from models.teacher.tokenizing import (
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import is_adapter
+from distune.models.teacher.config import HiddenState
+from distune.models.teacher.heads import answer
+from distune.models.teacher.loading import Loaded, load_classifier, load_config, refuse_other_outputs
+from distune.models.teacher.lora import load_adapter
+from distune.models.teacher.tokenizing import (
     agree_on_padding,
     character_tokenizer,
     fitting_length,
@@ -38,8 +38,8 @@ from models.teacher.tokenizing import (
     refuse_ids_beyond,
     tokenizer_place,
 )
-from models.training.batches import token_batches
-from models.training.loop import has_fast_bf16, pick_device
+from distune.models.training.batches import token_batches
+from distune.models.training.loop import has_fast_bf16, pick_device
 
 MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
 """In one batch, padding included."""

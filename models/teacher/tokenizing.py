@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from models.errors import ModelError
-from models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
-from models.teacher.hub import unless_adapter
-from models.teacher.loading import at
+from distune.models.errors import ModelError
+from distune.models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
+from distune.models.teacher.hub import unless_adapter
+from distune.models.teacher.loading import at
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 READ_FROM_LEFT = {"xlnet"}

@@ -21,14 +21,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from models.errors import ModelError
-from models.teacher.config import FromScratchConfig, TeacherConfig
-from models.teacher.loading import load_trunk, named_head, refuse_adapter
-from models.teacher.on_cpu import cheap_dropout
-from models.teacher.pretraining import MaskIds, PretrainingPlan, pretrain
-from models.teacher.rehearsal import rehearse
-from models.teacher.teacher import Teacher, teacher_logits
-from models.teacher.tokenizing import (
+from distune.models.errors import ModelError
+from distune.models.teacher.config import FromScratchConfig, TeacherConfig
+from distune.models.teacher.loading import load_trunk, named_head, refuse_adapter
+from distune.models.teacher.on_cpu import cheap_dropout
+from distune.models.teacher.pretraining import MaskIds, PretrainingPlan, pretrain
+from distune.models.teacher.rehearsal import rehearse
+from distune.models.teacher.teacher import Teacher, teacher_logits
+from distune.models.teacher.tokenizing import (
     agree_on_padding,
     character_tokenizer,
     fitting_length,
@@ -40,8 +40,8 @@ from models.teacher.tokenizing import (
     refuse_unknown,
     tokenize,
 )
-from models.training.batches import endless_batches
-from models.training.loop import Progress, Schedule, aloud, optimise, pick_device
+from distune.models.training.batches import endless_batches
+from distune.models.training.loop import Progress, Schedule, aloud, optimise, pick_device
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""

@@ -14,8 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.layers.table import Table
-from models.training.row_adam import RowAdam
+from distune.models.layers.table import Table
+from distune.models.training.row_adam import RowAdam
 
 Batch = TypeVar("Batch")
 Progress = Callable[[str], None]

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.layers.table import Table
+from distune.models.layers.table import Table
 
 WINDOW = 512
 """Steps after which the momentum of a row that is not read moves it no more: 0.9^512 is 1e-23."""

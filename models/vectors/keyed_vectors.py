@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ModelError
+from distune.models.errors import ModelError
 
 MODULES = ("gensim.models.keyedvectors", "gensim.models.word2vec", "gensim.models.fasttext")
 """Where gensim's classes stand; their functions are not called."""

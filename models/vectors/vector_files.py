@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ModelError
-from models.vectors.keyed_vectors import read_keyed_vectors
-from models.vectors.vector_rows import BYTE_ORDER_MARK, SAMPLED_ROWS, BinaryRows, Rows, TextRows, header_of
+from distune.models.errors import ModelError
+from distune.models.vectors.keyed_vectors import read_keyed_vectors
+from distune.models.vectors.vector_rows import BYTE_ORDER_MARK, SAMPLED_ROWS, BinaryRows, Rows, TextRows, header_of
 
 Known = dict[str, NDArray[np.float32]]
 """The words that have a vector, and their vectors."""

@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ModelError
+from distune.models.errors import ModelError
 
 SAMPLED_ROWS = 1000
 """Lines from which the dimension of a file of text is told."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
-from models.errors import ModelError
-from models.vectors.vector_files import FoundVectors, Known, read_vector_file
+from distune.models.errors import ModelError
+from distune.models.vectors.vector_files import FoundVectors, Known, read_vector_file
 
 FASTTEXT_BUCKETS = 200_000
 """Rows of the table of n-grams: gensim's two millions are for a corpus of the size of Wikipedia."""

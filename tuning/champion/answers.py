@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from corpora.places import Place
+from distune.corpora.places import Place
 
 ABOUT = b"distune"
 BINS = 10

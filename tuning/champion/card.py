@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from tuning.champion.table import Column, rows_of_table, wilson_interval
-from tuning.study.config import CardConfig
+from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
+from distune.tuning.study.config import CardConfig
 
 
 @dataclass(frozen=True)

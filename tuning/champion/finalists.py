@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from corpora import encoding
-from models.checkpoint import Checkpoint, save_checkpoint
-from models.predictor import open_session, run_network
-from models.students.student import student_logits
-from tuning.search.preparation import Prepared
-from tuning.speed.latency import Latency
-from tuning.storage.records import TrialRecord, pareto_front
-from tuning.study.rule import ChampionConfig, rank
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs
-from tuning.trial.run import TrialResult
-from tuning.trial.tasks import Shared, train_one
+from distune.corpora import encoding
+from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.predictor import open_session, run_network
+from distune.models.students.student import student_logits
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.speed.latency import Latency
+from distune.tuning.storage.records import TrialRecord, pareto_front
+from distune.tuning.study.rule import ChampionConfig, rank
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs
+from distune.tuning.trial.run import TrialResult
+from distune.tuning.trial.tasks import Shared, train_one
 
 RunAll = Callable[
     [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuning.champion.table import Column, Quality, Spread
-from tuning.speed.latency import TIMED_TEXTS, Latency
-from tuning.trial.config import TrialConfig
+from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.speed.latency import TIMED_TEXTS, Latency
+from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
-    from tuning.champion.verdict import Verdict
-    from tuning.search.preparation import Prepared
+    from distune.tuning.champion.verdict import Verdict
+    from distune.tuning.search.preparation import Prepared
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Results:
 
 def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
     """The results as they are written to `results.json`."""
-    from models.students.student import count_parameters
+    from distune.models.students.student import count_parameters
 
     corpus = prepared.corpus
     return {

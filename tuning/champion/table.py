@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from tuning.speed.latency import Latency
-from tuning.study.rule import ROUNDING
+from distune.tuning.speed.latency import Latency
+from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
 

@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpora.encoding import needed_packages
-from corpora.places import Place
-from models.students.student import count_parameters
-from models.teacher.teacher import teacher_size_mb
-from tuning.champion.answers import Answers, write_answers
-from tuning.champion.card import Card, model_card
-from tuning.champion.finalists import Finalist, choose_champion, save_finalist
-from tuning.champion.results import facts_of
-from tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
-from tuning.search.preparation import Prepared
-from tuning.speed.latency import Latency
-from tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
-from tuning.study.describe import described, described_loss
-from tuning.study.rule import rule_text
-from tuning.teachers.logits import timing_teachers
-from tuning.trial.inputs import encode_texts
+from distune.corpora.encoding import needed_packages
+from distune.corpora.places import Place
+from distune.models.students.student import count_parameters
+from distune.models.teacher.teacher import teacher_size_mb
+from distune.tuning.champion.answers import Answers, write_answers
+from distune.tuning.champion.card import Card, model_card
+from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
+from distune.tuning.champion.results import facts_of
+from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
+from distune.tuning.study.describe import described, described_loss
+from distune.tuning.study.rule import rule_text
+from distune.tuning.teachers.logits import timing_teachers
+from distune.tuning.trial.inputs import encode_texts
 
 
 class NoChampionError(Exception):

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuning.champion.table import Column
-from tuning.report.findings import Findings
-from tuning.report.pictures import CONFIG
-from tuning.report.pictures_front import hover
-from tuning.report.style import TEACHER, figure, plain, wide_axis
-from tuning.storage.records import TrialRecord, count_states, pareto_front
-from tuning.study.errors import StudyError
-from tuning.study.points import flatten
-from tuning.study.rule import rule_text
+from distune.tuning.champion.table import Column
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.pictures import CONFIG
+from distune.tuning.report.pictures_front import hover
+from distune.tuning.report.style import TEACHER, figure, plain, wide_axis
+from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import flatten
+from distune.tuning.study.rule import rule_text
 
 COLOURS = ("#0072B2", "#E69F00")
 SYMBOLS = ("circle", "square")

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpora.places import Place
-from tuning.champion.answers import Answers, read_answers
-from tuning.champion.results import Results, parse_results
-from tuning.search.importance import Importance, importances
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord, open_study, read_records
-from tuning.storage.searches import last_search
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, load_study, parse_study, parse_yaml
+from distune.corpora.places import Place
+from distune.tuning.champion.answers import Answers, read_answers
+from distune.tuning.champion.results import Results, parse_results
+from distune.tuning.search.importance import Importance, importances
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, open_study, read_records
+from distune.tuning.storage.searches import last_search
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, load_study, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def searched(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, Fold
     if not (place / "study.yaml").is_file() or not (place / "search.json").is_file():
         raise StudyError(f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or "
                          "search.json")  # fmt: skip
-    return parse_study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
+    return Study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
 
 
 def read_findings(study: Study, folder: Folder) -> Findings:

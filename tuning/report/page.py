@@ -15,17 +15,17 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from tuning.champion.answers import Case, both_wrong, disagreements
-from tuning.champion.results import Results
-from tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
-from tuning.report.findings import Findings
-from tuning.report.pictures import CONFIG, Picture
-from tuning.report.style import DARK, FONT, LIGHT
-from tuning.speed.latency import CHUNK_TEXTS
-from tuning.storage.paths import dump
-from tuning.storage.records import TrialRecord, count_states
-from tuning.study.describe import configuration
-from tuning.study.rule import rule_text, teacher_ratio
+from distune.tuning.champion.answers import Case, both_wrong, disagreements
+from distune.tuning.champion.results import Results
+from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.pictures import CONFIG, Picture
+from distune.tuning.report.style import DARK, FONT, LIGHT
+from distune.tuning.speed.latency import CHUNK_TEXTS
+from distune.tuning.storage.paths import dump
+from distune.tuning.storage.records import TrialRecord, count_states
+from distune.tuning.study.describe import configuration
+from distune.tuning.study.rule import rule_text, teacher_ratio
 
 HERE = Path(__file__).parent
 N_CASES = 12

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from tuning.report.findings import Findings
-from tuning.report.pictures_front import front_picture
-from tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
-from tuning.report.pictures_search import (
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.pictures_front import front_picture
+from distune.tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
+from distune.tuning.report.pictures_search import (
     curves_picture,
     history_picture,
     importance_picture,
     is_drawable,
     parallel_picture,
 )
-from tuning.search.importance import MIN_TRIALS
+from distune.tuning.search.importance import MIN_TRIALS
 
 PNG_WIDTH = 1000
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}

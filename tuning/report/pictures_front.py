@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from tuning.champion.results import FinalStudent, Results
-from tuning.champion.table import Column, Spread
-from tuning.report.style import FAMILIES, QUIET, TEACHER, figure, plain, wide_axis
-from tuning.storage.records import TrialRecord, pareto_front
-from tuning.study.describe import configuration
-from tuning.study.rule import ChampionConfig, percent
-from tuning.trial.config import TrialConfig
+from distune.tuning.champion.results import FinalStudent, Results
+from distune.tuning.champion.table import Column, Spread
+from distune.tuning.report.style import FAMILIES, QUIET, TEACHER, figure, plain, wide_axis
+from distune.tuning.storage.records import TrialRecord, pareto_front
+from distune.tuning.study.describe import configuration
+from distune.tuning.study.rule import ChampionConfig, percent
+from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
 

@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tuning.champion.answers import BINS, Answers, counts_of, reliability
-from tuning.champion.results import FinalStudent, Results
-from tuning.report.style import FAMILIES, QUIET, STUDENT, TEACHER, figure, plain, wide_axis
-from tuning.speed.latency import Latency
+from distune.tuning.champion.answers import BINS, Answers, counts_of, reliability
+from distune.tuning.champion.results import FinalStudent, Results
+from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, TEACHER, figure, plain, wide_axis
+from distune.tuning.speed.latency import Latency
 
 READABLE_CLASSES = 12
 """More than so many have no numbers in their matrix."""

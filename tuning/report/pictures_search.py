@@ -11,14 +11,14 @@ import optuna
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tuning.report.pictures_front import hover
-from tuning.report.style import FAMILIES, QUIET, STUDENT, figure, plain, wide_axis
-from tuning.search.importance import Importance
-from tuning.search.suggest import distributions
-from tuning.storage.records import DIRECTIONS, TrialRecord, pareto_front
-from tuning.study.errors import StudyError
-from tuning.study.points import params_of
-from tuning.study.space import Space
+from distune.tuning.report.pictures_front import hover
+from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, figure, plain, wide_axis
+from distune.tuning.search.importance import Importance
+from distune.tuning.search.suggest import distributions
+from distune.tuning.storage.records import DIRECTIONS, TrialRecord, pareto_front
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import params_of
+from distune.tuning.study.space import Space
 
 NAMES = {"accuracy": "dev accuracy", "latency_ms": "hint, ms"}
 MIN_TRIALS = 2

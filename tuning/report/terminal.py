@@ -10,13 +10,13 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from tuning.search.importance import MIN_TRIALS, importance_table, importances
-from tuning.storage.journal import Journal
-from tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
-from tuning.storage.searches import last_search
-from tuning.study.describe import configuration
-from tuning.study.file import Study
-from tuning.study.points import flatten
+from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
+from distune.tuning.storage.searches import last_search
+from distune.tuning.study.describe import configuration
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import flatten
 
 N_BEST = 10
 

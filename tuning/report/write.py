@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tuning.report.findings import read_findings
-from tuning.report.page import page
-from tuning.report.pictures import draw, write_html, write_pngs
-from tuning.storage.paths import Folder
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
+from distune.tuning.report.findings import read_findings
+from distune.tuning.report.page import page
+from distune.tuning.report.pictures import draw, write_html, write_pngs
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 
 Say = Callable[[str], None]
 

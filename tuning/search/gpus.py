@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import torch
 
-from cluster.connection import alive_nodes
-from cluster.tasks import run_on_best_node
-from tuning.search.preparation import Prepared, distinct_inputs
-from tuning.study.points import largest
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.run import EpochReport, run_trial
+from distune.cluster.connection import alive_nodes
+from distune.cluster.tasks import run_on_best_node
+from distune.tuning.search.preparation import Prepared, distinct_inputs
+from distune.tuning.study.points import largest
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.run import EpochReport, run_trial
 
 HEADROOM = 1.2
 

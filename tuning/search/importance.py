@@ -19,7 +19,7 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from tuning.storage.records import PLAIN
+from distune.tuning.storage.records import PLAIN
 
 MIN_TRIALS = 8
 """Fewer trials say nothing of a handful of parameters."""

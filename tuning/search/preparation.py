@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
-from corpora.corpus import Corpus, load_corpus
-from corpora.places import Place
-from corpora.tokens import WordPieceConfig
-from models.vectors.word_vectors import FileVectorsConfig, read_vectors
-from tuning.storage.paths import Layout
-from tuning.study.config import StudyConfig
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
-from tuning.study.points import highest, middle, prepared_blocks
-from tuning.teachers import assumed
-from tuning.teachers.examining import Examination, examine_teachers
-from tuning.teachers.identity import digest, trial_files
-from tuning.teachers.logits import accuracy_of, augmented_logits, logits_for
-from tuning.teachers.sources import IN_PROCESS, Workers, pieces_for
-from tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs, inputs_key
-from tuning.trial.inputs import Material, all_inputs
+from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.places import Place
+from distune.corpora.tokens import WordPieceConfig
+from distune.models.vectors.word_vectors import FileVectorsConfig, read_vectors
+from distune.tuning.storage.paths import Layout
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import highest, middle, prepared_blocks
+from distune.tuning.teachers import assumed
+from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.identity import digest, trial_files
+from distune.tuning.teachers.logits import accuracy_of, augmented_logits, logits_for
+from distune.tuning.teachers.sources import IN_PROCESS, Workers, pieces_for
+from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs, inputs_key
+from distune.tuning.trial.inputs import Material, all_inputs
 
 Say = Callable[[str], None]
 

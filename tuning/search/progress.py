@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records
-from tuning.study.file import Study
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from distune.tuning.study.file import Study
 
 PLAIN_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3

@@ -15,14 +15,14 @@ import optuna
 from optuna.trial import Trial, TrialState
 from ray.tune.search import Searcher
 
-from tuning.search.suggest import suggest
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder
-from tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
-from tuning.study.file import Study
-from tuning.study.points import params_of
-from tuning.study.space import Config
-from tuning.trial.config import TrialConfig
+from distune.tuning.search.suggest import suggest
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import params_of
+from distune.tuning.study.space import Config
+from distune.tuning.trial.config import TrialConfig
 
 METRICS = ("accuracy", "loss", "compressed_accuracy")
 HINT = ("latency_ms", "size_mb")

@@ -12,22 +12,22 @@ import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from cluster.connection import n_slots
-from corpora.corpus import Corpus
-from corpora.places import Place
-from tuning.search.preparation import Prepared
-from tuning.search.proposals import Proposals
-from tuning.search.samplers import sampler
-from tuning.search.suggest import distributions, suggest
-from tuning.search.worker import Assignment, Shipped, trial_on_worker
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder, Layout
-from tuning.storage.records import Observer, TrialRecord, open_study, read_records
-from tuning.storage.searches import searches_of
-from tuning.study.config import StudyConfig
-from tuning.study.errors import StudyError
-from tuning.study.points import params_of
-from tuning.trial.config import TrialConfig
+from distune.cluster.connection import n_slots
+from distune.corpora.corpus import Corpus
+from distune.corpora.places import Place
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.search.proposals import Proposals
+from distune.tuning.search.samplers import sampler
+from distune.tuning.search.suggest import distributions, suggest
+from distune.tuning.search.worker import Assignment, Shipped, trial_on_worker
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder, Layout
+from distune.tuning.storage.records import Observer, TrialRecord, open_study, read_records
+from distune.tuning.storage.searches import searches_of
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import params_of
+from distune.tuning.trial.config import TrialConfig
 
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:

@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from tuning.study.config import SearchConfig
+from distune.tuning.study.config import SearchConfig
 
 WINDOW = 1000
 """Trials that TPE looks at: what it spends on a proposal is proportional to them."""

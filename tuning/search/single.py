@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from tuning.search.preparation import prepare
-from tuning.search.worker import Shipped, hint_for
-from tuning.study.file import Study
-from tuning.study.points import flatten, middle
-from tuning.study.rule import teacher_ratio
-from tuning.trial.config import TrialConfig
-from tuning.trial.run import EpochReport, TrialResult, run_trial
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.worker import Shipped, hint_for
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import flatten, middle
+from distune.tuning.study.rule import teacher_ratio
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.run import EpochReport, TrialResult, run_trial
 
 
 def run_single(study: Study, console: Console) -> TrialResult:

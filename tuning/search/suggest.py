@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tuning.study.points import parameter_name
-from tuning.study.space import Alternatives, Config, Node, Range, Space, fill, leaves
+from distune.tuning.study.points import parameter_name
+from distune.tuning.study.space import Alternatives, Config, Node, Range, Space, fill, leaves
 
 
 def suggest(space: Space, trial: optuna.trial.BaseTrial, fixed: Config | None = None) -> Config:

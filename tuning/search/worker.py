@@ -24,15 +24,15 @@ from typing import Any, TextIO
 import torch
 from safetensors.torch import load, save
 
-from models.compression.apply import compress
-from models.compression.trained import Material, Trained
-from models.students.student import build_student
-from tuning.speed.latency import network_hint_ms
-from tuning.storage.paths import Folder, TrialPlace
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs, TrialData, inputs_key
-from tuning.trial.run import EpochReport, run_trial
-from tuning.trial.training import Savepoint, Tensors
+from distune.models.compression.apply import compress
+from distune.models.compression.trained import Material, Trained
+from distune.models.students.student import build_student
+from distune.tuning.speed.latency import network_hint_ms
+from distune.tuning.storage.paths import Folder, TrialPlace
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs, TrialData, inputs_key
+from distune.tuning.trial.run import EpochReport, run_trial
+from distune.tuning.trial.training import Savepoint, Tensors
 
 FAR_OVER_BUDGET = 2.0
 """A hint shares its cores with other trials: only one that is over the budget so many times is believed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from models.predictor import Answer
+from distune.models.predictor import Answer
 
 
 @dataclass(frozen=True)

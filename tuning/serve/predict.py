@@ -12,10 +12,10 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
-from corpora.decoding import COMPRESSIONS
-from corpora.encoding import load_encoder
-from corpora.incoming import BLOCK_BYTES, Utf8
-from models.predictor import CheckpointError, Predictor, answer_lines, check_folder
+from distune.corpora.decoding import COMPRESSIONS
+from distune.corpora.encoding import load_encoder
+from distune.corpora.incoming import BLOCK_BYTES, Utf8
+from distune.models.predictor import CheckpointError, Predictor, answer_lines, check_folder
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""

@@ -21,9 +21,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from corpora.encoding import load_encoder
-from models.predictor import Answer, Predictor, check_folder
-from tuning.serve.batching import Batcher, FullError, Limits
+from distune.corpora.encoding import load_encoder
+from distune.models.predictor import Answer, Predictor, check_folder
+from distune.tuning.serve.batching import Batcher, FullError, Limits
 
 MAX_BODY_BYTES = 1 << 20
 PATIENCE_S = 30

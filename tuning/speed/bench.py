@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.predictor import CheckpointError
-from models.teacher.rehearsal import rehearse
-from models.teacher.teacher import load_teacher
-from tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
-from tuning.speed.latency import cpu_name, time_contenders
+from distune.models.predictor import CheckpointError
+from distune.models.teacher.rehearsal import rehearse
+from distune.models.teacher.teacher import load_teacher
+from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
+from distune.tuning.speed.latency import cpu_name, time_contenders
 
 TEACHER_MAX_LENGTH = 128
 N_REHEARSED = 8

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from corpora.encoding import load_encoder
-from models.checkpoint import load_checkpoint
-from models.predictor import Predictor, run_network
-from models.students.student import pad
-from models.teacher.teacher import Teacher, teacher_logits
-from tuning.speed.latency import Contender
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import load_checkpoint
+from distune.models.predictor import Predictor, run_network
+from distune.models.students.student import pad
+from distune.models.teacher.teacher import Teacher, teacher_logits
+from distune.tuning.speed.latency import Contender
 
 
 def onnx_contender(folder: Path) -> Contender:

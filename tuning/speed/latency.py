@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from corpora.encoding import Encoder
-from models.predictor import open_session, run_network
+from distune.corpora.encoding import Encoder
+from distune.models.predictor import open_session, run_network
 
 BATCH_SIZE = 32
 CHUNK_TEXTS = 20

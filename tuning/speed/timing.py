@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.teacher.teacher import Teacher
-from tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
-from tuning.speed.latency import Contender, Latency, cpu_name, time_contenders
+from distune.models.teacher.teacher import Teacher
+from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
+from distune.tuning.speed.latency import Contender, Latency, cpu_name, time_contenders
 
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 

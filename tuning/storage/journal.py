@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from corpora.places import Place
+from distune.corpora.places import Place
 
 MERGED = 64
 """So many segments are merged into one, that opening a long search does not read a file for each trial."""

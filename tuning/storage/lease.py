@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from corpora.places import Place
-from tuning.study.errors import StudyError
+from distune.corpora.places import Place
+from distune.tuning.study.errors import StudyError
 
 RENEWED_EVERY_S = 10.0
 GONE_AFTER_S = 45.0

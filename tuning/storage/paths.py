@@ -27,8 +27,8 @@ from typing import Any
 
 import yaml
 
-from corpora.places import Place
-from tuning.study.errors import StudyError
+from distune.corpora.places import Place
+from distune.tuning.study.errors import StudyError
 
 ENDED = "ended"
 BOUND_TO = {

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuning.storage.journal import Journal
-from tuning.storage.paths import Folder
-from tuning.study.config import StudyConfig
-from tuning.trial.config import TrialConfig
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
 

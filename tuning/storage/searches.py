@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from corpora.places import Place
-from tuning.storage.paths import ENDED, Folder, Layout, dump
-from tuning.study.errors import StudyError
-from tuning.study.file import Study, parse_yaml
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, parse_yaml
 
 
 def layout(study: Study) -> Layout:

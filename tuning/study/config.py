@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from cluster.connection import ClusterConfig
-from corpora.corpus_config import CorpusConfig
-from corpora.places import check_place
-from corpora.teacher_data import TeacherDataConfig
-from models.teacher.config import StudentsConfig, TeacherConfig
-from tuning.study.rule import ChampionConfig
-from tuning.study.space import Space, parse_space
-from tuning.trial.config import TrialConfig
+from distune.cluster.connection import ClusterConfig
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.places import check_place
+from distune.corpora.teacher_data import TeacherDataConfig
+from distune.models.teacher.config import StudentsConfig, TeacherConfig
+from distune.tuning.study.rule import ChampionConfig
+from distune.tuning.study.space import Space, parse_space
+from distune.tuning.trial.config import TrialConfig
 
 
 class CardConfig(BaseModel, frozen=True, extra="forbid"):

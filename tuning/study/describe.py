@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from losses.objective import LossConfig
-from tuning.trial.config import TrialConfig
+from distune.losses.objective import LossConfig
+from distune.tuning.trial.config import TrialConfig
 
 
 def configuration(config: TrialConfig) -> str:

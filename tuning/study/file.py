@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,30 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tuning.study.config import StudyConfig
-from tuning.study.errors import StudyError, faults_of
-from tuning.study.points import params_of, prepared_blocks
-from tuning.study.space import Space, parse_space
-from tuning.trial.config import TrialConfig
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.errors import StudyError, faults_of
+from distune.tuning.study.points import params_of, prepared_blocks
+from distune.tuning.study.space import Space, parse_space
+from distune.tuning.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)
 class Study:
-    """A valid study: its settings, its search space, and the document it was read from with the overrides in it."""
+    """A valid study, made of a document: its settings and its search space. Raises StudyError listing every fault.
 
-    config: StudyConfig
-    space: Space
+    Study({"name": "tickets", "corpus": {"source": "tickets.csv"}, "teacher": {...}, "trial": {...}})
+    """
+
     document: dict[str, Any]
+    # Parsed from the document, but where a search has settled one of them further.
+    config: StudyConfig = None  # type: ignore[assignment]
+    space: Space = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.config is None:
+            config, space = _parsed(self.document)
+            object.__setattr__(self, "config", config)
+            object.__setattr__(self, "space", space)
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,25 +52,35 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
     Raises StudyError whose message has one line for each fault.
     """
-    try:
-        document = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StudyError(f"cannot read the study {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise StudyError(f"{path} must hold a mapping (name:, corpus:, teacher:, trial:), but got {document!r}")
+    document = document_of(path)
     for override in overrides:
-        _override(document, override)
-    return parse_study(document)
+        setting, equals, value = override.partition("=")
+        if not equals or not setting:
+            raise StudyError(f"--set takes path=value, but got {override!r}")
+        set_at(document, setting, parse_yaml(value))
+    return Study(document)
+
+
+def document_of(source: Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a study file, or a copy of one, to be changed. Raises StudyError for what is no document."""
+    if not isinstance(source, Path):
+        return copy.deepcopy(dict(source))
+    try:
+        document = parse_yaml(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"cannot read the study {source}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise StudyError(f"{source} must hold a mapping (name:, corpus:, teacher:, trial:), but got {document!r}")
+    return document
 
 
 def parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
 
 
-def parse_study(document: dict[str, Any]) -> Study:
-    """The study in a parsed document; raises StudyError listing every fault of settings and space."""
+def _parsed(document: dict[str, Any]) -> tuple[StudyConfig, Space]:
     faults: list[str] = []
     config, space = None, None
     try:
@@ -79,7 +100,7 @@ def parse_study(document: dict[str, Any]) -> Study:
         faults += _faults_of_students(config)
     if faults or config is None or space is None:
         raise StudyError("\n".join(faults))
-    return Study(config, space, document)
+    return config, space
 
 
 def _faults_of_students(config: StudyConfig) -> list[str]:
@@ -94,10 +115,8 @@ def _faults_of_students(config: StudyConfig) -> list[str]:
     return faults
 
 
-def _override(document: dict[str, Any], override: str) -> None:
-    path, equals, value = override.partition("=")
-    if not equals or not path:
-        raise StudyError(f"--set takes path=value, but got {override!r}")
+def set_at(document: dict[str, Any], path: str, value: Any) -> None:
+    """Replace one setting of a document by its dotted path, such as `search.trials`."""
     *parents, last = path.split(".")
     block = document
     for depth, key in enumerate(parents):
@@ -106,4 +125,4 @@ def _override(document: dict[str, Any], override: str) -> None:
             place = ".".join(parents[: depth + 1])
             raise StudyError(f"--set {path}: {place} is not one block here but {inner!r}; set {place} as a whole")
         block = inner
-    block[last] = parse_yaml(value)
+    block[last] = value

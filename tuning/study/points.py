@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tuning.study.errors import StudyError
-from tuning.study.space import Alternatives, Config, Node, Range, Space, fill, first_of, leaves
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.space import Alternatives, Config, Node, Range, Space, fill, first_of, leaves
 
 
 def drawn(space: Space, rng: np.random.Generator) -> Config:

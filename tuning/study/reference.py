@@ -1,6 +1,6 @@
 """The page docs/study-file.md: every block and key of a study file, from the config classes and their docstrings.
 
-Run: python -m tuning.study.reference > docs/study-file.md
+Run: python -m distune.tuning.study.reference > docs/study-file.md
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tuning.study.config import StudyConfig
-from tuning.study.reference_text import EXAMPLES, INTRODUCTION, NOTES
-from tuning.trial.config import TrialConfig
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.reference_text import EXAMPLES, INTRODUCTION, NOTES
+from distune.tuning.trial.config import TrialConfig
 
 Models = tuple[type[BaseModel], ...]
 YAML_END = "...\n"

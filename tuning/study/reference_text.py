@@ -6,7 +6,7 @@ INTRODUCTION = """
 # The study file
 
 One YAML file says all of a study. Its faults are found by `distune check study.yaml`, all at once. A key that is not on this
-page is refused. What the parts are and bring: [parts.md](parts.md). (Written by `python -m tuning.study.reference`.)
+page is refused. What the parts are and bring: [parts.md](parts.md). (Written by `python -m distune.tuning.study.reference`.)
 
 Numbers may be written as `1e-4`. Relative paths are seen from where the command is run. `--set path=value` overrides any
 key: `--set search.trials=8`, `--set "trial.student={kind: average}"`.

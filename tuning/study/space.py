@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from tuning.study.errors import StudyError, faults_of
+from distune.tuning.study.errors import StudyError, faults_of
 
 RANGES = ("choice", "between", "log")
 BROKEN = object()

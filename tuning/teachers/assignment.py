@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binom
 
-from corpora.columns import ColumnOrder
-from corpora.texts import CorpusError
+from distune.corpora.columns import ColumnOrder
+from distune.corpora.texts import CorpusError
 
 CHANCE = 1e-5
 """How likely a refusal may be, over all permutations, where the columns are in order."""

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from corpora.corpus import Corpus
-from corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
-from losses.objective import LossConfig
-from tuning.study.file import Study
-from tuning.study.points import highest, values_at
-from tuning.study.space import Space
-from tuning.teachers.assignment import about_few_texts
-from tuning.teachers.logits import accuracy_of
-from tuning.teachers.teachers import TeacherPlace, Teachers
+from distune.corpora.corpus import Corpus
+from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
+from distune.losses.objective import LossConfig
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import highest, values_at
+from distune.tuning.study.space import Space
+from distune.tuning.teachers.assignment import about_few_texts
+from distune.tuning.teachers.logits import accuracy_of
+from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 
 LARGE_LOGIT = 100.0
 """Those of classifiers stay below 20; logarithms of probabilities end at -16."""

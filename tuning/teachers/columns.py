@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from corpora.columns import ColumnOrder, class_names, column_order
-from corpora.texts import CorpusError
-from models.teacher.hub import checkpoint_settings
-from models.teacher.teacher import Teacher
+from distune.corpora.columns import ColumnOrder, class_names, column_order
+from distune.corpora.texts import CorpusError
+from distune.models.teacher.hub import checkpoint_settings
+from distune.models.teacher.teacher import Teacher
 
 
 def checkpoint_columns(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpora.corpus import Corpus, Split
-from corpora.teacher_logits import has_cache
-from models.errors import ModelError
-from models.teacher.rehearsal import rehearse
-from models.teacher.tokenizing import load_tokenizer, refuse_unknown
-from models.teacher.training import check_start
-from tuning.teachers.sources import TRAINED, load_from
-from tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
+from distune.corpora.corpus import Corpus, Split
+from distune.corpora.teacher_logits import has_cache
+from distune.models.errors import ModelError
+from distune.models.teacher.rehearsal import rehearse
+from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
+from distune.models.teacher.training import check_start
+from distune.tuning.teachers.sources import TRAINED, load_from
+from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
 
 Say = Callable[[str], None]
 N_ASKED, N_READ = 256, 2000

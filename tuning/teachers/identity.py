@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from corpora.files import FileConfig, read_rows
-from corpora.tokens import AnyTokensConfig, WordPieceConfig, WordsConfig
-from models.teacher.hub import commit_of
-from models.vectors.word_vectors import AnyVectorsConfig, FileVectorsConfig
-from tuning.study.errors import StudyError
-from tuning.trial.config import TrialConfig
+from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, WordsConfig
+from distune.models.teacher.hub import commit_of
+from distune.models.vectors.word_vectors import AnyVectorsConfig, FileVectorsConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.trial.config import TrialConfig
 
 SAYS_NOTHING = (".md", ".log", ".png", ".jpg", ".svg")
 """Endings of files that change no answer of a checkpoint."""

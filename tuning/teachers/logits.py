@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.augment import Augmented
-from corpora.corpus import Corpus, load_corpus
-from corpora.logits_export import write_logits_file
-from corpora.logits_filling import (
+from distune.corpora.augment import Augmented
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.logits_export import write_logits_file
+from distune.corpora.logits_filling import (
     ShardForm,
     Source,
     fill_cache,
     rows_of_shard,
 )
-from corpora.narrowing import LARGEST_IN_HALF
-from corpora.teacher_logits import TeacherLogits, has_cache, open_cache
-from models.teacher.teacher import Teacher, timing_twin
-from tuning.study.config import StudyConfig
-from tuning.study.errors import StudyError
-from tuning.study.file import Study
-from tuning.teachers.examining import Examination, examine_teachers
-from tuning.teachers.identity import digest
-from tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
-from tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+from distune.corpora.narrowing import LARGEST_IN_HALF
+from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
+from distune.models.teacher.teacher import Teacher, timing_twin
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.identity import digest
+from distune.tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
+from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
 
 Say = Callable[[str], None]
 

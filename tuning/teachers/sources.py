@@ -10,30 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from cluster.tasks import run_in_process
-from corpora.augment import MASK, with_mask
-from corpora.corpus import UNLABELLED, Corpus, Split
-from corpora.logits_filling import (
+from distune.cluster.tasks import run_in_process
+from distune.corpora.augment import MASK, with_mask
+from distune.corpora.corpus import UNLABELLED, Corpus, Split
+from distune.corpora.logits_filling import (
     Source,
     TeacherAnswers,
     TeacherFunction,
     WriteAll,
     write_in_process,
 )
-from corpora.places import Place
-from corpora.teacher_data import load_teacher_data
-from corpora.tokens import AnyTokensConfig, WordPieceConfig
-from models.errors import ModelError
-from models.teacher.config import StudentsConfig, TeacherConfig
-from models.teacher.hub import commit_of
-from models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
-from models.teacher.tokenizing import tokenizer_pieces
-from models.teacher.training import TrainingTexts, train_teacher
-from tuning.study.config import StudyConfig
-from tuning.teachers.columns import checkpoint_columns, in_order
-from tuning.teachers.students import RunStudents, Training, load_ensemble, train_ensemble
-from tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
-from tuning.trial.inputs import Material, NothingSaid
+from distune.corpora.places import Place
+from distune.corpora.teacher_data import load_teacher_data
+from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig
+from distune.models.errors import ModelError
+from distune.models.teacher.config import StudentsConfig, TeacherConfig
+from distune.models.teacher.hub import commit_of
+from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import tokenizer_pieces
+from distune.models.teacher.training import TrainingTexts, train_teacher
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.teachers.columns import checkpoint_columns, in_order
+from distune.tuning.teachers.students import RunStudents, Training, load_ensemble, train_ensemble
+from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
+from distune.tuning.trial.inputs import Material, NothingSaid
 
 Say = Callable[[str], None]
 TRAINED = "trained.json"

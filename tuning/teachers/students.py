@@ -15,25 +15,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cluster.connection import ClusterConfig, alive_nodes, connected
-from cluster.tasks import run_on_cluster
-from corpora import encoding
-from corpora.columns import column_order
-from corpora.encoding import load_encoder
-from corpora.logits_filling import TeacherAnswers, TeacherFunction
-from corpora.places import Place
-from models.checkpoint import Checkpoint, save_checkpoint
-from models.compression.apply import NoCompressionConfig
-from models.errors import ModelError
-from models.predictor import Predictor
-from models.teacher.config import StudentsConfig
-from tuning.study.points import drawn
-from tuning.study.space import Space
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs, inputs_key
-from tuning.trial.inputs import Material, all_inputs
-from tuning.trial.run import TrialResult
-from tuning.trial.tasks import Shared, train_if_it_converges
+from distune.cluster.connection import ClusterConfig, alive_nodes, connected
+from distune.cluster.tasks import run_on_cluster
+from distune.corpora import encoding
+from distune.corpora.columns import column_order
+from distune.corpora.encoding import load_encoder
+from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
+from distune.corpora.places import Place
+from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.compression.apply import NoCompressionConfig
+from distune.models.errors import ModelError
+from distune.models.predictor import Predictor
+from distune.models.teacher.config import StudentsConfig
+from distune.tuning.study.points import drawn
+from distune.tuning.study.space import Space
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs, inputs_key
+from distune.tuning.trial.inputs import Material, all_inputs
+from distune.tuning.trial.run import TrialResult
+from distune.tuning.trial.tasks import Shared, train_if_it_converges
 
 Say = Callable[[str], None]
 Outcome = TrialResult | str

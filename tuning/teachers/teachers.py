@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.columns import ColumnOrder
-from corpora.corpus import Corpus, Split, labelled_fingerprint
-from corpora.logits_file import LogitsFile, read_logits_file
-from corpora.places import Place
-from corpora.teacher_logits import CacheKey, TeacherLogits
-from corpora.texts import CorpusError
-from models.teacher.config import StudentsConfig, TeacherConfig
-from models.teacher.hub import commit_of
-from models.teacher.teacher import check_checkpoint
-from tuning.storage.paths import Layout
-from tuning.study.config import StudyConfig
-from tuning.teachers.assignment import refuse_other_assignment
-from tuning.teachers.columns import Head, checkpoint_columns, head_of
-from tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
-from tuning.teachers.students import draw_students
+from distune.corpora.columns import ColumnOrder
+from distune.corpora.corpus import Corpus, Split, labelled_fingerprint
+from distune.corpora.logits_file import LogitsFile, read_logits_file
+from distune.corpora.places import Place
+from distune.corpora.teacher_logits import CacheKey, TeacherLogits
+from distune.corpora.texts import CorpusError
+from distune.models.teacher.config import StudentsConfig, TeacherConfig
+from distune.models.teacher.hub import commit_of
+from distune.models.teacher.teacher import check_checkpoint
+from distune.tuning.storage.paths import Layout
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.teachers.assignment import refuse_other_assignment
+from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
+from distune.tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
+from distune.tuning.teachers.students import draw_students
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpora.corpus import Corpus
-from tuning.champion.card import markdown_table
-from tuning.champion.verdict import Verdict
-from tuning.search.preparation import Prepared
-from tuning.storage.paths import Folder
-from tuning.storage.records import TrialRecord, count_states, pareto_front
-from tuning.study.config import StudyConfig
-from tuning.study.rule import rule_text, teacher_ratio
-from tuning.tracking.promotion import Registered
+from distune.corpora.corpus import Corpus
+from distune.tuning.champion.card import markdown_table
+from distune.tuning.champion.verdict import Verdict
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.rule import rule_text, teacher_ratio
+from distune.tuning.tracking.promotion import Registered
 
 
 @dataclass(frozen=True)

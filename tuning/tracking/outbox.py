@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from tuning.storage.records import Observer, TrialRecord
+from distune.tuning.storage.records import Observer, TrialRecord
 
 Answer = TypeVar("Answer")
 ObserverType = TypeVar("ObserverType", bound=Observer)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from tuning.study.rule import ROUNDING, ChampionConfig
+from distune.tuning.study.rule import ROUNDING, ChampionConfig
 
 if TYPE_CHECKING:
-    from tuning.champion.verdict import Verdict
-    from tuning.search.preparation import Prepared
+    from distune.tuning.champion.verdict import Verdict
+    from distune.tuning.search.preparation import Prepared
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 TAG = "distune."

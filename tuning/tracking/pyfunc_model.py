@@ -22,7 +22,8 @@ def _program(path: Path) -> ModuleType:
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A table with a column `text` in; `label`, one `probability_LABEL` for each label and `has_known_token` out."""
+    """A table with a column `text` in; `label`, one `probability_LABEL` for each label and `has_known_token` out, a row for each of
+    the table and under its index."""
 
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["checkpoint"])
@@ -30,20 +31,12 @@ class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self.predictor = _program(folder / "predict.py").Predictor(folder, encoder)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        answers = list(self.predictor.answers(_texts(model_input)))
+        answers = list(self.predictor.answers(list(model_input["text"])))
         columns: dict[str, list[Any]] = {"label": [answer["label"] for answer in answers]}
         for label in self.predictor.labels:
             columns[f"probability_{label}"] = [answer["probabilities"][label] for answer in answers]
         columns["has_known_token"] = [answer["has_known_token"] for answer in answers]
-        return pd.DataFrame(columns)
-
-
-def _texts(table: pd.DataFrame) -> list[str]:
-    texts = list(table["text"])
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"row {i}: `text` must be a string, but got {text!r}")
-    return texts
+        return pd.DataFrame(columns, index=model_input.index)
 
 
 mlflow.models.set_model(StudentModel())

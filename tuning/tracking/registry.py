@@ -18,11 +18,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
-from corpora.encoding import needed_packages
-from corpora.places import Place
-from tuning.study.errors import StudyError
-from tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
-from tuning.tracking.runs import quiet_mlflow
+from distune.corpora.encoding import needed_packages
+from distune.corpora.places import Place
+from distune.tuning.study.errors import StudyError
+from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
+from distune.tuning.tracking.runs import quiet_mlflow
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.

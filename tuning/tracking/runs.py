@@ -19,15 +19,15 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from corpora.places import Place, PlaceError, check_writable
-from tuning.search.importance import Importance
-from tuning.speed.timing import versions
-from tuning.storage.records import TrialRecord
-from tuning.study.config import StudyConfig, TrackingConfig
-from tuning.study.errors import StudyError
-from tuning.study.points import flatten
-from tuning.study.rule import teacher_ratio
-from tuning.tracking.entries import Closing, DataSource, Opening
+from distune.corpora.places import Place, PlaceError, check_writable
+from distune.tuning.search.importance import Importance
+from distune.tuning.speed.timing import versions
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.config import StudyConfig, TrackingConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.points import flatten
+from distune.tuning.study.rule import teacher_ratio
+from distune.tuning.tracking.entries import Closing, DataSource, Opening
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"

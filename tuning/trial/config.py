@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from corpora.augment import AugmentConfig
-from corpora.tokens import TokensConfig, WordsConfig
-from losses.objective import LossConfig
-from models.compression.apply import CompressionConfig, NoCompressionConfig
-from models.students.student import StudentConfig
-from models.vectors.word_vectors import VectorsConfig, Word2VecConfig
+from distune.corpora.augment import AugmentConfig
+from distune.corpora.tokens import TokensConfig, WordsConfig
+from distune.losses.objective import LossConfig
+from distune.models.compression.apply import CompressionConfig, NoCompressionConfig
+from distune.models.students.student import StudentConfig
+from distune.models.vectors.word_vectors import VectorsConfig, Word2VecConfig
 
 
 class TrialConfig(BaseModel, frozen=True, extra="forbid"):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.encoding import Encoder
-from corpora.tokens import TokenIds
-from tuning.trial.config import TrialConfig
+from distune.corpora.encoding import Encoder
+from distune.corpora.tokens import TokenIds
+from distune.tuning.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)

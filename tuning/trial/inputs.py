@@ -9,14 +9,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corpora.augment import AugmentConfig, Augmented
-from corpora.corpus import UNLABELLED, Corpus
-from corpora.encoding import Encoder
-from corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
-from models.vectors.word_vectors import WordVectors, build_vectors, reduced
-from tuning.speed.latency import encode_ms
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import Inputs, TrialData, inputs_key
+from distune.corpora.augment import AugmentConfig, Augmented
+from distune.corpora.corpus import UNLABELLED, Corpus
+from distune.corpora.encoding import Encoder
+from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
+from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
+from distune.tuning.speed.latency import encode_ms
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 
 Say = Callable[[str], None]
 TIMED_TEXTS = 200

@@ -13,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from corpora.corpus import UNLABELLED
-from losses.objective import Hidden, Objective, build_objective
-from losses.teachers import combined_logits
-from models.compression.apply import NoCompressionConfig, compress, graph_logits
-from models.compression.trained import AfterStep, Material, Trained
-from models.students.student import Student, build_student, gains_by_bf16, pad, student_logits
-from models.training.batches import endless_batches
-from models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
-from models.training.row_adam import pays_by_row
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData
-from tuning.trial.training import NOWHERE, Savepoint, Training
+from distune.corpora.corpus import UNLABELLED
+from distune.losses.objective import Hidden, Objective, build_objective
+from distune.losses.teachers import combined_logits
+from distune.models.compression.apply import NoCompressionConfig, compress, graph_logits
+from distune.models.compression.trained import AfterStep, Material, Trained
+from distune.models.students.student import Student, build_student, gains_by_bf16, pad, student_logits
+from distune.models.training.batches import endless_batches
+from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
+from distune.models.training.row_adam import pays_by_row
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.training import NOWHERE, Savepoint, Training
 
 
 @dataclass(frozen=True)

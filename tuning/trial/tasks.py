@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from tuning.trial.config import TrialConfig
-from tuning.trial.data import TrialData, inputs_key
-from tuning.trial.run import TrialResult, run_trial
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import TrialData, inputs_key
+from distune.tuning.trial.run import TrialResult, run_trial
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from models.training.averaging import WeightAverage
-from models.training.loop import Batch, Stepper
+from distune.models.training.averaging import WeightAverage
+from distune.models.training.loop import Batch, Stepper
 
 Tensors = dict[str, Tensor]
 

@@ -1,0 +1,147 @@
+"""Studies and searches from Python: what the commands of the same names do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, document_of, set_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from distune.tuning.storage.paths import Folder
+    from distune.tuning.trial.run import TrialResult
+
+
+def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study:
+    """The study in a YAML file or a dict, with single settings replaced by their dotted path.
+
+    Raises StudyError, whose message has a line for each fault.
+
+        study = distune.load_study("study.yaml", **{"search.trials": 16, "search.seed": 8})
+    """
+    document = document_of(source if isinstance(source, Mapping) else Path(source))
+    for path, value in settings.items():
+        set_at(document, path, value)
+    return Study(document)
+
+
+def check(study: Study) -> str:
+    """Refuse whatever would stop the study later; returns what it will do, the classes, how files were read, what was assumed.
+
+    Nothing is written. Raises StudyError, CorpusError, ModelError or CheckpointError.
+
+        print(distune.check(study))
+    """
+    from distune.tuning.checks import check
+
+    return check(study)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, read from its folder when it is asked for."""
+
+    study: Study
+    folder: str
+    """The folder of the search: a path or a URI."""
+
+    @property
+    def champion(self) -> str:
+        """The champion's checkpoint folder; raises StudyError where the search has none."""
+        place = self._place.place / "champion"
+        if not (place / "labels.json").is_file():
+            raise StudyError(f"the search in {self.folder} has no champion; its table says how far it came")
+        return str(place)
+
+    @property
+    def table(self) -> str:
+        """The table that ended the search; empty where it has not come to its end."""
+        return self._place.table.read_text() if self._place.table.is_file() else ""
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row for each trial: its state, whether it is on the Pareto front, dev accuracy, the hint of its latency in ms, its size
+        in MB, and every setting by its dotted path."""
+        import pandas as pd
+
+        from distune.tuning.report.terminal import trial_rows
+        from distune.tuning.storage.records import records_in
+
+        return pd.DataFrame(trial_rows(records_in(self.study.config, self._place)))
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The trials on the Pareto front of dev accuracy and latency, the fastest first."""
+        trials = self.trials
+        return trials[trials["on_front"]].sort_values("latency_ms") if len(trials) else trials
+
+    @property
+    def _place(self) -> Folder:
+        from distune.corpora.places import Place
+        from distune.tuning.storage.paths import Folder
+
+        return Folder(Place(self.folder))
+
+    def __repr__(self) -> str:
+        return f"Found(study={self.study.config.name!r}, folder={self.folder!r})"
+
+
+def search(study: Study, resume: bool = False) -> Found:
+    """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
+
+    `resume` goes on with the last search of the study. Raises NoChampionError where no student meets the rule, StudyError,
+    CorpusError or ModelError for what cannot be used, before anything is trained.
+
+        found = distune.search(study)
+        print(found.table)
+        student = distune.load(found)
+    """
+    from distune.tuning.session import search
+
+    return Found(study, str(search(study, _console(), resume)))
+
+
+def results(source: str | Path | Study) -> Found:
+    """What the last search of a study found, or the search in a folder; also while it runs.
+
+    Raises StudyError for a study that has not been searched yet.
+
+        distune.results("study.yaml").trials
+    """
+    if isinstance(source, Study):
+        from distune.tuning.storage.searches import last_search
+
+        return Found(source, str(last_search(source)))
+    from distune.tuning.report.findings import searched
+
+    study, folder = searched(str(source))
+    return Found(study, str(folder))
+
+
+def run_trial(study: Study, **settings: Any) -> TrialResult:
+    """Train one student in this process, without Ray, as `distune trial` does.
+
+    `settings` replace parts of the study's `trial`; choices left in it take their first value and ranges their middle. Returns
+    the trained student with its dev accuracy. Raises StudyError for settings that no trial can have.
+
+        result = distune.run_trial(study, student={"kind": "bilstm", "hidden_size": 64}, epochs=2)
+        result.accuracy
+    """
+    from distune.tuning.search.single import run_single
+
+    document = document_of(study.document)
+    for path, value in settings.items():
+        set_at(document, f"trial.{path}", value)
+    return run_single(Study(document), _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()

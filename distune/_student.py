@@ -1,0 +1,111 @@
+"""A student that answers, from Python. It needs onnxruntime, numpy and what segments its texts alone."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune.corpora.encoding import load_encoder
+from distune.models.predictor import Predictor, check_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from distune._search import Found
+
+TEXTS_IN_MEMORY = 1024
+"""Texts of a generator that are answered together."""
+
+
+class Student:
+    """A trained student, ready to answer texts on one CPU thread.
+
+    Raises CheckpointError for a folder that is no checkpoint. Texts may come as a list, as a pandas Series, whose index the
+    answers keep, or as a generator, which is answered as it is read. TextError names the first row that is no text.
+
+        student = distune.load("my-student")
+        student.predict(["很好", "太慢了"])            # ["1", "0"]
+        student.predict_proba(["很好"]).shape          # (1, 2): [texts, classes], in the order of student.labels
+    """
+
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        check_folder(Path(folder))
+        self._predictor = Predictor(folder, load_encoder(folder), threads)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the columns of `predict_proba`."""
+        return tuple(self._predictor.labels)
+
+    def predict(self, texts: Iterable[str]) -> Any:
+        """The label of each text: a list, a Series for a Series, a generator for a generator."""
+        if isinstance(texts, Iterator):
+            return (label for part in self._parts(texts) for label in self._labels_of(part))
+        labels = self._labels_of(self._predictor.probabilities(_all(texts)))
+        if (series := _as_series(texts)) is not None:
+            return type(series)(labels, index=series.index, name="label", dtype=object)
+        return labels
+
+    def predict_proba(self, texts: Iterable[str]) -> Any:
+        """Probabilities `[texts, classes]` in the order of `labels`: an array, a DataFrame with a column for each label for a
+        Series, a generator of rows for a generator."""
+        if isinstance(texts, Iterator):
+            return (row for part in self._parts(texts) for row in part)
+        probabilities = self._predictor.probabilities(_all(texts))
+        if (series := _as_series(texts)) is not None:
+            import pandas as pd
+
+            return pd.DataFrame(probabilities, index=series.index, columns=list(self.labels))
+        return probabilities
+
+    def __repr__(self) -> str:
+        return f"Student(labels={list(self.labels)})"
+
+    def _parts(self, texts: Iterator[str]) -> Iterator[NDArray[np.float32]]:
+        n_before = 0
+        while part := list(itertools.islice(texts, TEXTS_IN_MEMORY)):
+            yield self._predictor.probabilities(part, n_before)
+            n_before += len(part)
+
+    def _labels_of(self, probabilities: NDArray[np.float32]) -> list[str]:
+        return [self.labels[int(i)] for i in probabilities.argmax(axis=1)]
+
+
+def _all(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"a student answers a list of texts, but got one: [{texts!r}] asks for one text")
+    return list(texts)
+
+
+def _as_series(texts: Any) -> pd.Series | None:
+    pandas = sys.modules.get("pandas")  # Whoever has a Series has imported it.
+    return texts if pandas is not None and isinstance(texts, pandas.Series) else None
+
+
+def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -> Student:
+    """A student that answers: of a checkpoint folder, of what `search` found, or of the registry of MLflow.
+
+    `source` is a folder, a Found, or what `distune pull` takes: `NAME` (its champion), `NAME@ALIAS`, `NAME/VERSION`, `runs:/RUN_ID/student`.
+    `uri` is the MLflow store of a name, by default MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Raises CheckpointError for
+    a folder that is no checkpoint, StudyError for a name that is not there.
+
+        student = distune.load("my-student")
+    """
+    if not isinstance(source, str | Path):
+        source = source.champion
+    if Path(source).is_dir():
+        return Student(source, threads)
+    from distune.tuning.commands import DEFAULT_URI
+    from distune.tuning.tracking.registry import pull
+
+    with tempfile.TemporaryDirectory() as scratch:
+        place = uri or os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
+        return Student(pull(place, str(source), Path(scratch) / "student"), threads)
