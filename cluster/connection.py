@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import ray
 from pydantic import BaseModel, BeforeValidator, Field
@@ -25,6 +25,8 @@ JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 class ClusterError(ValueError):
     """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def _number_or_auto(value: Any) -> Any:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -239,6 +239,8 @@ def needed_packages(tokens: Mapping[str, Any]) -> list[str]:
 
 class MissingPackageError(ImportError):
     """A package that the tokens of a student need is not installed; the message says which."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segment:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
@@ -23,6 +24,8 @@ WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
 
 class PlaceError(ValueError):
     """A path or URI that cannot be used; the message says what to do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from distune.corpora.places import check_place
 from distune.corpora.quotation import Quoting
@@ -37,7 +37,9 @@ def _spelt(value: object) -> object:
 
 LabelName = Annotated[str, BeforeValidator(_spelt)]
 """A label as it is spelt in a study file."""
-FileName = Annotated[str, BeforeValidator(str), AfterValidator(_usable_place)]
+TRAVELS = {"travels": True}
+"""Marks a setting that may name a file of this machine, in the schema of its model: a submitted search takes the file with it."""
+FileName = Annotated[str, BeforeValidator(str), AfterValidator(_usable_place), Field(json_schema_extra=TRAVELS)]
 """The path of a file, or a URI that `storage` takes too."""
 Encoding = Annotated[str | None, AfterValidator(_known_encoding)]
 

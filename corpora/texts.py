@@ -6,12 +6,15 @@ import functools
 import hashlib
 import re
 import unicodedata
+from typing import ClassVar
 
 HASH_BYTES = 16
 
 
 class CorpusError(ValueError):
     """A corpus, a text file or a teacher-logits cache that cannot be used; the message says what to do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 UNSEEN = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF])

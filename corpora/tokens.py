@@ -38,7 +38,7 @@ class WordsConfig(_Tokens, frozen=True):
     """`rjieba` is a Rust program with jieba's dictionary: the same cuts six times faster."""
     hmm: bool = False
     """Let jieba guess words that its dictionary lacks; a third slower, and the vocabulary knows few of them."""
-    dictionary: Path | None = None
+    dictionary: Path | None = Field(default=None, json_schema_extra={"travels": True})
     """A user dictionary in jieba's format: a line for each word, with its frequency where it has one. A word with letters counts in
     lower case, in capitals and with a capital first as well."""
 
@@ -60,7 +60,7 @@ class WordPieceConfig(_Tokens, frozen=True):
     """The pieces of a BERT tokenizer that occur in the corpus: the teacher's, unless a checkpoint is named."""
 
     kind: Literal["wordpiece"]
-    checkpoint: str | None = None
+    checkpoint: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A hub id or a local folder whose tokenizer is taken."""
     revision: str | None = None
     """The branch, tag or commit of a checkpoint of the hub; by default its main branch."""

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypedDict, TypeVar
+from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -32,6 +32,8 @@ _RUN_OPTIONS = onnxruntime.RunOptions()
 class CheckpointError(ValueError):
     """A folder that is no checkpoint; the message says what it lacks."""
 
+    exit_code: ClassVar[int] = 2
+
 
 def check_folder(folder: Path) -> None:
     """Raise CheckpointError unless the folder holds every file of a checkpoint."""
@@ -44,6 +46,8 @@ def check_folder(folder: Path) -> None:
 
 class TextError(ValueError):
     """A line or a row that is no text; the message says which."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class Source(Protocol):

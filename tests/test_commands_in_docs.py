@@ -46,7 +46,7 @@ NOT_RUN = {
     r"distune status": "tests/test_jobs.py",
     r"distune (logs|stop) .*": "tests/test_jobs.py",
     r"distune search .*s3://.*": "tests/test_jobs.py",
-    r"python -m cluster\.services .*": "tests/test_services.py",
+    r"python -m distune\.cluster\.services .*": "tests/test_services.py",
     r"ray start .*": "tests/test_jobs.py",
     r"ray (up|down|dashboard) .*": "tests/test_cluster_files.py",
     r"ray get-auth-token .*": "it would replace the token of whoever runs the tests",

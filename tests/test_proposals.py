@@ -179,6 +179,14 @@ def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Pa
     assert opened(study, tmp_path).trials[0].values == [0.75]
 
 
+def test_the_plain_student_is_the_plain_twin_of_a_finalist(document: dict[str, Any], tmp_path: Path) -> None:
+    document["trial"]["loss"]["label_smoothing"] = 0.1
+    document["trial"]["augment"] = {"n_iter": 1}
+    config = TrialConfig.model_validate(ask(proposals(Study(document), tmp_path), "a")["trial"])
+    assert config == config.plain()
+    assert (config.loss.kd_weight, config.loss.label_smoothing, config.augment.n_iter) == (0.0, 0.1, 0)
+
+
 def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str, Any], tmp_path: Path) -> None:
     document["search"]["first"] = [
         {"student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 1, "teacher_term": {"kind": "mse"}}},

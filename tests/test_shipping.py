@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from distune.tuning.shipping import pack, pins
+from distune.tuning.shipping import file_keys, pack, pins
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study
 
@@ -46,6 +47,22 @@ def test_a_hub_id_and_the_name_of_a_column_are_no_files(
     shipped = load_study(folder / "study.yaml").document
     assert shipped["corpus"]["text"] == "text"
     assert shipped["teacher"]["checkpoint"] == "bert-base-chinese"
+
+
+def test_every_setting_that_is_a_path_is_marked_to_travel() -> None:
+    assert file_keys() == {"source", "dev", "test", "unlabelled", "path", "logits", "checkpoint", "dictionary"}
+    models: list[type[BaseModel]] = [BaseModel]
+    for model in models:
+        models += model.__subclasses__()
+    paths = {
+        name
+        for model in models
+        if model.__module__.startswith("distune.")
+        for name, field in model.model_fields.items()
+        if "Path" in str(field.annotation) or "_usable_place" in str(field)
+    }
+    # The storage is made, not sent.
+    assert paths - file_keys() <= {"storage"}
 
 
 def test_the_code_that_travels_runs_by_itself(document: dict[str, Any], tmp_path: Path) -> None:

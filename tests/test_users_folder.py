@@ -73,10 +73,12 @@ def test_a_search_with_its_workers_runs(run: Run, folder: Path) -> None:
     assert "distilled champion" in run("-m", "distune", "search", "study.yaml", "--set", "tracking.register_as=null")
 
 
-def test_another_package_called_models_is_left_to_others(tmp_path: Path, folder: Path) -> None:
+def test_another_package_called_models_is_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("MINE = 1\n")
     program = "import models, distune.models.predictor as ours; print(models.MINE, ours.__name__)"
     environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["1", "distune.models.predictor"]

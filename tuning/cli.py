@@ -45,23 +45,13 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
         print("distune: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        code = _exit_code(error)
+        code: int | None = getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
         if code is None:
             raise
         for line in str(error).splitlines():
             print(f"distune: {line}", file=sys.stderr)
         return code
     return 0
-
-
-def _exit_code(error: Exception) -> int | None:
-    """2 for bad input, told by its type's name so that nothing heavy is imported for it; None for a fault of ours."""
-    codes = {
-        "StudyError": 2, "CorpusError": 2, "ModelError": 2, "ClusterError": 2, "CheckpointError": 2,
-        "TextError": 2, "ServingError": 2, "MissingPackageError": 2, "PlaceError": 2, "ServerAwayError": 1,
-        "NoChampionError": 1, "InterruptedSearchError": 130,
-    }  # fmt: skip
-    return next((codes[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in codes), None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 
@@ -42,6 +43,8 @@ from distune.tuning.tracking.runs import Tracker, is_away
 
 class InterruptedSearchError(Exception):
     """A search that was ended by Ctrl-C; what it found is kept."""
+
+    exit_code: ClassVar[int] = 130
 
 
 def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from packaging.requirements import Requirement
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import distune
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
 
-FILE_KEYS = ("source", "dev", "test", "unlabelled", "logits", "checkpoint", "path", "dictionary")
-"""Settings that may name a file or a folder of this machine."""
 LARGEST_MB = 400
 """Ray takes no working directory of more than 500 MiB."""
 COMMAND = (
@@ -63,13 +66,40 @@ def _refuse_lost_results(study: Study) -> None:
                          f"{config.tracking.uri}")  # fmt: skip
 
 
+@functools.cache
+def file_keys() -> frozenset[str]:
+    """The names of all settings that may name a file or a folder of this machine: those that their models mark."""
+    models: list[type[BaseModel]] = [StudyConfig, TrialConfig]
+    found: set[str] = set()
+    for model in models:
+        for name, field in model.model_fields.items():
+            parts = list(_parts(field.annotation))
+            models += [
+                part for part in parts if isinstance(part, type) and issubclass(part, BaseModel) and part not in models
+            ]
+            if any(isinstance(part, FieldInfo) and _is_marked(part) for part in (field, *parts)):
+                found.add(name)
+    return frozenset(found)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """A type, and all that it is made of: members of unions, items of tuples, what `Annotated` adds."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _is_marked(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("travels") is True
+
+
 def _with_files(node: Any, folder: Path, taken: list[str], key: str = "") -> Any:
     """The document with each file of this machine that it names copied, and named by its place in the job's folder."""
     if isinstance(node, dict):
         return {name: _with_files(value, folder, taken, name) for name, value in node.items()}
     if isinstance(node, list):
         return [_with_files(value, folder, taken, key) for value in node]
-    if key not in FILE_KEYS or not isinstance(node, str) or not Path(node).exists():
+    if key not in file_keys() or not isinstance(node, str) or not Path(node).exists():
         return node
     place = folder / f"{len(taken)}-{Path(node).name}"
     taken.append(node)

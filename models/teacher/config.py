@@ -72,7 +72,7 @@ STUDENTS_MAY_SAY = {"students", "seed", "logits_dtype", "weight", "temperature"}
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """Where the teacher comes from (one of `checkpoint`, `from_scratch`, `logits` and `students`) and how it is trained."""
 
-    checkpoint: str | None = None
+    checkpoint: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A hub id or a local folder; with the package peft, also the folder of a LoRA adapter."""
     revision: str | None = None
     """The branch, tag or commit of a checkpoint of the hub; by default its main branch. The commit that it stands for is what the
@@ -82,7 +82,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     their names, and without names taken in the order of the corpus' labels."""
     from_scratch: FromScratchConfig | None = None
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
-    logits: str | None = None
+    logits: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A file, by its path or URI, of text (or its hash) and logits or probabilities, from any model anywhere."""
     students: StudentsConfig | None = None
     """An ensemble of the study's own students that have learnt from the labels alone, and from those of `teacher_data`; of

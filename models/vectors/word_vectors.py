@@ -66,7 +66,7 @@ class FileVectorsConfig(_Vectors, frozen=True):
     """Vectors from a file: text (word2vec, GloVe, fastText's `.vec`), word2vec's binary format or gensim's KeyedVectors (`.kv`)."""
 
     kind: Literal["file"] = "file"
-    path: Path
+    path: Path = Field(json_schema_extra={"travels": True})
     """The file, whose content tells the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, of which nothing but gensim's
     vectors and NumPy's arrays is read."""
     dimension: Dimension

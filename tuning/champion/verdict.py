@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
@@ -28,6 +29,8 @@ from distune.tuning.trial.inputs import encode_texts
 
 class NoChampionError(Exception):
     """A search that ended well, in which no student meets the champion rule."""
+
+    exit_code: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,11 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import params_of
-from distune.tuning.study.space import Config
+from distune.tuning.study.points import middle, params_of
 from distune.tuning.trial.config import TrialConfig
 
 METRICS = ("accuracy", "loss", "compressed_accuracy")
 HINT = ("latency_ms", "size_mb")
-PLAIN_LOSS: Config = {"kd_weight": 0.0, "teacher_term": {"kind": "mse"}}
 
 
 class Proposals(Searcher):  # type: ignore[misc]
@@ -57,6 +55,14 @@ class Proposals(Searcher):  # type: ignore[misc]
             for number, point in enumerate(search.first):
                 study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
 
+    def _proposed(self, trial: Trial) -> TrialConfig:
+        return TrialConfig.model_validate(suggest(self._space, trial))
+
+    def _plain(self, trial: Trial) -> TrialConfig:
+        """A student that learns from labels alone, as the plain twins of finalists do; of its loss nothing is proposed."""
+        loss = TrialConfig.model_validate(middle(self._space)).plain().loss
+        return TrialConfig.model_validate(suggest(self._space, trial, {"loss": loss.model_dump()})).plain()
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial, with the latency and size of its architecture where they are known."""
         if self.n_left <= 0:
@@ -68,8 +74,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             record = to_record(frozen)
         else:
             trial = self._study.ask()
-            fixed = {"loss": PLAIN_LOSS} if trial.user_attrs.get(PLAIN) else None
-            config = TrialConfig.model_validate(suggest(self._space, trial, fixed))
+            config = self._plain(trial) if trial.user_attrs.get(PLAIN) else self._proposed(trial)
             trial.set_user_attr("config", config.model_dump(mode="json"))
             record = TrialRecord(trial.number, "running", config)
         if record is None:

@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from starlette.applications import Starlette
@@ -32,6 +32,8 @@ PATIENCE_S = 30
 
 class ServingError(ValueError):
     """Settings that cannot be served with; the message says why."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def serve(folder: Path, host: str, port: int, threads: int, limits: Limits) -> None:

@@ -6,7 +6,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from typing import Any, Union, get_args, get_origin
+from typing import Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 
 class StudyError(ValueError):
     """A study, an override or a search that cannot be used; each line of the message is one fault."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:

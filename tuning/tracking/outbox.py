@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from distune.tuning.storage.records import Observer, TrialRecord
 
@@ -20,6 +20,8 @@ PATIENCE_S = 600.0
 
 class ServerAwayError(Exception):
     """A server that did not come back in time; what was to be written there is not."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class Outbox(Generic[ObserverType]):
