@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,6 +153,11 @@ def test_one_trial_runs_here_with_parts_replaced(document: dict[str, Any]) -> No
     assert "hidden_layer" not in str(study.document["trial"]["student"][0])
     with pytest.raises(distune.StudyError, match=r"trial\.student"):
         distune.run_trial(study, student={"kind": "nothing"})
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    assert [name for name in distune.__all__ if not re.search(rf"[`.]{name}\b", page)] == []
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -69,8 +69,21 @@ def test_the_door_opens(run: Run) -> None:
 
 @pytest.mark.long
 def test_a_search_with_its_workers_runs(run: Run, folder: Path) -> None:
-    shutil.rmtree(folder / "storage", ignore_errors=True)
     assert "distilled champion" in run("-m", "distune", "search", "study.yaml", "--set", "tracking.register_as=null")
+    assert "'champion'" in run("-c", "import distune; print(distune.results('study.yaml').champion.split('/')[-1:])")
+
+
+@pytest.mark.long
+def test_a_search_from_python_runs_and_its_champion_answers(run: Run) -> None:
+    program = """
+import distune
+study = distune.load_study("study.yaml", **{"tracking.register_as": "theirs", "search.trials": 3})
+found = distune.search(study)
+print(found.table, len(found.trials), distune.load(found).predict(["好"]) == distune.load("theirs").predict(["好"]))
+"""
+    output = run("-c", program)
+    assert "distilled champion" in output
+    assert output.endswith(" 3 True\n")
 
 
 def test_another_package_called_models_is_left_to_others(tmp_path: Path) -> None:
