@@ -21,7 +21,7 @@ from plotly.subplots import make_subplots
 from benchmarks.cells import read
 from benchmarks.tables_text import Record, Row, plan_of, rows_of
 from distune.tuning.report.pictures import Picture, write_pngs
-from distune.tuning.report.style import FAMILIES, LIGHT, TEACHER, plain
+from distune.tuning.report.style import FAMILIES, LIGHT, TEACHER, escaped
 
 UNSQUARED = "without T²"
 COLORS = (*FAMILIES.values(), TEACHER)
@@ -106,7 +106,7 @@ def _line(name: str, points: Points, look: Mapping[str, str]) -> go.Scatter:
     places = sorted(points)
     spreads = [float(np.std(points[place], ddof=1)) if len(points[place]) > 1 else 0.0 for place in places]
     means = [float(np.mean(points[place])) for place in places]
-    return go.Scatter(x=places, y=means, error_y={"array": spreads, "thickness": 1}, name=plain(name), mode="lines+markers",
+    return go.Scatter(x=places, y=means, error_y={"array": spreads, "thickness": 1}, name=escaped(name), mode="lines+markers",
                       line=dict(look))  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from distune.models.compression.embedding import EmbeddingInt8Config
 from distune.models.compression.half import HalfConfig
 from distune.models.compression.int8 import Int8Config, Int8StaticConfig
 from distune.models.compression.low_rank import LowRankConfig
-from distune.models.compression.trained import Material
+from distune.models.compression.trained import CalibrationData
 from distune.models.compression.units import PruneUnitsConfig
 from distune.models.compression.vocabulary import TrimVocabularyConfig
 from distune.models.compression.weights import PruneWeightsConfig
@@ -44,7 +44,7 @@ from distune.tuning.teachers.logits import accuracy_of
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs
 from distune.tuning.trial.run import TrialResult, fine_tuner
-from distune.tuning.trial.tasks import Shared, train_one
+from distune.tuning.trial.tasks import TrainingData, train_one
 
 SEEDS = (1, 2, 3)
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -146,7 +146,7 @@ def train(prepared: Prepared) -> Results:
         for family, shape in FAMILIES.items() for name, loss in losses.items() for seed in SEEDS
     ]  # fmt: skip
     config = ClusterConfig()
-    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, threads=1)
+    shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads=1)
     results: Results = {}
     with connected(config):
         runs = run_on_cluster(train_one, [one for _, one in plan], shared, config)
@@ -188,7 +188,7 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
             **prepared.study.document["trial"], "student": {"kind": family, **FAMILIES[family]}, "loss": LOSSES["MSE"],
             "seed": SEEDS[0], "learning_rate": 3e-3,
         })  # fmt: skip
-        material = Material(inputs.data.train, fine_tuner(config, inputs.data))
+        material = CalibrationData(inputs.data.train, fine_tuner(config, inputs.data))
         folders = {"as trained": save(prepared, inputs, result, scratch / name / f"{family} as trained")}
         for one in COMPRESSIONS:
             settings = one.model_dump(exclude={"kind"}, exclude_none=True).items()

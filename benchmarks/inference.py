@@ -35,13 +35,13 @@ from distune.models.compression.apply import AnyCompressionConfig, compress
 from distune.models.compression.embedding import EmbeddingInt8Config
 from distune.models.compression.int8 import Int8Config
 from distune.models.compression.low_rank import LowRankConfig
-from distune.models.compression.trained import Material
+from distune.models.compression.trained import CalibrationData
 from distune.models.compression.units import PruneUnitsConfig
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders
 from distune.tuning.study.file import load_study
-from distune.tuning.study.points import middle
+from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
 from distune.tuning.trial.run import fine_tuner, run_trial
@@ -69,7 +69,7 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
     folders = {}
     for name, (blocks, compressions) in STUDENTS.items():
         config = TrialConfig.model_validate({
-            **middle(prepared.study.space), "loss": LOSSES["KL, T = 2"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
+            **midpoint(prepared.study.space), "loss": LOSSES["KL, T = 2"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
         })  # fmt: skip
         known = inputs_key(config) in prepared.inputs
         inputs = (prepared if known else prepare(prepared.study, partial(print, flush=True), only=config)).of(config)
@@ -77,7 +77,7 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
         folders[name] = save(prepared, inputs, result, root / name)
         for title, compression in compressions.items():
             small = compress(
-                result.trained, [compression], Material(inputs.data.train, fine_tuner(config, inputs.data))
+                result.trained, [compression], CalibrationData(inputs.data.train, fine_tuner(config, inputs.data))
             )
             quantized = None if small.is_exact else small.graph
             smaller = replace(result, trained=small.trained, quantized=quantized)

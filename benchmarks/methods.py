@@ -26,13 +26,13 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import middle
+from distune.tuning.study.points import midpoint
 from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.sources import pieces_for
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.tasks import Shared, train_one
+from distune.tuning.trial.tasks import TrainingData, train_one
 
 Say = Callable[[str], None]
 Classes = NDArray[np.int64]
@@ -86,7 +86,7 @@ def _tfidf(study: Study, corpus: Corpus, about: dict[str, Any]) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    tokens = TrialConfig.model_validate(middle(study.space)).tokens
+    tokens = TrialConfig.model_validate(midpoint(study.space)).tokens
     cut = segmenter(encoder_settings(tokens), pieces_for(tokens, locate(study.config, corpus)[0]))
     words = TfidfVectorizer(
         tokenizer=cut, token_pattern=None, lowercase=False, ngram_range=(1, about["ngrams"]), sublinear_tf=True
@@ -114,7 +114,7 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
     study = first.study
     rule = first.method.rule or study.config.champion
     if first.method.kind == "fixed":
-        config = TrialConfig.model_validate(middle(study.space))
+        config = TrialConfig.model_validate(midpoint(study.space))
         prepared = prepare(study, say, only=config)
         trials = candidates = [TrialRecord(0, "complete", config)]
     else:
@@ -180,7 +180,7 @@ def _retrained(
         for number in range(1, retrainings + 1)
     ]
     cluster: ClusterConfig = prepared.study.config.cluster
-    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
+    shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
     results = dict(run_on_cluster(train_one, runs, shared, cluster))
     trained = (tuple(results[start + i] for i in range(retrainings)) for start in range(0, len(runs), retrainings))
     return [[Finalist(one, next(trained), ()) for one in candidates] for _ in cells]

@@ -47,11 +47,11 @@ from distune.tuning.storage.paths import Layout
 from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import searches_of
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import middle
+from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import run_trial
-from distune.tuning.trial.training import Training
+from distune.tuning.trial.training import TrainingState
 
 EPOCHS, CALIBRATED = 3, 640
 """Of trials of some length, and the rows of the one that is timed first."""
@@ -163,7 +163,7 @@ def summary(name: str, rounds: Sequence[Mapping[str, Attempt]]) -> Figures:
 
 def steps_share(config: TrialConfig, data: TrialData) -> tuple[float, float]:
     """Seconds of a whole trial in this process, and the share of them that are training steps."""
-    spent, step = 0.0, Training.step
+    spent, step = 0.0, TrainingState.step
 
     def timed(*arguments: Any) -> Any:
         nonlocal spent
@@ -172,7 +172,7 @@ def steps_share(config: TrialConfig, data: TrialData) -> tuple[float, float]:
         spent += time.perf_counter() - start
         return found
 
-    with patch.object(Training, "step", timed):
+    with patch.object(TrainingState, "step", timed):
         start = time.perf_counter()
         run_trial(config, data, lambda report: None)
         whole = time.perf_counter() - start
@@ -193,7 +193,7 @@ def shares(
 
 def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> list[Figures]:
     """For trials of about so many seconds, the shares of the cores' time, and of a trial's, that go into training."""
-    config = TrialConfig.model_validate({**middle(prepared.study.space), "epochs": EPOCHS})
+    config = TrialConfig.model_validate({**midpoint(prepared.study.space), "epochs": EPOCHS})
     n_all = len(next(iter(prepared.inputs.values())).data.train)
     small = cut(prepared, CALIBRATED)
     whole_s, _ = steps_share(config, next(iter(small.inputs.values())).data)

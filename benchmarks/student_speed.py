@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from distune.models.compression.int8 import Int8Config, quantize_graph
-from distune.models.compression.trained import Material
+from distune.models.compression.trained import CalibrationData
 from distune.models.onnx_export import export_onnx
 from distune.models.predictor import open_session, run_network
 from distune.models.students.average import AverageConfig
@@ -43,7 +43,7 @@ def main() -> None:
     calls = {}
     for name, student in students.items():
         graph = export_onnx(student)
-        small = quantize_graph(graph, Int8Config(kind="int8"), Material([]))
+        small = quantize_graph(graph, Int8Config(kind="int8"), CalibrationData([]))
         calls[f"{name} onnxruntime"] = partial(run_network, open_session(graph), [row.tolist()])
         calls[f"{name} int8"] = partial(run_network, open_session(small), [row.tolist()])
         calls[f"{name} torch"] = partial(student_logits, student, [row])

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray import cloudpickle
 
 from distune.cluster.connection import JOB, ClusterError, check_reachable
 
@@ -71,10 +73,13 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
     """
     check_reachable(address)
     _connect(address, folder)
+    # By value: at its start the client's server on the head may look for our modules while the folder is still being unpacked.
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     try:
         actor = ray.remote(num_cpus=0, resources={HEAD: 0.001})(_Command).remote(command)
         yield from _followed(actor)
     finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
         ray.shutdown()
 
 

@@ -118,9 +118,9 @@ def results(source: str | Path | Study) -> Found:
         from distune.tuning.storage.searches import last_search
 
         return Found(source, str(last_search(source)))
-    from distune.tuning.report.findings import searched
+    from distune.tuning.report.findings import find_search
 
-    study, folder = searched(str(source))
+    study, folder = find_search(str(source))
     return Found(study, str(folder))
 
 

@@ -17,7 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
-WINDOW = 1024
+TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
 BATCH_SIZE = 16
 """Texts that the network answers together. They are taken in the order of their lengths, as padding costs what words cost."""
@@ -125,7 +125,7 @@ class Predictor:
     def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
         """What is said of each text, in order, WINDOW texts in memory at a time. Raises TextError for a row that is no text."""
         n_before = 0
-        for window in _batches(texts, WINDOW):
+        for window in _batches(texts, TEXTS_IN_MEMORY):
             rows = self._encoded(window, n_before)
             n_before += len(window)
             for ids, row in zip(rows, softmax(self._logits(rows)), strict=True):

@@ -13,7 +13,7 @@ from benchmarks import search, search_peers
 from benchmarks.performance import PARTS
 from benchmarks.search import Attempt
 from distune.tuning.search.preparation import prepare
-from distune.tuning.study.points import middle
+from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 
 SMALL = ["--trials", "2", "--texts", "24", "--epochs", "1"]
@@ -43,7 +43,7 @@ def test_steps_are_a_part_of_a_trial(document: dict[str, Any], write_study: Writ
     prepared = search.cut(prepare(search.study_of(write_study(document), 2, 1, tmp_path), lambda line: None), 16)
     data = next(iter(prepared.inputs.values())).data
     assert (len(data.train), len(data.dev), len(data.dev_labels)) == (16, 4, 4)
-    seconds, share = search.steps_share(TrialConfig.model_validate(middle(prepared.study.space)), data)
+    seconds, share = search.steps_share(TrialConfig.model_validate(midpoint(prepared.study.space)), data)
     assert seconds > 0
     assert 0 < share < 1
 

@@ -21,7 +21,7 @@ from distune.models.compression.apply import compress
 from distune.models.compression.half import HalfConfig
 from distune.models.compression.int8 import Int8Config, quantize_graph
 from distune.models.compression.low_rank import LowRankConfig
-from distune.models.compression.trained import Material, Trained
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.onnx_export import export_onnx
 from distune.models.predictor import (
@@ -187,7 +187,7 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
     config = BiLSTMConfig(kind="bilstm", hidden_size=8)
     compressed = compress(
         Trained(student_of(config), config),
-        [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")], Material([]),
+        [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")], CalibrationData([]),
     )  # fmt: skip
     saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
     folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
@@ -216,7 +216,7 @@ def test_an_answer_is_the_same_alone_and_in_any_company(config: AnyStudentConfig
 
 def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path) -> None:
     saved = checkpoint_of(AverageConfig(kind="average", hidden_layer=16))
-    graph = quantize_graph(export_onnx(saved.trained.student), Int8Config(kind="int8"), Material([]))
+    graph = quantize_graph(export_onnx(saved.trained.student), Int8Config(kind="int8"), CalibrationData([]))
     folder = save_checkpoint(replace(saved, quantized=graph), tmp_path / "s", "", Path(encoding.__file__))
     predictor, texts = Predictor(folder, load_encoder(folder)), texts_of_all_lengths()
     assert list(predictor.answers(texts)) == [next(predictor.answers([text])) for text in texts]

@@ -23,10 +23,10 @@ from distune.models.compression.embedding import EmbeddingInt8Config, Int8Table
 from distune.models.compression.half import HalfConfig
 from distune.models.compression.int8 import Int8Config, Int8StaticConfig
 from distune.models.compression.low_rank import LowRankConfig, factors
-from distune.models.compression.trained import AfterStep, Material, Trained
+from distune.models.compression.trained import AfterStep, CalibrationData, Trained
 from distune.models.compression.units import PruneUnitsConfig
 from distune.models.compression.vocabulary import TrimVocabularyConfig
-from distune.models.compression.weights import PruneWeightsConfig, largest
+from distune.models.compression.weights import PruneWeightsConfig, largest_weights
 from distune.models.errors import ModelError
 from distune.models.predictor import open_session, run_network
 from distune.models.students.average import AverageConfig
@@ -38,7 +38,7 @@ N_TOKENS, DIMENSION = 40, 8
 RNG = np.random.default_rng(0)
 VECTORS = np.concatenate([np.zeros((1, DIMENSION)), RNG.normal(size=(N_TOKENS - 1, DIMENSION))]).astype(np.float32)
 ROWS = [RNG.integers(1, N_TOKENS, n) for n in (1, 2, 7, 12, 3)]
-MATERIAL = Material(ROWS)
+MATERIAL = CalibrationData(ROWS)
 CONFIGS: list[AnyCompressionConfig] = [
     *(
         kind(kind=get_args(kind.model_fields["kind"].annotation)[0])
@@ -121,8 +121,8 @@ def compressed_by(trained: Trained, **settings: Any) -> Compressed:
 
 def test_the_largest_weights_are_kept() -> None:
     matrix = torch.tensor([[1.0, -4.0], [2.0, -3.0]])
-    assert largest(matrix, 0.5).tolist() == [[False, True], [False, True]]
-    assert largest(matrix, 0.0).all()
+    assert largest_weights(matrix, 0.5).tolist() == [[False, True], [False, True]]
+    assert largest_weights(matrix, 0.0).all()
 
 
 def test_pruned_weights_are_zero_and_stay_it_while_the_rest_is_tuned() -> None:
@@ -135,7 +135,7 @@ def test_pruned_weights_are_zero_and_stay_it_while_the_rest_is_tuned() -> None:
 
     trained = lstm()
     config = PruneWeightsConfig(kind="prune_weights", sparsity=0.75, epochs=2)
-    tuned = compress(trained, [config], Material(ROWS, fine_tune)).trained.student
+    tuned = compress(trained, [config], CalibrationData(ROWS, fine_tune)).trained.student
     untuned = compress(trained, [config], MATERIAL).trained.student
     for student in (tuned, untuned):
         for name, parameter in student.named_parameters():

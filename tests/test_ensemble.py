@@ -34,7 +34,7 @@ from distune.tuning.teachers.students import (
 )
 from distune.tuning.teachers.teachers import joint_key, locate
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.inputs import Material, NothingSaid
+from distune.tuning.trial.inputs import NoTeacher, RawInputs
 
 SPACE = {
     "tokens": {"kind": "characters", "min_count": 1},
@@ -125,7 +125,7 @@ def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch:
 
 def trained_on(corpus: Corpus, folder: Path) -> Place:
     trained = Place(str(folder))
-    material = Material(corpus, NothingSaid(2), lambda tokens: [], seed=7)
+    material = RawInputs(corpus, NoTeacher(2), lambda tokens: [], seed=7)
     students = TeacherConfig.model_validate({"students": {"trials": 2, "members": 2}}).students
     assert students is not None
     train_ensemble(

@@ -19,7 +19,7 @@ from distune.models.training.batches import (
     sorted_batches,
     token_batches,
 )
-from distune.models.training.loop import Schedule, aloud, keep_freed_memory, optimise
+from distune.models.training.loop import Schedule, keep_freed_memory, optimise, with_progress
 
 LENGTHS = np.random.default_rng(0).integers(1, 100, 1003)
 
@@ -116,12 +116,12 @@ def test_masking_hides_15_percent_and_never_a_special_token() -> None:
 
 def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often() -> None:
     said: list[str] = []
-    losses = list(aloud(iter([4.0, 2.0, 1.0]), 3, "teacher", said.append, interval_s=0.0))
+    losses = list(with_progress(iter([4.0, 2.0, 1.0]), 3, "teacher", said.append, interval_s=0.0))
     assert losses == [4.0, 2.0, 1.0]
     assert said == ["teacher step 1/3: loss 4.000, 0.0 min left", "teacher step 2/3: loss 2.000, 0.0 min left"]
 
 
 def test_a_training_is_silent_between_two_lines() -> None:
     said: list[str] = []
-    list(aloud(iter([4.0, 2.0]), 2, "teacher", said.append))
+    list(with_progress(iter([4.0, 2.0]), 2, "teacher", said.append))
     assert not said

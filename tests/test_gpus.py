@@ -12,7 +12,7 @@ from distune.tuning.search.gpus import memory_share, share_of_a_card, with_gpus
 from distune.tuning.search.preparation import prepare
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import largest, middle
+from distune.tuning.study.points import largest_students, midpoint
 from distune.tuning.trial.config import TrialConfig
 
 
@@ -26,7 +26,7 @@ def test_a_fifth_of_the_memory_is_left_and_whole_trials_fill_the_card(memory: fl
 def test_the_largest_config_of_each_kind_of_student_is_measured(document: dict[str, Any]) -> None:
     document["trial"]["student"][0]["channels"] = {"choice": ["tuned", "both"]}
     document["trial"]["batch_size"] = {"choice": [16, 64]}
-    found = [TrialConfig.model_validate(one) for one in largest(Study(document).space)]
+    found = [TrialConfig.model_validate(one) for one in largest_students(Study(document).space)]
     assert [one.student.kind for one in found] == ["bilstm", "bilstm", "average"]
     assert [one.student.model_dump().get("hidden_size", 8) for one in found] == [8, 8, 8]
     assert [one.student.model_dump()["channels"] for one in found[:2]] == ["tuned", "both"]
@@ -67,5 +67,5 @@ def test_other_words_and_less_than_nothing_are_refused(document: dict[str, Any],
 def test_the_memory_of_a_trial_is_measured(document: dict[str, Any]) -> None:
     study = Study(document)
     prepared = prepare(study, lambda line: None)
-    config = TrialConfig.model_validate(middle(study.space))
+    config = TrialConfig.model_validate(midpoint(study.space))
     assert 0 < memory_share(config, prepared.of(config).data) < 0.5

@@ -17,7 +17,7 @@ from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from distune.tuning.report.pictures_search import most_telling, short_names
-from distune.tuning.report.style import plain, wide_axis
+from distune.tuning.report.style import escaped, wide_axis
 from distune.tuning.search.importance import Importance
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import Epoch, State, TrialRecord
@@ -246,7 +246,7 @@ def test_html_files_share_one_plotly_and_no_text_breaks_out(findings: Findings, 
     page = (tmp_path / "confusion.html").read_text(encoding="utf-8")
     assert 'src="plotly.min.js"' in page
     assert "broken out'</script>" not in page
-    assert plain(EVIL).count("<") == 0
+    assert escaped(EVIL).count("<") == 0
 
 
 def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(

@@ -9,7 +9,7 @@ from optuna.trial import FixedTrial
 
 from distune.tuning.search.suggest import distributions, suggest
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.points import drawn, highest, params_of, prepared_blocks, values_at
+from distune.tuning.study.points import draw, params_of, prepared_blocks, upper_bound, values_at
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
 from tests.test_space import RAW
@@ -80,14 +80,14 @@ def test_a_point_outside_the_space_is_refused(space: Space, point: dict[str, Any
 
 def test_a_draw_is_within_the_space_and_reaches_all_of_it(space: Space) -> None:
     rng = np.random.default_rng(1)
-    points = [drawn(space, rng) for _ in range(300)]
+    points = [draw(space, rng) for _ in range(300)]
     for point in points:
         params_of(space, TrialConfig.model_validate(point).model_dump(mode="json"), "", whole=True)
     assert {point["student"]["kind"] for point in points} == {"bilstm", "average"}
     assert {p["student"]["hidden_layer"] for p in points if p["student"]["kind"] == "average"} == set(range(9))
     rates = np.array([point["learning_rate"] for point in points])
     assert (rates < 0.001).mean() == pytest.approx(0.5, abs=0.1)  # 0.001 is the middle of the logarithms
-    assert points[:5] == [drawn(space, again) for again in [np.random.default_rng(1)] for _ in range(5)]
+    assert points[:5] == [draw(space, again) for again in [np.random.default_rng(1)] for _ in range(5)]
 
 
 def test_every_parameter_has_its_distribution(space: Space) -> None:
@@ -100,10 +100,10 @@ def test_every_parameter_has_its_distribution(space: Space) -> None:
 
 
 def test_the_highest_value_of_a_leaf(space: Space) -> None:
-    assert highest(space, "loss.kd_weight") == 1
-    assert highest(space, "tokens.max_tokens") == 64
-    assert highest(space, "augment.n_iter") == 0
-    assert highest(parse_space({**RAW, "augment": {"n_iter": 3}}, TrialConfig), "augment.n_iter") == 3
+    assert upper_bound(space, "loss.kd_weight") == 1
+    assert upper_bound(space, "tokens.max_tokens") == 64
+    assert upper_bound(space, "augment.n_iter") == 0
+    assert upper_bound(parse_space({**RAW, "augment": {"n_iter": 3}}, TrialConfig), "augment.n_iter") == 3
 
 
 def test_what_is_prepared_once_has_the_most_augmented_texts() -> None:

@@ -21,7 +21,7 @@ from distune.tuning.search.run import earlier_folder
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import middle
+from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
 from tests.conftest import silent
@@ -107,7 +107,7 @@ def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: d
     assert (data.labels[n:] == -1).all()
     assert (np.abs(data.teacher_logits[:, n:]).sum(axis=(0, 2)) > 0).all()
     for n_iter in (0, 1, 2):  # one corpus serves them all
-        config = {**middle(prepared.study.space), "augment": {"n_iter": n_iter, "p_mask": 0.5}}
+        config = {**midpoint(prepared.study.space), "augment": {"n_iter": n_iter, "p_mask": 0.5}}
         assert inputs_key(TrialConfig.model_validate(config)) == key
 
 

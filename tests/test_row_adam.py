@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from distune.models.layers.table import Table
 from distune.models.training.loop import Schedule, Stepper
-from distune.models.training.row_adam import pays_by_row
+from distune.models.training.row_adam import is_faster_by_row
 
 WORDS, STEPS = 40, 700
 
@@ -111,6 +111,6 @@ def test_a_table_that_is_read_twice_in_a_step_is_refused() -> None:
 
 def test_rows_are_moved_one_by_one_where_a_batch_reads_few_of_them() -> None:
     table = Model().table
-    assert pays_by_row(table, 8)
-    assert not pays_by_row(table, 9)
-    assert not pays_by_row(table.requires_grad_(False), 1)
+    assert is_faster_by_row(table, 8)
+    assert not is_faster_by_row(table, 9)
+    assert not is_faster_by_row(table.requires_grad_(False), 1)

@@ -8,7 +8,7 @@ from optuna.trial import FixedTrial
 
 from distune.tuning.search.suggest import suggest
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.points import every, flatten, middle
+from distune.tuning.study.points import all_combinations, flatten, midpoint
 from distune.tuning.study.space import parse_space
 from distune.tuning.trial.config import TrialConfig
 
@@ -91,7 +91,7 @@ def test_fixed_blocks_are_not_proposed() -> None:
 
 
 def test_the_middle_takes_first_choices_and_geometric_means() -> None:
-    config = middle(parse_space(RAW, TrialConfig))
+    config = midpoint(parse_space(RAW, TrialConfig))
     assert config["student"] == {"kind": "bilstm", "hidden_size": 4, "hidden_layer": 0}
     assert config["loss"]["kd_weight"] == 0.5
     assert config["loss"]["teacher_term"]["temperature"] == pytest.approx(4)
@@ -99,7 +99,7 @@ def test_the_middle_takes_first_choices_and_geometric_means() -> None:
 
 
 def test_what_is_prepared_before_the_search_is_enumerated() -> None:
-    combinations = every(parse_space(RAW, TrialConfig), "tokens", "vectors")
+    combinations = all_combinations(parse_space(RAW, TrialConfig), "tokens", "vectors")
     found = [(c["tokens"]["max_tokens"], c["vectors"]["dimension"]) for c in combinations]
     assert found == [(32, 8), (32, 16), (64, 8), (64, 16)]
 
@@ -107,7 +107,7 @@ def test_what_is_prepared_before_the_search_is_enumerated() -> None:
 def test_a_range_without_an_end_cannot_be_prepared() -> None:
     space = parse_space({**RAW, "vectors": {"kind": "random", "dimension": {"between": [8, 16]}}}, TrialConfig)
     with pytest.raises(StudyError, match=r"trial\.vectors\.dimension: .* list its values by choice"):
-        every(space, "tokens", "vectors")
+        all_combinations(space, "tokens", "vectors")
 
 
 def test_all_faults_of_a_space_are_listed_at_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
-from distune.tuning.search.samplers import Window
+from distune.tuning.search.samplers import NewestAndBest
 
 
 def tpe() -> TPESampler:
@@ -36,11 +36,11 @@ def searched(sampler: optuna.samplers.BaseSampler, n: int, directions: Sequence[
 @pytest.mark.parametrize("directions", [["maximize"], ["maximize", "minimize"]])
 def test_a_short_search_is_proposed_as_without_it(directions: Sequence[str]) -> None:
     alone = searched(tpe(), 31, directions)
-    seen = searched(Window(tpe(), size=30), 31, directions)
+    seen = searched(NewestAndBest(tpe(), size=30), 31, directions)
     assert [trial.params for trial in seen.trials] == [trial.params for trial in alone.trials]
 
 
-def seen_by(window: Window, study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+def seen_by(window: NewestAndBest, study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     """What the next proposal is made of."""
     study.ask().suggest_float("x", 0, 1)
     assert window._seen is not None
@@ -48,7 +48,7 @@ def seen_by(window: Window, study: optuna.Study) -> list[optuna.trial.FrozenTria
 
 
 def test_of_a_long_one_it_sees_the_newest_the_best_and_those_that_run() -> None:
-    window = Window(tpe(), size=10)
+    window = NewestAndBest(tpe(), size=10)
     study = searched(window, 1, ["maximize"])
     study.add_trial(optuna.trial.create_trial(value=100.0))  # Better than all that can follow.
     for _ in range(60):
@@ -63,13 +63,13 @@ def test_of_a_long_one_it_sees_the_newest_the_best_and_those_that_run() -> None:
 def test_a_search_that_is_resumed_is_cut_at_once() -> None:
     study = searched(optuna.samplers.RandomSampler(1), 40, ["maximize", "minimize"])
     best = {trial.number for trial in study.best_trials}
-    window = Window(tpe(), size=10)
+    window = NewestAndBest(tpe(), size=10)
     study.sampler = window
     assert {trial.number for trial in seen_by(window, study)} == {*best, *range(30, 41)}
 
 
 def test_where_all_are_equally_good_it_sees_no_more_than_the_newest_and_as_many_again() -> None:
-    window = Window(tpe(), size=10)
+    window = NewestAndBest(tpe(), size=10)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=window)
     for _ in range(50):
         trial = study.ask()
@@ -90,7 +90,7 @@ def test_a_proposal_copies_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
         return get_trials(study_id, deepcopy, states)
 
     monkeypatch.setattr(study._storage, "get_all_trials", watched)
-    study.sampler = window = Window(tpe(), size=10)
+    study.sampler = window = NewestAndBest(tpe(), size=10)
     seen_by(window, study)
     assert copied
     assert not any(copied)

@@ -106,10 +106,10 @@ def results(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    from distune.tuning.report.findings import searched
+    from distune.tuning.report.findings import find_search
     from distune.tuning.report.write import write_page, write_report
 
-    study, folder = searched(options.search, options.overrides)
+    study, folder = find_search(options.search, options.overrides)
     if options.out:
         write_page(study, folder, options.out)
     else:
@@ -119,9 +119,9 @@ def report(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     from distune.tuning.report.compare import show_comparison, write_overlay
-    from distune.tuning.report.findings import read_findings, searched
+    from distune.tuning.report.findings import find_search, read_findings
 
-    pair = (read_findings(*searched(options.first)), read_findings(*searched(options.second)))
+    pair = (read_findings(*find_search(options.first)), read_findings(*find_search(options.second)))
     show_comparison(pair, _console())
     if options.out:
         write_overlay(pair, options.out)

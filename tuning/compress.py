@@ -20,7 +20,7 @@ from distune.corpora.encoding import Encoder, load_encoder
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.compression.apply import AnyCompressionConfig, CompressionConfig, compress
-from distune.models.compression.trained import Material
+from distune.models.compression.trained import CalibrationData
 from distune.models.predictor import CheckpointError, Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.speed.contenders import onnx_contender
@@ -93,7 +93,7 @@ def compress_checkpoint(
         material = _material(checkpoint, encoder, source, corpus, classes, console)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
-        material = Material([np.array(encoder(text)) for text in texts.train])
+        material = CalibrationData([np.array(encoder(text)) for text in texts.train])
     compressed = compress(checkpoint.trained, configs, material)
     smaller = replace(
         checkpoint, trained=compressed.trained, quantized=None if compressed.is_exact else compressed.graph
@@ -139,11 +139,11 @@ def _refuse(
 
 def _material(
     checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64], console: Console
-) -> Material:
+) -> CalibrationData:
     """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     if checkpoint.trial is None:
-        return Material([np.array(encoder(text)) for text in texts])
+        return CalibrationData([np.array(encoder(text)) for text in texts])
     config = TrialConfig.model_validate(checkpoint.trial)
     places = locate(study.config, corpus)
     for line in assumptions(places):
@@ -157,7 +157,7 @@ def _material(
         ragged(encoder(text) for text in texts), labels, nothing, logits, teachers.weights, teachers.hidden_of(texts),
         encode_texts(encoder, corpus.dev.texts), _in_classes(corpus.dev.labels, classes), vectors,
     )  # fmt: skip
-    return Material(data.train, fine_tuner(config, data))
+    return CalibrationData(data.train, fine_tuner(config, data))
 
 
 def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from distune.tuning.search.run import changed_since, earlier_folder, run_search
 from distune.tuning.shipping import packages
 from distune.tuning.speed.timing import TimeAll, time_here
 from distune.tuning.storage.journal import Journal
-from distune.tuning.storage.lease import held
+from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import ENDED, Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
 from distune.tuning.storage.searches import new_folder, unfinished_folder
@@ -88,7 +88,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
             for line in changed_since(earlier_folder(config, prepared.corpus), prepared.fingerprints):
                 say(line)
         folder = unfinished_folder(study) if resume else new_folder(study)
-        stack.enter_context(held(folder.driver))
+        stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder, say))
         records = _search_trials(prepared, folder, outbox, console)

@@ -14,7 +14,7 @@ from distune.models.compression.embedding import EmbeddingInt8Config, quantize_e
 from distune.models.compression.half import HalfConfig, halve, halve_graph
 from distune.models.compression.int8 import Int8Config, Int8StaticConfig, quantize_graph, quantize_graph_static
 from distune.models.compression.low_rank import LowRankConfig, factorise, factorise_graph, use_factors
-from distune.models.compression.trained import Material, Structure, Trained
+from distune.models.compression.trained import CalibrationData, Structure, Trained
 from distune.models.compression.units import PruneUnitsConfig, prune_units
 from distune.models.compression.vocabulary import TrimVocabularyConfig, keep_tokens, trim_vocabulary
 from distune.models.compression.weights import PruneWeightsConfig, prune_weights
@@ -40,8 +40,8 @@ CompressionConfig = Annotated[AnyCompressionConfig, Field(discriminator="kind")]
 class Compression:
     """What a kind does to the student (nothing by default), and to its graph."""
 
-    shrink: Callable[[Trained, Any, Material], Trained] = lambda trained, config, material: trained
-    quantize: Callable[[bytes, Any, Material], bytes] | None = None
+    shrink: Callable[[Trained, Any, CalibrationData], Trained] = lambda trained, config, material: trained
+    quantize: Callable[[bytes, Any, CalibrationData], bytes] | None = None
     """A graph that is quantized answers otherwise than the student in torch."""
 
 
@@ -67,7 +67,7 @@ class Compressed:
     is_exact: bool
 
 
-def compress(trained: Trained, configs: Sequence[AnyCompressionConfig], material: Material) -> Compressed:
+def compress(trained: Trained, configs: Sequence[AnyCompressionConfig], material: CalibrationData) -> Compressed:
     """Apply compressions one after the other; those of the graph come last, whatever their place.
 
     Raises ModelError for two that exclude each other.

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import WordEmbedding
 
@@ -35,7 +35,7 @@ class Int8Table(nn.Module):
         return self.codes[token_ids].float() * self.scales[token_ids]  # type: ignore[index]
 
 
-def quantize_embedding(trained: Trained, config: EmbeddingInt8Config, material: Material) -> Trained:
+def quantize_embedding(trained: Trained, config: EmbeddingInt8Config, material: CalibrationData) -> Trained:
     """The student with its word vectors in 8 bits.
 
     Raises ModelError for word vectors that were factorised or quantized before.

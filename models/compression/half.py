@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from pydantic import BaseModel
 
-from distune.models.compression.trained import HalfType, Material, Trained
+from distune.models.compression.trained import CalibrationData, HalfType, Trained
 
 SMALLEST = 64
 """Tensors of fewer numbers are left alone: a node to widen them would be larger."""
@@ -25,7 +25,7 @@ class HalfConfig(BaseModel, frozen=True, extra="forbid"):
     """`float16` keeps more digits, `bfloat16` a wider range."""
 
 
-def halve(trained: Trained, config: HalfConfig, material: Material) -> Trained:
+def halve(trained: Trained, config: HalfConfig, material: CalibrationData) -> Trained:
     """The student with its weights rounded to 16 bits, so that it answers as the stored one does."""
     student = copy.deepcopy(trained.student)
     dtype = getattr(torch, config.dtype)

@@ -17,7 +17,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from pydantic import BaseModel, Field
 
-from distune.models.compression.trained import Material
+from distune.models.compression.trained import CalibrationData
 from distune.models.students.student import pad
 
 
@@ -35,7 +35,7 @@ class Int8StaticConfig(BaseModel, frozen=True, extra="forbid"):
     """How many train texts the ranges are learnt from."""
 
 
-def quantize_graph(graph: bytes, config: Int8Config, material: Material) -> bytes:
+def quantize_graph(graph: bytes, config: Int8Config, material: CalibrationData) -> bytes:
     """A graph in dynamic INT8."""
 
     def write(model: onnx.ModelProto, path: Path) -> None:
@@ -44,7 +44,7 @@ def quantize_graph(graph: bytes, config: Int8Config, material: Material) -> byte
     return _written(graph, write)
 
 
-def quantize_graph_static(graph: bytes, config: Int8StaticConfig, material: Material) -> bytes:
+def quantize_graph_static(graph: bytes, config: Int8StaticConfig, material: CalibrationData) -> bytes:
     """A graph in static INT8, its ranges taken from rows of train texts."""
 
     def write(model: onnx.ModelProto, path: Path) -> None:
@@ -63,7 +63,7 @@ STATIC_OPERATORS = ["MatMul", "Gemm", "Conv", "Gather"]
 class _Rows(CalibrationDataReader):  # type: ignore[misc]
     """Feeds rows of token ids, one text at a time."""
 
-    def __init__(self, material: Material, n_texts: int) -> None:
+    def __init__(self, material: CalibrationData, n_texts: int) -> None:
         chosen = np.random.default_rng(0).permutation(len(material.rows))[:n_texts]
         self._feeds: Iterator[dict[str, Any]] = (self._feed(material.rows[i]) for i in chosen)
 

@@ -17,7 +17,7 @@ from onnx import helper, numpy_helper
 from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
 from distune.models.errors import ModelError
 from distune.models.students.student import Student
 
@@ -45,7 +45,7 @@ class FactorisedTable(nn.Module):
         return nn.functional.embedding(token_ids, self.weight, padding_idx=0) @ self.axes
 
 
-def factorise(trained: Trained, config: LowRankConfig, material: Material) -> Trained:
+def factorise(trained: Trained, config: LowRankConfig, material: CalibrationData) -> Trained:
     """The student with every matrix that this makes smaller as a product of two.
 
     Raises ModelError for a student that was factorised before, or whose word vectors are in 8 bits.

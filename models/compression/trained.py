@@ -48,7 +48,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Material:
+class CalibrationData:
     """What a compression may learn from: rows of token ids of train texts, and a way to train a student on.
 
     `fine_tune(student, epochs, after_step)` trains in place; None where there are no texts to train on.

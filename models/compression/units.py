@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import classifier_head
 from distune.models.students.student import FAMILIES, Student
-from distune.models.students.units import largest
+from distune.models.students.units import largest_units
 
 
 class PruneUnitsConfig(FineTunedConfig, frozen=True):
@@ -26,7 +26,7 @@ class PruneUnitsConfig(FineTunedConfig, frozen=True):
     epochs: int = Field(default=1, ge=0)
 
 
-def prune_units(trained: Trained, config: PruneUnitsConfig, material: Material) -> Trained:
+def prune_units(trained: Trained, config: PruneUnitsConfig, material: CalibrationData) -> Trained:
     """The student with the units of the smallest weights removed.
 
     Raises ModelError for a student whose layers were factorised before.
@@ -69,7 +69,7 @@ def _narrow_head(old: Student, features: Tensor, shape: object) -> nn.Sequential
     for layer, new in zip(layers, [one for one in head if isinstance(one, nn.Linear)], strict=True):
         is_last = layer is layers[-1]
         scores = layer.weight.detach().square().sum(dim=1)
-        outputs = torch.arange(layer.out_features) if is_last else largest(scores, new.out_features)
+        outputs = torch.arange(layer.out_features) if is_last else largest_units(scores, new.out_features)
         new.weight.data.copy_(layer.weight.detach()[outputs][:, inputs])
         new.bias.data.copy_(layer.bias.detach()[outputs])
         inputs = outputs

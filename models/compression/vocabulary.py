@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
-from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import WordEmbedding
 
@@ -22,7 +22,7 @@ class TrimVocabularyConfig(FineTunedConfig, frozen=True):
     """Part of the vocabulary that is kept, the most frequent words first."""
 
 
-def trim_vocabulary(trained: Trained, config: TrimVocabularyConfig, material: Material) -> Trained:
+def trim_vocabulary(trained: Trained, config: TrimVocabularyConfig, material: CalibrationData) -> Trained:
     """The student with the first words of its vocabulary alone; it maps the others to the unknown word itself.
 
     Raises ModelError for word vectors in 8 bits.

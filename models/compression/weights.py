@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import FineTunedConfig, Material, Trained
+from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
 
 
 class PruneWeightsConfig(FineTunedConfig, frozen=True):
@@ -26,10 +26,10 @@ class PruneWeightsConfig(FineTunedConfig, frozen=True):
     epochs: int = Field(default=1, ge=0)
 
 
-def prune_weights(trained: Trained, config: PruneWeightsConfig, material: Material) -> Trained:
+def prune_weights(trained: Trained, config: PruneWeightsConfig, material: CalibrationData) -> Trained:
     """The student with the smallest weights of every matrix at zero."""
     student = copy.deepcopy(trained.student)
-    masks = [(matrix, largest(matrix.detach(), config.sparsity)) for matrix in _matrices(student)]
+    masks = [(matrix, largest_weights(matrix.detach(), config.sparsity)) for matrix in _matrices(student)]
 
     def hold() -> None:
         with torch.no_grad():
@@ -41,7 +41,7 @@ def prune_weights(trained: Trained, config: PruneWeightsConfig, material: Materi
     return replace(trained, student=student)
 
 
-def largest(matrix: Tensor, sparsity: float) -> Tensor:
+def largest_weights(matrix: Tensor, sparsity: float) -> Tensor:
     """A mask over a matrix that is true where its largest entries are, false at the part `sparsity` of the smallest."""
     n_zero = int(matrix.numel() * sparsity)
     order = matrix.abs().flatten().argsort()

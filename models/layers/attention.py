@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from distune.models.layers.dropout import hide
+from distune.models.layers.dropout import drop
 
 
 def is_better_written_out(queries: Tensor, dropout: float = 0.0) -> bool:
@@ -34,5 +34,5 @@ def written_out(
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
     weights = torch.softmax(scores, dim=-1)
-    found: Tensor = torch.matmul(hide(weights, dropout) if dropout else weights, values)
+    found: Tensor = torch.matmul(drop(weights, dropout) if dropout else weights, values)
     return found

@@ -16,10 +16,10 @@ class Dropout(nn.Dropout):
     def forward(self, features: Tensor) -> Tensor:
         if not self.training or not self.p or features.is_cuda:
             return super().forward(features)
-        return hide(features, self.p)
+        return drop(features, self.p)
 
 
-def hide(features: Tensor, p: float) -> Tensor:
+def drop(features: Tensor, p: float) -> Tensor:
     """Each feature zero with a probability of `p`, rounded to 1/65536, or else multiplied by 1 / (1 - p)."""
     hidden: Tensor = _Hide.apply(features, p)  # type: ignore[no-untyped-call]
     return hidden
@@ -29,7 +29,7 @@ class _Hide(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, p: float) -> Tensor:
         hidden = round(p * LEVELS)
-        factors = keep(features, hidden).mul_(LEVELS / (LEVELS - hidden))
+        factors = keep_mask(features, hidden).mul_(LEVELS / (LEVELS - hidden))
         ctx.save_for_backward(factors)
         return features * factors
 
@@ -38,7 +38,7 @@ class _Hide(torch.autograd.Function):
         return gradient * ctx.saved_tensors[0], None
 
 
-def keep(features: Tensor, hidden: int) -> Tensor:
+def keep_mask(features: Tensor, hidden: int) -> Tensor:
     """In the shape and type of `features`, 1 where one stays and 0 where it is among the `hidden` of 65,536."""
     size = features.numel()
     # Full 64-bit draws, each read as four numbers from -32,768 to 32,767.

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from distune.models.students.embedding import StudentShape
-from distune.models.students.units import Smaller
+from distune.models.students.units import PrunedBody
 
 
 class AverageConfig(StudentShape, frozen=True):
@@ -19,7 +19,7 @@ class AverageConfig(StudentShape, frozen=True):
     hidden_layer: int = Field(default=64, ge=0, le=4096)
 
 
-class Words(nn.Module):
+class NoBody(nn.Module):
     """The words as they are, each for itself."""
 
     def __init__(self, config: AverageConfig, n_inputs: int) -> None:
@@ -31,6 +31,6 @@ class Words(nn.Module):
         return vectors
 
 
-def keep_words(body: Words, config: AverageConfig, keep: float) -> Smaller:
+def keep_words(body: NoBody, config: AverageConfig, keep: float) -> PrunedBody:
     """All of it: it has no units of its own."""
-    return Smaller(config, body, torch.arange(body.output_size))
+    return PrunedBody(config, body, torch.arange(body.output_size))

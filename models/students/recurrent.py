@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from distune.models.layers.dropout import hide
+from distune.models.layers.dropout import drop
 from distune.models.students.embedding import StudentShape
 from distune.models.students.pooling import inside
-from distune.models.students.units import Smaller, largest
+from distune.models.students.units import PrunedBody, largest_units
 
 
 class RecurrentConfig(StudentShape, frozen=True):
@@ -59,11 +59,11 @@ class Recurrent(nn.Module):
         # On a CPU the backward pass of torch's packed cells fills a tensor as large as the batch for each position. Each
         # direction is an unpacked cell instead, for which there is a fused one; the backward one reads texts turned round
         # within their lengths, so that what follows a text's end never reaches it.
-        turned = turn_round(lengths, vectors.shape[1])
+        turned = reversed_positions(lengths, vectors.shape[1])
         states = vectors
         for layer in range(self.cell.num_layers):
             if layer:
-                states = hide(states, self.cell.dropout) if self.training and self.cell.dropout else states
+                states = drop(states, self.cell.dropout) if self.training and self.cell.dropout else states
             forwards = self._direction(states, f"l{layer}")
             backwards = self._direction(_turned(states, turned), f"l{layer}_reverse")
             states = torch.cat([forwards, _turned(backwards, turned)], dim=2)
@@ -79,7 +79,7 @@ class Recurrent(nn.Module):
         return torch.gru(vectors, zeros, weights, True, 1, 0.0, self.training, False, True)[0]
 
 
-def turn_round(lengths: Tensor, length: int) -> Tensor:
+def reversed_positions(lengths: Tensor, length: int) -> Tensor:
     """`[batch * length]`: which position of all texts' takes each one's place when texts are read backwards; padding
     stays where it is."""
     places, ends = torch.arange(length).unsqueeze(0), lengths.unsqueeze(1)
@@ -106,7 +106,7 @@ def _turned(vectors: Tensor, places: Tensor) -> Tensor:
     return turned
 
 
-def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) -> Smaller:
+def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) -> PrunedBody:
     """The part `keep` of the units of each layer and direction, those with the largest weights."""
     smaller = config.model_copy(update={"hidden_size": max(1, round(config.hidden_size * keep))})
     cell, size = body.cell, config.hidden_size
@@ -119,7 +119,7 @@ def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) 
             biases = {name: getattr(cell, f"{name}_{suffix}").detach() for name in ("bias_ih", "bias_hh")}
             # The rows of a matrix are gate by gate, and unit by unit within a gate.
             scores = sum(weight.square().sum(dim=1).view(-1, size).sum(dim=0) for weight in weights.values())
-            units = largest(scores, smaller.hidden_size)
+            units = largest_units(scores, smaller.hidden_size)
             kept = {
                 "weight_ih": weights["weight_ih"].unflatten(0, (-1, size))[:, units][:, :, inputs],
                 "weight_hh": weights["weight_hh"].view(-1, size, size)[:, units][:, :, units],
@@ -130,4 +130,4 @@ def keep_recurrent_units(body: Recurrent, config: RecurrentConfig, keep: float) 
                 target.data.copy_(values.reshape(target.shape))
             outputs.append(direction * size + units)
         inputs = torch.cat(outputs)
-    return Smaller(smaller, new, inputs)
+    return PrunedBody(smaller, new, inputs)

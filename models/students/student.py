@@ -13,13 +13,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from distune.models.layers.dropout import Dropout
-from distune.models.students.average import AverageConfig, Words, keep_words
+from distune.models.students.average import AverageConfig, NoBody, keep_words
 from distune.models.students.embedding import WordEmbedding, classifier_head
 from distune.models.students.pooling import build_pooling
 from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
 from distune.models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
 from distune.models.students.transformer import Transformer, TransformerConfig, keep_feedforward
-from distune.models.students.units import Smaller
+from distune.models.students.units import PrunedBody
 from distune.models.training.batches import sorted_batches
 
 AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
@@ -32,14 +32,14 @@ class Family:
     beyond a text's end; `keep_units(body, config, keep)` leaves a part of its units."""
 
     body: Callable[[Any, int], nn.Module]
-    keep_units: Callable[[Any, Any, float], Smaller]
+    keep_units: Callable[[Any, Any, float], PrunedBody]
 
 
 FAMILIES: dict[type[AnyStudentConfig], Family] = {
     BiLSTMConfig: Family(Recurrent, keep_recurrent_units),
     BiGRUConfig: Family(Recurrent, keep_recurrent_units),
     TextCNNConfig: Family(Convolutions, keep_filters),
-    AverageConfig: Family(Words, keep_words),
+    AverageConfig: Family(NoBody, keep_words),
     TransformerConfig: Family(Transformer, keep_feedforward),
 }
 
@@ -78,7 +78,7 @@ def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_clas
     return Student(config, torch.tensor(vectors), n_classes)
 
 
-def gains_by_bf16(config: AnyStudentConfig) -> bool:
+def is_faster_in_bf16(config: AnyStudentConfig) -> bool:
     """Whether its products are so large that bf16 saves more than the casts to it and back cost."""
     return not isinstance(config, AverageConfig) or config.hidden_layer >= WIDE
 

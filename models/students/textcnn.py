@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from distune.models.students.embedding import PoolingKind, StudentShape
 from distune.models.students.pooling import inside
-from distune.models.students.units import Smaller, largest
+from distune.models.students.units import PrunedBody, largest_units
 
 
 class TextCNNConfig(StudentShape, frozen=True):
@@ -43,13 +43,13 @@ class Convolutions(nn.Module):
         states = (vectors * in_text.transpose(1, 2)).transpose(1, 2)
         for layer in self.layers:
             # As many positions out as in; what a window reads beyond the text is zero, as in a text that stands alone.
-            joined = self.training and pays_joined([conv.kernel_size[0] for conv in layer])
+            joined = self.training and is_faster_joined([conv.kernel_size[0] for conv in layer])
             windows = joined_windows(layer, states) if joined else each_windows(layer, states)
             states = torch.relu(windows) * in_text
         return states.transpose(1, 2)
 
 
-def pays_joined(widths: list[int]) -> bool:
+def is_faster_joined(widths: list[int]) -> bool:
     """Whether filters of several widths are faster as one convolution, for which the narrow ones are filled up with zeros."""
     return len(widths) > 1 and max(widths) * len(widths) <= 1.5 * sum(widths)
 
@@ -73,7 +73,7 @@ def _margins(conv: nn.Conv1d) -> tuple[int, int]:
     return (conv.kernel_size[0] - 1) // 2, conv.kernel_size[0] // 2
 
 
-def keep_filters(body: Convolutions, config: TextCNNConfig, keep: float) -> Smaller:
+def keep_filters(body: Convolutions, config: TextCNNConfig, keep: float) -> PrunedBody:
     """The part `keep` of the filters of each width and layer, those with the largest weights."""
     smaller = config.model_copy(update={"filters": max(1, round(config.filters * keep))})
     inputs = torch.arange(body.layers[0][0].in_channels)
@@ -81,9 +81,9 @@ def keep_filters(body: Convolutions, config: TextCNNConfig, keep: float) -> Smal
     for old_layer, new_layer in zip(body.layers, new.layers, strict=True):
         outputs = []
         for number, (old, conv) in enumerate(zip(old_layer, new_layer, strict=True)):
-            filters = largest(old.weight.detach().square().sum(dim=(1, 2)), smaller.filters)
+            filters = largest_units(old.weight.detach().square().sum(dim=(1, 2)), smaller.filters)
             conv.weight.data.copy_(old.weight.detach()[filters][:, inputs])
             conv.bias.data.copy_(old.bias.detach()[filters])
             outputs.append(number * config.filters + filters)
         inputs = torch.cat(outputs)
-    return Smaller(smaller, new, inputs)
+    return PrunedBody(smaller, new, inputs)

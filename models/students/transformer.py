@@ -14,7 +14,7 @@ from distune.models.layers.attention import attention
 from distune.models.layers.dropout import Dropout
 from distune.models.students.embedding import StudentShape
 from distune.models.students.pooling import inside
-from distune.models.students.units import Smaller, largest
+from distune.models.students.units import PrunedBody, largest_units
 
 
 class TransformerConfig(StudentShape, frozen=True):
@@ -80,14 +80,14 @@ def positions(length: int, size: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def keep_feedforward(body: Transformer, config: TransformerConfig, keep: float) -> Smaller:
+def keep_feedforward(body: Transformer, config: TransformerConfig, keep: float) -> PrunedBody:
     """The part `keep` of the units of each feed-forward part, those with the largest weights; the states stay as wide."""
     smaller = config.model_copy(update={"feedforward": max(1, round(config.feedforward * keep))})
     new = copy.deepcopy(body)
     blocks: Any = new.blocks
     for block in blocks:
         first, activation, second = block.feedforward
-        units = largest(first.weight.detach().square().sum(dim=1) + second.weight.detach().square().sum(dim=0),
+        units = largest_units(first.weight.detach().square().sum(dim=1) + second.weight.detach().square().sum(dim=0),
                         smaller.feedforward)  # fmt: skip
         block.feedforward = nn.Sequential(
             nn.Linear(first.in_features, len(units)), activation, nn.Linear(len(units), second.out_features)
@@ -98,4 +98,4 @@ def keep_feedforward(body: Transformer, config: TransformerConfig, keep: float) 
         ):
             new_layer.weight.data.copy_(weight.detach())
             new_layer.bias.data.copy_(bias.detach())
-    return Smaller(smaller, new, torch.arange(body.output_size))
+    return PrunedBody(smaller, new, torch.arange(body.output_size))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Smaller:
+class PrunedBody:
     """A body with fewer units, its settings, and which features `[features]` of the old states the new ones are."""
 
     config: Any
@@ -18,6 +18,6 @@ class Smaller:
     features: Tensor
 
 
-def largest(scores: Tensor, n: int) -> Tensor:
+def largest_units(scores: Tensor, n: int) -> Tensor:
     """The indices of the n largest, in their own order."""
     return torch.sort(torch.topk(scores, n).indices).values

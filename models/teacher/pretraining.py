@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distune.models.training.batches import shuffled_batches
-from distune.models.training.loop import Progress, Schedule, aloud, optimise
+from distune.models.training.loop import Progress, Schedule, optimise, with_progress
 
 IGNORED = -100
 HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}
@@ -98,6 +98,6 @@ def pretrain(
     model.train()
     started, n_steps = time.monotonic(), len(batches)
     steps = optimise(model, batches, loss_of, Schedule(n_steps, plan.learning_rate, 0.05))
-    losses = list(aloud(steps, n_steps, "pretraining", progress))
+    losses = list(with_progress(steps, n_steps, "pretraining", progress))
     minutes = (time.monotonic() - started) / 60
     progress(f"pretraining step {n_steps:,}/{n_steps:,}: loss {np.mean(losses[-200:]):.3f}, {minutes:.1f} min")

@@ -41,7 +41,7 @@ from distune.models.teacher.tokenizing import (
     tokenize,
 )
 from distune.models.training.batches import endless_batches
-from distune.models.training.loop import Progress, Schedule, aloud, optimise, pick_device
+from distune.models.training.loop import Progress, Schedule, optimise, pick_device, with_progress
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
@@ -253,7 +253,7 @@ def _fine_tune(
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
-    steps = aloud(steps, n_steps, "teacher", progress)
+    steps = with_progress(steps, n_steps, "teacher", progress)
     best_accuracy, best_weights, best_epoch = -1.0, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()

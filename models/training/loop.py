@@ -150,7 +150,7 @@ def optimise(
         yield stepper.step(loss_of, batch)
 
 
-def aloud(
+def with_progress(
     losses: Iterator[float], n_steps: int, name: str, progress: Progress, interval_s: float = 30.0
 ) -> Iterator[float]:
     """Pass the losses of `n_steps` steps on; every `interval_s` say their mean since the last line, and the time left."""

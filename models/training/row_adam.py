@@ -21,13 +21,13 @@ from torch import Tensor
 
 from distune.models.layers.table import Table
 
-WINDOW = 512
+FADED_AFTER_STEPS = 512
 """Steps after which the momentum of a row that is not read moves it no more: 0.9^512 is 1e-23."""
 VOCABULARY = 5
 """How many times as large as the tokens of a batch a vocabulary must be for moving its rows to cost less than the table."""
 
 
-def pays_by_row(table: Table, tokens: float) -> bool:
+def is_faster_by_row(table: Table, tokens: float) -> bool:
     """Whether a training that reads so many tokens in a step is faster with this table's rows moved when they are read."""
     return table.weight.requires_grad and not table.weight.is_cuda and len(table.weight) >= VOCABULARY * tokens
 
@@ -49,7 +49,7 @@ class Delays:
         self.now, self._betas = 0, betas
         self._sizes, self._epsilons = torch.zeros(2, n_steps + 1, dtype=torch.float64)
         self._kept = torch.ones(n_steps + 1, dtype=torch.float64)  # What weight decay has left of the first weights.
-        ages = torch.arange(WINDOW, 0, -1, dtype=torch.float64)
+        ages = torch.arange(FADED_AFTER_STEPS, 0, -1, dtype=torch.float64)
         beta1, beta2 = betas
         self._fading, self._growing = (beta1 / math.sqrt(beta2)) ** ages, beta2 ** (-ages / 2)
 
@@ -59,7 +59,7 @@ class Delays:
         bias1, bias2 = (1 - beta**self.now for beta in self._betas)
         kept = float(self._kept[self.now - 1]) * (1 - learning_rate * weight_decay)
         self._kept[self.now] = kept
-        since = max(0, self.now - WINDOW)
+        since = max(0, self.now - FADED_AFTER_STEPS)
         # Divided by what is left at this step, so that `missed` can multiply the whole sum by what is left at its own.
         sizes = self._fading[since - self.now :] * (learning_rate * math.sqrt(bias2) / bias1 / kept)
         self._sizes[since : self.now] += sizes

@@ -20,10 +20,11 @@ from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs
 from distune.tuning.trial.run import TrialResult
-from distune.tuning.trial.tasks import Shared, train_one
+from distune.tuning.trial.tasks import TrainingData, train_one
 
 RunAll = Callable[
-    [Callable[[TrialConfig, "Shared"], TrialResult], list[TrialConfig], "Shared"], Iterator[tuple[int, TrialResult]]
+    [Callable[[TrialConfig, "TrainingData"], TrialResult], list[TrialConfig], "TrainingData"],
+    Iterator[tuple[int, TrialResult]],
 ]
 ONNX_TOLERANCE = 1e-4
 
@@ -77,7 +78,7 @@ def train_finalists(
             seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
             runs += [run for run in seeded if run not in runs]
     threads = prepared.study.config.cluster.threads
-    shared = Shared({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
+    shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
     results: dict[int, TrialResult] = {}
     for index, result in run_all(train_one, runs, shared):
         results[index] = result

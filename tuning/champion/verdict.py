@@ -21,7 +21,7 @@ from distune.tuning.champion.table import Column, distillation_ratio, quality, r
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.latency import Latency
 from distune.tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import described, described_loss
+from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
@@ -140,9 +140,9 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
-        "Student": f"{described(record.student)}; {described(record.tokens)}, {described(record.vectors)}",
-        "Loss": described_loss(record.loss),
-        "Compression": described(record.compression),
+        "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
+        "Loss": describe_loss(record.loss),
+        "Compression": describe(record.compression),
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
     }
     limits = (

@@ -16,7 +16,7 @@ from distune.tuning.champion.table import Column
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG
 from distune.tuning.report.pictures_front import hover
-from distune.tuning.report.style import TEACHER, figure, plain, wide_axis
+from distune.tuning.report.style import TEACHER, escaped, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import flatten
@@ -213,7 +213,7 @@ def _marks(name: str, marks: Sequence[tuple[str, float, float]], index: int, sym
     return go.Scatter(
         x=[p50_ms for _, p50_ms, _ in marks], y=[accuracy for _, _, accuracy in marks], mode="markers",
         name=f"{'AB'[index]}: {name}", hoverinfo="text",
-        hovertext=[f"<b>{'AB'[index]}, {plain(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
+        hovertext=[f"<b>{'AB'[index]}, {escaped(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
                    for what, p50_ms, accuracy in marks],
         marker={"color": TEACHER if name == "teacher" else COLOURS[index], "symbol": symbol, "size": 14,
                 "line": {"color": TEACHER if name == "teacher" else "#444444", "width": 1.5}},

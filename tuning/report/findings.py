@@ -38,7 +38,7 @@ class Findings:
         return self.study.config.name
 
 
-def searched(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, Folder]:
+def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, Folder]:
     """The study and the folder of a search: the last one of a study file, or that of a folder of results (a path or URI).
 
     Raises StudyError for what is neither, and for a study that has not been searched yet.

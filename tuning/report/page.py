@@ -24,7 +24,7 @@ from distune.tuning.report.style import DARK, FONT, LIGHT
 from distune.tuning.speed.latency import CHUNK_TEXTS
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
-from distune.tuning.study.describe import configuration
+from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
 HERE = Path(__file__).parent
@@ -126,7 +126,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
     return {
         "number": record.number, "state": record.state, "accuracy": cell(record.accuracy, ".4f"),
         "hint": cell(record.latency_ms, ".3f"), "size": cell(record.size_mb, ".2f"),
-        "configuration": configuration(record.config),
+        "configuration": describe_trial(record.config),
     }  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
         f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}")  # fmt: skip
     return {
-        "verdict": verdict, "about": configuration(results.shown.config), "tiles": _tiles(results), "ratio": ratio, "protocol": _protocol(results),
+        "verdict": verdict, "about": describe_trial(results.shown.config), "tiles": _tiles(results), "ratio": ratio, "protocol": _protocol(results),
         "columns": [column.name for column in results.columns], "rows": rows_of_table(results.columns),
     }  # fmt: skip
 

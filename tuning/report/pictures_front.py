@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
-from distune.tuning.report.style import FAMILIES, QUIET, TEACHER, figure, plain, wide_axis
+from distune.tuning.report.style import FAMILIES, QUIET, TEACHER, escaped, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, pareto_front
-from distune.tuning.study.describe import configuration
+from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import ChampionConfig, percent
 from distune.tuning.trial.config import TrialConfig
 
@@ -80,7 +80,7 @@ def hover(record: TrialRecord) -> str:
 
 
 def _lines(config: TrialConfig) -> list[str]:
-    return [plain(part) for part in configuration(config).split(" · ")]
+    return [escaped(part) for part in describe_trial(config).split(" · ")]
 
 
 def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
@@ -135,7 +135,7 @@ def _compared(results: Results) -> Iterator[go.Scatter]:
 
 def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) -> go.Scatter:
     accuracy = column.quality.dev_accuracy
-    about = [f"<b>{plain(column.name)}</b>", f"dev accuracy {accuracy}", f"p50 {p50_ms:.3f} ms"]
+    about = [f"<b>{escaped(column.name)}</b>", f"dev accuracy {accuracy}", f"p50 {p50_ms:.3f} ms"]
     return go.Scatter(
         x=[p50_ms], y=[accuracy.mean], mode="markers", name=column.name, hovertext=["<br>".join(about)], hoverinfo="text",
         error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},

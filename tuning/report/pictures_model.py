@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from distune.tuning.champion.answers import BINS, Answers, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, TEACHER, figure, plain, wide_axis
+from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, TEACHER, escaped, figure, wide_axis
 from distune.tuning.speed.latency import Latency
 
 READABLE_CLASSES = 12
@@ -48,7 +48,7 @@ def calibration_picture(answers: Answers) -> go.Figure:
 
 def confusion_picture(answers: Answers) -> go.Figure:
     """Which label was taken for which, by teacher and by student: numbers of test texts, coloured by the row's share."""
-    names = [plain(name) for name in answers.names]
+    names = [escaped(name) for name in answers.names]
     n = len(names)
     base = figure("Confusion matrix", 250 + min(900, max(150, 46 * n)))
     found = make_subplots(rows=1, cols=2, subplot_titles=("teacher", "student"), shared_yaxes=True, horizontal_spacing=0.06,

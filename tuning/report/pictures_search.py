@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from distune.tuning.report.pictures_front import hover
-from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, figure, plain, wide_axis
+from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, escaped, figure, wide_axis
 from distune.tuning.search.importance import Importance
 from distune.tuning.search.suggest import distributions
 from distune.tuning.storage.records import DIRECTIONS, TrialRecord, pareto_front
@@ -64,7 +64,7 @@ def parallel_picture(
     found.update_layout(xaxis=drawn.layout.xaxis, yaxis=drawn.layout.yaxis, shapes=drawn.layout.shapes,
                         annotations=drawn.layout.annotations, showlegend=False)  # fmt: skip
     ticks = drawn.layout.xaxis.ticktext or ()
-    labels = [plain(label) for label in (*(NAMES[name] for name in objectives), *ticks[len(objectives) :])]
+    labels = [escaped(label) for label in (*(NAMES[name] for name in objectives), *ticks[len(objectives) :])]
     found.update_xaxes(ticklen=0, showline=False, ticktext=labels)
     return found.update_annotations(font={"color": None, "size": 11})
 
@@ -134,9 +134,9 @@ def importance_picture(found: Sequence[Importance]) -> go.Figure:
     )  # fmt: skip
     named = set()
     for one in found:
-        among = plain(f"{one.group or 'all'} ({one.n_trials} trials)")
+        among = escaped(f"{one.group or 'all'} ({one.n_trials} trials)")
         drawn.add_trace(go.Bar(
-            x=list(one.shares.values()), y=[plain(name) for name in one.shares], orientation="h", name=among,
+            x=list(one.shares.values()), y=[escaped(name) for name in one.shares], orientation="h", name=among,
             marker={"color": colours[one.group]}, hovertemplate="%{y}: %{x:.2f}<extra>among " + among + "</extra>",
             legendgroup=one.group, showlegend=one.group not in named,
         ), row=objectives.index(one.objective) + 1, col=1)  # fmt: skip

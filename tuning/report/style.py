@@ -50,10 +50,10 @@ DARK = template("#d7dde4", "#14171a", "#2c3238")
 
 def figure(title: str, height: int = 460) -> go.Figure:
     """An empty picture."""
-    return go.Figure(layout={"template": LIGHT, "title": {"text": plain(title)}, "height": height})
+    return go.Figure(layout={"template": LIGHT, "title": {"text": escaped(title)}, "height": height})
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """A text that plotly shows as it is: it reads a little HTML in every label."""
     return html.escape(text, quote=False)
 

@@ -14,7 +14,7 @@ from distune.tuning.search.importance import MIN_TRIALS, importance_table, impor
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
 from distune.tuning.storage.searches import last_search
-from distune.tuning.study.describe import configuration
+from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import flatten
 
@@ -91,6 +91,6 @@ def _trials(records: list[TrialRecord]) -> Table:
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
         table.add_row(
             str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
-            f"{record.latency_ms:.3f}", configuration(record.config),
+            f"{record.latency_ms:.3f}", describe_trial(record.config),
         )  # fmt: skip
     return table

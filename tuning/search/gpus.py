@@ -11,7 +11,7 @@ import torch
 from distune.cluster.connection import alive_nodes
 from distune.cluster.tasks import run_on_best_node
 from distune.tuning.search.preparation import Prepared, distinct_inputs
-from distune.tuning.study.points import largest
+from distune.tuning.study.points import largest_students
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import EpochReport, run_trial
@@ -38,7 +38,7 @@ def with_gpus(prepared: Prepared, say: Callable[[str], None]) -> Prepared:
 def _largest(prepared: Prepared) -> Iterator[TrialConfig]:
     """The largest configuration of each kind of student, on the largest table of vectors."""
     widest = max(distinct_inputs(prepared.study), key=lambda config: prepared.of(config).data.vectors.size)
-    for config in largest(prepared.study.space):
+    for config in largest_students(prepared.study.space):
         parts = {"tokens": widest.tokens, "vectors": widest.vectors, "augment": widest.augment}
         yield TrialConfig.model_validate(config).model_copy(update=parts)
 

@@ -15,7 +15,7 @@ from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import highest, middle, prepared_blocks
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest, trial_files
@@ -24,7 +24,7 @@ from distune.tuning.teachers.sources import IN_PROCESS, Workers, pieces_for
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
-from distune.tuning.trial.inputs import Material, all_inputs
+from distune.tuning.trial.inputs import RawInputs, all_inputs
 
 Say = Callable[[str], None]
 
@@ -84,14 +84,14 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
         return texts, augmented_logits(study.config, corpus, teachers, texts, say, workers)
 
     pieces = partial(pieces_for, place=places[0])
-    material = Material(corpus, teachers, pieces, study.config.search.seed, augmented)
+    material = RawInputs(corpus, teachers, pieces, study.config.search.seed, augmented)
     return Prepared(study, corpus, teachers, all_inputs([only] if only else distinct_inputs(study), material, say))
 
 
 def distinct_inputs(study: Study) -> list[TrialConfig]:
     """One trial config for each combination of tokens, vectors and augmentation in the space, with the most
     augmented texts of each."""
-    base = middle(study.space)
+    base = midpoint(study.space)
     return [TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space)]
 
 
@@ -118,8 +118,8 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
             kind = "is made of students" if settings.students else "is a file of logits"
             raise StudyError(f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
                              "none; set trial.tokens.checkpoint")  # fmt: skip
-    wants_hidden = highest(study.space, "loss.hidden_weight") > 0
-    wants_augmented = highest(study.space, "augment.n_iter") > 0
+    wants_hidden = upper_bound(study.space, "loss.hidden_weight") > 0
+    wants_augmented = upper_bound(study.space, "augment.n_iter") > 0
     for place in places:
         file, settings = place.logits_file, place.settings
         if wants_hidden and not settings.hidden_states and (file is None or file.hidden is None):

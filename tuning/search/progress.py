@@ -18,7 +18,7 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records
 from distune.tuning.study.file import Study
 
-PLAIN_EVERY_S = 15.0
+LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3
 
 
@@ -66,7 +66,7 @@ class LiveView:
         self._print_sometimes()
 
     def _print_sometimes(self) -> None:
-        if not self._console.is_terminal and time.monotonic() - self._printed_s > PLAIN_EVERY_S:
+        if not self._console.is_terminal and time.monotonic() - self._printed_s > LINE_EVERY_S:
             self._printed_s = time.monotonic()
             self._console.print(self._line())
 
@@ -103,7 +103,7 @@ class FillingView:
         self._bar.update(self._task, completed=n_done)
         if n_done == n_texts:
             self._end(n_texts, now)
-        elif not self._console.is_terminal and now - self._printed_s > PLAIN_EVERY_S:
+        elif not self._console.is_terminal and now - self._printed_s > LINE_EVERY_S:
             self._printed_s = now
             left_s = time_left_s(now - self._started_s, n_done - self._n_before, n_texts - self._n_before)
             left = "" if left_s is None else f", about {_duration(left_s)} left"

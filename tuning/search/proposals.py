@@ -20,7 +20,7 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import middle, params_of
+from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
 
 METRICS = ("accuracy", "loss", "compressed_accuracy")
@@ -60,7 +60,7 @@ class Proposals(Searcher):  # type: ignore[misc]
 
     def _plain(self, trial: Trial) -> TrialConfig:
         """A student that learns from labels alone, as the plain twins of finalists do; of its loss nothing is proposed."""
-        loss = TrialConfig.model_validate(middle(self._space)).plain().loss
+        loss = TrialConfig.model_validate(midpoint(self._space)).plain().loss
         return TrialConfig.model_validate(suggest(self._space, trial, {"loss": loss.model_dump()})).plain()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:

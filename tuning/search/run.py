@@ -19,7 +19,7 @@ from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
 from distune.tuning.search.suggest import distributions, suggest
-from distune.tuning.search.worker import Assignment, Shipped, trial_on_worker
+from distune.tuning.search.worker import Assignment, WorkerInputs, trial_on_worker
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder, Layout
 from distune.tuning.storage.records import Observer, TrialRecord, open_study, read_records
@@ -109,7 +109,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     }
     config = prepared.study.config
     cluster = config.cluster
-    shipped = {key: Shipped.of(inputs) for key, inputs in prepared.inputs.items()}
+    shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}
     assignment = Assignment(folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s)
     trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(

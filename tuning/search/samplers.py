@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from distune.tuning.study.config import SearchConfig
 
-WINDOW = 1000
+TPE_TRIALS = 1000
 """Trials that TPE looks at: what it spends on a proposal is proportional to them."""
 
 
@@ -24,8 +24,8 @@ def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
     seed = search.seed + n_known
     n_startup = min(10, max(4, search.trials // 4))
     builders: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
-        "tpe": lambda: Window(
-            optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed, n_startup_trials=n_startup), WINDOW
+        "tpe": lambda: NewestAndBest(
+            optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed, n_startup_trials=n_startup), TPE_TRIALS
         ),
         "nsga2": lambda: optuna.samplers.NSGAIISampler(population_size=min(50, max(8, search.trials // 4)), seed=seed),
         # It models what all trials share; what belongs to one branch it draws at random, which need not be warned of.
@@ -41,7 +41,7 @@ EVERY = 100
 """Trials after which the best ones are looked for again."""
 
 
-class Window(BaseSampler):
+class NewestAndBest(BaseSampler):
     """Proposes as `inner` would if of all trials that have ended there were but the newest `size`, and the best: of equally
     good ones the newest `size`."""
 

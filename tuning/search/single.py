@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 
 from distune.tuning.search.preparation import prepare
-from distune.tuning.search.worker import Shipped, hint_for
+from distune.tuning.search.worker import WorkerInputs, hint_for
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import flatten, middle
+from distune.tuning.study.points import flatten, midpoint
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import EpochReport, TrialResult, run_trial
@@ -19,12 +19,12 @@ def run_single(study: Study, console: Console) -> TrialResult:
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    config = TrialConfig.model_validate(middle(study.space))
+    config = TrialConfig.model_validate(midpoint(study.space))
     prepared = prepare(study, say, only=config)
     inputs = prepared.of(config)
     for path, value in flatten(config.model_dump(mode="json")).items():
         say(f"  {path} = {value}")
-    hint = hint_for(config, Shipped.of(inputs))
+    hint = hint_for(config, WorkerInputs.of(inputs))
     say(
         f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
     )

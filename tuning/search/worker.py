@@ -25,7 +25,7 @@ import torch
 from safetensors.torch import load, save
 
 from distune.models.compression.apply import compress
-from distune.models.compression.trained import Material, Trained
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.students.student import build_student
 from distune.tuning.speed.latency import network_hint_ms
 from distune.tuning.storage.paths import Folder, TrialPlace
@@ -54,25 +54,25 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Shipped:
+class WorkerInputs:
     """What travels to the workers of an `Inputs`: the data, without the encoder."""
 
     data: TrialData
     encode_ms: float
 
     @classmethod
-    def of(cls, inputs: Inputs) -> Shipped:
+    def of(cls, inputs: Inputs) -> WorkerInputs:
         return cls(inputs.data, inputs.encode_ms)
 
 
-def trial_on_worker(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment) -> None:
+def trial_on_worker(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment) -> None:
     """What Ray Tune calls."""
     from ray import tune
 
     work(proposal, inputs, assignment, tune.report)
 
 
-def work(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment, report: Report) -> None:
+def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment, report: Report) -> None:
     """Run the trial of a proposal. A failure is reported and not raised, so that the worker serves the next trial."""
     torch.set_num_threads(assignment.threads)
     place = assignment.folder.trial(proposal["number"])
@@ -88,7 +88,7 @@ def work(proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assig
 
 
 def _train(
-    proposal: dict[str, Any], inputs: dict[str, Shipped], assignment: Assignment, report: Report, place: TrialPlace
+    proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment, report: Report, place: TrialPlace
 ) -> None:
     config = TrialConfig.model_validate(proposal["trial"])
     shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
@@ -112,14 +112,14 @@ def _train(
     print(f"trained for {time.monotonic() - start:.2f} s")
 
 
-def hint_for(config: TrialConfig, shipped: Shipped) -> dict[str, float]:
+def hint_for(config: TrialConfig, shipped: WorkerInputs) -> dict[str, float]:
     """What can be said of the student that a configuration describes before it is trained, as `hint_of` does."""
     data = shipped.data
     untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
-    return hint_of(compress(untrained, [config.compression], Material(data.train)).graph, shipped)
+    return hint_of(compress(untrained, [config.compression], CalibrationData(data.train)).graph, shipped)
 
 
-def hint_of(graph: bytes, shipped: Shipped) -> dict[str, float]:
+def hint_of(graph: bytes, shipped: WorkerInputs) -> dict[str, float]:
     """`latency_ms` from raw text to label, timed beside other work, and `size_mb` of a graph."""
     latency_ms = shipped.encode_ms + network_hint_ms(graph, shipped.data.dev)
     return {"latency_ms": latency_ms, "size_mb": len(graph) / 1e6}

@@ -21,7 +21,7 @@ GONE_AFTER_S = 45.0
 
 
 @contextmanager
-def held(place: Place) -> Iterator[None]:
+def only_driver(place: Place) -> Iterator[None]:
     """Be the one driver of a search for the length of a `with`.
 
     Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs.

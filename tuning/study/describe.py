@@ -8,29 +8,29 @@ from distune.losses.objective import LossConfig
 from distune.tuning.trial.config import TrialConfig
 
 
-def configuration(config: TrialConfig) -> str:
+def describe_trial(config: TrialConfig) -> str:
     """The parts of a trial, each with what is not its default."""
-    parts = [described(config.tokens), described(config.vectors), described(config.student)]
-    parts.append(described_loss(config.loss))
+    parts = [describe(config.tokens), describe(config.vectors), describe(config.student)]
+    parts.append(describe_loss(config.loss))
     if config.augment.n_iter:
         parts.append(f"augment n_iter={config.augment.n_iter}")
     if config.compression.kind != "none":
-        parts.append(described(config.compression))
+        parts.append(describe(config.compression))
     return " · ".join([*parts, f"learning_rate={config.learning_rate:.2g}"])
 
 
-def described_loss(config: LossConfig) -> str:
+def describe_loss(config: LossConfig) -> str:
     """A loss: its weight, its term for the teacher, and what else is not its default."""
     if config.is_plain:
         return "plain"
     mix = config.model_dump(exclude={"teacher_term", "kd_weight", "hidden"}, exclude_defaults=True)
-    loss = [f"kd_weight={config.kd_weight:.2f}", described(config.teacher_term), *_settings(mix)]
+    loss = [f"kd_weight={config.kd_weight:.2f}", describe(config.teacher_term), *_settings(mix)]
     if config.hidden_weight:
         loss.append(f"hidden {config.hidden.kind}")
     return " ".join(loss)
 
 
-def described(part: BaseModel) -> str:
+def describe(part: BaseModel) -> str:
     """The kind of a part, and those settings that are not its defaults."""
     settings = part.model_dump(exclude={"kind"}, exclude_defaults=True)
     return " ".join([str(part.model_dump()["kind"]), *_settings(settings)])

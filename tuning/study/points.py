@@ -13,7 +13,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.space import Alternatives, Config, Node, Range, Space, fill, first_of, leaves
 
 
-def drawn(space: Space, rng: np.random.Generator) -> Config:
+def draw(space: Space, rng: np.random.Generator) -> Config:
     """A config drawn at random: of each choice any, of each range any number in it (its logarithm, where the range is `log`)."""
 
     def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
@@ -81,7 +81,7 @@ def parameter_name(space: Space, path: str, kinds: tuple[str, ...]) -> str:
     return f"{path}@{'.'.join(kinds)}" if path in space.qualified else path
 
 
-def middle(space: Space) -> Config:
+def midpoint(space: Space) -> Config:
     """One config: of each choice the first, of each range its (geometric) middle."""
 
     def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
@@ -95,7 +95,7 @@ def middle(space: Space) -> Config:
     return config
 
 
-def highest(space: Space, path: str) -> float:
+def upper_bound(space: Space, path: str) -> float:
     """The largest number that a leaf may be; 0 where it is not given."""
     values = [value for found, _, leaf in leaves(space.root) for value in leaf.values if found == path]
     node: Node = space.root
@@ -124,7 +124,7 @@ def values_at(space: Space, path: str) -> list[Any]:
     return found
 
 
-def largest(space: Space) -> list[Config]:
+def largest_students(space: Space) -> list[Config]:
     """The largest config of each kind of student: each number at its highest, each other choice in turn; what is not of
     the student at its first value."""
 
@@ -136,7 +136,7 @@ def largest(space: Space) -> list[Config]:
         return {key: grown(value) for key, value in node.items()} if isinstance(node, dict) else node
 
     base: Config = fill(space.root, first_of, "", ())
-    highest_batch = int(highest(space, "batch_size"))
+    highest_batch = int(upper_bound(space, "batch_size"))
     batch = {"batch_size": highest_batch} if highest_batch else {}
     return [{**base, **batch, "student": student} for student in _expand(grown(space.root["student"]))]
 
@@ -150,7 +150,7 @@ def fixed_at(space: Space, path: str, value: Any) -> Space:
     return Space(put(space.root, path.split(".")), space.qualified)
 
 
-def every(space: Space, *keys: str) -> list[Config]:
+def all_combinations(space: Space, *keys: str) -> list[Config]:
     """Every combination of some top-level blocks, for what is prepared before the search.
 
     Raises StudyError when one of them holds a `between` or `log`, which has no last value.
@@ -172,8 +172,8 @@ def prepared_blocks(space: Space) -> list[Config]:
     Raises StudyError when there is no last one of them.
     """
     if isinstance(space.root.get("augment"), dict) and "n_iter" in space.root["augment"]:
-        space = fixed_at(space, "augment.n_iter", int(highest(space, "augment.n_iter")))
-    return every(space, "tokens", "vectors", "augment")
+        space = fixed_at(space, "augment.n_iter", int(upper_bound(space, "augment.n_iter")))
+    return all_combinations(space, "tokens", "vectors", "augment")
 
 
 def _expand(node: Node) -> Iterator[Any]:

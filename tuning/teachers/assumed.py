@@ -10,7 +10,7 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.objective import LossConfig
 from distune.tuning.study.file import Study
-from distune.tuning.study.points import highest, values_at
+from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
 from distune.tuning.teachers.logits import accuracy_of
@@ -51,7 +51,7 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
 def fits_logits(space: Space) -> bool:
     """Whether some trial's loss compares logits themselves with the teacher's."""
     kinds = values_at(space, "loss.teacher_term.kind") or [LossConfig().teacher_term.kind]
-    weighed = max(highest(space, "loss.kd_weight"), highest(space, "loss.final_kd_weight"))
+    weighed = max(upper_bound(space, "loss.kd_weight"), upper_bound(space, "loss.final_kd_weight"))
     return "mse" in kinds and (weighed > 0 or not values_at(space, "loss.kd_weight"))
 
 

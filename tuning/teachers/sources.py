@@ -33,7 +33,7 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.columns import checkpoint_columns, in_order
 from distune.tuning.teachers.students import RunStudents, Training, load_ensemble, train_ensemble
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
-from distune.tuning.trial.inputs import Material, NothingSaid
+from distune.tuning.trial.inputs import NoTeacher, RawInputs
 
 Say = Callable[[str], None]
 TRAINED = "trained.json"
@@ -104,9 +104,9 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
     """Students that answer together; they are trained first."""
     if not (place.trained / TRAINED).is_file():
         corpus = _with_teacher_data(asking.config, asking.corpus)
-        nothing = NothingSaid(len(corpus.labels))
+        nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        material = Material(corpus, nothing, pieces, place.settings.seed)
+        material = RawInputs(corpus, nothing, pieces, place.settings.seed)
         training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
                             asking.workers.run_students)  # fmt: skip
         made = train_ensemble(training, place.trained, asking.say)

@@ -27,19 +27,19 @@ from distune.models.compression.apply import NoCompressionConfig
 from distune.models.errors import ModelError
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
-from distune.tuning.study.points import drawn
+from distune.tuning.study.points import draw
 from distune.tuning.study.space import Space
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
-from distune.tuning.trial.inputs import Material, all_inputs
+from distune.tuning.trial.inputs import RawInputs, all_inputs
 from distune.tuning.trial.run import TrialResult
-from distune.tuning.trial.tasks import Shared, train_if_it_converges
+from distune.tuning.trial.tasks import TrainingData, train_if_it_converges
 
 Say = Callable[[str], None]
 Outcome = TrialResult | str
 """A trained student, or why there is none."""
 RunStudents = Callable[
-    [Callable[[TrialConfig, Shared], Outcome], Sequence[TrialConfig], Shared], Iterator[tuple[int, Outcome]]
+    [Callable[[TrialConfig, TrainingData], Outcome], Sequence[TrialConfig], TrainingData], Iterator[tuple[int, Outcome]]
 ]
 SMALLEST = 1e-6
 """Of a mean probability, before its logarithm."""
@@ -59,7 +59,7 @@ def draw_students(space: Space, n_trials: int, seed: int) -> list[TrialConfig]:
     rng = np.random.default_rng(seed)
     found = []
     for number in range(n_trials):
-        plain = TrialConfig.model_validate(drawn(space, rng)).plain()
+        plain = TrialConfig.model_validate(draw(space, rng)).plain()
         found.append(plain.model_copy(update={"compression": NoCompressionConfig(), "seed": seed + number}))
     return found
 
@@ -70,7 +70,7 @@ class Training:
 
     students: StudentsConfig
     space: Space
-    material: Material
+    material: RawInputs
     """Without anything that a teacher says; its seed is that of the draw too."""
     threads: int
     """Of torch, for each student."""
@@ -111,7 +111,7 @@ def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, An
 
 def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training, say: Say) -> list[Member]:
     """The best on dev of all that were trained; of two alike the one that was drawn first."""
-    shared = Shared({key: one.data for key, one in inputs.items()}, training.threads)
+    shared = TrainingData({key: one.data for key, one in inputs.items()}, training.threads)
     kept: list[tuple[float, int, Member]] = []
     n_done, n_failed, threads = 0, 0, torch.get_num_threads()
     try:
@@ -146,7 +146,7 @@ def run_on_ray(config: ClusterConfig, is_connected: bool) -> RunStudents:
     """Trains students on Ray: on the cluster that this process is connected to, or on one for that time alone."""
 
     def run(
-        function: Callable[[TrialConfig, Shared], Outcome], configs: Sequence[TrialConfig], shared: Shared
+        function: Callable[[TrialConfig, TrainingData], Outcome], configs: Sequence[TrialConfig], shared: TrainingData
     ) -> Iterator[tuple[int, Outcome]]:
         with nullcontext() if is_connected else connected(config):
             yield from run_on_cluster(function, configs, shared, _with_cards(config))

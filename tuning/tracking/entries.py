@@ -35,7 +35,7 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Opening:
+class SearchStart:
     """What is known when a search begins."""
 
     note: str
@@ -44,7 +44,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Closing:
+class SearchEnd:
     """What is known when a search has ended: of itself, and of its trials by number."""
 
     note: str
@@ -54,7 +54,7 @@ class Closing:
     trial_tags: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
-def opening(prepared: Prepared, folder: Folder) -> Opening:
+def opening(prepared: Prepared, folder: Folder) -> SearchStart:
     """What the run of a search says while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
@@ -65,7 +65,7 @@ def opening(prepared: Prepared, folder: Folder) -> Opening:
         "distune.corpus": key.corpus, "distune.answers": corpus.answers_fingerprint, "distune.teacher": key.teacher, "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion),
     }  # fmt: skip
-    return Opening(note, tags, (_corpus(config, corpus), _teacher(prepared)))
+    return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
 
 def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
@@ -86,7 +86,7 @@ def _teacher(prepared: Prepared) -> DataSource:
     return DataSource("teacher-logits", teachers.key.teacher, "teacher", ", ".join(uris), columns, profile)
 
 
-def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> Closing:
+def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> SearchEnd:
     """What the runs of a search and of its trials say when it has ended."""
     finalists = _metrics_of_finalists(verdict)
     shown = verdict.finalists[verdict.shown].record
@@ -106,7 +106,7 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
         trial_tags.setdefault(number, {})["distune.finalist"] = "yes"
     if verdict.winner is not None:
         trial_tags[shown.number]["distune.champion"] = "yes"
-    return Closing(
+    return SearchEnd(
         _note(verdict, records, config, folder), tags, {**columns, **_metrics(verdict)}, finalists, trial_tags
     )
 

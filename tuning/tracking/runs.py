@@ -27,7 +27,7 @@ from distune.tuning.study.config import StudyConfig, TrackingConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
-from distune.tuning.tracking.entries import Closing, DataSource, Opening
+from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -69,7 +69,7 @@ class Tracker:
             if not token:
                 return found
 
-    def describe(self, document: str, opening: Opening) -> None:
+    def describe(self, document: str, opening: SearchStart) -> None:
         """Keep the study file, the versions of the packages, and what is known at the beginning."""
         self._client.log_text(self.run_id, document, "study.yaml")
         self._client.log_dict(self.run_id, versions(), "packages.json")
@@ -125,7 +125,7 @@ class Tracker:
             if record.state != "running" and record.number in still_open:
                 self.ended(record)
 
-    def log_results(self, closing: Closing, folder: Path) -> None:
+    def log_results(self, closing: SearchEnd, folder: Path) -> None:
         """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
         for its readers."""
         self._log(self.run_id, closing.metrics, 0, {**closing.tags, NOTE: closing.note})

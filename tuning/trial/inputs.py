@@ -14,15 +14,14 @@ from distune.corpora.corpus import UNLABELLED, Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
-from distune.tuning.speed.latency import encode_ms
+from distune.tuning.speed.latency import TIMED_TEXTS, encode_ms
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 
 Say = Callable[[str], None]
-TIMED_TEXTS = 200
 
 
-class Said(Protocol):
+class LogitsSource(Protocol):
     """What teachers say of texts."""
 
     @property
@@ -37,7 +36,7 @@ class Said(Protocol):
 
 
 @dataclass(frozen=True)
-class NothingSaid:
+class NoTeacher:
     """For students that learn from labels alone: one teacher whose logits are zero, which is not heard."""
 
     n_classes: int
@@ -54,7 +53,7 @@ class NothingSaid:
 
 
 @dataclass(frozen=True)
-class Material:
+class RawInputs:
     """What inputs are made of.
 
     `pieces` is the vocabulary of a teacher's tokenizer, for tokens that are taken from it; `augmented` makes the texts of a
@@ -62,14 +61,14 @@ class Material:
     """
 
     corpus: Corpus
-    teachers: Said
+    teachers: LogitsSource
     pieces: Callable[[AnyTokensConfig], Sequence[str]]
     seed: int
     """Of the trained word vectors."""
-    augmented: Callable[[AugmentConfig], tuple[Augmented, Said]] | None = None
+    augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 
-def all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> dict[str, Inputs]:
+def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) -> dict[str, Inputs]:
     """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
     their reductions."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
@@ -97,7 +96,7 @@ def all_inputs(configs: Sequence[TrialConfig], material: Material, say: Say) -> 
     return inputs
 
 
-def _read(config: TrialConfig, material: Material) -> tuple[Tokenized, TrialData, float]:
+def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialData, float]:
     """The texts as token ids with all that is known of them, but no vectors yet, and what encoding a text costs in ms."""
     corpus, teachers = material.corpus, material.teachers
     train_texts = (*corpus.train.texts, *corpus.transfer.texts)

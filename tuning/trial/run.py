@@ -17,14 +17,14 @@ from distune.corpora.corpus import UNLABELLED
 from distune.losses.objective import Hidden, Objective, build_objective
 from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import NoCompressionConfig, compress, graph_logits
-from distune.models.compression.trained import AfterStep, Material, Trained
-from distune.models.students.student import Student, build_student, gains_by_bf16, pad, student_logits
+from distune.models.compression.trained import AfterStep, CalibrationData, Trained
+from distune.models.students.student import Student, build_student, is_faster_in_bf16, pad, student_logits
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
-from distune.models.training.row_adam import pays_by_row
+from distune.models.training.row_adam import is_faster_by_row
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
-from distune.tuning.trial.training import NOWHERE, Savepoint, Training
+from distune.tuning.trial.training import NOWHERE, Savepoint, TrainingState
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run_trial(
     dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = plan_steps(student, lesson, config, data)
-    training = Training(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
+    training = TrainingState(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
     batches = itertools.islice(lesson.batches, stepper.n_steps, None)
@@ -106,7 +106,7 @@ def run_trial(
 
 def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tuple[TrialResult, bytes]:
     """The result with its student compressed, and the graph that serves it."""
-    material = Material(data.train, fine_tuner(config, data))
+    material = CalibrationData(data.train, fine_tuner(config, data))
     compressed = compress(result.trained, [config.compression], material)
     quantized = None if compressed.is_exact else compressed.graph
     result = replace(result, trained=compressed.trained, quantized=quantized)
@@ -120,7 +120,7 @@ def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int
     def fine_tune(student: nn.Module, epochs: int, after_step: AfterStep) -> None:
         student.to(pick_device()).train()
         lesson = plan_lesson(student, config.model_copy(update={"epochs": epochs}), data, is_over=True)
-        model, in_bf16 = nn.ModuleList([student, lesson.objective]), gains_by_bf16(config.student)
+        model, in_bf16 = nn.ModuleList([student, lesson.objective]), is_faster_in_bf16(config.student)
         steps = optimise(model, lesson.batches, lesson.loss_of, lesson.schedule, in_bf16)
         for _ in range(epochs * lesson.steps_per_epoch):
             next(steps)
@@ -168,9 +168,11 @@ def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: Tria
     """What takes the steps of a trial, whose word vectors may lag behind until its `catch_up`."""
     tokens = config.batch_size * float(data.train.lengths.mean())
     # An average of the weights reads all of them after every step.
-    by_row = [] if config.ema_decay else [table for table in student.embedding.tables if pays_by_row(table, tokens)]
+    by_row = (
+        [] if config.ema_decay else [table for table in student.embedding.tables if is_faster_by_row(table, tokens)]
+    )
     model = nn.ModuleList([student, lesson.objective])
-    return Stepper(model, lesson.schedule, by_row, gains_by_bf16(config.student))
+    return Stepper(model, lesson.schedule, by_row, is_faster_in_bf16(config.student))
 
 
 def _loss_function(

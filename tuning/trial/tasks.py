@@ -12,20 +12,20 @@ from distune.tuning.trial.run import TrialResult, run_trial
 
 
 @dataclass(frozen=True)
-class Shared:
+class TrainingData:
     """What all trainings read: the data by `inputs_key`, and how many threads each may use."""
 
     data: dict[str, TrialData]
     threads: int
 
 
-def train_one(config: TrialConfig, shared: Shared) -> TrialResult:
+def train_one(config: TrialConfig, shared: TrainingData) -> TrialResult:
     """One training, on the cluster or in this process."""
     torch.set_num_threads(shared.threads)
     return run_trial(config, shared.data[inputs_key(config)], lambda report: None)
 
 
-def train_if_it_converges(config: TrialConfig, shared: Shared) -> TrialResult | str:
+def train_if_it_converges(config: TrialConfig, shared: TrainingData) -> TrialResult | str:
     """The same; where the loss does not stay finite, what became of it."""
     try:
         return train_one(config, shared)

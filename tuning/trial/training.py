@@ -28,7 +28,7 @@ NOWHERE = Savepoint()
 
 
 @dataclass
-class Training:
+class TrainingState:
     """All that changes while a student is trained."""
 
     student: nn.Module
