@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from distune.corpora.apostrophes import refuse_apostrophes
-from distune.corpora.quotation import Reading, read_delimited
+from distune.corpora.quotation import read_delimited
+from distune.corpora.raw_rows import Reading
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError
 

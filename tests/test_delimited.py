@@ -87,3 +87,8 @@ def test_two_columns_of_one_name_are_refused_where_the_name_is_asked_for() -> No
     assert read("text,x,x,label\na,b,c,1\n")[0] == {"text": ["a"], "label": ["1"]}
     with pytest.raises(CorpusError, match="has two columns 'logit_a'"):
         read("text,logit_a,logit_a\na,1,2\n")
+
+
+def test_an_unlabelled_text_with_a_comma_beside_one_over_two_lines_is_refused_with_its_line() -> None:
+    with pytest.raises(CorpusError, match=r"1 of 4 rows .* such as line 2 with 2 instead of 1"):
+        read_columns('text\nwell, it is good\n"two\nlines"\n', ",", TableConfig(path="a.csv"), ("text",))
