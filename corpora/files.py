@@ -127,8 +127,9 @@ def read_lines(path: str) -> list[str]:
 
 def lines_of(content: bytes, name: str) -> list[str]:
     """The lines of a text file that are not blank; raises CorpusError for bytes that are no text."""
-    text = decode(content, name).text.removeprefix("\ufeff")
-    return [line for raw in text.split("\n" if "\n" in text else "\r") if (line := raw.rstrip("\r")).strip()]
+    text = decode(content, name).text
+    lines = (raw.removeprefix("\ufeff").rstrip("\r") for raw in text.split("\n" if "\n" in text else "\r"))
+    return [line for line in lines if line.strip()]
 
 
 def read_reviews() -> list[Row]:

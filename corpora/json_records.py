@@ -22,7 +22,7 @@ def read_json(text: str, name: str) -> tuple[list[Record], str]:
     A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `index` (`{"0": {"text": ...}}`), `split` or the name of the one key
     whose array holds the records. Raises CorpusError for anything else.
     """
-    lines = text.split("\n" if "\n" in text else "\r")
+    lines = [line.removeprefix("\ufeff") for line in text.split("\n" if "\n" in text else "\r")]
     filled = [line for line in lines if line.strip()]
     if len(filled) > 1 and _is_object(filled[0]):
         return _of_lines(lines, name), "lines"

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from distune.corpora.decoding import COMPRESSIONS, decode, decompress
+from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Record, read_json
 from distune.corpora.places import Place
@@ -108,7 +108,8 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if ending in JSON_ENDINGS:
         records, form = read_json(decoded.text, name)
         return _of_records(records, form, name, decoded.encoding)
-    columns, notes = read_columns(decoded.text, DELIMITERS[ending], config, wanted)
+    marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
+    columns, notes = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
     n_rows = len(next(iter(columns.values())))
     first = f"{name}: {notes[0]}{_in(decoded.encoding)}"
     return Table(
