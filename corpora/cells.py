@@ -170,9 +170,14 @@ def _number(value: float | Decimal) -> str:
 
 def _decoded(cell: str | bytes, name: str, row: int) -> str:
     try:
-        return cell if isinstance(cell, str) else cell.decode()
+        text = cell if isinstance(cell, str) else cell.decode()
     except UnicodeDecodeError as error:
         raise CorpusError(f"{name}: row {row} holds bytes that are not UTF-8: {cell[:20]!r}") from error
+    if "\x00" in text:
+        raise CorpusError(
+            f"{name}: row {row} holds a NUL character, which no text has: {text[:20]!r}; the file is damaged"
+        )
+    return text
 
 
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:

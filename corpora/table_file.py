@@ -69,7 +69,7 @@ def _listed(cells: Sequence[Any]) -> list[Any]:
 def _inner(cell: Any, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(cell, list):
-            cell = cell[int(part)] if part.isdigit() and int(part) < len(cell) else None
+            cell = cell[int(part)] if part.isdecimal() and int(part) < len(cell) else None
         else:
             cell = cell.get(part) if isinstance(cell, dict) else None
     return cell
@@ -106,7 +106,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if not decoded.text.strip():
         raise CorpusError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
-        records, form = read_json(decoded.text, name)
+        records, form = read_json(decoded.text, name, wanted)
         return _of_records(records, form, name, decoded.encoding)
     marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
     columns, notes = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)

@@ -181,3 +181,10 @@ def test_half_a_character_becomes_the_sign_for_one_that_is_lost() -> None:
 def test_what_is_no_text_is_refused(cell: Any) -> None:
     with pytest.raises(CorpusError, match="row 7"):
         text_of(cell, "a", 7)
+
+
+def test_a_nul_character_is_refused_in_texts_and_labels() -> None:
+    with pytest.raises(CorpusError, match=r"a: row 3 holds a NUL character, which no text has: 'a\\x00b'"):
+        text_of("a\x00b", "a", 3)
+    with pytest.raises(CorpusError, match=r"a\.csv: row 2 holds a NUL character"):
+        labels("x", "y\x00")
