@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.marks import kinds_of, quotes_a_whole_column
 from distune.corpora.raw_rows import RawRow, Reading
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 FEW = 20
 """A column of at most so many values is one of classes, whatever the number of rows."""
 FEWEST_LINES = 6
