@@ -34,11 +34,13 @@ class _Columns:
         spans = zip(reading.rows, reading.starts, ends, strict=True)
         rows = [cells for cells, start, end in spans if end == start + 1 and len(cells) == reading.width][1:]
         columns = [frozenset(column) for column in zip(*rows, strict=True)] or [frozenset[str]()] * reading.width
+        whole = [cells for cells in reading.rows[1:] if len(cells) == reading.width]
+        all_columns = [frozenset(column) for column in zip(*whole, strict=True)] or columns
         lengths = [sum(map(len, column)) for column in zip(*reading.rows, strict=False)]
         text = lengths.index(max(lengths))
-        repeats = [len(column) <= max(FEW, len(rows) // 2) for column in columns]
+        repeats = [len(column) <= max(FEW, len(whole) // 2) for column in all_columns]
         return cls(
-            values=[column if repeats[i] and i != text else None for i, column in enumerate(columns)],
+            values=[column if repeats[i] and i != text else None for i, column in enumerate(all_columns)],
             are_numbers=[
                 i != text and bool(column) and all(NUMBER.fullmatch(cell) for cell in column)
                 for i, column in enumerate(columns)
