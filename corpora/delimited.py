@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from distune.corpora.apostrophes import refuse_apostrophes
+from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
 from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
 from distune.corpora.quotation import read_delimited
 from distune.corpora.raw_rows import Cells, Reading
@@ -15,7 +16,6 @@ from distune.corpora.texts import CorpusError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """What separates the columns by the ending of a file's name, unless its header says otherwise."""
-SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
 """The first line by which Excel is told what separates the columns."""
 MARKS = {
@@ -23,7 +23,6 @@ MARKS = {
     "csv": "around cells, as CSV has them",
     "backslash": "around cells, escaped by backslashes",
 }
-BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
 OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
 Columns = dict[str, list[str]]
@@ -64,7 +63,8 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
     if not any(line.strip() for line in lines):
         raise CorpusError(f"{config.path}: the file is empty")
-    _refuse_spaces(lines[0], delimiter, wanted, config)
+    if not config.columns:
+        refuse_other_headers(lines, delimiter, wanted, config.path)
     width = len(config.columns) if config.columns else None
     reading = read_delimited(lines, delimiter, config.quoting, width, config.path)
     if not reading.rows:
@@ -98,19 +98,6 @@ def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[
         raise CorpusError(
             f"{config.path}: its first line has the names {', '.join(header)}, but `columns` says {', '.join(names)}; leave "
             "`columns` out for a file with a header, or give it the names in the file's order"
-        )
-
-
-def _refuse_spaces(first: str, delimiter: str, wanted: Sequence[str], config: TableConfig) -> None:
-    """Raise CorpusError for the names of columns with spaces between them, as R's write.table has them."""
-    by_delimiter = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
-    by_spaces = [quoted or bare for quoted, bare in BY_SPACES.findall(first)]
-    if config.columns or any(name in by_delimiter for name in wanted) or len(by_spaces) < 2:
-        return
-    if any(name in by_spaces for name in wanted):
-        raise CorpusError(
-            f"{config.path}: spaces separate its columns {', '.join(by_spaces)}, as R's write.table has them; separate them "
-            "by commas or tabs, in R by write.csv(..., row.names = FALSE)"
         )
 
 

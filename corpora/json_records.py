@@ -30,7 +30,12 @@ def read_json(text: str, name: str, wanted: Collection[str] = ()) -> tuple[list[
     try:
         value = _parsed(text)
     except ValueError as error:
-        raise CorpusError(f"{name}: cannot be read as JSON: {error}") from error
+        several = (
+            "; where several objects follow each other, write each on a line of its own"
+            if "Extra data" in str(error)
+            else ""
+        )
+        raise CorpusError(f"{name}: cannot be read as JSON: {error}{several}") from error
     return _of_whole(value, name, wanted)
 
 
@@ -84,7 +89,10 @@ def _of_whole(value: Any, name: str, wanted: Collection[str]) -> tuple[list[Reco
     if isinstance(value, list):
         odd = next(((number, one) for number, one in enumerate(value, start=1) if not isinstance(one, dict)), None)
         if odd:
-            raise CorpusError(f"{name}: element {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}")
+            advice = '; in pandas, orient="records" writes names' if isinstance(odd[1], list) else ""
+            raise CorpusError(
+                f"{name}: element {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}{advice}"
+            )
         return value, "array"
     if not isinstance(value, dict):
         raise CorpusError(f"{name}: must be an array of objects, or an object a line, but is a {type(value).__name__}")

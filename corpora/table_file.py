@@ -21,6 +21,7 @@ JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
+LFS = b"version https://git-lfs.github.com/"
 ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
 
 
@@ -96,6 +97,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
+        refuse_folder(place, name)
         raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
     content = content_of(place, name)
     if ending == ".parquet":
@@ -128,15 +130,27 @@ def endings(name: str) -> tuple[str, str]:
 
 def content_of(place: Place, name: str) -> bytes:
     """The bytes of a file; raises CorpusError for one that is not there or cannot be read."""
+    refuse_folder(place, name)
     try:
-        if place.exists() and not place.is_file():
-            raise CorpusError(f"{name} is a folder; name the file in it")
         if not place.exists():
             raise CorpusError(f"no such file: {name}")
-        return place.read_bytes()
+        content = place.read_bytes()
     except (OSError, pa.ArrowException) as error:
         reason = str(error).strip().split("\n")[0]
         raise CorpusError(f"{name}: cannot be read: {reason}") from error
+    if content.startswith(LFS):
+        raise CorpusError(f"{name}: is a pointer that Git LFS left in place of the file; fetch it by `git lfs pull`")
+    return content
+
+
+def refuse_folder(place: Place, name: str) -> None:
+    """Raise CorpusError for a folder, such as one of the parts that Spark writes."""
+    try:
+        is_folder = place.exists() and not place.is_file()
+    except (OSError, pa.ArrowException):
+        return  # What cannot be looked at is told where it is read.
+    if is_folder:
+        raise CorpusError(f"{name} is a folder; name the file in it, or put its parts together into one file")
 
 
 def _of_parquet(content: bytes, name: str) -> Table:
@@ -196,6 +210,8 @@ def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, 
 
 def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:
     names = list(dict.fromkeys(key for record in records for key in record))
+    if not names:
+        raise CorpusError(f"{name}: holds no record with a value")
     columns = {column: [record.get(column) for record in records] for column in names}
     shown = {
         "lines": "JSON lines",
