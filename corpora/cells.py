@@ -62,6 +62,20 @@ UNSEEN = dict.fromkeys([0x200B, 0x2060, 0xFEFF])
 TRUTH = frozenset({"true", "false"})
 
 
+class Spelt(Decimal):
+    """A number that is shown as its file spells it, where a float has another spelling."""
+
+    spelling: str
+
+    def __new__(cls, spelling: str) -> Spelt:
+        number = super().__new__(cls, spelling)
+        number.spelling = spelling
+        return number
+
+    def __str__(self) -> str:
+        return self.spelling
+
+
 def is_nothing(cell: Any) -> bool:
     """Whether a cell is null, or NaN as pandas has it."""
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
@@ -117,6 +131,8 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
         return None
     if isinstance(cell, bool):
         return str(cell).lower()
+    if isinstance(cell, Spelt) and Decimal(repr(float(cell))) == cell:
+        return _number(float(cell))  # 1.50 is the class 1.5.
     if isinstance(cell, int | float | Decimal):
         return _number(cell)
     if isinstance(cell, str | bytes):

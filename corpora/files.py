@@ -105,6 +105,9 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         n = sum(sign in row.text for row in rows)
         if n:
             found.append(f"  {n} texts hold {what}; they are kept as they are")
+    n_marked = sum(row.text.startswith("\ufeff") for row in rows)
+    if n_marked:
+        found.append(f"  {n_marked} texts begin with a byte-order mark, as where several files were put together")
     n_at_end = sum(row.text.endswith("\\") and not row.text.endswith("\\\\") for row in rows)
     if n_at_end:
         found.append(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
+from distune.corpora.cells import Spelt
 from distune.corpora.texts import CorpusError
 
 Record = Mapping[str, Any]
@@ -46,10 +46,10 @@ def _parsed(text: str) -> Any:
         raise ValueError("its arrays and objects stand too deep within each other") from error
 
 
-def _as_spelt(number: str) -> float | Decimal:
+def _as_spelt(number: str) -> float | Spelt:
     """A number with a point or an exponent: a float where that is spelt so, else a decimal, which loses no digit."""
     value = float(number)
-    return value if repr(value) == number else Decimal(number)
+    return value if repr(value) == number else Spelt(number)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

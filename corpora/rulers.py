@@ -21,6 +21,9 @@ def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool
     are_rules = [is_under and _is_rule(cells) for cells, is_under in zip(inner, [has_header, *are_names], strict=False)]
     if any(are_names):
         notes.append(f"{sum(are_names)} rows that repeat the names of the columns left out")
+    n_alone = sum([cell.strip() for cell in cells] == list(names) for cells in inner) if len(names) == 1 else 0
+    if n_alone:
+        notes.append(f"{n_alone} rows that are the name of the column, {names[0]!r}, are read as rows")
     if any(are_rules):
         notes.append(f"{sum(are_rules)} rules of hyphens under the names of the columns left out")
     kept = [cells for cells, *drop in zip(inner, are_names, are_rules, strict=True) if not any(drop)]

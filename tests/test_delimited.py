@@ -128,6 +128,12 @@ def test_the_number_of_rows_under_a_file_of_one_column_is_no_text() -> None:
     assert read_columns("text\na\n---\n", ",", config, ("text",))[0] == {"text": ["a", "---"]}
 
 
+def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
+    columns, notes = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
+    assert columns == {"text": ["a", "text", "b"]}
+    assert notes[1:] == ["1 rows that are the name of the column, 'text', are read as rows"]
+
+
 def test_a_stray_carriage_return_in_the_first_line_ends_no_lines() -> None:
     config = TableConfig(path="a.txt", columns=("text",))
     content = "fi\rrst\n" + "".join(f"text {n}\n" for n in range(100))
