@@ -6,7 +6,7 @@ import csv
 import re
 from typing import Any
 
-from distune.corpora.quotation import Cells, Reading
+from distune.corpora.raw_rows import Cells, Reading
 from distune.corpora.texts import CorpusError
 
 ENCLOSED = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)

@@ -10,7 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from distune.corpora.columns import label_sort_key
+from distune.corpora.doubtful_labels import (
+    NO_LABEL,
+    NUMBER,
+    refuse_ids,
+    refuse_joined,
+    refuse_measure,
+    without_minus_one,
+)
 from distune.corpora.texts import CorpusError, normalise
 
 MISSING = frozenset(
@@ -47,33 +54,26 @@ MISSING = frozenset(
 )
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
 WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-MOST_NUMBERS, MOST_FRACTIONS = 50, 10
-"""So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
-JOINED_BY = {
-    "|": True,
-    ";": True,
-    "#": False,
-    ",": False,
-    "，": False,
-    "、": False,
-    "；": False,
-    "/": False,
-    "&": False,
-    "+": False,
-    " ": False,
-}
-"""What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
 BRACKETS = {"[": "]", "{": "}", "(": ")"}
 """Around lists as JSON, Python, numpy, Java and PostgreSQL spell them."""
 QUOTED = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,]+)""")
 UNSEEN = dict.fromkeys([0x200B, 0x2060, 0xFEFF])
 """Characters that nobody sees: spaces of no width."""
 TRUTH = frozenset({"true", "false"})
-FEWEST_ROWS = 20
-"""Of so many rows or more, labels that are nearly all distinct are no classes."""
-NO_LABEL = "-1"
-"""How Hugging Face's data sets write that a text has no label."""
+
+
+class Spelt(Decimal):
+    """A number that is shown as its file spells it, where a float has another spelling."""
+
+    spelling: str
+
+    def __new__(cls, spelling: str) -> Spelt:
+        number = super().__new__(cls, spelling)
+        number.spelling = spelling
+        return number
+
+    def __str__(self) -> str:
+        return self.spelling
 
 
 def is_nothing(cell: Any) -> bool:
@@ -93,28 +93,36 @@ def text_of(cell: Any, name: str, row: int) -> str:
 
 
 def labels_of(
-    cells: Sequence[Any], name: str, rename: Mapping[str, str], named: Collection[str], class_names: Sequence[str] = ()
+    cells: Sequence[Any],
+    name: str,
+    rename: Mapping[str, str],
+    named: Collection[str],
+    class_names: Sequence[str] = (),
+    notes: list[str] | None = None,
 ) -> list[str | None]:
     """The label in each cell as it is spelt without white space around it, None where there is none.
 
     A list of one label is that label, and a whole float is the whole number where all numbers are whole. `named` are the
-    labels that the study names: they are classes whatever they look like. `class_names` are those that numbers stand for.
-    Raises CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
+    labels that the study names: they are classes whatever they look like, and as they are spelt there. `class_names` are
+    those that numbers stand for; `notes` is told what `rename` does not change. Raises CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
     """
+    notes = [] if notes is None else notes
     if class_names:
         spelt = [_class_name(cell, class_names, name, row) for row, cell in enumerate(cells, start=1)]
     else:
         spelt = [_spelling(cell, name, row) for row, cell in enumerate(cells, start=1)]
-    spelt = _with_truth_values(_with_whole_numbers(spelt))
+    spelt = _as_known(spelt, {*named, *rename})
+    if unused := [label for label in rename if label not in spelt]:
+        notes.append(f"  `rename` has labels that no row has: {', '.join(map(repr, unused))}")
     spelt = [label if label is None else rename.get(label, label) for label in spelt]
     known = {*named, *rename.values()}
     found = [None if label in MISSING and label not in known else label for label in spelt]
     distinct = Counter(label for label in found if label is not None)
-    _refuse_joined(distinct, known, name)
+    refuse_joined(distinct, known, name)
     if not named:
-        _refuse_measure(distinct, name)
-        _refuse_ids(distinct, name)
-        return _without_minus_one(found, distinct, name)
+        refuse_measure(distinct, name)
+        refuse_ids(distinct, name)
+        return without_minus_one(found, distinct, name)
     return found
 
 
@@ -123,6 +131,8 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
         return None
     if isinstance(cell, bool):
         return str(cell).lower()
+    if isinstance(cell, Spelt) and Decimal(repr(float(cell))) == cell:
+        return _number(float(cell))  # 1.50 is the class 1.5.
     if isinstance(cell, int | float | Decimal):
         return _number(cell)
     if isinstance(cell, str | bytes):
@@ -170,9 +180,14 @@ def _number(value: float | Decimal) -> str:
 
 def _decoded(cell: str | bytes, name: str, row: int) -> str:
     try:
-        return cell if isinstance(cell, str) else cell.decode()
+        text = cell if isinstance(cell, str) else cell.decode()
     except UnicodeDecodeError as error:
         raise CorpusError(f"{name}: row {row} holds bytes that are not UTF-8: {cell[:20]!r}") from error
+    if "\x00" in text:
+        raise CorpusError(
+            f"{name}: row {row} holds a NUL character, which no text has: {text[:20]!r}; the file is damaged"
+        )
+    return text
 
 
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:
@@ -183,6 +198,26 @@ def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> s
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):
         raise CorpusError(f"{name}: the label of row {row} is {cell}, but the file names {len(class_names)} classes")
     return normalise(class_names[cell])
+
+
+def _as_known(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
+    """Labels in one spelling: whole numbers and truth values as `known` has them, which the study names, else in their short form."""
+    short = _with_truth_values(_with_whole_numbers(labels))
+    by_value: dict[str, set[str]] = {}
+    for name in known:
+        by_value.setdefault(_value(name), set()).add(name)
+    found = []
+    for spelt, shorter in zip(labels, short, strict=True):
+        alike = by_value.get(_value(spelt), set()) if spelt is not None else set()
+        found.append(spelt if spelt in alike else shorter if len(alike) != 1 or shorter in alike else next(iter(alike)))
+    return found
+
+
+def _value(label: str) -> str:
+    """The same for two spellings of one whole number, and of one truth value."""
+    if WHOLE_FLOAT.fullmatch(label):
+        return label.split(".", maxsplit=1)[0]
+    return label.lower() if label.lower() in TRUTH else label
 
 
 def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
@@ -199,61 +234,6 @@ def _with_truth_values(labels: Sequence[str | None]) -> list[str | None]:
     """True and TRUE as JSON's true, where all labels are truth values."""
     lower = [None if label is None else label.lower() for label in labels]
     return lower if {label for label in lower if label} <= TRUTH else list(labels)
-
-
-def _refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
-    """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
-    for sign, is_enough_to_share in JOINED_BY.items():
-        joined = {
-            label: [part.strip() for part in label.split(sign)]
-            for label in distinct
-            if sign in label and label not in known
-        }
-        parts = Counter(part for found in joined.values() for part in set(found))
-        shares = is_enough_to_share or (sign == "," and len(joined) > 1 and 2 * len(joined) >= len(distinct))
-        for label, found in joined.items():
-            alone = all(part in distinct for part in found)
-            if alone or (shares and any(parts[part] > 1 for part in found)):
-                raise CorpusError(
-                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
-                    "keep one label for each text, or name every class in `labels:` if it is one class"
-                )
-
-
-def _refuse_ids(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError where most rows have a label of their own."""
-    n_rows = distinct.total()
-    if n_rows >= FEWEST_ROWS and 2 * len(distinct) > n_rows:
-        raise CorpusError(
-            f"{name}: {n_rows} rows have {len(distinct)} distinct labels, such as {next(iter(distinct))[:30]!r}, which are no classes; "
-            "name the column of the labels by `label:`, or all classes in `labels:`"
-        )
-
-
-def _refuse_measure(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError for so many distinct numbers that they are no classes but a measure."""
-    if not all(NUMBER.fullmatch(label) for label in distinct):
-        return
-    values = sorted(float(label) for label in distinct)
-    has_fractions = any(not value.is_integer() for value in values)
-    if len(values) >= MOST_NUMBERS or (has_fractions and len(values) > MOST_FRACTIONS):
-        raise CorpusError(
-            f"{name}: the labels are {len(values)} distinct numbers from {values[0]:g} to {values[-1]:g}, which look like a measure "
-            "(a regression target) and not like classes; if they are classes, name them all in `labels:`"
-        )
-
-
-def _without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name: str) -> list[str | None]:
-    """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
-    if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
-        return list(labels)
-    others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)
-    if others:
-        raise CorpusError(
-            f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
-            f"classes: `labels: [{', '.join(others)}]` leaves its rows out, `labels: [-1, {', '.join(others)}]` takes it for one"
-        )
-    return [None] * len(labels)
 
 
 def _kind(cell: Any) -> str:

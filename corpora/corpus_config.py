@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, model_validator
 
 from distune.corpora.files import FileConfig
-from distune.corpora.quotation import Quoting
+from distune.corpora.raw_rows import Quoting
 from distune.corpora.table_config import Encoding, FileName, LabelName
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]

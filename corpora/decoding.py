@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ FREQUENT = frozenset(
 FREQUENT_SHARE = 0.08
 """The smallest share of `FREQUENT` among the characters beyond ASCII that leaves no doubt that a file is Chinese."""
 FEWEST_CHARACTERS = 20
+CJK = re.compile("[\u3000-\u9fff\uff00-\uffef]")
+"""Chinese characters and their punctuation: three bytes each in UTF-8, which two bytes of GB18030 hardly ever look like."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
         fault = _fault(content, error)
     text = _decoded(content, "gb18030")
     if text is not None and _is_chinese(text):
+        _refuse_lines_of_utf8(content, name)
         return Decoded(text, "gb18030")
     raise CorpusError(
         f"{name}: is not UTF-8 ({fault}); say by `encoding:` in which encoding it was saved (such as gb18030, big5 or cp1252), or "
@@ -145,6 +149,17 @@ def _is_chinese(text: str) -> bool:
     beyond_ascii = [character for character in text if character > "\x7f"]
     n_frequent = sum(character in FREQUENT for character in beyond_ascii)
     return len(beyond_ascii) >= FEWEST_CHARACTERS and n_frequent >= FREQUENT_SHARE * len(beyond_ascii)
+
+
+def _refuse_lines_of_utf8(content: bytes, name: str) -> None:
+    """Raise CorpusError for a line of Chinese in UTF-8 in a file of GB18030, as where two files were put together."""
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        text = None if line.isascii() else _decoded(line, "utf-8")
+        if text is not None and len(CJK.findall(text)) > 1:
+            raise CorpusError(
+                f"{name}: is in GB18030, but line {number} is in UTF-8 ({text.strip()[:20]!r}), as where files of two encodings were put "
+                "together; save each of them as UTF-8"
+            )
 
 
 def _fault(content: bytes, error: UnicodeError) -> str:

@@ -6,24 +6,23 @@ import re
 from collections.abc import Sequence
 
 from distune.corpora.apostrophes import refuse_apostrophes
-from distune.corpora.quotation import Reading, read_delimited
+from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
+from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
+from distune.corpora.quotation import read_delimited
+from distune.corpora.raw_rows import Cells, Reading
+from distune.corpora.rulers import without_rulers
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """What separates the columns by the ending of a file's name, unless its header says otherwise."""
-SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
 """The first line by which Excel is told what separates the columns."""
-FIRST_END = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(\r\n|\n|\r)')
-"""The end of the first line that is not within quotation marks."""
-LONGEST_HEADER = 100_000
 MARKS = {
     "none": "as characters of their texts",
     "csv": "around cells, as CSV has them",
     "backslash": "around cells, escaped by backslashes",
 }
-BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
 OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
 Columns = dict[str, list[str]]
@@ -35,46 +34,46 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     Raises CorpusError for rows of unequal length (unless they are to be skipped), names that repeat, and quotation marks
     that can be read neither way.
     """
-    lines = _lines(text)
+    lines = lines_of_table(text)
     hint = HINT.fullmatch(lines[0])
     if hint:
         found, lines = hint[1], lines[1:]
     else:
         found = _delimiter(lines[0], delimiter, config, wanted)
-    _refuse_spaces(lines[0], found, wanted, config)
-    width = len(config.columns) if config.columns else None
-    reading = read_delimited(lines, found, config.quoting, width, config.path)
-    if config.quoting == "auto":
-        refuse_apostrophes(reading, found, config.path)
+    reading = _reading(lines, found, config, wanted)
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
     _refuse_names(names, header, wanted, config)
-    rows = reading.rows if config.columns and header != names else reading.rows[1:]
-    repeats = [cells for cells in rows if len(names) > 1 and [cell.strip() for cell in cells] == names]
-    rows = [cells for cells in rows if cells not in repeats] if repeats else rows
+    has_header = not config.columns or header == names
+    rows, left_out = without_rulers(reading.rows, names, has_header)
     kept = [cells for cells in rows if len(cells) == reading.width]
     if len(kept) < len(rows) and not (config.skip_bad_rows and kept):
-        raise CorpusError(_about_odd_rows(reading, len(rows) - len(kept), config, found))
+        raise CorpusError(_about_odd_rows(reading, rows, config, found))
     columns = [list(column) for column in zip(*kept, strict=True)] or [[] for _ in names]
     notes = _notes(reading, len(kept), len(rows) - len(kept))
     if found != delimiter:
         notes.append(f"its columns are separated by {SEPARATORS.get(found, repr(found))}")
     if config.columns and header == names:
         notes.append("its first line names the columns and is no row")
-    if repeats:
-        notes.append(f"{len(repeats)} rows that repeat the names of the columns left out")
+    notes += left_out
     once = {name: column for name, column in zip(names, columns, strict=True) if names.count(name) == 1}
     return once, notes
 
 
-def _lines(text: str) -> list[str]:
-    """The lines with their ends: line feeds, or carriage returns where the first line ends in one, as on an old Macintosh."""
-    text = text.removeprefix("\ufeff")
-    first = FIRST_END.match(text[:LONGEST_HEADER])
-    end = "\r" if first and first[1] == "\r" else "\n"
-    pieces = text.split(end)
-    lines = [piece + end for piece in pieces[:-1]]
-    return [*lines, pieces[-1]] if pieces[-1] else lines
+def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
+    if not any(line.strip() for line in lines):
+        raise CorpusError(f"{config.path}: the file is empty")
+    if not config.columns:
+        refuse_other_headers(lines, delimiter, wanted, config.path)
+    width = len(config.columns) if config.columns else None
+    reading = read_delimited(lines, delimiter, config.quoting, width, config.path)
+    if not reading.rows:
+        raise CorpusError(f"{config.path}: the file is empty but for quotation marks")
+    if reading.width == 1:
+        refuse_two_line_ends(lines, config.path)
+    if config.quoting == "auto":
+        refuse_apostrophes(reading, delimiter, config.path)
+    return reading
 
 
 def _delimiter(first: str, usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
@@ -102,19 +101,6 @@ def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[
         )
 
 
-def _refuse_spaces(first: str, delimiter: str, wanted: Sequence[str], config: TableConfig) -> None:
-    """Raise CorpusError for the names of columns with spaces between them, as R's write.table has them."""
-    by_delimiter = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
-    by_spaces = [quoted or bare for quoted, bare in BY_SPACES.findall(first)]
-    if config.columns or any(name in by_delimiter for name in wanted) or len(by_spaces) < 2:
-        return
-    if any(name in by_spaces for name in wanted):
-        raise CorpusError(
-            f"{config.path}: spaces separate its columns {', '.join(by_spaces)}, as R's write.table has them; separate them "
-            "by commas or tabs, in R by write.csv(..., row.names = FALSE)"
-        )
-
-
 def _has_row_names(reading: Reading) -> bool:
     """Whether each row has a cell more than the header, and begins with a number of its own: R's names of rows."""
     rows = reading.rows[1:]
@@ -122,17 +108,18 @@ def _has_row_names(reading: Reading) -> bool:
     return len(names) == len(rows) > 1 and any(cells[-1].strip() for cells in rows)
 
 
-def _about_odd_rows(reading: Reading, n_odd: int, config: TableConfig, delimiter: str) -> str:
+def _about_odd_rows(reading: Reading, rows: Sequence[Cells], config: TableConfig, delimiter: str) -> str:
     if not config.columns and _has_row_names(reading):
         return (
             f"{config.path}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
             f"{reading.rows[1][0]!r}; write it by write.csv(..., row.names = FALSE), or name them in the header"
         )
-    odd = reading.row(reading.odd[0])
+    places = [place for place in reading.odd if any(reading.rows[place] is cells for cells in rows)]
+    odd = reading.row(places[0])
     shown = odd.raw.rstrip("\r\n")
     named = "the names in `columns`" if config.columns else "the header"
     return (
-        f"{config.path}: {n_odd} of {len(reading.rows)} rows have another number of columns than {named}, such as line "
+        f"{config.path}: {len(places)} of {len(reading.rows)} rows have another number of columns than {named}, such as line "
         f"{odd.number} with {len(odd.cells)} instead of {reading.width}: {shown[:60]!r}; quote the cells that hold "
         f"{SEPARATORS.get(delimiter, repr(delimiter))}, or set `skip_bad_rows: true` to leave these rows out"
     )
@@ -142,6 +129,12 @@ def _notes(reading: Reading, n_kept: int, n_odd: int) -> list[str]:
     notes = [f"{n_kept:,} rows of {len(reading.lines):,} lines"]
     if reading.marked:
         notes[0] += f", quotation marks {MARKS[reading.quoting]}"
+    if reading.skips_spaces:
+        notes.append("the spaces behind its commas are no part of its cells")
+    if reading.unescaped:
+        notes.append(
+            f"{reading.unescaped:,} doubled backslashes read as one each, as all of its backslashes are doubled"
+        )
     if n_odd:
         notes.append(f"{n_odd:,} rows with another number of columns than {reading.width} left out")
     return notes

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from distune.corpora.cells import MISSING, NUMBER, labels_of, text_of
+from distune.corpora.cells import MISSING, labels_of, text_of
 from distune.corpora.decoding import decode, decompress
+from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
@@ -26,6 +27,10 @@ ESCAPES = {
     "\\'": "a backslash before an apostrophe, as some programs write it",
     "\\n": "a backslash and n, as dumps of databases spell a line break",
     "\\t": "a backslash and t, as dumps of databases spell a tab",
+    "\\r": "a backslash and r, as dumps of databases spell a carriage return",
+    "\\,": "a backslash before a comma, as programs write it that escape and do not quote",
+    "\\\\": "two backslashes, as programs write one that escape them",
+    "\\\n": "a backslash before a line break, as programs write it that escape and do not quote",
 }
 """What programs write for characters of a text, and what is said of it."""
 REPLACEMENT = "\ufffd"
@@ -67,7 +72,7 @@ def read_rows(
         counts = accepted_rows(table, wanted, told)
         cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
         class_names = table.class_names_of(config.label)
-        labels = labels_of(cells, table.name, config.rename, named, class_names)
+        labels = labels_of(cells, table.name, config.rename, named, class_names, told)
         texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
@@ -100,6 +105,14 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         n = sum(sign in row.text for row in rows)
         if n:
             found.append(f"  {n} texts hold {what}; they are kept as they are")
+    n_marked = sum(row.text.startswith("\ufeff") for row in rows)
+    if n_marked:
+        found.append(f"  {n_marked} texts begin with a byte-order mark, as where several files were put together")
+    n_at_end = sum(row.text.endswith("\\") and not row.text.endswith("\\\\") for row in rows)
+    if n_at_end:
+        found.append(
+            f"  {n_at_end} texts end in a backslash, as dumps of databases write a line break within a text: are they cut in two?"
+        )
     return found
 
 
@@ -127,8 +140,9 @@ def read_lines(path: str) -> list[str]:
 
 def lines_of(content: bytes, name: str) -> list[str]:
     """The lines of a text file that are not blank; raises CorpusError for bytes that are no text."""
-    text = decode(content, name).text.removeprefix("\ufeff")
-    return [line for raw in text.split("\n" if "\n" in text else "\r") if (line := raw.rstrip("\r")).strip()]
+    text = decode(content, name).text
+    lines = (raw.removeprefix("\ufeff").rstrip("\r") for raw in text.split("\n" if "\n" in text else "\r"))
+    return [line for line in lines if line.strip()]
 
 
 def read_reviews() -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from distune.corpora.cells import NUMBER
+from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.texts import CorpusError
 
 LABEL_NAMES = {"label", "labels", "class", "category", "target", "sentiment", "polarity", "rating", "score", "stars"}

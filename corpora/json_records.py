@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from distune.corpora.cells import Spelt
 from distune.corpora.texts import CorpusError
 
 Record = Mapping[str, Any]
@@ -16,25 +17,39 @@ class _RepeatedKeyError(ValueError):
     """An object with two values of one name, of which Python would silently keep the last."""
 
 
-def read_json(text: str, name: str) -> tuple[list[Record], str]:
-    """The records of a JSON file, and in which form they stand.
+def read_json(text: str, name: str, wanted: Collection[str] = ()) -> tuple[list[Record], str]:
+    """The records of a JSON file, and in which form they stand; `wanted` names columns of which at least one must be there.
 
     A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `index` (`{"0": {"text": ...}}`), `split` or the name of the one key
     whose array holds the records. Raises CorpusError for anything else.
     """
-    lines = text.split("\n" if "\n" in text else "\r")
+    lines = [line.removeprefix("\ufeff") for line in text.split("\n" if "\n" in text else "\r")]
     filled = [line for line in lines if line.strip()]
     if len(filled) > 1 and _is_object(filled[0]):
         return _of_lines(lines, name), "lines"
     try:
         value = _parsed(text)
     except ValueError as error:
-        raise CorpusError(f"{name}: cannot be read as JSON: {error}") from error
-    return _of_whole(value, name)
+        several = (
+            "; where several objects follow each other, write each on a line of its own"
+            if "Extra data" in str(error)
+            else ""
+        )
+        raise CorpusError(f"{name}: cannot be read as JSON: {error}{several}") from error
+    return _of_whole(value, name, wanted)
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_without_repetition)
+    try:
+        return json.loads(text, object_pairs_hook=_without_repetition, parse_float=_as_spelt)
+    except RecursionError as error:
+        raise ValueError("its arrays and objects stand too deep within each other") from error
+
+
+def _as_spelt(number: str) -> float | Spelt:
+    """A number with a point or an exponent: a float where that is spelt so, else a decimal, which loses no digit."""
+    value = float(number)
+    return value if repr(value) == number else Spelt(number)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -49,6 +64,8 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
+    except RecursionError:
+        return line.lstrip().startswith("{")
     except ValueError:
         return False
 
@@ -68,28 +85,64 @@ def _of_lines(lines: Sequence[str], name: str) -> list[Record]:
     return records
 
 
-def _of_whole(value: Any, name: str) -> tuple[list[Record], str]:
+def _of_whole(value: Any, name: str, wanted: Collection[str]) -> tuple[list[Record], str]:
     if isinstance(value, list):
         odd = next(((number, one) for number, one in enumerate(value, start=1) if not isinstance(one, dict)), None)
         if odd:
-            raise CorpusError(f"{name}: element {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}")
+            advice = '; in pandas, orient="records" writes names' if isinstance(odd[1], list) else ""
+            raise CorpusError(
+                f"{name}: element {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}{advice}"
+            )
         return value, "array"
     if not isinstance(value, dict):
         raise CorpusError(f"{name}: must be an array of objects, or an object a line, but is a {type(value).__name__}")
+    records = _of_object(value, name, wanted)
+    if records is None:
+        raise CorpusError(f"{name}: must be an array of objects, or an object a line; its keys are {', '.join(value)}")
+    return records
+
+
+def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> tuple[list[Record], str] | None:
+    """The records of one object and their form, None where it holds none."""
     columns, rows = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         return _of_rows([str(column) for column in columns], rows, name), "split"
     arrays = [key for key, cell in value.items() if isinstance(cell, list)]
     if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
-        return _of_whole(value[arrays[0]], name)[0], arrays[0]
+        is_record = _is_record(value, value[arrays[0]], wanted)
+        return ([value], "lines") if is_record else (_of_whole(value[arrays[0]], name, wanted)[0], arrays[0])
     if value and all(isinstance(cell, dict) for cell in value.values()):
-        is_by_row = all(key.isdigit() for key in value)
-        return (list(value.values()), "index") if is_by_row else (_of_indexed_columns(value, name), "columns")
+        if _is_by_row(value, wanted, name):
+            return list(value.values()), "index"
+        return _of_indexed_columns(value, name), "columns"
     if value and all(isinstance(cell, list) for cell in value.values()):
         return _of_column_lists(value, name), "columns"
-    if any(isinstance(cell, str) for cell in value.values()):
-        return [value], "lines"  # A file of one line.
-    raise CorpusError(f"{name}: must be an array of objects, or an object a line; its keys are {', '.join(value)}")
+    is_record = any(isinstance(cell, str) for cell in value.values())
+    return ([value], "lines") if is_record else None  # A file of one line.
+
+
+def _is_record(value: dict[str, Any], array: list[Any], wanted: Collection[str]) -> bool:
+    """Whether an object is a record with an array, and no wrapping of one: it has at least as many of the columns itself."""
+    n_own = sum(isinstance(value.get(column), str) for column in wanted)
+    inner = {key for one in array if isinstance(one, dict) for key in one}
+    return n_own > 0 and n_own >= sum(column in inner for column in wanted)
+
+
+def _is_by_row(value: dict[str, dict[str, Any]], wanted: Collection[str], name: str) -> bool:
+    """Whether the outer keys are rows: where the inner ones are the columns that are wanted, or the outer ones are numbers.
+
+    Raises CorpusError where both are numbers, and both or neither may be the columns.
+    """
+    inner = {key for record in value.values() for key in record}
+    is_outer, is_inner = (any(column in keys for column in wanted) for keys in (value.keys(), inner))
+    if is_outer != is_inner:
+        return is_inner
+    if inner and all(key.isdigit() for key in (*value, *inner)):
+        raise CorpusError(
+            f"{name}: has numbers for names of its columns and of its rows, so that one cannot be told from the other; give the columns "
+            'names, in pandas by `frame.columns = ["text", "label"]`'
+        )
+    return all(key.isdigit() for key in value)
 
 
 def _of_column_lists(value: dict[str, list[Any]], name: str) -> list[Record]:
@@ -103,7 +156,10 @@ def _of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -
         raise CorpusError(
             f"{name}: a row has another number of values than the {len(columns)} columns {', '.join(columns)}"
         )
-    return [_without_repetition(list(zip(columns, row, strict=True))) for row in rows]
+    repeated = next((column for column in columns if columns.count(column) > 1), None)
+    if repeated is not None:
+        raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _of_indexed_columns(value: dict[str, dict[str, Any]], name: str) -> list[Record]:

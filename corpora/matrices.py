@@ -55,7 +55,9 @@ def of_lists(table: Table, column: str, must_have: str = "", width: int | None =
     rows = [
         [_number(value, f"{table.name}: {column}, row {row}") for value in one] for row, one in enumerate(read, start=1)
     ]
-    return Matrix(values=np.array(rows, dtype=np.float64).reshape(len(rows), -1), names=None)
+    return Matrix(
+        values=np.array(rows, dtype=np.float64).reshape(len(rows), len(read[0]) if read else width or 0), names=None
+    )
 
 
 def _of_arrow(cells: pa.ChunkedArray, name: str, column: str, must_have: str, width: int | None) -> NDArray[np.float64]:
@@ -64,7 +66,9 @@ def _of_arrow(cells: pa.ChunkedArray, name: str, column: str, must_have: str, wi
     flat = pa.compute.list_flatten(cells)
     if flat.null_count:
         raise CorpusError(f"{name}: {column} has {flat.null_count} values that are missing")
-    values: NDArray[np.float64] = flat.to_numpy().astype(np.float64).reshape(len(lengths), -1)
+    values: NDArray[np.float64] = (
+        flat.to_numpy().astype(np.float64).reshape(len(lengths), lengths[0] if lengths else width or 0)
+    )
     return values
 
 
@@ -115,6 +119,8 @@ def _number(cell: Any, where: str) -> float:
     if isinstance(cell, bool) or cell is None:
         raise CorpusError(f"{where}: must be a number, but is {cell}")
     try:
+        if isinstance(cell, str) and "_" in cell:
+            raise ValueError("Python takes 1_5 for 15.")
         return float(cell)
     except (TypeError, ValueError) as error:
         raise CorpusError(f"{where}: must be a number, but is {str(cell)[:40]!r}") from error

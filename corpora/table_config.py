@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from distune.corpora.places import check_place
-from distune.corpora.quotation import Quoting
+from distune.corpora.raw_rows import Quoting
 
 
 def _known_encoding(name: str | None) -> str | None:

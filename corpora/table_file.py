@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from distune.corpora.decoding import COMPRESSIONS, decode, decompress
+from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Record, read_json
 from distune.corpora.places import Place
@@ -21,6 +21,7 @@ JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
+LFS = b"version https://git-lfs.github.com/"
 ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
 
 
@@ -69,7 +70,7 @@ def _listed(cells: Sequence[Any]) -> list[Any]:
 def _inner(cell: Any, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(cell, list):
-            cell = cell[int(part)] if part.isdigit() and int(part) < len(cell) else None
+            cell = cell[int(part)] if part.isdecimal() and int(part) < len(cell) else None
         else:
             cell = cell.get(part) if isinstance(cell, dict) else None
     return cell
@@ -96,6 +97,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
+        refuse_folder(place, name)
         raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
     content = content_of(place, name)
     if ending == ".parquet":
@@ -106,9 +108,10 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if not decoded.text.strip():
         raise CorpusError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
-        records, form = read_json(decoded.text, name)
+        records, form = read_json(decoded.text, name, wanted)
         return _of_records(records, form, name, decoded.encoding)
-    columns, notes = read_columns(decoded.text, DELIMITERS[ending], config, wanted)
+    marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
+    columns, notes = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
     n_rows = len(next(iter(columns.values())))
     first = f"{name}: {notes[0]}{_in(decoded.encoding)}"
     return Table(
@@ -127,15 +130,27 @@ def endings(name: str) -> tuple[str, str]:
 
 def content_of(place: Place, name: str) -> bytes:
     """The bytes of a file; raises CorpusError for one that is not there or cannot be read."""
+    refuse_folder(place, name)
     try:
-        if place.exists() and not place.is_file():
-            raise CorpusError(f"{name} is a folder; name the file in it")
         if not place.exists():
             raise CorpusError(f"no such file: {name}")
-        return place.read_bytes()
+        content = place.read_bytes()
     except (OSError, pa.ArrowException) as error:
         reason = str(error).strip().split("\n")[0]
         raise CorpusError(f"{name}: cannot be read: {reason}") from error
+    if content.startswith(LFS):
+        raise CorpusError(f"{name}: is a pointer that Git LFS left in place of the file; fetch it by `git lfs pull`")
+    return content
+
+
+def refuse_folder(place: Place, name: str) -> None:
+    """Raise CorpusError for a folder, such as one of the parts that Spark writes."""
+    try:
+        is_folder = place.exists() and not place.is_file()
+    except (OSError, pa.ArrowException):
+        return  # What cannot be looked at is told where it is read.
+    if is_folder:
+        raise CorpusError(f"{name} is a folder; name the file in it, or put its parts together into one file")
 
 
 def _of_parquet(content: bytes, name: str) -> Table:
@@ -195,6 +210,8 @@ def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, 
 
 def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:
     names = list(dict.fromkeys(key for record in records for key in record))
+    if not names:
+        raise CorpusError(f"{name}: holds no record with a value")
     columns = {column: [record.get(column) for record in records] for column in names}
     shown = {
         "lines": "JSON lines",

@@ -91,3 +91,29 @@ def test_a_packed_table_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a.CSV.gz").write_bytes(gzip.compress(b"text\na\n"))
     with pytest.raises(CheckpointError, match=r"predict answers one text a line, but \.csv is a table"):
         predict(folder, tmp_path / "a.CSV.gz")
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_refused_from_a_pipe_too(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mac.txt").write_bytes(b"good\rbad\r")
+    program = [sys.executable, "-m", "distune", "predict", str(folder)]
+    for arguments, source, name in (
+        ([], b"good\rbad\r", "stdin"),
+        ([str(tmp_path / "mac.txt")], b"", tmp_path / "mac.txt"),
+    ):
+        found = subprocess.run([*program, *arguments], input=source, capture_output=True, cwd=ROOT, check=False)
+        assert (found.returncode, found.stdout) == (2, b"")
+        assert (
+            found.stderr.decode()
+            == f"distune: {name}: its lines end in carriage returns alone; save it with line feeds, one text a line\n"
+        )
+
+
+def test_lines_with_as_many_tabs_each_are_answered_and_said_to_look_like_a_table(folder: Path) -> None:
+    program = [sys.executable, "-m", "distune", "predict", str(folder)]
+    table, texts = (
+        subprocess.run(program, input=source, capture_output=True, cwd=ROOT, check=True)
+        for source in (b"good\t1\nbad\t0\n", b"good\t1\nbad\n")
+    )
+    assert table.stdout.count(b"\n") == texts.stdout.count(b"\n") == 2
+    assert table.stderr.startswith(b"stdin: every line has 1 tab, as a table has, and is answered as one text")
+    assert texts.stderr == b""

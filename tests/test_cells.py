@@ -181,3 +181,26 @@ def test_half_a_character_becomes_the_sign_for_one_that_is_lost() -> None:
 def test_what_is_no_text_is_refused(cell: Any) -> None:
     with pytest.raises(CorpusError, match="row 7"):
         text_of(cell, "a", 7)
+
+
+def test_a_nul_character_is_refused_in_texts_and_labels() -> None:
+    with pytest.raises(CorpusError, match=r"a: row 3 holds a NUL character, which no text has: 'a\\x00b'"):
+        text_of("a\x00b", "a", 3)
+    with pytest.raises(CorpusError, match=r"a\.csv: row 2 holds a NUL character"):
+        labels("x", "y\x00")
+
+
+def test_a_label_is_spelt_as_the_study_names_it() -> None:
+    scores = ("1.0", "2.0", "2.5")
+    assert labels("1.0", "2.0", named=scores) == labels("1", 2, named=scores) == ["1.0", "2.0"]
+    assert labels("1.0", 2.0, named=("1", "2")) == ["1", "2"]
+    assert labels("True", "FALSE", True, named=("True", "False")) == ["True", "False", "True"]
+    assert labels("1.0", "1", "01", named=("1.0", "1", "01")) == ["1.0", "1", "01"]
+    assert labels("True", "1.0", rename={"True": "pos", "1.0": "neg"}) == ["pos", "neg"]
+    assert labels(True, False, rename={"True": "pos", "FALSE": "neg"}) == ["pos", "neg"]
+
+
+def test_what_is_renamed_and_does_not_occur_is_said() -> None:
+    notes: list[str] = []
+    labels_of(["1.0", "b"], "a", {"1": "pos", "yes": "pos"}, (), (), notes)
+    assert notes == ["  `rename` has labels that no row has: 'yes'"]

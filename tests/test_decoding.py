@@ -89,3 +89,11 @@ def test_a_compressed_file_that_is_cut_short_or_is_none_is_refused(ending: str) 
     for content in (PACKERS[ending](b"ab" * 1000)[:-3], b"text,label"):
         with pytest.raises(CorpusError, match=f"a: cannot be decompressed as {ending[1:]}"):
             decompress(content, ending, "a")
+
+
+def test_a_line_of_utf8_in_a_file_of_gb18030_is_refused() -> None:
+    chinese = "这家酒店的服务不错，房间也很干净，下次还会来的\n" * 2
+    for line in ("我们在这里很", "a,我们在这里很好的"):
+        with pytest.raises(CorpusError, match=r"a\.csv: is in GB18030, but line 3 is in UTF-8 \('.*我们在这里"):
+            decode(chinese.encode("gb18030") + f"{line}\n".encode() + "好\n".encode("gb18030"), "a.csv")
+    assert decode((chinese + "茅\n").encode("gb18030"), "a.csv").text == chinese + "茅\n"

@@ -87,3 +87,74 @@ def test_two_columns_of_one_name_are_refused_where_the_name_is_asked_for() -> No
     assert read("text,x,x,label\na,b,c,1\n")[0] == {"text": ["a"], "label": ["1"]}
     with pytest.raises(CorpusError, match="has two columns 'logit_a'"):
         read("text,logit_a,logit_a\na,1,2\n")
+
+
+def test_an_unlabelled_text_with_a_comma_beside_one_over_two_lines_is_refused_with_its_line() -> None:
+    with pytest.raises(CorpusError, match=r"1 of 4 rows .* such as line 2 with 2 instead of 1"):
+        read_columns('text\nwell, it is good\n"two\nlines"\n', ",", TableConfig(path="a.csv"), ("text",))
+
+
+def test_a_byte_order_mark_within_a_file_that_was_put_together_of_several_is_no_part_of_a_cell() -> None:
+    columns, notes = read("\ufefftext,label\na,1\n\ufefftext,label\nb,0\n")
+    assert (columns, notes[1:]) == (EXPECTED, ["1 rows that repeat the names of the columns left out"])
+    assert read('text,label\na,1\n\ufefftext,label\n"b",0\n')[0] == EXPECTED
+    assert read('\ufeffa,1\n\ufeff"b",0\n', columns=("text", "label"))[0] == EXPECTED
+    assert read("text,label\n\ufeffa,1\nb,0\n")[0]["text"] == ["\ufeffa", "b"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "| text | label |\n|---|---|\n| a | 1 |\n| b | 0 |\n",
+        "| text | label |\n|:-----|------:|\n| a | 1 |\n| b | 0 |\n",
+        "text,label\n----,-----\na,1\nb,0\n",
+        " text | label\n------+-------\n a | 1\n b | 0\n(2 rows)\n\n",
+    ],
+)
+def test_a_rule_under_the_names_and_the_number_of_rows_are_no_rows(content: str) -> None:
+    columns, notes = read(content)
+    assert {name: [cell.strip() for cell in columns[name]] for name in EXPECTED} == EXPECTED
+    assert "1 rules of hyphens under the names of the columns left out" in notes
+
+
+def test_the_number_of_rows_under_a_file_of_one_column_is_no_text() -> None:
+    config = TableConfig(path="a.csv")
+    columns, notes = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
+    assert columns == {"text": ["good", "bad"]}
+    assert notes[2] == "its last line, (2 rows affected), is the number of its rows and no row"
+    columns, notes = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
+    assert columns == {"text": ["good", "(9 rows)"]}
+    assert notes[1] == "its last line, (9 rows), is read as a row, though it has 1 others: do texts hold line breaks?"
+    assert read_columns("text\na\n---\n", ",", config, ("text",))[0] == {"text": ["a", "---"]}
+
+
+def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
+    columns, notes = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
+    assert columns == {"text": ["a", "text", "b"]}
+    assert notes[1:] == ["1 rows that are the name of the column, 'text', are read as rows"]
+
+
+def test_a_stray_carriage_return_in_the_first_line_ends_no_lines() -> None:
+    config = TableConfig(path="a.txt", columns=("text",))
+    content = "fi\rrst\n" + "".join(f"text {n}\n" for n in range(100))
+    columns, _ = read_columns(content, "\t", config, ("text",))
+    assert (len(columns["text"]), columns["text"][:2]) == (101, ["fi\rrst", "text 0"])
+
+
+@pytest.mark.parametrize("content", ["text\na\rb\rc\r", "text\ra\rb\nc\r"])
+def test_one_column_whose_lines_may_end_in_either_is_refused(content: str) -> None:
+    with pytest.raises(CorpusError, match=r"3 carriage returns and 1 line feeds, and a line may end in either"):
+        read_columns(content, "\t", TableConfig(path="a.txt"), ("text",))
+
+
+@pytest.mark.parametrize("content", ["sep=;\n", "sep=;\n\n", '""\n'])
+def test_a_file_without_a_row_is_empty(content: str) -> None:
+    with pytest.raises(CorpusError, match=r"a\.csv: the file is empty"):
+        read(content)
+
+
+def test_what_was_read_otherwise_than_it_stands_is_said() -> None:
+    assert read('text, label\n"a", "1"\n"b", "0"\n')[1][1:] == ["the spaces behind its commas are no part of its cells"]
+    assert read('text,label\n"\\"a\\", ",1\n"\\\\",0\n')[1][1:] == [
+        "1 doubled backslashes read as one each, as all of its backslashes are doubled"
+    ]

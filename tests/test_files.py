@@ -121,6 +121,56 @@ def test_what_another_program_may_have_meant_otherwise_is_said(tmp_path: Path) -
     ]
 
 
+def test_backslashes_of_programs_that_escape_and_do_not_quote_are_counted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    content = 'text,label\na\\rb,1\n"a\\, b",0\na\\\\b,1\n"a\\\nb",0\n'
+    read_rows(FileConfig(path=write(tmp_path, "a.csv", content)), notes=notes)
+    assert [note.strip().partition(", as")[0] for note in notes[1:]] == [
+        "1 texts hold a backslash and r",
+        "1 texts hold a backslash before a comma",
+        "1 texts hold two backslashes",
+        "1 texts hold a backslash before a line break",
+    ]
+
+
+def test_texts_of_one_column_that_end_in_a_backslash_are_doubted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    read_rows(FileConfig(path=write(tmp_path, "a.txt", "text\ngood\\\nbook\nbad\n")), labelled=False, notes=notes)
+    assert notes[1:] == [
+        "  1 texts end in a backslash, as dumps of databases write a line break within a text: are they cut in two?"
+    ]
+
+
+def test_a_text_that_begins_with_a_byte_order_mark_is_doubted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = write(tmp_path, "a.csv", "a,1\n\ufeffb,0\n")
+    read_rows(FileConfig(path=path, columns=("text", "label")), notes=notes)
+    assert notes[1:] == ["  1 texts begin with a byte-order mark, as where several files were put together"]
+
+
+def test_numbers_of_json_are_texts_as_they_are_spelt_and_classes_by_their_value(tmp_path: Path) -> None:
+    content = "".join(
+        f'{{"text": {text}, "label": {label}}}\n'
+        for text, label in (("1e3", "1e0"), ("1.50", "2.50"), ("12345678901234567890.123", "2.5"))
+    )
+    assert read_rows(FileConfig(path=write(tmp_path, "a.jsonl", content))) == [
+        Row("1e3", "1.0"),
+        Row("1.50", "2.5"),
+        Row("12345678901234567890.123", "2.5"),
+    ]
+
+
+def test_a_named_label_is_spelt_alike_in_every_file(tmp_path: Path) -> None:
+    dev = write(tmp_path, "dev.csv", "text,label\na,1.0\nb,2.0\n")
+    assert [row.label for row in read_rows(FileConfig(path=dev), named=("1.0", "2.0", "2.5"))] == ["1.0", "2.0"]
+    notes: list[str] = []
+    assert [row.label for row in read_rows(FileConfig(path=dev, rename={"1.0": "x", "3": "y"}), notes=notes)] == [
+        "x",
+        "2",
+    ]
+    assert notes[1] == "  `rename` has labels that no row has: '3'"
+
+
 def test_texts_that_are_all_numbers_are_read_and_doubted(tmp_path: Path) -> None:
     notes: list[str] = []
     rows = read_rows(FileConfig(path=write(tmp_path, "a.jsonl", '{"text": 5, "label": "x"}\n')), notes=notes)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from decimal import Decimal
+
 import pytest
 
 from distune.corpora.json_records import read_json
@@ -59,3 +62,47 @@ def test_what_is_no_table_is_refused_in_one_line(content: str, message: str) -> 
     with pytest.raises(CorpusError, match=message) as caught:
         read_json(content, "a.json")
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_for_names_of_rows_and_columns_are_told_apart_by_the_columns_that_are_wanted_or_refused() -> None:
+    for content in ('{"0": {"0": "a", "1": "b"}, "1": {"0": "x", "1": "y"}}', '{"0": {"0": "a", "1": "x"}}'):
+        for wanted in ((), ("text", "label"), ("0", "1")):
+            with pytest.raises(CorpusError, match="has numbers for names of its columns and of its rows"):
+                read_json(content, "a.json", wanted)
+    by_column = '{"0": {"7": "a", "8": "b"}, "1": {"7": "x", "8": "y"}}'
+    assert read_json(by_column, "a.json", ("0", "1")) == ([{"0": "a", "1": "x"}, {"0": "b", "1": "y"}], "columns")
+    by_row = '{"r1": {"text": "a", "label": "x"}, "r2": {"text": "b", "label": "y"}}'
+    assert read_json(by_row, "a.json", ("text", "label")) == (ROWS, "index")
+
+
+def test_one_record_with_an_array_is_a_record() -> None:
+    record = {"text": "a b", "label": "x", "tokens": [{"text": "a"}, {"text": "b"}]}
+    content = '{"text": "a b", "label": "x", "tokens": [{"text": "a"}, {"text": "b"}]}\n'
+    assert read_json(content, "a.jsonl", ("text", "label")) == ([record], "lines")
+    assert read_json(content, "a.jsonl", ("text",)) == ([record], "lines")
+    wrapped = '{"label": "topics", "data": [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]}'
+    assert read_json(wrapped, "a.json", ("text", "label")) == (ROWS, "data")
+
+
+def test_numbers_lose_no_digit() -> None:
+    content = '{"text": 12345678901234567890.123, "score": 0.5}\n{"text": 1.50, "score": 7}\n'
+    assert read_json(content, "a.jsonl")[0] == [
+        {"text": Decimal("12345678901234567890.123"), "score": 0.5},
+        {"text": Decimal("1.50"), "score": 7},
+    ]
+
+
+def test_two_columns_of_a_name_are_refused() -> None:
+    with pytest.raises(CorpusError, match=r"a\.json: has two columns 'text'; rename one of them"):
+        read_json('{"columns": ["text", "text"], "data": [["a", "x"]]}', "a.json")
+
+
+@pytest.mark.parametrize("content", ['{"text": DEEP}\n{"text": DEEP}\n', '[{"text": DEEP}]'])
+def test_what_is_too_deep_is_refused(content: str) -> None:
+    deep, limit = "[" * 400 + "]" * 400, sys.getrecursionlimit()
+    sys.setrecursionlimit(300)
+    try:
+        with pytest.raises(CorpusError, match="stand too deep within each other"):
+            read_json(content.replace("DEEP", deep), "a.json")
+    finally:
+        sys.setrecursionlimit(limit)

@@ -272,3 +272,13 @@ def test_hidden_states_are_exported_as_principal_components(tmp_path: Path) -> N
     # Distances are kept, of texts that the axes were not fitted on as well.
     before, after = (np.linalg.norm(np.diff(array.astype(np.float32), axis=0), axis=1) for array in (plane, found))
     np.testing.assert_allclose(after, before, rtol=2e-2)
+
+
+@pytest.mark.parametrize("column", ["logits", "probabilities"])
+def test_a_file_without_rows_lacks_every_text(tmp_path: Path, column: str) -> None:
+    lists = pa.list_(pa.float32())
+    empty = {"text": pa.array([], pa.string()), column: pa.array([], lists), "hidden": pa.array([], lists)}
+    for path in (csv(tmp_path, f"text,{column},hidden"), parquet(tmp_path, **empty)):
+        file = read_logits_file(path, LABELS)
+        with pytest.raises(CorpusError, match="1 of 1 texts"):
+            file.of(["好"])

@@ -66,6 +66,7 @@ def test_lists_of_parquet_are_read_without_objects(tmp_path: Path, kind: pa.Data
         ([None], "must be a list of numbers"),
         ([[1, None]], "a: logits, row 1: must be a number, but is None"),
         ([[1, "x"]], "a: logits, row 1: must be a number, but is 'x'"),
+        ([[1, "1_5"]], "a: logits, row 1: must be a number, but is '1_5'"),
         ([{"a": 1}, {"b": 1}], "a: logits, row 2: must have a value for each of a, but is"),
         ([{"a": 1}, [1]], "a: logits, row 2: must have a value for each of a, but is"),
     ],
@@ -92,3 +93,11 @@ def test_a_column_for_each_name_is_a_column_of_the_matrix() -> None:
     assert (found.values.tolist(), found.names) == ([[1, 3], [2, 4.5]], ("b", "a"))
     with pytest.raises(CorpusError, match="a: column logit_b, row 2: must be a number, but is 'x'"):
         of_columns(table(logit_b=["1", "x"]), ("logit_b",), "logit_")
+
+
+def test_a_file_without_rows_has_a_matrix_without_rows(tmp_path: Path) -> None:
+    empty = pa.table({"logits": pa.array([], pa.list_(pa.float32()))})
+    pyarrow.parquet.write_table(empty, tmp_path / "a.parquet")
+    assert of_lists(read_table(TableConfig(path=str(tmp_path / "a.parquet"))), "logits", width=2).values.shape == (0, 2)
+    assert of_lists(table(logits=[]), "logits", width=2).values.shape == (0, 2)
+    assert of_lists(table(hidden=[]), "hidden").values.shape == (0, 0)

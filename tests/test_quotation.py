@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from distune.corpora.quotation import Quoting, Reading, read_delimited
+from distune.corpora.quotation import read_delimited
+from distune.corpora.raw_rows import Quoting, Reading
 from distune.corpora.texts import CorpusError
 
 
@@ -116,3 +117,70 @@ def test_a_quotation_that_never_closes_is_refused_where_csv_is_asked_for() -> No
         CorpusError, match=r"line 2 cannot be read with quotation marks as CSV has them .* set `quoting: none`"
     ):
         read('text,label\n"a,1\nb,0\n', quoting="csv")
+
+
+def test_cells_whose_lines_have_as_many_cells_as_a_row_are_cells_where_a_line_has_words_for_a_number() -> None:
+    letters = 'id,text,label\n1,"Dear team, hello\nthanks, Bob",pos\n2,"Hi Ann, please\nregards, Tom",neg\n3,fine,pos\n4,bad,neg\n'
+    expected = ["Dear team, hello\nthanks, Bob", "Hi Ann, please\nregards, Tom", "fine", "bad"]
+    assert texts(letters, column=1) == expected
+    assert texts(letters.replace("id,", ",", 1), column=1) == expected  # An index of pandas.
+    tabs = 'id\ttext\tlabel\n1\t"a\tb\nc\td"\tpos\n2\t"e\tf\ng\th"\tneg\n3\tx\tpos\n4\ty\tneg\n'
+    assert texts(tabs, "\t", column=1) == ["a\tb\nc\td", "e\tf\ng\th", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ('stars,text\n5,"Great\n5,really"\n1,"Bad\n1,really"\n5,fine\n1,bad\n', ","),
+        ('text\tlabel\n"a\tpos\nb"\tpos\n"c\tneg\nd"\tneg\nx\tpos\n', "\t"),
+        (
+            'id,text,label\na1,"Dear team, pos\na2, Bob",pos\na3,"Hi Ann, pos\na1, Tom",neg\na2,fine,pos\na3,bad,neg\n',
+            ",",
+        ),
+    ],
+)
+def test_several_quotations_that_may_be_cells_or_rows_are_refused_with_both_readings(
+    content: str, delimiter: str
+) -> None:
+    with pytest.raises(
+        CorpusError, match=r"line \d opens .* `quoting: none` .* \(\d rows\), `quoting: csv` .* \(\d rows\)"
+    ):
+        read(content, delimiter)
+
+
+def test_many_whole_rows_between_stray_marks_are_rows() -> None:
+    rows = [f"{n % 2},text {n}" for n in range(100)]
+    for first in (10, 50):
+        rows[first], rows[first + 19] = f'{first % 2},"text', f'{(first + 19) % 2},text"'
+    reading = read("\n".join(["label,text", *rows]) + "\n")
+    assert (reading.quoting, len(reading.rows)) == ("none", 101)
+
+
+def test_a_file_of_tabs_in_which_every_text_with_a_hash_is_quoted_was_written_by_duckdb() -> None:
+    content = 'text\tlabel\n"#happy day"\tpos\n"a #sad day"\tneg\nplain\tpos\n""\tneg\nC# code\tpos\n'
+    assert texts(content, "\t") == ["#happy day", "a #sad day", "plain", "", "C# code"]
+    assert texts('text\tlabel\n"#happy"\tpos\n#sad\tneg\n', "\t") == ['"#happy"', "#sad"]
+
+
+def test_one_row_of_tabs_that_is_quoted_throughout_is_unquoted() -> None:
+    assert read('"good"\t"1"\n', "\t").rows == [["good", "1"]]
+    assert read('"good"\t1\n', "\t").rows == [['"good"', "1"]]
+
+
+def test_a_space_behind_every_comma_is_no_part_of_a_cell() -> None:
+    assert read('text, label\n"good, fine", "pos"\n"bad", "neg"\n').rows == [
+        ["text", "label"],
+        ["good, fine", "pos"],
+        ["bad", "neg"],
+    ]
+    assert read('label, text\npos, "good, ""fine"""\n').rows[1] == ["pos", 'good, "fine"']
+    with pytest.raises(CorpusError, match=r"line 3 has a space before the quotation mark of a cell, ' \"pos\"'"):
+        read('text,label\n"x, y",neg\n"good, fine", "pos"\n')
+
+
+def test_backslashes_that_come_in_pairs_alone_are_one_each_where_marks_are_escaped() -> None:
+    content = 'text,label\n"say \\"hi\\", ok",1\n"C:\\\\new\\\\",0\n"a\\\\\\"b",1\n'
+    reading = read(content)
+    assert (reading.quoting, reading.unescaped) == ("backslash", 3)
+    assert [cells[0] for cells in reading.rows[1:]] == ['say "hi", ok', "C:\\new\\", 'a\\"b']
+    assert read('text,label\n"say \\"hi\\", ok",1\n\\\\server\\a,0\n').rows[2] == ["\\\\server\\a", "0"]

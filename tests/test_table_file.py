@@ -79,6 +79,7 @@ def test_nested_columns_are_reached_by_a_path(tmp_path: Path) -> None:
     assert table.column("annotations.0.result.0.value.choices") == [["pos"], None]
     with pytest.raises(CorpusError, match=r"no column 'text'; its columns are data\.text, annotations$"):
         table.column("text")
+    assert table.column("annotations.²") == [None, None]
     pyarrow.parquet.write_table(pa.table({"data": [{"text": "a"}]}), tmp_path / "a.parquet")
     assert read(tmp_path / "a.parquet").column("data.text") == ["a"]
 

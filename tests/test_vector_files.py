@@ -174,6 +174,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "2 2\n好 0,5 1\n书 1 1\n",
         "line 2: '0,5' is no number, where one with a decimal point must stand",
     ),
+    "an underscore": (
+        "2 2\n好 1_0 1\n书 1 1\n",
+        "line 2: '1_0' is no number, where one with a decimal point must stand",
+    ),
     "another dimension": (f"3 4\n{ROWS}", "its header says dimension 4, but most of its lines have 3 numbers"),
     "a short line": ("好 1 2 3\n书 4 5\n酒店 7 8 9\n", "line 2: must be a word and 3 numbers .* but got '书 4 5'"),
     "cut off": ("好 1 2 3\n书 4 5 6\n酒店 7 8", "was cut off: its last line has 2 numbers instead of 3"),

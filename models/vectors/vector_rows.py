@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
@@ -116,11 +117,10 @@ class TextRows:
         )
 
     def vector(self, numbers: bytes) -> NDArray[np.float32]:
-        try:
-            with np.errstate(over="ignore"):
+        if b"_" not in numbers:  # Python takes 1_0 for 10.
+            with np.errstate(over="ignore"), suppress(ValueError):
                 return np.array([float(number) for number in numbers.split()], dtype=np.float32)
-        except ValueError:
-            wrong = next(number for number in numbers.split() if not _is_number(number))
+        wrong = next(number for number in numbers.split() if not _is_number(number))
         if _NOT_FINITE.match(wrong):
             return np.full(self.dimension, np.nan, dtype=np.float32)
         self._refuse(f"{_shown(wrong)} is no number, where one with a decimal point must stand")
@@ -142,7 +142,7 @@ def _is_number(field: bytes) -> bool:
         float(field)
     except ValueError:
         return False
-    return True
+    return b"_" not in field
 
 
 def _shown(line: bytes) -> str:

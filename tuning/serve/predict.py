@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from distune.models.predictor import CheckpointError, Predictor, answer_lines, c
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""
+BARE_RETURN = re.compile(rb"\r[^\n]")
 
 
 def predict(folder: Path, texts: Path | None) -> None:
@@ -33,12 +35,26 @@ def predict(folder: Path, texts: Path | None) -> None:
     predictor = Predictor(folder, load_encoder(folder))
     raw = FileIO(texts or 0, closefd=texts is not None)
     with BufferedReader(raw, BLOCK_BYTES) as source, _watched(source) as after:
-        lines = Utf8(source, str(texts or "stdin"))
-        if texts and b"\r" in lines.first and b"\n" not in lines.first:
+        name = str(texts or "stdin")
+        lines = Utf8(source, name)
+        if b"\n" not in lines.first and BARE_RETURN.search(lines.first):
             raise CheckpointError(
-                f"{texts}: its lines end in carriage returns alone; save it with line feeds, one text a line"
+                f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
             )
+        if hint := _about_tabs(lines.first):
+            print(f"{name}: {hint}", file=sys.stderr)
         answer_lines(predictor, lines, sys.stdout.buffer, after)
+
+
+def _about_tabs(first: bytes) -> str:
+    """What is to be told of lines that look like the rows of a table: several, all with the same number of tabs."""
+    counts = [line.count(b"\t") for line in first.split(b"\n")[:-1] if line.strip()]
+    if len(counts) < 2 or not counts[0] or len(set(counts)) > 1:
+        return ""
+    return (
+        f"every line has {counts[0]} tab{'s' if counts[0] > 1 else ''}, as a table has, and is answered as one text; if it is a table, "
+        "write its text column into a file of its own"
+    )
 
 
 def _ending(texts: Path) -> str:

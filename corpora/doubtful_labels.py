@@ -1,0 +1,87 @@
+"""Labels that may be none: several joined in one cell, ids, measures, and -1."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from distune.corpora.columns import label_sort_key
+from distune.corpora.texts import CorpusError
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MOST_NUMBERS, MOST_FRACTIONS = 50, 10
+"""So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
+JOINED_BY = {
+    "|": True,
+    ";": True,
+    "#": False,
+    ",": False,
+    "，": False,
+    "、": False,
+    "；": False,
+    "/": False,
+    "&": False,
+    "+": False,
+    " ": False,
+}
+"""What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
+FEWEST_ROWS = 20
+"""Of so many rows or more, labels that are nearly all distinct are no classes."""
+NO_LABEL = "-1"
+"""How Hugging Face's data sets write that a text has no label."""
+
+
+def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
+    """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
+    for sign, is_enough_to_share in JOINED_BY.items():
+        joined = {
+            label: [part.strip() for part in label.split(sign)]
+            for label in distinct
+            if sign in label and label not in known
+        }
+        parts = Counter(part for found in joined.values() for part in set(found))
+        shares = is_enough_to_share or (sign == "," and len(joined) > 1 and 2 * len(joined) >= len(distinct))
+        for label, found in joined.items():
+            alone = all(part in distinct for part in found)
+            if alone or (shares and any(parts[part] > 1 for part in found)):
+                raise CorpusError(
+                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
+                    "keep one label for each text, or name every class in `labels:` if it is one class"
+                )
+
+
+def refuse_ids(distinct: Counter[str], name: str) -> None:
+    """Raise CorpusError where most rows have a label of their own."""
+    n_rows = distinct.total()
+    if n_rows >= FEWEST_ROWS and 2 * len(distinct) > n_rows:
+        raise CorpusError(
+            f"{name}: {n_rows} rows have {len(distinct)} distinct labels, such as {next(iter(distinct))[:30]!r}, which are no classes; "
+            "name the column of the labels by `label:`, or all classes in `labels:`"
+        )
+
+
+def refuse_measure(distinct: Counter[str], name: str) -> None:
+    """Raise CorpusError for so many distinct numbers that they are no classes but a measure."""
+    if not all(NUMBER.fullmatch(label) for label in distinct):
+        return
+    values = sorted(float(label) for label in distinct)
+    has_fractions = any(not value.is_integer() for value in values)
+    if len(values) >= MOST_NUMBERS or (has_fractions and len(values) > MOST_FRACTIONS):
+        raise CorpusError(
+            f"{name}: the labels are {len(values)} distinct numbers from {values[0]:g} to {values[-1]:g}, which look like a measure "
+            "(a regression target) and not like classes; if they are classes, name them all in `labels:`"
+        )
+
+
+def without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name: str) -> list[str | None]:
+    """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
+    if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
+        return list(labels)
+    others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)
+    if others:
+        raise CorpusError(
+            f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
+            f"classes: `labels: [{', '.join(others)}]` leaves its rows out, `labels: [-1, {', '.join(others)}]` takes it for one"
+        )
+    return [None] * len(labels)
