@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
 from distune.models.teacher.hub import unless_adapter
+from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, unknown_class
 
 MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
 
@@ -37,7 +38,9 @@ def load_config(place: str | Path, revision: str | None = None) -> PreTrainedCon
     refuse_other_folders(Path(place))
     where = "" if Path(place).exists() else " is no folder here, and from the hub it"
     with unless_adapter(place, revision), in_one_line(f"the teacher {place}{where} cannot be loaded"):
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
+        config: PreTrainedConfig = AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
+    refuse_own_code(place, config)
+    return config
 
 
 def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
@@ -57,6 +60,17 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
     stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
     notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
     return Loaded(model.eval(), tuple(notes))
+
+
+def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:
+    """What is to be told where a checkpoint that is trained on was saved by a class that transformers does not have."""
+    unknown = unknown_class(load_config(place, revision))
+    taken = type(model).__name__
+    return (
+        [f"{place} was saved by a {unknown}, which transformers does not have; it is trained on as a {taken}"]
+        if unknown
+        else []
+    )
 
 
 def refuse_adapter(place: str | Path) -> None:
@@ -108,7 +122,8 @@ def _quantised(settings: Any) -> str:
 
 
 def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError unless a classifier picks one class among several."""
+    """Raise ModelError unless a classifier is of transformers and picks one class among several."""
+    refuse_unknown_class(place, config)
     kind = getattr(config, "problem_type", None)
     if kind == MULTI_LABEL:
         raise ModelError(

@@ -15,6 +15,7 @@ from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line
 from distune.models.teacher.heads import output_layer
 from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
+from distune.models.teacher.own_code import refuse_unknown_class
 
 PREFIX = "base_model.model."
 """Of the names of an adapter's tensors."""
@@ -51,6 +52,7 @@ def load_adapter(place: str | Path) -> Loaded:
     try:
         revision = None if Path(base).is_dir() else settings.get("revision")
         shape = load_config(base, revision)
+        refuse_unknown_class(base, shape)
         with torch.device("meta"):
             head = output_layer(AutoModelForSequenceClassification.from_config(shape))
         n_classes = saved.get(f"{head[0]}.weight", (shape.num_labels,))[0] if head else shape.num_labels
