@@ -80,7 +80,8 @@ def _of_whole(value: Any, name: str) -> tuple[list[Record], str]:
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         return _of_rows([str(column) for column in columns], rows, name), "split"
     arrays = [key for key, cell in value.items() if isinstance(cell, list)]
-    if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
+    is_record = isinstance(value.get("text", value.get("text_hash")), str)  # Whose array is of its classes.
+    if not is_record and len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
         return _of_whole(value[arrays[0]], name)[0], arrays[0]
     if value and all(isinstance(cell, dict) for cell in value.values()):
         is_by_row = all(key.isdigit() for key in value)
