@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from distune.corpora.columns import label_sort_key
+from distune.corpora.markers import OF_EXCEL, refuse_objects
 from distune.corpora.texts import CorpusError, normalise
 
 MISSING = frozenset(
@@ -43,6 +44,7 @@ MISSING = frozenset(
         '""',
         "[]",
         "{}",
+        *OF_EXCEL,
     }
 )
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
@@ -110,6 +112,7 @@ def labels_of(
     known = {*named, *rename.values()}
     found = [None if label in MISSING and label not in known else label for label in spelt]
     distinct = Counter(label for label in found if label is not None)
+    refuse_objects(distinct, known, name)
     _refuse_joined(distinct, known, name)
     if not named:
         _refuse_measure(distinct, name)
