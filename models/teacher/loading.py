@@ -13,7 +13,13 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
 from distune.models.errors import ModelError
-from distune.models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
+from distune.models.teacher.checkpoint_faults import (
+    INSTEAD,
+    in_one_line,
+    is_adapter,
+    refuse_other_adapters,
+    refuse_other_folders,
+)
 from distune.models.teacher.hub import unless_adapter
 from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, unknown_class
 
@@ -76,6 +82,7 @@ def about_its_class(place: str | Path, revision: str | None, model: PreTrainedMo
 def refuse_adapter(place: str | Path) -> None:
     """Raise ModelError for an adapter, where a whole model is to be trained."""
     if is_adapter(place):
+        refuse_other_adapters(Path(place))
         raise ModelError(
             f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
             "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is"
