@@ -23,6 +23,8 @@ BESIDE = ("labels", "classes", "categories", "label_names", "class_names")
 """How columns are called that hold a list of names for the list of numbers in the same row."""
 PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
 """Of a list as numpy prints it, without commas."""
+NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
+"""How NumPy prints a number in a list of Python."""
 FEWEST_SORTED = 20
 """So many rows in one order are no chance."""
 BY_NAME = (
@@ -104,6 +106,7 @@ def _spelt(cell: Any) -> Any:
     """The list or object that a cell of CSV spells as JSON, Python or numpy do; any other cell as it is."""
     if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "{", "("):
         return cell
+    cell = NUMPY_NUMBER.sub(r"\1", cell)
     is_of_numpy = not any(sign in cell for sign in ",{(")  # ['a' 'b'] is one word to Python.
     for read in (json.loads, _by_numpy) if is_of_numpy else (json.loads, ast.literal_eval):
         try:

@@ -115,6 +115,16 @@ def test_the_answers_of_a_pipeline_are_taken_by_their_labels_in_a_list_of_one_to
     assert said(read_logits_file(jsonl(tmp_path, *numbers), LABELS)) == SURE
 
 
+def test_numbers_of_numpy_in_lists_of_a_csv_are_read(tmp_path: Path) -> None:
+    rows = [
+        {"text": text, "probabilities": list(map(np.float64, row))}
+        for text, row in zip(("good", "bad"), SURE, strict=True)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "a.csv", index=False)
+    assert "np.float64(0.1)" in (tmp_path / "a.csv").read_text()
+    assert said(read_logits_file(tmp_path / "a.csv", LABELS)) == SURE
+
+
 def test_a_map_of_parquet_has_names(tmp_path: Path) -> None:
     maps = pa.array([[("pos", 0.9), ("neg", 0.1)], [("neg", 0.8), ("pos", 0.2)]], pa.map_(pa.string(), pa.float64()))
     pyarrow.parquet.write_table(pa.table({"text": ["good", "bad"], "probabilities": maps}), tmp_path / "a.parquet")

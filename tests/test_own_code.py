@@ -68,6 +68,24 @@ def test_a_class_that_transformers_has_is_taken(changes: dict[str, Any], teacher
     assert load_teacher(folder, 32).n_classes == 2
 
 
+def test_the_class_that_is_taken_is_told_where_another_one_is_named(teacher_folder: Path, tmp_path: Path) -> None:
+    folder = edited(teacher_folder, tmp_path / "x", "config.json", auto_map=STOCK)
+    assert load_teacher(folder, 32).notes == (
+        f"the teacher {folder} names code of its own (someone/repo--modeling_bert.BertForSequenceClassification); the "
+        "BertForSequenceClassification of transformers is taken",
+    )
+    kin = edited(teacher_folder, tmp_path / "y", "config.json", architectures=["ErnieForSequenceClassification"])
+    assert load_teacher(kin, 32).notes == (
+        f"the teacher {kin} says that it is a ErnieForSequenceClassification; by its model_type it is taken as a "
+        "BertForSequenceClassification",
+    )
+    other = {"AutoModelForSequenceClassification": "x.RobertaForSequenceClassification"}
+    with pytest.raises(
+        ModelError, match=r"names x.RobertaForSequenceClassification, but its model_type bert is that of"
+    ):
+        load_teacher(edited(teacher_folder, tmp_path / "z", "config.json", auto_map=other), 32)
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [

@@ -21,7 +21,7 @@ from distune.models.teacher.checkpoint_faults import (
     refuse_other_folders,
 )
 from distune.models.teacher.hub import unless_adapter
-from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, unknown_class
+from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, taken_as, unknown_class
 
 MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
 
@@ -65,7 +65,7 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
     refuse_other_tasks(place, config)
     stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
     notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
-    return Loaded(model.eval(), tuple(notes))
+    return Loaded(model.eval(), (*taken_as(place, config, model), *notes))
 
 
 def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:

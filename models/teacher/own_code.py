@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from distune.models.errors import ModelError
@@ -34,6 +34,26 @@ def refuse_own_code(place: str | Path, config: PreTrainedConfig) -> None:
             f"the teacher {place} is made by code of its own ({full}, auto_map in its config.json), which Distune does not run: a class "
             f"of transformers in its place would answer otherwise; {INSTEAD}, {OR_SAVE}{stock}"
         )
+
+
+def taken_as(place: str | Path, config: PreTrainedConfig, model: PreTrainedModel) -> list[str]:
+    """What is to be told where the class of transformers that was taken is not the one that the checkpoint names.
+
+    Raises ModelError where its `auto_map` names a class of another family.
+    """
+    auto_map, taken = getattr(config, "auto_map", None), type(model).__name__
+    mapped = auto_map.get("AutoModelForSequenceClassification") if isinstance(auto_map, dict) else None
+    if isinstance(mapped, str):
+        if mapped.split(".")[-1] != taken:
+            raise ModelError(
+                f"the teacher {place}: auto_map in its config.json names {mapped}, but its model_type {config.model_type} is that of "
+                f"{taken}; correct model_type, or remove auto_map"
+            )
+        return [f"the teacher {place} names code of its own ({mapped}); the {taken} of transformers is taken"]
+    named = [str(one) for one in getattr(config, "architectures", None) or () if "SequenceClassification" in str(one)]
+    if named and taken not in (one.removeprefix("TF").removeprefix("Flax") for one in named):
+        return [f"the teacher {place} says that it is a {named[0]}; by its model_type it is taken as a {taken}"]
+    return []
 
 
 def refuse_unknown_class(place: str | Path, config: PreTrainedConfig) -> None:
