@@ -18,6 +18,7 @@ from distune.corpora.doubtful_labels import (
     refuse_measure,
     without_minus_one,
 )
+from distune.corpora.markers import OF_EXCEL, refuse_objects
 from distune.corpora.texts import CorpusError, normalise
 
 MISSING = frozenset(
@@ -50,6 +51,7 @@ MISSING = frozenset(
         '""',
         "[]",
         "{}",
+        *OF_EXCEL,
     }
 )
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
@@ -118,6 +120,7 @@ def labels_of(
     known = {*named, *rename.values()}
     found = [None if label in MISSING and label not in known else label for label in spelt]
     distinct = Counter(label for label in found if label is not None)
+    refuse_objects(distinct, known, name)
     refuse_joined(distinct, known, name)
     if not named:
         refuse_measure(distinct, name)

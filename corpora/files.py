@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from distune.corpora.annotators import annotated_rows
 from distune.corpora.cells import MISSING, labels_of, text_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
+from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.table_config import LabelName, TableConfig
@@ -69,13 +71,20 @@ def read_rows(
     texts = [text_of(cell, table.name, row) for row, cell in enumerate(table.column(config.text), start=1)]
     labels: list[str | None] = [None] * len(texts)
     if labelled:
-        counts = accepted_rows(table, wanted, told)
+        counts = [
+            is_accepted and is_annotated
+            for is_accepted, is_annotated in zip(
+                accepted_rows(table, wanted, told), annotated_rows(table, config.label, told), strict=True
+            )
+        ]
         cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
         class_names = table.class_names_of(config.label)
         labels = labels_of(cells, table.name, config.rename, named, class_names, told)
         texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
+        told += doubtful_labels(labels, {*named, *config.rename.values()})
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
+    refuse_texts_of_objects(texts, table.name)
     rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if content_key(text)]
     if not rows:
         raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")

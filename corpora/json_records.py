@@ -109,7 +109,7 @@ def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> tup
         return _of_rows([str(column) for column in columns], rows, name), "split"
     arrays = [key for key, cell in value.items() if isinstance(cell, list)]
     if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
-        is_record = _is_record(value, value[arrays[0]], wanted)
+        is_record = _is_record(value, value[arrays[0]], {*wanted, "text", "text_hash"})
         return ([value], "lines") if is_record else (_of_whole(value[arrays[0]], name, wanted)[0], arrays[0])
     if value and all(isinstance(cell, dict) for cell in value.values()):
         if _is_by_row(value, wanted, name):

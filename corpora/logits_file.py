@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.cells import text_of
+from distune.corpora.class_scores import class_scores, refuse_sorted, refuse_unnamed
 from distune.corpora.columns import ColumnOrder, column_order
 from distune.corpora.logits_filling import TeacherAnswers
 from distune.corpora.matrices import Matrix, of_columns, of_lists
@@ -20,7 +22,7 @@ from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_cla
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.teacher_logits import Logits, missing_message
-from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
+from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
 
 ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
@@ -32,7 +34,7 @@ FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 class LogitsFile:
     """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file.
 
-    `columns` says how the columns of the file became the classes of the corpus.
+    `columns` says how the columns of the file became the classes of the corpus, `notes` what else is to be told of the file.
     """
 
     path: str
@@ -41,6 +43,7 @@ class LogitsFile:
     hidden: NDArray[np.float16] | None
     about: dict[str, Any]
     columns: ColumnOrder
+    notes: tuple[str, ...] = ()
 
     def of(self, texts: Sequence[str]) -> TeacherAnswers:
         """What the file says of texts, joined by hash; raises CorpusError naming the texts that it lacks."""
@@ -86,9 +89,10 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
     Raises CorpusError for anything else.
     """
     path = str(path)
-    table = _table(path)
+    notes: list[str] = []
+    table = _with_texts(_table(path), notes)
     about = _about(table)
-    values, columns = _values(table, labels, said, about.get("labels"))
+    values, columns = _values(table, labels, said, about.get("labels"), notes)
     if not np.isfinite(values).all():
         raise CorpusError(f"{path}: {int((~np.isfinite(values)).any(axis=1).sum())} rows are not finite numbers")
     hashes = _hashes(table)
@@ -106,7 +110,7 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
                 f"{path}: {int((~np.isfinite(states)).any(axis=1).sum())} rows of hidden are not finite numbers"
             )
         hidden = hidden_in_half(states, f"{path}, hidden")
-    return LogitsFile(path, rows, values, hidden, about, columns)
+    return LogitsFile(path, rows, values, hidden, about, columns, tuple(notes))
 
 
 def _table(path: str) -> Table:
@@ -118,6 +122,22 @@ def _table(path: str) -> Table:
         raise CorpusError(
             f"{error} (a file of logits has no such keys: write it as Parquet or JSON lines in UTF-8)"
         ) from error
+
+
+def _with_texts(table: Table, notes: list[str]) -> Table:
+    """The rows that have a text."""
+    if "text" not in table.columns:
+        return table
+    has_text = [
+        bool(content_key(text_of(cell, table.name, row))) for row, cell in enumerate(table.column("text"), start=1)
+    ]
+    if all(has_text):
+        return table
+    notes.append(f"{has_text.count(False)} rows without a text left out")
+    if not any(has_text):
+        raise CorpusError(f"{table.name}: the column text is empty in all of {len(has_text)} rows")
+    columns = {name: list(compress(table.column(name), has_text)) for name in table.columns}
+    return replace(table, columns=columns, n_rows=sum(has_text))
 
 
 def _about(table: Table) -> dict[str, Any]:
@@ -148,7 +168,11 @@ def _hashes(table: Table) -> list[bytes]:
 
 
 def _values(
-    table: Table, labels: Sequence[str], said: Sequence[str] | None, in_metadata: Sequence[str] | None
+    table: Table,
+    labels: Sequence[str],
+    said: Sequence[str] | None,
+    in_metadata: Sequence[str] | None,
+    notes: list[str],
 ) -> tuple[Logits, ColumnOrder]:
     """Logits `[texts, classes]` in the order of the labels, and how they were ordered."""
     for list_name, prefix, are_probabilities in (("logits", "logit_", False), ("probabilities", "probability_", True)):
@@ -158,18 +182,17 @@ def _values(
                 f"{table.name}: has a column {list_name} and columns {', '.join(prefixed)}; leave one of the two out"
             )
         if list_name in table.columns:
-            matrix = of_lists(table, list_name, f"{len(labels)} classes in each row, as the corpus has", len(labels))
+            matrix = class_scores(table, list_name, len(labels), notes)
         elif prefixed:
             matrix = of_columns(table, prefixed, prefix)
         else:
             continue
         order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
+        if (matrix.names is None and in_metadata is None) or not order.by_name:
+            refuse_sorted(matrix.values, table.name)
         in_float32 = narrowed(matrix.values[:, order.order], "float32", table.name)
         return _log(in_float32, table.name) if are_probabilities else in_float32, order
-    raise CorpusError(
-        f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL; "
-        f"its columns are {', '.join(table.columns)}"
-    )
+    refuse_unnamed(table, labels)
 
 
 def _order(

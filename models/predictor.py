@@ -194,7 +194,10 @@ def _text(line: bytes, number: int) -> str:
     try:
         return line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise TextError(f"line {number} is not UTF-8: {error.reason} at its byte {error.start + 1}") from error
+        raise TextError(
+            f"line {number} is not UTF-8: {error.reason} at its byte {error.start + 1}; save it as UTF-8, such as by "
+            "`iconv -f gb18030 -t utf-8`"
+        ) from error
 
 
 def main() -> None:

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 
 from distune.corpora.corpus import load_corpus
+from distune.corpora.texts import CorpusError
 from distune.tuning.checks import check
 from distune.tuning.search.preparation import prepare
 from distune.tuning.search.single import run_single
@@ -43,7 +46,11 @@ def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, An
         f"{tmp_path}/votes.csv: 100 of 200 rows give a class the probability 0, which counts as 1e-07; where the loss is mse, "
         "students learn to answer its logarithm, -16.1. kl compares probabilities instead"
     )
-    assert check(study).splitlines()[-1] == f"  {line}"
+    told = check(study).splitlines()
+    assert told[-2] == f"  {line}"
+    assert told[-1] == (
+        "  teacher: it says 0 of every text of dev, where 19 of 43 have another label; is it trained, and on such texts?"
+    )
     assert line in said_by_prepare(study)
 
 
@@ -167,3 +174,39 @@ def test_a_dev_that_is_too_small_for_an_order_that_has_no_names_is_told(
     study = Study({**document, "teacher": {**document["teacher"], "labels": said}})
     corpus = load_corpus(study.config.corpus)
     assert of_settings(study, corpus, locate(study.config, corpus)) == expected
+
+
+def test_a_teacher_that_gives_all_texts_the_same_logits_is_told_once(
+    document: dict[str, Any], write_logits: Any
+) -> None:
+    study = written(document, write_logits, lambda labels: np.stack([0.5 + 0 * labels, 1.0 + 0 * labels], axis=1))
+    line = (
+        "teacher: it says 1 of every text of dev, with the same logits, where 24 of 43 have another label; students learn nothing of "
+        "the texts from it"
+    )
+    assert check(study).splitlines().count(f"  {line}") == 1
+    assert said_by_prepare(study).count(line) == 1
+    assert check(study).splitlines().count(f"  {line}") == 1  # Of the cache, as of the file.
+
+
+def test_logits_that_are_all_one_number_are_refused(document: dict[str, Any], write_logits: Any) -> None:
+    study = written(document, write_logits, lambda labels: np.zeros((len(labels), 2)))
+    with pytest.raises(CorpusError, match=r"teacher .*: all its logits on dev are 0, for every class of every text"):
+        check(study)
+
+
+def test_a_checkpoint_with_a_head_of_zeros_is_refused_and_one_of_one_answer_told(
+    document: dict[str, Any], save_teacher: Any
+) -> None:
+    folder = Path(save_teacher(seed=5))
+    weights = load_file(folder / "model.safetensors")
+    for bias, message in ((0.0, "all its logits on dev are 0"), (1.0, "")):
+        weights["classifier.weight"][:] = 0
+        weights["classifier.bias"][:] = torch.tensor([bias, 0.0])
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        document["teacher"] = {"checkpoint": str(folder), "max_length": 32}
+        if message:
+            with pytest.raises(CorpusError, match=message):
+                check(Study(document))
+        else:
+            assert "teacher: it says 0 of every text of dev, with the same logits" in check(Study(document))

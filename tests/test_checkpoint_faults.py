@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, T5Config
 
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import (
@@ -18,7 +19,9 @@ from distune.models.teacher.checkpoint_faults import (
     is_adapter,
     refuse_other_folders,
 )
+from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import check_checkpoint, load_teacher
+from tests.families import OF_ROBERTA, unigram
 
 Edit = Callable[[Path], None]
 
@@ -76,7 +79,12 @@ OWN_CODE = {"model_type": "xx", "auto_map": {"AutoConfig": "modeling_x.Config"}}
 CASES: dict[str, tuple[Edit, str]] = {
     "an unknown family": (
         config(model_type="foo"),
-        "cannot be loaded: The checkpoint you are trying to load has model type `foo`",
+        r"cannot be loaded: this version of transformers knows no family `foo` \(model_type in its config.json\); correct it, install the transformers "
+        r"that it was saved by \(transformers_version there\), or ask it elsewhere",
+    ),
+    "no family": (
+        write("config.json", '{"hidden_size": 16}'),
+        'its config.json has no model_type, .*; write it there, such as "model_type": "bert"',
     ),
     "a value of another type": (config(hidden_size="abc"), "config.json: Validation error for field 'hidden_size'"),
     "heads that do not divide": (config(num_attention_heads=3), "not a multiple of the number of attention heads"),
@@ -97,7 +105,14 @@ CASES: dict[str, tuple[Edit, str]] = {
         "model.safetensors is a pointer of Git LFS.* run `git lfs pull`",
     ),
     "no weights": (without("model.safetensors"), "it has no weights .* copy them there"),
-    "a shard too few": (sharded_without_a_shard, "model-00001-of-00002.safetensors"),
+    "a shard too few": (
+        sharded_without_a_shard,
+        "lacks 1 of the 1 files of its weights that model.safetensors.index.json names: model-00001-of-00002.safetensors; copy or",
+    ),
+    "an export to ONNX beside its config.json": (
+        lambda folder: [without("model.safetensors")(folder), write("model.onnx", b"")(folder)][0],
+        "is an export to ONNX, which transformers does not read here; name the folder that it was made from",
+    ),
     "half an index": (
         lambda folder: [without("model.safetensors")(folder), write("model.safetensors.index.json", "{")(folder)][0],
         "one of its files is no whole JSON",
@@ -151,6 +166,17 @@ def make(folder: Path, *names: str) -> Path:
         (["config.json", "labels.json", "vocabulary.txt", "model.onnx"], "is a student that Distune saved"),
         (["model.onnx"], "is an export to ONNX"),
         (["model.gguf"], "is an export to GGUF"),
+        (["config.json", "onnx/model.onnx"], "is an export to ONNX"),
+        (
+            ["adapter_config.json", "pytorch_adapter.bin", "pytorch_model_head.bin", "head_config.json"],
+            "is an adapter of AdapterHub .*, which transformers does not read; ask it elsewhere",
+        ),
+        (["adapter_config.json", "adapter_model.safetensors"], "is an adapter of type None; only LORA can be merged"),
+        (
+            ["snapshots/a1/config.json", "snapshots/b2/config.json"],
+            "is a folder of the hub's cache; name a snapshot in it, such as .*/snapshots/b2$",
+        ),
+        (["models--x--y/refs/main", "models--z/refs/main"], "is the hub's cache of 1 models; .*, such as x/y$"),
         (["tf_model.h5"], "is an export to TensorFlow"),
         (["notes.txt"], "has no config.json; name the folder that `save_pretrained` wrote"),
         (["config.json", "model.safetensors", "adapter_config.json"], "holds a whole model and a LoRA adapter"),
@@ -198,3 +224,29 @@ def test_packages_that_a_tokenizer_needs_are_named() -> None:
         in_one_line("x"),
     ):
         raise ImportError("DebertaV2Tokenizer requires the SentencePiece library but it was not found")
+
+
+def test_a_snapshot_of_the_hubs_cache_is_the_one_that_main_names(tmp_path: Path) -> None:
+    folder = make(tmp_path, "snapshots/a1/config.json", "snapshots/b2/config.json", "refs/main")
+    (folder / "refs" / "main").write_text("a1")
+    with pytest.raises(ModelError, match=r"name a snapshot in it, such as .*/snapshots/a1$"):
+        check_checkpoint(str(folder), None)
+
+
+def test_onnx_beside_weights_is_no_fault(teacher_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "edited"
+    shutil.copytree(teacher_folder, folder)
+    write("model.onnx", b"")(folder)
+    load_teacher(folder, 32)
+
+
+def test_a_tokenizer_without_the_end_that_a_head_reads_is_said(tmp_path: Path) -> None:
+    tokenizer = unigram(None, None, **OF_ROBERTA)
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2, "num_labels": 2}
+    shape = T5Config(vocab_size=len(tokenizer), pad_token_id=1, eos_token_id=2, decoder_start_token_id=1, **sizes)
+    AutoModelForSequenceClassification.from_config(shape).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(
+        ModelError, match=r"its head reads the end-of-text token, .* save the tokenizer with add_eos_token"
+    ):
+        rehearse(load_teacher(tmp_path, 32), ["a good one", "b"])

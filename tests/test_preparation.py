@@ -86,7 +86,7 @@ def test_hidden_states_that_no_teacher_gives_are_refused_before_anything_starts(
     ):
         check(Study(document))
     texts = load_corpus(Study(document).config.corpus).texts()
-    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    document["teacher"] = {"logits": str(write_logits(texts, np.eye(2)[np.arange(len(texts)) % 2]))}
     with pytest.raises(StudyError, match=r"logits.csv has no column hidden"):
         check(Study(document))
 
@@ -175,7 +175,7 @@ def test_a_logits_file_that_knows_the_corpus_only_cannot_serve_augmented_texts(
     document: dict[str, Any], write_logits: Any
 ) -> None:
     texts = load_corpus(Study(document).config.corpus).texts()
-    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    document["teacher"] = {"logits": str(write_logits(texts, np.eye(2)[np.arange(len(texts)) % 2]))}
     with pytest.raises(StudyError, match=r"augment.n_iter: needs a teacher that can be asked, but .*logits.csv knows"):
         check(Study(augmented_document(document)))
 
@@ -197,7 +197,7 @@ def test_word_pieces_are_checked_before_anything_starts(document: dict[str, Any]
         check(Study(document))
     del document["trial"]["tokens"]["checkpoint"]
     texts = load_corpus(Study(document).config.corpus).texts()
-    document["teacher"] = {"logits": str(write_logits(texts, np.zeros((len(texts), 2))))}
+    document["teacher"] = {"logits": str(write_logits(texts, np.eye(2)[np.arange(len(texts)) % 2]))}
     with pytest.raises(
         StudyError, match=r"kind wordpiece needs a tokenizer, and a teacher that is a file of logits has"
     ):

@@ -264,6 +264,13 @@ def test_other_pickles_are_refused_and_not_run(tmp_path: Path, capsys: pytest.Ca
         read_vector_file(file_of(tmp_path, damaged, "v.kv"), WANTED)
 
 
+def test_a_pickled_dictionary_of_vectors_is_named(tmp_path: Path) -> None:
+    path = file_of(tmp_path, pickle.dumps({"好": [1.0, 2.0]}), "v.kv")
+    line = "it holds a dict and no word vectors; save a KeyedVectors by its save, or a word and its numbers a line"
+    with pytest.raises(ModelError, match=rf"v.kv cannot be read as KeyedVectors of gensim: {line}$"):
+        read_vector_file(path, WANTED)
+
+
 def test_arrays_that_are_not_beside_a_file_of_gensim_are_named(tmp_path: Path) -> None:
     trained().wv.save(str(tmp_path / "v.kv"), sep_limit=1)
     (tmp_path / "v.kv.vectors.npy").unlink()

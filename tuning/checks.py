@@ -57,9 +57,10 @@ def check(study: Study) -> str:
         *assumptions(places),
         *found_of_teachers,
         *assumed.of_settings(study, corpus, places),
+        *assumed.of_files(corpus, places),
         *of_answers,
     ]
-    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *assumptions_made])
+    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *dict.fromkeys(assumptions_made)])
 
 
 def class_lines(corpus: Corpus) -> list[str]:

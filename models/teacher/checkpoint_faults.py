@@ -34,8 +34,16 @@ INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
 AS_OBJECT = 'write it as {{"0": "the label of column 0", "1": ...}}'
 LFS_POINTER = b"version https://git-lfs"
 ADAPTER = "adapter_config.json"
+OF_ADAPTERHUB = ("pytorch_adapter.bin", "adapter.safetensors")
 WEIGHTS = ("*.safetensors", "*.bin")
-OTHER_FORMATS = {"*.onnx": "ONNX", "*.gguf": "GGUF", "tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
+MOST_SHOWN = 3
+OTHER_FORMATS = {
+    "*.onnx": "ONNX",
+    "onnx/*.onnx": "ONNX",
+    "*.gguf": "GGUF",
+    "tf_model.h5": "TensorFlow",
+    "flax_model.msgpack": "Flax",
+}
 REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (Exception, r"trust_remote_code|custom code", f"{CODE_OF_ITS_OWN}; {INSTEAD}"),
     (
@@ -57,6 +65,24 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
         Exception,
         r"Unrecognized configuration class .*?(\w+)'?> for this kind of AutoModel: AutoModelFor(\w+)",
         "transformers has no {1} model for a {0}",
+    ),
+    (
+        ValueError,
+        r"has model type `(.+?)` but Transformers does not recognize",
+        "this version of transformers knows no family `{0}` (model_type in its config.json); correct it, install the transformers that it was "
+        f"saved by (transformers_version there), or {INSTEAD}",
+    ),
+    (
+        ValueError,
+        r"Should have a `model_type` key",
+        'its config.json has no model_type, the family that it is of; write it there, such as "model_type": "bert", or save it anew by '
+        "save_pretrained",
+    ),
+    (
+        ValueError,
+        r"(same number of|at least one) <eos> token",
+        "its head reads the end-of-text token, which its tokenizer does not put behind each text; copy the tokenizer's files that it was "
+        "trained with, or save the tokenizer with add_eos_token=True",
     ),
     (
         Exception,
@@ -103,8 +129,12 @@ def _reason(error: Exception) -> str:
 
 
 def is_adapter(place: str | Path) -> bool:
-    """Whether a folder holds a LoRA adapter instead of a whole model."""
-    return (Path(place) / ADAPTER).is_file() and not _has_weights(Path(place))
+    """Whether a folder holds an adapter of peft instead of a whole model."""
+    return (Path(place) / ADAPTER).is_file() and not _has_weights(Path(place)) and not _is_of_adapterhub(Path(place))
+
+
+def _is_of_adapterhub(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in OF_ADAPTERHUB)
 
 
 def _has_weights(folder: Path) -> bool:
@@ -127,6 +157,16 @@ def adapter_settings(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def refuse_other_adapters(folder: Path) -> None:
+    """Raise ModelError for an adapter of peft that cannot become a part of its base's weights."""
+    settings = adapter_settings(folder)
+    if settings.get("peft_type") != "LORA":
+        raise ModelError(
+            f"the teacher {folder} is an adapter of type {settings.get('peft_type')}; only LORA can be merged into "
+            f"{settings.get('base_model_name_or_path')}; {INSTEAD}"
+        )
+
+
 def refuse_other_folders(folder: Path) -> None:
     """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
 
@@ -136,6 +176,10 @@ def refuse_other_folders(folder: Path) -> None:
         raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")
     if not folder.is_dir() or is_adapter(folder):
         return
+    if _is_of_adapterhub(folder):
+        raise ModelError(
+            f"the teacher {folder} is an adapter of AdapterHub (package adapters), which transformers does not read; {INSTEAD}"
+        )
     if (folder / ADAPTER).is_file():
         raise ModelError(
             f"the teacher {folder} holds a whole model and a LoRA adapter ({ADAPTER}); keep one of them in that folder"
@@ -147,14 +191,33 @@ def refuse_other_folders(folder: Path) -> None:
             raise ModelError(
                 f"the teacher {folder}: {path.name} is a pointer of Git LFS, not the weights; run `git lfs pull`"
             )
+    _refuse_missing_parts(folder)
+
+
+def _refuse_missing_parts(folder: Path) -> None:
+    """Raise ModelError where an index names files of weights that are not there."""
+    for index in sorted(folder.glob("*.index.json")):
+        with in_one_line(f"the teacher {folder}: {index.name} cannot be read"):
+            settings = json.loads(index.read_text(encoding="utf-8"))
+        named = settings.get("weight_map") if isinstance(settings, dict) else None
+        parts = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
+        missing = [part for part in parts if not (folder / part).is_file()]
+        is_whole = (folder / index.name.removesuffix(".index.json")).is_file()
+        if missing and not is_whole:
+            raise ModelError(
+                f"the teacher {folder} lacks {len(missing)} of the {len(parts)} files of its weights that {index.name} names: "
+                f"{', '.join(missing[:MOST_SHOWN])}{' and more' if missing[MOST_SHOWN:] else ''}; copy or download them"
+            )
 
 
 def _kind_of(folder: Path) -> str | None:
     """What a folder is, where it is none of transformers, and what to do."""
     if (folder / "labels.json").is_file() and (folder / "vocabulary.txt").is_file():
         return "is a student that Distune saved, no transformers model; name the folder or hub id of a classifier"
+    other = next((name for pattern, name in OTHER_FORMATS.items() if any(folder.glob(pattern))), None)
+    export = f"is an export to {other}, which transformers does not read here; name the folder that it was made from, or {INSTEAD}"
     if (folder / "config.json").is_file():
-        return None
+        return export if other and not any(path for pattern in WEIGHTS for path in folder.glob(pattern)) else None
     inside = sorted(
         (path.parent for path in folder.glob("*/config.json") if _settings(path.parent).get("model_type")),
         key=_by_number,
@@ -162,10 +225,28 @@ def _kind_of(folder: Path) -> str | None:
     if inside:
         names = ", ".join(path.name for path in inside)
         return f"has no config.json, but these folders in it have: {names}; name one of them, such as {inside[-1]}"
-    for pattern, name in OTHER_FORMATS.items():
-        if any(folder.glob(pattern)):
-            return f"is an export to {name}, which transformers does not read here; name the folder that it was made from, or {INSTEAD}"
+    if other:
+        return export
+    if in_cache := _in_cache(folder):
+        return in_cache
     return "has no config.json; name the folder that `save_pretrained` wrote"
+
+
+def _in_cache(folder: Path) -> str | None:
+    """What a folder of the hub's cache is, and what to name in its place."""
+    snapshots = sorted(
+        (path.parent for path in folder.glob("snapshots/*/config.json")), key=lambda path: path.stat().st_mtime
+    )
+    if snapshots:
+        main = folder / "refs" / "main"
+        current = folder / "snapshots" / main.read_text(encoding="utf-8").strip() if main.is_file() else snapshots[-1]
+        shown = current if current in snapshots else snapshots[-1]
+        return f"is a folder of the hub's cache; name a snapshot in it, such as {shown}"
+    kept = sorted(path.name for path in folder.glob("models--*--*"))
+    if kept:
+        name = "/".join(kept[0].removeprefix("models--").split("--"))
+        return f"is the hub's cache of {len(kept)} models; name the hub id of one of them, such as {name}"
+    return None
 
 
 def _settings(folder: Path) -> dict[str, Any]:

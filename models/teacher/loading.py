@@ -13,8 +13,15 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
 from distune.models.errors import ModelError
-from distune.models.teacher.checkpoint_faults import INSTEAD, in_one_line, is_adapter, refuse_other_folders
+from distune.models.teacher.checkpoint_faults import (
+    INSTEAD,
+    in_one_line,
+    is_adapter,
+    refuse_other_adapters,
+    refuse_other_folders,
+)
 from distune.models.teacher.hub import unless_adapter
+from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, taken_as, unknown_class
 
 MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
 
@@ -37,7 +44,9 @@ def load_config(place: str | Path, revision: str | None = None) -> PreTrainedCon
     refuse_other_folders(Path(place))
     where = "" if Path(place).exists() else " is no folder here, and from the hub it"
     with unless_adapter(place, revision), in_one_line(f"the teacher {place}{where} cannot be loaded"):
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
+        config: PreTrainedConfig = AutoConfig.from_pretrained(place, trust_remote_code=False, **at(revision))
+    refuse_own_code(place, config)
+    return config
 
 
 def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
@@ -56,12 +65,24 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
     refuse_other_tasks(place, config)
     stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
     notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
-    return Loaded(model.eval(), tuple(notes))
+    return Loaded(model.eval(), (*taken_as(place, config, model), *notes))
+
+
+def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:
+    """What is to be told where a checkpoint that is trained on was saved by a class that transformers does not have."""
+    unknown = unknown_class(load_config(place, revision))
+    taken = type(model).__name__
+    return (
+        [f"{place} was saved by a {unknown}, which transformers does not have; it is trained on as a {taken}"]
+        if unknown
+        else []
+    )
 
 
 def refuse_adapter(place: str | Path) -> None:
     """Raise ModelError for an adapter, where a whole model is to be trained."""
     if is_adapter(place):
+        refuse_other_adapters(Path(place))
         raise ModelError(
             f"the teacher {place} is a LoRA adapter, which is not fine-tuned further; merge it into its base (peft's "
             "merge_and_unload), save that and name its folder, or set epochs: 0 to take it as it is"
@@ -108,7 +129,8 @@ def _quantised(settings: Any) -> str:
 
 
 def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError unless a classifier picks one class among several."""
+    """Raise ModelError unless a classifier is of transformers and picks one class among several."""
+    refuse_unknown_class(place, config)
     kind = getattr(config, "problem_type", None)
     if kind == MULTI_LABEL:
         raise ModelError(

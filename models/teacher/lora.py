@@ -12,9 +12,10 @@ from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification
 
 from distune.models.errors import ModelError
-from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line
+from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line, refuse_other_adapters
 from distune.models.teacher.heads import output_layer
 from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
+from distune.models.teacher.own_code import refuse_unknown_class
 
 PREFIX = "base_model.model."
 """Of the names of an adapter's tensors."""
@@ -26,16 +27,13 @@ def load_adapter(place: str | Path) -> Loaded:
     Raises ModelError where peft is not installed, the base is out of reach, or the head was not saved with the adapter.
     """
     folder = Path(place)
+    refuse_other_adapters(folder)
     settings, base = adapter_settings(folder), adapter_base(folder)
     what = f"the teacher {place} is a LoRA adapter of {base}"
     if find_spec("peft") is None:
         raise ModelError(
             f"{what}: pip install peft, or merge it where peft is (AutoPeftModelForSequenceClassification.from_pretrained, "
             "merge_and_unload, save_pretrained) and name that folder"
-        )
-    if settings.get("peft_type") != "LORA":
-        raise ModelError(
-            f"the teacher {place} is an adapter of type {settings.get('peft_type')}; only LORA can be merged into {base}"
         )
     from peft import PeftModel
 
@@ -51,6 +49,7 @@ def load_adapter(place: str | Path) -> Loaded:
     try:
         revision = None if Path(base).is_dir() else settings.get("revision")
         shape = load_config(base, revision)
+        refuse_unknown_class(base, shape)
         with torch.device("meta"):
             head = output_layer(AutoModelForSequenceClassification.from_config(shape))
         n_classes = saved.get(f"{head[0]}.weight", (shape.num_labels,))[0] if head else shape.num_labels

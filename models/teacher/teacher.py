@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from distune.models.errors import ModelError
-from distune.models.teacher.checkpoint_faults import is_adapter
+from distune.models.teacher.checkpoint_faults import is_adapter, refuse_other_adapters
 from distune.models.teacher.config import HiddenState
 from distune.models.teacher.heads import answer
 from distune.models.teacher.loading import Loaded, load_classifier, load_config, refuse_other_outputs
@@ -132,6 +132,7 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
     quiet_transformers()
     first = _members(checkpoint)[0]
     if is_adapter(first):
+        refuse_other_adapters(Path(first))
         return
     shape = load_config(first, revision)
     if labels is not None:

@@ -18,6 +18,7 @@ from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
 from distune.models.teacher.hub import unless_adapter
 from distune.models.teacher.loading import at
+from distune.models.teacher.own_code import refuse_own_tokenizer
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 READ_FROM_LEFT = {"xlnet"}
@@ -50,6 +51,7 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
     """
     quiet_transformers()
     with unless_adapter(place, revision), in_one_line(f"the tokenizer of {place} cannot be loaded"):
+        refuse_own_tokenizer(place, at(revision))
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             place, trust_remote_code=False, **at(revision)
         )

@@ -23,7 +23,7 @@ from transformers import (
 
 from distune.models.errors import ModelError
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
-from distune.models.teacher.loading import load_trunk, named_head, refuse_adapter
+from distune.models.teacher.loading import about_its_class, load_trunk, named_head, refuse_adapter
 from distune.models.teacher.on_cpu import cheap_dropout
 from distune.models.teacher.pretraining import MaskIds, PretrainingPlan, pretrain
 from distune.models.teacher.rehearsal import rehearse
@@ -108,7 +108,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
     made = _new_classifier(config, str(config.checkpoint), tokenizer, label_names)
     known = refuse_unknown(f"the teacher {config.checkpoint}", tokenizer, texts)
     rehearse(Teacher((made.model.eval(),), tokenizer, made.config.max_length), texts, config.hidden_states)
-    return (*made.notes, *known)
+    return (*about_its_class(str(config.checkpoint), config.revision, made.model), *made.notes, *known)
 
 
 def _start(

@@ -64,6 +64,10 @@ def read_keyed_vectors(path: Path) -> Keyed:
     try:
         with path.open("rb") as file:
             looked_at = _GensimAlone(file).load()
+        if not hasattr(looked_at, "__dict__"):
+            raise pickle.UnpicklingError(
+                f"it holds a {type(looked_at).__name__} and no word vectors; save a KeyedVectors by its save, or a word and its numbers a line"
+            )
         if _has_sparse(looked_at):
             raise pickle.UnpicklingError("it names a second pickle")
         found = KeyedVectors.load(str(path), mmap="r")

@@ -14,6 +14,7 @@ from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
 from distune.tuning.teachers.logits import accuracy_of
+from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 
 LARGE_LOGIT = 100.0
@@ -22,7 +23,9 @@ LARGE_LOGIT = 100.0
 
 def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """What can be told before any teacher is asked."""
+    files = [place.logits_file for place in places if place.logits_file is not None]
     return [
+        *(f"{file.path}: {note}" for file in files for note in file.notes),
         *_of_few_texts(corpus, places),
         *_of_sums(places),
         *_of_zeros(study.space, places),
@@ -32,7 +35,12 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
 
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
     """What the teachers' answers on dev show."""
-    found = []
+    each = teachers.each(corpus.dev.texts)
+    found = [
+        line
+        for place, logits in zip(teachers.places, each, strict=True)
+        for line in about_one_answer(place.name, logits, corpus)
+    ]
     together = teachers.of(corpus.dev.texts)
     largest = float(np.abs(together).max())
     if largest > LARGE_LOGIT and fits_logits(study.space):
@@ -46,6 +54,16 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
             "meets champion.min_teacher_ratio"
         )
     return found
+
+
+def of_files(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+    """What the answers on dev show of teachers that are files, before they are in the cache."""
+    return [
+        line
+        for place in places
+        if place.logits_file is not None
+        for line in about_one_answer(place.name, place.logits_file.of(corpus.dev.texts).logits, corpus)
+    ]
 
 
 def fits_logits(space: Space) -> bool:

@@ -13,6 +13,7 @@ from distune.models.errors import ModelError
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
 from distune.models.teacher.training import check_start
+from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.sources import TRAINED, load_from
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
 
@@ -44,10 +45,10 @@ def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], a
             continue
         # One that comes with its logits is loaded after the search to be timed, and must not fail then.
         if all_of_them or place.logits_file is not None or not has_cache(place.cache_root, place.key):
-            _examine(examination, place)
+            _examine(examination, place, all_of_them)
 
 
-def _examine(examination: Examination, place: TeacherPlace) -> None:
+def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -> None:
     corpus, settings = examination.corpus, place.settings
     rows = _spread(len(corpus.dev), N_ASKED)
     asked = [corpus.dev.texts[row] for row in rows]
@@ -65,6 +66,9 @@ def _examine(examination: Examination, place: TeacherPlace) -> None:
         examination.say(note)
     _refuse_without_mask(examination, teacher.tokenizer.mask_token, name)
     logits = rehearse(teacher, asked, settings.hidden_states)
+    if all_of_them:
+        for note in about_one_answer(place.name, logits, corpus):
+            examination.say(note)
     if not settings.epochs:
         dev = Split(tuple(asked), corpus.dev.labels[rows])
         refuse_wrong_columns(place, logits, dev, corpus.labels, of_file=False)

@@ -25,6 +25,7 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.assignment import refuse_other_assignment
 from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
 from distune.tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
+from distune.tuning.teachers.one_answer import refuse_equal_logits
 from distune.tuning.teachers.students import draw_students
 
 
@@ -143,6 +144,7 @@ def _locate_one(
         logits_file = _read_logits(settings, corpus)
         logits_file.of(corpus.texts())
         on_dev = logits_file.of(corpus.dev.texts).logits
+        refuse_equal_logits(f"{name} {logits_file.path}", on_dev)
         refuse_other_assignment(
             on_dev,
             corpus.dev.labels,
@@ -228,8 +230,9 @@ def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
 def refuse_wrong_columns(
     place: TeacherPlace, logits: NDArray[np.float32], dev: Split, labels: Sequence[str], of_file: bool
 ) -> None:
-    """Raise CorpusError where a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, fit dev far better
-    with its columns in another order."""
+    """Raise CorpusError where a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, are all one number, or
+    fit dev far better with its columns in another order."""
+    refuse_equal_logits(place.name, logits)
     columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
     one_order = columns[0] if len({one.order for one in columns}) == 1 else None
     setting = f"{place.name}.labels" if columns else None

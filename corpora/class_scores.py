@@ -1,0 +1,191 @@
+"""A teacher's numbers as other programs write them: a list in each cell, by the names that stand in it or beside it.
+
+Hugging Face's pipelines sort the classes of every text by their score: the first number is another class's from row to row.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune.corpora.matrices import Matrix, of_lists
+from distune.corpora.table_file import Table
+from distune.corpora.texts import CorpusError
+
+BESIDE = ("labels", "classes", "categories", "label_names", "class_names")
+"""How columns are called that hold a list of names for the list of numbers in the same row."""
+PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
+"""Of a list as numpy prints it, without commas."""
+NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
+"""How NumPy prints a number in a list of Python."""
+FEWEST_SORTED = 20
+"""So many rows in one order are no chance."""
+BY_NAME = (
+    'write a value for each class, as {"CLASS": 0.9, ...}, or the list of their names in each row as a column `labels`'
+)
+
+
+def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) -> Matrix:
+    """The numbers of a column of lists, or of values by name, `[rows, classes]`; `notes` is told what stood beside them.
+
+    Taken are lists, objects, maps, lists of one label and its score each, and all of these in a list of one; where a column of
+    `BESIDE` has a list of names in each row, numbers are matched by them, row by row. Raises CorpusError as `of_lists` does.
+    """
+    must_have = f"{n_classes} classes in each row, as the corpus has"
+    if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
+        return of_lists(table, column, must_have, n_classes)
+    read = [_unwrapped(_spelt(cell), f"{table.name}: {column}, row {row}")
+            for row, cell in enumerate(table.column(column), start=1)]  # fmt: skip
+    _refuse_other_objects(read, table.name, column, n_classes)
+    for beside in BESIDE:
+        if beside in table.columns and not any(isinstance(one, Mapping) for one in read):
+            read = _named(read, table, column, beside, notes)
+    return of_lists(replace(table, columns={**table.columns, column: read}), column, must_have, n_classes)
+
+
+def refuse_sorted(values: NDArray[np.float64], name: str) -> None:
+    """Raise CorpusError where the numbers `[rows, columns]` of columns without names are sorted in every row, as scores of pipelines
+    are."""
+    steps = np.diff(values, axis=1)
+    orders = {"descending": (steps <= 0).all(), "ascending": (steps >= 0).all()}
+    found = next((order for order, is_so in orders.items() if is_so), None)
+    if len(values) >= FEWEST_SORTED and steps.any() and found:
+        raise CorpusError(
+            f"{name}: the numbers of all {len(values)} rows are in {found} order, as programs sort the classes of each text by their "
+            f"score, and do not say which class is which: {BY_NAME}; if they are not sorted, this teacher gives all texts one class"
+        )
+
+
+def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
+    """Raise CorpusError for a file without logits by the names that they must have, saying which of its columns may be they."""
+    columns = ", ".join(table.columns)
+    needs = f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL"
+    if named := _named_as_classes(list(table.columns), labels):
+        probabilities, logits = (", ".join(f"{kind}_{label}" for label in labels) for kind in ("probability", "logit"))
+        raise CorpusError(
+            f"{needs}; its columns {', '.join(named)} are named as the classes: call them {probabilities}, or {logits} if they are logits"
+        )
+    for name in table.columns:
+        cells = table.column(name)
+        if cells and all(_is_scores(_unwrapped(_spelt(cell), name)) for cell in cells):
+            raise CorpusError(
+                f"{needs}; its column {name} has numbers for each class: call it probabilities, or logits if they are logits"
+            )
+    raise CorpusError(f"{needs}; its columns are {columns}")
+
+
+def _named_as_classes(columns: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """The columns whose names are the classes, with one word before or behind all of them or none; nothing where there are none."""
+    by_key = {column.casefold(): column for column in columns}
+    keys = [label.casefold() for label in labels]
+    for key in by_key:
+        before, behind = key.removesuffix(keys[0]), key.removeprefix(keys[0])
+        for found in ([f"{before}{one}" for one in keys], [f"{one}{behind}" for one in keys]):
+            if key in found and all(one in by_key for one in found):
+                return [by_key[one] for one in found]
+    return []
+
+
+def _is_scores(cell: Any) -> bool:
+    values = list(cell.values()) if isinstance(cell, Mapping) else cell
+    return (
+        isinstance(values, list)
+        and len(values) > 1
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    )
+
+
+def _spelt(cell: Any) -> Any:
+    """The list or object that a cell of CSV spells as JSON, Python or numpy do; any other cell as it is."""
+    if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "{", "("):
+        return cell
+    cell = NUMPY_NUMBER.sub(r"\1", cell)
+    is_of_numpy = not any(sign in cell for sign in ",{(")  # ['a' 'b'] is one word to Python.
+    for read in (json.loads, _by_numpy) if is_of_numpy else (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return cell
+
+
+def _by_numpy(cell: str) -> list[str]:
+    return ["".join(parts) for parts in PARTS.findall(cell)]
+
+
+def _unwrapped(cell: Any, where: str) -> Any:
+    """A cell without the list of one around it; the pairs of a map, and labels with a score each, as values by name."""
+    while isinstance(cell, list | tuple) and len(cell) == 1 and isinstance(cell[0], list | tuple):
+        cell = cell[0]
+    if not isinstance(cell, list | tuple) or not cell:
+        return cell
+    pairs: list[tuple[str, Any]] = []
+    for one in cell:
+        if isinstance(one, Mapping) and len(one) == 2 and "label" in one:
+            pairs.append((str(one["label"]), next(value for key, value in one.items() if key != "label")))
+        elif isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str):
+            pairs.append((one[0], one[1]))  # As pyarrow reads a map.
+    if len(pairs) < len(cell):
+        return list(cell)
+    if len(dict(pairs)) < len(pairs):
+        raise CorpusError(f"{where}: a label stands twice in {str(cell)[:60]}")
+    return dict(pairs)
+
+
+def _refuse_other_objects(read: Sequence[Any], name: str, column: str, n_classes: int) -> None:
+    """Raise CorpusError for what is said of tokens, and of the likeliest class alone."""
+    for row, cell in enumerate(read, start=1):
+        first = cell[0] if isinstance(cell, list | tuple) and cell else cell
+        if not isinstance(first, Mapping):
+            continue
+        if {"token", "logprob"} <= first.keys():
+            raise CorpusError(
+                f"{name}: {column}, row {row}: has log-probabilities of the tokens that a language model writes "
+                f"({', '.join(first)}), not of the classes; {BY_NAME}"
+            )
+        if first.keys() == {"label", "score"} or (len(first) == 1 < n_classes and cell is first):
+            raise CorpusError(
+                f"{name}: {column}, row {row}: has the score of one class alone ({str(first)[:60]}); a pipeline of transformers gives "
+                "all of them with top_k=None"
+            )
+
+
+def _named(read: Sequence[Any], table: Table, column: str, beside: str, notes: list[str]) -> list[Any]:
+    """Lists of numbers as values by the names in the column `beside`; as they are where those are no such names."""
+    names = [_spelt(cell) for cell in table.column(beside)]
+    fits = [
+        _are_names(one) and isinstance(cell, list | tuple) and len(one) == len(cell)
+        for one, cell in zip(names, read, strict=True)
+    ]
+    if 2 * sum(fits) <= len(fits):
+        return list(read)
+    if not all(fits):
+        row = fits.index(False)
+        raise CorpusError(
+            f"{table.name}: {beside} has the names of the numbers in {column}, but row {row + 1} has {str(names[row])[:60]} for "
+            f"{str(read[row])[:60]}; give every row a name for each number"
+        )
+    orders = {tuple(map(str, one)) for one in names}
+    if len(orders) > 1 and all(set(one) == {"0", "1"} for one in orders):
+        raise CorpusError(
+            f"{table.name}: {beside} may have the names of the numbers in {column}, or a 1 at the class of the text; rename it if it "
+            f"is the class, or {BY_NAME}"
+        )
+    notes.append(f"the numbers of {column} are matched by the names in {beside}, row by row")
+    return [dict(zip(map(str, one), cell, strict=True)) for one, cell in zip(names, read, strict=True)]
+
+
+def _are_names(cell: Any) -> bool:
+    return (
+        isinstance(cell, list | tuple)
+        and len(cell) > 1
+        and all(isinstance(one, str | int) and not isinstance(one, bool) for one in cell)
+        and len({str(one) for one in cell}) == len(cell)
+    )

@@ -1,0 +1,62 @@
+"""Labels that are none: how programs print their own objects, and signs that are sometimes a class and sometimes a missing value."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from distune.corpora.texts import CorpusError
+
+OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
+"""What a formula gives that cannot be computed."""
+DOUBTFUL = frozenset(
+    {
+        *("?", "??", "???", ".", "..", "...", "-", "--", "---", "–", "—", "_"),
+        *("na", "n.a.", "n.a", "nil", "undefined", "missing", "unlabeled", "unlabelled", "unannotated", "todo", "tbd"),
+        *("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+        *("未标注", "未标记", "无标签", "缺失"),
+    }
+)
+"""Signs of a missing value in Weka, SAS, R, JavaScript, C and by hand, in lower case; each may be a class."""
+OBJECT = re.compile(
+    r"""b'.*'|b".*"|(np|numpy|torch|tf|pd)\.\w+(\(.*\))?|(tensor|array|Tensor|Decimal|Timestamp|OrderedDict|Series)\(.*\)"""
+    r"""|<[\w.]+ object at 0x[0-9a-fA-F]+>|<\w+\.\w+: .+>""",
+    re.DOTALL,
+)
+"""How Python, NumPy and torch print values of theirs."""
+FORMULA = re.compile(r"""=".*"|='.*'""", re.DOTALL)
+"""How a cell is kept from Excel's guesses."""
+
+
+def refuse_objects(distinct: Counter[str], known: Collection[str], name: str, what: str = "label") -> None:
+    """Raise CorpusError for cells that hold what a program prints of a value, in place of the value."""
+    for cell, n in distinct.items():
+        if cell in known:
+            continue
+        kinds = {"a program prints of an object of Python": OBJECT, "Excel calls a formula": FORMULA}
+        found = next((kind for kind, pattern in kinds.items() if pattern.fullmatch(cell)), None)
+        if found:
+            named = f", or name every class in `{what}s:` if it is one" if what == "label" else ""
+            raise CorpusError(
+                f"{name}: the {what} {cell[:40]!r} of {n} row{'s' if n > 1 else ''} is what {found}, and not its value; write the value "
+                f"itself when the file is made{named}"
+            )
+
+
+def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
+    """Raise CorpusError where most texts are what a program prints of an object; of a few it may be what they say."""
+    printed = Counter(text for text in texts if OBJECT.fullmatch(text))
+    if 2 * printed.total() > len(texts):
+        refuse_objects(printed, (), name, "text")
+
+
+def doubtful_labels(labels: Sequence[str | None], named: Collection[str]) -> list[str]:
+    """What is to be told of labels that may mean that there is none, unless the study names them."""
+    counts = Counter(label for label in labels if label is not None)
+    return [
+        f"  the label {label!r} has {n} row{'s' if n > 1 else ''}: if it means that there is none, name the classes in `labels:`, which "
+        "leaves its rows out"
+        for label, n in counts.items()
+        if label.lower() in DOUBTFUL and label not in named and not (label == "-" and "+" in counts)
+    ]

@@ -1,0 +1,96 @@
+"""Exports of Label Studio and Argilla: what was skipped or discarded is no labelled text, and what is passed by is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.texts import CorpusError
+
+CHOICE = "annotations.0.result.0.value.choices.0"
+
+
+def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "a.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return path
+
+
+def annotation(*choices: str, cancelled: bool = False) -> dict[str, Any]:
+    result = [{"type": "choices", "value": {"choices": list(choices)}}] if choices else []
+    return {"was_cancelled": cancelled, "result": result}
+
+
+def task(text: str, *annotations: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {"text": text}, "annotations": list(annotations)}
+
+
+def studio(path: Path, notes: list[str]) -> list[Row]:
+    return read_rows(FileConfig(path=path, text="data.text", label=CHOICE), notes=notes)
+
+
+def test_tasks_that_were_skipped_are_left_out_with_their_number(tmp_path: Path) -> None:
+    rows = [
+        task("a", annotation("pos")),
+        task("b", annotation("neg", cancelled=True)),
+        task("c", annotation(cancelled=True)),
+        task("d", annotation("neg")),
+    ]
+    notes: list[str] = []
+    assert studio(write(tmp_path, rows), notes) == [Row("a", "pos"), Row("d", "neg")]
+    assert notes[1:] == [
+        "  2 rows that were skipped by an annotator (`was_cancelled`, as Label Studio writes it) left out; name the file in "
+        "`unlabelled:` too to have their texts without labels"
+    ]
+
+
+def test_annotators_who_disagree_are_told(tmp_path: Path) -> None:
+    rows = [
+        task("a", annotation("pos"), annotation("neg")),
+        task("b", annotation("neg"), annotation("neg")),
+        task("c", annotation("pos"), annotation("neg", cancelled=True)),
+        task("d", annotation("pos", "sad")),
+    ]
+    notes: list[str] = []
+    assert [row.label for row in studio(write(tmp_path, rows), notes)] == ["pos", "neg", "pos", "pos"]
+    assert notes[1:] == [
+        f"  2 rows have several labels that differ, such as pos, neg: of these the one at '{CHOICE}' is taken; settle them where they "
+        "were annotated if that is not meant"
+    ]
+
+
+def test_a_file_of_which_all_was_skipped_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no row has a label: all 1 were skipped or discarded by an annotator"):
+        studio(write(tmp_path, [task("a", annotation("pos", cancelled=True))]), [])
+
+
+@pytest.mark.parametrize(("plain", "discarded"), [("Validated", "Discarded"), ("pending", "RecordStatus.discarded")])
+def test_records_that_were_discarded_are_left_out(plain: str, discarded: str, tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "pos", "status": plain}, {"text": "b", "label": "neg", "status": discarded}]
+    notes: list[str] = []
+    assert read_rows(FileConfig(path=write(tmp_path, rows)), notes=notes) == [Row("a", "pos")]
+    assert notes[1].startswith("  1 rows that were discarded by an annotator (as Argilla writes it) left out")
+
+
+def test_responses_that_were_discarded_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"text": "a", "q.responses": ["pos"], "q.responses.status": ["submitted"]},
+        {"text": "b", "q.responses": ["neg"], "q.responses.status": ["discarded"]},
+        {"text": "c", "q.responses": ["neg", "pos"], "q.responses.status": ["submitted", "submitted"]},
+    ]
+    notes: list[str] = []
+    found = read_rows(FileConfig(path=write(tmp_path, rows), label="q.responses.0"), notes=notes)
+    assert found == [Row("a", "pos"), Row("c", "neg")]
+    assert any(note.startswith("  1 rows have several labels that differ, such as neg, pos") for note in notes)
+
+
+@pytest.mark.parametrize("states", [["open", "discarded"], ["pending", "pending"]])
+def test_any_other_column_of_that_name_says_nothing(states: list[str], tmp_path: Path) -> None:
+    rows = [{"text": f"t{n}", "label": "x", "status": state} for n, state in enumerate(states)]
+    notes: list[str] = []
+    assert len(read_rows(FileConfig(path=write(tmp_path, rows)), notes=notes)) == 2
+    assert len(notes) == 1

@@ -1,0 +1,32 @@
+"""Teachers that say the same of every text, of which students learn little or nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune.corpora.corpus import Corpus
+from distune.corpora.texts import CorpusError
+
+
+def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
+    """Raise CorpusError where the logits `[texts, classes]` of all texts and classes are one number, as those of an empty head."""
+    if logits.size and np.ptp(logits) == 0:
+        raise CorpusError(
+            f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
+            "a teacher that was trained"
+        )
+
+
+def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
+    """What is to be told where a teacher's logits on dev `[texts, classes]` name one class for all its texts, which have several."""
+    answers, counts = np.unique(logits.argmax(axis=1)), np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
+    if len(answers) > 1 or (counts > 0).sum() < 2:
+        return []
+    answer = int(answers[0])
+    is_same = np.ptp(logits, axis=0).max() == 0
+    doubt = "students learn nothing of the texts from it" if is_same else "is it trained, and on such texts?"
+    return [
+        f"{source}: it says {corpus.labels[answer]} of every text of dev{', with the same logits' if is_same else ''}, where "
+        f"{counts.sum() - counts[answer]} of {counts.sum()} have another label; {doubt}"
+    ]
