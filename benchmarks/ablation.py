@@ -34,8 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--records", type=Path, default=Path("storage/ablation"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     options = parser.parse_args(arguments)
-    sizes = {int(plan["texts"]["transfer"]): records for records in map(read, sorted(options.records.glob("*.jsonl")))
-             if (plan := plan_of(records)) is not None}  # fmt: skip
+    sizes = {
+        int(plan["texts"]["transfer"]): records
+        for records in map(read, sorted(options.records.glob("*.jsonl")))
+        if (plan := plan_of(records)) is not None
+    }
     if not sizes:
         raise SystemExit(f"ablation: no records in {options.records}; see python -m benchmarks.ablation --help")
     by_temperature, by_weight = losses_of(sizes[max(sizes)])
@@ -43,8 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     picture = Picture("ablation", "Ablation", "", draw(by_temperature, by_weight, by_size))
     options.out.mkdir(parents=True, exist_ok=True)
     files = write_pngs([picture], options.out, print)
-    print(json.dumps({"temperature": by_temperature, "weight": by_weight, "transfer": by_size,
-                      "files": [str(file) for file in files]}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "temperature": by_temperature,
+                "weight": by_weight,
+                "transfer": by_size,
+                "files": [str(file) for file in files],
+            }
+        )
+    )
 
 
 def losses_of(records: Sequence[Record]) -> tuple[dict[str, Points], dict[str, Points]]:
@@ -90,8 +101,15 @@ def draw(*panels: Mapping[str, Points]) -> go.Figure:
             line = _line(name, points, {"dash": "dot" if UNSQUARED in name else "solid", "color": color})
             drawn.add_trace(line.update(legend=legend), 1, column)
         left, _ = drawn.layout[f"xaxis{column}" if column > 1 else "xaxis"].domain
-        place = {"x": left, "xanchor": "left", "yref": "paper", "y": -0.2, "yanchor": "top", "orientation": "v",
-                 "itemsizing": "trace"}  # fmt: skip
+        place = {
+            "x": left,
+            "xanchor": "left",
+            "yref": "paper",
+            "y": -0.2,
+            "yanchor": "top",
+            "orientation": "v",
+            "itemsizing": "trace",
+        }
         drawn.update_layout({legend: place})
     drawn.update_layout(
         template=LIGHT, height=560, yaxis_title="accuracy", margin={"b": 200, "t": 20}, yaxis2={"matches": "y"}
@@ -106,8 +124,14 @@ def _line(name: str, points: Points, look: Mapping[str, str]) -> go.Scatter:
     places = sorted(points)
     spreads = [float(np.std(points[place], ddof=1)) if len(points[place]) > 1 else 0.0 for place in places]
     means = [float(np.mean(points[place])) for place in places]
-    return go.Scatter(x=places, y=means, error_y={"array": spreads, "thickness": 1}, name=escaped(name), mode="lines+markers",
-                      line=dict(look))  # fmt: skip
+    return go.Scatter(
+        x=places,
+        y=means,
+        error_y={"array": spreads, "thickness": 1},
+        name=escaped(name),
+        mode="lines+markers",
+        line=dict(look),
+    )
 
 
 if __name__ == "__main__":

@@ -71,9 +71,14 @@ def write_study(root: Path, address: str, seed: int) -> Path:
     torch.manual_seed(0)
     tokenizer = character_tokenizer([text for text, _ in rows], 1, 32)
     shape = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=32, num_labels=2,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        num_labels=2,
+    )
     BertForSequenceClassification(shape).save_pretrained(root / "teacher")
     tokenizer.save_pretrained(root / "teacher")
     document = {
@@ -82,15 +87,25 @@ def write_study(root: Path, address: str, seed: int) -> Path:
         "teacher": {"checkpoint": str(root / "teacher"), "max_length": 32},
         "storage": str(root / "storage"),
         "cluster": {"address": address, "max_failures": 4, "trial_timeout_s": 120},
-        "search": {"trials": N_TRIALS, "finalists": 1, "seeds": 1, "scheduler": "none", "sampler": "random", "seed": seed},
+        "search": {
+            "trials": N_TRIALS,
+            "finalists": 1,
+            "seeds": 1,
+            "scheduler": "none",
+            "sampler": "random",
+            "seed": seed,
+        },
         "champion": {"max_latency_ms": 1000.0},
         "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "chaos-student"},
         "trial": {
-            "tokens": {"kind": "words", "min_count": 1}, "vectors": {"kind": "random", "dimension": 8},
-            "student": {"kind": "bilstm", "hidden_size": {"choice": [8, 16, 32]}}, "batch_size": 8,
-            "loss": {"kd_weight": {"between": [0.5, 1]}}, "epochs": EPOCHS,
+            "tokens": {"kind": "words", "min_count": 1},
+            "vectors": {"kind": "random", "dimension": 8},
+            "student": {"kind": "bilstm", "hidden_size": {"choice": [8, 16, 32]}},
+            "batch_size": 8,
+            "loss": {"kd_weight": {"between": [0.5, 1]}},
+            "epochs": EPOCHS,
         },
-    }  # fmt: skip
+    }
     path = root / "study.yaml"
     path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     return path
@@ -143,8 +158,10 @@ def run_chaos(seed: int, root: Path) -> Outcome:
             path.write_text(path.read_text(encoding="utf-8").replace(first.address, nodes.address), encoding="utf-8")
         resumed = start_driver(root, nodes, "--resume")
         faults = [] if resumed.wait(timeout=400) == 0 else [f"the resumed driver ended with {resumed.returncode}"]
-    attempts = [log.read_text(encoding="utf-8").count(" attempt in process ")
-                for log in root.glob("storage/searches/chaos/1/trials/*/log.txt")]  # fmt: skip
+    attempts = [
+        log.read_text(encoding="utf-8").count(" attempt in process ")
+        for log in root.glob("storage/searches/chaos/1/trials/*/log.txt")
+    ]
     faults += faults_of(root, before)
     return Outcome(seed, kills, sum(attempts), tuple(faults), round(time.monotonic() - began, 1))
 
@@ -207,12 +224,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="distune-chaos-") as scratch:
             outcome = run_chaos(seed, Path(scratch))
         outcomes.append(outcome)
-        print(f"seed {seed}: {outcome.seconds:.0f} s, killed after {outcome.kills}, {outcome.attempts} attempts: "
-              f"{'; '.join(outcome.faults) or 'nothing lost or doubled'}", flush=True)  # fmt: skip
+        print(
+            f"seed {seed}: {outcome.seconds:.0f} s, killed after {outcome.kills}, {outcome.attempts} attempts: "
+            f"{'; '.join(outcome.faults) or 'nothing lost or doubled'}",
+            flush=True,
+        )
     result: dict[str, Any] = {
-        "seeds": len(outcomes), "whole": sum(not outcome.faults for outcome in outcomes),
-        "trials": N_TRIALS, "median_s": sorted(outcome.seconds for outcome in outcomes)[len(outcomes) // 2],
-    }  # fmt: skip
+        "seeds": len(outcomes),
+        "whole": sum(not outcome.faults for outcome in outcomes),
+        "trials": N_TRIALS,
+        "median_s": sorted(outcome.seconds for outcome in outcomes)[len(outcomes) // 2],
+    }
     print(json.dumps(result))
 
 

@@ -108,8 +108,11 @@ def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
     path, names = source / "online_shopping_10_cats.csv", ("cat", "label", "review")
     table = read_table(TableConfig(path=str(path)), names)
     columns = (table.column(name) for name in names)
-    rows = [(" ".join(text.split()), label) for kind, label, text in zip(*columns, strict=True)
-            if kind in LIKE_CHNSENTICORP and text and text.strip()]  # fmt: skip
+    rows = [
+        (" ".join(text.split()), label)
+        for kind, label, text in zip(*columns, strict=True)
+        if kind in LIKE_CHNSENTICORP and text and text.strip()
+    ]
     out.mkdir(parents=True, exist_ok=True)
     _write_tsv(out / "like_chnsenticorp.tsv", ("text", "label"), rows)
     return {"like_chnsenticorp": len(rows)}
@@ -133,8 +136,10 @@ def _rows(folder: Path, split: str) -> list[HotelRow]:
     lines = [line for line in texts.read_text(encoding="utf-8").split("\n") if line]
     probabilities = np.load(answers)
     if probabilities.shape != (len(lines), 2):
-        raise CorpusError(f"{answers} must be {len(lines)} x 2, a row for each line of {texts.name}, but is "
-                          f"{' x '.join(map(str, probabilities.shape))}")  # fmt: skip
+        raise CorpusError(
+            f"{answers} must be {len(lines)} x 2, a row for each line of {texts.name}, but is "
+            f"{' x '.join(map(str, probabilities.shape))}"
+        )
     rows = []
     for line, answer in zip(lines, probabilities.tolist(), strict=True):
         label, _, raw = line.partition("\t")

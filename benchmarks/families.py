@@ -97,12 +97,17 @@ def main() -> None:
 
 def study(name: str, corpus: dict[str, Any], logits: Path, scratch: Path) -> dict[str, Any]:
     return {
-        "name": name, "corpus": corpus, "teacher": {"logits": str(logits)}, "storage": str(scratch / name),
+        "name": name,
+        "corpus": corpus,
+        "teacher": {"logits": str(logits)},
+        "storage": str(scratch / name),
         "trial": {
             "tokens": {"kind": "words", "segmenter": "rjieba", "max_tokens": 64},
-            "vectors": {"kind": "word2vec", "dimension": 100}, "student": {"kind": "average"}, "epochs": 4,
+            "vectors": {"kind": "word2vec", "dimension": 100},
+            "student": {"kind": "average"},
+            "epochs": 4,
         },
-    }  # fmt: skip
+    }
 
 
 def reviews(scratch: Path) -> dict[str, Any]:
@@ -141,10 +146,16 @@ def train(prepared: Prepared) -> Results:
     losses = {name: loss for name, loss in LOSSES.items() if has_hidden or not loss.get("hidden_weight")}
     trial = prepared.study.document["trial"]
     plan = [
-        ((family, name), TrialConfig.model_validate(
-            {**trial, "student": {"kind": family, **shape}, "loss": loss, "seed": seed, "learning_rate": 3e-3}))
-        for family, shape in FAMILIES.items() for name, loss in losses.items() for seed in SEEDS
-    ]  # fmt: skip
+        (
+            (family, name),
+            TrialConfig.model_validate(
+                {**trial, "student": {"kind": family, **shape}, "loss": loss, "seed": seed, "learning_rate": 3e-3}
+            ),
+        )
+        for family, shape in FAMILIES.items()
+        for name, loss in losses.items()
+        for seed in SEEDS
+    ]
     config = ClusterConfig()
     shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads=1)
     results: Results = {}
@@ -171,8 +182,10 @@ def section(name: str, prepared: Prepared, results: Results, scratch: Path) -> t
     for family, folder in folders.items():
         cells = [spread([result.accuracy for result in results[family, loss]]) for loss in losses]
         body += f"| {family} | {' | '.join(cells)} | {speed(latencies[family])} | {size_mb(folder):.1f} |\n"
-    text = (f"## {name}\n\nThe teacher's dev accuracy is {teacher:.4f}; {len(corpus.train)} labelled texts, "
-            f"{len(corpus.transfer)} with its logits alone, {len(corpus.dev)} in dev.\n\n{head}{body}\n")  # fmt: skip
+    text = (
+        f"## {name}\n\nThe teacher's dev accuracy is {teacher:.4f}; {len(corpus.train)} labelled texts, "
+        f"{len(corpus.transfer)} with its logits alone, {len(corpus.dev)} in dev.\n\n{head}{body}\n"
+    )
     text += compression_tables(name, prepared, inputs, results, scratch)
     figures = {f"{family} {loss}": [r.accuracy for r in found] for (family, loss), found in results.items()}
     p50 = {family: latency.p50_ms for family, latency in latencies.items()}
@@ -184,10 +197,15 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
     corpus, text = prepared.corpus, ""
     for family in COMPRESSED_FAMILIES:
         result = results[family, "MSE"][0]
-        config = TrialConfig.model_validate({
-            **prepared.study.document["trial"], "student": {"kind": family, **FAMILIES[family]}, "loss": LOSSES["MSE"],
-            "seed": SEEDS[0], "learning_rate": 3e-3,
-        })  # fmt: skip
+        config = TrialConfig.model_validate(
+            {
+                **prepared.study.document["trial"],
+                "student": {"kind": family, **FAMILIES[family]},
+                "loss": LOSSES["MSE"],
+                "seed": SEEDS[0],
+                "learning_rate": 3e-3,
+            }
+        )
         material = CalibrationData(inputs.data.train, fine_tuner(config, inputs.data))
         folders = {"as trained": save(prepared, inputs, result, scratch / name / f"{family} as trained")}
         for one in COMPRESSIONS:
@@ -204,8 +222,10 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
             print(f"{name} {family}: {title}", flush=True)
         latencies = time_contenders({t: onnx_contender(one) for t, one in folders.items()}, corpus.dev.texts, 7)
         answers = {title: classes(one, corpus.dev.texts) for title, one in folders.items()}
-        text += (f"### {name}: {family} (MSE, one seed) compressed\n\n"
-                 "| | dev accuracy | agrees with before | p50 ms | network ms | texts/s | MB |\n|---|---:|---:|---:|---:|---:|---:|\n")  # fmt: skip
+        text += (
+            f"### {name}: {family} (MSE, one seed) compressed\n\n"
+            "| | dev accuracy | agrees with before | p50 ms | network ms | texts/s | MB |\n|---|---:|---:|---:|---:|---:|---:|\n"
+        )
         for title, one in folders.items():
             accuracy = float((answers[title] == corpus.dev.labels).mean())
             agreement = float((answers[title] == answers["as trained"]).mean())
@@ -216,9 +236,13 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
 
 def save(prepared: Prepared, inputs: Inputs, result: TrialResult, folder: Path) -> Path:
     checkpoint = Checkpoint(
-        result.trained, inputs.encoder.settings, inputs.vocabulary, inputs.data.vectors.shape[1],
-        prepared.corpus.labels, result.quantized,
-    )  # fmt: skip
+        result.trained,
+        inputs.encoder.settings,
+        inputs.vocabulary,
+        inputs.data.vectors.shape[1],
+        prepared.corpus.labels,
+        result.quantized,
+    )
     return save_checkpoint(checkpoint, folder, "", Path(encoding.__file__))
 
 

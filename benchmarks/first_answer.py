@@ -58,8 +58,12 @@ def seconds(python: str, program: str, folder: Path, **environment: str) -> list
     """What a process prints of its seconds, and after it its own from start to end."""
     began = time.perf_counter()
     done = subprocess.run(
-        [python, "-c", program, str(folder)], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}, capture_output=True, text=True, check=True
-    )  # fmt: skip
+        [python, "-c", program, str(folder)],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [*json.loads(done.stdout), time.perf_counter() - began]
 
 
@@ -80,13 +84,18 @@ def main() -> None:
                 found[state].append(
                     seconds(options.python, JIEBA, options.folder, TMPDIR=empty, PYTHONPYCACHEPREFIX=empty)
                 )
-    medians = {state: [round(statistics.median(column), 3) for column in zip(*rows, strict=True)]
-               for state, rows in found.items()}  # fmt: skip
+    medians = {
+        state: [round(statistics.median(column), 3) for column in zip(*rows, strict=True)]
+        for state, rows in found.items()
+    }
     result = {
-        state: {**dict(zip(STAGES, medians[state], strict=False)), "import to first answer":
-                round(statistics.median(sum(row[:-1]) for row in found[state]), 3), "whole process": medians[state][-1]}
+        state: {
+            **dict(zip(STAGES, medians[state], strict=False)),
+            "import to first answer": round(statistics.median(sum(row[:-1]) for row in found[state]), 3),
+            "whole process": medians[state][-1],
+        }
         for state in ("cold", "warm")
-    }  # fmt: skip
+    }
     for state, shown in result.items():
         print(f"{state}: {shown}")
     jieba = {state.split()[1]: medians[state][0] for state in ("jieba cold", "jieba warm")}

@@ -55,11 +55,15 @@ def without_training(n: int, sampler: str) -> Figures:
         mlflow = sum(path.stat().st_size for path in Path(scratch).glob("mlflow.db*"))
     part = max(1, min(HUNDRED, len(ended_s) // 2))
     return {
-        "trials": n, "sampler": sampler, "driver_s": round((ended_s[-1] - ended_s[0]) / max(1, n - 1), 4),
-        "first_s": round((ended_s[part] - ended_s[0]) / part, 4), "last_s": round((ended_s[-1] - ended_s[-1 - part]) / part, 4),
-        "driver_growth_mb": round(max(seen, default=0.0), 1), "journal_mb": round(journal / 1e6, 3),
+        "trials": n,
+        "sampler": sampler,
+        "driver_s": round((ended_s[-1] - ended_s[0]) / max(1, n - 1), 4),
+        "first_s": round((ended_s[part] - ended_s[0]) / part, 4),
+        "last_s": round((ended_s[-1] - ended_s[-1 - part]) / part, 4),
+        "driver_growth_mb": round(max(seen, default=0.0), 1),
+        "journal_mb": round(journal / 1e6, 3),
         "mlflow_mb": round(mlflow / 1e6, 3),
-    }  # fmt: skip
+    }
 
 
 def alone(measure: Callable[..., Figures], *arguments: Any) -> Figures:
@@ -74,8 +78,11 @@ def exponents(figures: Sequence[Mapping[str, float]], size: str, costs: Sequence
     if len(figures) < 2 or first[size] == last[size]:
         return {}
     growth = math.log(last[size] / first[size])
-    return {cost: round(math.log(max(last[cost], 1e-9) / max(first[cost], 1e-9)) / growth, 2) for cost in costs
-            if first[cost] > 0 and last[cost] > 0}  # fmt: skip
+    return {
+        cost: round(math.log(max(last[cost], 1e-9) / max(first[cost], 1e-9)) / growth, 2)
+        for cost in costs
+        if first[cost] > 0 and last[cost] > 0
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,10 +106,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = [say(trained(n, options.at_once)) for n in options.texts if options.at_once]
     if rows:
         growing["rows"] = exponents(rows, "rows", ROW_COSTS)
-    print(json.dumps({
-        "cpu": cpu_name(), "load": round(os.getloadavg()[0], 1), "trials": trials, "texts": texts, "rows": rows,
-        "exponents": growing,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "cpu": cpu_name(),
+                "load": round(os.getloadavg()[0], 1),
+                "trials": trials,
+                "texts": texts,
+                "rows": rows,
+                "exponents": growing,
+            }
+        )
+    )
 
 
 def say(figures: Figures) -> Figures:

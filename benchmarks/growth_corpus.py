@@ -128,11 +128,14 @@ def cached(n: int) -> Figures:
         first_s = time.perf_counter() - start
         size = sum(path.stat().st_size for path in Path(scratch).rglob("*") if path.is_file())
     return {
-        "texts": n, "fill_s": round(filled_s, 2), "open_ms": round(1000 * float(np.median(times)), 2),
-        "first_batch_ms": round(1000 * first_s, 1), "size_mb": round(size / 1e6, 1),
+        "texts": n,
+        "fill_s": round(filled_s, 2),
+        "open_ms": round(1000 * float(np.median(times)), 2),
+        "first_batch_ms": round(1000 * first_s, 1),
+        "size_mb": round(size / 1e6, 1),
         "actor_mb": round(max((one[0] for one in seen), default=0.0)),
         "driver_growth_mb": round(max((one[1] for one in seen), default=0.0)),
-    }  # fmt: skip
+    }
 
 
 def enlarged(data: TrialData, n_rows: int) -> TrialData:
@@ -142,10 +145,13 @@ def enlarged(data: TrialData, n_rows: int) -> TrialData:
     ids = TokenIds(flat, np.arange(n_rows + 1, dtype=np.int64) * WORDS)
     labels: NDArray[np.int64] = np.where(np.arange(n_rows) < 1000, 1, -1)
     return replace(
-        data, train=ids, labels=labels, iterations=np.zeros(n_rows, np.int32),
+        data,
+        train=ids,
+        labels=labels,
+        iterations=np.zeros(n_rows, np.int32),
         teacher_logits=rng.normal(size=(1, n_rows, data.n_classes)).astype(np.float32),
         teacher_hidden=np.zeros((n_rows, 0), np.float16),
-    )  # fmt: skip
+    )
 
 
 def nbytes(data: TrialData) -> int:
@@ -161,9 +167,12 @@ def trained(n_rows: int, n_trials: int) -> Figures:
         document["search"]["trials"] = n_trials
         document["cluster"] = {"cpus_per_trial": 0.01, "concurrent_trials": n_trials}
         document["trial"] |= {
-            "student": {"kind": "average", "hidden_layer": 8}, "batch_size": 4096, "epochs": 3,
-            "loss": {"kd_weight": 1.0}, "learning_rate": 0.001,
-        }  # fmt: skip
+            "student": {"kind": "average", "hidden_layer": 8},
+            "batch_size": 4096,
+            "epochs": 3,
+            "loss": {"kd_weight": 1.0},
+            "learning_rate": 0.001,
+        }
         path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
         prepared = prepare(load_study(path), Console(file=io.StringIO()).print)
         inputs = {key: replace(one, data=enlarged(one.data, n_rows)) for key, one in prepared.inputs.items()}
@@ -179,8 +188,12 @@ def trained(n_rows: int, n_trials: int) -> Figures:
         raise RuntimeError(str(failed[0]))
     fullest = max(seen, key=lambda one: (len(one), sum(process["store_rss"] for process in one)), default=[])
     return {
-        "rows": n_rows, "trials": n_trials, "at_once": len(fullest), "data_mb": round(data_mb, 1),
+        "rows": n_rows,
+        "trials": n_trials,
+        "at_once": len(fullest),
+        "data_mb": round(data_mb, 1),
         "store_pss_mb": round(sum(one["store_pss"] for one in fullest)),
         "store_rss_mb": round(sum(one["store_rss"] for one in fullest)),
-        "own_mb_mean": round(sum(one["own"] for one in fullest) / max(1, len(fullest))), "seconds": round(seconds, 1),
-    }  # fmt: skip
+        "own_mb_mean": round(sum(one["own"] for one in fullest) / max(1, len(fullest))),
+        "seconds": round(seconds, 1),
+    }

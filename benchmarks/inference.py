@@ -54,11 +54,15 @@ STUDENTS: dict[str, tuple[dict[str, Any], dict[str, AnyCompressionConfig]]] = {
     "average": ({"student": AVERAGE}, {"int8": INT8, "int8 table": TABLE_INT8}),
     "average of n-grams": ({"student": AVERAGE, "tokens": NGRAMS}, {"int8 table": TABLE_INT8}),
     "textcnn": ({"student": {"kind": "textcnn", "filters": 64}}, {"int8": INT8}),
-    "bilstm-64": ({"student": {"kind": "bilstm", "hidden_size": 64}}, {
-        "int8": INT8, "pruned": PruneUnitsConfig(kind="prune_units", keep=0.5, epochs=1),
-        "low-rank": LowRankConfig(kind="low_rank", energy=0.8),
-    }),
-}  # fmt: skip
+    "bilstm-64": (
+        {"student": {"kind": "bilstm", "hidden_size": 64}},
+        {
+            "int8": INT8,
+            "pruned": PruneUnitsConfig(kind="prune_units", keep=0.5, epochs=1),
+            "low-rank": LowRankConfig(kind="low_rank", energy=0.8),
+        },
+    ),
+}
 """Blocks in place of the study's own, and the ways to compress what they make."""
 LARGE, TURNS, LONG_S = 256, 5, 2.0
 Figures = dict[str, dict[str, Any]]
@@ -68,9 +72,16 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
     """The folder of each student as it was trained, and of each way to compress it."""
     folders = {}
     for name, (blocks, compressions) in STUDENTS.items():
-        config = TrialConfig.model_validate({
-            **midpoint(prepared.study.space), "loss": LOSSES["KL, T = 2"], "learning_rate": 3e-3, "epochs": epochs, "seed": 1, **blocks,
-        })  # fmt: skip
+        config = TrialConfig.model_validate(
+            {
+                **midpoint(prepared.study.space),
+                "loss": LOSSES["KL, T = 2"],
+                "learning_rate": 3e-3,
+                "epochs": epochs,
+                "seed": 1,
+                **blocks,
+            }
+        )
         known = inputs_key(config) in prepared.inputs
         inputs = (prepared if known else prepare(prepared.study, partial(print, flush=True), only=config)).of(config)
         result = run_trial(config, inputs.data, lambda report: None)
@@ -124,9 +135,14 @@ def costs(folders: Mapping[str, Path], texts: Sequence[str], processes: int) -> 
     for _ in range(processes):
         for name, folder in folders.items():
             done = subprocess.run(
-                [*program, str(folder.resolve())], input="\n".join(texts), capture_output=True, text=True, check=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT,
-            )  # fmt: skip
+                [*program, str(folder.resolve())],
+                input="\n".join(texts),
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                cwd=ROOT,
+            )
             found[name].append(json.loads(done.stdout))
     return {
         name: {key: round(statistics.median(one[key] for one in runs), 1) for key in runs[0]}
@@ -154,11 +170,16 @@ def measure(prepared: Prepared, options: argparse.Namespace, root: Path) -> Figu
         has_learnt = name in students or name in peers_made.TRAINED
         accuracy = round(float((classes_of(contenders[name], texts) == labels).mean()), 4) if has_learnt else None
         figures[name] = {
-            "is_student": name in students, "accuracy": accuracy, "p50_ms": round(latency.p50_ms, 4),
-            "p95_ms": round(latency.p95_ms, 4), "p99_ms": round(latency.p99_ms, 4), "stages_ms": stages,
-            "texts_per_s": round(latency.texts_per_s, 1), "texts_per_s_256": round(statistics.median(large[name]), 1),
+            "is_student": name in students,
+            "accuracy": accuracy,
+            "p50_ms": round(latency.p50_ms, 4),
+            "p95_ms": round(latency.p95_ms, 4),
+            "p99_ms": round(latency.p99_ms, 4),
+            "stages_ms": stages,
+            "texts_per_s": round(latency.texts_per_s, 1),
+            "texts_per_s_256": round(statistics.median(large[name]), 1),
             **loading.get(name, {}),
-        }  # fmt: skip
+        }
         print(f"{name:26} {figures[name]}", flush=True)
     return figures
 
@@ -202,10 +223,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, times in found.items():
             print(f"{title} {name}: {times}")
     mean = sum(map(len, prepared.corpus.dev.texts)) / len(prepared.corpus.dev)
-    print(json.dumps({
-        "cpu": cpu_name(), "load": round(os.getloadavg()[0], 1), "mean_characters": round(mean, 1),
-        "teacher": round(prepared.teacher_accuracy, 4), "left_out": missing(), "contenders": figures, "goals": reached,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "cpu": cpu_name(),
+                "load": round(os.getloadavg()[0], 1),
+                "mean_characters": round(mean, 1),
+                "teacher": round(prepared.teacher_accuracy, 4),
+                "left_out": missing(),
+                "contenders": figures,
+                "goals": reached,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -157,8 +157,10 @@ def choosable(records: Sequence[TrialRecord], plain: bool) -> list[TrialRecord]:
     distilled one."""
     found = [one for one in records if one.state == "complete" and one.config.loss.is_plain == plain]
     if not found:
-        raise StudyError(f"of {len(records)} trials none {'of the plain student' if plain else 'that is distilled'} was "
-                         "completed; set search.trials higher")  # fmt: skip
+        raise StudyError(
+            f"of {len(records)} trials none {'of the plain student' if plain else 'that is distilled'} was "
+            "completed; set search.trials higher"
+        )
     return found
 
 

@@ -102,9 +102,13 @@ def weigher(vocabulary: dict[str, int] | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(
-        tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True,
+        tokenizer=str.split,
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, 2),
+        sublinear_tf=True,
         vocabulary=vocabulary,
-    )  # fmt: skip
+    )
 
 
 def save_head(head: Any, folder: Path) -> None:
@@ -153,8 +157,12 @@ def _static(folder: Path, about: dict[str, Any]) -> Answer:
 
 
 OPENERS: dict[str, Callable[[Path, dict[str, Any]], Answer]] = {
-    "bert torch": _bert_torch, "bert onnx": _bert_onnx, "tfidf": _tfidf, "fasttext": _fasttext, "static": _static,
-}  # fmt: skip
+    "bert torch": _bert_torch,
+    "bert onnx": _bert_onnx,
+    "tfidf": _tfidf,
+    "fasttext": _fasttext,
+    "static": _static,
+}
 
 
 def main() -> None:

@@ -101,9 +101,15 @@ def _export(teacher: Teacher, shape: dict[str, int], path: Path, int8_path: Path
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Logits(model).eval(), example, str(path), dynamo=False, opset_version=17, input_names=names,
-            output_names=["logits"], dynamic_axes=axes,
-        )  # fmt: skip
+            _Logits(model).eval(),
+            example,
+            str(path),
+            dynamo=False,
+            opset_version=17,
+            input_names=names,
+            output_names=["logits"],
+            dynamic_axes=axes,
+        )
         heads, width = shape["num_attention_heads"], shape["hidden_size"]
         optimize_model(str(path), model_type="bert", num_heads=heads, hidden_size=width).save_model_to_file(str(path))
         # What follows a fused node has no type that the quantizer could infer.
@@ -133,9 +139,16 @@ def save_fasttext(given: Lesson, folder: Path) -> None:
     (folder / "train.txt").write_text("".join(lines), encoding="utf-8")
     with redirect_stdout(io.StringIO()):
         model = fasttext.train_supervised(
-            str(folder / "train.txt"), dim=100, epoch=10, lr=0.5, wordNgrams=2, bucket=200_000, thread=1, verbose=0,
+            str(folder / "train.txt"),
+            dim=100,
+            epoch=10,
+            lr=0.5,
+            wordNgrams=2,
+            bucket=200_000,
+            thread=1,
+            verbose=0,
             seed=7,
-        )  # fmt: skip
+        )
     (folder / "train.txt").unlink()
     model.save_model(str(folder / "model.bin"))
 

@@ -52,8 +52,11 @@ def columns(rows: Mapping[str, Result], shown: Mapping[str, str]) -> str:
 
 
 def training(result: Result) -> str:
-    rows = [[f"{hidden}, {name}", one["texts_per_cpu_s"], times(one, "cpu"), times(one, "wall"), one["accuracy"]]
-            for hidden, contenders in result["hidden"].items() for name, one in contenders.items()]  # fmt: skip
+    rows = [
+        [f"{hidden}, {name}", one["texts_per_cpu_s"], times(one, "cpu"), times(one, "wall"), one["accuracy"]]
+        for hidden, contenders in result["hidden"].items()
+        for name, one in contenders.items()
+    ]
     return table(["hidden size, loop", "texts/s", "times distune's CPU seconds", "of the clock", "dev accuracy"], rows)
 
 
@@ -64,8 +67,9 @@ def times(one: Result, kind: str) -> str:
 
 def teacher_cache(result: Result) -> str:
     rows = [[name, speed, result["distune_times"][name]] for name, speed in result["texts_per_s"].items()]
-    opening = table(["opening 1,000,000 rows, ms", "its first 1,000 answers, ms"],
-                    [[result["open_ms"], result["first_1000_ms"]]])  # fmt: skip
+    opening = table(
+        ["opening 1,000,000 rows, ms", "its first 1,000 answers, ms"], [[result["open_ms"], result["first_1000_ms"]]]
+    )
     return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}"
 
 
@@ -80,16 +84,25 @@ def teacher_training(result: Result) -> str:
 
 def inference(result: Result) -> str:
     shown = {
-        "accuracy": "dev accuracy", "p50_ms": "p50 ms", "p95_ms": "p95 ms", "p99_ms": "p99 ms",
-        "texts_per_s": "texts/s, batches of 32", "texts_per_s_256": "of 256", "load_ms": "load ms", "rss_mb": "RSS MB",
-    }  # fmt: skip
+        "accuracy": "dev accuracy",
+        "p50_ms": "p50 ms",
+        "p95_ms": "p95 ms",
+        "p99_ms": "p99 ms",
+        "texts_per_s": "texts/s, batches of 32",
+        "texts_per_s_256": "of 256",
+        "load_ms": "load ms",
+        "rss_mb": "RSS MB",
+    }
     contenders = result["contenders"]
     stages = {name: one["stages_ms"] for name, one in contenders.items() if one["stages_ms"]}
     found = f"{columns(contenders, shown)}\nThe medians of the stages of one answer, in milliseconds:\n\n"
     found += columns(stages, {stage: stage for stage in ("segmentation", "encoding", "network")})
     for title, names in result["goals"].items():
-        rows = [[peer, *([] if "p50" in one else [student]), times["p50"], times["texts_per_s"], times["texts_per_s_256"]]
-                for peer, one in names.items() for student, times in (one.items() if "p50" not in one else [("", one)])]  # fmt: skip
+        rows = [
+            [peer, *([] if "p50" in one else [student]), times["p50"], times["texts_per_s"], times["texts_per_s_256"]]
+            for peer, one in names.items()
+            for student, times in (one.items() if "p50" not in one else [("", one)])
+        ]
         if rows:
             named = ["student"] if len(rows[0]) == 5 else []
             head = [title, *named, "times at p50", "in batches of 32", "of 256"]
@@ -98,29 +111,65 @@ def inference(result: Result) -> str:
 
 
 def search(result: Result) -> str:
-    shown = {"trials": "trials", "trial_s": "s a trial", "trials_per_hour": "trials/hour", "distune_times": "times distune's time for a trial",
-             "best": "best dev accuracy"}  # fmt: skip
+    shown = {
+        "trials": "trials",
+        "trial_s": "s a trial",
+        "trials_per_hour": "trials/hour",
+        "distune_times": "times distune's time for a trial",
+        "best": "best dev accuracy",
+    }
     found = columns(result["searches"], shown)
-    of_lengths = {"trials": "trials", "wall_s": "seconds", "trials_share": "cores' time in trials",
-                  "steady_share": "after the first, before the last", "steps_share": "of a trial, in steps"}  # fmt: skip
+    of_lengths = {
+        "trials": "trials",
+        "wall_s": "seconds",
+        "trials_share": "cores' time in trials",
+        "steady_share": "after the first, before the last",
+        "steps_share": "of a trial, in steps",
+    }
     lengths = {f"{one['trial_s']} s": one for one in result["lengths"]}
     return f"{found}\n{columns(lengths, {**of_lengths})}" if lengths else found
 
 
 def growth(result: Result) -> str:
     trials = {f"{one['trials']:,} trials, {one['sampler']}": one for one in result["trials"]}
-    found = columns(trials, {"driver_s": "driver, s a trial", "first_s": "the first 100", "last_s": "the last 100",
-                             "driver_growth_mb": "driver grows by, MB", "journal_mb": "journal, MB", "mlflow_mb": "MLflow, MB"})  # fmt: skip
+    found = columns(
+        trials,
+        {
+            "driver_s": "driver, s a trial",
+            "first_s": "the first 100",
+            "last_s": "the last 100",
+            "driver_growth_mb": "driver grows by, MB",
+            "journal_mb": "journal, MB",
+            "mlflow_mb": "MLflow, MB",
+        },
+    )
     texts = {f"{one['texts']:,} texts": one for one in result["texts"]}
     if texts:
-        found += "\n" + columns(texts, {"fill_s": "fill, s", "open_ms": "open, ms", "first_batch_ms": "first batch, ms",
-                                        "size_mb": "on disk, MB", "actor_mb": "an actor, MB"})  # fmt: skip
+        found += "\n" + columns(
+            texts,
+            {
+                "fill_s": "fill, s",
+                "open_ms": "open, ms",
+                "first_batch_ms": "first batch, ms",
+                "size_mb": "on disk, MB",
+                "actor_mb": "an actor, MB",
+            },
+        )
     rows = {f"{one['rows']:,} rows": one for one in result["rows"]}
     if rows:
-        found += "\n" + columns(rows, {"at_once": "trials at once", "data_mb": "data, MB", "store_pss_mb": "together, MB",
-                                       "own_mb_mean": "of its own, each, MB"})  # fmt: skip
-    exponents = [[name, *(", ".join(f"{cost} {value}" for cost, value in one.items()),)]
-                 for name, one in result["exponents"].items()]  # fmt: skip
+        found += "\n" + columns(
+            rows,
+            {
+                "at_once": "trials at once",
+                "data_mb": "data, MB",
+                "store_pss_mb": "together, MB",
+                "own_mb_mean": "of its own, each, MB",
+            },
+        )
+    exponents = [
+        [name, *(", ".join(f"{cost} {value}" for cost, value in one.items()),)]
+        for name, one in result["exponents"].items()
+    ]
     return f"{found}\n{table(['exponents of growth', ''], exponents)}"
 
 

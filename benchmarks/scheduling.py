@@ -91,20 +91,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         wall_s, _, trained_s = run(prepare(study_of(Path(scratch), options.trials, EPOCHS_OF_5_S), quiet))
     ratio = wall_s / (sum(trained_s) / WORKERS)
-    print(f"{len(trained_s)} trials of {sum(trained_s) / len(trained_s):.2f} s: {wall_s:.1f} s, {ratio:.3f} times the sum "
-          f"of their trainings over {WORKERS}", flush=True)  # fmt: skip
+    print(
+        f"{len(trained_s)} trials of {sum(trained_s) / len(trained_s):.2f} s: {wall_s:.1f} s, {ratio:.3f} times the sum "
+        f"of their trainings over {WORKERS}",
+        flush=True,
+    )
     search.trial_on_worker = do_nothing  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as scratch:
         _, ended_s, _ = run(prepare(study_of(Path(scratch), options.no_ops, 1), quiet))
     tenth = max(1, min(100, len(ended_s) // 2))
     each = {"first": (ended_s[tenth] - ended_s[0]) / tenth, "last": (ended_s[-1] - ended_s[-1 - tenth]) / tenth}
     overall_s = (ended_s[-1] - ended_s[0]) / (len(ended_s) - 1)
-    print(f"{len(ended_s)} trials that do nothing: {overall_s:.4f} s each; the first {tenth}: {each['first']:.4f}, "
-          f"the last {tenth}: {each['last']:.4f}")  # fmt: skip
+    print(
+        f"{len(ended_s)} trials that do nothing: {overall_s:.4f} s each; the first {tenth}: {each['first']:.4f}, "
+        f"the last {tenth}: {each['last']:.4f}"
+    )
     result = {
-        "trials": len(trained_s), "wall_s": round(wall_s, 1), "ratio": round(ratio, 3), "no_ops": len(ended_s),
-        "no_op_s": round(overall_s, 4), "first_no_op_s": round(each["first"], 4), "last_no_op_s": round(each["last"], 4),
-    }  # fmt: skip
+        "trials": len(trained_s),
+        "wall_s": round(wall_s, 1),
+        "ratio": round(ratio, 3),
+        "no_ops": len(ended_s),
+        "no_op_s": round(overall_s, 4),
+        "first_no_op_s": round(each["first"], 4),
+        "last_no_op_s": round(each["last"], 4),
+    }
     print(json.dumps(result))
 
 

@@ -70,11 +70,16 @@ def study_of(path: Path, n_trials: int, epochs: int, root: Path) -> Study:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     blocks = {key: document["trial"][key] for key in ("tokens", "vectors") if key in document["trial"]}
     student = {"kind": "bilstm", "hidden_size": HIDDEN, "dropout": 0.2}
-    return Study({
-        **document, "storage": str(root / "storage"), "trial": {**blocks, **SPACE, "student": student, "epochs": epochs},
-        "search": {"trials": n_trials, "objectives": ["accuracy"], "scheduler": "none", "finalists": 1, "seeds": 1},
-        "cluster": {"cpus_per_trial": 1, "concurrent_trials": cores()}, "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}"},
-    })  # fmt: skip
+    return Study(
+        {
+            **document,
+            "storage": str(root / "storage"),
+            "trial": {**blocks, **SPACE, "student": student, "epochs": epochs},
+            "search": {"trials": n_trials, "objectives": ["accuracy"], "scheduler": "none", "finalists": 1, "seeds": 1},
+            "cluster": {"cpus_per_trial": 1, "concurrent_trials": cores()},
+            "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}"},
+        }
+    )
 
 
 def cores() -> int:
@@ -150,9 +155,11 @@ def summary(name: str, rounds: Sequence[Mapping[str, Attempt]]) -> Figures:
         return {"failed": failed[0]}
     trial_s = statistics.median(one.trial_s for one in own)
     figures: Figures = {
-        "trials": len(own[0].reached), "trial_s": round(trial_s, 2), "trials_per_hour": round(3600 / trial_s),
+        "trials": len(own[0].reached),
+        "trial_s": round(trial_s, 2),
+        "trials_per_hour": round(3600 / trial_s),
         "best": round(statistics.median(max(one.reached) for one in own), 4),
-    }  # fmt: skip
+    }
     if "distune" in rounds[0]:
         figures["distune_times"] = round(
             statistics.median(one[name].trial_s / one["distune"].trial_s for one in rounds), 2
@@ -209,11 +216,20 @@ def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> l
         )
         wall_s, ended_s, trained_s = run(there)
         busy, steady = shares(wall_s, ended_s, trained_s, cores())
-        found.append({
-            "wanted_s": seconds, "rows": n_rows, "epochs": epochs, "trials": len(trained_s),
-            "trial_s": round(statistics.median(trained_s), 2), "alone_s": round(whole_s_here, 2), "wall_s": round(wall_s, 1),
-            "trials_share": round(busy, 3), "steady_share": steady and round(steady, 3), "steps_share": round(steps, 3),
-        })  # fmt: skip
+        found.append(
+            {
+                "wanted_s": seconds,
+                "rows": n_rows,
+                "epochs": epochs,
+                "trials": len(trained_s),
+                "trial_s": round(statistics.median(trained_s), 2),
+                "alone_s": round(whole_s_here, 2),
+                "wall_s": round(wall_s, 1),
+                "trials_share": round(busy, 3),
+                "steady_share": steady and round(steady, 3),
+                "steps_share": round(steps, 3),
+            }
+        )
         print(found[-1], flush=True)
     return found
 
@@ -240,10 +256,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         of_lengths = lengths(prepared, options, scratch) if options.lengths else []
         searches = compare(cut(prepared, options.texts), options, scratch)
     settings = {name: getattr(options, name) for name in ("trials", "texts", "epochs", "shape", "rounds")}
-    print(json.dumps({
-        "cpu": cpu_name(), "cores": cores(), "load": round(os.getloadavg()[0], 1), **settings, "left_out": missing(),
-        "searches": searches, "lengths": of_lengths,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "cpu": cpu_name(),
+                "cores": cores(),
+                "load": round(os.getloadavg()[0], 1),
+                **settings,
+                "left_out": missing(),
+                "searches": searches,
+                "lengths": of_lengths,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

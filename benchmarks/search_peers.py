@@ -99,16 +99,18 @@ def teacher_in_the_loop(given: Given) -> list[float]:
         tune.report({"accuracy": train(Point(get(data), HIDDEN, epochs, 1, **config), ask)})
 
     space = {
-        "learning_rate": tune.loguniform(*RATES), "kd_weight": tune.uniform(*WEIGHTS),
+        "learning_rate": tune.loguniform(*RATES),
+        "kd_weight": tune.uniform(*WEIGHTS),
         "temperature": tune.loguniform(*TEMPERATURES),
-    }  # fmt: skip
+    }
     try:
         with tempfile.TemporaryDirectory() as scratch:
             tuner = tune.Tuner(
-                tune.with_resources(trial, {"cpu": 1}), param_space=space,
+                tune.with_resources(trial, {"cpu": 1}),
+                param_space=space,
                 tune_config=tune.TuneConfig(num_samples=given.n_trials, metric="accuracy", mode="max"),
                 run_config=tune.RunConfig(storage_path=scratch, verbose=0),
-            )  # fmt: skip
+            )
             return [float(one.metrics["accuracy"]) for one in tuner.fit() if one.metrics]
     finally:
         shutdown()
@@ -172,8 +174,11 @@ class _Rows:
         teacher = torch.zeros(len(rows), data.n_classes)
         ids = torch.nn.utils.rnn.pad_sequence(dev, batch_first=True)
         return {
-            "token_ids": ids, "lengths": torch.tensor([len(one) for one in dev]), "teacher": teacher, "labels": labels
-        }  # fmt: skip
+            "token_ids": ids,
+            "lengths": torch.tensor([len(one) for one in dev]),
+            "teacher": teacher,
+            "labels": labels,
+        }
 
 
 def _model(data: TrialData, epochs: int, trial: Any) -> Plain:
@@ -199,14 +204,28 @@ def hf_trainer(given: Given, backend: str) -> list[float]:
     found: list[float] = []
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         settings = transformers.TrainingArguments(
-            scratch, per_device_train_batch_size=BATCH, per_device_eval_batch_size=BATCH, num_train_epochs=given.epochs,
-            warmup_steps=int(WARMUP * task.schedule.n_steps), use_cpu=True, report_to=[], save_strategy="no",
-            logging_strategy="no", remove_unused_columns=False, disable_tqdm=True, label_names=["labels"],
-        )  # fmt: skip
+            scratch,
+            per_device_train_batch_size=BATCH,
+            per_device_eval_batch_size=BATCH,
+            num_train_epochs=given.epochs,
+            warmup_steps=int(WARMUP * task.schedule.n_steps),
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            label_names=["labels"],
+        )
         made = transformers.Trainer(
-            None, settings, train_dataset=list(range(n_train)), eval_dataset=list(range(n_train, n_train + n_dev)),
-            data_collator=_Rows(task), model_init=partial(_model, given.data, given.epochs), compute_metrics=_compute,
-        )  # fmt: skip
+            None,
+            settings,
+            train_dataset=list(range(n_train)),
+            eval_dataset=list(range(n_train, n_train + n_dev)),
+            data_collator=_Rows(task),
+            model_init=partial(_model, given.data, given.epochs),
+            compute_metrics=_compute,
+        )
 
         def objective(metrics: dict[str, float]) -> float:
             found.append(metrics["eval_accuracy"])
@@ -224,15 +243,22 @@ def _by_ray(made: Any, given: Given, scratch: str) -> list[float]:
     from ray import init, shutdown, tune
 
     space = {
-        "learning_rate": tune.loguniform(*RATES), "kd_weight": tune.uniform(*WEIGHTS),
+        "learning_rate": tune.loguniform(*RATES),
+        "kd_weight": tune.uniform(*WEIGHTS),
         "temperature": tune.loguniform(*TEMPERATURES),
-    }  # fmt: skip
+    }
     init("local", num_cpus=given.n_workers, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     try:
         best = made.hyperparameter_search(
-            lambda trial: space, lambda metrics: metrics["eval_accuracy"], given.n_trials, "maximize", backend="ray",
-            resources_per_trial={"cpu": 1}, storage_path=scratch, verbose=0,
-        )  # fmt: skip
+            lambda trial: space,
+            lambda metrics: metrics["eval_accuracy"],
+            given.n_trials,
+            "maximize",
+            backend="ray",
+            resources_per_trial={"cpu": 1},
+            storage_path=scratch,
+            verbose=0,
+        )
         results = best.run_summary.results.values()
         return [float(one["objective"]) for one in results if "objective" in one]
     finally:

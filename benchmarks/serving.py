@@ -127,8 +127,10 @@ def main() -> None:
         programs["mlflow"] = (mlflow, "/invocations")
     results: dict[str, dict[int, Load]] = {name: {} for name in programs}
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(running(program, Server(free_ports([0])[0], path), "/health"))
-                   for name, (program, path) in programs.items()}  # fmt: skip
+        servers = {
+            name: stack.enter_context(running(program, Server(free_ports([0])[0], path), "/health"))
+            for name, (program, path) in programs.items()
+        }
         for n_clients in CLIENTS:
             for name, server in [*servers.items()] * TURNS:
                 load = asyncio.run(_turn(server, texts, n_clients, options.seconds))

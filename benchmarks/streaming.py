@@ -40,9 +40,12 @@ def stream(folder: Path, texts: Path) -> dict[str, Any]:
     if process.returncode:
         raise RuntimeError(f"{' '.join(program)} ended with {process.returncode}")
     return {
-        "answers": n_answers, "seconds": round(seconds, 2), "texts_per_s": round(n_answers / seconds),
-        "first_answers_s": round(first_s, 2), "peak_mb": round(usage.ru_maxrss / 1024, 1),
-    }  # fmt: skip
+        "answers": n_answers,
+        "seconds": round(seconds, 2),
+        "texts_per_s": round(n_answers / seconds),
+        "first_answers_s": round(first_s, 2),
+        "peak_mb": round(usage.ru_maxrss / 1024, 1),
+    }
 
 
 def write_lines(texts: Sequence[str], n_lines: int, path: Path) -> None:

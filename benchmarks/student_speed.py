@@ -55,8 +55,10 @@ def main() -> None:
     medians = {name: round(float(np.median(values)), 4) for name, values in samples.items()}
     for name, student in students.items():
         fast, slow, int8 = (medians[f"{name} {runtime}"] for runtime in ("onnxruntime", "torch", "int8"))
-        print(f"{name:14} {count_parameters(student):>9,} parameters: onnxruntime {fast:.3f} ms, its int8 {int8:.3f} ms, "
-              f"torch {slow:.3f} ms, {slow / fast:.1f} times")  # fmt: skip
+        print(
+            f"{name:14} {count_parameters(student):>9,} parameters: onnxruntime {fast:.3f} ms, its int8 {int8:.3f} ms, "
+            f"torch {slow:.3f} ms, {slow / fast:.1f} times"
+        )
     print(json.dumps({"cpu": cpu_name(), "length": LENGTH, "median_ms": medians}))
 
 

@@ -74,11 +74,16 @@ class Cell:
 def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> list[Cell]:
     """Every method with every seed; raises StudyError where a method's blocks make no study."""
     return [
-        cell_of(document, method, (table.seeds[0] if document["name"] in table.one_search else seed, seed),
-                table.retrainings, corpus)
+        cell_of(
+            document,
+            method,
+            (table.seeds[0] if document["name"] in table.one_search else seed, seed),
+            table.retrainings,
+            corpus,
+        )
         for method in table.methods
         for seed in (table.seeds[:1] if method.kind in SEEDLESS else table.seeds)
-    ]  # fmt: skip
+    ]
 
 
 def cell_of(

@@ -38,8 +38,15 @@ from distune.tuning.study.file import Study, load_study, parse_yaml
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.teachers import locate
 
-BERT_BASE = {"model_type": "bert", "vocab_size": 21128, "hidden_size": 768, "num_hidden_layers": 12,
-             "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}  # fmt: skip
+BERT_BASE = {
+    "model_type": "bert",
+    "vocab_size": 21128,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+}
 """The shape of bert-base-chinese."""
 
 
@@ -103,9 +110,13 @@ def table_of(options: argparse.Namespace) -> TableConfig:
                 f"--methods: no method {unknown.pop()!r}; there are {'; '.join(one.name for one in methods)}"
             )
         methods = tuple(one for one in methods if one.name in wanted)
-    return table.model_copy(update={
-        "methods": methods, "seeds": table.seeds[: options.seeds], "retrainings": options.retrainings or table.retrainings,
-    })  # fmt: skip
+    return table.model_copy(
+        update={
+            "methods": methods,
+            "seeds": table.seeds[: options.seeds],
+            "retrainings": options.retrainings or table.retrainings,
+        }
+    )
 
 
 def plan(study: Study, table: TableConfig, records: Path) -> Plan:
@@ -125,29 +136,43 @@ def _final(title: str, file: FileConfig, corpus: Corpus) -> tuple[list[str], lis
     seen = {content_key(text) for split in (corpus.train, corpus.transfer, corpus.dev) for text in split.texts}
     shared = [row.text for row in rows if content_key(row.text) in seen]
     if shared:
-        raise CorpusError(f"{file.path}: {len(shared)} texts of the final set {title!r} stand in train, transfer or dev, "
-                          f"such as {shared[0][:40]!r}; name it as corpus.test with drop_overlap: true")  # fmt: skip
+        raise CorpusError(
+            f"{file.path}: {len(shared)} texts of the final set {title!r} stand in train, transfer or dev, "
+            f"such as {shared[0][:40]!r}; name it as corpus.test with drop_overlap: true"
+        )
     return [row.text for row in rows], [index[str(row.label)] for row in rows]
 
 
 def run(this: Plan, timed_texts: int) -> None:
     """The three passes."""
     sizes = {name: len(split) for name, split in this.corpus.splits.items()}
-    append(this.record, {
-        "record": "plan", "texts": sizes, "labels": list(this.corpus.labels), "against": this.table.against,
-        "retrainings": this.table.retrainings, "trials": this.study.config.search.trials,
-        "one_search": this.study.config.name in this.table.one_search,
-        "teacher": _teacher_text(this), "finals": {title: labels for title, (_, labels) in this.finals.items()},
-        "cells": [{"key": cell.key, "method": cell.method.name, "kind": cell.method.kind, "seed": cell.seed}
-                  for cell in this.cells],
-    })  # fmt: skip
+    append(
+        this.record,
+        {
+            "record": "plan",
+            "texts": sizes,
+            "labels": list(this.corpus.labels),
+            "against": this.table.against,
+            "retrainings": this.table.retrainings,
+            "trials": this.study.config.search.trials,
+            "one_search": this.study.config.name in this.table.one_search,
+            "teacher": _teacher_text(this),
+            "finals": {title: labels for title, (_, labels) in this.finals.items()},
+            "cells": [
+                {"key": cell.key, "method": cell.method.name, "kind": cell.method.kind, "seed": cell.seed}
+                for cell in this.cells
+            ],
+        },
+    )
     choices = _choose_all(this)
     readings = _known(this, "reading")
     finals_key = digest(dict(this.finals))
     for cell in {cell.key: cell for cell in this.cells}.values():
         if readings.get(cell.key, {}).get("finals") != finals_key:
-            found = {title: answers_of(cell, choices[cell.key], this.corpus, texts, say).tolist()
-                     for title, (texts, _) in this.finals.items()}  # fmt: skip
+            found = {
+                title: answers_of(cell, choices[cell.key], this.corpus, texts, say).tolist()
+                for title, (texts, _) in this.finals.items()
+            }
             append(this.record, {"record": "reading", "key": cell.key, "finals": finals_key, "classes": found})
     if timed_texts:
         _time(this, choices, timed_texts)
@@ -195,14 +220,24 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
             minutes = (time.monotonic() - started) / 60
             for cell, choice in zip(cells, chosen, strict=True):
                 choices[cell.key] = choice
-                append(this.record, {
-                    "record": "choice", "key": cell.key, "method": cell.method.name, "seed": cell.seed,
-                    "dev_accuracy": choice.dev_accuracy, "about": choice.about,
-                    "folder": str(choice.folder) if choice.folder else None, "minutes": round(minutes / len(cells), 2),
-                })  # fmt: skip
+                append(
+                    this.record,
+                    {
+                        "record": "choice",
+                        "key": cell.key,
+                        "method": cell.method.name,
+                        "seed": cell.seed,
+                        "dev_accuracy": choice.dev_accuracy,
+                        "about": choice.about,
+                        "folder": str(choice.folder) if choice.folder else None,
+                        "minutes": round(minutes / len(cells), 2),
+                    },
+                )
             on_dev = ", ".join(f"{choice.dev_accuracy:.4f}" for choice in chosen)
-            say(f"{len(choices)}: {cells[0].method.name}, seeds {', '.join(str(cell.seed) for cell in cells)}: dev {on_dev}; "
-                f"{minutes:.1f} min")  # fmt: skip
+            say(
+                f"{len(choices)}: {cells[0].method.name}, seeds {', '.join(str(cell.seed) for cell in cells)}: dev {on_dev}; "
+                f"{minutes:.1f} min"
+            )
     return choices
 
 
@@ -230,8 +265,16 @@ def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
     latencies = time_contenders(contenders, corpus.dev.texts, config.search.seed, n_texts)
     figures = {name: {k: v for k, v in asdict(one).items() if k != "quantiles_ms"} for name, one in latencies.items()}
     lengths = [len(text) for text in corpus.dev.texts]
-    append(this.record, {"record": "speed", "key": key, "cpu": cpu_name(), "latencies": figures,
-                         "mean_characters": float(np.mean(lengths))})  # fmt: skip
+    append(
+        this.record,
+        {
+            "record": "speed",
+            "key": key,
+            "cpu": cpu_name(),
+            "latencies": figures,
+            "mean_characters": float(np.mean(lengths)),
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -74,8 +74,11 @@ def section(name: str, records: Sequence[Record]) -> str:
 
 def _passed(rows: Sequence[Row]) -> str:
     """After how many trials each search was better on dev than a training at the best fixed setting is in the mean."""
-    fixed = {row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
-             for row in rows if row.choices[0]["about"].get("trials") == 0}  # fmt: skip
+    fixed = {
+        row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
+        for row in rows
+        if row.choices[0]["about"].get("trials") == 0
+    }
     found, told = "", []
     for row in rows:
         curves = [one["about"].get("trial_accuracies") for one in row.choices]
@@ -89,8 +92,10 @@ def _passed(rows: Sequence[Row]) -> str:
                 for curve in searches
             ]
             shown = ", ".join("never" if first is None else str(first) for first in firsts)
-            found += (f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
-                      f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n")  # fmt: skip
+            found += (
+                f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
+                f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n"
+            )
     return found
 
 
@@ -145,8 +150,10 @@ def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: 
 def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
     latencies = speed["latencies"]
     by_name = {row.name: row for row in rows}
-    head = (f"Speed on one thread of {speed['cpu']}, texts of {speed['mean_characters']:.0f} characters on average:\n\n"
-            f"| | parameters | MB | p50 ms | p95 ms | texts/s | times teacher | times {BERT_BASE_NAME} |\n")  # fmt: skip
+    head = (
+        f"Speed on one thread of {speed['cpu']}, texts of {speed['mean_characters']:.0f} characters on average:\n\n"
+        f"| | parameters | MB | p50 ms | p95 ms | texts/s | times teacher | times {BERT_BASE_NAME} |\n"
+    )
     lines = [head + "|---|---:|---:|---:|---:|---:|---:|---:|"]
     for name, one in latencies.items():
         about: Record = {}
@@ -159,8 +166,10 @@ def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
             f"{latencies[slow]['p50_ms'] / one['p50_ms']:,.1f}" if slow in latencies else "–"
             for slow in ("teacher", BERT_BASE_NAME)
         ]
-        lines.append(f"| {name} | {size} | {one['p50_ms']:.3f} | {one['p95_ms']:.3f} | {one['texts_per_s']:,.0f} | "
-                     f"{' | '.join(ratios)} |")  # fmt: skip
+        lines.append(
+            f"| {name} | {size} | {one['p50_ms']:.3f} | {one['p95_ms']:.3f} | {one['texts_per_s']:,.0f} | "
+            f"{' | '.join(ratios)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -63,10 +63,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         f"opening {OPENED:,} rows: {opening['open_ms']} ms, its first 1,000 answers {opening['first_1000_ms']} ms more"
     )
-    print(json.dumps({
-        "cpu": cpu_name(), "load": round(os.getloadavg()[0], 1), "shape": options.shape, "texts": len(texts),
-        "threads": options.threads, "texts_per_s": figures, "distune_times": ratios, "agree": agree, **opening,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "cpu": cpu_name(),
+                "load": round(os.getloadavg()[0], 1),
+                "shape": options.shape,
+                "texts": len(texts),
+                "threads": options.threads,
+                "texts_per_s": figures,
+                "distune_times": ratios,
+                "agree": agree,
+                **opening,
+            }
+        )
+    )
 
 
 def options_of(about: str | None, arguments: Sequence[str] | None, n_texts: int) -> argparse.Namespace:
@@ -110,8 +121,13 @@ def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:
     def plain() -> NDArray[np.float32]:
         found = []
         for start in range(0, len(texts), BATCH):
-            inputs = tokenizer(list(texts[start : start + BATCH]), truncation=True, max_length=MAX_LENGTH, padding=True,
-                               return_tensors="pt")  # fmt: skip
+            inputs = tokenizer(
+                list(texts[start : start + BATCH]),
+                truncation=True,
+                max_length=MAX_LENGTH,
+                padding=True,
+                return_tensors="pt",
+            )
             found.append(model(**inputs).logits)
         return second(torch.cat(found))
 

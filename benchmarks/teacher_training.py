@@ -73,14 +73,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, taken in seconds.items()
     }
     for name, one in figures.items():
-        print(f"{name:30} {one['texts_per_s']:>8} texts/s, distune is {one['distune_times']} times as fast, "
-              f"{one['matrix_share']:.1%} of the matrix rate")  # fmt: skip
+        print(
+            f"{name:30} {one['texts_per_s']:>8} texts/s, distune is {one['distune_times']} times as fast, "
+            f"{one['matrix_share']:.1%} of the matrix rate"
+        )
     device = pick_device()
-    print(json.dumps({
-        "cpu": cpu_name(), "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "load": round(os.getloadavg()[0], 1), "shape": options.shape, "texts": options.texts, "threads": options.threads,
-        "figures": figures,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "cpu": cpu_name(),
+                "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+                "load": round(os.getloadavg()[0], 1),
+                "shape": options.shape,
+                "texts": options.texts,
+                "threads": options.threads,
+                "figures": figures,
+            }
+        )
+    )
 
 
 def reviews(n: int) -> TrainingTexts:
@@ -108,8 +118,12 @@ def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
 
     fast, slow = torch.bfloat16 if has_fast_bf16(pick_device()) else torch.float32, torch.float32
     slower = {"distune in float32": Contender(in_float32, slow)} if fast != slow else {}
-    return {"distune": Contender(distune, fast), "transformers' own dropout": Contender(with_their_dropout, fast), **slower,
-            "plain loop": Contender(lambda out: plain(start, data, out), slow)}  # fmt: skip
+    return {
+        "distune": Contender(distune, fast),
+        "transformers' own dropout": Contender(with_their_dropout, fast),
+        **slower,
+        "plain loop": Contender(lambda out: plain(start, data, out), slow),
+    }
 
 
 def plain(start: Path, data: TrainingTexts, out: Path) -> None:
@@ -120,8 +134,9 @@ def plain(start: Path, data: TrainingTexts, out: Path) -> None:
     order = np.random.default_rng(7).permutation(len(data.texts))
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]
-        inputs = tokenizer([data.texts[i] for i in batch], truncation=True, max_length=MAX_LENGTH, padding=True,
-                           return_tensors="pt").to(model.device)  # fmt: skip
+        inputs = tokenizer(
+            [data.texts[i] for i in batch], truncation=True, max_length=MAX_LENGTH, padding=True, return_tensors="pt"
+        ).to(model.device)
         loss = nn.functional.cross_entropy(
             model(**inputs).logits, torch.from_numpy(data.labels[batch]).to(model.device)
         )

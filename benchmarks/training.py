@@ -41,10 +41,13 @@ def part_of(data: TrialData, n: int) -> TrialData:
     """So many rows, drawn by a seed, with as large a part of them labelled as of all."""
     rows = np.sort(np.random.default_rng(7).permutation(len(data.train))[:n])
     return replace(
-        data, train=ragged([data.train[row].tolist() for row in rows]), labels=data.labels[rows],
-        iterations=data.iterations[rows], teacher_logits=data.teacher_logits[:, rows],
+        data,
+        train=ragged([data.train[row].tolist() for row in rows]),
+        labels=data.labels[rows],
+        iterations=data.iterations[rows],
+        teacher_logits=data.teacher_logits[:, rows],
         teacher_hidden=data.teacher_hidden[rows],
-    )  # fmt: skip
+    )
 
 
 def measure(data: TrialData, hidden: int, epochs: int, rounds: int) -> dict[str, Any]:
@@ -62,12 +65,19 @@ def measure(data: TrialData, hidden: int, epochs: int, rounds: int) -> dict[str,
             right[name].append(accuracy(model, data))
     figures = {}
     for name, found in taken.items():
-        figures[name] = {"accuracy": round(float(np.mean(right[name])), 4), **{
-            figure: value for kind in ("cpu", "wall") for figure, value in speeds(
-                epochs * len(data.train), [getattr(one, kind) for one in found],
-                [getattr(one, kind) for one in taken["distune"]], kind,
-            ).items()
-        }}  # fmt: skip
+        figures[name] = {
+            "accuracy": round(float(np.mean(right[name])), 4),
+            **{
+                figure: value
+                for kind in ("cpu", "wall")
+                for figure, value in speeds(
+                    epochs * len(data.train),
+                    [getattr(one, kind) for one in found],
+                    [getattr(one, kind) for one in taken["distune"]],
+                    kind,
+                ).items()
+            },
+        }
         print(f"hidden {hidden:3} {name:18} {figures[name]}", flush=True)
     return figures
 
@@ -76,9 +86,11 @@ def speeds(texts: int, taken: list[float], of_distune: list[float], kind: str) -
     """Texts/s, how many times as long distune's seconds it took, and the smallest and largest of that."""
     times = np.divide(taken, of_distune)
     return {
-        f"texts_per_{kind}_s": round(texts / float(np.median(taken))), f"{kind}_times_distune": round(float(np.median(times)), 2),
-        f"{kind}_times_from": round(float(times.min()), 2), f"{kind}_times_to": round(float(times.max()), 2),
-    }  # fmt: skip
+        f"texts_per_{kind}_s": round(texts / float(np.median(taken))),
+        f"{kind}_times_distune": round(float(np.median(times)), 2),
+        f"{kind}_times_from": round(float(times.min()), 2),
+        f"{kind}_times_to": round(float(times.max()), 2),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

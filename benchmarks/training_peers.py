@@ -45,12 +45,17 @@ class Task:
 
     @property
     def config(self) -> TrialConfig:
-        return TrialConfig.model_validate({
-            "student": {"kind": "bilstm", "hidden_size": self.hidden},
-            "loss": {"kd_weight": KD_WEIGHT, "teacher_term": {"kind": "kl", "temperature": TEMPERATURE}},
-            "learning_rate": LEARNING_RATE, "batch_size": BATCH, "epochs": self.epochs, "seed": self.seed,
-            "warmup_fraction": WARMUP,
-        })  # fmt: skip
+        return TrialConfig.model_validate(
+            {
+                "student": {"kind": "bilstm", "hidden_size": self.hidden},
+                "loss": {"kd_weight": KD_WEIGHT, "teacher_term": {"kind": "kl", "temperature": TEMPERATURE}},
+                "learning_rate": LEARNING_RATE,
+                "batch_size": BATCH,
+                "epochs": self.epochs,
+                "seed": self.seed,
+                "warmup_fraction": WARMUP,
+            }
+        )
 
     @property
     def schedule(self) -> Schedule:
@@ -60,10 +65,11 @@ class Task:
         """Rows padded to their longest, with all that is known of them."""
         texts = [torch.from_numpy(self.data.train[row].astype(np.int64)) for row in rows]
         return {
-            "token_ids": pad_sequence(texts, batch_first=True), "lengths": torch.tensor([len(text) for text in texts]),
+            "token_ids": pad_sequence(texts, batch_first=True),
+            "lengths": torch.tensor([len(text) for text in texts]),
             "teacher": torch.from_numpy(self.data.teacher_logits[0, rows]),
             "labels": torch.from_numpy(self.data.labels[rows]),
-        }  # fmt: skip
+        }
 
     def loader(self) -> DataLoader[int]:
         rows: Any = range(len(self.data.train))
@@ -171,9 +177,13 @@ def textbrewer(task: Task) -> tuple[Seconds, nn.Module]:
 
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(io.StringIO()):
         distiller = brewer.GeneralDistiller(
-            brewer.TrainingConfig(device="cpu", output_dir=scratch), settings, Answers(), model,
-            lambda batch, outputs: {"logits": outputs}, of_student,
-        )  # fmt: skip
+            brewer.TrainingConfig(device="cpu", output_dir=scratch),
+            settings,
+            Answers(),
+            model,
+            lambda batch, outputs: {"logits": outputs},
+            of_student,
+        )
         start = now()
         with distiller:
             distiller.train(adam, loader, num_epochs=task.epochs, scheduler=rates)
@@ -185,10 +195,19 @@ def trainer(task: Task) -> tuple[Seconds, nn.Module]:
     model = Plain(task)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         settings = transformers.TrainingArguments(
-            scratch, per_device_train_batch_size=BATCH, learning_rate=LEARNING_RATE, num_train_epochs=task.epochs,
-            warmup_steps=int(WARMUP * task.schedule.n_steps), use_cpu=True, report_to=[], save_strategy="no",
-            logging_strategy="no", remove_unused_columns=False, disable_tqdm=True, seed=task.seed,
-        )  # fmt: skip
+            scratch,
+            per_device_train_batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            num_train_epochs=task.epochs,
+            warmup_steps=int(WARMUP * task.schedule.n_steps),
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            seed=task.seed,
+        )
         made = transformers.Trainer(
             model, settings, train_dataset=list(range(len(task.data.train))), data_collator=task.batch
         )
@@ -199,8 +218,10 @@ def trainer(task: Task) -> tuple[Seconds, nn.Module]:
 
 def contenders() -> dict[str, Contender]:
     found: dict[str, Contender] = {
-        "distune": trial, "plain loop": partial(plain_loop, packed=False), "plain, packed": partial(plain_loop, packed=True)
-    }  # fmt: skip
+        "distune": trial,
+        "plain loop": partial(plain_loop, packed=False),
+        "plain, packed": partial(plain_loop, packed=True),
+    }
     found |= {"distune in float32": trial_in_float32} if has_fast_bf16(torch.device("cpu")) else {}
     found |= {"textbrewer": textbrewer} if importlib.util.find_spec("textbrewer") else {}
     return found | ({"trainer": trainer} if importlib.util.find_spec("accelerate") else {})

@@ -39,9 +39,12 @@ class _Command:
         there = {"runtime_env": {"working_dir": ray.get_runtime_context().runtime_env["working_dir"]}}
         environment = {**os.environ, JOB: json.dumps(there), "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(  # noqa: S603
-            ["/bin/bash", "-c", command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            ["/bin/bash", "-c", command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
-        )  # fmt: skip
+        )
         self._pieces: list[bytes] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -95,8 +98,10 @@ def _connect(address: str, folder: Path) -> None:
                 time.sleep(BETWEEN_S)
                 continue
             reason = " ".join(str(error).split())
-            raise ClusterError(f"cannot connect to Ray at {address}: {reason or type(error).__name__} (the head's "
-                               "ray_client_server logs say more; a busy one may answer later)") from error  # fmt: skip
+            raise ClusterError(
+                f"cannot connect to Ray at {address}: {reason or type(error).__name__} (the head's "
+                "ray_client_server logs say more; a busy one may answer later)"
+            ) from error
         return
 
 

@@ -122,8 +122,10 @@ def _init(address: str, options: dict[str, Any]) -> None:
             if "timed out during startup" not in str(error):  # Ray has no class of its own for it.
                 raise
             if is_last:
-                raise ClusterError(f"Ray did not start at {address} in three tries of 30 s; the machine is too busy, or has "
-                                   "too little memory: try again when less runs on it") from error  # fmt: skip
+                raise ClusterError(
+                    f"Ray did not start at {address} in three tries of 30 s; the machine is too busy, or has "
+                    "too little memory: try again when less runs on it"
+                ) from error
         else:
             return
 
@@ -172,8 +174,10 @@ def check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float
     """Raise ClusterError unless one of the nodes has the resource that finalists are to be timed on."""
     wanted = config.latency_node
     if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
-        raise ClusterError(f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "
-                           f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'")  # fmt: skip
+        raise ClusterError(
+            f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "
+            f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'"
+        )
 
 
 def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
@@ -182,8 +186,10 @@ def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> N
     fits = any(node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= gpus for node in nodes)
     if not fits:
         there = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
-        raise ClusterError(f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
-                           f"gpus_per_trial={gpus:g}, but the nodes have: {there}")  # fmt: skip
+        raise ClusterError(
+            f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
+            f"gpus_per_trial={gpus:g}, but the nodes have: {there}"
+        )
 
 
 def n_slots(config: ClusterConfig) -> int:

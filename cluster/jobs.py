@@ -46,8 +46,10 @@ def connect(address: str) -> JobSubmissionClient:
     try:
         return JobSubmissionClient(address)
     except AuthenticationError as error:
-        raise ClusterError(f"{address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH "
-                           f"to that of the cluster ({_first_line(error)})") from error  # fmt: skip
+        raise ClusterError(
+            f"{address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH "
+            f"to that of the cluster ({_first_line(error)})"
+        ) from error
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(f"cannot use the job API at {address}: {_first_line(error)}") from error
 
@@ -76,12 +78,15 @@ def submit(
     try:
         return str(
             client.submit_job(
-                entrypoint=command, metadata={NAME: name},
+                entrypoint=command,
+                metadata={NAME: name},
                 runtime_env={
-                    "working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOPPING_S)}, **(runtime or {}),
+                    "working_dir": str(folder),
+                    "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOPPING_S)},
+                    **(runtime or {}),
                 },
             )
-        )  # fmt: skip
+        )
     except (RuntimeError, ValueError) as error:
         raise ClusterError(f"the cluster refused {name}: {_first_line(error)}") from error
 

@@ -41,10 +41,13 @@ def program(folder: Path, port: int) -> Program:
     settings = (f"listen_addresses={HOST}", f"port={port}", "unix_socket_directories=")
     return Program(
         [str(binaries() / "postgres"), "-D", str(folder / "postgres" / "data"), *(f"--{one}" for one in settings)],
-        inherited({}), folder, folder / "logs" / "postgres.log",
+        inherited({}),
+        folder,
+        folder / "logs" / "postgres.log",
         answers=lambda: succeeds(isready),
-        user=_user(), stop_signal=signal.SIGINT,  # clean, and at once; SIGTERM would wait for clients
-    )  # fmt: skip
+        user=_user(),
+        stop_signal=signal.SIGINT,  # clean, and at once; SIGTERM would wait for clients
+    )
 
 
 def _user() -> str | None:
@@ -74,9 +77,21 @@ def make_files(folder: Path, password: str) -> None:
     if user:
         shutil.chown(password_file, user)
     try:
-        run([str(binaries() / "initdb"), "--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}",
-             "--encoding=UTF8", "--no-locale", "--pgdata", str(new)],
-            folder / "logs" / "initdb.log", inherited({}), user=user)  # fmt: skip
+        run(
+            [
+                str(binaries() / "initdb"),
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                f"--pwfile={password_file}",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--pgdata",
+                str(new),
+            ],
+            folder / "logs" / "initdb.log",
+            inherited({}),
+            user=user,
+        )
     finally:
         password_file.unlink()
     new.rename(place / "data")

@@ -43,9 +43,14 @@ def start(program: Program) -> Process:
     with program.log.open("ab") as out:
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", program.stop_signal.name.removeprefix("SIG"), *program.command],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=program.environment, cwd=program.folder,
-            start_new_session=True, **_as_user(program.user),
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=program.environment,
+            cwd=program.folder,
+            start_new_session=True,
+            **_as_user(program.user),
+        )
 
 
 def wait_until_it_answers(program: Program, process: Process, is_stopping: Callable[[], bool]) -> None:
@@ -78,9 +83,16 @@ def run(
     """Run a command to its end; raises ServicesError when it fails."""
     with log.open("ab") as out:
         done = subprocess.run(
-            command, input=typed.encode(), stdout=out, stderr=out, env=environment, cwd="/",
-            start_new_session=True, check=False, **_as_user(user),
-        )  # fmt: skip
+            command,
+            input=typed.encode(),
+            stdout=out,
+            stderr=out,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+            check=False,
+            **_as_user(user),
+        )
     if done.returncode:
         raise ServicesError(f"{Path(command[0]).name} failed; see {log}")
 

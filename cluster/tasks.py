@@ -108,9 +108,12 @@ def map_on_cluster(function: Callable[[Argument], Answer], items: Sequence[Argum
         [{"index": index, "item": item} for index, item in enumerate(items)], override_num_blocks=len(items)
     )
     answered = rows.map(
-        _Actor, fn_constructor_args=(function,), num_cpus=0 if n_gpus else 1, num_gpus=1 if n_gpus else 0,
+        _Actor,
+        fn_constructor_args=(function,),
+        num_cpus=0 if n_gpus else 1,
+        num_gpus=1 if n_gpus else 0,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
-    )  # fmt: skip
+    )
     for row in answered.iter_rows():
         if row["error"] is not None:
             raise row["error"]

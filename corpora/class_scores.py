@@ -41,8 +41,10 @@ def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) ->
     must_have = f"{n_classes} classes in each row, as the corpus has"
     if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
         return of_lists(table, column, must_have, n_classes)
-    read = [_unwrapped(_spelt(cell), f"{table.name}: {column}, row {row}")
-            for row, cell in enumerate(table.column(column), start=1)]  # fmt: skip
+    read = [
+        _unwrapped(_spelt(cell), f"{table.name}: {column}, row {row}")
+        for row, cell in enumerate(table.column(column), start=1)
+    ]
     _refuse_other_objects(read, table.name, column, n_classes)
     for beside in BESIDE:
         if beside in table.columns and not any(isinstance(one, Mapping) for one in read):

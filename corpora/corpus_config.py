@@ -59,6 +59,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:
         if self.dev_fraction + self.test_fraction >= 1:
-            raise ValueError(f"dev_fraction + test_fraction must be < 1, but got "
-                             f"{self.dev_fraction} + {self.test_fraction}")  # fmt: skip
+            raise ValueError(
+                f"dev_fraction + test_fraction must be < 1, but got {self.dev_fraction} + {self.test_fraction}"
+            )
         return self

@@ -250,8 +250,10 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
     """
     for package in needed_packages(tokens):
         if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(f"tokens of kind {tokens['kind']} need the package {package}, which is not "
-                                      f"installed: pip install {package}")  # fmt: skip
+            raise MissingPackageError(
+                f"tokens of kind {tokens['kind']} need the package {package}, which is not "
+                f"installed: pip install {package}"
+            )
     segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
 
     normal_form = spelt if _is_cut_as_spelt(tokens) else normalized

@@ -108,8 +108,10 @@ def read_rows(
 def _doubts(rows: Sequence[Row]) -> list[str]:
     """What texts hold that another program may have meant otherwise."""
     spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
-    found = [f"  {n} texts are {text!r}: is that a text, or how a program spelt that there is none?"
-             for text, n in spelt_missing.most_common(3)]  # fmt: skip
+    found = [
+        f"  {n} texts are {text!r}: is that a text, or how a program spelt that there is none?"
+        for text, n in spelt_missing.most_common(3)
+    ]
     for sign, what in ESCAPES.items():
         n = sum(sign in row.text for row in rows)
         if n:

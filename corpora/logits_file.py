@@ -219,8 +219,10 @@ def _order(
 def _log(probabilities: Floats, name: str) -> Logits:
     sums = probabilities.sum(axis=1)
     if (probabilities < 0).any() or np.abs(sums - 1).max(initial=0.0) > 0.01:
-        raise CorpusError(f"{name}: probabilities must be >= 0 and add up to 1, but a row adds up to "
-                          f"{sums[np.abs(sums - 1).argmax()]:.3f}")  # fmt: skip
+        raise CorpusError(
+            f"{name}: probabilities must be >= 0 and add up to 1, but a row adds up to "
+            f"{sums[np.abs(sums - 1).argmax()]:.3f}"
+        )
     clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
     logs = np.where(probabilities <= np.float32(SMALLEST_PROBABILITY), FLOOR, np.log(clipped))
     return with_classes(logs, probabilities.argmax(axis=1)) if logs.size else logs

@@ -99,8 +99,10 @@ class ShardWriter:
         if answers.hidden is not None:
             arrays["hidden"] = hidden_in_half(answers.hidden, HIDDEN)
         # The hashes come last: a shard with them has its answers.
-        return {shard.file(name): _write_array(self._folder / shard.file(name), values)
-                for name, values in (*arrays.items(), ("hashes", shard.hashes))}  # fmt: skip
+        return {
+            shard.file(name): _write_array(self._folder / shard.file(name), values)
+            for name, values in (*arrays.items(), ("hashes", shard.hashes))
+        }
 
 
 WriteAll = Callable[[ShardWriter, Sequence[Shard]], Iterator[tuple[int, Checksums]]]
@@ -131,8 +133,9 @@ def fill_cache(
     """
     folder = key.folder(root)
     ordered = sorted(texts, key=len, reverse=True)
-    shards = [Shard(n, tuple(ordered[start : start + form.rows]))
-              for n, start in enumerate(range(0, len(ordered), form.rows))]  # fmt: skip
+    shards = [
+        Shard(n, tuple(ordered[start : start + form.rows])) for n, start in enumerate(range(0, len(ordered), form.rows))
+    ]
     there = set(folder.names())
     checksums: Checksums = {}
     missing, n_done = [], 0
@@ -187,17 +190,23 @@ def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Ch
 def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str]) -> TeacherAnswers:
     logits, hidden = answers.logits, answers.hidden
     if logits.shape != (len(texts), len(labels)):
-        raise CorpusError(f"the teacher must give logits of shape [{len(texts)}, {len(labels)}], one for each of "
-                          f"the labels {', '.join(labels)}, but gave {list(logits.shape)}")  # fmt: skip
+        raise CorpusError(
+            f"the teacher must give logits of shape [{len(texts)}, {len(labels)}], one for each of "
+            f"the labels {', '.join(labels)}, but gave {list(logits.shape)}"
+        )
     if hidden is not None and len(hidden) != len(texts):
         raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
     if not np.isfinite(logits).all():
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-        raise CorpusError(f"the teacher gave logits that are not finite numbers, such as {logits[row].tolist()} for "
-                          f"{texts[row][:20]!r}; see that the checkpoint is whole, and was not trained to NaN")  # fmt: skip
+        raise CorpusError(
+            f"the teacher gave logits that are not finite numbers, such as {logits[row].tolist()} for "
+            f"{texts[row][:20]!r}; see that the checkpoint is whole, and was not trained to NaN"
+        )
     if hidden is not None and not np.isfinite(hidden).all():
-        raise CorpusError(f"{HIDDEN} are not finite numbers in float16, in which they are kept; leave out "
-                          "teacher.hidden_states, or name another layer")  # fmt: skip
+        raise CorpusError(
+            f"{HIDDEN} are not finite numbers in float16, in which they are kept; leave out "
+            "teacher.hidden_states, or name another layer"
+        )
     return answers
 
 

@@ -93,8 +93,10 @@ class TeacherLogits:
         """
         found = self._gather(self.shards, texts, len(self.manifest.labels), np.float32)
         if not np.isfinite(found).all():
-            raise CorpusError(f"the teacher-logits cache of {self.manifest.teacher} holds logits that are not finite numbers; "
-                              "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
+            raise CorpusError(
+                f"the teacher-logits cache of {self.manifest.teacher} holds logits that are not finite numbers; "
+                "`distune cache STUDY --rebuild` makes it again"
+            )
         return found
 
     def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
@@ -164,8 +166,10 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
         ("labels", manifest.labels, key.labels),
     ):
         if found != expected:
-            raise CorpusError(f"the cache {place} belongs to another {name}: {found}, not {expected}; "
-                              "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
+            raise CorpusError(
+                f"the cache {place} belongs to another {name}: {found}, not {expected}; "
+                "`distune cache STUDY --rebuild` makes it again"
+            )
     if INDEX not in manifest.checksums:
         raise CorpusError(f"the cache {place} was written by an older Distune; remove it, and it is made again")
     folder = place.path or _copied(place)
@@ -192,8 +196,10 @@ def _copied(place: Place) -> Path:
 
 
 def _damaged(place: Place, file: str) -> CorpusError:
-    return CorpusError(f"the cache {place} is damaged: {file} is missing or has changed; "
-                       "`distune cache STUDY --rebuild` makes it again")  # fmt: skip
+    return CorpusError(
+        f"the cache {place} is damaged: {file} is missing or has changed; "
+        "`distune cache STUDY --rebuild` makes it again"
+    )
 
 
 def _checksum(path: Path) -> str:

@@ -25,11 +25,15 @@ def export_onnx(student: nn.Module) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It is deprecated, and warns of batch sizes that the contract tests cover.
         torch.onnx.export(
-            student, example, buffer,  # type: ignore[arg-type]
-            dynamo=False, opset_version=OPSET,
-            input_names=["token_ids", "lengths"], output_names=["logits"],
+            student,
+            example,
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["token_ids", "lengths"],
+            output_names=["logits"],
             dynamic_axes={"token_ids": {0: "batch", 1: "length"}, "lengths": {0: "batch"}, "logits": {0: "batch"}},
-        )  # fmt: skip
+        )
     student.train(was_training)
     return _without_zero_states(buffer.getvalue())
 

@@ -211,6 +211,12 @@ def privileged(file: ClusterFile) -> list[str]:
 
 
 RULES: tuple[Callable[[ClusterFile], list[str]], ...] = (
-    not_by_the_schemas, without_a_token, open_doors, written_secrets, wrongly_spot, wrong_latency_nodes,
-    unbounded_memory, privileged,
-)  # fmt: skip
+    not_by_the_schemas,
+    without_a_token,
+    open_doors,
+    written_secrets,
+    wrongly_spot,
+    wrong_latency_nodes,
+    unbounded_memory,
+    privileged,
+)

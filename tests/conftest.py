@@ -124,10 +124,15 @@ def save_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
         texts = [text for text, _ in reviews(200)]
         tokenizer = character_tokenizer(texts, 1, 32)
         shape = BertConfig(
-            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=32, num_labels=n_classes,
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=32,
+            num_labels=n_classes,
             initializer_range=0.5,  # By default so few features answer every text alike, to the fifth digit.
-        )  # fmt: skip
+        )
         model = BertForSequenceClassification(shape).eval()
         with torch.no_grad():
             inputs = tokenizer(texts, padding=True, truncation=True, max_length=32, return_tensors="pt")

@@ -25,9 +25,13 @@ def logits(*of_good: float) -> np.ndarray:
 
 
 ANSWERS = Answers(
-    3, ("差", "好"), ("一", "二", "三", "四", "五"), np.array([1, 0, 1, 0, 0]),
-    teacher=logits(0.9, 0.8, 0.9, 0.2, 0.7), student=logits(0.6, 0.3, 0.2, 0.1, 0.95),
-)  # fmt: skip
+    3,
+    ("差", "好"),
+    ("一", "二", "三", "四", "五"),
+    np.array([1, 0, 1, 0, 0]),
+    teacher=logits(0.9, 0.8, 0.9, 0.2, 0.7),
+    student=logits(0.6, 0.3, 0.2, 0.1, 0.95),
+)
 
 
 def test_answers_come_back_from_their_file(tmp_path: Path) -> None:

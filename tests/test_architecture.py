@@ -71,8 +71,16 @@ DOORS = {
     "mlflow": {"tuning/tracking/registry.py", "tuning/tracking/runs.py", "tuning/tracking/pyfunc_model.py"},
 }
 FLOORS = (
-    {"serve"}, {"speed"}, {"trial"}, {"study"}, {"storage"}, {"teachers"}, {"search"}, {"champion"}, {"report", "tracking"},
-)  # fmt: skip
+    {"serve"},
+    {"speed"},
+    {"trial"},
+    {"study"},
+    {"storage"},
+    {"teachers"},
+    {"search"},
+    {"champion"},
+    {"report", "tracking"},
+)
 """The rooms of tuning/, from the ground up. `serve` stands by itself."""
 TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/tracking/pyfunc_model.py")
 
@@ -199,3 +207,10 @@ def test_every_file_that_the_page_is_made_of_is_installed() -> None:
         == beside
         == {"page.html", "page.js"}
     )
+
+
+def test_the_formatter_decides_everywhere() -> None:
+    mark = "# fmt: " + "skip"
+    folders = (*LEAVES, "tuning", "tests", "benchmarks", "examples", "distune")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.py")]
+    assert [str(path) for path in files if mark in path.read_text(encoding="utf-8")] == []

@@ -56,8 +56,9 @@ def test_an_ngram_is_some_neighbouring_words_of_the_text() -> None:
     words = ["我", "喜欢", "苹果", "和", "香蕉", "还有", "很大", "的", "手机"]
     possible = {
         text[text.index(words[i]) : text.index(words[j]) + len(words[j])]
-        for i in range(len(words)) for j in range(i, min(i + 5, len(words)))
-    }  # fmt: skip
+        for i in range(len(words))
+        for j in range(i, min(i + 5, len(words)))
+    }
     found = texts_of({"n_iter": 200, **only(p_ngram=1.0)}, [text])
     assert set(found) <= possible
     assert len(found) > 20
@@ -112,8 +113,11 @@ def test_augmented_texts_are_read_back(tmp_path: Path) -> None:
 def test_the_fingerprint_is_of_settings_and_texts_and_not_of_their_order() -> None:
     first = fingerprint(AugmentConfig(n_iter=1), TEXTS, ["a"])
     assert fingerprint(AugmentConfig(n_iter=1), TEXTS[::-1], ["a"]) == first
-    others = [(AugmentConfig(n_iter=2), TEXTS, ["a"]), (AugmentConfig(n_iter=1), TEXTS[:1], ["a"]),
-              (AugmentConfig(n_iter=1), TEXTS, ["b"])]  # fmt: skip
+    others = [
+        (AugmentConfig(n_iter=2), TEXTS, ["a"]),
+        (AugmentConfig(n_iter=1), TEXTS[:1], ["a"]),
+        (AugmentConfig(n_iter=1), TEXTS, ["b"]),
+    ]
     assert len({first, *(fingerprint(*arguments) for arguments in others)}) == 4
 
 

@@ -16,8 +16,10 @@ from benchmarks.performance import PARTS
 
 
 def test_an_exponent_is_one_where_a_cost_grows_as_its_size() -> None:
-    figures = [{"n": 10, "linear": 2.0, "constant": 5.0, "square": 1.0, "none": 0.0},
-               {"n": 1000, "linear": 200.0, "constant": 5.0, "square": 10_000.0, "none": 0.0}]  # fmt: skip
+    figures = [
+        {"n": 10, "linear": 2.0, "constant": 5.0, "square": 1.0, "none": 0.0},
+        {"n": 1000, "linear": 200.0, "constant": 5.0, "square": 10_000.0, "none": 0.0},
+    ]
     found = growth.exponents(figures, "n", ("linear", "constant", "square", "none"))
     assert found == {"linear": 1.0, "constant": 0.0, "square": 2.0}
     assert growth.exponents(figures[:1], "n", ("linear",)) == {}

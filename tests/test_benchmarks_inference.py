@@ -28,11 +28,15 @@ def test_every_contender_is_timed_and_students_are_held_against_their_peers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(peers_made, "SHAPES", SHAPES)
-    monkeypatch.setattr(inference, "STUDENTS", {
-        "average": ({"student": {"kind": "average"}}, {}),
-        "average of n-grams": ({"student": {"kind": "average"}, "tokens": inference.NGRAMS}, {}),
-        "bilstm-64": ({"student": {"kind": "bilstm", "hidden_size": 4}}, {"int8": inference.INT8}),
-    })  # fmt: skip
+    monkeypatch.setattr(
+        inference,
+        "STUDENTS",
+        {
+            "average": ({"student": {"kind": "average"}}, {}),
+            "average of n-grams": ({"student": {"kind": "average"}, "tokens": inference.NGRAMS}, {}),
+            "bilstm-64": ({"student": {"kind": "bilstm", "hidden_size": 4}}, {"int8": inference.INT8}),
+        },
+    )
     monkeypatch.setattr(peers_made, "TRAINED", {"TF-IDF": peers_made.TRAINED["TF-IDF"]})
     monkeypatch.setattr(inference, "LARGE", 8)
     study = str(write_study(document))

@@ -11,8 +11,14 @@ import pytest
 from benchmarks.cells import append
 from benchmarks.performance import PARTS, REGION, ROOT, cell, filled, main, table
 
-CACHE = {"cpu": "a CPU", "load": 0.1, "texts_per_s": {"distune": 2000.0, "plain loop": 800.0},
-         "distune_times": {"distune": 1.0, "plain loop": 2.5}, "open_ms": 1.3, "first_1000_ms": 66.0}  # fmt: skip
+CACHE = {
+    "cpu": "a CPU",
+    "load": 0.1,
+    "texts_per_s": {"distune": 2000.0, "plain loop": 800.0},
+    "distune_times": {"distune": 1.0, "plain loop": 2.5},
+    "open_ms": 1.3,
+    "first_1000_ms": 66.0,
+}
 PAGE = "# Speed\n\nProse.\n\n<!-- figures: teacher_cache -->\nold\n<!-- end -->\n\n<!-- figures: growth -->\nby hand\n<!-- end -->\nMore.\n"
 
 

@@ -14,8 +14,14 @@ from distune.models.teacher.tokenizing import character_tokenizer
 
 
 def test_operations_are_six_for_each_weight_and_token_and_those_of_attention(tmp_path: Path) -> None:
-    shape = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
-                       max_position_embeddings=8)  # fmt: skip
+    shape = BertConfig(
+        vocab_size=9,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=8,
+    )
     BertForSequenceClassification(shape).save_pretrained(tmp_path)
     character_tokenizer(["好书"], 1, 8).save_pretrained(tmp_path)
     # Two layers of four matrices of 8 x 8 and two of 8 x 16; texts of three and four tokens, of which two are special.

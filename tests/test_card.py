@@ -21,9 +21,16 @@ from tests.test_report import COLUMNS
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(
-    "reviews-student", SETTINGS, "data/reviews.csv", {"Teacher": "a BERT"}, COLUMNS, 100, "a CPU", ("It sees 128 words.",),
+    "reviews-student",
+    SETTINGS,
+    "data/reviews.csv",
+    {"Teacher": "a BERT"},
+    COLUMNS,
+    100,
+    "a CPU",
+    ("It sees 128 words.",),
     ["jieba"],
-)  # fmt: skip
+)
 
 
 def test_the_hub_reads_the_header() -> None:
@@ -43,10 +50,15 @@ def test_what_nobody_said_is_not_in_the_header() -> None:
 def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() -> None:
     card = model_card(CARD)
     for words in (
-        "| test accuracy | 0.9000 | 0.7000 | 0.8500 |", "- Teacher: a BERT",
-        "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069", "One thread of a CPU",
-        "- Not for law.", "- It sees 128 words.", "Reviews, CC BY 4.0.", "pip install onnxruntime numpy jieba",
-    ):  # fmt: skip
+        "| test accuracy | 0.9000 | 0.7000 | 0.8500 |",
+        "- Teacher: a BERT",
+        "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069",
+        "One thread of a CPU",
+        "- Not for law.",
+        "- It sees 128 words.",
+        "Reviews, CC BY 4.0.",
+        "pip install onnxruntime numpy jieba",
+    ):
         assert words in card
 
 

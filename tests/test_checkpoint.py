@@ -86,8 +86,11 @@ def test_a_student_is_read_back_exactly(config: AnyStudentConfig, tmp_path: Path
     saved = checkpoint_of(config)
     read = load_checkpoint(save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__)))
     assert (read.trained.config, read.tokens, tuple(read.vocabulary), tuple(read.labels)) == (
-        saved.trained.config, saved.tokens, VOCABULARY, ("bad", "good"),
-    )  # fmt: skip
+        saved.trained.config,
+        saved.tokens,
+        VOCABULARY,
+        ("bad", "good"),
+    )
     rows = [np.array(row) for row in ROWS]
     np.testing.assert_array_equal(
         student_logits(read.trained.student, rows), student_logits(saved.trained.student, rows)
@@ -187,8 +190,9 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
     config = BiLSTMConfig(kind="bilstm", hidden_size=8)
     compressed = compress(
         Trained(student_of(config), config),
-        [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")], CalibrationData([]),
-    )  # fmt: skip
+        [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")],
+        CalibrationData([]),
+    )
     saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
     folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
     read = load_checkpoint(folder)

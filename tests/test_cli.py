@@ -90,27 +90,37 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
     "unknown label": (change("corpus.labels", ["0", "2"]), "unknown label '2'"),
     "misspelt key": (change("search.trails", 3), "search.trails: unknown key; did you mean 'trials'?"),
     "range outside its bounds": (
-        change("trial.loss.kd_weight", {"between": [0, 2]}), "trial.loss.kd_weight: should be less than or equal to 1",
+        change("trial.loss.kd_weight", {"between": [0, 2]}),
+        "trial.loss.kd_weight: should be less than or equal to 1",
     ),
     "wrong number of classes": (
-        lambda d, p: logits(d, p, "text,logit_0,logit_1,logit_2"), "has logit_0, logit_1, logit_2, but the corpus' labels",
+        lambda d, p: logits(d, p, "text,logit_0,logit_1,logit_2"),
+        "has logit_0, logit_1, logit_2, but the corpus' labels",
     ),
     "logits that lack texts": (lambda d, p: logits(d, p, "text,logit_0,logit_1", 150), "lacks 50 of 200 texts"),
-    "vectors of the wrong dimension": (vectors("1 3\n好 1 2 3\n"), "vectors of dimension 3, but the study says dimension=8"),
+    "vectors of the wrong dimension": (
+        vectors("1 3\n好 1 2 3\n"),
+        "vectors of dimension 3, but the study says dimension=8",
+    ),
     "unreadable vectors": (vectors("not vectors\n"), "cannot be read as word2vec vectors"),
     "unwritable storage": (change("storage", "/proc/nowhere/storage"), "storage: cannot write to /proc"),
     "unwritable store": (change("tracking.uri", "sqlite:////proc/nowhere/x.db"), "tracking.uri: cannot write to /proc"),
     "too many labelled": (change("corpus.labelled", 10_000), "labelled must be <="),
     "teacher that is not there": (change("teacher.checkpoint", "./no-such-teacher"), "./no-such-teacher"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("command", ["check", "search"])
 def test_bad_input_is_one_line_and_exit_code_2_before_anything_starts(
-    name: str, command: str, run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path,
+    name: str,
+    command: str,
+    run: Run,
+    document: dict[str, Any],
+    write_study: Write,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     def started(*arguments: object, **settings: object) -> None:
         raise AssertionError("Ray was started")
 

@@ -59,14 +59,29 @@ BROKEN = [
     (open_doors, "aws.yaml", "SecurityGroupIds: *groups", "SecurityGroupIds: []"),
     (open_doors, "raycluster.yaml", "serviceType: ClusterIP", "serviceType: LoadBalancer"),
     (open_doors, "raycluster.yaml", "labels: {distune: cluster}", "labels: {distune: other}"),
-    (open_doors, "raycluster.yaml", "from: [{podSelector: {matchLabels: {distune: cluster}}}]", "from: [{podSelector: {}}]"),
+    (
+        open_doors,
+        "raycluster.yaml",
+        "from: [{podSelector: {matchLabels: {distune: cluster}}}]",
+        "from: [{podSelector: {}}]",
+    ),
     (open_doors, "rayjob.yaml", "containerPort: 8265}", "containerPort: 8265, hostPort: 8265}"),
     (open_doors, "rayjob.yaml", "    - from: [{podSelector: {matchLabels: {distune: search}}}]", "    - {}"),
     (written_secrets, "onprem.yaml", "--env=RAY_AUTH_MODE=token", "--env=RAY_AUTH_TOKEN=0123456789"),
     (written_secrets, "aws.yaml", "type: aws", "type: aws\n  AWS_SECRET_ACCESS_KEY: abc"),
-    (written_secrets, "raycluster.yaml", "name: RAY_AUTH_MODE, value: token", "name: MLFLOW_TRACKING_PASSWORD, value: x"),
+    (
+        written_secrets,
+        "raycluster.yaml",
+        "name: RAY_AUTH_MODE, value: token",
+        "name: MLFLOW_TRACKING_PASSWORD, value: x",
+    ),
     (written_secrets, "rayjob.yaml", "kind: NetworkPolicy", "kind: Secret"),
-    (wrongly_spot, "aws.yaml", "CpuOptions: {CoreCount: 4, ThreadsPerCore: 1}", "InstanceMarketOptions: {MarketType: spot}"),
+    (
+        wrongly_spot,
+        "aws.yaml",
+        "CpuOptions: {CoreCount: 4, ThreadsPerCore: 1}",
+        "InstanceMarketOptions: {MarketType: spot}",
+    ),
     (wrongly_spot, "aws.yaml", "InstanceMarketOptions: {MarketType: spot}", ""),
     (wrongly_spot, "raycluster.yaml", "on-demand", "spot"),
     (wrongly_spot, "rayjob.yaml", "nodeSelector: {karpenter.sh/capacity-type: on-demand}", ""),
@@ -77,13 +92,13 @@ BROKEN = [
     (wrong_latency_nodes, "aws.yaml", "resources: {}", "resources: {CPU: 0, latency: 1}"),
     (wrong_latency_nodes, "raycluster.yaml", 'num-cpus: "0", resources', 'num-cpus: "1", resources'),
     (wrong_latency_nodes, "raycluster.yaml", "maxReplicas: 1", "maxReplicas: 2"),
-    (wrong_latency_nodes, "rayjob.yaml", r'{\"latency\": 1}', r'{\"latencies\": 1}'),
+    (wrong_latency_nodes, "rayjob.yaml", r"{\"latency\": 1}", r"{\"latencies\": 1}"),
     (unbounded_memory, "raycluster.yaml", "limits: {cpu: 500m, memory: 1Gi}", "limits: {cpu: 500m, memory: 2Gi}"),
     (unbounded_memory, "rayjob.yaml", 'limits: {cpu: "8", memory: 16Gi}', 'limits: {cpu: "8", memory: 32Gi}'),
     (privileged, "onprem.yaml", "--ulimit", "--privileged --ulimit"),
     (privileged, "raycluster.yaml", "runAsNonRoot: true", "runAsNonRoot: false"),
     (privileged, "rayjob.yaml", "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rule", "name", "old", "new"), BROKEN)

@@ -58,19 +58,32 @@ NOT_RUN = {
 }
 """Commands that cannot be run here, by pattern, with the test that has them run or read, or the reason."""
 NAMES = {
-    "NAME": "tickets-student", "reviews-student": "tickets-student", "one.yaml": "study.yaml", "other.yaml": "study.yaml",
-    "storage/searches/reviews/1": "storage/searches/tickets/1", "storage/searches/reviews/2": "storage/searches/tickets/1",
-}  # fmt: skip
+    "NAME": "tickets-student",
+    "reviews-student": "tickets-student",
+    "one.yaml": "study.yaml",
+    "other.yaml": "study.yaml",
+    "storage/searches/reviews/1": "storage/searches/tickets/1",
+    "storage/searches/reviews/2": "storage/searches/tickets/1",
+}
 """Words of commands, and what they are in the tiny study."""
-SMALLER = {"num_hidden_layers=12, hidden_size=768": "num_hidden_layers=1, hidden_size=24", "intermediate_size=3072": "intermediate_size=24"}  # fmt: skip
+SMALLER = {
+    "num_hidden_layers=12, hidden_size=768": "num_hidden_layers=1, hidden_size=24",
+    "intermediate_size=3072": "intermediate_size=24",
+}
 """What programs of the pages make, and what is made here."""
-PREPARATION = ("distune search study.yaml", "distune pull tickets-student student", "distune pull tickets-student my-student",
-               "python stand_in.py")  # fmt: skip
+PREPARATION = (
+    "distune search study.yaml",
+    "distune pull tickets-student student",
+    "distune pull tickets-student my-student",
+    "python stand_in.py",
+)
 """Commands of the pages that others build on."""
 BASE: dict[str, Any] = {
-    "name": "base", "corpus": {"source": "tickets.csv"}, "teacher": {"logits": "answers.csv"},
+    "name": "base",
+    "corpus": {"source": "tickets.csv"},
+    "teacher": {"logits": "answers.csv"},
     "trial": {"student": {"kind": "average"}},
-}  # fmt: skip
+}
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

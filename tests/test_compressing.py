@@ -31,10 +31,15 @@ NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": 
 def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     """A checkpoint of the tiny study."""
     prepared = prepare(Study(document), lambda line: None)
-    config = TrialConfig.model_validate({
-        "tokens": document["trial"]["tokens"], "vectors": document["trial"]["vectors"], "epochs": 2,
-        "student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-    })  # fmt: skip
+    config = TrialConfig.model_validate(
+        {
+            "tokens": document["trial"]["tokens"],
+            "vectors": document["trial"]["vectors"],
+            "epochs": 2,
+            "student": {"kind": "bilstm", "hidden_size": 8},
+            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
+        }
+    )
     result = run_trial(config, prepared.of(config).data, lambda report: None)
     finalist = Finalist(TrialRecord(0, "complete", config), (result,), (result,))
     return save_finalist(finalist, prepared, tmp_path / "student")
@@ -48,9 +53,12 @@ def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
 
 
 def test_a_checkpoint_is_compressed_and_measured_against_its_study(
-    folder: Path, tmp_path: Path, document: dict[str, Any], write_study: Callable[..., Path],
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     target = tmp_path / "small"
     study = str(write_study(document))
     code, out, _ = run(

@@ -40,21 +40,20 @@ VECTORS = np.concatenate([np.zeros((1, DIMENSION)), RNG.normal(size=(N_TOKENS - 
 ROWS = [RNG.integers(1, N_TOKENS, n) for n in (1, 2, 7, 12, 3)]
 MATERIAL = CalibrationData(ROWS)
 CONFIGS: list[AnyCompressionConfig] = [
-    *(
-        kind(kind=get_args(kind.model_fields["kind"].annotation)[0])
-        for kind in get_args(AnyCompressionConfig)
-    ),
+    *(kind(kind=get_args(kind.model_fields["kind"].annotation)[0]) for kind in get_args(AnyCompressionConfig)),
     LowRankConfig(kind="low_rank", rank=2),
     HalfConfig(kind="half", dtype="bfloat16"),
-]  # fmt: skip
+]
 
 
 # Of each family the plainest, the one with every part that may be left out, and the deepest.
 FEWER = [
-    config for config in STUDENTS
-    if config.channels == "tuned" and (config.pooling == "attention" or not config.layer_norm)
+    config
+    for config in STUDENTS
+    if config.channels == "tuned"
+    and (config.pooling == "attention" or not config.layer_norm)
     and (config.hidden_layer == 0 or config.hidden_layers == 2)
-]  # fmt: skip
+]
 
 
 @pytest.fixture(params=FEWER, ids=student_name)
@@ -257,10 +256,12 @@ def test_int8_makes_the_file_smaller_and_answers_nearly_as_before(kind: str) -> 
 
 def test_compressions_may_follow_one_another() -> None:
     configs = [
-        TrimVocabularyConfig(kind="trim_vocabulary", keep=0.5), PruneUnitsConfig(kind="prune_units", keep=0.5),
-        PruneWeightsConfig(kind="prune_weights", sparsity=0.5), EmbeddingInt8Config(kind="embedding_int8"),
+        TrimVocabularyConfig(kind="trim_vocabulary", keep=0.5),
+        PruneUnitsConfig(kind="prune_units", keep=0.5),
+        PruneWeightsConfig(kind="prune_weights", sparsity=0.5),
+        EmbeddingInt8Config(kind="embedding_int8"),
         HalfConfig(kind="half"),
-    ]  # fmt: skip
+    ]
     trained = lstm()
     compressed = compress(trained, configs, MATERIAL)
     np.testing.assert_allclose(

@@ -169,8 +169,10 @@ def test_labels_pick_from_every_file_and_it_is_said_how_many_rows_go(tmp_path: P
     corpus = load(tmp_path, dev=str(dev), labels=["b", "a"])
     assert sorted(corpus.dev.texts) == ["d1", "d2"]
     left_out = [note.strip() for note in corpus.notes if "other classes" in note]
-    assert left_out == ["100 rows of other classes than `labels` names left out: c (100)",
-                        "1 rows of other classes than `labels` names left out: z (1)"]  # fmt: skip
+    assert left_out == [
+        "100 rows of other classes than `labels` names left out: c (100)",
+        "1 rows of other classes than `labels` names left out: z (1)",
+    ]
 
 
 def test_a_class_without_a_text_in_a_split_is_named(tmp_path: Path) -> None:

@@ -37,13 +37,18 @@ def test_the_parts_are_a_corpus_of_which_the_teacher_knows_every_text(source: Pa
     assert sum(counts.values()) == 102  # The text that stands twice, in another spelling, is the labelled one.
     corpus = load_corpus(
         CorpusConfig(
-            source=str(out / "labelled.tsv"), dev=out / "agreement.tsv", test=out / "test.tsv",
+            source=str(out / "labelled.tsv"),
+            dev=out / "agreement.tsv",
+            test=out / "test.tsv",
             unlabelled=out / "transfer.tsv",
         )
-    )  # fmt: skip
+    )
     assert {name: len(split) for name, split in corpus.splits.items()} == {
-        "train": 3, "transfer": counts["transfer"], "dev": counts["agreement"], "test": counts["test"],
-    }  # fmt: skip
+        "train": 3,
+        "transfer": counts["transfer"],
+        "dev": counts["agreement"],
+        "test": counts["test"],
+    }
     answers = read_logits_file(out / "logits.parquet", corpus.labels).of(corpus.texts())
     np.testing.assert_allclose(np.exp(answers.logits).sum(1), 1, atol=1e-6)
     of_good = read_logits_file(out / "logits.parquet", corpus.labels).of(["好 房间"]).logits[0]

@@ -26,8 +26,14 @@ from distune.tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
-UNIONS: list[Any] = [AnyTokensConfig, AnyVectorsConfig, AnyStudentConfig, AnyTeacherTerm, AnyHiddenConfig,
-                     AnyCompressionConfig]  # fmt: skip
+UNIONS: list[Any] = [
+    AnyTokensConfig,
+    AnyVectorsConfig,
+    AnyStudentConfig,
+    AnyTeacherTerm,
+    AnyHiddenConfig,
+    AnyCompressionConfig,
+]
 
 
 @pytest.mark.parametrize("config", [config for union in UNIONS for config in get_args(union)])

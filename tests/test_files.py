@@ -197,9 +197,12 @@ def test_numbers_of_yaml_are_labels_and_its_truth_values_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [({"encoding": "gbk2"}, "must be an encoding that Python knows"), ({"quoting": "maybe"}, "auto"),
-     ({"path": "ftp://host/a.csv"}, "must be a path, or a URI that pyarrow opens")],
-)  # fmt: skip
+    [
+        ({"encoding": "gbk2"}, "must be an encoding that Python knows"),
+        ({"quoting": "maybe"}, "auto"),
+        ({"path": "ftp://host/a.csv"}, "must be a path, or a URI that pyarrow opens"),
+    ],
+)
 def test_settings_of_a_file_are_checked(setting: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         FileConfig.model_validate({"path": "a.csv", **setting})

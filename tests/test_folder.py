@@ -24,8 +24,10 @@ def test_the_layout_is_the_same_on_a_disk_and_behind_a_uri() -> None:
         places = Layout(Place(root))
         folder = Folder(places.searches("reviews") / "1")
         assert [str(place) for place in (places.logits, places.trained("t"), places.augmented("a"))] == [
-            f"{root}/logits", f"{root}/teachers/t", f"{root}/augmented/a.parquet",
-        ]  # fmt: skip
+            f"{root}/logits",
+            f"{root}/teachers/t",
+            f"{root}/augmented/a.parquet",
+        ]
         found = (folder.journal, folder.driver, folder.table, folder.trial(3).log, folder.trial(3).training)
         assert [str(place) for place in found] == [
             f"{root}/searches/reviews/1/{name}"
@@ -72,9 +74,12 @@ def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) ->
     folder.claim(bound)
     assert folder.state == {**bound, "run_id": "abc"}
     for name, what in (
-        ("corpus", "the corpus has"), ("answers", "the labels of dev or test have"), ("train", "the labels of train have"),
-        ("files", r"a file that trial names \(vectors, a dictionary, a tokenizer\) has"), ("teacher", "the teacher has"),
-    ):  # fmt: skip
+        ("corpus", "the corpus has"),
+        ("answers", "the labels of dev or test have"),
+        ("train", "the labels of train have"),
+        ("files", r"a file that trial names \(vectors, a dictionary, a tokenizer\) has"),
+        ("teacher", "the teacher has"),
+    ):
         with pytest.raises(StudyError, match=f"^--resume: {what} changed since the search in"):
             folder.claim({**bound, name: "other"})
     folder = new_folder(Study(document))

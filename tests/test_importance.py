@@ -18,9 +18,10 @@ SHARED: dict[str, BaseDistribution] = {
     "tokens.max_tokens": FloatDistribution(0, 1),
 }
 BRANCH: dict[str, BaseDistribution] = {
-    "student.hidden_size": FloatDistribution(0, 1), "student.layers": FloatDistribution(0, 1),
+    "student.hidden_size": FloatDistribution(0, 1),
+    "student.layers": FloatDistribution(0, 1),
     "student.dropout": FloatDistribution(0, 1),
-}  # fmt: skip
+}
 
 
 def study_of(values: Callable[[dict[str, Any]], list[float]], n_trials: int = 60) -> optuna.Study:
@@ -75,8 +76,11 @@ def test_the_same_seed_gives_the_same_shares() -> None:
 
 def test_nothing_is_said_of_too_few_trials_or_of_an_objective_that_does_not_differ() -> None:
     assert importances(study_of(by_hand, n_trials=7), ("accuracy", "latency_ms")) == []
-    assert [one.objective for one in importances(study_of(lambda params: [0.5, params["tokens.max_tokens"]]),
-                                                 ("accuracy", "latency_ms")) if one.group == ""] == ["latency_ms"]  # fmt: skip
+    assert [
+        one.objective
+        for one in importances(study_of(lambda params: [0.5, params["tokens.max_tokens"]]), ("accuracy", "latency_ms"))
+        if one.group == ""
+    ] == ["latency_ms"]
 
 
 def test_trials_of_an_earlier_study_do_not_count() -> None:

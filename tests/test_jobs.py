@@ -41,9 +41,13 @@ class Dashboard:
         """A command of the CLI against this cluster, as from another terminal."""
         unknown = {} if token else {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
         return subprocess.run(
-            [BIN / "distune", *arguments, "--address", self.address], env={**self.environment, **unknown},
-            capture_output=True, text=True, timeout=500, check=False,
-        )  # fmt: skip
+            [BIN / "distune", *arguments, "--address", self.address],
+            env={**self.environment, **unknown},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
 
     def submit(self, *arguments: str | Path) -> str:
         """The id of a new job."""

@@ -25,10 +25,24 @@ def written(findings: Findings) -> str:
 def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings) -> None:
     text = written(findings)
     for words in (
-        "The champion is trial 1 (average).", "The rule: the fastest.", "92.2%", "90×", "Distillation went 65% of the way",
-        "95 % interval", "c0", "t0", "a CPU", "numpy 2", "2 finalists", "same 3 dev texts", "retrained with 2",
-        "9 train, 3 dev, 3 test", "name: tiny", "5 trials: 4 complete, 1 pruned.", "student alone",
-    ):  # fmt: skip
+        "The champion is trial 1 (average).",
+        "The rule: the fastest.",
+        "92.2%",
+        "90×",
+        "Distillation went 65% of the way",
+        "95 % interval",
+        "c0",
+        "t0",
+        "a CPU",
+        "numpy 2",
+        "2 finalists",
+        "same 3 dev texts",
+        "retrained with 2",
+        "9 train, 3 dev, 3 test",
+        "name: tiny",
+        "5 trials: 4 complete, 1 pruned.",
+        "student alone",
+    ):
         assert words in text, words
     assert "has not ended" not in text
 

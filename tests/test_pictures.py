@@ -46,8 +46,12 @@ def record(number: int, accuracy: float, latency_ms: float, state: State = "comp
 
 
 RECORDS = (
-    record(0, 0.7, 0.2), record(1, 0.8, 0.1), record(2, 0.9, 0.3), record(3, 0.85, 0.4), record(4, 0.6, 0.3, "pruned"),
-)  # fmt: skip
+    record(0, 0.7, 0.2),
+    record(1, 0.8, 0.1),
+    record(2, 0.9, 0.3),
+    record(3, 0.85, 0.4),
+    record(4, 0.6, 0.3, "pruned"),
+)
 QUANTILES = [round(0.01 * (1 + percent), 3) for percent in range(101)]
 
 
@@ -58,29 +62,55 @@ def column(name: str, accuracy: float, p50_ms: float) -> dict[str, Any]:
 
 
 def latency(p50_ms: float) -> dict[str, Any]:
-    return {"p50_ms": p50_ms, "p95_ms": 2 * p50_ms, "p99_ms": 3 * p50_ms, "texts_per_s": 100.0, "stages_ms": {},
-            "quantiles_ms": [p50_ms * q for q in QUANTILES]}  # fmt: skip
+    return {
+        "p50_ms": p50_ms,
+        "p95_ms": 2 * p50_ms,
+        "p99_ms": 3 * p50_ms,
+        "texts_per_s": 100.0,
+        "stages_ms": {},
+        "quantiles_ms": [p50_ms * q for q in QUANTILES],
+    }
 
 
 def results(champion: int | None = 1) -> dict[str, Any]:
     """A parsed `results.json`."""
     finalists = [
-        {"trial": number, "config": RECORDS[number].config.model_dump(mode="json"), "dev_accuracy": [0.82, 0.84],
-         "plain_dev_accuracy": [0.7, 0.72], "onnxruntime": latency(p50_ms), "torch": latency(p50_ms), "size_mb": 1.5}
+        {
+            "trial": number,
+            "config": RECORDS[number].config.model_dump(mode="json"),
+            "dev_accuracy": [0.82, 0.84],
+            "plain_dev_accuracy": [0.7, 0.72],
+            "onnxruntime": latency(p50_ms),
+            "torch": latency(p50_ms),
+            "size_mb": 1.5,
+        }
         for number, p50_ms in ((1, 0.1), (2, 0.3))
-    ]  # fmt: skip
+    ]
     columns = [column("teacher", 0.9, 9.0), column("student alone", 0.7, 0.1), column("distilled champion", 0.83, 0.1)]
     return {
-        "study": "tiny", "rule": "the fastest", "teacher": {"description": "a teacher"}, "cpu": "a CPU", "timed_on": "here",
-        "timed_texts": 3, "versions": {"numpy": "2"}, "texts": {"train": 9, "dev": 3, "test": 3}, "champion": champion,
-        "distillation_ratio": 0.65, "columns": columns, "finalists": finalists,
-    }  # fmt: skip
+        "study": "tiny",
+        "rule": "the fastest",
+        "teacher": {"description": "a teacher"},
+        "cpu": "a CPU",
+        "timed_on": "here",
+        "timed_texts": 3,
+        "versions": {"numpy": "2"},
+        "texts": {"train": 9, "dev": 3, "test": 3},
+        "champion": champion,
+        "distillation_ratio": 0.65,
+        "columns": columns,
+        "finalists": finalists,
+    }
 
 
 ANSWERS = Answers(
-    1, ("差", "<b>好</b>"), ("都对", EVIL, "学生错"), np.array([0, 0, 1]),
-    teacher=np.array([[2, 0], [0, 3], [0, 2]], np.float32), student=np.array([[1, 0], [0, 4], [3, 0]], np.float32),
-)  # fmt: skip
+    1,
+    ("差", "<b>好</b>"),
+    ("都对", EVIL, "学生错"),
+    np.array([0, 0, 1]),
+    teacher=np.array([[2, 0], [0, 3], [0, 2]], np.float32),
+    student=np.array([[1, 0], [0, 4], [3, 0]], np.float32),
+)
 
 
 @pytest.fixture
@@ -92,8 +122,10 @@ def study(document: dict[str, Any]) -> Study:
 def findings(study: Study, tmp_path: Path) -> Findings:
     """A search that has ended, small enough to be counted by hand."""
     folder = Folder(Place(str(tmp_path / "search")))
-    mattered = (Importance("accuracy", "", 4, {"learning_rate": 0.75, "loss.kd_weight": 0.25}),
-                Importance("latency_ms", "student.kind=bilstm", 4, {"student.hidden_size": 1.0}))  # fmt: skip
+    mattered = (
+        Importance("accuracy", "", 4, {"learning_rate": 0.75, "loss.kd_weight": 0.25}),
+        Importance("latency_ms", "student.kind=bilstm", 4, {"student.hidden_size": 1.0}),
+    )
     state = {
         "state": "ended",
         "corpus": "c0",
@@ -162,9 +194,12 @@ def test_parallel_coordinates_have_what_each_branch_has_and_the_front_in_front(f
 def test_short_names_stay_apart() -> None:
     paths = ["student.kind", "student.dropout@bilstm", "loss.hidden.kind", "student.hidden", "learning_rate"]
     assert short_names(paths) == {
-        "student.kind": "student", "student.dropout@bilstm": "dropout", "loss.hidden.kind": "loss.hidden.kind",
-        "student.hidden": "student.hidden", "learning_rate": "learning_rate",
-    }  # fmt: skip
+        "student.kind": "student",
+        "student.dropout@bilstm": "dropout",
+        "loss.hidden.kind": "loss.hidden.kind",
+        "student.hidden": "student.hidden",
+        "learning_rate": "learning_rate",
+    }
 
 
 def test_of_many_settings_those_are_drawn_that_mattered() -> None:
@@ -217,8 +252,11 @@ def test_what_an_old_or_unfinished_search_lacks_is_named_and_the_rest_is_drawn(f
     pictures, missing = draw(replace(findings, answers=None, results=parse_results(old), records=records))
     assert [one.name for one in pictures] == ["front", "history", "parallel", "importance"]
     assert [one.partition(":")[0] for one in missing] == [
-        "Learning curves", "Calibration", "Confusion matrix", "Latency distribution",
-    ]  # fmt: skip
+        "Learning curves",
+        "Calibration",
+        "Confusion matrix",
+        "Latency distribution",
+    ]
     nothing, missing = draw(replace(findings, records=(), results=None, answers=None, mattered=()))
     assert (nothing, len(missing)) == ([], 8)
 

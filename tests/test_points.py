@@ -48,9 +48,13 @@ def test_the_values_of_a_leaf_are_those_of_all_its_branches() -> None:
 
 def test_a_point_names_the_parameters_that_it_fixes_and_leaves_the_others(space: Space) -> None:
     assert params_of(space, POINT, "search.first.0") == {
-        "student.kind": "bilstm", "student.hidden_size": 8, "student.hidden_layer@bilstm": 0, "loss.kd_weight": 1,
-        "loss.teacher_term.kind": "kl", "loss.teacher_term.temperature": 4.0,
-    }  # fmt: skip
+        "student.kind": "bilstm",
+        "student.hidden_size": 8,
+        "student.hidden_layer@bilstm": 0,
+        "loss.kd_weight": 1,
+        "loss.teacher_term.kind": "kl",
+        "loss.teacher_term.temperature": 4.0,
+    }
 
 
 def test_a_whole_config_gives_the_parameters_that_it_came_from(space: Space) -> None:

@@ -62,10 +62,13 @@ def test_each_kind_of_tokens_and_vectors_is_prepared_once(document: dict[str, An
     document["trial"]["tokens"] = [{"kind": "words", "max_tokens": {"choice": [4, 8]}}, {"kind": "characters"}]
     prepared = prepare(Study(document), silent)
     assert len(prepared.inputs) == 3
-    config = TrialConfig.model_validate({
-        "tokens": {"kind": "words", "max_tokens": 4}, "vectors": {"kind": "random", "dimension": 8},
-        "student": {"kind": "average"},
-    })  # fmt: skip
+    config = TrialConfig.model_validate(
+        {
+            "tokens": {"kind": "words", "max_tokens": 4},
+            "vectors": {"kind": "random", "dimension": 8},
+            "student": {"kind": "average"},
+        }
+    )
     assert max(prepared.of(config).data.train.lengths) == 4
 
 

@@ -14,8 +14,16 @@ from transformers import AutoModel, AutoTokenizer
 from benchmarks.pretrained import MEMBER, PackageError, from_four_bits, main, read
 
 HIDDEN, INNER, POSITIONS = 32, 64, 16
-PIECES = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("好", -3.0), ("酒店", -3.0),
-          ("<mask>", 0.0)]  # fmt: skip
+PIECES = [
+    ("<s>", 0.0),
+    ("<pad>", 0.0),
+    ("</s>", 0.0),
+    ("<unk>", 0.0),
+    ("▁", -2.0),
+    ("好", -3.0),
+    ("酒店", -3.0),
+    ("<mask>", 0.0),
+]
 STEP = 0.5
 
 
@@ -26,10 +34,21 @@ def four_bits(n: int) -> bytes:
 
 def package(magic: bytes = b"E5S1", block: int = 32) -> bytes:
     """A network of one layer in the package's format."""
-    wide = {"q": (HIDDEN, HIDDEN), "k": (HIDDEN, HIDDEN), "v": (HIDDEN, HIDDEN), "ao": (HIDDEN, HIDDEN),
-            "fi": (INNER, HIDDEN), "fo": (HIDDEN, INNER)}  # fmt: skip
-    tensors: dict[str, tuple[int, int]] = {"emb.word": (1, len(PIECES) * HIDDEN), "emb.pos": (0, POSITIONS * HIDDEN),
-                                           "emb.type": (0, 2 * HIDDEN), "emb.ln.w": (0, HIDDEN), "emb.ln.b": (0, HIDDEN)}  # fmt: skip
+    wide = {
+        "q": (HIDDEN, HIDDEN),
+        "k": (HIDDEN, HIDDEN),
+        "v": (HIDDEN, HIDDEN),
+        "ao": (HIDDEN, HIDDEN),
+        "fi": (INNER, HIDDEN),
+        "fo": (HIDDEN, INNER),
+    }
+    tensors: dict[str, tuple[int, int]] = {
+        "emb.word": (1, len(PIECES) * HIDDEN),
+        "emb.pos": (0, POSITIONS * HIDDEN),
+        "emb.type": (0, 2 * HIDDEN),
+        "emb.ln.w": (0, HIDDEN),
+        "emb.ln.b": (0, HIDDEN),
+    }
     tensors |= {f"l0.{name}.w": (1, rows * columns) for name, (rows, columns) in wide.items()}
     tensors |= {f"l0.{name}.b": (0, rows) for name, (rows, _) in wide.items()}
     tensors |= {f"l0.{name}.{kind}": (0, HIDDEN) for name in ("aln", "oln") for kind in "wb"}
@@ -68,10 +87,13 @@ def test_the_package_becomes_a_folder_that_transformers_reads(tmp_path: Path) ->
     assert (tokenizer.pad_token_id, model.config.pad_token_id, tokenizer.mask_token_id) == (1, 1, 7)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (package(magic=b"GGUF"), "must begin with b'E5S1', but begins with b'GGUF'"),
-    (package(block=64), "blocks of 32, but are in blocks of 64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (package(magic=b"GGUF"), "must begin with b'E5S1', but begins with b'GGUF'"),
+        (package(block=64), "blocks of 32, but are in blocks of 64"),
+    ],
+)
 def test_another_format_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(PackageError, match=message):
         read(content)

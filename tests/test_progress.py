@@ -65,9 +65,14 @@ def test_the_view_has_the_front_what_runs_and_the_last_failures() -> None:
     worse = replace(record(2, "complete", 0.5), latency_ms=0.3)
     failed = [record(number, "failed", error=f"error {number}") for number in (3, 4, 5, 6)]
     shown = rendered(
-        record(0, "complete", 0.7), faster, worse, *failed, record(7, "running"), epochs={7: "epoch 2 of 6, 0.8100"},
+        record(0, "complete", 0.7),
+        faster,
+        worse,
+        *failed,
+        record(7, "running"),
+        epochs={7: "epoch 2 of 6, 0.8100"},
         left_s=200,
-    )  # fmt: skip
+    )
     rows = [line.split() for line in shown.splitlines() if line.startswith("│")]
     assert [(row[1], row[3], row[5]) for row in rows] == [("0", "0.7000", "0.250"), ("1", "0.6000", "0.100")]
     assert "running: 7 (epoch 2 of 6, 0.8100)" in shown

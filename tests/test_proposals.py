@@ -48,9 +48,12 @@ def study(document: dict[str, Any]) -> Study:
 
 
 def proposals(
-    study: Study, folder: Path, n_trials: int = 4, diary: Diary | None = None,
+    study: Study,
+    folder: Path,
+    n_trials: int = 4,
+    diary: Diary | None = None,
     sampler: optuna.samplers.BaseSampler | None = None,
-) -> Proposals:  # fmt: skip
+) -> Proposals:
     there = Folder(Place(str(folder)))
     journal = Journal(there.journal)
     optuna_study = open_study(study.config, journal)
@@ -74,9 +77,13 @@ def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
 def epoch(number: int, accuracy: float, latency_ms: float = 0.5, best: float = 0.0) -> dict[str, float]:
     best_accuracy = max(best, accuracy)
     return {
-        "epoch": number, "accuracy": accuracy, "best_accuracy": best_accuracy, "loss": 1.0, "latency_ms": latency_ms,
+        "epoch": number,
+        "accuracy": accuracy,
+        "best_accuracy": best_accuracy,
+        "loss": 1.0,
+        "latency_ms": latency_ms,
         "size_mb": 2.0,
-    }  # fmt: skip
+    }
 
 
 def test_the_plain_student_is_the_first_trial(study: Study, tmp_path: Path) -> None:
@@ -94,8 +101,11 @@ def test_a_complete_trial_is_told_its_best_epoch_and_its_latency(study: Study, t
     trial = opened(study, tmp_path).trials[0]
     assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.9, 0.5])
     assert diary.lines == [
-        ("started", 0), ("reported", 0, 1, 0.9), ("reported", 0, 2, 0.8), ("ended", 0, "complete"),
-    ]  # fmt: skip
+        ("started", 0),
+        ("reported", 0, 1, 0.9),
+        ("reported", 0, 2, 0.8),
+        ("ended", 0, "complete"),
+    ]
 
 
 def test_an_early_stopped_trial_is_pruned_with_what_it_reached(study: Study, tmp_path: Path) -> None:

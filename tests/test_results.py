@@ -34,8 +34,10 @@ def test_every_trial_is_a_line_of_csv(searched: Study) -> None:
     write_csv(searched, stream)
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert [(row["trial"], row["state"], row["accuracy"]) for row in rows] == [
-        ("0", "complete", "0.9"), ("1", "failed", ""), ("2", "running", ""),
-    ]  # fmt: skip
+        ("0", "complete", "0.9"),
+        ("1", "failed", ""),
+        ("2", "running", ""),
+    ]
     assert rows[1]["error"].startswith("ValueError: no (log: ")
     assert {"loss.kd_weight", "student.kind", "learning_rate", "on_front"} <= set(rows[0])
 

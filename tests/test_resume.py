@@ -34,8 +34,12 @@ def start(study: Path, *options: str) -> subprocess.Popen[str]:
 def test_who_is_asked_to_end_while_a_teacher_is_trained_ends_at_once(
     document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], asked: signal.Signals
 ) -> None:
-    document["teacher"] = {"from_scratch": {"layers": 1, "hidden_size": 8, "heads": 1, "min_count": 1},
-                           "epochs": 100_000, "patience": 100_000, "max_length": 16}  # fmt: skip
+    document["teacher"] = {
+        "from_scratch": {"layers": 1, "hidden_size": 8, "heads": 1, "min_count": 1},
+        "epochs": 100_000,
+        "patience": 100_000,
+        "max_length": 16,
+    }
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # As a shell starts what is to run in the background.
     command += [sys.executable, "-u", "-m", "distune", "cache", str(write_study(document))]
     with subprocess.Popen(

@@ -89,9 +89,15 @@ def test_answers_are_those_of_predict(
 
 def test_clients_of_mlflow_need_no_change(folder: Path, port: int) -> None:
     texts = ["好书", "差"]
-    rows = [{"label": one["label"], "probability_bad": one["probabilities"]["bad"],
-             "probability_good": one["probabilities"]["good"], "has_known_token": True}
-            for one in expected(folder, texts)]  # fmt: skip
+    rows = [
+        {
+            "label": one["label"],
+            "probability_bad": one["probabilities"]["bad"],
+            "probability_good": one["probabilities"]["good"],
+            "has_known_token": True,
+        }
+        for one in expected(folder, texts)
+    ]
     for body in (
         {"dataframe_records": [{"text": text} for text in texts]},
         {"dataframe_split": {"columns": ["id", "text"], "data": [[i, text] for i, text in enumerate(texts)]}},
@@ -230,5 +236,6 @@ def test_packages_that_are_missing_are_named(folder: Path, tmp_path: Path) -> No
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == 2
-    assert done.stderr == ("distune: distune serve needs the package uvicorn, which is not installed: "
-                           "pip install 'distune[serve]'\n")  # fmt: skip
+    assert done.stderr == (
+        "distune: distune serve needs the package uvicorn, which is not installed: pip install 'distune[serve]'\n"
+    )

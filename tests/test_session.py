@@ -121,12 +121,13 @@ def test_a_search_that_has_ended_is_not_resumed(ended: Ended) -> None:
 def unlucky(document: dict[str, Any], root: Path, search_settings: dict[str, Any], **blocks: Any) -> tuple[Study, str]:
     """A search whose rule nobody can meet, and what it printed."""
     document = {
-        **document, **blocks,
+        **document,
+        **blocks,
         "champion": {"min_teacher_ratio": 50},
         "search": {**document["search"], "finalists": 1, "seeds": 1, **search_settings},
         "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}", "register_as": "never"},
         "storage": str(root / "storage"),
-    }  # fmt: skip
+    }
     study, stream = Study(document), io.StringIO()
     with pytest.raises(NoChampionError, match=r"no finalist is the fastest that keeps 5000\.0%"):
         search(study, Console(file=stream, width=200))

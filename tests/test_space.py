@@ -35,10 +35,16 @@ def faults(raw: dict[str, Any]) -> list[str]:
 
 def test_a_config_is_proposed_under_its_dotted_paths() -> None:
     values = {
-        "tokens.max_tokens": 64, "vectors.dimension": 8, "student.kind": "bilstm", "student.hidden_size": 8,
-        "student.hidden_layer@bilstm": 0, "loss.kd_weight": 0.25, "loss.teacher_term.kind": "kl",
-        "loss.teacher_term.temperature": 4.0, "learning_rate": 0.001,
-    }  # fmt: skip
+        "tokens.max_tokens": 64,
+        "vectors.dimension": 8,
+        "student.kind": "bilstm",
+        "student.hidden_size": 8,
+        "student.hidden_layer@bilstm": 0,
+        "loss.kd_weight": 0.25,
+        "loss.teacher_term.kind": "kl",
+        "loss.teacher_term.temperature": 4.0,
+        "learning_rate": 0.001,
+    }
     trial = FixedTrial(values)
     config = suggest(parse_space(RAW, TrialConfig), trial)
     assert config == {
@@ -111,22 +117,34 @@ def test_a_range_without_an_end_cannot_be_prepared() -> None:
 
 
 def test_all_faults_of_a_space_are_listed_at_once() -> None:
-    found = faults({
-        "tokens": {"kind": "wrds"},
-        "student": [{"kind": "bilstm", "hiden_size": 3}, {"kind": "average", "hidden_layer": {"between": [0, 9999]}}],
-        "loss": {"kd_weight": {"between": [0, 2]}, "teacher_term": {"kind": "kl", "temperature": {"log": [0, 9]}}},
-        "learning_rate": {"log": [0.1, 0.001]},
-        "epochs": {"between": [1]},
-        "batch_size": {"choice": []},
-        "weight_decay": {"choice": [0], "between": [0, 1]},
-        "seed": [1, 2],
-    })  # fmt: skip
+    found = faults(
+        {
+            "tokens": {"kind": "wrds"},
+            "student": [
+                {"kind": "bilstm", "hiden_size": 3},
+                {"kind": "average", "hidden_layer": {"between": [0, 9999]}},
+            ],
+            "loss": {"kd_weight": {"between": [0, 2]}, "teacher_term": {"kind": "kl", "temperature": {"log": [0, 9]}}},
+            "learning_rate": {"log": [0.1, 0.001]},
+            "epochs": {"between": [1]},
+            "batch_size": {"choice": []},
+            "weight_decay": {"choice": [0], "between": [0, 1]},
+            "seed": [1, 2],
+        }
+    )
     starts = sorted(fault.split(": ")[0] for fault in found)
     assert starts == [
-        "trial.batch_size.choice", "trial.epochs.between", "trial.learning_rate.log", "trial.loss.kd_weight",
-        "trial.loss.teacher_term.temperature.log", "trial.seed", "trial.student.hidden_layer",
-        "trial.student.hiden_size", "trial.tokens.kind", "trial.weight_decay",
-    ]  # fmt: skip
+        "trial.batch_size.choice",
+        "trial.epochs.between",
+        "trial.learning_rate.log",
+        "trial.loss.kd_weight",
+        "trial.loss.teacher_term.temperature.log",
+        "trial.seed",
+        "trial.student.hidden_layer",
+        "trial.student.hiden_size",
+        "trial.tokens.kind",
+        "trial.weight_decay",
+    ]
     assert "trial.loss.kd_weight: should be less than or equal to 1, but got 2" in found
     assert any("did you mean 'hidden_size'?" in fault for fault in found)
     kinds = "'words', 'words_characters', 'characters', 'wordpiece', 'english_words'"

@@ -35,8 +35,12 @@ def test_all_faults_of_settings_and_space_are_listed_at_once(document: dict[str,
     document["trial"]["loss"]["kd_weight"] = 1.5
     found = faults(document)
     assert [fault.split(": ")[0] for fault in found] == [
-        "corpus.labeled", "teacher", "search.trials", "serch", "trial.loss.kd_weight",
-    ]  # fmt: skip
+        "corpus.labeled",
+        "teacher",
+        "search.trials",
+        "serch",
+        "trial.loss.kd_weight",
+    ]
     assert found[0].startswith("corpus.labeled: unknown key; did you mean 'labelled'?")
     assert found[2] == "search.trials: should be greater than or equal to 1, but got 0"
 

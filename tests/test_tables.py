@@ -75,8 +75,12 @@ def test_a_teacher_made_of_students_is_the_same_for_every_method_and_seed(docume
     document["teacher"] = {"students": {}}
     study = Study(document)
     corpus = load_corpus(study.config.corpus)
-    methods = [cell(document), cell(document, seed=2, trial=AVERAGE), cell(document, kind="searched", plain=True),
-               cell(document, trial=AVERAGE, first_teacher_alone=True)]  # fmt: skip
+    methods = [
+        cell(document),
+        cell(document, seed=2, trial=AVERAGE),
+        cell(document, kind="searched", plain=True),
+        cell(document, trial=AVERAGE, first_teacher_alone=True),
+    ]
     names = {locate(config, corpus)[0].key.teacher for config in (study.config, *(m.study.config for m in methods))}
     assert len(names) == 1
 
@@ -152,9 +156,12 @@ def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
 ) -> None:
     monkeypatch.setattr(benchmarks.tables, "BERT_BASE", {**BERT_BASE, "num_hidden_layers": 1, "hidden_size": 24})
     methods = [
-        {"name": "majority", "kind": "majority"}, {"name": "tfidf", "kind": "tfidf"}, {"name": "teacher", "kind": "teacher"},
-        {"name": "fixed", "kind": "fixed", "trial": AVERAGE}, {"name": "searched", "kind": "searched"},
-    ]  # fmt: skip
+        {"name": "majority", "kind": "majority"},
+        {"name": "tfidf", "kind": "tfidf"},
+        {"name": "teacher", "kind": "teacher"},
+        {"name": "fixed", "kind": "fixed", "trial": AVERAGE},
+        {"name": "searched", "kind": "searched"},
+    ]
     table = TableConfig(seeds=(1,), retrainings=2, against="searched", methods=methods)  # type: ignore[arg-type]
     document["search"] |= {"trials": 2, "finalists": 1}
     study = load_study(write_study(document))
@@ -190,11 +197,21 @@ def test_macro_f1_of_the_page_is_over_the_classes_of_the_corpus() -> None:
     # No text is of the third class; a says it once. By hand in tests/test_report.py.
     classes = {"a": [0, 0, 1, 2], "b": [0, 0, 1, 0]}
     records: list[dict[str, Any]] = [
-        {"record": "plan", "texts": {"test": 4}, "labels": ["x", "y", "z"], "against": "b", "teacher": "a stone",
-         "trials": 1, "one_search": False, "retrainings": 1, "finals": {"test": [0, 0, 1, 1]}, "cells": cells},
+        {
+            "record": "plan",
+            "texts": {"test": 4},
+            "labels": ["x", "y", "z"],
+            "against": "b",
+            "teacher": "a stone",
+            "trials": 1,
+            "one_search": False,
+            "retrainings": 1,
+            "finals": {"test": [0, 0, 1, 1]},
+            "cells": cells,
+        },
         *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {}} for key in classes),
         *({"record": "reading", "key": key, "classes": {"test": found}} for key, found in classes.items()),
-    ]  # fmt: skip
+    ]
     text = page({"s": records})
     assert "| a | 1 | 0.5000 | 0.7500 | 0.5556 |" in text
     assert "| b | 1 | 0.5000 | 0.7500 | 0.4889 |" in text
@@ -206,16 +223,34 @@ def test_the_page_says_what_the_records_say() -> None:
     ]
     classes = {"a1": [0, 1, 1, 0], "a2": [0, 1, 0, 0], "b1": [0, 1, 1, 0], "b2": [0, 1, 1, 1]}
     records: list[dict[str, Any]] = [
-        {"record": "plan", "texts": {"train": 1200, "dev": 3}, "labels": ["x", "y"], "against": "b", "teacher": "a stone",
-         "trials": 48, "one_search": False, "retrainings": 3,
-         "finals": {"test": [0, 1, 1, 1]}, "cells": cells},
-        *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}} for key in classes),
-    ]  # fmt: skip
+        {
+            "record": "plan",
+            "texts": {"train": 1200, "dev": 3},
+            "labels": ["x", "y"],
+            "against": "b",
+            "teacher": "a stone",
+            "trials": 48,
+            "one_search": False,
+            "retrainings": 3,
+            "finals": {"test": [0, 1, 1, 1]},
+            "cells": cells,
+        },
+        *(
+            {"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}}
+            for key in classes
+        ),
+    ]
     assert "Not done: 4 of 4 cells are chosen, 0 read." in page({"s": records})
     records += [{"record": "reading", "key": key, "classes": {"test": found}} for key, found in classes.items()]
     latency = {"p50_ms": 2.0, "p95_ms": 3.0, "texts_per_s": 1000.0}
-    records.append({"record": "speed", "cpu": "a CPU", "mean_characters": 20.0,
-                    "latencies": {"a": latency, "BERT-base shape": {**latency, "p50_ms": 300.0}}})  # fmt: skip
+    records.append(
+        {
+            "record": "speed",
+            "cpu": "a CPU",
+            "mean_characters": 20.0,
+            "latencies": {"a": latency, "BERT-base shape": {**latency, "p50_ms": 300.0}},
+        }
+    )
     text = page({"s": json.loads(json.dumps(records))})
     # a is right on 3 and 2 of 4, b on 3 and 4.
     deviation = np.std([0.75, 0.5], ddof=1)
@@ -224,8 +259,11 @@ def test_the_page_says_what_the_records_say() -> None:
     trials = {"a1": [(0, 0.5), (3, 0.8), (4, 0.9)], "a2": [(1, 0.7), (2, 0.75)]}
     for one in records:
         if one["record"] == "choice":
-            one["about"] |= {"trials": 48, "trial_accuracies": trials[one["key"]]} if one["key"] in trials else {
-                "trials": 0, "trial_accuracies": [], "dev_accuracies": [0.7, 0.8]}  # fmt: skip
+            one["about"] |= (
+                {"trials": 48, "trial_accuracies": trials[one["key"]]}
+                if one["key"] in trials
+                else {"trials": 0, "trial_accuracies": [], "dev_accuracies": [0.7, 0.8]}
+            )
     # A training of b is at 0.75 in the mean, which trial 3 of a's first search is above, the fourth of it.
     assert "*a* was better on dev than a training of *b* is in the mean (0.7500), by seed: 4, never." in page(
         {"s": records}

@@ -192,7 +192,9 @@ def test_a_damaged_shard_is_refused_before_a_number_of_it_is_used(tmp_path: Path
             cache.of(["text 0", "text 3"])
 
 
-@pytest.mark.parametrize(("file", "reads"), [("index.npy", "of"), ("logits-00000.npy", "of"), ("hidden-00002.npy", "hidden_of")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("file", "reads"), [("index.npy", "of"), ("logits-00000.npy", "of"), ("hidden-00002.npy", "hidden_of")]
+)
 def test_every_damaged_file_is_refused_where_it_is_read(tmp_path: Path, file: str, reads: str) -> None:
     fill(tmp_path, teacher=answer_with_hidden)
     change(folder(tmp_path) / file)

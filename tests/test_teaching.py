@@ -64,8 +64,10 @@ def test_other_weights_or_another_length_are_another_teacher(
 
 def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any]) -> None:
     document["teacher"] = {
-        "from_scratch": {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}, "epochs": 1, "max_length": 16,
-    }  # fmt: skip
+        "from_scratch": {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1},
+        "epochs": 1,
+        "max_length": 16,
+    }
     study = Study(document)
     corpus = load_corpus(study.config.corpus)
     (place,) = locate(study.config, corpus)

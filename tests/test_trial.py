@@ -114,18 +114,23 @@ def test_a_trial_reads_the_augmented_texts_of_its_iterations_alone() -> None:
 
 
 def test_the_temperature_sees_how_far_the_training_is() -> None:
-    lesson = plan_lesson(build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2), config(1.0, epochs=2),
-                         data([-1] * 4, RIGHT, ROWS))  # fmt: skip
+    lesson = plan_lesson(
+        build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2),
+        config(1.0, epochs=2),
+        data([-1] * 4, RIGHT, ROWS),
+    )
     assert [next(lesson.batches)[0] for _ in range(5)] == [0, 0.25, 0.5, 0.75, 1]
 
 
 @pytest.mark.parametrize(
     ("student", "in_bf16"),
     [
-        ({"kind": "average", "hidden_layer": 64}, False), ({"kind": "average", "hidden_layer": 512}, True),
-        ({"kind": "bilstm", "hidden_size": 2}, True), ({"kind": "transformer", "heads": 1}, True),
+        ({"kind": "average", "hidden_layer": 64}, False),
+        ({"kind": "average", "hidden_layer": 512}, True),
+        ({"kind": "bilstm", "hidden_size": 2}, True),
+        ({"kind": "transformer", "heads": 1}, True),
     ],
-)  # fmt: skip
+)
 def test_a_student_learns_in_bf16_only_where_its_products_are_large(
     student: dict[str, object], in_bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,9 +227,16 @@ def test_teacher_logits_whose_square_is_beyond_float32_are_named_and_not_the_lea
 
 def test_trial_data_has_no_place_for_the_test_split() -> None:
     assert set(TrialData.__dataclass_fields__) == {
-        "train", "labels", "iterations", "teacher_logits", "teacher_weights", "teacher_hidden", "dev", "dev_labels",
+        "train",
+        "labels",
+        "iterations",
+        "teacher_logits",
+        "teacher_weights",
+        "teacher_hidden",
+        "dev",
+        "dev_labels",
         "vectors",
-    }  # fmt: skip
+    }
 
 
 def test_the_architecture_is_what_the_speed_depends_on() -> None:

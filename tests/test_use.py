@@ -66,8 +66,11 @@ class Fresh:
         pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet", "--no-compile"]
         done = subprocess.run(
             [*pip, "--retries=1", "--timeout=20", "--constraint", str(ROOT / "requirements.lock"), *packages],
-            capture_output=True, text=True, check=False, cwd=self.folder,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+        )
         why = [line for line in done.stderr.splitlines() if any(sign in line for sign in UNREACHABLE)]
         if done.returncode and why:
             pytest.skip(f"pip reaches no registry that has {', '.join(packages)}: {why[0]}")
@@ -81,9 +84,14 @@ class Fresh:
     def run(self, program: Path, *arguments: object, texts: Sequence[str] = TEXTS, **environment: str) -> str:
         """What a program prints, of this environment alone and from a folder that holds nothing."""
         done = subprocess.run(
-            [self.python, str(program), *map(str, arguments)], input="".join(f"{text}\n" for text in texts),
-            capture_output=True, text=True, check=False, cwd=self.folder.parent, env=clean(**environment),
-        )  # fmt: skip
+            [self.python, str(program), *map(str, arguments)],
+            input="".join(f"{text}\n" for text in texts),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder.parent,
+            env=clean(**environment),
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -107,9 +115,17 @@ def listening(program: Sequence[str], path: str, cwd: Path, **environment: str) 
     """A server at a free port, from when it answers at `path`; gives its address. Its log is in `cwd`."""
     (port,) = free_ports([0])
     address, log = f"http://127.0.0.1:{port}", cwd / f"{port}.log"
-    with log.open("wb") as out, subprocess.Popen(
-        [*program, "--port", str(port)], stdout=out, stderr=out, cwd=cwd, env=clean(**environment), start_new_session=True
-    ) as process:  # fmt: skip
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [*program, "--port", str(port)],
+            stdout=out,
+            stderr=out,
+            cwd=cwd,
+            env=clean(**environment),
+            start_new_session=True,
+        ) as process,
+    ):
         try:
             for _ in range(3000):
                 assert process.poll() is None, log.read_text()
@@ -164,9 +180,13 @@ def test_ten_lines_answer_as_the_folder_does(small: Fresh, folder: Path, answers
 
 def rows(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     return [
-        {"label": one["label"], **{f"probability_{k}": p for k, p in one["probabilities"].items()},
-         "has_known_token": one["has_known_token"]} for one in answers
-    ]  # fmt: skip
+        {
+            "label": one["label"],
+            **{f"probability_{k}": p for k, p in one["probabilities"].items()},
+            "has_known_token": one["has_known_token"],
+        }
+        for one in answers
+    ]
 
 
 def test_distune_serve_answers_where_only_its_extra_is_installed(
@@ -190,8 +210,20 @@ def registry(root: Path, folder: Path) -> Iterator[str]:
     """An MLflow server that has the student as `tiny-student@champion`."""
     place = root / "mlflow"
     place.mkdir()
-    server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1",
-              "--backend-store-uri", f"sqlite:///{place / 'mlflow.db'}", "--artifacts-destination", str(place / "artifacts")]  # fmt: skip
+    server = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{place / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(place / "artifacts"),
+    ]
     with listening(server, "/health", place) as address:
         run_id = mlflow.MlflowClient(address).create_run("0").info.run_id
         register(address, "tiny-student", log_model(address, run_id, folder, TEXTS[:2]), GOOD)
@@ -219,8 +251,17 @@ def test_mlflow_loads_the_champion_where_only_it_and_the_models_requirements_are
 def test_mlflow_serves_the_champion_to_the_same_client(
     with_mlflow: Fresh, registry: str, answers: list[Answer], root: Path
 ) -> None:
-    program = [with_mlflow.python, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--model-uri",
-               "models:/tiny-student@champion"]  # fmt: skip
+    program = [
+        with_mlflow.python,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "--env-manager",
+        "local",
+        "--model-uri",
+        "models:/tiny-student@champion",
+    ]
     path = {"PATH": f"{with_mlflow.folder / 'bin'}:{os.environ['PATH']}"}
     with listening(program, "/ping", root, MLFLOW_TRACKING_URI=registry, **path) as address:
         found = with_mlflow.run(PROGRAMS / "ask_server.py", address)

@@ -48,8 +48,14 @@ def run(request: pytest.FixtureRequest, folder: Path) -> Run:
         environment |= {"PYTHONPATH": request.param} if request.param else {}
         # The console script, unlike `python -m`, does not put the working directory first.
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False
-        )  # fmt: skip
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -174,6 +174,9 @@ def test_workers_import_nothing_that_takes_seconds() -> None:
     program = "import sys, distune.tuning.search.worker, distune.tuning.trial.tasks; print([m for m in sys.argv[1:] if m in sys.modules])"
     found = subprocess.run(
         [sys.executable, "-c", program, "transformers", "gensim", "mlflow", "scipy", "sklearn", "pandas"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert found.stdout.strip() == "[]"

@@ -56,9 +56,11 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="distune", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="distune",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Find the small text classifier that a CPU serves for almost nothing, by distilling a teacher.",
-    )  # fmt: skip
+    )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
@@ -69,8 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     def study_command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
         sub = command(name, run, help_text)
         sub.add_argument("study", type=Path, metavar="STUDY", help="the study file (YAML)")
-        sub.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides",
-                         help="override one setting, such as search.trials=8; may be given several times")  # fmt: skip
+        sub.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="PATH=VALUE",
+            dest="overrides",
+            help="override one setting, such as search.trials=8; may be given several times",
+        )
         return sub
 
     study_command("check", commands.check, "list every fault of a study at once; writes nothing")
@@ -101,8 +109,14 @@ def _parser() -> argparse.ArgumentParser:
         "search", metavar="STUDY|FOLDER", help="a study file (its last search), or the folder of a search"
     )
     report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
-    report.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides",
-                        help="override one setting of a study file, such as storage=PATH")  # fmt: skip
+    report.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="override one setting of a study file, such as storage=PATH",
+    )
     compare = command("compare", commands.compare, "show two searches side by side: champions, fronts, what changed")
     for name in ("first", "second"):
         compare.add_argument(
@@ -110,8 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         )
     compare.add_argument("--out", type=Path, metavar="FILE.html", help="write the two fronts in one picture as well")
     pull = command("pull", commands.pull, "copy a registered student to a folder")
-    pull.add_argument("name", metavar="WHAT", help="NAME of a registered model (its champion), NAME@ALIAS, NAME/VERSION, "
-                      "runs:/RUN_ID/student, or the folder of a search's results")  # fmt: skip
+    pull.add_argument(
+        "name",
+        metavar="WHAT",
+        help="NAME of a registered model (its champion), NAME@ALIAS, NAME/VERSION, "
+        "runs:/RUN_ID/student, or the folder of a search's results",
+    )
     pull.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
     predict = command("predict", commands.predict, "answer texts, one a line, with one JSON object a line")
     predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
@@ -132,8 +150,12 @@ def _parser() -> argparse.ArgumentParser:
     ui = command("ui", commands.ui, "open the MLflow UI at the right store, on this machine's loopback address")
     ui.add_argument("--port", type=int, default=5000)
     for sub in (pull, ui):
-        sub.add_argument("--uri", default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI), metavar="URI",
-                         help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})")  # fmt: skip
+        sub.add_argument(
+            "--uri",
+            default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI),
+            metavar="URI",
+            help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})",
+        )
     return parser
 
 
@@ -152,8 +174,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 def _add_resume(command: argparse.ArgumentParser) -> None:
     ways = command.add_mutually_exclusive_group()
     ways.add_argument("--resume", action="store_true", help="go on with the last search of this study")
-    ways.add_argument("--resume-or-begin", action="store_true", help="go on with it, or begin the first one: "
-                      "for what is started again by itself, and so it does not repeat one that has ended")  # fmt: skip
+    ways.add_argument(
+        "--resume-or-begin",
+        action="store_true",
+        help="go on with it, or begin the first one: "
+        "for what is started again by itself, and so it does not repeat one that has ended",
+    )
 
 
 def _add_cluster_commands(
@@ -163,24 +189,39 @@ def _add_cluster_commands(
         "submit", commands.submit, "send a search to a Ray cluster as a job, with its code and files"
     )
     _add_resume(submit)
-    submit.add_argument("--install", action="store_true", help="install the packages of this machine in the job: for "
-                        "images that lack them")  # fmt: skip
+    submit.add_argument(
+        "--install",
+        action="store_true",
+        help="install the packages of this machine in the job: for images that lack them",
+    )
     status = command("status", commands.status, "show the searches of a cluster, or how far one is")
-    status.add_argument("job", nargs="?", metavar="STUDY|ID", help="the name of a study (its last job), a job's id, or a "
-                        "study file: what its storage holds of its last search, from any machine that sees it")  # fmt: skip
+    status.add_argument(
+        "job",
+        nargs="?",
+        metavar="STUDY|ID",
+        help="the name of a study (its last job), a job's id, or a "
+        "study file: what its storage holds of its last search, from any machine that sees it",
+    )
     log = command("logs", commands.logs, "print what a submitted search has printed")
     log.add_argument("-f", "--follow", action="store_true", help="until it ends")
     stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")
     for sub in (log, stop):
         sub.add_argument("job", metavar="STUDY|ID", help="the name of a study (its last job), or a job's id")
     for sub in (submit, status, log, stop):
-        sub.add_argument("--address", default=os.environ.get("RAY_API_SERVER_ADDRESS", DEFAULT_DASHBOARD),
-                         metavar="URL", help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, else {DEFAULT_DASHBOARD})")  # fmt: skip
+        sub.add_argument(
+            "--address",
+            default=os.environ.get("RAY_API_SERVER_ADDRESS", DEFAULT_DASHBOARD),
+            metavar="URL",
+            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, else {DEFAULT_DASHBOARD})",
+        )
 
 
 def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:
-    compress = command("compress", commands.compress, "make a checkpoint folder smaller, and show what it costs and brings; "
-                       "the last line is one JSON object")  # fmt: skip
+    compress = command(
+        "compress",
+        commands.compress,
+        "make a checkpoint folder smaller, and show what it costs and brings; the last line is one JSON object",
+    )
     compress.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     compress.add_argument("target", type=Path, metavar="NEW", help="the folder to make")
     for flag, name, help_text in (

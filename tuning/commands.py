@@ -145,8 +145,9 @@ def serve(options: argparse.Namespace) -> None:
 
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(f"distune serve needs the package {package}, which is not installed: "
-                                      "pip install 'distune[serve]'")  # fmt: skip
+            raise MissingPackageError(
+                f"distune serve needs the package {package}, which is not installed: pip install 'distune[serve]'"
+            )
     from distune.tuning.serve.batching import Limits
     from distune.tuning.serve.server import serve
 
@@ -172,9 +173,19 @@ def bench(options: argparse.Namespace) -> None:
 def compress(options: argparse.Namespace) -> None:
     from distune.tuning.compress import compress_checkpoint, configs_of, figures_line
 
-    flags = {name: getattr(options, name) for name in (
-        "trim_vocabulary", "prune_units", "low_rank", "prune_weights", "embedding_int8", "half", "int8", "int8_static",
-    )}  # fmt: skip
+    flags = {
+        name: getattr(options, name)
+        for name in (
+            "trim_vocabulary",
+            "prune_units",
+            "low_rank",
+            "prune_weights",
+            "embedding_int8",
+            "half",
+            "int8",
+            "int8_static",
+        )
+    }
     configs = configs_of(flags, options.epochs)
     source = _study(options) if options.study else _texts(options.texts)
     print(figures_line(compress_checkpoint(options.folder, options.target, configs, source, _console())))

@@ -53,8 +53,13 @@ class Texts:
     labels: NDArray[np.int64]
 
 
-PARTS = {"trim_vocabulary": "keep", "prune_units": "keep", "low_rank": "energy", "prune_weights": "sparsity",
-         "half": "dtype"}  # fmt: skip
+PARTS = {
+    "trim_vocabulary": "keep",
+    "prune_units": "keep",
+    "low_rank": "energy",
+    "prune_weights": "sparsity",
+    "half": "dtype",
+}
 """The setting that the flag of a compression gives."""
 
 
@@ -129,8 +134,10 @@ def _refuse(
         raise CheckpointError(f"{folder} is quantized already; compress the folder that it was made from")
     tuned = [config.kind for config in configs if getattr(config, "epochs", 0)]
     if tuned and not isinstance(source, Study):
-        raise CheckpointError(f"{tuned[0]} is followed by fine-tuning, which needs the study: give --study STUDY, or "
-                              "--epochs 0 to leave it out")  # fmt: skip
+        raise CheckpointError(
+            f"{tuned[0]} is followed by fine-tuning, which needs the study: give --study STUDY, or "
+            "--epochs 0 to leave it out"
+        )
     if tuned and checkpoint.trial is None:
         raise CheckpointError(f"{folder} does not say how it was trained, so it cannot be fine-tuned: give --epochs 0")
     if not isinstance(source, Study) and not source:
@@ -154,9 +161,16 @@ def _material(
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
     logits = teachers.each(texts)[..., np.argsort(classes)]
     data = TrialData(
-        ragged(encoder(text) for text in texts), labels, nothing, logits, teachers.weights, teachers.hidden_of(texts),
-        encode_texts(encoder, corpus.dev.texts), _in_classes(corpus.dev.labels, classes), vectors,
-    )  # fmt: skip
+        ragged(encoder(text) for text in texts),
+        labels,
+        nothing,
+        logits,
+        teachers.weights,
+        teachers.hidden_of(texts),
+        encode_texts(encoder, corpus.dev.texts),
+        _in_classes(corpus.dev.labels, classes),
+        vectors,
+    )
     return CalibrationData(data.train, fine_tuner(config, data))
 
 

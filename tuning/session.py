@@ -55,8 +55,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
         cache_teacher(study, rebuild, export, command, say, workers_here(console, study.config.cluster))
         return
     if study.config.cluster.address.startswith("ray://"):
-        raise StudyError(f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
-                         f"itself; but got {study.config.cluster.address}")  # fmt: skip
+        raise StudyError(
+            f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
+            f"itself; but got {study.config.cluster.address}"
+        )
     with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
         cache_teacher(study, rebuild, export, command, say, cluster_workers(console, study.config.cluster))
@@ -127,8 +129,10 @@ def _conclude(
         folder.update(state=ENDED)
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
-        raise NoChampionError(f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
-                              f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms")  # fmt: skip
+        raise NoChampionError(
+            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
+            f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
+        )
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
         uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
@@ -138,8 +142,11 @@ def _conclude(
             candidate = candidate_of_verdict(verdict, prepared, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate))
             outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
-            console.print(f"registered as {name} version {registered.version}, alias {registered.alias} "
-                          f"({registered.reason})", highlight=False, soft_wrap=True)  # fmt: skip
+            console.print(
+                f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})",
+                highlight=False,
+                soft_wrap=True,
+            )
     folder.update(state=ENDED)
 
 
@@ -194,8 +201,10 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
         records = run_search(prepared, folder, [outbox, line])
     finished = [record for record in records if record.state != "running"]
     if len(finished) < study.config.search.trials:
-        raise InterruptedSearchError(f"interrupted after {len(finished)} of {study.config.search.trials} trials; "
-                                     "the same command with --resume goes on")  # fmt: skip
+        raise InterruptedSearchError(
+            f"interrupted after {len(finished)} of {study.config.search.trials} trials; "
+            "the same command with --resume goes on"
+        )
     return records
 
 
@@ -207,6 +216,8 @@ def _finalists(prepared: Prepared, records: Sequence[TrialRecord], console: Cons
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
         return train_finalists(
-            chosen, prepared, lambda function, runs, shared: run_on_cluster(function, runs, shared, config.cluster),
+            chosen,
+            prepared,
+            lambda function, runs, shared: run_on_cluster(function, runs, shared, config.cluster),
             partial(console.print, markup=False, highlight=False),
-        )  # fmt: skip
+        )

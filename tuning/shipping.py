@@ -43,8 +43,10 @@ def pack(study: Study, folder: Path) -> Path:
     shipped = _with_files(document, folder / "files", [])
     size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     if size_mb > LARGEST_MB:
-        raise StudyError(f"the files of the study are too large to be sent: {size_mb:.0f} MB of at most {LARGEST_MB}; put "
-                         "them where every node sees them, and name them by their absolute path there")  # fmt: skip
+        raise StudyError(
+            f"the files of the study are too large to be sent: {size_mb:.0f} MB of at most {LARGEST_MB}; put "
+            "them where every node sees them, and name them by their absolute path there"
+        )
     (folder / "study.yaml").write_text(dump(shipped), encoding="utf-8")
     return folder
 
@@ -58,12 +60,16 @@ def _refuse_lost_results(study: Study) -> None:
     config = study.config
     storage = Place(config.storage).path
     if storage is not None and not storage.is_absolute():
-        raise StudyError(f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
-                         "a job's own folder is removed with it")  # fmt: skip
+        raise StudyError(
+            f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
+            "a job's own folder is removed with it"
+        )
     place = config.tracking.uri.removeprefix("sqlite:///")
     if place != config.tracking.uri and not Path(place).is_absolute():
-        raise StudyError(f"tracking.uri: must be a server, or an absolute path that the head node keeps, but got "
-                         f"{config.tracking.uri}")  # fmt: skip
+        raise StudyError(
+            f"tracking.uri: must be a server, or an absolute path that the head node keeps, but got "
+            f"{config.tracking.uri}"
+        )
 
 
 @functools.cache

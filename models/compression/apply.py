@@ -30,9 +30,16 @@ class NoCompressionConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 AnyCompressionConfig = (
-    NoCompressionConfig | TrimVocabularyConfig | PruneUnitsConfig | PruneWeightsConfig | LowRankConfig
-    | EmbeddingInt8Config | HalfConfig | Int8Config | Int8StaticConfig
-)  # fmt: skip
+    NoCompressionConfig
+    | TrimVocabularyConfig
+    | PruneUnitsConfig
+    | PruneWeightsConfig
+    | LowRankConfig
+    | EmbeddingInt8Config
+    | HalfConfig
+    | Int8Config
+    | Int8StaticConfig
+)
 CompressionConfig = Annotated[AnyCompressionConfig, Field(discriminator="kind")]
 
 

@@ -49,10 +49,15 @@ def quantize_graph_static(graph: bytes, config: Int8StaticConfig, material: Cali
 
     def write(model: onnx.ModelProto, path: Path) -> None:
         quantize_static(
-            model, path, _Rows(material, config.calibration_texts), quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=STATIC_OPERATORS,
+            model,
+            path,
+            _Rows(material, config.calibration_texts),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=STATIC_OPERATORS,
             reduce_range=True,
-        )  # fmt: skip
+        )
 
     return _written(graph, write)
 

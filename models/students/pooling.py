@@ -42,6 +42,8 @@ class Attention(nn.Module):
 
 def build_pooling(kind: PoolingKind, n_features: int) -> nn.Module:
     builders: dict[PoolingKind, Callable[[], nn.Module]] = {
-        "mean": Mean, "max": Maximum, "attention": lambda: Attention(n_features),
-    }  # fmt: skip
+        "mean": Mean,
+        "max": Maximum,
+        "attention": lambda: Attention(n_features),
+    }
     return builders[kind]()

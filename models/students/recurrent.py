@@ -43,9 +43,13 @@ class Recurrent(nn.Module):
     def __init__(self, config: RecurrentConfig, n_inputs: int) -> None:
         super().__init__()
         self.cell = CELLS[type(config)](
-            n_inputs, config.hidden_size, config.layers, batch_first=True, bidirectional=True,
+            n_inputs,
+            config.hidden_size,
+            config.layers,
+            batch_first=True,
+            bidirectional=True,
             dropout=config.dropout if config.layers > 1 else 0.0,
-        )  # fmt: skip
+        )
         self.output_size = 2 * config.hidden_size
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:

@@ -87,8 +87,9 @@ def keep_feedforward(body: Transformer, config: TransformerConfig, keep: float) 
     blocks: Any = new.blocks
     for block in blocks:
         first, activation, second = block.feedforward
-        units = largest_units(first.weight.detach().square().sum(dim=1) + second.weight.detach().square().sum(dim=0),
-                        smaller.feedforward)  # fmt: skip
+        units = largest_units(
+            first.weight.detach().square().sum(dim=1) + second.weight.detach().square().sum(dim=0), smaller.feedforward
+        )
         block.feedforward = nn.Sequential(
             nn.Linear(first.in_features, len(units)), activation, nn.Linear(len(units), second.out_features)
         )

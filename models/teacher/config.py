@@ -126,21 +126,29 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         origins = {name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits", "students")}
         given = [name for name, value in origins.items() if value is not None]
         if len(given) != 1 and given != ["checkpoint", "logits"]:
-            raise ValueError(f"a teacher has one of checkpoint, from_scratch, logits and students (logits may name the checkpoint "
-                             f"it came from, which is then timed), but got {', '.join(given) or 'none'}")  # fmt: skip
+            raise ValueError(
+                f"a teacher has one of checkpoint, from_scratch, logits and students (logits may name the checkpoint "
+                f"it came from, which is then timed), but got {', '.join(given) or 'none'}"
+            )
         if self.students and (unused := self._said_of_a_bert()):
-            raise ValueError(f"a teacher of students trains them as its space says, and has no hidden states; leave out what is "
-                             f"of a BERT (how many answer is students.members), but got {', '.join(unused)}")  # fmt: skip
+            raise ValueError(
+                f"a teacher of students trains them as its space says, and has no hidden states; leave out what is "
+                f"of a BERT (how many answer is students.members), but got {', '.join(unused)}"
+            )
         if self.revision is not None and self.checkpoint is None:
             raise ValueError(f"revision is of a checkpoint, but got revision={self.revision} without one")
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must name each label once, but got {', '.join(self.labels)}")
         if self.labels is not None and self.from_scratch:
-            raise ValueError(f"labels says which columns a checkpoint or logits have; a teacher from scratch has those of the corpus, "
-                             f"but got labels={', '.join(self.labels)}")  # fmt: skip
+            raise ValueError(
+                f"labels says which columns a checkpoint or logits have; a teacher from scratch has those of the corpus, "
+                f"but got labels={', '.join(self.labels)}"
+            )
         if self.labels is not None and self.pretrain and self.logits is None:
-            raise ValueError(f"labels says which columns the head of a checkpoint has; pretrain keeps no head, but got "
-                             f"labels={', '.join(self.labels)}")  # fmt: skip
+            raise ValueError(
+                f"labels says which columns the head of a checkpoint has; pretrain keeps no head, but got "
+                f"labels={', '.join(self.labels)}"
+            )
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
         if self.from_scratch and (fault := self._beyond(self.from_scratch.layers)):

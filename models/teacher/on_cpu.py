@@ -29,8 +29,12 @@ def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
     if next(model.parameters()).device.type != "cpu":
         yield
         return
-    layers = [(parent, name, layer) for parent in model.modules() for name, layer in parent.named_children()
-              if type(layer) is nn.Dropout]  # fmt: skip
+    layers = [
+        (parent, name, layer)
+        for parent in model.modules()
+        for name, layer in parent.named_children()
+        if type(layer) is nn.Dropout
+    ]
     attention = model.config._attn_implementation
     try:
         for parent, name, layer in layers:

@@ -142,8 +142,10 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
 
 def _check_classes(checkpoint: str | Path, n_classes: int, labels: Sequence[str] | None) -> None:
     if labels is not None and n_classes != len(labels):
-        raise ModelError(f"the teacher {checkpoint} has {n_classes} classes and the corpus "
-                         f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`")  # fmt: skip
+        raise ModelError(
+            f"the teacher {checkpoint} has {n_classes} classes and the corpus "
+            f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`"
+        )
 
 
 def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -183,11 +185,15 @@ def ask_teacher(
             hidden[batch] = together
     if not np.isfinite(logits).all():
         text = texts[int(np.argmin(np.isfinite(logits).all(axis=1)))]
-        raise ModelError(f"the teacher's logits of {text[:40]!r} are not all finite numbers; its weights are damaged, or too large for "
-                         "the type that it computes in")  # fmt: skip
+        raise ModelError(
+            f"the teacher's logits of {text[:40]!r} are not all finite numbers; its weights are damaged, or too large for "
+            "the type that it computes in"
+        )
     if hidden is not None and not np.isfinite(hidden).all():
-        raise ModelError("hidden_states: the teacher's states are too large for float16, in which they are kept; leave them out, or name "
-                         "other layers")  # fmt: skip
+        raise ModelError(
+            "hidden_states: the teacher's states are too large for float16, in which they are kept; leave them out, or name "
+            "other layers"
+        )
     return logits, np.empty((len(texts), 0), dtype=np.float16) if hidden is None else hidden
 
 

@@ -147,8 +147,10 @@ def _masked_model(
 ) -> tuple[PreTrainedModel, int]:
     """The masked language model that is pretrained, and how many tokens of a text it reads."""
     if tokenizer.mask_token_id is None:
-        raise ModelError(f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
-                         "leave pretrain out")  # fmt: skip
+        raise ModelError(
+            f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
+            "leave pretrain out"
+        )
     if isinstance(start, BertConfig):
         return BertForMaskedLM(start), config.max_length
     try:
@@ -173,10 +175,13 @@ def _fit(
 
 def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertConfig:
     return BertConfig(
-        vocab_size=n_pieces, hidden_size=scratch.hidden_size, num_hidden_layers=scratch.layers,
-        num_attention_heads=scratch.heads, intermediate_size=4 * scratch.hidden_size,
+        vocab_size=n_pieces,
+        hidden_size=scratch.hidden_size,
+        num_hidden_layers=scratch.layers,
+        num_attention_heads=scratch.heads,
+        intermediate_size=4 * scratch.hidden_size,
         max_position_embeddings=max_length,
-    )  # fmt: skip
+    )
 
 
 def _new_classifier(
@@ -220,8 +225,10 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
     layers = max(stacks, key=len)
     n_stated = getattr(model.config, "num_hidden_layers", len(layers))
     if train_last_layers and len(layers) < n_stated:
-        raise ModelError(f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
-                         f"their weights, but got {train_last_layers=}")  # fmt: skip
+        raise ModelError(
+            f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
+            f"their weights, but got {train_last_layers=}"
+        )
     if train_last_layers > len(layers):
         raise ModelError(f"train_last_layers must be <= {len(layers)}, but got {train_last_layers=}")
     model.base_model.requires_grad_(False)

@@ -117,8 +117,11 @@ class Stepper:
     def state(self) -> dict[str, Tensor]:
         """All that a later step depends on beside the model."""
         self.catch_up()
-        moments = {f"{number}.{name}": tensor for number, values in self._adam.state_dict()["state"].items()
-                   for name, tensor in values.items()}  # fmt: skip
+        moments = {
+            f"{number}.{name}": tensor
+            for number, values in self._adam.state_dict()["state"].items()
+            for name, tensor in values.items()
+        }
         return {"n_steps": torch.tensor(self.n_steps), **moments}
 
     def restore(self, state: dict[str, Tensor]) -> None:

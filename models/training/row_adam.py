@@ -87,9 +87,10 @@ class RowAdam:
     def __init__(self, table: Table, adam: torch.optim.AdamW, n_steps: int) -> None:
         self._table, self._adam = table, adam
         adam.state[table.weight] = {
-            "step": torch.tensor(0.0), "exp_avg": torch.zeros_like(table.weight),
+            "step": torch.tensor(0.0),
+            "exp_avg": torch.zeros_like(table.weight),
             "exp_avg_sq": torch.zeros_like(table.weight),
-        }  # fmt: skip
+        }
         self._delays = Delays(n_steps, self._settings["betas"])
         self._last = torch.zeros(len(table.weight), dtype=torch.int64)
         self._number = torch.zeros(len(table.weight), dtype=torch.int64)

@@ -158,9 +158,12 @@ def _fasttext(config: FastTextConfig, vocabulary: Sequence[str], sentences: Any,
     from gensim.models import FastText
 
     model = FastText(
-        _only(vocabulary, sentences), min_n=config.min_ngram, max_n=max(config.min_ngram, config.max_ngram),
-        bucket=FASTTEXT_BUCKETS, **_training(config, seed),
-    )  # fmt: skip
+        _only(vocabulary, sentences),
+        min_n=config.min_ngram,
+        max_n=max(config.min_ngram, config.max_ngram),
+        bucket=FASTTEXT_BUCKETS,
+        **_training(config, seed),
+    )
     known = {word: model.wv[word] for word in vocabulary if word in model.wv.key_to_index}
     return FoundVectors(dimension=config.dimension, vectors=known)
 
@@ -173,16 +176,24 @@ def _only(vocabulary: Sequence[str], sentences: Sequence[Sequence[str]]) -> list
 def _training(config: _TrainedVectors, seed: int) -> dict[str, Any]:
     # One worker: with more, the order of the updates depends on the threads and no two runs are alike.
     return {
-        "vector_size": config.dimension, "window": config.window, "sg": int(config.architecture == "skip_gram"),
-        "min_count": 1, "epochs": config.epochs, "seed": seed, "workers": 1,
-    }  # fmt: skip
+        "vector_size": config.dimension,
+        "window": config.window,
+        "sg": int(config.architecture == "skip_gram"),
+        "min_count": 1,
+        "epochs": config.epochs,
+        "seed": seed,
+        "workers": 1,
+    }
 
 
 def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     found = read_vectors(config, vocabulary)
     if not found.vectors:
-        raise ModelError("; ".join([f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary",
-                                    *found.notes]))  # fmt: skip
+        raise ModelError(
+            "; ".join(
+                [f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary", *found.notes]
+            )
+        )
     return found
 
 
@@ -201,6 +212,7 @@ def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> FoundV
     """
     found = read_vector_file(config.path, vocabulary)
     if found.dimension != config.dimension:
-        raise ModelError(f"{config.path} has vectors of dimension {found.dimension}, but the study says "
-                         f"dimension={config.dimension}")  # fmt: skip
+        raise ModelError(
+            f"{config.path} has vectors of dimension {found.dimension}, but the study says dimension={config.dimension}"
+        )
     return found

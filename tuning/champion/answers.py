@@ -36,12 +36,14 @@ class Answers:
 
 def write_answers(answers: Answers, place: Place) -> None:
     """Write them as a Parquet file: `text`, `label`, `teacher_logits`, `student_logits`."""
-    table = pa.table({
-        "text": list(answers.texts),
-        "label": [answers.names[label] for label in answers.labels],
-        "teacher_logits": pa.array(list(answers.teacher), pa.list_(pa.float32())),
-        "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "text": list(answers.texts),
+            "label": [answers.names[label] for label in answers.labels],
+            "teacher_logits": pa.array(list(answers.teacher), pa.list_(pa.float32())),
+            "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
+        }
+    )
     about = json.dumps({"trial": answers.trial, "labels": answers.names}, ensure_ascii=False)
     stream = io.BytesIO()
     pyarrow.parquet.write_table(table.replace_schema_metadata({ABOUT: about}), stream)
@@ -126,12 +128,15 @@ def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
     return [
         Case(
-            answers.texts[row], answers.names[answers.labels[row]],
-            answers.names[teacher[row].argmax()], float(teacher[row].max()),
-            answers.names[student[row].argmax()], float(student[row].max()),
+            answers.texts[row],
+            answers.names[answers.labels[row]],
+            answers.names[teacher[row].argmax()],
+            float(teacher[row].max()),
+            answers.names[student[row].argmax()],
+            float(student[row].max()),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def counts_of(answers: Answers, logits: Logits) -> NDArray[np.int64]:

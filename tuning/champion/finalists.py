@@ -83,8 +83,10 @@ def train_finalists(
     for index, result in run_all(train_one, runs, shared):
         results[index] = result
         kind = "plain" if runs[index].loss.is_plain else "distilled"
-        say(f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
-            f"(seed {runs[index].seed}): dev accuracy {result.accuracy:.4f}")  # fmt: skip
+        say(
+            f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
+            f"(seed {runs[index].seed}): dev accuracy {result.accuracy:.4f}"
+        )
     finalists = []
     for record in chosen:
         groups = []
@@ -103,9 +105,14 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     best = finalist.best
     checkpoint = Checkpoint(
-        best.trained, inputs.encoder.settings, inputs.vocabulary, inputs.data.vectors.shape[1], prepared.corpus.labels,
-        best.quantized, config.model_dump(mode="json"),
-    )  # fmt: skip
+        best.trained,
+        inputs.encoder.settings,
+        inputs.vocabulary,
+        inputs.data.vectors.shape[1],
+        prepared.corpus.labels,
+        best.quantized,
+        config.model_dump(mode="json"),
+    )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
     # A quantized graph answers otherwise by design; its accuracy was measured as it is served.

@@ -89,17 +89,30 @@ def parse_results(raw: dict[str, Any]) -> Results:
     """The results in a parsed `results.json`, also of searches that kept less in it."""
     finalists = tuple(
         FinalStudent(
-            one["trial"], TrialConfig.model_validate(one["config"]), tuple(one["dev_accuracy"]),
-            tuple(one["plain_dev_accuracy"]), _latency(one["onnxruntime"]), one.get("size_mb"),
+            one["trial"],
+            TrialConfig.model_validate(one["config"]),
+            tuple(one["dev_accuracy"]),
+            tuple(one["plain_dev_accuracy"]),
+            _latency(one["onnxruntime"]),
+            one.get("size_mb"),
         )
         for one in raw["finalists"]
-    )  # fmt: skip
+    )
     teacher, alone, distilled = (_column(one) for one in raw["columns"])
     described = raw["teacher"].get("description", "its logits came as a file that says no more")
     return Results(
-        raw["rule"], described, raw["champion"], raw["distillation_ratio"], (teacher, alone, distilled), finalists,
-        raw["cpu"], raw.get("timed_on", ""), raw.get("timed_texts"), raw.get("texts", {}), raw.get("versions", {}),
-    )  # fmt: skip
+        raw["rule"],
+        described,
+        raw["champion"],
+        raw["distillation_ratio"],
+        (teacher, alone, distilled),
+        finalists,
+        raw["cpu"],
+        raw.get("timed_on", ""),
+        raw.get("timed_texts"),
+        raw.get("texts", {}),
+        raw.get("versions", {}),
+    )
 
 
 def _column(raw: dict[str, Any]) -> Column:

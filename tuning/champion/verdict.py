@@ -81,9 +81,16 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
-        rule_text(config.champion), tuple(finalists), latencies, columns, winner, sizes_mb, timed.cpu, timed.host,
+        rule_text(config.champion),
+        tuple(finalists),
+        latencies,
+        columns,
+        winner,
+        sizes_mb,
+        timed.cpu,
+        timed.host,
         timed.versions,
-    )  # fmt: skip
+    )
     facts = facts_of(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(
@@ -151,7 +158,16 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         f"It answers with one of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
         f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
     )
-    return model_card(Card(
-        config.tracking.register_as or config.name, config.card, config.corpus.source, about, verdict.columns,
-        len(corpus.test), verdict.cpu, limits, needed_packages(inputs.encoder.settings),
-    ))  # fmt: skip
+    return model_card(
+        Card(
+            config.tracking.register_as or config.name,
+            config.card,
+            config.corpus.source,
+            about,
+            verdict.columns,
+            len(corpus.test),
+            verdict.cpu,
+            limits,
+            needed_packages(inputs.encoder.settings),
+        )
+    )

@@ -81,8 +81,10 @@ def warnings(pair: Pair) -> list[str]:
             "THE FILES THAT trial NAMES ARE NOT THE SAME: students have read other vectors, dictionaries or tokenizers"
         )
     if first.get("teacher") != second.get("teacher"):
-        found.append("THE TEACHER IS NOT THE SAME: what is relative to it (the rule's share, agreement, times faster) does not "
-                     "compare, and students have learnt from other logits")  # fmt: skip
+        found.append(
+            "THE TEACHER IS NOT THE SAME: what is relative to it (the rule's share, agreement, times faster) does not "
+            "compare, and students have learnt from other logits"
+        )
     cpus = [one.results.cpu for one in pair if one.results]
     if len(set(cpus)) > 1:
         found.append(
@@ -132,8 +134,10 @@ def _facts(findings: Findings) -> dict[str, str]:
     name = f"trial {results.shown.trial}, {results.shown.config.student.kind}"
     facts["champion"] = name if results.champion is not None else f"none; the nearest is {name}"
     facts |= {"dev accuracy": str(student.quality.dev_accuracy), "test accuracy": str(student.quality.test_accuracy)}
-    facts |= {"student alone, test": str(results.columns[1].quality.test_accuracy),
-              "teacher, test": str(results.columns[0].quality.test_accuracy)}  # fmt: skip
+    facts |= {
+        "student alone, test": str(results.columns[1].quality.test_accuracy),
+        "teacher, test": str(results.columns[0].quality.test_accuracy),
+    }
     if student.size_mb is not None:
         facts["MB on disk"] = f"{student.size_mb:.1f}"
     if student.latency:
@@ -180,8 +184,10 @@ def overlay(pair: Pair) -> go.Figure:
         times += [record.latency_ms for record in complete if record.latency_ms]
         found.add_traces([_trials(complete, index), _front(pareto_front(complete)[::-1], index)])
         if results := findings.results:
-            marks = [(f"finalist, trial {one.trial}", one.latency.p50_ms, sum(one.dev_accuracy) / len(one.dev_accuracy))
-                     for one in results.finalists]  # fmt: skip
+            marks = [
+                (f"finalist, trial {one.trial}", one.latency.p50_ms, sum(one.dev_accuracy) / len(one.dev_accuracy))
+                for one in results.finalists
+            ]
             times += [p50_ms for _, p50_ms, _ in marks]
             found.add_trace(_marks("finalists", marks, index, "diamond"))
             teacher: Column = results.columns[0]
@@ -195,26 +201,43 @@ def overlay(pair: Pair) -> go.Figure:
 
 def _trials(complete: Sequence[TrialRecord], index: int) -> go.Scatter:
     return go.Scatter(
-        x=[record.latency_ms for record in complete], y=[record.accuracy for record in complete], mode="markers",
-        name=f"{'AB'[index]}: trials (hints)", hovertext=[hover(record) for record in complete], hoverinfo="text",
+        x=[record.latency_ms for record in complete],
+        y=[record.accuracy for record in complete],
+        mode="markers",
+        name=f"{'AB'[index]}: trials (hints)",
+        hovertext=[hover(record) for record in complete],
+        hoverinfo="text",
         marker={"color": COLOURS[index], "symbol": SYMBOLS[index], "size": 9, "opacity": 0.5},
-    )  # fmt: skip
+    )
 
 
 def _front(front: Sequence[TrialRecord], index: int) -> go.Scatter:
     return go.Scatter(
-        x=[record.latency_ms for record in front], y=[record.accuracy for record in front], mode="lines",
-        name=f"{'AB'[index]}: front", line={"color": COLOURS[index], "width": 2, "shape": "hv"}, hoverinfo="skip",
-    )  # fmt: skip
+        x=[record.latency_ms for record in front],
+        y=[record.accuracy for record in front],
+        mode="lines",
+        name=f"{'AB'[index]}: front",
+        line={"color": COLOURS[index], "width": 2, "shape": "hv"},
+        hoverinfo="skip",
+    )
 
 
 def _marks(name: str, marks: Sequence[tuple[str, float, float]], index: int, symbol: str) -> go.Scatter:
     """Measured models: what each is, its p50 and its dev accuracy."""
     return go.Scatter(
-        x=[p50_ms for _, p50_ms, _ in marks], y=[accuracy for _, _, accuracy in marks], mode="markers",
-        name=f"{'AB'[index]}: {name}", hoverinfo="text",
-        hovertext=[f"<b>{'AB'[index]}, {escaped(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
-                   for what, p50_ms, accuracy in marks],
-        marker={"color": TEACHER if name == "teacher" else COLOURS[index], "symbol": symbol, "size": 14,
-                "line": {"color": TEACHER if name == "teacher" else "#444444", "width": 1.5}},
-    )  # fmt: skip
+        x=[p50_ms for _, p50_ms, _ in marks],
+        y=[accuracy for _, _, accuracy in marks],
+        mode="markers",
+        name=f"{'AB'[index]}: {name}",
+        hoverinfo="text",
+        hovertext=[
+            f"<b>{'AB'[index]}, {escaped(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
+            for what, p50_ms, accuracy in marks
+        ],
+        marker={
+            "color": TEACHER if name == "teacher" else COLOURS[index],
+            "symbol": symbol,
+            "size": 14,
+            "line": {"color": TEACHER if name == "teacher" else "#444444", "width": 1.5},
+        },
+    )

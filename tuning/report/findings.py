@@ -50,8 +50,9 @@ def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, F
     if overrides:
         raise StudyError(f"--set goes with a study file, but {reference} is a folder of results")
     if not (place / "study.yaml").is_file() or not (place / "search.json").is_file():
-        raise StudyError(f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or "
-                         "search.json")  # fmt: skip
+        raise StudyError(
+            f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
+        )
     return Study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
 
 
@@ -61,9 +62,12 @@ def read_findings(study: Study, folder: Folder) -> Findings:
     optuna_study = open_study(study.config, Journal(folder.journal))
     results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
     return Findings(
-        study, folder, folder.state, tuple(read_records(optuna_study)),
+        study,
+        folder,
+        folder.state,
+        tuple(read_records(optuna_study)),
         tuple(importances(optuna_study, search.objectives, search.importance)),
         parse_results(json.loads(results.read_text())) if results.is_file() else None,
         read_answers(answers) if answers.is_file() else None,
         (card / "README.md").read_text() if (card / "README.md").is_file() else None,
-    )  # fmt: skip
+    )

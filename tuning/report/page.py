@@ -52,23 +52,41 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
     results, answers = findings.results, findings.answers
-    places = [("found", "What was found"), ("model", "Student and teacher"), ("errors", "Errors"), ("search", "The search"),
-              ("measured", "How it was measured"), ("more", "Card and study")]  # fmt: skip
+    places = [
+        ("found", "What was found"),
+        ("model", "Student and teacher"),
+        ("errors", "Errors"),
+        ("search", "The search"),
+        ("measured", "How it was measured"),
+        ("more", "Card and study"),
+    ]
     lacking = {"model" if not any(one.name in OF_MODEL for one in pictures) else "", "" if answers else "errors"}
     return template.render(
-        policy=policy(plotly, script), plotly=plotly, script=script, figures=figures_json(pictures), font=FONT,
-        name=findings.name, rule=results.rule if results else rule_text(findings.study.config.champion),
-        places=[one for one in places if one[0] not in lacking], roomy=ROOMY, missing=missing,
-        pictures=pictures, of_model=_named(pictures, OF_MODEL), of_search=_named(pictures, OF_SEARCH),
+        policy=policy(plotly, script),
+        plotly=plotly,
+        script=script,
+        figures=figures_json(pictures),
+        font=FONT,
+        name=findings.name,
+        rule=results.rule if results else rule_text(findings.study.config.champion),
+        places=[one for one in places if one[0] not in lacking],
+        roomy=ROOMY,
+        missing=missing,
+        pictures=pictures,
+        of_model=_named(pictures, OF_MODEL),
+        of_search=_named(pictures, OF_SEARCH),
         unfinished=None if results else _unfinished(findings),
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
         wrong=[_shortened(case) for case in both_wrong(answers, N_CASES)] if answers else [],
-        counts=_counts(findings.records), trials=[_trial(record) for record in findings.records],
-        facts=_facts(findings), card=rendered(findings.card) if findings.card else None,
-        study=dump(findings.study.document), written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )  # fmt: skip
+        counts=_counts(findings.records),
+        trials=[_trial(record) for record in findings.records],
+        facts=_facts(findings),
+        card=rendered(findings.card) if findings.card else None,
+        study=dump(findings.study.document),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
 
 
 def policy(*scripts: str) -> str:
@@ -76,8 +94,10 @@ def policy(*scripts: str) -> str:
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     # Plotly styles what it draws, and saves a picture by way of a data URL.
-    return (f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
-            "form-action 'none'")  # fmt: skip
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+        "form-action 'none'"
+    )
 
 
 def figures_json(pictures: Sequence[Picture]) -> str:
@@ -115,8 +135,10 @@ def _counts(records: Sequence[TrialRecord]) -> str:
 
 def _unfinished(findings: Findings) -> str:
     n_done = sum(record.state != "running" for record in findings.records)
-    return (f"{n_done} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
-            "champion is chosen. This is what there was when the page was written.")  # fmt: skip
+    return (
+        f"{n_done} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
+        "champion is chosen. This is what there was when the page was written."
+    )
 
 
 def _trial(record: TrialRecord) -> dict[str, Any]:
@@ -124,10 +146,13 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
         return "-" if value is None else format(value, form)
 
     return {
-        "number": record.number, "state": record.state, "accuracy": cell(record.accuracy, ".4f"),
-        "hint": cell(record.latency_ms, ".3f"), "size": cell(record.size_mb, ".2f"),
+        "number": record.number,
+        "state": record.state,
+        "accuracy": cell(record.accuracy, ".4f"),
+        "hint": cell(record.latency_ms, ".3f"),
+        "size": cell(record.size_mb, ".2f"),
         "configuration": describe_trial(record.config),
-    }  # fmt: skip
+    }
 
 
 def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
@@ -139,13 +164,23 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     if results.champion is None:
         verdict = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
     way = way_to_teacher(*results.columns[:2])
-    ratio = "" if results.ratio is None else (
-        f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
-        f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}")  # fmt: skip
+    ratio = (
+        ""
+        if results.ratio is None
+        else (
+            f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
+            f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
+        )
+    )
     return {
-        "verdict": verdict, "about": describe_trial(results.shown.config), "tiles": _tiles(results), "ratio": ratio, "protocol": _protocol(results),
-        "columns": [column.name for column in results.columns], "rows": rows_of_table(results.columns),
-    }  # fmt: skip
+        "verdict": verdict,
+        "about": describe_trial(results.shown.config),
+        "tiles": _tiles(results),
+        "ratio": ratio,
+        "protocol": _protocol(results),
+        "columns": [column.name for column in results.columns],
+        "rows": rows_of_table(results.columns),
+    }
 
 
 def _tiles(results: Results) -> list[Tile]:
@@ -158,10 +193,17 @@ def _tiles(results: Results) -> list[Tile]:
         low, high = wilson_interval(accuracy, n_test)
         interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
     tiles = [
-        Tile("-" if kept is None else f"{kept:.1%}", "of the teacher's dev accuracy", f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}"),
-        Tile(f"{accuracy:.3f}", f"test accuracy;{interval}" if interval else "test accuracy",
-             f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}"),
-    ]  # fmt: skip
+        Tile(
+            "-" if kept is None else f"{kept:.1%}",
+            "of the teacher's dev accuracy",
+            f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}",
+        ),
+        Tile(
+            f"{accuracy:.3f}",
+            f"test accuracy;{interval}" if interval else "test accuracy",
+            f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}",
+        ),
+    ]
     if student.latency:
         beside = f"95 % within {student.latency.p95_ms:.3f} ms"
         tiles.append(
@@ -190,7 +232,7 @@ def _protocol(results: Results) -> list[str]:
         f"beside it. The finalists and the teacher took turns on the same{timed} dev texts, {CHUNK_TEXTS} at a time, so that what "
         "slowed the machine for a moment slowed all of them. p50 and p95 are of one text at a time, texts/s of batches of 32. "
         "Of the seeds the one best on dev is kept, timed, and asked for the answers shown here.",
-    ]  # fmt: skip
+    ]
 
 
 def _facts(findings: Findings) -> list[tuple[str, str]]:
@@ -202,9 +244,12 @@ def _facts(findings: Findings) -> list[tuple[str, str]]:
         sizes = ", ".join(f"{n:,} {name}" for name, n in results.texts.items())
         versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
         found += [
-            ("texts", sizes), ("teacher", f"{results.teacher} (fingerprint {state.get('teacher', 'unknown')})"),
-            ("CPU", results.cpu), ("machine", results.host), ("versions", versions),
-        ]  # fmt: skip
+            ("texts", sizes),
+            ("teacher", f"{results.teacher} (fingerprint {state.get('teacher', 'unknown')})"),
+            ("CPU", results.cpu),
+            ("machine", results.host),
+            ("versions", versions),
+        ]
     seeds = f"{config.search.seed} of the search; {config.search.seeds} for each finalist"
     found += [("seeds", seeds), ("search", str(findings.folder)), ("MLflow run", str(state.get("run_id", "")))]
     return [(key, value) for key, value in found if value]

@@ -60,47 +60,81 @@ def _of_search(findings: Findings) -> list[_Plan]:
     objectives, space = config.search.objectives, findings.study.space
     has_front = any(record.state == "complete" for record in records)
     is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
-    finalists = {} if results is None else {
-        one.trial: "champion" if one.trial == results.champion else "finalist" for one in results.finalists
-    }  # fmt: skip
+    finalists = (
+        {}
+        if results is None
+        else {one.trial: "champion" if one.trial == results.champion else "finalist" for one in results.finalists}
+    )
     return [
-        _Plan("front", "Pareto front: accuracy and speed",
-              "Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
-              "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
-              partial(front_picture, records, results, config.champion) if has_front else None, "a complete trial"),
-        _Plan("history", "Optimisation history",
-              "Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
-              "trials would hardly find more.",
-              partial(history_picture, records, objectives) if is_enough else None, "two complete trials"),
-        _Plan("parallel", "Parallel coordinates",
-              "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
-              "not have that setting. Of many settings these are the ten that mattered most.",
-              partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None, "two complete trials"),
-        _Plan("importance", "Hyperparameter importance",
-              "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
-              partial(importance_picture, findings.mattered) if findings.mattered else None,
-              f"{MIN_TRIALS} complete trials that differ"),
-        _Plan("curves", "Learning curves",
-              "Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
-              partial(curves_picture, records, finalists) if has_curves else None, "epochs, which this search did not keep"),
-    ]  # fmt: skip
+        _Plan(
+            "front",
+            "Pareto front: accuracy and speed",
+            "Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
+            "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
+            partial(front_picture, records, results, config.champion) if has_front else None,
+            "a complete trial",
+        ),
+        _Plan(
+            "history",
+            "Optimisation history",
+            "Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
+            "trials would hardly find more.",
+            partial(history_picture, records, objectives) if is_enough else None,
+            "two complete trials",
+        ),
+        _Plan(
+            "parallel",
+            "Parallel coordinates",
+            "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+            "not have that setting. Of many settings these are the ten that mattered most.",
+            partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
+            "two complete trials",
+        ),
+        _Plan(
+            "importance",
+            "Hyperparameter importance",
+            "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
+            partial(importance_picture, findings.mattered) if findings.mattered else None,
+            f"{MIN_TRIALS} complete trials that differ",
+        ),
+        _Plan(
+            "curves",
+            "Learning curves",
+            "Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
+            partial(curves_picture, records, finalists) if has_curves else None,
+            "epochs, which this search did not keep",
+        ),
+    ]
 
 
 def _of_model(findings: Findings) -> list[_Plan]:
     answers, results = findings.answers, findings.results
     timed = results is not None and any(one.latency.quantiles_ms for one in results.finalists)
     return [
-        _Plan("calibration", "Calibration",
-              "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
-              "dashed line a model is surer than it should be.",
-              partial(calibration_picture, answers) if answers else None, "answers on the test texts"),
-        _Plan("confusion", "Confusion matrix",
-              "Test texts by their label and by the answer. The diagonal is right.",
-              partial(confusion_picture, answers) if answers else None, "answers on the test texts"),
-        _Plan("latency", "Latency distribution",
-              "The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
-              "predictable one.", partial(latency_picture, results) if results and timed else None, "quantiles of the timing"),
-    ]  # fmt: skip
+        _Plan(
+            "calibration",
+            "Calibration",
+            "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
+            "dashed line a model is surer than it should be.",
+            partial(calibration_picture, answers) if answers else None,
+            "answers on the test texts",
+        ),
+        _Plan(
+            "confusion",
+            "Confusion matrix",
+            "Test texts by their label and by the answer. The diagonal is right.",
+            partial(confusion_picture, answers) if answers else None,
+            "answers on the test texts",
+        ),
+        _Plan(
+            "latency",
+            "Latency distribution",
+            "The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
+            "predictable one.",
+            partial(latency_picture, results) if results and timed else None,
+            "quantiles of the timing",
+        ),
+    ]
 
 
 def write_html(pictures: Sequence[Picture], folder: Path) -> None:
@@ -115,15 +149,21 @@ def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], N
 
     files = [folder / f"{picture.name}.png" for picture in pictures]
     jobs = [
-        {"fig": picture.figure, "path": file, "opts": {"format": "png", "width": PNG_WIDTH, "height": picture.figure.layout.height, "scale": 2}}
+        {
+            "fig": picture.figure,
+            "path": file,
+            "opts": {"format": "png", "width": PNG_WIDTH, "height": picture.figure.layout.height, "scale": 2},
+        }
         for picture, file in zip(pictures, files, strict=True)
-    ]  # fmt: skip
+    ]
     settings = {"mathjax": False, "timeout": PNG_TIMEOUT_S, "proxy_server": NO_NETWORK}
     try:
         kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
     except Exception as error:  # noqa: BLE001  (pictures never end a search)
         first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
-        say(f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
-            "machine with Chromium draws them")  # fmt: skip
+        say(
+            f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
+            "machine with Chromium draws them"
+        )
         return []
     return files

@@ -43,31 +43,48 @@ def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
         if not of_family:
             continue
         yield go.Scatter(
-            x=[record.latency_ms for record in of_family], y=[record.accuracy for record in of_family],
-            mode="markers", name=family, hovertext=[hover(record) for record in of_family], hoverinfo="text",
+            x=[record.latency_ms for record in of_family],
+            y=[record.accuracy for record in of_family],
+            mode="markers",
+            name=family,
+            hovertext=[hover(record) for record in of_family],
+            hoverinfo="text",
             marker={
-                "color": colour, "opacity": 0.55, "line": {"color": colour, "width": 1},
-                "size": [record.size_mb or min(sizes, default=1.0) for record in of_family], "sizemode": "area",
-                "sizeref": 2 * max(sizes, default=1.0) / LARGEST_PX**2, "sizemin": 4,
+                "color": colour,
+                "opacity": 0.55,
+                "line": {"color": colour, "width": 1},
+                "size": [record.size_mb or min(sizes, default=1.0) for record in of_family],
+                "sizemode": "area",
+                "sizeref": 2 * max(sizes, default=1.0) / LARGEST_PX**2,
+                "sizemin": 4,
             },
-        )  # fmt: skip
+        )
 
 
 def _front(complete: Sequence[TrialRecord]) -> go.Scatter:
     front = pareto_front(complete)[::-1]
     return go.Scatter(
-        x=[record.latency_ms for record in front], y=[record.accuracy for record in front],
-        mode="lines", line={"color": QUIET, "width": 1.5, "shape": "hv"}, name="front of the trials", hoverinfo="skip",
-    )  # fmt: skip
+        x=[record.latency_ms for record in front],
+        y=[record.accuracy for record in front],
+        mode="lines",
+        line={"color": QUIET, "width": 1.5, "shape": "hv"},
+        name="front of the trials",
+        hoverinfo="skip",
+    )
 
 
 def _stopped(pruned: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     if pruned:
         yield go.Scatter(
-            x=[record.latency_ms for record in pruned], y=[record.accuracy for record in pruned], mode="markers",
-            name="stopped early", hovertext=[hover(record) for record in pruned], hoverinfo="text",
-            marker={"color": QUIET, "symbol": "circle-open", "size": 7}, visible="legendonly",
-        )  # fmt: skip
+            x=[record.latency_ms for record in pruned],
+            y=[record.accuracy for record in pruned],
+            mode="markers",
+            name="stopped early",
+            hovertext=[hover(record) for record in pruned],
+            hoverinfo="text",
+            marker={"color": QUIET, "symbol": "circle-open", "size": 7},
+            visible="legendonly",
+        )
 
 
 def hover(record: TrialRecord) -> str:
@@ -92,8 +109,15 @@ def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
         if one.trial in hints:
             x += [hints[one.trial].latency_ms, one.latency.p50_ms, None]
             y += [hints[one.trial].accuracy, float(np.mean(one.dev_accuracy)), None]
-    return go.Scatter(x=x, y=y, mode="lines", line={"color": QUIET, "width": 1, "dash": "dot"}, hoverinfo="skip",
-                      name="from hint to measurement", showlegend=False)  # fmt: skip
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        line={"color": QUIET, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        name="from hint to measurement",
+        showlegend=False,
+    )
 
 
 def _finalists(results: Results) -> Iterator[go.Scatter]:
@@ -102,15 +126,25 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
         colour = FAMILIES.get(one.config.student.kind, QUIET)
         accuracy = Spread(float(np.mean(one.dev_accuracy)), _sd(one.dev_accuracy))
         yield go.Scatter(
-            x=[one.latency.p50_ms], y=[accuracy.mean], error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
-            mode="markers+text" if is_champion else "markers", text=["champion" if is_champion else ""],
-            textposition="top center", cliponaxis=False, name="finalists, retrained and timed alone", legendgroup="finalists",
-            showlegend=one is results.finalists[0], hovertext=[_hover_of_finalist(one, accuracy, is_champion)],
-            hoverinfo="text", marker={
-                "symbol": "diamond", "size": 15 if is_champion else 11, "color": colour,
+            x=[one.latency.p50_ms],
+            y=[accuracy.mean],
+            error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
+            mode="markers+text" if is_champion else "markers",
+            text=["champion" if is_champion else ""],
+            textposition="top center",
+            cliponaxis=False,
+            name="finalists, retrained and timed alone",
+            legendgroup="finalists",
+            showlegend=one is results.finalists[0],
+            hovertext=[_hover_of_finalist(one, accuracy, is_champion)],
+            hoverinfo="text",
+            marker={
+                "symbol": "diamond",
+                "size": 15 if is_champion else 11,
+                "color": colour,
                 "line": {"color": QUIET, "width": 2 if is_champion else 1},
             },
-        )  # fmt: skip
+        )
 
 
 def _sd(values: Sequence[float]) -> float:
@@ -137,17 +171,29 @@ def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) ->
     accuracy = column.quality.dev_accuracy
     about = [f"<b>{escaped(column.name)}</b>", f"dev accuracy {accuracy}", f"p50 {p50_ms:.3f} ms"]
     return go.Scatter(
-        x=[p50_ms], y=[accuracy.mean], mode="markers", name=column.name, hovertext=["<br>".join(about)], hoverinfo="text",
+        x=[p50_ms],
+        y=[accuracy.mean],
+        mode="markers",
+        name=column.name,
+        hovertext=["<br>".join(about)],
+        hoverinfo="text",
         error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
         marker={"symbol": symbol, "size": size, "color": colour},
-    )  # fmt: skip
+    )
 
 
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
     """The bounds of the champion rule."""
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
-        found.add_hline(rule.min_teacher_ratio * teacher, line=line, annotation={
-            "text": f"{percent(rule.min_teacher_ratio)} of the teacher", "xanchor": "right", "yanchor": "bottom"})  # fmt: skip
+        found.add_hline(
+            rule.min_teacher_ratio * teacher,
+            line=line,
+            annotation={
+                "text": f"{percent(rule.min_teacher_ratio)} of the teacher",
+                "xanchor": "right",
+                "yanchor": "bottom",
+            },
+        )
     if rule.max_latency_ms is not None:
         found.add_vline(rule.max_latency_ms, line=line, annotation={"text": f"at most {rule.max_latency_ms:g} ms"})

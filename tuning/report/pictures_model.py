@@ -24,22 +24,54 @@ def calibration_picture(answers: Answers) -> go.Figure:
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06, figure=base
     )
     start = 1 / len(answers.names)
-    found.add_trace(go.Scatter(x=[start, 1], y=[start, 1], mode="lines", line={"color": QUIET, "dash": "dash", "width": 1},
-                               name="as right as sure", hoverinfo="skip"), row=1, col=1)  # fmt: skip
+    found.add_trace(
+        go.Scatter(
+            x=[start, 1],
+            y=[start, 1],
+            mode="lines",
+            line={"color": QUIET, "dash": "dash", "width": 1},
+            name="as right as sure",
+            hoverinfo="skip",
+        ),
+        row=1,
+        col=1,
+    )
     for name, logits, colour in (("teacher", answers.teacher, TEACHER), ("student", answers.student, STUDENT)):
         bins = reliability(logits, answers.labels)
         shares = bins.counts / len(answers.labels)
-        texts = [f"<b>{name}</b>: {count} texts<br>sure by {sure:.3f}, right in {right:.3f}"
-                 for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)]  # fmt: skip
-        found.add_trace(go.Scatter(
-            x=bins.confidence, y=bins.accuracy, mode="lines+markers", hovertext=texts, hoverinfo="text",
-            line={"color": colour, "width": 2}, marker={"size": 9},
-            name=f"{name}, calibration error {bins.error:.3f}", legendgroup=name,
-        ), row=1, col=1)  # fmt: skip
-        found.add_trace(go.Bar(
-            x=(np.floor(bins.confidence * BINS).clip(max=BINS - 1) + 0.5) / BINS, y=shares, marker={"color": colour}, opacity=0.75, showlegend=False,
-            legendgroup=name, hovertext=texts, hoverinfo="text",
-        ), row=2, col=1)  # fmt: skip
+        texts = [
+            f"<b>{name}</b>: {count} texts<br>sure by {sure:.3f}, right in {right:.3f}"
+            for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
+        ]
+        found.add_trace(
+            go.Scatter(
+                x=bins.confidence,
+                y=bins.accuracy,
+                mode="lines+markers",
+                hovertext=texts,
+                hoverinfo="text",
+                line={"color": colour, "width": 2},
+                marker={"size": 9},
+                name=f"{name}, calibration error {bins.error:.3f}",
+                legendgroup=name,
+            ),
+            row=1,
+            col=1,
+        )
+        found.add_trace(
+            go.Bar(
+                x=(np.floor(bins.confidence * BINS).clip(max=BINS - 1) + 0.5) / BINS,
+                y=shares,
+                marker={"color": colour},
+                opacity=0.75,
+                showlegend=False,
+                legendgroup=name,
+                hovertext=texts,
+                hoverinfo="text",
+            ),
+            row=2,
+            col=1,
+        )
     found.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1)
     found.update_yaxes(title_text="share of texts", row=2, col=1)
     found.update_xaxes(range=[start - 0.03, 1.03])
@@ -51,18 +83,36 @@ def confusion_picture(answers: Answers) -> go.Figure:
     names = [escaped(name) for name in answers.names]
     n = len(names)
     base = figure("Confusion matrix", 250 + min(900, max(150, 46 * n)))
-    found = make_subplots(rows=1, cols=2, subplot_titles=("teacher", "student"), shared_yaxes=True, horizontal_spacing=0.06,
-                          figure=base)  # fmt: skip
+    found = make_subplots(
+        rows=1, cols=2, subplot_titles=("teacher", "student"), shared_yaxes=True, horizontal_spacing=0.06, figure=base
+    )
     for column, logits in enumerate((answers.teacher, answers.student), start=1):
         counts = counts_of(answers, logits)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        found.add_trace(go.Heatmap(
-            z=shares, x=names, y=names, text=counts, zmin=0, zmax=1, showscale=column == 2, xgap=2, ygap=2,
-            colorscale="Blues", texttemplate="%{text:,}" if n <= READABLE_CLASSES else None,
-            textfont={"size": 15 if n <= 4 else 11},
-            hovertemplate="label %{y}, answer %{x}<br>%{text:,} texts, %{z:.1%} of the label<extra></extra>",
-            colorbar={"title": {"text": "share of the label", "side": "right"}, "tickformat": ".0%", "thickness": 12},
-        ), row=1, col=column)  # fmt: skip
+        found.add_trace(
+            go.Heatmap(
+                z=shares,
+                x=names,
+                y=names,
+                text=counts,
+                zmin=0,
+                zmax=1,
+                showscale=column == 2,
+                xgap=2,
+                ygap=2,
+                colorscale="Blues",
+                texttemplate="%{text:,}" if n <= READABLE_CLASSES else None,
+                textfont={"size": 15 if n <= 4 else 11},
+                hovertemplate="label %{y}, answer %{x}<br>%{text:,} texts, %{z:.1%} of the label<extra></extra>",
+                colorbar={
+                    "title": {"text": "share of the label", "side": "right"},
+                    "tickformat": ".0%",
+                    "thickness": 12,
+                },
+            ),
+            row=1,
+            col=column,
+        )
     found.update_xaxes(title_text="answer", type="category", showgrid=False)
     found.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return found.update_yaxes(title_text="label", row=1, col=1)
@@ -73,15 +123,25 @@ def latency_picture(results: Results) -> go.Figure:
     found = figure("Latency distribution", 420)
     timed = _timed(results)
     for name, latency, style in timed:
-        found.add_trace(go.Scatter(
-            x=latency.quantiles_ms, y=list(range(101)), mode="lines", line={"width": 2.5, **style}, name=name,
-            hovertemplate="%{y} % of the texts within %{x:.3f} ms",
-        ))  # fmt: skip
-    found.update_xaxes(**wide_axis("milliseconds for one text",
-                                   [q for _, latency, _ in timed for q in latency.quantiles_ms]))  # fmt: skip
+        found.add_trace(
+            go.Scatter(
+                x=latency.quantiles_ms,
+                y=list(range(101)),
+                mode="lines",
+                line={"width": 2.5, **style},
+                name=name,
+                hovertemplate="%{y} % of the texts within %{x:.3f} ms",
+            )
+        )
+    found.update_xaxes(
+        **wide_axis("milliseconds for one text", [q for _, latency, _ in timed for q in latency.quantiles_ms])
+    )
     for percent in (50, 95):
-        found.add_hline(percent, line={"color": QUIET, "width": 1, "dash": "dot"}, annotation={
-            "text": f"p{percent}", "xanchor": "right", "yanchor": "bottom"})  # fmt: skip
+        found.add_hline(
+            percent,
+            line={"color": QUIET, "width": 1, "dash": "dot"},
+            annotation={"text": f"p{percent}", "xanchor": "right", "yanchor": "bottom"},
+        )
     return found.update_yaxes(title_text="% of texts", range=[0, 101])
 
 

@@ -33,8 +33,12 @@ def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -
         study = optuna.create_study(direction=DIRECTIONS[name])
         study.add_trials([optuna.create_trial(value=float(getattr(record, name))) for record in complete])
         points, best, *_ = optuna.visualization.plot_optimization_history(study).data
-        points.update(name="trials, coloured by family", hovertext=[hover(record) for record in complete], hoverinfo="text",
-                      marker={"color": [FAMILIES[record.config.student.kind] for record in complete], "size": 8})  # fmt: skip
+        points.update(
+            name="trials, coloured by family",
+            hovertext=[hover(record) for record in complete],
+            hoverinfo="text",
+            marker={"color": [FAMILIES[record.config.student.kind] for record in complete], "size": 8},
+        )
         best.update(name="the best so far", line={"color": QUIET, "width": 1.5, "shape": "hv"}, hoverinfo="skip")
         for trace in (points, best):
             # Optuna counts the trials that it was given; the search also has others.
@@ -61,8 +65,13 @@ def parallel_picture(
     for line in sorted(lines, key=lambda line: _number(line) in front):
         _restyle(line, complete[_number(line)], _number(line) in front)
         found.add_trace(line)
-    found.update_layout(xaxis=drawn.layout.xaxis, yaxis=drawn.layout.yaxis, shapes=drawn.layout.shapes,
-                        annotations=drawn.layout.annotations, showlegend=False)  # fmt: skip
+    found.update_layout(
+        xaxis=drawn.layout.xaxis,
+        yaxis=drawn.layout.yaxis,
+        shapes=drawn.layout.shapes,
+        annotations=drawn.layout.annotations,
+        showlegend=False,
+    )
     ticks = drawn.layout.xaxis.ticktext or ()
     labels = [escaped(label) for label in (*(NAMES[name] for name in objectives), *ticks[len(objectives) :])]
     found.update_xaxes(ticklen=0, showline=False, ticktext=labels)
@@ -85,10 +94,12 @@ def _in_space(
         chosen = [name for name in axes if name in params]
         yield optuna.create_trial(
             params={**{shorter[name]: params[name] for name in chosen}, "trial": record.number},
-            distributions={**{shorter[name]: kinds[name] for name in chosen},
-                           "trial": optuna.distributions.IntDistribution(0, record.number)},
+            distributions={
+                **{shorter[name]: kinds[name] for name in chosen},
+                "trial": optuna.distributions.IntDistribution(0, record.number),
+            },
             values=[float(getattr(record, name)) for name in objectives],
-        )  # fmt: skip
+        )
 
 
 def most_telling(params: Sequence[Mapping[str, Any]], mattered: Sequence[Importance]) -> list[str]:
@@ -109,8 +120,13 @@ def _number(line: go.Scatter) -> int:
 
 
 def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool) -> None:
-    line.update(line={"color": STUDENT if is_front else QUIET, "width": 2.2 if is_front else 1, "dash": "solid"},
-                opacity=0.9 if is_front else 0.45, hovertext=hover(record), hoverinfo="text", hovertemplate=None)  # fmt: skip
+    line.update(
+        line={"color": STUDENT if is_front else QUIET, "width": 2.2 if is_front else 1, "dash": "solid"},
+        opacity=0.9 if is_front else 0.45,
+        hovertext=hover(record),
+        hoverinfo="text",
+        hovertemplate=None,
+    )
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
@@ -129,17 +145,31 @@ def importance_picture(found: Sequence[Importance]) -> go.Figure:
     n_bars = [sum(len(one.shares) for one in found if one.objective == name) for name in objectives]
     base = figure("Hyperparameter importance", 170 + 22 * sum(n_bars) + 50 * len(n_bars))
     drawn = make_subplots(
-        rows=len(objectives), cols=1, row_heights=n_bars, shared_xaxes=True, vertical_spacing=0.1, figure=base,
+        rows=len(objectives),
+        cols=1,
+        row_heights=n_bars,
+        shared_xaxes=True,
+        vertical_spacing=0.1,
+        figure=base,
         subplot_titles=[f"in the differences of {NAMES[name]}" for name in objectives],
-    )  # fmt: skip
+    )
     named = set()
     for one in found:
         among = escaped(f"{one.group or 'all'} ({one.n_trials} trials)")
-        drawn.add_trace(go.Bar(
-            x=list(one.shares.values()), y=[escaped(name) for name in one.shares], orientation="h", name=among,
-            marker={"color": colours[one.group]}, hovertemplate="%{y}: %{x:.2f}<extra>among " + among + "</extra>",
-            legendgroup=one.group, showlegend=one.group not in named,
-        ), row=objectives.index(one.objective) + 1, col=1)  # fmt: skip
+        drawn.add_trace(
+            go.Bar(
+                x=list(one.shares.values()),
+                y=[escaped(name) for name in one.shares],
+                orientation="h",
+                name=among,
+                marker={"color": colours[one.group]},
+                hovertemplate="%{y}: %{x:.2f}<extra>among " + among + "</extra>",
+                legendgroup=one.group,
+                showlegend=one.group not in named,
+            ),
+            row=objectives.index(one.objective) + 1,
+            col=1,
+        )
         named.add(one.group)
     drawn.update_layout(bargap=0.35, barmode="overlay")
     drawn.update_yaxes(autorange="reversed", ticklen=0)
@@ -181,10 +211,22 @@ def _add_curves(drawn: go.Figure, records: Sequence[TrialRecord], style: dict[st
             points += [(epoch.number, getattr(epoch, measure), hover(record)) for epoch in record.curve]
             points.append((None, None, ""))
         x, y, texts = zip(*points, strict=True)
-        drawn.add_trace(go.Scatter(
-            x=x, y=y, hovertext=texts, hoverinfo="text", mode="lines+markers", marker={"size": 5}, connectgaps=False,
-            legendgroup=style["name"], showlegend=row == 1, **style,
-        ), row=row, col=1)  # fmt: skip
+        drawn.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                hovertext=texts,
+                hoverinfo="text",
+                mode="lines+markers",
+                marker={"size": 5},
+                connectgaps=False,
+                legendgroup=style["name"],
+                showlegend=row == 1,
+                **style,
+            ),
+            row=row,
+            col=1,
+        )
 
 
 def _complete(records: Sequence[TrialRecord]) -> list[TrialRecord]:

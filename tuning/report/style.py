@@ -15,8 +15,12 @@ FONT = (
 )
 # Okabe & Ito 2008: told apart with every kind of colour blindness.
 FAMILIES = {
-    "bilstm": "#0072B2", "bigru": "#56B4E9", "textcnn": "#009E73", "average": "#E69F00", "transformer": "#CC79A7",
-}  # fmt: skip
+    "bilstm": "#0072B2",
+    "bigru": "#56B4E9",
+    "textcnn": "#009E73",
+    "average": "#E69F00",
+    "transformer": "#CC79A7",
+}
 TEACHER = "#D55E00"
 STUDENT = "#0072B2"
 QUIET = "#8C8C8C"
@@ -27,21 +31,43 @@ WIDE = 10.0
 def template(ink: str = "#24292f", paper: str = "#ffffff", grid: str = "#e8e8e8") -> go.layout.Template:
     """The look as plotly's template; the page has a dark one as well."""
     axis = {
-        "gridcolor": grid, "linecolor": QUIET, "zeroline": False, "automargin": True, "ticks": "outside",
-        "tickcolor": QUIET, "ticklen": 4, "title": {"standoff": 10},
-    }  # fmt: skip
-    return go.layout.Template(layout={
-        "font": {"family": FONT, "size": 13, "color": ink},
-        "paper_bgcolor": paper, "plot_bgcolor": paper,
-        "title": {"font": {"size": 17}, "x": 0, "xref": "paper", "xanchor": "left"},
-        "margin": {"l": 64, "r": 24, "t": 56, "b": 56},
-        "xaxis": axis, "yaxis": axis,
-        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemsizing": "constant"},
-        "hoverlabel": {"align": "left", "bgcolor": paper, "bordercolor": QUIET, "font": {"family": FONT, "color": ink}},
-        "hovermode": "closest",
-        "annotationdefaults": {"font": {"size": 12, "color": ink}},
-        "colorway": list(FAMILIES.values()),
-    })  # fmt: skip
+        "gridcolor": grid,
+        "linecolor": QUIET,
+        "zeroline": False,
+        "automargin": True,
+        "ticks": "outside",
+        "tickcolor": QUIET,
+        "ticklen": 4,
+        "title": {"standoff": 10},
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": FONT, "size": 13, "color": ink},
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,
+            "title": {"font": {"size": 17}, "x": 0, "xref": "paper", "xanchor": "left"},
+            "margin": {"l": 64, "r": 24, "t": 56, "b": 56},
+            "xaxis": axis,
+            "yaxis": axis,
+            "legend": {
+                "orientation": "h",
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "x": 0,
+                "itemsizing": "constant",
+            },
+            "hoverlabel": {
+                "align": "left",
+                "bgcolor": paper,
+                "bordercolor": QUIET,
+                "font": {"family": FONT, "color": ink},
+            },
+            "hovermode": "closest",
+            "annotationdefaults": {"font": {"size": 12, "color": ink}},
+            "colorway": list(FAMILIES.values()),
+        }
+    )
 
 
 LIGHT = template()
@@ -67,7 +93,9 @@ def wide_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
     shown = [tick for tick in ticks if low / 2 <= tick <= high * 2]
     return {
-        "title": {"text": f"{title}, log scale"}, "type": "log", "tickvals": shown,
+        "title": {"text": f"{title}, log scale"},
+        "type": "log",
+        "tickvals": shown,
         "ticktext": [f"{tick:g}" for tick in shown],
         "range": [math.log10(low) - 0.1, math.log10(high) + 0.1],
-    }  # fmt: skip
+    }

@@ -26,12 +26,18 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     front = {record.number for record in pareto_front(records)}
     return [
         {
-            "trial": record.number, "state": record.state, "on_front": record.number in front,
-            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb, "epochs": record.epochs,
-            "error": record.cause if record.error else None, **flatten(record.config.model_dump(mode="json")),
+            "trial": record.number,
+            "state": record.state,
+            "on_front": record.number in front,
+            "accuracy": record.accuracy,
+            "latency_ms": record.latency_ms,
+            "size_mb": record.size_mb,
+            "epochs": record.epochs,
+            "error": record.cause if record.error else None,
+            **flatten(record.config.model_dump(mode="json")),
         }
         for record in records
-    ]  # fmt: skip
+    ]
 
 
 def write_csv(study: Study, stream: TextIO) -> None:
@@ -49,10 +55,13 @@ def write_json(study: Study, stream: TextIO) -> None:
     records = records_in(study.config, folder)
     results = folder.place / "results.json"
     found = {
-        "study": study.config.name, "folder": str(folder), "state": folder.state.get("state", "new"),
-        "counts": count_states(records), "trials": trial_rows(records),
+        "study": study.config.name,
+        "folder": str(folder),
+        "state": folder.state.get("state", "new"),
+        "counts": count_states(records),
+        "trials": trial_rows(records),
         "results": json.loads(results.read_text()) if results.is_file() else None,
-    }  # fmt: skip
+    }
     json.dump(found, stream, ensure_ascii=False, indent=1)
     stream.write("\n")
 
@@ -90,7 +99,10 @@ def _trials(records: list[TrialRecord]) -> Table:
     seen = [record for record in records if record.state == "complete"]
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
         table.add_row(
-            str(record.number), "*" if record.number in front else "", f"{record.accuracy:.4f}",
-            f"{record.latency_ms:.3f}", describe_trial(record.config),
-        )  # fmt: skip
+            str(record.number),
+            "*" if record.number in front else "",
+            f"{record.accuracy:.4f}",
+            f"{record.latency_ms:.3f}",
+            describe_trial(record.config),
+        )
     return table

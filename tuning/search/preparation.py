@@ -48,9 +48,12 @@ class Prepared:
         """What a search is bound to, by content: `Folder.claim` takes it."""
         files = trial_files(distinct_inputs(self.study), self.teachers.places[0].key.teacher)
         return {
-            "corpus": self.corpus.fingerprint, "answers": self.corpus.answers_fingerprint,
-            "train": self.corpus.train_fingerprint, "files": digest(files), "teacher": self.teachers.key.teacher,
-        }  # fmt: skip
+            "corpus": self.corpus.fingerprint,
+            "answers": self.corpus.answers_fingerprint,
+            "train": self.corpus.train_fingerprint,
+            "files": digest(files),
+            "teacher": self.teachers.key.teacher,
+        }
 
     def of(self, config: TrialConfig) -> Inputs:
         return self.inputs[inputs_key(config)]
@@ -116,8 +119,10 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
             tokens.checkpoint or settings.checkpoint or settings.from_scratch
         ):
             kind = "is made of students" if settings.students else "is a file of logits"
-            raise StudyError(f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
-                             "none; set trial.tokens.checkpoint")  # fmt: skip
+            raise StudyError(
+                f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
+                "none; set trial.tokens.checkpoint"
+            )
     wants_hidden = upper_bound(study.space, "loss.hidden_weight") > 0
     wants_augmented = upper_bound(study.space, "augment.n_iter") > 0
     for place in places:
@@ -128,8 +133,10 @@ def refuse_what_teachers_lack(study: Study, corpus: Corpus, places: Sequence[Tea
             raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
         knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
         if wants_augmented and file and knows_no_more:
-            raise StudyError(f"trial.augment.n_iter: needs a teacher that can be asked, but {file.path} knows the "
-                             "texts of the corpus only; set teacher.checkpoint, or n_iter: 0")  # fmt: skip
+            raise StudyError(
+                f"trial.augment.n_iter: needs a teacher that can be asked, but {file.path} knows the "
+                "texts of the corpus only; set teacher.checkpoint, or n_iter: 0"
+            )
 
 
 def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus, say: Say) -> Augmented:

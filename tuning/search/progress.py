@@ -156,16 +156,22 @@ def view(
             cells = (f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind)
             table.add_row(str(record.number), *cells)
         parts.append(table)
-    running = [f"{record.number} ({epochs[record.number]})" if record.number in epochs else str(record.number)
-               for record in records if record.state == "running"]  # fmt: skip
+    running = [
+        f"{record.number} ({epochs[record.number]})" if record.number in epochs else str(record.number)
+        for record in records
+        if record.state == "running"
+    ]
     if running:
         parts.append(Text(f"running: {', '.join(running)}"))
     return Group(*parts, *_failures(records)[-N_FAILURES:])
 
 
 def _failures(records: Sequence[TrialRecord]) -> list[Text]:
-    return [Text.from_markup(f"[red]trial {record.number} failed:[/] {escape(record.cause)}")
-            for record in records if record.state == "failed"]  # fmt: skip
+    return [
+        Text.from_markup(f"[red]trial {record.number} failed:[/] {escape(record.cause)}")
+        for record in records
+        if record.state == "failed"
+    ]
 
 
 def show_progress(study: Study, folder: Folder, console: Console) -> None:

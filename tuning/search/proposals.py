@@ -97,8 +97,10 @@ class Proposals(Searcher):  # type: ignore[misc]
         trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
         message = result.get("failed")
         if error and not message:
-            message = (f"its worker process died {self._max_failures + 1} times (max_failures={self._max_failures}): it was "
-                       "killed, or a machine ran out of memory or went away")  # fmt: skip
+            message = (
+                f"its worker process died {self._max_failures + 1} times (max_failures={self._max_failures}): it was "
+                "killed, or a machine ran out of memory or went away"
+            )
         if message:
             message = f"{message.rstrip()}\nlog: {self._folder.trial(record.number).log}"
         state: State = "pruned"

@@ -69,8 +69,10 @@ def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
     if state.get("corpus") != corpus.fingerprint:
         raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
     if state.get("answers") != corpus.answers_fingerprint:
-        raise StudyError(f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
-                         "not keep them); its accuracies say nothing here; search it again, or leave warm_start out")  # fmt: skip
+        raise StudyError(
+            f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
+            "not keep them); its accuracies say nothing here; search it again, or leave warm_start out"
+        )
     return folders[-1]
 
 
@@ -136,9 +138,13 @@ def _scheduler(config: StudyConfig, prepared: Prepared) -> TrialScheduler:
         return FIFOScheduler()
     max_epochs = max(_epochs(prepared))
     return ASHAScheduler(
-        time_attr="epoch", metric="accuracy", mode="max", max_t=max_epochs,
-        grace_period=min(config.search.grace_epochs, max_epochs), reduction_factor=config.search.reduction_factor,
-    )  # fmt: skip
+        time_attr="epoch",
+        metric="accuracy",
+        mode="max",
+        max_t=max_epochs,
+        grace_period=min(config.search.grace_epochs, max_epochs),
+        reduction_factor=config.search.reduction_factor,
+    )
 
 
 def _epochs(prepared: Prepared) -> tuple[int, ...]:

@@ -99,9 +99,12 @@ def _train(
 
     def tell(epoch: EpochReport) -> None:
         metrics = {
-            "epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy,
-            "best_accuracy": epoch.best_accuracy, **hint,
-        }  # fmt: skip
+            "epoch": epoch.epoch,
+            "loss": epoch.loss,
+            "accuracy": epoch.accuracy,
+            "best_accuracy": epoch.best_accuracy,
+            **hint,
+        }
         if epoch.graph is not None:
             metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
             metrics |= hint_of(epoch.graph, shipped)

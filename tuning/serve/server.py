@@ -49,9 +49,12 @@ def serve(folder: Path, host: str, port: int, threads: int, limits: Limits) -> N
     encoder.read_ahead()
     predictor = Predictor(folder, encoder, threads)
     config = uvicorn.Config(
-        application(predictor, folder.resolve().name, limits), log_config=None, access_log=False, server_header=False,
+        application(predictor, folder.resolve().name, limits),
+        log_config=None,
+        access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,
-    )  # fmt: skip
+    )
     # uvicorn hands the signal that ended it on when it is done: then there is nothing left to end.
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     shown = f"[{host}]" if ":" in host else host
@@ -166,8 +169,11 @@ def texts_of_table(value: Any) -> list[str]:
             place = columns.index("text")
             fitting = [isinstance(row, list) and len(row) == len(columns) for row in rows]
             return _checked([row[place] if fits else None for row, fits in zip(rows, fitting, strict=True)])
-    raise HTTPException(400, 'the body must be {"dataframe_records": [{"text": "..."}, ...]} or '
-                        '{"dataframe_split": {"columns": ["text"], "data": [["..."], ...]}}')  # fmt: skip
+    raise HTTPException(
+        400,
+        'the body must be {"dataframe_records": [{"text": "..."}, ...]} or '
+        '{"dataframe_split": {"columns": ["text"], "data": [["..."], ...]}}',
+    )
 
 
 def _checked(texts: Sequence[Any]) -> list[str]:

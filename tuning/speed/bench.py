@@ -38,8 +38,14 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
         table.add_column(heading, justify="right" if heading else "left")
     for name, latency in latencies.items():
         stages = ", ".join(f"{stage} {ms:.3f}" for stage, ms in latency.stages_ms.items())
-        table.add_row(name, f"{latency.p50_ms:.3f}", f"{latency.p95_ms:.3f}", f"{latency.p99_ms:.3f}",
-                      f"{latency.texts_per_s:,.0f}", stages)  # fmt: skip
+        table.add_row(
+            name,
+            f"{latency.p50_ms:.3f}",
+            f"{latency.p95_ms:.3f}",
+            f"{latency.p99_ms:.3f}",
+            f"{latency.texts_per_s:,.0f}",
+            stages,
+        )
     console.print(table)
     result: dict[str, Any] = {
         "folder": str(folder),

@@ -78,8 +78,10 @@ def _wait_for_its_end(place: Place) -> None:
         if (is_here and not _is_alive(other["pid"])) or time.time() - other["renewed_s"] > GONE_AFTER_S:
             return
         if is_here or time.monotonic() > deadline:
-            raise StudyError(f"another driver runs this search: process {other['pid']} on {other['host']}; stop it first, "
-                             "or wait until it has ended")  # fmt: skip
+            raise StudyError(
+                f"another driver runs this search: process {other['pid']} on {other['host']}; stop it first, "
+                "or wait until it has ended"
+            )
         time.sleep(1)
 
 

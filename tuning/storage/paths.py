@@ -105,11 +105,14 @@ class Folder:
         state = self.state
         for name, what in BOUND_TO.items():
             if "corpus" in state and name not in state:
-                raise StudyError(f"--resume: the search in {self} was begun by an older Distune, which did not keep whether {what} changed; "
-                                 "start a new search without --resume")  # fmt: skip
+                raise StudyError(
+                    f"--resume: the search in {self} was begun by an older Distune, which did not keep whether {what} changed; "
+                    "start a new search without --resume"
+                )
             if state.get(name, fingerprints[name]) != fingerprints[name]:
-                raise StudyError(f"--resume: {what} changed since the search in {self} began; "
-                                 "start a new search without --resume")  # fmt: skip
+                raise StudyError(
+                    f"--resume: {what} changed since the search in {self} began; start a new search without --resume"
+                )
         self.update(**{name: fingerprints[name] for name in BOUND_TO})
 
     def update(self, **values: Any) -> None:

@@ -66,9 +66,11 @@ def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
     """The Optuna study of a search, made where it is not there yet; `journal.flush` makes what it is told durable."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
-        study_name=config.name, storage=optuna.storages.JournalStorage(journal), load_if_exists=True,
+        study_name=config.name,
+        storage=optuna.storages.JournalStorage(journal),
+        load_if_exists=True,
         directions=[DIRECTIONS[name] for name in config.search.objectives],
-    )  # fmt: skip
+    )
 
 
 def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
@@ -90,10 +92,16 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     if trial.state != TrialState.RUNNING:
         state = attributes["state"]
     return TrialRecord(
-        trial.number, state, TrialConfig.model_validate(attributes["config"]), attributes.get("accuracy"),
-        attributes.get("latency_ms"), attributes.get("epochs", 0), attributes.get("error"),
-        attributes.get("size_mb"), tuple(Epoch(*one) for one in attributes.get("curve", ())),
-    )  # fmt: skip
+        trial.number,
+        state,
+        TrialConfig.model_validate(attributes["config"]),
+        attributes.get("accuracy"),
+        attributes.get("latency_ms"),
+        attributes.get("epochs", 0),
+        attributes.get("error"),
+        attributes.get("size_mb"),
+        tuple(Epoch(*one) for one in attributes.get("curve", ())),
+    )
 
 
 def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -52,8 +52,10 @@ def unfinished_folder(study: Study) -> Folder:
     if last.state.get("state") == ENDED:
         raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
     if _what_is_searched(parse_yaml((last.place / "study.yaml").read_text())) != _what_is_searched(study.document):
-        raise StudyError(f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
-                         "is what it was; start a new search without --resume")  # fmt: skip
+        raise StudyError(
+            f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
+            "is what it was; start a new search without --resume"
+        )
     return last
 
 

@@ -71,9 +71,11 @@ def _usable_place(uri: str) -> str:
 def _without_secret(uri: str) -> str:
     parts = urlsplit(uri)
     if "@" in parts.netloc and "://" in uri:
-        raise ValueError("must hold no user or password, as it is kept with the results: set MLFLOW_TRACKING_USERNAME and "
-                         f"MLFLOW_TRACKING_PASSWORD, and run a server for a database; but got {parts.scheme}://"
-                         f"...@{parts.netloc.rpartition('@')[2]}")  # fmt: skip
+        raise ValueError(
+            "must hold no user or password, as it is kept with the results: set MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, and run a server for a database; but got {parts.scheme}://"
+            f"...@{parts.netloc.rpartition('@')[2]}"
+        )
     return uri
 
 

@@ -159,8 +159,10 @@ def all_combinations(space: Space, *keys: str) -> list[Config]:
     for key in keys:
         for path, _, leaf in leaves(space.root.get(key, {}), key):
             if leaf.kind != "choice":
-                raise StudyError(f"trial.{path}: is prepared once, before the search; list its values by choice, "
-                                 f"but got {leaf.kind}: {list(leaf.values)}")  # fmt: skip
+                raise StudyError(
+                    f"trial.{path}: is prepared once, before the search; list its values by choice, "
+                    f"but got {leaf.kind}: {list(leaf.values)}"
+                )
         blocks.append(list(_expand(space.root[key])) if key in space.root else [None])
     combinations = itertools.product(*blocks)
     return [{k: block for k, block in zip(keys, chosen, strict=True) if block is not None} for chosen in combinations]

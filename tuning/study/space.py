@@ -84,8 +84,10 @@ def _parse(raw: Any, path: str, faults: list[str]) -> Node:
             faults.append(f"{path}: each alternative must be of another kind, but got {', '.join(kinds)}")
         return Alternatives({block["kind"]: _parse(block, path, faults) for block in raw})
     if isinstance(raw, list):
-        faults.append(f"{path}: a list here is a choice among blocks that each have a `kind:`; "
-                      f"for a choice among values write {{choice: {raw}}}")  # fmt: skip
+        faults.append(
+            f"{path}: a list here is a choice among blocks that each have a `kind:`; "
+            f"for a choice among values write {{choice: {raw}}}"
+        )
         return BROKEN
     return raw
 

@@ -85,8 +85,10 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
         source = source_of(asking, place)
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
-        asking.say(f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
-                   f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change")  # fmt: skip
+        asking.say(
+            f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+            f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
+        )
     return cache
 
 
@@ -101,8 +103,10 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
         say(line)
     examine_teachers(Examination(corpus, False, say), places, all_of_them=rebuild)
     teachers = logits_for(config, corpus, places, say, workers, rebuild)
-    figures = {name: accuracy_of(teachers.of(split.texts), split.labels)
-               for name, split in (("dev", corpus.dev), ("test", corpus.test))}  # fmt: skip
+    figures = {
+        name: accuracy_of(teachers.of(split.texts), split.labels)
+        for name, split in (("dev", corpus.dev), ("test", corpus.test))
+    }
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
     say(f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}")
     if export is not None:

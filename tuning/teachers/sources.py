@@ -82,14 +82,21 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
         first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
-        asking.say(f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
-                   "or test were removed")  # fmt: skip
+        asking.say(
+            f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
+            "or test were removed"
+        )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
         texts_of_training = TrainingTexts(
-            data.train.texts, column[data.train.labels], corpus.dev.texts, column[corpus.dev.labels], head.labels,
-            data.pretraining_texts, head.has_other_classes,
-        )  # fmt: skip
+            data.train.texts,
+            column[data.train.labels],
+            corpus.dev.texts,
+            column[corpus.dev.labels],
+            head.labels,
+            data.pretraining_texts,
+            head.has_other_classes,
+        )
         asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
     teacher = load_from(settings, place.trained, corpus.labels)
     if not settings.epochs:  # Before all the corpus is asked.
@@ -107,8 +114,13 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
         material = RawInputs(corpus, nothing, pieces, place.settings.seed)
-        training = Training(students, asking.config.space_of(students), material, asking.config.cluster.threads,
-                            asking.workers.run_students)  # fmt: skip
+        training = Training(
+            students,
+            asking.config.space_of(students),
+            material,
+            asking.config.cluster.threads,
+            asking.workers.run_students,
+        )
         made = train_ensemble(training, place.trained, asking.say)
         (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
     about = {
@@ -116,9 +128,11 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         "study": asking.config.name,
         "origin": "students of the study",
         "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
-        "data": [f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
-                 *(str(file.path) for file in asking.config.teacher_data.labelled)],
-    }  # fmt: skip
+        "data": [
+            f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
+            *(str(file.path) for file in asking.config.teacher_data.labelled),
+        ],
+    }
     return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.workers.write_all)
 
 

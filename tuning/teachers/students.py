@@ -103,10 +103,12 @@ def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, An
     made_of = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common())
     return {
         "description": f"{len(members)} students together ({made_of}), trained on {len(corpus.train)} labels alone, the best on "
-                       f"dev of {len(configs)} drawn at random",
+        f"dev of {len(configs)} drawn at random",
         "dev_accuracy": round(accuracy, 4),
-        "members": [{"dev_accuracy": one.result.accuracy, "trial": one.config.model_dump(mode="json")} for one in members],
-    }  # fmt: skip
+        "members": [
+            {"dev_accuracy": one.result.accuracy, "trial": one.config.model_dump(mode="json")} for one in members
+        ],
+    }
 
 
 def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training, say: Say) -> list[Member]:
@@ -128,16 +130,22 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
     finally:
         torch.set_num_threads(threads)  # Where they were trained in this process.
     if len(kept) < training.students.members:
-        raise ModelError(f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
-                         f"members={training.students.members}; lower the space's learning_rate, or draw more trials")  # fmt: skip
+        raise ModelError(
+            f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
+            f"members={training.students.members}; lower the space's learning_rate, or draw more trials"
+        )
     return [member for _, _, member in kept]
 
 
 def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -> None:
     checkpoint = Checkpoint(
-        member.result.trained, inputs.encoder.settings, inputs.vocabulary, inputs.data.vectors.shape[1], labels,
+        member.result.trained,
+        inputs.encoder.settings,
+        inputs.vocabulary,
+        inputs.data.vectors.shape[1],
+        labels,
         trial=member.config.model_dump(mode="json"),
-    )  # fmt: skip
+    )
     card = f"# {folder.name} of a teacher\n\nDev accuracy {member.result.accuracy:.4f}.\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
 
@@ -181,9 +189,14 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
 
     def ask(texts: Sequence[str]) -> TeacherAnswers:
         batches = [texts[start : start + BATCH_TEXTS] for start in range(0, len(texts), BATCH_TEXTS)]
-        return TeacherAnswers(np.concatenate([
-            log_mean_probability(np.stack([member.logits(batch)[:, order] for member, order in members])) for batch in batches
-        ]))  # fmt: skip
+        return TeacherAnswers(
+            np.concatenate(
+                [
+                    log_mean_probability(np.stack([member.logits(batch)[:, order] for member, order in members]))
+                    for batch in batches
+                ]
+            )
+        )
 
     return ask
 

@@ -61,10 +61,12 @@ class Teachers:
 
     def each(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits `[teachers, texts, classes]`, each teacher's divided by its `temperature`."""
-        return np.stack([
-            cache.of(texts) / np.float32(place.settings.temperature)
-            for place, cache in zip(self.places, self.caches, strict=True)
-        ])  # fmt: skip
+        return np.stack(
+            [
+                cache.of(texts) / np.float32(place.settings.temperature)
+                for place, cache in zip(self.places, self.caches, strict=True)
+            ]
+        )
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What they say together: the weighted mean of their logits, `[texts, classes]`."""

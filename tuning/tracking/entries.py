@@ -62,9 +62,12 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
         f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
-        "distune.corpus": key.corpus, "distune.answers": corpus.answers_fingerprint, "distune.teacher": key.teacher, "distune.folder": str(folder),
+        "distune.corpus": key.corpus,
+        "distune.answers": corpus.answers_fingerprint,
+        "distune.teacher": key.teacher,
+        "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion),
-    }  # fmt: skip
+    }
     return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
 
@@ -72,16 +75,24 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        Path(config.corpus.source).name, f"{corpus.fingerprint}-{corpus.answers_fingerprint}", "corpus", config.corpus.source, {"text": "string", "label": "string"}, profile
-    )  # fmt: skip
+        Path(config.corpus.source).name,
+        f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
+        "corpus",
+        config.corpus.source,
+        {"text": "string", "label": "string"},
+        profile,
+    )
 
 
 def _teacher(prepared: Prepared) -> DataSource:
     teachers = prepared.teachers
     columns = {f"logit_{label}": "double" for label in prepared.corpus.labels}
     about = {name: value for name, value in teachers.about.items() if isinstance(value, str | int | float)}
-    profile = {**about, "texts": sum(len(split) for split in prepared.corpus.splits.values()),
-               "dev_accuracy": prepared.teacher_accuracy}  # fmt: skip
+    profile = {
+        **about,
+        "texts": sum(len(split) for split in prepared.corpus.splits.values()),
+        "dev_accuracy": prepared.teacher_accuracy,
+    }
     uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
     return DataSource("teacher-logits", teachers.key.teacher, "teacher", ", ".join(uris), columns, profile)
 
@@ -90,10 +101,15 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
     """What the runs of a search and of its trials say when it has ended."""
     finalists = _metrics_of_finalists(verdict)
     shown = verdict.finalists[verdict.shown].record
-    tags = {"distune.champion_trial": "none"} if verdict.winner is None else {
-        "distune.champion_trial": str(shown.number), "distune.champion_student": shown.config.student.kind,
-        "distune.champion_compression": shown.config.compression.kind,
-    }  # fmt: skip
+    tags = (
+        {"distune.champion_trial": "none"}
+        if verdict.winner is None
+        else {
+            "distune.champion_trial": str(shown.number),
+            "distune.champion_student": shown.config.student.kind,
+            "distune.champion_compression": shown.config.compression.kind,
+        }
+    )
     columns = {
         "accuracy": finalists[shown.number]["final/dev_accuracy"],
         "latency_ms": finalists[shown.number]["final/p50_ms"],
@@ -164,5 +180,7 @@ def _champion(verdict: Verdict, folder: Folder) -> str:
 def with_version(note: str, name: str, registered: Registered) -> str:
     """The note of a search whose champion was registered."""
     place = f"{name}/{registered.version}"
-    return (f"{note}\n\nRegistered as `{name}` version {registered.version}, alias `{registered.alias}` ({registered.reason}): "
-            f"`distune pull {place} my-student`, or in a program `mlflow.pyfunc.load_model(\"models:/{place}\")`.")  # fmt: skip
+    return (
+        f"{note}\n\nRegistered as `{name}` version {registered.version}, alias `{registered.alias}` ({registered.reason}): "
+        f'`distune pull {place} my-student`, or in a program `mlflow.pyfunc.load_model("models:/{place}")`.'
+    )

@@ -61,8 +61,10 @@ class Outbox(Generic[ObserverType]):
             answer: Answer = future.result(PATIENCE_S)
         except TimeoutError as error:
             self._gives_up.set()
-            raise ServerAwayError(f"MLflow has not answered for {PATIENCE_S:.0f} s; {self._calls.qsize() + 1} records are "
-                                  "not written. When it is back, the same command with --resume goes on") from error  # fmt: skip
+            raise ServerAwayError(
+                f"MLflow has not answered for {PATIENCE_S:.0f} s; {self._calls.qsize() + 1} records are "
+                "not written. When it is back, the same command with --resume goes on"
+            ) from error
         return answer
 
     def close(self) -> None:
@@ -96,8 +98,10 @@ class Outbox(Generic[ObserverType]):
                 if not self._is_away(error):
                     raise
                 if is_first:
-                    self._say(f"MLflow does not answer ({str(error).splitlines()[0][:120]}); the search goes on, and what "
-                              "is missed is written when it is back")  # fmt: skip
+                    self._say(
+                        f"MLflow does not answer ({str(error).splitlines()[0][:120]}); the search goes on, and what "
+                        "is missed is written when it is back"
+                    )
                     is_first = False
                 time.sleep(AGAIN_AFTER_S)
             else:

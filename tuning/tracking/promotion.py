@@ -79,8 +79,12 @@ def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
     same rule; and why."""
     if old is None:
         return False, "how it was chosen is not known"
-    others = {"corpus": "by another corpus", "answers": "by other labels of dev or test", "teacher": "by another teacher",
-              "rule": "by another rule"}  # fmt: skip
+    others = {
+        "corpus": "by another corpus",
+        "answers": "by other labels of dev or test",
+        "teacher": "by another teacher",
+        "rule": "by another rule",
+    }
     for name, other in others.items():
         if getattr(new, name) != getattr(old, name):
             return False, f"it was chosen {other}"

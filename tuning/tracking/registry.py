@@ -124,8 +124,10 @@ def pull(uri: str, reference: str, target: Path) -> Path:
             shutil.copytree(folders[0], target)
     except (MlflowException, OSError) as error:
         known = [model.name for model in MlflowClient(uri).search_registered_models()]
-        raise StudyError(f"cannot pull {place} from {uri}: {str(error).splitlines()[0]}; "
-                         f"registered there: {', '.join(known) or 'nothing'}") from error  # fmt: skip
+        raise StudyError(
+            f"cannot pull {place} from {uri}: {str(error).splitlines()[0]}; "
+            f"registered there: {', '.join(known) or 'nothing'}"
+        ) from error
     return target
 
 

@@ -106,9 +106,13 @@ class Tracker:
         """Close the child run of a trial, with its state and, where it failed, the traceback."""
         run_id = self._children[record.number]
         known = {
-            "accuracy": record.accuracy, "latency_ms": record.latency_ms, "size_mb": record.size_mb,
-            "teacher_ratio": None if record.accuracy is None else teacher_ratio(record.accuracy, self._teacher_accuracy),
-        }  # fmt: skip
+            "accuracy": record.accuracy,
+            "latency_ms": record.latency_ms,
+            "size_mb": record.size_mb,
+            "teacher_ratio": None
+            if record.accuracy is None
+            else teacher_ratio(record.accuracy, self._teacher_accuracy),
+        }
         metrics = {name: value for name, value in known.items() if value is not None}
         self._log(run_id, metrics, 0, {STATE: record.state})
         if record.error:
@@ -211,9 +215,13 @@ def _dataset(source: DataSource) -> DatasetInput:
     columns = [{"name": name, "type": kind} for name, kind in source.columns.items()]
     scheme = source.uri.split("://", 1)[0] if "://" in source.uri else "local"
     dataset = Dataset(
-        source.name, source.digest, scheme, json.dumps({"uri": source.uri}), json.dumps({"mlflow_colspec": columns}),
+        source.name,
+        source.digest,
+        scheme,
+        json.dumps({"uri": source.uri}),
+        json.dumps({"mlflow_colspec": columns}),
         json.dumps(source.profile, ensure_ascii=False),
-    )  # fmt: skip
+    )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", source.context)])
 
 

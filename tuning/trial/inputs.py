@@ -86,8 +86,10 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) ->
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
-        say(f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}")  # fmt: skip
+        say(
+            f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
+        )
         for note in found.notes:
             say(f"{config.vectors.kind} vectors: {note}")
         inputs[inputs_key(config)] = Inputs(
@@ -114,9 +116,16 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
         logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
         hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
     data = TrialData(
-        ragged(rows), labels, iterations, logits, teachers.weights, hidden,
-        encode_texts(encoder, corpus.dev.texts), corpus.dev.labels, np.zeros((0, 0), dtype=np.float32),
-    )  # fmt: skip
+        ragged(rows),
+        labels,
+        iterations,
+        logits,
+        teachers.weights,
+        hidden,
+        encode_texts(encoder, corpus.dev.texts),
+        corpus.dev.labels,
+        np.zeros((0, 0), dtype=np.float32),
+    )
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 
 

@@ -159,9 +159,13 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
     generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
-        objective, batches, _loss_function(student, objective, data, generator), steps_per_epoch,
-        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay), generator,
-    )  # fmt: skip
+        objective,
+        batches,
+        _loss_function(student, objective, data, generator),
+        steps_per_epoch,
+        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
+        generator,
+    )
 
 
 def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: TrialData) -> Stepper:
