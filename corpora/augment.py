@@ -33,15 +33,15 @@ class AugmentConfig(BaseModel, frozen=True, extra="forbid"):
     n_iter: int = Field(default=0, ge=0)
     """How many variations of each text; 0 for none."""
     p_mask: Probability = 0.1
-    """Of a word to be hidden."""
+    """The probability that a word is masked."""
     p_pos: Probability = 0.1
-    """Of a word to become another of the same part of speech; with `p_mask` at most 1."""
+    """The probability that a word becomes another of the same part of speech; with `p_mask` at most 1."""
     p_ngram: Probability = 0.25
-    """Of a text to be cut to some of its words."""
+    """The probability that a text is cut to some of its words."""
     max_ngram: int = Field(default=5, ge=1)
     """How many words a text is cut to at most."""
     seed: int = Field(default=7, ge=0)
-    """Of what is varied, and how."""
+    """The seed that decides what is varied, and how."""
 
     @model_validator(mode="after")
     def _one_fate_for_each_word(self) -> AugmentConfig:

@@ -54,7 +54,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     drop_overlap: bool = False
     """Drop from the source the texts that stand in a dev or test file as well, instead of refusing them."""
     seed: int = Field(default=7, ge=0)
-    """Of which texts are drawn for dev, test, `per_class`, `labelled` and `transfer`."""
+    """The seed that decides which texts are drawn for dev, test, `per_class`, `labelled` and `transfer`."""
 
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:

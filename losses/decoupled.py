@@ -18,9 +18,9 @@ class DecoupledConfig(SoftenedConfig, frozen=True):
 
     kind: Literal["decoupled"]
     target_weight: float = Field(default=1.0, ge=0)
-    """Of the first part; α of the paper."""
+    """The weight of the first part; α of the paper."""
     other_weight: float = Field(default=2.0, ge=0)
-    """Of the second part; β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
+    """The weight of the second part; β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
 
 
 class DecoupledLoss(SoftenedLoss):

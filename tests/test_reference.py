@@ -35,6 +35,16 @@ def test_every_key_of_every_block_has_a_row_and_a_meaning() -> None:
             assert re.search(rf"^\| `{name}` \|.*\| {re.escape(meanings(model)[name])} \|$", PAGE, re.M), name
 
 
+def test_every_meaning_is_a_sentence_with_a_subject() -> None:
+    wrong = {
+        f"{model.__name__}.{name}": meaning
+        for model in config_classes()
+        for name, meaning in meanings(model).items()
+        if meaning.startswith("Of ")
+    }
+    assert wrong == {}
+
+
 def test_a_row_has_type_range_default_and_meaning() -> None:
     assert (
         "| `trials` | whole number ≥ 1 | `32` | How many students are tried, those that are stopped early included. |"

@@ -23,9 +23,9 @@ class CardConfig(BaseModel, frozen=True, extra="forbid"):
     language: str | None = None
     """ISO 639-1, such as `zh`."""
     license: str | None = None
-    """Of the model: an identifier of the hub, such as `apache-2.0`."""
+    """The license of the model: an identifier of the hub, such as `apache-2.0`."""
     data_license: str | None = None
-    """Of the texts and labels that it has learnt from, in a sentence."""
+    """The license of the texts and labels that it has learnt from, in a sentence."""
     limits: tuple[str, ...] = ()
     """What it should not be used for, or is known to get wrong."""
 
@@ -54,13 +54,13 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     grace_epochs: int = Field(default=1, ge=1)
     """ASHA stops no trial before so many epochs."""
     reduction_factor: int = Field(default=3, ge=2)
-    """Of so many trials ASHA lets one go on at each of its rungs."""
+    """ASHA lets one of so many trials go on at each of its rungs."""
     finalists: int = Field(default=3, ge=1)
     """How many of the best trials are retrained and timed."""
     seeds: int = Field(default=3, ge=1)
     """How often each finalist and its plain twin are retrained."""
     seed: int = Field(default=7, ge=0)
-    """Of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
+    """The seed of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
 
 
 def _usable_place(uri: str) -> str:

@@ -40,7 +40,7 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     """Answer with an exponential mean of the weights over the steps, of this decay, such as 0.99; 0 for the last step's."""
     seed: int = Field(default=7, ge=0)
-    """Of the first weights, the order of the texts and dropout; finalists count on from it."""
+    """The seed of the first weights, the order of the texts and dropout; finalists count on from it."""
 
     def architecture(self) -> str:
         """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""
