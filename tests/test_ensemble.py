@@ -272,7 +272,7 @@ def test_word_pieces_of_the_first_teacher_serve_its_students_too(taught: dict[st
     assert any(line.startswith("teacher: wordpiece: ") for line in said)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cache_is_filled_by_students_that_ray_trained(taught: dict[str, Any]) -> None:
     taught["cluster"] = {"cpus_per_trial": 0.5, "gpus_per_trial": "auto"}
     study = Study(taught)

@@ -134,6 +134,7 @@ def unlucky(document: dict[str, Any], root: Path, search_settings: dict[str, Any
     return study, stream.getvalue()
 
 
+@pytest.mark.long
 def test_where_no_student_meets_the_rule_nothing_is_registered(
     unlucky_document: dict[str, Any], tmp_path: Path
 ) -> None:

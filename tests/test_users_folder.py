@@ -74,12 +74,14 @@ def test_the_door_opens(run: Run) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("run", ["."], indirect=True)
 def test_a_search_with_its_workers_runs(run: Run, folder: Path) -> None:
     assert "distilled champion" in run("-m", "distune", "search", "study.yaml", "--set", "tracking.register_as=null")
     assert "'champion'" in run("-c", "import distune; print(distune.results('study.yaml').champion.split('/')[-1:])")
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("run", [""], indirect=True)
 def test_a_search_from_python_runs_and_its_champion_answers(run: Run) -> None:
     program = """
 import distune
