@@ -1,8 +1,8 @@
 # Each target is self-sufficient: it makes .venv from the pinned packages if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-# What takes a minute or more of both cores is marked long: `make test-long`. Tests run in three groups beside each other, as
-# most of them wait for servers and for programs.
+# What takes a minute or more of both cores is marked long: `make test-long`. Tests run in groups beside each other, as many of
+# them wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py test_users_folder.py test_connection.py)
 SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py test_door.py)
@@ -22,12 +22,11 @@ test: .venv/installed
 
 test-long: .venv/installed
 	mkdir -p .pytest_cache
-	$(PYTEST) -m long tests/test_chaos.py tests/test_session.py > .pytest_cache/chaos.log 2>&1 & first=$$!; \
-	$(PYTEST) -m long $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & second=$$!; \
-	trap "kill $$first $$second" INT TERM; \
-	$(PYTEST) -m long $(addprefix --ignore=,tests/test_chaos.py tests/test_session.py $(CLUSTERS)); failed=$$?; \
-	wait $$first || failed=1; wait $$second || failed=1; \
-	cat .pytest_cache/chaos.log .pytest_cache/clusters.log; exit $$failed
+	$(PYTEST) -m long $(CLUSTERS) tests/test_use.py > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	trap "kill $$first" INT TERM; \
+	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS) tests/test_use.py); failed=$$?; \
+	wait $$first || failed=1; \
+	cat .pytest_cache/clusters.log; exit $$failed
 
 lint: .venv/installed
 	$(BIN)/ruff check .

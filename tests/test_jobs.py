@@ -45,7 +45,7 @@ class Dashboard:
             env={**self.environment, **unknown},
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=900,
             check=False,
         )
 
@@ -127,20 +127,20 @@ def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
 ) -> None:
     path = study(trials=300)
     first = cluster.submit(path)
-    wait_until(lambda: n_done(path) >= 2, 400, every_s=1)
+    wait_until(lambda: n_done(path) >= 2, 900, every_s=1)
     shared_places.stop_mlflow()
     there = n_done(path)
-    wait_until(lambda: n_done(path) > there + 2, 300)  # It does not wait for the server.
+    wait_until(lambda: n_done(path) > there + 2, 900)  # It does not wait for the server.
     shared_places.start_mlflow()
     assert cluster.run("stop", first).returncode == 0
-    wait_until(lambda: cluster.is_finished(first), 300, every_s=3)
+    wait_until(lambda: cluster.is_finished(first), 600, every_s=3)
     assert "MLflow does not answer" in cluster.logs(first)
     before = {record.number: record for record in records(path) if record.state != "running"}
     assert there + 2 < len(before) < 300
     second = cluster.submit(path, "--resume")
-    wait_until(lambda: n_done(path) > len(before) + 2, 400, every_s=1)
+    wait_until(lambda: n_done(path) > len(before) + 2, 900, every_s=1)
     assert cluster.run("stop", second).returncode == 0, cluster.logs(second)
-    wait_until(lambda: cluster.is_finished(second), 300, every_s=3)
+    wait_until(lambda: cluster.is_finished(second), 600, every_s=3)
     after = {record.number: record for record in records(path)}
     assert len(after) == len(records(path)) > len(before)
     assert {number: after[number] for number in before} == before  # none lost and none repeated
@@ -192,7 +192,7 @@ def test_a_search_through_the_ray_client_runs_there_and_prints_here(
         "--set",
         f"cluster.address={cluster.client}",
     ]
-    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr + client_logs()
     assert "registered as tiny-student version" in done.stdout
 
