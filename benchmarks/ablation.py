@@ -78,7 +78,7 @@ def losses_of(records: Sequence[Record]) -> tuple[dict[str, Points], dict[str, P
 
 
 def sizes_of(sizes: Mapping[int, Sequence[Record]]) -> dict[str, Points]:
-    """By the size of the transfer set, those methods that every size has."""
+    """The methods that every size of the transfer set has, each with its points by size."""
     found = {size: {row.name: one for row, one in _accuracies(records)} for size, records in sizes.items()}
     shared = [name for name in found[max(found)] if all(name in one for one in found.values())]
     return {name: {float(size): found[size][name] for size in sorted(found)} for name in shared}

@@ -52,7 +52,7 @@ class Outcome:
     seed: int
     kills: dict[str, int]
     attempts: int
-    """Of all trials together, by their logs."""
+    """How many attempts all trials together took, by their logs."""
     faults: tuple[str, ...]
     seconds: float
 

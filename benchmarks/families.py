@@ -193,7 +193,7 @@ def section(name: str, prepared: Prepared, results: Results, scratch: Path) -> t
 
 
 def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: Results, scratch: Path) -> str:
-    """For each compression: accuracy, agreement, size and speed, beside the student it was made from."""
+    """A table with a row for each compression: accuracy, agreement, size and speed, beside the student it was made from."""
     corpus, text = prepared.corpus, ""
     for family in COMPRESSED_FAMILIES:
         result = results[family, "MSE"][0]

@@ -108,8 +108,8 @@ def _choose_tfidf(study: Study, corpus: Corpus) -> Choice:
 
 
 def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: Say) -> list[Choice]:
-    """For each cell the candidates trained anew, the best of them by the rule, and of its trainings the one that is best on
-    dev."""
+    """The choice in each cell: the candidates are trained anew, the best of them is taken by the rule, and of
+    its trainings the one that is best on dev."""
     first = cells[0]
     study = first.study
     rule = first.method.rule or study.config.champion
@@ -174,7 +174,7 @@ def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfi
 def _retrained(
     candidates: Sequence[TrialRecord], prepared: Prepared, cells: Sequence[Cell], retrainings: int
 ) -> list[list[Finalist]]:
-    """Of each cell each candidate trained so many times, with seeds that no other cell and no trial has."""
+    """The candidates of each cell, each trained `retrainings` times with seeds that no other cell and no trial has."""
     runs = [
         one.config.model_copy(update={"seed": 1000 * cell.seed + number})
         for cell in cells

@@ -40,7 +40,7 @@ class Lesson:
     classes: Sequence[int]
     vocabulary: Sequence[str]
     vectors: np.ndarray
-    """Of the vocabulary, as our students start from them."""
+    """The word vectors of the vocabulary, as our students start from them."""
     about: dict[str, Any]
 
 

@@ -199,7 +199,7 @@ def shares(
 
 
 def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> list[Figures]:
-    """For trials of about so many seconds, the shares of the cores' time, and of a trial's, that go into training."""
+    """The shares of the cores' time, and of a trial's, that go into training, for trials of several lengths in seconds."""
     config = TrialConfig.model_validate({**midpoint(prepared.study.space), "epochs": EPOCHS})
     n_all = len(next(iter(prepared.inputs.values())).data.train)
     small = cut(prepared, CALIBRATED)

@@ -36,7 +36,7 @@ class Given:
     texts: Sequence[str]
     teacher: Teacher
     folder: Path
-    """Of the teacher."""
+    """The teacher's folder."""
     epochs: int
     n_trials: int
     n_workers: int

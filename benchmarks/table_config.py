@@ -32,14 +32,14 @@ class MethodConfig(BaseModel, frozen=True, extra="forbid"):
     first_teacher_alone: bool = False
     """Learn from the study's first teacher as it is, whatever others it has and however it is softened among them."""
     rule: ChampionConfig | None = None
-    """By what a search's student is chosen; by default by the study's own rule."""
+    """The rule by which a search's student is chosen; by default the study's own."""
 
 
 class TableConfig(BaseModel, frozen=True, extra="forbid"):
     """What the table of any study is made of."""
 
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Of searches, word vectors and trainings."""
+    """The seeds of searches, word vectors and trainings."""
     retrainings: int = Field(default=3, ge=1)
     """How often a student is trained for each seed; the one that is best on dev is kept, as a search does."""
     one_search: tuple[str, ...] = ()

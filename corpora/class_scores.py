@@ -5,8 +5,6 @@ Hugging Face's pipelines sort the classes of every text by their score: the firs
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from distune.corpora.literals import literal
 from distune.corpora.matrices import Matrix, of_lists
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
@@ -110,12 +109,10 @@ def _spelt(cell: Any) -> Any:
         return cell
     cell = NUMPY_NUMBER.sub(r"\1", cell)
     is_of_numpy = not any(sign in cell for sign in ",{(")  # ['a' 'b'] is one word to Python.
-    for read in (json.loads, _by_numpy) if is_of_numpy else (json.loads, ast.literal_eval):
-        try:
-            return read(cell)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    return cell
+    found = literal(cell, python=not is_of_numpy)
+    if found is None:
+        return _by_numpy(cell) if is_of_numpy else cell
+    return found
 
 
 def _by_numpy(cell: str) -> list[str]:

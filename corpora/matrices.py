@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from distune.corpora.literals import literal
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
@@ -96,12 +95,8 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
 
 def _spelt(cell: str) -> Any:
     """What a cell of CSV spells: a list or an object of JSON or Python, or a list as numpy prints it."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(cell)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    return cell.strip()[1:-1].split() if SPACES.fullmatch(cell.strip()) else None
+    found = literal(cell)
+    return cell.strip()[1:-1].split() if found is None and SPACES.fullmatch(cell.strip()) else found
 
 
 def _of_objects(read: Sequence[Any], name: str, column: str) -> Matrix:
