@@ -79,6 +79,15 @@ class Nodes:
         wait_until(has_started, START_S)
         return process
 
+    def ended(self) -> str:
+        """What the nodes whose processes have ended said last; empty while all run."""
+        logs = ((self.scratch / f"node-{number}.log", process) for number, process in enumerate(self.processes))
+        return "".join(
+            f"\nnode {log} has ended with {process.returncode}: {log.read_text(encoding='utf-8')[-2000:]}"
+            for log, process in logs
+            if process.poll() is not None
+        )
+
     def add_worker(self, *options: str) -> subprocess.Popen[bytes]:
         return self.add(f"--address={self.address}", *(options or ("--num-cpus=1",)))
 

@@ -176,7 +176,7 @@ def check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float
     if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
         raise ClusterError(
             f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "
-            f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'"
+            f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'; the nodes have: {_in_words(nodes)}"
         )
 
 
@@ -185,11 +185,25 @@ def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> N
     gpus = 0.0 if config.gpus_per_trial == "auto" else config.gpus_per_trial
     fits = any(node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= gpus for node in nodes)
     if not fits:
-        there = "; ".join(f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs" for node in nodes)
         raise ClusterError(
             f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
-            f"gpus_per_trial={gpus:g}, but the nodes have: {there}"
+            f"gpus_per_trial={gpus:g}, but the nodes have: {_in_words(nodes)}"
         )
+
+
+OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "node:", "accelerator_type:")
+"""The names, or how they begin, of the resources that Ray gives a node by itself."""
+
+
+def _in_words(nodes: Sequence[Mapping[str, float]]) -> str:
+    """The CPUs, GPUs and custom resources of each node."""
+    return "; ".join(
+        ", ".join(
+            [f"{node.get('CPU', 0):g} CPUs", f"{node.get('GPU', 0):g} GPUs"]
+            + [f"{n:g} {name}" for name, n in sorted(node.items()) if not name.startswith(OF_RAY)]
+        )
+        for node in nodes
+    )
 
 
 def n_slots(config: ClusterConfig) -> int:

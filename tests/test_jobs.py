@@ -15,7 +15,7 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-from benchmarks.ray_nodes import BIN, ray_nodes, wait_until
+from benchmarks.ray_nodes import BIN, Nodes, ray_nodes, wait_until
 from distune.cluster.services import Services
 from distune.corpora.places import Place
 from distune.models.predictor import check_folder
@@ -36,6 +36,7 @@ class Dashboard:
     address: str
     client: str
     environment: dict[str, str]
+    nodes: Nodes
 
     def run(self, *arguments: str | Path, token: bool = True) -> subprocess.CompletedProcess[str]:
         """A command of the CLI against this cluster, as from another terminal."""
@@ -68,7 +69,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, shared_places: Services) -
     scratch = tmp_path_factory.mktemp("ray")
     with ray_nodes(scratch, 1, "--num-cpus=1", known=shared_places.environment) as nodes:
         nodes.add_worker("--num-cpus=0", '--resources={"latency": 1}')
-        there = Dashboard(nodes.dashboard, f"ray://127.0.0.1:{nodes.client_port}", nodes.environment)
+        there = Dashboard(nodes.dashboard, f"ray://127.0.0.1:{nodes.client_port}", nodes.environment, nodes)
         wait_until(lambda: there.run("status").returncode == 0, 300)
         yield there
 
@@ -193,7 +194,7 @@ def test_a_search_through_the_ray_client_runs_there_and_prints_here(
         f"cluster.address={cluster.client}",
     ]
     done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr + client_logs()
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr + cluster.nodes.ended() + client_logs()
     assert "registered as tiny-student version" in done.stdout
 
 

@@ -119,3 +119,9 @@ def test_a_latency_node_that_nobody_started_is_refused(nodes: dict[str, str]) ->
         ClusterError, match=r"no node of the cluster has the resource 'quiet'; start one with ray start"
     ):
         check_latency_node(ClusterConfig(latency_node="quiet"), alive_nodes())
+
+
+def test_the_refusal_names_what_each_node_has() -> None:
+    nodes = [{"CPU": 2.0, "memory": 1e9, "node:10.0.0.1": 1.0}, {"GPU": 1.0, "loud": 1.0}]
+    with pytest.raises(ClusterError, match=r"the nodes have: 2 CPUs, 0 GPUs; 0 CPUs, 1 GPUs, 1 loud$"):
+        check_latency_node(ClusterConfig(latency_node="quiet"), nodes)
