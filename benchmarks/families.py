@@ -21,20 +21,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import connected
 from distune.cluster.tasks import run_on_cluster
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.compression.apply import AnyCompressionConfig, compress
-from distune.models.compression.embedding import EmbeddingInt8Config
-from distune.models.compression.half import HalfConfig
-from distune.models.compression.int8 import Int8Config, Int8StaticConfig
-from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.apply import compress
+from distune.models.compression.config import (
+    AnyCompressionConfig,
+    EmbeddingInt8Config,
+    HalfConfig,
+    Int8Config,
+    Int8StaticConfig,
+    LowRankConfig,
+    PruneUnitsConfig,
+    PruneWeightsConfig,
+    TrimVocabularyConfig,
+)
 from distune.models.compression.trained import CalibrationData
-from distune.models.compression.units import PruneUnitsConfig
-from distune.models.compression.vocabulary import TrimVocabularyConfig
-from distune.models.compression.weights import PruneWeightsConfig
 from distune.models.predictor import Predictor
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.speed.contenders import onnx_contender

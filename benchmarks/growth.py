@@ -29,7 +29,8 @@ from rich.console import Console
 
 from benchmarks.growth_corpus import Figures, cached, memory_mb, trained, watched
 from benchmarks.scheduling import do_nothing, run, study_of
-from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import connected
 from distune.tuning.search import run as search
 from distune.tuning.search.preparation import prepare
 from distune.tuning.speed.latency import cpu_name

@@ -31,12 +31,15 @@ from benchmarks import peers_made
 from benchmarks.families import LOSSES, save
 from benchmarks.peers import Answer, Classes, opened
 from benchmarks.peers_made import lesson, missing, save_berts
-from distune.models.compression.apply import AnyCompressionConfig, compress
-from distune.models.compression.embedding import EmbeddingInt8Config
-from distune.models.compression.int8 import Int8Config
-from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.apply import compress
+from distune.models.compression.config import (
+    AnyCompressionConfig,
+    EmbeddingInt8Config,
+    Int8Config,
+    LowRankConfig,
+    PruneUnitsConfig,
+)
 from distune.models.compression.trained import CalibrationData
-from distune.models.compression.units import PruneUnitsConfig
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders

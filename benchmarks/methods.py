@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.table_config import STUDENTS, Cell
-from distune.cluster.connection import ClusterConfig
+from distune.cluster.config import ClusterConfig
 from distune.cluster.tasks import run_on_cluster
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import load_encoder, segmenter

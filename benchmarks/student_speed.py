@@ -12,15 +12,18 @@ from functools import partial
 import numpy as np
 import torch
 
-from distune.models.compression.int8 import Int8Config, quantize_graph
-from distune.models.compression.trained import CalibrationData
+from distune.models.compression.int8 import quantize_graph
 from distune.models.onnx_export import export_onnx
 from distune.models.predictor import open_session, run_network
-from distune.models.students.average import AverageConfig
-from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig
-from distune.models.students.student import AnyStudentConfig, build_student, count_parameters, student_logits
-from distune.models.students.textcnn import TextCNNConfig
-from distune.models.students.transformer import TransformerConfig
+from distune.models.students.config import (
+    AnyStudentConfig,
+    AverageConfig,
+    BiGRUConfig,
+    BiLSTMConfig,
+    TextCNNConfig,
+    TransformerConfig,
+)
+from distune.models.students.student import count_parameters, student_logits
 from distune.tuning.speed.latency import cpu_name, one_thread, timed_ms
 
 WORDS, DIMENSION, LENGTH, ROUNDS = 20_000, 100, 20, 2000
@@ -39,11 +42,11 @@ def main() -> None:
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(WORDS, DIMENSION)).astype(np.float32)
     row = rng.integers(2, WORDS, LENGTH)
-    students = {name: build_student(config, vectors, 2).eval() for name, config in CONFIGS.items()}
+    students = {name: config.build(vectors, 2).eval() for name, config in CONFIGS.items()}
     calls = {}
     for name, student in students.items():
         graph = export_onnx(student)
-        small = quantize_graph(graph, Int8Config(kind="int8"), CalibrationData([]))
+        small = quantize_graph(graph)
         calls[f"{name} onnxruntime"] = partial(run_network, open_session(graph), [row.tolist()])
         calls[f"{name} int8"] = partial(run_network, open_session(small), [row.tolist()])
         calls[f"{name} torch"] = partial(student_logits, student, [row])

@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from torch.utils.data import DataLoader
 
 from distune.losses.objective import build_objective
-from distune.models.students.student import build_student, student_logits
+from distune.models.students.student import student_logits
 from distune.models.training.loop import Schedule, has_fast_bf16
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
@@ -122,7 +122,7 @@ Contender = Callable[[Task], tuple[Seconds, nn.Module]]
 
 
 def trial(task: Task) -> tuple[Seconds, nn.Module]:
-    student = build_student(task.config.student, task.data.vectors, task.data.n_classes).train()
+    student = task.config.student.build(task.data.vectors, task.data.n_classes).train()
     lesson = plan_lesson(student, task.config, task.data)
     stepper = plan_steps(student, lesson, task.config, task.data)
     start = now()

@@ -21,7 +21,8 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
-from distune.cluster.connection import JOB, ClusterError, check_reachable
+from distune.cluster.config import ClusterError
+from distune.cluster.connection import JOB, check_reachable
 
 HEAD = "node:__internal_head__"
 WAIT_S = 1.0

@@ -15,7 +15,8 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
-from distune.cluster.connection import ClusterConfig, ClusterError, check_fits, check_reachable
+from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.connection import check_fits, check_reachable
 
 NAME = "distune.name"
 STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still holds

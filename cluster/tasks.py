@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from distune.cluster.connection import ClusterConfig, alive_nodes
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import alive_nodes
 
 Argument = TypeVar("Argument")
 Shared = TypeVar("Shared")

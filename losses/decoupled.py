@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from distune.losses.annealing import Annealed
-from distune.losses.softened import SoftenedConfig, SoftenedLoss
-
-
-class DecoupledConfig(SoftenedConfig, frozen=True):
-    """How sure the teacher is of the target, and how it ranks the other classes (Zhao et al. 2022). With two classes there
-    is nothing to rank: the second part is zero."""
-
-    kind: Literal["decoupled"]
-    target_weight: float = Field(default=1.0, ge=0)
-    """The weight of the first part; α of the paper."""
-    other_weight: float = Field(default=2.0, ge=0)
-    """The weight of the second part; β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
+from distune.losses.softened import SoftenedLoss
 
 
 class DecoupledLoss(SoftenedLoss):

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
 
-from pydantic import BaseModel, Field
 from torch import Tensor, nn
-
-
-class HiddenMSEConfig(BaseModel, frozen=True, extra="forbid"):
-    """The squared distance (Romero et al. 2015, equation 3; Jiao et al. 2020, equation 8)."""
-
-    kind: Literal["mse"]
-
-
-class HiddenCosineConfig(BaseModel, frozen=True, extra="forbid"):
-    """One minus the cosine (Sanh et al. 2019, section 3)."""
-
-    kind: Literal["cosine"]
-
-
-AnyHiddenConfig = HiddenMSEConfig | HiddenCosineConfig
-HiddenConfig = Annotated[AnyHiddenConfig, Field(discriminator="kind")]
 
 
 class HiddenLoss(nn.Module):
@@ -38,17 +21,20 @@ class HiddenLoss(nn.Module):
         """`[batch]` of `[batch, n_student]` and `[batch, n_teacher]`."""
         return self.distance(self.projection(student_states), teacher_states)
 
+    @abstractmethod
     def distance(self, projected: Tensor, teacher_states: Tensor) -> Tensor:
-        """The mean over the features of the squared distance."""
+        """`[batch]` of two `[batch, n_teacher]`."""
+
+
+class HiddenMSELoss(HiddenLoss):
+    """The mean over the features of the squared distance."""
+
+    def distance(self, projected: Tensor, teacher_states: Tensor) -> Tensor:
         return (projected - teacher_states).square().mean(dim=-1)
 
 
 class HiddenCosineLoss(HiddenLoss):
+    """One minus the cosine."""
+
     def distance(self, projected: Tensor, teacher_states: Tensor) -> Tensor:
         return 1 - nn.functional.cosine_similarity(projected, teacher_states, dim=-1)
-
-
-HIDDEN_TERMS: dict[type[AnyHiddenConfig], type[HiddenLoss]] = {
-    HiddenMSEConfig: HiddenLoss,
-    HiddenCosineConfig: HiddenCosineLoss,
-}

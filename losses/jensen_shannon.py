@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from distune.losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
-
-
-class JensenShannonConfig(SoftenedConfig, frozen=True):
-    """The symmetric, bounded divergence of softened probabilities (Lin 1991)."""
-
-    kind: Literal["jensen_shannon"]
+from distune.losses.softened import SoftenedLoss, kl_of_logs
 
 
 class JensenShannonLoss(SoftenedLoss):

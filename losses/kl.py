@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
-from distune.losses.softened import SoftenedConfig, SoftenedLoss, kl_of_logs
-
-
-class KLConfig(SoftenedConfig, frozen=True):
-    """Softened probabilities, the teacher's to the student's (Hinton et al. 2015)."""
-
-    kind: Literal["kl"]
-
-
-class ReverseKLConfig(SoftenedConfig, frozen=True):
-    """The same, the student's to the teacher's (Gu et al. 2024)."""
-
-    kind: Literal["reverse_kl"]
+from distune.losses.softened import SoftenedLoss, kl_of_logs
 
 
 class KLLoss(SoftenedLoss):

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel
 from torch import Tensor, nn
-
-
-class MSEConfig(BaseModel, frozen=True, extra="forbid"):
-    """The squared distance of the logits (Ba & Caruana 2014; Tang et al. 2019)."""
-
-    kind: Literal["mse"]
 
 
 class LogitMSELoss(nn.Module):

@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from distune.losses.annealing import Annealed, Annealing
-from distune.losses.decoupled import DecoupledConfig, DecoupledLoss
-from distune.losses.hidden import HIDDEN_TERMS, HiddenConfig, HiddenLoss, HiddenMSEConfig
-from distune.losses.jensen_shannon import JensenShannonConfig, JensenShannonLoss
-from distune.losses.kl import KLConfig, KLLoss, ReverseKLConfig, ReverseKLLoss
-from distune.losses.mse import LogitMSELoss, MSEConfig
-from distune.losses.teachers import TeachersKind
+from distune.losses.config import LossConfig
+from distune.losses.hidden import HiddenLoss
 
 UNLABELLED = -1
-
-AnyTeacherTerm = KLConfig | ReverseKLConfig | JensenShannonConfig | DecoupledConfig | MSEConfig
-TeacherTermConfig = Annotated[AnyTeacherTerm, Field(discriminator="kind")]
-
-TEACHER_TERMS: dict[type[AnyTeacherTerm], Callable[[Any], nn.Module]] = {
-    KLConfig: lambda config: KLLoss(config.schedule(), config.standardise),
-    ReverseKLConfig: lambda config: ReverseKLLoss(config.schedule(), config.standardise),
-    JensenShannonConfig: lambda config: JensenShannonLoss(config.schedule(), config.standardise),
-    DecoupledConfig: lambda config: DecoupledLoss(
-        config.schedule(), config.target_weight, config.other_weight, config.standardise
-    ),
-    MSEConfig: lambda config: LogitMSELoss(),
-}
-
-
-class LossConfig(BaseModel, frozen=True, extra="forbid"):
-    """The mix; `kd_weight` 0 is the plain student, which sees labels alone, and 1 the teacher alone.
-
-    It is not called alpha: some papers weigh the teacher by that name, others the labels.
-    """
-
-    kd_weight: float = Field(default=0.9, ge=0, le=1)
-    """The teacher term's share; the cross-entropy of the labels has the rest."""
-    kd_annealing: Annealing = "constant"
-    """How kd_weight goes to `final_kd_weight` while the student learns."""
-    final_kd_weight: float = Field(default=0.5, ge=0, le=1)
-    """The share at the end of the training, unless it is constant."""
-    teacher_term: TeacherTermConfig = MSEConfig(kind="mse")
-    """How the student's answers are compared with the teacher's."""
-    teachers: TeachersKind = "weighted"
-    """What is taken of several teachers: `weighted` follows each one's `weight`, as the accuracy does that students are held
-    against; `mean` counts all alike; `sampled` takes for each batch one of them, drawn by weight."""
-    weigh_by_confidence: bool = False
-    """Count a row in the teacher term by how sure the teacher is of it: 1 - its entropy / the largest one."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """The part of each label that is spread over all classes, in the cross-entropy."""
-    hidden_weight: float = Field(default=0.0, ge=0)
-    """What the hidden term is multiplied by; it needs `teacher.hidden_states`."""
-    hidden: HiddenConfig = HiddenMSEConfig(kind="mse")
-    """How the hidden states are compared."""
-
-    @property
-    def schedule(self) -> Annealed:
-        return Annealed(self.kd_weight, self.final_kd_weight, self.kd_annealing)
-
-    @property
-    def is_plain(self) -> bool:
-        return self.schedule.at(0.0) == self.schedule.at(1.0) == self.hidden_weight == 0
-
-    def plain(self) -> LossConfig:
-        """Labels alone."""
-        return LossConfig(kd_weight=0.0, label_smoothing=self.label_smoothing)
 
 
 @dataclass(frozen=True)
@@ -89,7 +29,7 @@ class Objective(nn.Module):
         super().__init__()
         self.config = config
         self.kd_weight = config.schedule
-        self.teacher_term = TEACHER_TERMS[type(config.teacher_term)](config.teacher_term)
+        self.teacher_term = config.teacher_term.build()
         self.hidden_term = hidden_term
 
     def forward(
@@ -141,4 +81,4 @@ def build_objective(config: LossConfig, n_student: int = 0, n_teacher: int = 0) 
         return Objective(config)
     if not n_teacher:
         raise ValueError(f"hidden_weight={config.hidden_weight} needs the teacher's hidden states, and there are none")
-    return Objective(config, HIDDEN_TERMS[type(config.hidden)](n_student, n_teacher))
+    return Objective(config, config.hidden.build(n_student, n_teacher))

@@ -5,29 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import torch
-from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from distune.losses.annealing import Annealed, Annealing, constant
-
-
-class SoftenedConfig(BaseModel, frozen=True, extra="forbid"):
-    """Settings of the terms that compare softened probabilities."""
-
-    temperature: float = Field(default=2.0, gt=0, le=1000)
-    """T: logits are divided by it before they become probabilities."""
-    annealing: Annealing = "constant"
-    """How the temperature goes to `final_temperature` while the student learns."""
-    final_temperature: float = Field(default=1.0, gt=0, le=1000)
-    """The temperature at the end of the training, unless it is constant."""
-    standardise: bool = False
-    """Divide logits by their own spread first, so that the student need not learn the teacher's (Sun et al. 2024).
-
-    Of no use with two classes: the standardised logits are always 1 and -1.
-    """
-
-    def schedule(self) -> Annealed:
-        return Annealed(self.temperature, self.final_temperature, self.annealing)
+from distune.losses.annealing import Annealed, constant
 
 
 class SoftenedLoss(nn.Module):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-TeachersKind = Literal["mean", "weighted", "sampled"]
+from distune.losses.config import TeachersKind
 
 
 def combined_logits(kind: TeachersKind, logits: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:

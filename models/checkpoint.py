@@ -25,7 +25,7 @@ from distune.models import predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.errors import ModelError
-from distune.models.students.student import AnyStudentConfig, StudentConfig
+from distune.models.students.config import AnyStudentConfig, StudentConfig
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from distune.cluster import postgres
 from distune.cluster.programs import ServicesError
 from distune.cluster.services import Services, services
-from distune.models.students.embedding import Channels, PoolingKind
-from distune.models.students.student import FAMILIES, AnyStudentConfig
+from distune.models.students.config import AnyStudentConfig, Channels, PoolingKind
 from distune.models.teacher.tokenizing import character_tokenizer
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def student_name(config: AnyStudentConfig) -> str:
     return "-".join(str(value) for value in config.model_dump(exclude_unset=True).values())
 
 
-STUDENTS = [config for family in FAMILIES for config in student_variants(family)]
+STUDENTS = [config for family in get_args(AnyStudentConfig) for config in student_variants(family)]
 """What the contracts of students, checkpoints and compressions are tested on."""
 
 

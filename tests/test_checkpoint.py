@@ -18,9 +18,8 @@ from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.compression.apply import compress
-from distune.models.compression.half import HalfConfig
-from distune.models.compression.int8 import Int8Config, quantize_graph
-from distune.models.compression.low_rank import LowRankConfig
+from distune.models.compression.config import HalfConfig, LowRankConfig
+from distune.models.compression.int8 import quantize_graph
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.onnx_export import export_onnx
@@ -35,9 +34,8 @@ from distune.models.predictor import (
     open_session,
     run_network,
 )
-from distune.models.students.average import AverageConfig
-from distune.models.students.recurrent import BiLSTMConfig
-from distune.models.students.student import AnyStudentConfig, Student, build_student, student_logits
+from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
+from distune.models.students.student import Student, student_logits
 from tests.conftest import STUDENTS, same_answers, student_name
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
@@ -48,7 +46,7 @@ def student_of(config: AnyStudentConfig) -> Student:
     torch.manual_seed(1)
     vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
     vectors[0] = 0
-    return build_student(config, vectors, 2).eval()
+    return config.build(vectors, 2).eval()
 
 
 def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
@@ -220,7 +218,7 @@ def test_an_answer_is_the_same_alone_and_in_any_company(config: AnyStudentConfig
 
 def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path) -> None:
     saved = checkpoint_of(AverageConfig(kind="average", hidden_layer=16))
-    graph = quantize_graph(export_onnx(saved.trained.student), Int8Config(kind="int8"), CalibrationData([]))
+    graph = quantize_graph(export_onnx(saved.trained.student))
     folder = save_checkpoint(replace(saved, quantized=graph), tmp_path / "s", "", Path(encoding.__file__))
     predictor, texts = Predictor(folder, load_encoder(folder)), texts_of_all_lengths()
     assert list(predictor.answers(texts)) == [next(predictor.answers([text])) for text in texts]

@@ -9,7 +9,7 @@ import pytest
 import ray
 
 from distune.cluster import client
-from distune.cluster.connection import ClusterError
+from distune.cluster.config import ClusterError
 
 BUSY = ConnectionAbortedError(f"Initialization failure from server: {client.NOT_STARTED}. See its log.")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from distune.models.checkpoint import load_checkpoint
-from distune.models.compression.units import PruneUnitsConfig
+from distune.models.compression.config import PruneUnitsConfig
 from distune.models.predictor import CheckpointError
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main

@@ -11,27 +11,26 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distune.models.compression.apply import (
-    COMPRESSIONS,
+from distune.models.compression.apply import Compressed, compress, graph_logits, rebuild
+from distune.models.compression.config import (
     AnyCompressionConfig,
-    Compressed,
-    compress,
-    graph_logits,
-    rebuild,
+    EmbeddingInt8Config,
+    HalfConfig,
+    Int8Config,
+    Int8StaticConfig,
+    LowRankConfig,
+    PruneUnitsConfig,
+    PruneWeightsConfig,
+    TrimVocabularyConfig,
 )
-from distune.models.compression.embedding import EmbeddingInt8Config, Int8Table
-from distune.models.compression.half import HalfConfig
-from distune.models.compression.int8 import Int8Config, Int8StaticConfig
-from distune.models.compression.low_rank import LowRankConfig, factors
+from distune.models.compression.embedding import Int8Table
+from distune.models.compression.low_rank import factors
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
-from distune.models.compression.units import PruneUnitsConfig
-from distune.models.compression.vocabulary import TrimVocabularyConfig
-from distune.models.compression.weights import PruneWeightsConfig, largest_weights
+from distune.models.compression.weights import largest_weights
 from distune.models.errors import ModelError
 from distune.models.predictor import open_session, run_network
-from distune.models.students.average import AverageConfig
-from distune.models.students.recurrent import BiLSTMConfig
-from distune.models.students.student import AnyStudentConfig, build_student, count_parameters, pad, student_logits
+from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
+from distune.models.students.student import count_parameters, pad, student_logits
 from tests.conftest import STUDENTS, student_name
 
 N_TOKENS, DIMENSION = 40, 8
@@ -70,7 +69,7 @@ def config(request: pytest.FixtureRequest) -> AnyCompressionConfig:
 
 def trained_student(config: AnyStudentConfig) -> Trained:
     torch.manual_seed(1)
-    return Trained(build_student(config, VECTORS, 3).eval(), config)
+    return Trained(config.build(VECTORS, 3).eval(), config)
 
 
 def same_parts(student: nn.Module) -> dict[str, Tensor]:
@@ -78,7 +77,7 @@ def same_parts(student: nn.Module) -> dict[str, Tensor]:
 
 
 def test_every_compression_is_under_the_contract() -> None:
-    assert set(COMPRESSIONS) == set(get_args(AnyCompressionConfig)) == {type(config) for config in CONFIGS}
+    assert set(get_args(AnyCompressionConfig)) == {type(config) for config in CONFIGS}
 
 
 def test_the_contract_of_every_compression(student_config: AnyStudentConfig, config: AnyCompressionConfig) -> None:
@@ -92,7 +91,7 @@ def test_the_contract_of_every_compression(student_config: AnyStudentConfig, con
     # Torch answers as the graph does, unless the graph is quantized.
     expected = student_logits(student, ROWS)
     found = graph_logits(compressed.graph, ROWS)
-    assert compressed.is_exact == (COMPRESSIONS[type(config)].quantize is None)
+    assert compressed.is_exact == (not isinstance(config, Int8Config | Int8StaticConfig))
     assert found.shape == (len(ROWS), 3)
     assert np.isfinite(found).all()
     if compressed.is_exact:
@@ -147,7 +146,7 @@ def test_pruned_units_leave_an_ordinary_smaller_student() -> None:
     compressed = compressed_by(lstm(hidden_layer=6, layer_norm=True, layers=2), kind="prune_units", keep=0.5)
     config = compressed.trained.config
     assert (config.hidden_size, config.hidden_layer, config.layers) == (4, 3, 2)
-    ordinary = build_student(config, VECTORS, 3)
+    ordinary = config.build(VECTORS, 3)
     assert count_parameters(compressed.trained.student) == count_parameters(ordinary)
 
 
@@ -248,7 +247,7 @@ def test_int8_makes_the_file_smaller_and_answers_nearly_as_before(kind: str) -> 
     config = AverageConfig(kind="average", hidden_layer=32)
     vectors = np.random.default_rng(0).normal(size=(500, 32)).astype(np.float32)
     vectors[0] = 0
-    trained = Trained(build_student(config, vectors, 3).eval(), config)
+    trained = Trained(config.build(vectors, 3).eval(), config)
     whole, small = compress(trained, [], MATERIAL), compressed_by(trained, kind=kind)
     assert len(small.graph) < 0.5 * len(whole.graph)
     np.testing.assert_allclose(graph_logits(small.graph, ROWS), graph_logits(whole.graph, ROWS), atol=0.1)

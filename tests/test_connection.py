@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from distune.cluster.connection import ClusterConfig, ClusterError, _init, connected
+from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.connection import _init, connected
 from tests.processes import family, listening
 
 

@@ -12,14 +12,13 @@ import yaml
 from starlette.routing import Route
 
 import distune.tuning.storage.paths
-from distune.cluster.connection import ClusterConfig
+from distune.cluster.config import ClusterConfig
 from distune.corpora.tokens import AnyTokensConfig
-from distune.losses.hidden import AnyHiddenConfig
-from distune.losses.objective import AnyTeacherTerm
-from distune.models.compression.apply import AnyCompressionConfig
+from distune.losses.config import AnyHiddenConfig, AnyTeacherTerm
+from distune.models.compression.config import AnyCompressionConfig
 from distune.models.predictor import FILES
-from distune.models.students.student import AnyStudentConfig
-from distune.models.vectors.word_vectors import AnyVectorsConfig
+from distune.models.students.config import AnyStudentConfig
+from distune.models.vectors.config import AnyVectorsConfig
 from distune.tuning.serve.batching import Limits
 from distune.tuning.serve.server import application
 from distune.tuning.study.file import load_study

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from distune.models.compression.trained import Trained
-from distune.models.students.average import AverageConfig
-from distune.models.students.student import build_student
+from distune.models.students.config import AverageConfig
 from distune.tuning.champion.finalists import Finalist, choose_champion, select
 from distune.tuning.speed.latency import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
@@ -14,9 +13,7 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import TrialResult
 
 TEACHER = 0.9
-UNTRAINED = Trained(
-    build_student(AverageConfig(kind="average"), np.zeros((3, 2), np.float32), 2), AverageConfig(kind="average")
-)
+UNTRAINED = Trained(AverageConfig(kind="average").build(np.zeros((3, 2), np.float32), 2), AverageConfig(kind="average"))
 RATIO = ChampionConfig(min_teacher_ratio=0.9)  # dev accuracy 0.81 and more
 BUDGET = ChampionConfig(max_latency_ms=0.5)
 BOTH = ChampionConfig(min_teacher_ratio=0.9, max_latency_ms=0.5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from distune.cluster.connection import ClusterConfig, ClusterError
+from distune.cluster.config import ClusterConfig, ClusterError
 from distune.tuning.search.gpus import memory_share, share_of_a_card, with_gpus
 from distune.tuning.search.preparation import prepare
 from distune.tuning.study.errors import StudyError

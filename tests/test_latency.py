@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from distune.models.onnx_export import export_onnx
-from distune.models.students.average import AverageConfig
-from distune.models.students.student import build_student
+from distune.models.students.config import AverageConfig
 from distune.tuning.speed.latency import Contender, cpu_name, network_hint_ms, one_thread, time_contenders
 
 TEXTS = [f"text {i}" for i in range(50)]
@@ -73,7 +72,7 @@ def test_timing_runs_on_one_thread_and_leaves_things_as_they_were() -> None:
 
 def test_a_hint_is_taken_before_training_and_is_a_positive_time() -> None:
     vectors = np.zeros((5, 4), np.float32)
-    student = build_student(AverageConfig(kind="average"), vectors, 2)
+    student = AverageConfig(kind="average").build(vectors, 2)
     weights = [parameter.clone() for parameter in student.parameters()]
     assert 0 < network_hint_ms(export_onnx(student), [np.array([1, 2, 3])]) < 1000
     assert all(torch.equal(a, b) for a, b in zip(weights, student.parameters(), strict=True))

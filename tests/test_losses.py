@@ -11,14 +11,15 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from distune.losses.annealing import Annealed
+from distune.losses.config import LossConfig, TeachersKind
 from distune.losses.decoupled import DecoupledLoss
-from distune.losses.hidden import HiddenCosineLoss, HiddenLoss
+from distune.losses.hidden import HiddenCosineLoss, HiddenLoss, HiddenMSELoss
 from distune.losses.jensen_shannon import JensenShannonLoss
 from distune.losses.kl import KLLoss, ReverseKLLoss
 from distune.losses.mse import LogitMSELoss
-from distune.losses.objective import LossConfig, build_objective, confidence
+from distune.losses.objective import build_objective, confidence
 from distune.losses.softened import standardised
-from distune.losses.teachers import TeachersKind, combined_logits
+from distune.losses.teachers import combined_logits
 
 LN3 = math.log(3)
 EVEN, SKEWED = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, LN3]])
@@ -161,7 +162,7 @@ def test_rows_of_which_the_teacher_is_unsure_count_less() -> None:
 
 
 # [1, 2] and [0, 4]: (1² + 2²) / 2, and 1 - 8 / (root of 5 * 4)
-@pytest.mark.parametrize(("term", "expected"), [(HiddenLoss, 2.5), (HiddenCosineLoss, 1 - 2 / math.sqrt(5))])
+@pytest.mark.parametrize(("term", "expected"), [(HiddenMSELoss, 2.5), (HiddenCosineLoss, 1 - 2 / math.sqrt(5))])
 def test_hidden_terms_by_hand(term: type[HiddenLoss], expected: float) -> None:
     loss = term(2, 2)
     with torch.no_grad():

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from distune.models.students.average import AverageConfig
+from distune.models.students.config import AverageConfig
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.tracking import outbox
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError

@@ -10,18 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from distune.models.students.average import AverageConfig
-from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig
-from distune.models.students.student import (
-    FAMILIES,
+from distune.models.students.config import (
     AnyStudentConfig,
-    build_student,
-    count_parameters,
-    pad,
-    student_logits,
+    AverageConfig,
+    BiGRUConfig,
+    BiLSTMConfig,
+    TextCNNConfig,
+    TransformerConfig,
 )
-from distune.models.students.textcnn import TextCNNConfig
-from distune.models.students.transformer import TransformerConfig, positions
+from distune.models.students.student import count_parameters, pad, student_logits
+from distune.models.students.transformer import positions
 from tests.conftest import STUDENTS, student_name
 
 VECTORS = np.concatenate([np.zeros((1, 4)), np.random.default_rng(0).normal(size=(6, 4))]).astype(np.float32)
@@ -35,12 +33,12 @@ def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
 
 
 def test_every_family_is_under_the_contract() -> None:
-    assert set(FAMILIES) == set(get_args(AnyStudentConfig))
+    assert {type(config) for config in STUDENTS} == set(get_args(AnyStudentConfig))
 
 
 def student_of(config: AnyStudentConfig) -> nn.Module:
     torch.manual_seed(0)
-    return build_student(config, VECTORS, 3)
+    return config.build(VECTORS, 3)
 
 
 def step(student: nn.Module) -> None:

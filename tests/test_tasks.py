@@ -10,7 +10,8 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from distune.cluster.connection import ClusterConfig, ClusterError, alive_nodes, check_latency_node, connected, n_slots
+from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.connection import alive_nodes, check_latency_node, connected, n_slots
 from distune.cluster.tasks import (
     map_on_cluster,
     run_alone,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from distune.models.students.textcnn import Convolutions, TextCNNConfig, each_windows, is_faster_joined, joined_windows
+from distune.models.students.config import TextCNNConfig
+from distune.models.students.textcnn import Convolutions, each_windows, is_faster_joined, joined_windows
 
 
 @pytest.mark.parametrize(("width", "widths"), [(3, 3), (2, 2), (1, 4)])

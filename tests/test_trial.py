@@ -9,9 +9,9 @@ import torch
 from pydantic import ValidationError
 
 from distune.corpora.tokens import ragged
-from distune.losses.objective import TEACHER_TERMS
-from distune.models.compression.apply import COMPRESSIONS, graph_logits
-from distune.models.students.student import build_student
+from distune.losses.config import AnyTeacherTerm
+from distune.models.compression.apply import graph_logits
+from distune.models.compression.config import AnyCompressionConfig
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import EpochReport, TrialResult, plan_lesson, plan_steps, run_trial
@@ -71,7 +71,7 @@ def test_a_plain_student_never_sees_an_unlabelled_row() -> None:
         run_trial(config(1.0), poisoned, silent)
 
 
-@pytest.mark.parametrize("term", [get_args(c.model_fields["kind"].annotation)[0] for c in TEACHER_TERMS])
+@pytest.mark.parametrize("term", [get_args(c.model_fields["kind"].annotation)[0] for c in get_args(AnyTeacherTerm)])
 def test_a_student_learns_by_every_term(term: str) -> None:
     result = run_trial(config(1.0, term), data([-1, -1, -1, -1], RIGHT, ROWS), silent)
     assert result.accuracy == 1
@@ -115,7 +115,7 @@ def test_a_trial_reads_the_augmented_texts_of_its_iterations_alone() -> None:
 
 def test_the_temperature_sees_how_far_the_training_is() -> None:
     lesson = plan_lesson(
-        build_student(config(1.0).student, np.zeros((6, 4), np.float32), 2),
+        config(1.0).student.build(np.zeros((6, 4), np.float32), 2),
         config(1.0, epochs=2),
         data([-1] * 4, RIGHT, ROWS),
     )
@@ -136,7 +136,7 @@ def test_a_student_learns_in_bf16_only_where_its_products_are_large(
 ) -> None:
     monkeypatch.setattr("distune.models.training.loop.has_fast_bf16", lambda device: True)
     inputs, chosen = data([-1] * 4, RIGHT, ROWS), config(1.0, student=student)
-    built = build_student(chosen.student, inputs.vectors, 2)
+    built = chosen.student.build(inputs.vectors, 2)
     lesson, seen = plan_lesson(built, chosen, inputs), []
 
     def loss_of(batch: tuple[float, np.ndarray]) -> torch.Tensor:
@@ -149,7 +149,9 @@ def test_a_student_learns_in_bf16_only_where_its_products_are_large(
     assert seen == [in_bf16]
 
 
-@pytest.mark.parametrize("kind", [get_args(c.model_fields["kind"].annotation)[0] for c in COMPRESSIONS])
+@pytest.mark.parametrize(
+    "kind", [get_args(c.model_fields["kind"].annotation)[0] for c in get_args(AnyCompressionConfig)]
+)
 def test_a_trial_ends_with_its_compressed_student(kind: str) -> None:
     reports: list[EpochReport] = []
     inputs = data([1, 0, 1, 0], RIGHT, ROWS)

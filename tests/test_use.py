@@ -28,7 +28,7 @@ from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.predictor import Answer, Predictor
-from distune.models.students.average import AverageConfig
+from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import reviews, same_answers
 from tests.test_candidates import GOOD

@@ -13,8 +13,9 @@ import pytest
 from gensim.models import FastText, KeyedVectors, Word2Vec
 
 from distune.models.errors import ModelError
+from distune.models.vectors.config import FileVectorsConfig
 from distune.models.vectors.vector_files import FoundVectors, as_token, read_vector_file
-from distune.models.vectors.word_vectors import FileVectorsConfig, build_vectors
+from distune.models.vectors.word_vectors import build_vectors
 
 ROWS = "好 1 2 3\n书 4 5 6\n酒店 7 8 9\n"
 WANTED = ("好", "书", "nba", ",", "new york", "don't")

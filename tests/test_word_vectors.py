@@ -9,16 +9,14 @@ from gensim.models import KeyedVectors
 from pydantic import ValidationError
 
 from distune.models.errors import ModelError
-from distune.models.vectors.word_vectors import (
-    SOURCES,
+from distune.models.vectors.config import (
     AnyVectorsConfig,
     FastTextConfig,
     FileVectorsConfig,
     RandomVectorsConfig,
     Word2VecConfig,
-    build_vectors,
-    principal_components,
 )
+from distune.models.vectors.word_vectors import SOURCES, build_vectors, principal_components
 
 VOCABULARY = ("[PAD]", "[UNK]", "好", "书", "酒店")
 SENTENCES = [["好", "书"], ["好", "酒店"], ["书", "好", "酒店", "rare"]] * 20

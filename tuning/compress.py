@@ -19,7 +19,8 @@ from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import Encoder, load_encoder
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from distune.models.compression.apply import AnyCompressionConfig, CompressionConfig, compress
+from distune.models.compression.apply import compress
+from distune.models.compression.config import AnyCompressionConfig, CompressionConfig
 from distune.models.compression.trained import CalibrationData
 from distune.models.predictor import CheckpointError, Predictor
 from distune.models.students.student import count_parameters

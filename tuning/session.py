@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from rich.console import Console
 
-from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import connected
 from distune.cluster.tasks import map_on_cluster, run_alone, run_on_best_node, run_on_cluster
 from distune.corpora.places import Place
 from distune.tuning.champion.finalists import Finalist, select, train_finalists

@@ -1,68 +1,19 @@
-"""The compressions as one union, and how one is applied: to a trained student, and to the graph that serves it."""
+"""How a compression is applied: to a trained student, and to the graph that serves it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
-from distune.models.compression.embedding import EmbeddingInt8Config, quantize_embedding, use_int8_tables
-from distune.models.compression.half import HalfConfig, halve, halve_graph
-from distune.models.compression.int8 import Int8Config, Int8StaticConfig, quantize_graph, quantize_graph_static
-from distune.models.compression.low_rank import LowRankConfig, factorise, factorise_graph, use_factors
+from distune.models.compression.config import AnyCompressionConfig, HalfConfig
 from distune.models.compression.trained import CalibrationData, Structure, Trained
-from distune.models.compression.units import PruneUnitsConfig, prune_units
-from distune.models.compression.vocabulary import TrimVocabularyConfig, keep_tokens, trim_vocabulary
-from distune.models.compression.weights import PruneWeightsConfig, prune_weights
 from distune.models.onnx_export import export_onnx
 from distune.models.predictor import open_session, run_network
-from distune.models.students.student import AnyStudentConfig, build_student
-
-
-class NoCompressionConfig(BaseModel, frozen=True, extra="forbid"):
-    """The student as it was trained."""
-
-    kind: Literal["none"] = "none"
-
-
-AnyCompressionConfig = (
-    NoCompressionConfig
-    | TrimVocabularyConfig
-    | PruneUnitsConfig
-    | PruneWeightsConfig
-    | LowRankConfig
-    | EmbeddingInt8Config
-    | HalfConfig
-    | Int8Config
-    | Int8StaticConfig
-)
-CompressionConfig = Annotated[AnyCompressionConfig, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True)
-class Compression:
-    """What a kind does to the student (nothing by default), and to its graph."""
-
-    shrink: Callable[[Trained, Any, CalibrationData], Trained] = lambda trained, config, material: trained
-    quantize: Callable[[bytes, Any, CalibrationData], bytes] | None = None
-    """A graph that is quantized answers otherwise than the student in torch."""
-
-
-COMPRESSIONS: dict[type[AnyCompressionConfig], Compression] = {
-    NoCompressionConfig: Compression(),
-    TrimVocabularyConfig: Compression(trim_vocabulary),
-    PruneUnitsConfig: Compression(prune_units),
-    PruneWeightsConfig: Compression(prune_weights),
-    LowRankConfig: Compression(factorise),
-    EmbeddingInt8Config: Compression(quantize_embedding),
-    HalfConfig: Compression(halve),
-    Int8Config: Compression(quantize=quantize_graph),
-    Int8StaticConfig: Compression(quantize=quantize_graph_static),
-}
+from distune.models.students.config import AnyStudentConfig
 
 
 @dataclass(frozen=True)
@@ -80,30 +31,44 @@ def compress(trained: Trained, configs: Sequence[AnyCompressionConfig], material
     Raises ModelError for two that exclude each other.
     """
     for config in configs:
-        trained = COMPRESSIONS[type(config)].shrink(trained, config, material)
+        trained = config.shrink(trained, material)
     if trained.structure.dtype != "float32":  # Whatever came last, what is stored in 16 bits is rounded to them.
-        trained = halve(trained, HalfConfig(kind="half", dtype=trained.structure.dtype), material)
+        trained = HalfConfig(kind="half", dtype=trained.structure.dtype).shrink(trained, material)
     graph, is_exact = graph_of(trained), True
     for config in configs:
-        quantize = COMPRESSIONS[type(config)].quantize
-        if quantize is not None:
-            graph, is_exact = quantize(graph, config, material), False
+        graph, is_exact = config.quantize(graph, material), is_exact and config.is_exact
     return Compressed(trained, graph, is_exact)
 
 
 def graph_of(trained: Trained) -> bytes:
     """The ONNX graph of a student, its weights stored as its structure says."""
-    graph = factorise_graph(export_onnx(trained.student), dict(trained.structure.ranks))
-    return graph if trained.structure.dtype == "float32" else halve_graph(graph, trained.structure.dtype)
+    structure, graph = trained.structure, export_onnx(trained.student)
+    # Most students are whole: for them neither module, and what it imports, is paid for.
+    if structure.ranks:
+        from distune.models.compression.low_rank import factorise_graph
+
+        graph = factorise_graph(graph, dict(structure.ranks))
+    if structure.dtype != "float32":
+        from distune.models.compression.half import halve_graph
+
+        graph = halve_graph(graph, structure.dtype)
+    return graph
 
 
 def rebuild(config: AnyStudentConfig, structure: Structure, vectors: NDArray[np.float32], n_classes: int) -> Trained:
     """A student of that structure over vectors `[vocabulary, dimension]`, ready for its weights."""
-    student = build_student(config, vectors, n_classes).eval()
+    student = config.build(vectors, n_classes).eval()
     if structure.n_tokens is not None:
+        from distune.models.compression.vocabulary import keep_tokens
+
         keep_tokens(student.embedding, structure.n_tokens)
-    use_factors(student, dict(structure.ranks))
+    if structure.ranks:
+        from distune.models.compression.low_rank import use_factors
+
+        use_factors(student, dict(structure.ranks))
     if structure.int8_embedding:
+        from distune.models.compression.embedding import use_int8_tables
+
         use_int8_tables(student.embedding)
     return Trained(student, config, structure)
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
+from distune.models.compression.config import EmbeddingInt8Config
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import WordEmbedding
 
 LEVELS = 127
-
-
-class EmbeddingInt8Config(FineTunedConfig, frozen=True):
-    """Word vectors in 8 bits; fine-tuning trains what reads them, and leaves them as they are."""
-
-    kind: Literal["embedding_int8"]
 
 
 class Int8Table(nn.Module):

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Literal
 
 import onnx
 import torch
 from onnx import TensorProto, helper
-from pydantic import BaseModel
 
+from distune.models.compression.config import HalfConfig
 from distune.models.compression.trained import CalibrationData, HalfType, Trained
 
 SMALLEST = 64
 """Tensors of fewer numbers are left alone: a node to widen them would be larger."""
-
-
-class HalfConfig(BaseModel, frozen=True, extra="forbid"):
-    """Weights stored in 16 bits, and widened when they are loaded."""
-
-    kind: Literal["half"]
-    dtype: Literal["float16", "bfloat16"] = "float16"
-    """`float16` keeps more digits, `bfloat16` a wider range."""
 
 
 def halve(trained: Trained, config: HalfConfig, material: CalibrationData) -> Trained:

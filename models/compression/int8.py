@@ -10,32 +10,18 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
-from pydantic import BaseModel, Field
 
+from distune.models.compression.config import Int8StaticConfig
 from distune.models.compression.trained import CalibrationData
 from distune.models.students.student import pad
 
 
-class Int8Config(BaseModel, frozen=True, extra="forbid"):
-    """Dynamic INT8 by ONNX Runtime: dense layers, word vectors and LSTM cells. It needs no texts."""
-
-    kind: Literal["int8"]
-
-
-class Int8StaticConfig(BaseModel, frozen=True, extra="forbid"):
-    """Static INT8: ranges are learnt from train texts. Recurrent cells stay in float32, as there is no such kernel."""
-
-    kind: Literal["int8_static"]
-    calibration_texts: int = Field(default=256, ge=1)
-    """How many train texts the ranges are learnt from."""
-
-
-def quantize_graph(graph: bytes, config: Int8Config, material: CalibrationData) -> bytes:
+def quantize_graph(graph: bytes) -> bytes:
     """A graph in dynamic INT8."""
 
     def write(model: onnx.ModelProto, path: Path) -> None:

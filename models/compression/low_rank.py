@@ -9,27 +9,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
 
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
+from distune.models.compression.config import LowRankConfig
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.students.student import Student
-
-
-class LowRankConfig(FineTunedConfig, frozen=True):
-    """Matrices as products of two thin ones."""
-
-    kind: Literal["low_rank"]
-    energy: float = Field(default=0.9, gt=0, le=1)
-    """Part of a matrix's squared singular values that is kept."""
-    rank: int | None = Field(default=None, ge=1)
-    """One rank for all matrices, instead of the energy."""
 
 
 class FactorisedTable(nn.Module):

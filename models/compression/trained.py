@@ -8,21 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 from torch import nn
 
-from distune.models.students.student import AnyStudentConfig, Student
+from distune.models.students.config import AnyStudentConfig
+from distune.models.students.student import Student
 
 HalfType = Literal["float32", "float16", "bfloat16"]
 AfterStep = Callable[[], None]
 """Called after each optimizer step of a fine-tuning, to hold what was compressed as it is."""
-
-
-class FineTunedConfig(BaseModel, frozen=True, extra="forbid"):
-    """Settings of every compression that changes weights."""
-
-    epochs: int = Field(default=0, ge=0)
-    """Epochs of fine-tuning afterwards, against the student's own loss."""
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
+from distune.models.compression.config import PruneUnitsConfig
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import classifier_head
-from distune.models.students.student import FAMILIES, Student
+from distune.models.students.student import Student
 from distune.models.students.units import largest_units
-
-
-class PruneUnitsConfig(FineTunedConfig, frozen=True):
-    """The hidden units with the smallest weights are removed."""
-
-    kind: Literal["prune_units"]
-    keep: float = Field(default=0.5, gt=0, le=1)
-    """Part of the units that is kept: of recurrent layers, filters, feed-forward parts and hidden layers."""
-    epochs: int = Field(default=1, ge=0)
 
 
 def prune_units(trained: Trained, config: PruneUnitsConfig, material: CalibrationData) -> Trained:
@@ -34,7 +24,7 @@ def prune_units(trained: Trained, config: PruneUnitsConfig, material: Calibratio
     if trained.structure.ranks:
         raise ModelError("prune_units cannot follow low_rank: remove units first, then factorise what is left")
     old = trained.student
-    smaller = FAMILIES[type(trained.config)].keep_units(old.body, trained.config, config.keep)
+    smaller = trained.config.keep_units(old.body, config.keep)
     hidden_layer = trained.config.hidden_layer
     shape = smaller.config.model_copy(
         update={"hidden_layer": max(1, round(hidden_layer * config.keep)) if hidden_layer else 0}

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Literal
 
-from pydantic import Field
 from torch import nn
 
-from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
+from distune.models.compression.config import TrimVocabularyConfig
+from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import WordEmbedding
-
-
-class TrimVocabularyConfig(FineTunedConfig, frozen=True):
-    """The rarest words lose their vectors."""
-
-    kind: Literal["trim_vocabulary"]
-    keep: float = Field(default=0.5, gt=0, le=1)
-    """Part of the vocabulary that is kept, the most frequent words first."""
 
 
 def trim_vocabulary(trained: Trained, config: TrimVocabularyConfig, material: CalibrationData) -> Trained:

@@ -8,22 +8,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.compression.trained import CalibrationData, FineTunedConfig, Trained
-
-
-class PruneWeightsConfig(FineTunedConfig, frozen=True):
-    """The smallest weights become zero; no runtime here is faster or smaller for it."""
-
-    kind: Literal["prune_weights"]
-    sparsity: float = Field(default=0.8, ge=0, lt=1)
-    """Part of the weights of each matrix that becomes zero; word vectors and biases are left alone."""
-    epochs: int = Field(default=1, ge=0)
+from distune.models.compression.config import PruneWeightsConfig
+from distune.models.compression.trained import CalibrationData, Trained
 
 
 def prune_weights(trained: Trained, config: PruneWeightsConfig, material: CalibrationData) -> Trained:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.students.embedding import StudentShape
+from distune.models.students.config import AverageConfig
 from distune.models.students.units import PrunedBody
-
-
-class AverageConfig(StudentShape, frozen=True):
-    """The averaged-word-vector student."""
-
-    kind: Literal["average"]
-    hidden_layer: int = Field(default=64, ge=0, le=4096)
 
 
 class NoBody(nn.Module):
     """The words as they are, each for itself."""
 
-    def __init__(self, config: AverageConfig, n_inputs: int) -> None:
+    def __init__(self, n_inputs: int) -> None:
         super().__init__()
         self.output_size = n_inputs
 
@@ -31,6 +21,6 @@ class NoBody(nn.Module):
         return vectors
 
 
-def keep_words(body: NoBody, config: AverageConfig, keep: float) -> PrunedBody:
+def keep_words(body: NoBody, config: AverageConfig) -> PrunedBody:
     """All of it: it has no units of its own."""
     return PrunedBody(config, body, torch.arange(body.output_size))

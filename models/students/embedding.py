@@ -1,35 +1,15 @@
-"""What all families share: their settings, and from token ids to word vectors (static, tuned, or one channel of each)."""
+"""What all families share: from token ids to word vectors (static, tuned, or one channel of each)."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from distune.models.layers.dropout import Dropout
 from distune.models.layers.table import Table
-
-Channels = Literal["tuned", "static", "both"]
-PoolingKind = Literal["mean", "max", "attention"]
-
-
-class StudentShape(BaseModel, frozen=True, extra="forbid"):
-    """Settings of every family."""
-
-    channels: Channels = "tuned"
-    """Tuned vectors, static ones, or one channel of each (Kim 2014, section 3.1)."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    """The part of the features that is hidden in each training step."""
-    pooling: PoolingKind = "mean"
-    """How the states of a text's tokens become one: their mean, their maximum, or a mean by learned weights."""
-    layer_norm: bool = False
-    """Normalise what the text was pooled to."""
-    hidden_layer: int = Field(default=0, ge=0, le=4096)
-    """Units of each hidden layer before the logits; 0 for none."""
-    hidden_layers: int = Field(default=1, ge=1, le=8)
-    """How many hidden layers there are, where `hidden_layer` is not 0."""
+from distune.models.students.config import Channels, StudentShape
 
 
 class WordEmbedding(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from distune.models.students.embedding import PoolingKind
+from distune.models.students.config import PoolingKind
 
 
 def inside(lengths: Tensor, length: int) -> Tensor:

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from distune.models.layers.dropout import drop
-from distune.models.students.embedding import StudentShape
+from distune.models.students.config import BiGRUConfig, BiLSTMConfig, RecurrentConfig
 from distune.models.students.pooling import inside
 from distune.models.students.units import PrunedBody, largest_units
-
-
-class RecurrentConfig(StudentShape, frozen=True):
-    """Settings of both recurrent families."""
-
-    hidden_size: int = Field(default=64, ge=1, le=4096)
-    """Units of each direction."""
-    layers: int = Field(default=1, ge=1, le=8)
-    """Recurrent layers, one upon the other."""
-
-
-class BiLSTMConfig(RecurrentConfig, frozen=True):
-    """The biLSTM student."""
-
-    kind: Literal["bilstm"]
-
-
-class BiGRUConfig(RecurrentConfig, frozen=True):
-    """The biGRU student."""
-
-    kind: Literal["bigru"]
-
 
 CELLS: dict[type[RecurrentConfig], type[nn.LSTM | nn.GRU]] = {BiLSTMConfig: nn.LSTM, BiGRUConfig: nn.GRU}
 

@@ -1,48 +1,20 @@
-"""The student families as one union, and what all of them share: their frame, batching, answering."""
+"""The frame of all student families, and what they share: batching, answering."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
 
 from distune.models.layers.dropout import Dropout
-from distune.models.students.average import AverageConfig, NoBody, keep_words
+from distune.models.students.config import AnyStudentConfig, AverageConfig, StudentShape
 from distune.models.students.embedding import WordEmbedding, classifier_head
 from distune.models.students.pooling import build_pooling
-from distune.models.students.recurrent import BiGRUConfig, BiLSTMConfig, Recurrent, keep_recurrent_units
-from distune.models.students.textcnn import Convolutions, TextCNNConfig, keep_filters
-from distune.models.students.transformer import Transformer, TransformerConfig, keep_feedforward
-from distune.models.students.units import PrunedBody
 from distune.models.training.batches import sorted_batches
-
-AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
-StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True)
-class Family:
-    """What a family is: its body reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must be zero
-    beyond a text's end; `keep_units(body, config, keep)` leaves a part of its units."""
-
-    body: Callable[[Any, int], nn.Module]
-    keep_units: Callable[[Any, Any, float], PrunedBody]
-
-
-FAMILIES: dict[type[AnyStudentConfig], Family] = {
-    BiLSTMConfig: Family(Recurrent, keep_recurrent_units),
-    BiGRUConfig: Family(Recurrent, keep_recurrent_units),
-    TextCNNConfig: Family(Convolutions, keep_filters),
-    AverageConfig: Family(NoBody, keep_words),
-    TransformerConfig: Family(Transformer, keep_feedforward),
-}
-
 
 WIDE = 512
 """Units of a hidden layer from which on it pays to multiply by it in bf16."""
@@ -51,11 +23,11 @@ WIDE = 512
 class Student(nn.Module):
     """Word vectors, what the family does with them, pooling over the text, and a head."""
 
-    def __init__(self, config: AnyStudentConfig, vectors: Tensor, n_classes: int) -> None:
+    def __init__(self, config: StudentShape, vectors: Tensor, n_classes: int) -> None:
         super().__init__()
         self.embedding = WordEmbedding(vectors, config.channels)
         self.dropout = Dropout(config.dropout)
-        self.body = FAMILIES[type(config)].body(config, self.embedding.output_size)
+        self.body = config.build_body(self.embedding.output_size)
         self.n_features: int = self.body.output_size  # type: ignore[assignment]
         self.pooling = build_pooling(config.pooling, self.n_features)
         self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()
@@ -71,11 +43,6 @@ class Student(nn.Module):
         """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
         logits: Tensor = self.head(self.pooled(token_ids, lengths))
         return logits
-
-
-def build_student(config: AnyStudentConfig, vectors: NDArray[np.float32], n_classes: int) -> Student:
-    """A student with fresh weights over word vectors `[vocabulary, dimension]`, whose row 0 is the padding."""
-    return Student(config, torch.tensor(vectors), n_classes)
 
 
 def is_faster_in_bf16(config: AnyStudentConfig) -> bool:

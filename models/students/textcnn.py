@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from distune.models.students.embedding import PoolingKind, StudentShape
+from distune.models.students.config import TextCNNConfig
 from distune.models.students.pooling import inside
 from distune.models.students.units import PrunedBody, largest_units
-
-
-class TextCNNConfig(StudentShape, frozen=True):
-    """The convolutional student."""
-
-    kind: Literal["textcnn"]
-    filters: int = Field(default=64, ge=1, le=4096)
-    """Filters of each width."""
-    width: int = Field(default=3, ge=1, le=16)
-    """The smallest width, in tokens."""
-    widths: int = Field(default=3, ge=1, le=8)
-    """How many widths there are: 3 from a width of 3 are 3, 4 and 5."""
-    layers: int = Field(default=1, ge=1, le=8)
-    """Layers of convolutions, one upon the other."""
-    pooling: PoolingKind = "max"
 
 
 class Convolutions(nn.Module):

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from distune.models.layers.attention import attention
 from distune.models.layers.dropout import Dropout
-from distune.models.students.embedding import StudentShape
+from distune.models.students.config import TransformerConfig
 from distune.models.students.pooling import inside
 from distune.models.students.units import PrunedBody, largest_units
-
-
-class TransformerConfig(StudentShape, frozen=True):
-    """The transformer student; its states have `heads * head_size` features."""
-
-    kind: Literal["transformer"]
-    heads: int = Field(default=4, ge=1, le=64)
-    """Attention heads of each layer."""
-    head_size: int = Field(default=16, ge=2, le=256, multiple_of=2)
-    """Features of each head; an even number."""
-    layers: int = Field(default=1, ge=1, le=12)
-    """Encoder layers."""
-    feedforward: int = Field(default=128, ge=1, le=16_384)
-    """Units of each layer's feed-forward part."""
 
 
 class Block(nn.Module):

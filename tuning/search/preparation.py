@@ -10,7 +10,8 @@ from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerpri
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
 from distune.corpora.tokens import WordPieceConfig
-from distune.models.vectors.word_vectors import FileVectorsConfig, read_vectors
+from distune.models.vectors.config import FileVectorsConfig
+from distune.models.vectors.word_vectors import read_vectors
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError

@@ -26,7 +26,6 @@ from safetensors.torch import load, save
 
 from distune.models.compression.apply import compress
 from distune.models.compression.trained import CalibrationData, Trained
-from distune.models.students.student import build_student
 from distune.tuning.speed.latency import network_hint_ms
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.trial.config import TrialConfig
@@ -118,7 +117,7 @@ def _train(
 def hint_for(config: TrialConfig, shipped: WorkerInputs) -> dict[str, float]:
     """What can be said of the student that a configuration describes before it is trained, as `hint_of` does."""
     data = shipped.data
-    untrained = Trained(build_student(config.student, data.vectors, data.n_classes).eval(), config.student)
+    untrained = Trained(config.student.build(data.vectors, data.n_classes).eval(), config.student)
     return hint_of(compress(untrained, [config.compression], CalibrationData(data.train)).graph, shipped)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from distune.cluster.connection import ClusterConfig
+from distune.cluster.config import ClusterConfig
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import check_place
 from distune.corpora.teacher_data import TeacherDataConfig

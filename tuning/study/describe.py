@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from distune.losses.objective import LossConfig
+from distune.losses.config import LossConfig
 from distune.tuning.trial.config import TrialConfig
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
-from distune.losses.objective import LossConfig
+from distune.losses.config import LossConfig
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space

@@ -14,7 +14,7 @@ from typing import Any
 from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, WordsConfig
 from distune.models.teacher.hub import commit_of
-from distune.models.vectors.word_vectors import AnyVectorsConfig, FileVectorsConfig
+from distune.models.vectors.config import AnyVectorsConfig, FileVectorsConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.trial.config import TrialConfig
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distune.cluster.connection import ClusterConfig, alive_nodes, connected
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import alive_nodes, connected
 from distune.cluster.tasks import run_on_cluster
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
@@ -23,7 +24,7 @@ from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.compression.apply import NoCompressionConfig
+from distune.models.compression.config import NoCompressionConfig
 from distune.models.errors import ModelError
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig

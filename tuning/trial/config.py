@@ -6,10 +6,10 @@ from pydantic import BaseModel, Field
 
 from distune.corpora.augment import AugmentConfig
 from distune.corpora.tokens import TokensConfig, WordsConfig
-from distune.losses.objective import LossConfig
-from distune.models.compression.apply import CompressionConfig, NoCompressionConfig
-from distune.models.students.student import StudentConfig
-from distune.models.vectors.word_vectors import VectorsConfig, Word2VecConfig
+from distune.losses.config import LossConfig
+from distune.models.compression.config import CompressionConfig, NoCompressionConfig
+from distune.models.students.config import StudentConfig
+from distune.models.vectors.config import VectorsConfig, Word2VecConfig
 
 
 class TrialConfig(BaseModel, frozen=True, extra="forbid"):

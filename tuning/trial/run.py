@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from distune.corpora.corpus import UNLABELLED
 from distune.losses.objective import Hidden, Objective, build_objective
 from distune.losses.teachers import combined_logits
-from distune.models.compression.apply import NoCompressionConfig, compress, graph_logits
+from distune.models.compression.apply import compress, graph_logits
+from distune.models.compression.config import NoCompressionConfig
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
-from distune.models.students.student import Student, build_student, is_faster_in_bf16, pad, student_logits
+from distune.models.students.student import Student, is_faster_in_bf16, pad, student_logits
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
 from distune.models.training.row_adam import is_faster_by_row
@@ -76,7 +77,7 @@ def run_trial(
     """
     keep_freed_memory()
     torch.manual_seed(config.seed)
-    student = build_student(config.student, data.vectors, data.n_classes).to(pick_device())
+    student = config.student.build(data.vectors, data.n_classes).to(pick_device())
     dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = plan_steps(student, lesson, config, data)

@@ -1,0 +1,56 @@
+"""What a study says of where its trials run; it needs no Ray."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
+
+    exit_code: ClassVar[int] = 2
+
+
+def _number_or_auto(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "auto" and not (is_number and value >= 0):
+        raise ValueError("must be a number >= 0, or auto")
+    return value
+
+
+class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
+    """Where trials run, and what each is given."""
+
+    address: str = "local"
+    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`."""
+    cpus_per_trial: float = Field(default=1, gt=0)
+    """CPUs that each trial is given; torch gets as many threads."""
+    gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
+    """At least 0; `auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
+    concurrent_trials: int | None = Field(default=None, ge=1)
+    """By default as many as the cluster holds, with what its autoscaler may start."""
+    max_failures: int = Field(default=3, ge=0)
+    """How often a trial is begun again, after its last epoch, when its worker process or node is lost."""
+    trial_timeout_s: float | None = Field(default=None, gt=0)
+    """A trial that takes longer is ended; one that hangs would hold its worker for ever."""
+    latency_node: str | None = None
+    """The custom resource of a node on which finalists are timed, alone on it; by default where the search is started."""
+
+    @property
+    def threads(self) -> int:
+        """Of torch, for each trial."""
+        return max(1, int(self.cpus_per_trial))
+
+    @property
+    def gpus(self) -> float:
+        """For each trial; raises ClusterError while `auto` is not measured."""
+        if self.gpus_per_trial == "auto":
+            raise ClusterError("gpus_per_trial: auto has not been measured yet")
+        return self.gpus_per_trial
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether trials may run on other machines than the one that the search is started on."""
+        return self.address != "local"

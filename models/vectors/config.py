@@ -1,0 +1,70 @@
+"""What a study says of word vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+Dimension = Annotated[int, Field(ge=1, le=4096)]
+
+
+class _Vectors(BaseModel, frozen=True, extra="forbid"):
+    dimension: Dimension = 100
+    """Numbers in each vector; of a file, what it has."""
+    reduce_to: Dimension | None = None
+    """Keep so many principal components, at most `dimension`."""
+
+    @model_validator(mode="after")
+    def _fewer_than_there_are(self) -> Self:
+        if self.reduce_to is not None and self.reduce_to > self.dimension:
+            raise ValueError(f"reduce_to must be <= dimension={self.dimension}, but got reduce_to={self.reduce_to}")
+        return self
+
+
+class TrainedVectorsConfig(_Vectors, frozen=True):
+    """What is trained on the train and transfer texts."""
+
+    architecture: Literal["skip_gram", "cbow"] = "skip_gram"
+    """Whether a word predicts its neighbours (skip-gram) or they predict it (CBOW)."""
+    window: int = Field(default=5, ge=1)
+    """How many words on either side are neighbours."""
+    epochs: int = Field(default=5, ge=1)
+    """Passes over the train and transfer texts."""
+
+
+class Word2VecConfig(TrainedVectorsConfig, frozen=True):
+    """word2vec (Mikolov et al. 2013)."""
+
+    kind: Literal["word2vec"] = "word2vec"
+
+
+class FastTextConfig(TrainedVectorsConfig, frozen=True):
+    """fastText, which makes a word's vector of those of its character n-grams as well (Bojanowski et al. 2017)."""
+
+    kind: Literal["fasttext"]
+    min_ngram: int = Field(default=1, ge=1)
+    """The shortest n-gram, in characters; 1 suits Chinese, 3 English."""
+    max_ngram: int = Field(default=3, ge=1)
+    """The longest n-gram, in characters."""
+
+
+class FileVectorsConfig(_Vectors, frozen=True):
+    """Vectors from a file: text (word2vec, GloVe, fastText's `.vec`), word2vec's binary format or gensim's KeyedVectors (`.kv`)."""
+
+    kind: Literal["file"] = "file"
+    path: Path = Field(json_schema_extra={"travels": True})
+    """The file, whose content tells the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, of which nothing but gensim's
+    vectors and NumPy's arrays is read."""
+    dimension: Dimension
+
+
+class RandomVectorsConfig(_Vectors, frozen=True):
+    """Vectors drawn from a normal distribution, to be tuned."""
+
+    kind: Literal["random"] = "random"
+
+
+AnyVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
+VectorsConfig = Annotated[AnyVectorsConfig, Field(discriminator="kind")]
