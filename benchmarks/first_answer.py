@@ -29,8 +29,8 @@ def mark(): marks.append(time.perf_counter())
 import numpy; mark()
 import onnxruntime; mark()
 sys.path.insert(0, sys.argv[1])
-from encoding import load_encoder
-from predict import Predictor; mark()
+from distune_student import Predictor
+from distune_student.encoding import load_encoder; mark()
 encode = load_encoder(sys.argv[1]); mark()
 student = Predictor(sys.argv[1], encode); mark()
 student.label("这本书很好，很喜欢，推荐"); mark()

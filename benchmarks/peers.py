@@ -38,10 +38,9 @@ def opened(folder: Path) -> Answer:
 
 def _student(folder: Path) -> Answer:
     sys.path.insert(0, str(folder))
-    from encoding import load_encoder  # type: ignore[import-not-found]
-    from predict import Predictor  # type: ignore[import-not-found]
+    from distune_student import load  # type: ignore[import-not-found]
 
-    predictor = Predictor(folder, load_encoder(folder))
+    predictor = load(folder)
     return lambda texts: predictor.logits(texts).argmax(1)
 
 

@@ -1,7 +1,8 @@
 """The checkpoint folder: all that is needed to use a student, without ray, mlflow, transformers or this project.
 
-`model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and
-the two small programs `predict.py` and `encoding.py`. Nothing is pickled.
+`model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and the
+package `distune_student`, a name that no other project has, with `__main__.py`, by which `python FOLDER` answers. Nothing is
+pickled. Folders of earlier versions have the programs `predict.py` and `encoding.py` in their place; none of our code needs them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,19 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distune.models import predictor
+from distune.models import distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.errors import ModelError
 from distune.models.students.config import AnyStudentConfig, StudentConfig
+
+PACKAGE = "distune_student"
+"""The one name that a checkpoint has for Python."""
+MAIN = f"""# Answers texts, one a line: python FOLDER < texts.txt
+from {PACKAGE} import main
+
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:
     """Write the folder at once: it is either whole or not there. Returns `folder`.
 
-    `encoding_program` is the file that turns a text into token ids; its copy becomes `encoding.py`.
+    `encoding_program` is the `__init__.py` of the package that turns a text into token ids; its copy becomes `encoding`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -67,8 +76,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     with (unfinished / "vocabulary.txt").open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"{token}\n" for token in checkpoint.vocabulary)
     (unfinished / "README.md").write_text(card, encoding="utf-8")
-    shutil.copyfile(predictor.__file__, unfinished / "predict.py")
-    shutil.copyfile(encoding_program, unfinished / "encoding.py")
+    _write_package(unfinished, encoding_program.parent)
     # Made by mkdtemp and safetensors for their owner alone; a checkpoint is for others too.
     unfinished.chmod(0o755)
     (unfinished / "weights.safetensors").chmod(0o644)
@@ -76,6 +84,17 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
         shutil.rmtree(folder)
     os.replace(unfinished, folder)
     return folder
+
+
+def _write_package(folder: Path, encoding: Path) -> None:
+    """Write what answers in a checkpoint without this project."""
+    (folder / "__main__.py").write_text(MAIN, encoding="utf-8")
+    package = folder / PACKAGE
+    (package / "encoding").mkdir(parents=True)
+    shutil.copyfile(distune_student.__file__, package / "__init__.py")
+    shutil.copyfile(predictor.__file__, package / "predictor.py")
+    for program in encoding.glob("*.py"):
+        shutil.copyfile(program, package / "encoding" / program.name)
 
 
 def _stored_weights(trained: Trained) -> dict[str, Tensor]:

@@ -1,16 +1,14 @@
 """Labels and probabilities from a checkpoint folder, by ONNX Runtime alone.
 
-A copy of this file travels with every checkpoint as `predict.py`: it imports nothing of the project. There it runs as
-`python predict.py < texts` (one text a line in, one JSON object a line out).
+A copy of this file travels with every checkpoint in its package `distune_student`: it imports nothing of the project.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
+from typing import BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -90,7 +88,7 @@ def run_network(session: onnxruntime.InferenceSession, rows: Sequence[Sequence[i
 
 
 class Predictor:
-    """A checkpoint folder, ready to answer; `encode` is the folder's encoder (`encoding.load_encoder(folder)`)."""
+    """A checkpoint folder, ready to answer; `encode` is the folder's encoder (`load_encoder(folder)`)."""
 
     def __init__(self, folder: str | Path, encode: Callable[[str], list[int]], threads: int = 1) -> None:
         self.encode = encode
@@ -198,21 +196,3 @@ def _text(line: bytes, number: int) -> str:
             f"line {number} is not UTF-8: {error.reason} at its byte {error.start + 1}; save it as UTF-8, such as by "
             "`iconv -f gb18030 -t utf-8`"
         ) from error
-
-
-def main() -> None:
-    """Answer the lines of stdin with the folder that this file stands in."""
-    from encoding import load_encoder  # type: ignore[import-not-found]  # Its neighbour in a checkpoint folder.
-
-    folder = Path(__file__).resolve().parent
-    load: Callable[[Path], Any] = load_encoder
-    predictor = Predictor(folder, load(folder))
-    try:
-        with open(0, "rb", closefd=False) as texts:
-            answer_lines(predictor, texts, sys.stdout.buffer)
-    except TextError as error:
-        sys.exit(f"predict.py: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LEAVES = ("corpora", "models", "losses", "cluster")
 DOORS = {
-    "jieba": {"corpora/encoding.py", "corpora/augment.py"},
-    "rjieba": {"corpora/encoding.py"},
-    "tokenizers": {"corpora/encoding.py"},
+    "jieba": {"corpora/encoding/words.py", "corpora/augment.py"},
+    "rjieba": {"corpora/encoding/words.py"},
+    "tokenizers": {"corpora/encoding/segmenting.py"},
     "pyarrow": {
         "corpora/decoding.py",
         "corpora/logits_export.py",
@@ -82,7 +82,13 @@ FLOORS = (
     {"report", "tracking"},
 )
 """The rooms of tuning/, from the ground up. `serve` stands by itself."""
-TRAVELLERS = ("corpora/encoding.py", "models/predictor.py", "tuning/tracking/pyfunc_model.py")
+PACKED = (
+    "models/distune_student.py",
+    "models/predictor.py",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
+)
+"""The files of the package `distune_student` in a checkpoint."""
+TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 
 
 def modules_imported(path: Path) -> set[str]:
@@ -135,7 +141,17 @@ def test_every_door_is_used() -> None:
 
 def test_files_that_travel_import_nothing_of_the_project() -> None:
     for name in TRAVELLERS:
-        assert imports(ROOT / name) & {*LEAVES, "tuning"} == set(), name
+        assert imports(ROOT / name) & {*LEAVES, "tuning", "distune"} == set(), name
+
+
+def test_what_is_packed_into_a_checkpoint_imports_its_neighbours_and_little_else() -> None:
+    allowed = {"numpy", "onnxruntime", "jieba", "rjieba", "tokenizers", *sys.stdlib_module_names}
+    for name in PACKED:
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert {node.level for node in froms} <= {0, 1}, name
+        beside = {f"{node.module}.{alias.name}" for node in froms if node.level for alias in node.names}
+        assert {module.split(".")[0] for module in modules_imported(ROOT / name) - beside} <= allowed, name
 
 
 def rooms_imported(path: Path) -> set[str]:

@@ -97,8 +97,8 @@ def test_a_student_is_read_back_exactly(config: AnyStudentConfig, tmp_path: Path
 
 
 def test_a_folder_holds_what_the_design_says_and_no_pickle(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {*FILES, "predict.py", "encoding.py"}
-    for path in folder.iterdir():
+    assert {path.name for path in folder.iterdir()} == {*FILES, "__main__.py", "distune_student"}
+    for path in folder.rglob("*.*"):
         assert not path.read_bytes().startswith((b"\x80\x04", b"\x80\x02", b"PK")), path.name
 
 
@@ -162,8 +162,7 @@ class Wall:
         if name.split(".")[0] in {blocked!r}:
             raise ImportError(name)
 sys.meta_path.insert(0, Wall())
-sys.path.insert(0, {str(folder)!r})
-runpy.run_path({str(folder / "predict.py")!r}, run_name="__main__")
+runpy.run_path({str(folder)!r}, run_name="__main__")
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], input="\n".join(texts) + "\n", text=True, capture_output=True, check=True
@@ -225,7 +224,7 @@ def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path
 
 
 def test_lines_are_answered_as_they_come(folder: Path) -> None:
-    program = [sys.executable, str(folder / "predict.py")]
+    program = [sys.executable, str(folder)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdin
         assert process.stdout
@@ -265,3 +264,32 @@ def test_a_line_that_is_not_utf_8_is_named(folder: Path) -> None:
     with pytest.raises(TextError, match=r"^line 2 is not UTF-8: invalid start byte at its byte 4; save it as UTF-8"):
         answer_lines(predictor, Pieces("好\n好".encode() + b"\xff\n", 1), sink)  # type: ignore[arg-type]
     assert sink.getvalue().count(b"\n") == 1
+
+
+def test_a_program_asks_two_folders_by_the_package_of_one(folder: Path, tmp_path: Path) -> None:
+    other = save_checkpoint(checkpoint_of(STUDENTS[-1]), tmp_path / "other", "", Path(encoding.__file__))
+    program = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from distune_student import load
+print([load().logits(["好书"]).tolist(), load({str(other)!r}).logits(["好书"]).tolist()])
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    expected = [Predictor(one, load_encoder(one)).logits(["好书"]).tolist() for one in (folder, other)]
+    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-5)
+
+
+def test_a_folder_on_the_path_takes_no_name_that_projects_have(folder: Path) -> None:
+    names = {path.stem for path in (*folder.glob("*.py"), *folder.glob("*/__init__.py"))}
+    assert names == {"__main__", "__init__"}
+    assert [path.name for path in folder.iterdir() if path.is_dir()] == ["distune_student"]
+
+
+def test_a_package_that_its_words_need_is_named_where_it_is_missing(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    settings["tokens"] |= {"kind": "words", "segmenter": "no_such_jieba", "hmm": False, "user_words": []}
+    (folder / "config.json").write_text(json.dumps(settings))
+    done = subprocess.run([sys.executable, str(folder)], input="好\n", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("is not installed: pip install no_such_jieba\n")
+    assert "Traceback" not in done.stderr

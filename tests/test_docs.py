@@ -80,5 +80,14 @@ def test_the_programs_that_use_a_student_are_on_their_page_in_full(program: Path
 def test_what_the_folder_holds_and_what_the_server_answers_is_on_the_page() -> None:
     page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
     routes = [route.path for route in application(mock.Mock(), "name", Limits()).routes if isinstance(route, Route)]
-    for name in (*FILES, "predict.py", "encoding.py", *routes, "--max-batch", "--max-waiting", "--threads", "--host"):
+    for name in (
+        *FILES,
+        "distune_student",
+        "__main__.py",
+        *routes,
+        "--max-batch",
+        "--max-waiting",
+        "--threads",
+        "--host",
+    ):
         assert f"{name}`" in page or f"{name} " in page, name

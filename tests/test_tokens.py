@@ -16,12 +16,12 @@ from distune.corpora.encoding import (
     UNKNOWN,
     Encoder,
     MissingPackageError,
-    _jieba,
     load_encoder,
     needed_packages,
     normalized,
     segmenter,
 )
+from distune.corpora.encoding.words import _jieba
 from distune.corpora.files import read_reviews
 from distune.corpora.texts import CorpusError
 from distune.corpora.tokens import (

@@ -168,7 +168,7 @@ def small(root: Path) -> Fresh:
 
 
 def test_the_folder_answers_by_its_own_program(small: Fresh, folder: Path, answers: list[Answer]) -> None:
-    assert same_answers([json.loads(line) for line in small.run(folder / "predict.py").splitlines()], answers)
+    assert same_answers([json.loads(line) for line in small.run(folder).splitlines()], answers)
 
 
 def test_ten_lines_answer_as_the_folder_does(small: Fresh, folder: Path, answers: list[Answer]) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus, load_corpus
-from distune.corpora.encoding import Encoder, load_encoder
+from distune.corpora.encoding import Encoder, load_encoder, needed_packages
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.compression.apply import compress
@@ -24,6 +24,7 @@ from distune.models.compression.config import AnyCompressionConfig, CompressionC
 from distune.models.compression.trained import CalibrationData
 from distune.models.predictor import CheckpointError, Predictor
 from distune.models.students.student import count_parameters
+from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
 from distune.tuning.study.file import Study
@@ -105,7 +106,8 @@ def compress_checkpoint(
         checkpoint, trained=compressed.trained, quantized=None if compressed.is_exact else compressed.graph
     )
     kinds = ", ".join(config.model_dump_json() for config in configs)
-    card = (folder / "README.md").read_text(encoding="utf-8") + f"\nCompressed afterwards by {kinds}.\n"
+    card = with_present_use((folder / "README.md").read_text(encoding="utf-8"), needed_packages(checkpoint.tokens))
+    card += f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
     return _report(folder, target, texts, console)
 

@@ -1,6 +1,6 @@
 """A pulled student asked with onnxruntime, jieba and numpy alone: `python ten_lines.py FOLDER < texts.txt`.
 
-For students whose tokens are words, without a dictionary of their own; the folder's predict.py takes every kind, is ready
+For students whose tokens are words, without a dictionary of their own; the folder itself (`python FOLDER`) takes every kind, is ready
 sooner and answers many texts at a time.
 """
 
@@ -16,7 +16,7 @@ import onnxruntime
 folder = Path(sys.argv[1])
 tokens = json.loads((folder / "config.json").read_text(encoding="utf-8"))["tokens"]
 if tokens["kind"] != "words" or tokens["user_words"]:
-    sys.exit(f"these lines know plain words alone: python {folder / 'predict.py'} answers for this student")
+    sys.exit(f"these lines know plain words alone: python {folder} answers for this student")
 labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
 ids = {word: i for i, word in enumerate((folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n"))}
 network = onnxruntime.InferenceSession(folder / "model.onnx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import yaml
 
 from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
 from distune.tuning.study.config import CardConfig
+
+_USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ search beside it.
 
 {licence}
 
-{_use(card)}"""
+{use_section(card.packages)}"""
 
 
 def markdown_table(columns: Sequence[Column]) -> str:
@@ -97,22 +100,27 @@ def _metadata(card: Card) -> dict[str, Any]:
     }
 
 
-def _use(card: Card) -> str:
+def use_section(packages: Sequence[str]) -> str:
+    """How a checkpoint folder is used where these packages segment its texts."""
     return f"""## Use
 
-It needs `pip install {" ".join(["onnxruntime", "numpy", *card.packages])}` and nothing else. One text a line:
+It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. One text a line, where `FOLDER` is this folder:
 
 ```
-python predict.py < texts.txt
+python FOLDER < texts.txt
 ```
 
-or in a program, with this folder on the path:
+or in a program, with this folder on the path (`sys.path.insert(0, "FOLDER")`):
 
 ```python
-from encoding import load_encoder
-from predict import Predictor
+from distune_student import load
 
-student = Predictor(".", load_encoder("."))
+student = load()
 print(student.label("..."))
 ```
 """
+
+
+def with_present_use(card: str, packages: Sequence[str]) -> str:
+    """A card whose section on use, where it has one, is that of the folders that are written now."""
+    return _USE.sub(lambda found: use_section(packages), card, count=1)

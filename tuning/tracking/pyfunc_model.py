@@ -1,9 +1,11 @@
 """The champion as an MLflow pyfunc: run by MLflow as code, with the checkpoint folder beside it, without this project.
 
-It needs onnxruntime, numpy and what the folder's own `encoding.py` asks for; pandas comes with MLflow.
+It needs onnxruntime, numpy and what the folder's own package asks for; pandas comes with MLflow.
 """
 
 import importlib.util
+import sys
+import uuid
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,13 +14,24 @@ import mlflow
 import pandas as pd
 
 
-def _program(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _module(path: Path) -> ModuleType:
+    """A program, or a package by its `__init__.py`, under a name of its own: two models in one process are two versions of it."""
+    name = f"distune_student_{uuid.uuid4().hex}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"no program at {path}")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # Its parts import each other by it.
     spec.loader.exec_module(module)
     return module
+
+
+def _student(folder: Path) -> Any:
+    package = folder / "distune_student" / "__init__.py"
+    if package.is_file():
+        return _module(package).load(folder)
+    # A folder of an earlier version, registered now.
+    return _module(folder / "predict.py").Predictor(folder, _module(folder / "encoding.py").load_encoder(folder))
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -26,9 +39,7 @@ class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     the table and under its index."""
 
     def load_context(self, context: Any) -> None:
-        folder = Path(context.artifacts["checkpoint"])
-        encoder = _program(folder / "encoding.py").load_encoder(folder)
-        self.predictor = _program(folder / "predict.py").Predictor(folder, encoder)
+        self.predictor = _student(Path(context.artifacts["checkpoint"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         answers = list(self.predictor.answers(list(model_input["text"])))

@@ -1,0 +1,55 @@
+"""From a text to the token ids that a student is asked with."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .segmenting import PADDING, UNKNOWN, segmenter
+
+BETWEEN = " "
+"""Stands between the tokens of an n-gram; no token has it."""
+
+
+class Encoder:
+    """Text -> token ids: segmented, cut at `max_tokens`, looked up with its n-grams; a text without tokens is one unknown token."""
+
+    def __init__(self, tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> None:
+        self.settings = dict(tokens)
+        self.segment = segmenter(tokens, vocabulary)
+        self._max_tokens: int = tokens["max_tokens"]
+        self._max_ngram: int = tokens.get("max_ngram", 1)  # Older checkpoints have none.
+        self._ids = {token: i for i, token in enumerate(vocabulary)}
+        parted = ((token.rpartition(BETWEEN), i) for token, i in self._ids.items() if BETWEEN in token)
+        self._longer = {
+            (self._ids.get(begun, UNKNOWN), self._ids.get(last, UNKNOWN)): i for (begun, _, last), i in parted
+        }
+        """From the ids of an n-gram's beginning and of its last token to its own."""
+
+    def look_up(self, tokens: Sequence[str]) -> list[int]:
+        """Ids of the tokens and then of their n-grams, of which unknown ones are left out."""
+        read = tokens[: self._max_tokens]
+        ids = list(map(self._ids.get, read, itertools.repeat(UNKNOWN)))
+        begun: Sequence[int] = ids
+        for n in range(1, self._max_ngram):
+            pairs = zip(begun, ids[n : len(read)], strict=False)
+            begun = tuple(map(self._longer.get, pairs, itertools.repeat(PADDING)))
+            ids += filter(None, begun)
+        return ids or [UNKNOWN]
+
+    def __call__(self, text: str) -> list[int]:
+        return self.look_up(self.segment(text))
+
+    def read_ahead(self) -> None:
+        """Read the whole dictionary of words, which a text otherwise brings in by its characters: for what is timed, or serves."""
+        self.segment("".join(map(chr, (*range(0x30, 0x7B), *range(0x4E00, 0xA000)))))
+
+
+def load_encoder(folder: str | Path) -> Encoder:
+    """The encoder of a checkpoint folder, from its `config.json` and `vocabulary.txt`."""
+    tokens = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["tokens"]
+    vocabulary = (Path(folder) / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    return Encoder(tokens, vocabulary)

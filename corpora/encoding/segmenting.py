@@ -1,0 +1,142 @@
+"""From a text to its tokens, by the kind that a student's settings name."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import itertools
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from .forms import normalized, spelt
+from .words import CUTTERS, Segment
+
+PADDING, UNKNOWN = 0, 1
+RESERVED = ("[PAD]", "[UNK]")
+"""The first two tokens of every vocabulary, whose ids these are."""
+AS_SPELT = "as_spelt"
+"""`tokens["cut"]` of an encoder that cuts a text as it is spelt. Checkpoints from before that have no `cut`: they lower-case a text
+first, which takes `T恤` apart."""
+
+
+def _words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    """Words in lower case, cut before they are made so: jieba's dictionary has `T恤` and no `t恤`."""
+    user_words = tuple((word, frequency) for word, frequency in tokens["user_words"])
+    cut = CUTTERS[tokens["segmenter"]](user_words, tokens["hmm"])
+
+    def lower(text: str) -> Sequence[str]:
+        words = cut(text)
+        return words if text.lower() == text else list(map(str.lower, words))
+
+    return lower if _is_cut_as_spelt(tokens) else cut
+
+
+def _words_characters(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    """Words, and those that the vocabulary lacks spelt in characters; without a vocabulary, both of each word."""
+    cut, known = _words(tokens, vocabulary), frozenset(vocabulary)
+
+    def both(text: str) -> list[str]:
+        return [token for word in cut(text) for token in ([word, *word] if len(word) > 1 else [word])]
+
+    def spelt(text: str) -> list[str]:
+        return [token for word in cut(text) for token in ([word] if word in known else word)]
+
+    return spelt if known else both
+
+
+def _characters(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    return lambda text: list(text.lower())
+
+
+_TYPED = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")
+
+
+def _english_words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    """Runs of letters, their combining marks and digits with the apostrophes inside them, and every other sign by itself."""
+    if not _is_cut_as_spelt(tokens):
+        return _TYPED.findall
+
+    def cut(text: str) -> list[str]:
+        text = text.lower()
+        if text.isascii() and "`" not in text:
+            return _TYPED.findall(text)
+        return _with_marks().findall(_APOSTROPHES.sub("'", text))
+
+    return cut
+
+
+_APOSTROPHES = re.compile("[\u2018\u2019\u201b\u02bc]|(?<=[^\\W_])(?:`|\u2032| \u0301)(?=[^\\W_])")
+"""Other signs than `'` for an apostrophe: typographic ones, and between letters those that keyboards offer beside it. An acute accent
+that stands alone is a space and a combining mark in NFKC."""
+
+
+@functools.cache
+def _with_marks() -> re.Pattern[str]:
+    """As `_TYPED`, where Hindi's vowel signs and accents that stand apart from their letters are no ends of words."""
+    signs = (chr(number) for number in range(0x300, 0x1F000))
+    marks = "".join(sign for sign in signs if unicodedata.category(sign) in ("Mn", "Mc"))
+    word = f"[^\\W_]+(?:[{marks}]+[^\\W_]*)*"
+    return re.compile(rf"{word}(?:'{word})*|[^\w\s]|_")
+
+
+def _word_pieces(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    """BERT's WordPiece over the vocabulary."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+
+    pieces = {piece: i for i, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(WordPiece(vocab=pieces, unk_token=RESERVED[UNKNOWN], max_input_chars_per_word=100))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).tokens
+
+
+SEGMENTERS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], Segment]] = {
+    "words": _words,
+    "characters": _characters,
+    "words_characters": _words_characters,
+    "wordpiece": _word_pieces,
+    "english_words": _english_words,
+}
+
+
+def needed_packages(tokens: Mapping[str, Any]) -> list[str]:
+    """What must be installed to segment by these settings."""
+    return [tokens["segmenter"]] if "segmenter" in tokens else ["tokenizers"] if tokens["kind"] == "wordpiece" else []
+
+
+class MissingPackageError(ImportError):
+    """A package that the tokens of a student need is not installed; the message says which."""
+
+    exit_code: ClassVar[int] = 2
+
+
+def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segment:
+    """A function from a text of any form to its tokens, by the settings `tokens`; white space is none of them.
+
+    Raises MissingPackageError when what it needs is not installed.
+    """
+    for package in needed_packages(tokens):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError(
+                f"tokens of kind {tokens['kind']} need the package {package}, which is not "
+                f"installed: pip install {package}"
+            )
+    segment = SEGMENTERS[tokens["kind"]](tokens, vocabulary)
+
+    normal_form = spelt if _is_cut_as_spelt(tokens) else normalized
+
+    def of(text: str) -> list[str]:
+        normal = normal_form(text)
+        found = segment(normal)
+        has_space = normal.split(maxsplit=1) != [normal]
+        return list(itertools.filterfalse(str.isspace, found)) if has_space else list(found)
+
+    return of
+
+
+def _is_cut_as_spelt(tokens: Mapping[str, Any]) -> bool:
+    return tokens.get("cut") == AS_SPELT
