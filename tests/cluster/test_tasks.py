@@ -24,7 +24,7 @@ from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey
 from distune.corpora.texts import CorpusError
-from tests.corpora.test_teacher_logits import KEY, TEXTS, answer
+from tests.making.teachers import KEY, TEXTS, answer
 
 CONFIG = ClusterConfig()
 

@@ -31,8 +31,8 @@ from distune.models.predictor import Answer, Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import reviews, same_answers
-from tests.models.test_checkpoint import VOCABULARY, student_of
-from tests.tuning.tracking.test_candidates import GOOD
+from tests.making.candidates import GOOD
+from tests.making.checkpoints import VOCABULARY, student_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "examples" / "use"

@@ -16,8 +16,8 @@ import yaml
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from tests.conftest import tiny_document
-from tests.models.test_checkpoint import STUDENTS, checkpoint_of
+from tests.conftest import STUDENTS, tiny_document
+from tests.making.checkpoints import checkpoint_of
 
 pytestmark = pytest.mark.slow
 THEIRS = 'raise RuntimeError("a module of the user was imported")\n'

@@ -16,8 +16,8 @@ from distune.tuning.study.config import CardConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.conftest import STUDENTS
-from tests.models.test_checkpoint import checkpoint_of
-from tests.tuning.champion.test_report import COLUMNS
+from tests.making.checkpoints import checkpoint_of
+from tests.making.columns import COLUMNS
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(

@@ -13,7 +13,7 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
-from tests.tuning.report.test_pictures import EVIL, findings, study
+from tests.making.findings import EVIL, findings, study
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]

@@ -13,7 +13,7 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page, policy, rendered
 from distune.tuning.report.pictures import draw
 from distune.tuning.report.write import publish
-from tests.tuning.report.test_pictures import EVIL, column, findings, results, study
+from tests.making.findings import EVIL, column, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 

@@ -12,7 +12,7 @@ from distune.tuning.storage.records import State, TrialRecord
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
-from tests.tuning.search.test_proposals import ask, epoch, proposals
+from tests.making.proposals import ask, epoch, proposals
 
 CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
