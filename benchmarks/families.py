@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from rich.console import Console
 
 from distune.cluster.connection import ClusterConfig, connected
-from distune.cluster.tasks import run_on_cluster
+from distune.cluster.on_ray import OnRay
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
@@ -36,7 +37,9 @@ from distune.models.compression.units import PruneUnitsConfig
 from distune.models.compression.vocabulary import TrimVocabularyConfig
 from distune.models.compression.weights import PruneWeightsConfig
 from distune.models.predictor import Predictor
+from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
 from distune.tuning.study.file import Study
@@ -87,7 +90,8 @@ def main() -> None:
             studies["hotel"] = hotel(options.data / "hotel", Path(scratch))
         sections, figures = [], {}
         for name, document in studies.items():
-            prepared = prepare(Study(document), print)
+            with lines_on(Console()):
+                prepared = prepare(read_study(Study(document)))
             results = train(prepared)
             text, figures[name] = section(name, prepared, results, Path(scratch))
             sections.append(text)
@@ -160,7 +164,7 @@ def train(prepared: Prepared) -> Results:
     shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads=1)
     results: Results = {}
     with connected(config):
-        runs = run_on_cluster(train_one, [one for _, one in plan], shared, config)
+        runs = OnRay(config).each(train_one, [one for _, one in plan], shared)
         for index, result in runs:
             results.setdefault(plan[index][0], []).append(result)
             print(f"{plan[index][0]}: {result.accuracy:.4f}", flush=True)

@@ -106,7 +106,7 @@ def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
     config = TeacherConfig(checkpoint=str(start), epochs=1, batch_size=BATCH, max_length=MAX_LENGTH)
 
     def distune(out: Path) -> None:
-        train_teacher(config, data, out, lambda _: None)
+        train_teacher(config, data, out)
 
     def with_their_dropout(out: Path) -> None:
         with patch("distune.models.teacher.training.cheap_dropout", nullcontext):

@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -72,17 +71,9 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         return self.address != "local"
 
 
-@dataclass(frozen=True)
-class Connection:
-    """A live connection to Ray; it can be ended before its `with` ends."""
-
-    def disconnect(self) -> None:
-        ray.shutdown()
-
-
 @contextmanager
-def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[Connection]:
-    """A Ray connection for the length of a `with`; `packages` are folders of code that other nodes are to have.
+def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[None]:
+    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code that other nodes are to have.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
     """
@@ -108,7 +99,7 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
             check_latency_node(config, [*alive_nodes(), *startable_nodes()])
-        yield Connection()
+        yield
     finally:
         ray.shutdown()
 

@@ -49,7 +49,7 @@ DOORS = {
         "cluster/client.py",
         "cluster/connection.py",
         "cluster/jobs.py",
-        "cluster/tasks.py",
+        "cluster/on_ray.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
         "tuning/search/worker.py",

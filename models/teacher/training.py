@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,9 @@ from distune.models.teacher.tokenizing import (
     tokenize,
 )
 from distune.models.training.batches import endless_batches
-from distune.models.training.loop import Progress, Schedule, optimise, pick_device, with_progress
+from distune.models.training.loop import Schedule, optimise, pick_device, with_progress
 
+_log = logging.getLogger(__name__)
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
 
@@ -62,24 +64,24 @@ class TrainingTexts:
     """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
 
 
-def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress) -> Path:
+def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
     """Fine-tune every member and save it as a normal transformers folder; returns `folder`.
 
     Raises ModelError when the checkpoint cannot be loaded, and FloatingPointError when the loss is not finite.
     """
     quiet_transformers()
     torch.manual_seed(config.seed)
-    start, tokenizer = _start(config, data, folder, progress)
+    start, tokenizer = _start(config, data, folder)
     for member in range(config.members):
         torch.manual_seed(config.seed + member)
         made = _new_classifier(config, start, tokenizer, data.label_names)
         if data.has_other_classes:
             _draw_last_layer(made.model, len(data.label_names))
         for note in made.notes if member == 0 else ():
-            progress(note)
+            _log.info(note)
         model = made.model.to(pick_device())
         with cheap_dropout(model):
-            _fine_tune(model, tokenizer, made.config, data, config.seed + member, progress)
+            _fine_tune(model, tokenizer, made.config, data, config.seed + member)
         place = folder if config.members == 1 else folder / f"member-{member}"
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)
@@ -112,7 +114,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
 
 
 def _start(
-    config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress
+    config: TeacherConfig, data: TrainingTexts, folder: Path
 ) -> tuple[str | BertConfig, PreTrainedTokenizerBase]:
     """What the members start from: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
     texts = data.pretraining_texts or data.texts
@@ -135,7 +137,7 @@ def _start(
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
     token_ids = tokenize(tokenizer, texts, max_length)
     with cheap_dropout(model.to(pick_device())):
-        pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
+        pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan)
     pretrained = folder / "pretrained"
     model.save_pretrained(pretrained)
     tokenizer.save_pretrained(pretrained)
@@ -244,7 +246,6 @@ def _fine_tune(
     config: TeacherConfig,
     data: TrainingTexts,
     seed: int,
-    progress: Progress,
 ) -> None:
     """Train in place, and leave the model with the weights of its best epoch on dev."""
     rng, device = np.random.default_rng(seed), next(model.parameters()).device
@@ -260,14 +261,14 @@ def _fine_tune(
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
-    steps = with_progress(steps, n_steps, "teacher", progress)
+    steps = with_progress(steps, n_steps, "teacher")
     best_accuracy, best_weights, best_epoch = -1.0, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
         logits = teacher_logits(Teacher((model.eval(),), tokenizer, config.max_length), data.dev_texts)
         accuracy = float((logits.argmax(1) == data.dev_labels).mean())
-        progress(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
+        _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
         if accuracy > best_accuracy:
             best_accuracy, best_epoch = accuracy, epoch
             best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from distune.cluster.runner import Runner
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.students.student import count_parameters
@@ -20,7 +21,7 @@ from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.latency import Latency
-from distune.tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
+from distune.tuning.speed.timing import Timed, TimingJob, files_of, time_here
 from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
@@ -62,15 +63,15 @@ class Verdict:
         return distillation_ratio(*self.columns)
 
 
-def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
+def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
-    Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
+    The runner times them alone. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
     is a champion, `champion/`.
     """
     config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
-    timed, teacher_column = _time(prepared, paths, time_all)
+    timed, teacher_column = _time(prepared, paths, runner)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
     winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
@@ -102,12 +103,13 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     return verdict
 
 
-def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple[Timed, Column]:
+def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Timed, Column]:
     """What was timed, each checkpoint by its folder's name, and the teacher's column."""
     corpus = prepared.corpus
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
-    timed = time_all(TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed))
+    job = TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed)
+    timed = runner.alone(time_here, job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from distune.tuning.report.pictures_search import (
 )
 from distune.tuning.search.importance import MIN_TRIALS
 
+_log = logging.getLogger(__name__)
 PNG_WIDTH = 1000
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 PNG_TIMEOUT_S = 60
@@ -143,7 +145,7 @@ def write_html(pictures: Sequence[Picture], folder: Path) -> None:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 
 
-def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], None]) -> list[Path]:
+def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
     import kaleido
 
@@ -161,7 +163,7 @@ def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], N
         kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
     except Exception as error:  # noqa: BLE001  (pictures never end a search)
         first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
-        say(
+        _log.info(
             f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
             "machine with Chromium draws them"
         )

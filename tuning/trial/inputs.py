@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,7 +19,7 @@ from distune.tuning.speed.latency import TIMED_TEXTS, encode_ms
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 class LogitsSource(Protocol):
@@ -68,9 +69,9 @@ class RawInputs:
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 
-def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) -> dict[str, Inputs]:
+def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
     """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions."""
+    their reductions. What is logged of them begins with `whose`."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
     vectors: dict[str, WordVectors] = {}
     inputs = {}
@@ -86,12 +87,12 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) ->
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
-        say(
-            f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+        _log.info(
+            f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
             f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
         )
         for note in found.notes:
-            say(f"{config.vectors.kind} vectors: {note}")
+            _log.info(f"{whose}{config.vectors.kind} vectors: {note}")
         inputs[inputs_key(config)] = Inputs(
             replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
         )
