@@ -36,6 +36,7 @@ from distune.models.compression.trained import CalibrationData
 from distune.models.compression.units import PruneUnitsConfig
 from distune.models.compression.vocabulary import TrimVocabularyConfig
 from distune.models.compression.weights import PruneWeightsConfig
+from distune.models.logits import accuracy_of
 from distune.models.predictor import Predictor
 from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
@@ -43,7 +44,6 @@ from distune.tuning.search.reading import read_study
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
 from distune.tuning.study.file import Study
-from distune.tuning.teachers.logits import accuracy_of
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs
 from distune.tuning.trial.run import TrialResult, fine_tuner

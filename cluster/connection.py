@@ -28,6 +28,11 @@ class ClusterError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
+def first_line(error: Exception) -> str:
+    """What of Ray's pages is worth showing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _number_or_auto(value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if value != "auto" and not (is_number and value >= 0):
@@ -92,7 +97,7 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         with _sigterm_kept():
             _init(config.address, options)
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
+        raise ClusterError(f"cannot connect to Ray at {config.address}: {first_line(error)}") from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
     try:

@@ -15,7 +15,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
-from distune.cluster.connection import ClusterConfig, ClusterError, check_fits, check_reachable
+from distune.cluster.connection import ClusterConfig, ClusterError, check_fits, check_reachable, first_line
 
 NAME = "distune.name"
 STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still holds
@@ -48,10 +48,10 @@ def connect(address: str) -> JobSubmissionClient:
     except AuthenticationError as error:
         raise ClusterError(
             f"{address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH "
-            f"to that of the cluster ({_first_line(error)})"
+            f"to that of the cluster ({first_line(error)})"
         ) from error
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot use the job API at {address}: {_first_line(error)}") from error
+        raise ClusterError(f"cannot use the job API at {address}: {first_line(error)}") from error
 
 
 def check_cluster_fits(address: str, config: ClusterConfig) -> None:
@@ -64,7 +64,7 @@ def check_cluster_fits(address: str, config: ClusterConfig) -> None:
     try:
         nodes = list_nodes(address=address, filters=[("state", "=", "ALIVE")], limit=10_000)
     except Exception as error:  # Ray raises plain exceptions of many kinds here.
-        raise ClusterError(f"cannot list the nodes of {address}: {_first_line(error)}") from error
+        raise ClusterError(f"cannot list the nodes of {address}: {first_line(error)}") from error
     check_fits(config, [node.resources_total for node in nodes])
 
 
@@ -88,7 +88,7 @@ def submit(
             )
         )
     except (RuntimeError, ValueError) as error:
-        raise ClusterError(f"the cluster refused {name}: {_first_line(error)}") from error
+        raise ClusterError(f"the cluster refused {name}: {first_line(error)}") from error
 
 
 def jobs(client: JobSubmissionClient) -> list[Job]:
@@ -132,7 +132,3 @@ def stop(client: JobSubmissionClient, job: Job) -> None:
     if job.is_finished:
         raise ClusterError(f"{job.name} ({job.job_id}) has ended already: {job.status}")
     client.stop_job(job.job_id)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

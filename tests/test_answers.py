@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from distune.corpora.places import Place
+from distune.models.logits import probabilities
 from distune.tuning.champion.answers import (
     Answers,
     both_wrong,
     counts_of,
     disagreements,
-    probabilities,
     read_answers,
     reliability,
 )

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from distune.models.errors import ModelError
+from distune.models.logits import accuracy_of
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
 from distune.models.teacher.loading import about_its_class, load_trunk, named_head, refuse_adapter
 from distune.models.teacher.on_cpu import cheap_dropout
@@ -267,7 +268,7 @@ def _fine_tune(
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
         logits = teacher_logits(Teacher((model.eval(),), tokenizer, config.max_length), data.dev_texts)
-        accuracy = float((logits.argmax(1) == data.dev_labels).mean())
+        accuracy = accuracy_of(logits, data.dev_labels)
         _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
         if accuracy > best_accuracy:
             best_accuracy, best_epoch = accuracy, epoch

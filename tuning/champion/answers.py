@@ -13,6 +13,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from distune.corpora.places import Place
+from distune.models.logits import probabilities
 
 ABOUT = b"distune"
 BINS = 10
@@ -59,13 +60,6 @@ def read_answers(place: Place) -> Answers:
     logits = [np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")]
     labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
     return Answers(about["trial"], names, tuple(table["text"].to_pylist()), labels, *logits)
-
-
-def probabilities(logits: Logits) -> Floats:
-    """Softmax of logits `[texts, classes]`."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    found: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return found
 
 
 @dataclass(frozen=True)

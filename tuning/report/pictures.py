@@ -10,6 +10,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from distune.models.errors import first_line
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures_front import front_picture
 from distune.tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
@@ -162,7 +163,7 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     try:
         kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
     except Exception as error:  # noqa: BLE001  (pictures never end a search)
-        first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
+        first_sentence = first_line(error).split(". ")[0].rstrip(".")
         _log.info(
             f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
             "machine with Chromium draws them"

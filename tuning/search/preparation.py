@@ -10,13 +10,14 @@ from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
+from distune.models.logits import accuracy_of
 from distune.tuning.search.reading import ReadStudy
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.identity import digest, trial_files
-from distune.tuning.teachers.logits import accuracy_of, augmented_logits, logits_for, unseen
+from distune.tuning.teachers.logits import augmented_logits, logits_for, unseen
 from distune.tuning.teachers.sources import Progress, pieces_for
 from distune.tuning.teachers.teachers import Teachers
 from distune.tuning.trial.config import TrialConfig

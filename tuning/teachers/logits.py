@@ -8,9 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
@@ -23,6 +20,7 @@ from distune.corpora.logits_filling import (
 )
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
+from distune.models.logits import accuracy_of
 from distune.models.teacher.teacher import Teacher, timing_twin
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
@@ -130,10 +128,6 @@ def cache_teacher(
         dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
         why = "" if dtype == "float16" else f", as logits of {LARGEST_IN_HALF:g} and more are changed by float16"
         _log.info(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB, logits in {dtype}{why}")
-
-
-def accuracy_of(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    return float((logits.argmax(1) == labels).mean())
 
 
 def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:

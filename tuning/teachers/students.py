@@ -24,6 +24,7 @@ from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.apply import NoCompressionConfig
 from distune.models.errors import ModelError
+from distune.models.logits import accuracy_of, probabilities
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
 from distune.tuning.study.points import draw
@@ -88,7 +89,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
         for number, member in enumerate(members):
             _save(member, inputs[inputs_key(member.config)], corpus.labels, folder / f"member-{number}")
     together = load_ensemble(trained, corpus.labels)(corpus.dev.texts).logits
-    accuracy = float((together.argmax(1) == corpus.dev.labels).mean())
+    accuracy = accuracy_of(together, corpus.dev.labels)
     of_members = [member.result.accuracy for member in members]
     _log.info(
         f"teacher: dev accuracies of the members {', '.join(f'{one:.4f}' for one in of_members)}; together {accuracy:.4f}"
@@ -177,7 +178,5 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
 
 def log_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """`[texts, classes]` of `[members, texts, classes]`: the logarithm of the mean of the members' probabilities."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=2, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=2, keepdims=True)
-    mean: NDArray[np.float64] = probabilities.mean(axis=0)
+    mean: NDArray[np.float64] = probabilities(logits).mean(axis=0)
     return np.log(np.clip(mean, SMALLEST, 1.0)).astype(np.float32)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
+from distune.models.errors import first_line
 from distune.tuning.storage.records import Observer, TrialRecord
 
 Answer = TypeVar("Answer")
@@ -98,7 +99,7 @@ class Outbox(Generic[ObserverType]):
                     raise
                 if is_first:
                     _log.info(
-                        f"MLflow does not answer ({str(error).splitlines()[0][:120]}); the search goes on, and what "
+                        f"MLflow does not answer ({first_line(error)[:120]}); the search goes on, and what "
                         "is missed is written when it is back"
                     )
                     is_first = False

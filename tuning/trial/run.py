@@ -18,6 +18,7 @@ from distune.losses.objective import Hidden, Objective, build_objective
 from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import NoCompressionConfig, compress, graph_logits
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
+from distune.models.logits import accuracy_of
 from distune.models.students.student import Student, build_student, is_faster_in_bf16, pad, student_logits
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
@@ -89,7 +90,7 @@ def run_trial(
         losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
         stepper.catch_up()
         with training.averaged():
-            accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
+            accuracy = accuracy_of(student_logits(student, dev), data.dev_labels)
             training.end_epoch(accuracy)
         last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
         if training.epoch < config.epochs:
@@ -110,8 +111,7 @@ def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tu
     compressed = compress(result.trained, [config.compression], material)
     quantized = None if compressed.is_exact else compressed.graph
     result = replace(result, trained=compressed.trained, quantized=quantized)
-    accuracy = float((result.logits(data.dev).argmax(1) == data.dev_labels).mean())
-    return replace(result, accuracy=accuracy), compressed.graph
+    return replace(result, accuracy=accuracy_of(result.logits(data.dev), data.dev_labels)), compressed.graph
 
 
 def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int, AfterStep], None]:
