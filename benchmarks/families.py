@@ -240,12 +240,12 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
 
 def save(prepared: Prepared, inputs: Inputs, result: TrialResult, folder: Path) -> Path:
     checkpoint = Checkpoint(
-        result.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        prepared.corpus.labels,
-        result.quantized,
+        trained=result.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=prepared.corpus.labels,
+        quantized=result.quantized,
     )
     return save_checkpoint(checkpoint, folder, "", Path(encoding.__file__))
 

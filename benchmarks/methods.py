@@ -117,7 +117,7 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
     if first.method.kind == "fixed":
         config = TrialConfig.model_validate(midpoint(study.space))
         prepared = prepare(read_study(study, only=config))
-        trials = candidates = [TrialRecord(0, "complete", config)]
+        trials = candidates = [TrialRecord(number=0, state="complete", config=config)]
     else:
         prepared = prepare(read_study(study))
         trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)

@@ -98,7 +98,7 @@ def reviews(n: int) -> TrainingTexts:
     train = load_corpus(CorpusConfig(source="reviews")).train
     chosen = np.sort(np.random.default_rng(7).permutation(len(train))[:n])
     texts, labels = [train.texts[i] for i in chosen], train.labels[chosen]
-    return TrainingTexts(texts, labels, texts[:8], labels[:8], ("0", "1"))
+    return TrainingTexts(texts=texts, labels=labels, dev_texts=texts[:8], dev_labels=labels[:8], label_names=("0", "1"))
 
 
 def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:

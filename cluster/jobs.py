@@ -22,7 +22,7 @@ STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still
 FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A submitted job; times are seconds since the epoch, None for what has not happened."""
 
@@ -98,9 +98,16 @@ def jobs(client: JobSubmissionClient) -> list[Job]:
 
 
 def _job(details: JobDetails) -> Job:
-    times = [None if ms is None else ms / 1000 for ms in (details.start_time, details.end_time)]
+    started_s, ended_s = (None if ms is None else ms / 1000 for ms in (details.start_time, details.end_time))
     name = (details.metadata or {})[NAME]
-    return Job(str(details.submission_id), name, str(details.status.value), details.message or "", *times)
+    return Job(
+        job_id=str(details.submission_id),
+        name=name,
+        status=str(details.status.value),
+        message=details.message or "",
+        started_s=started_s,
+        ended_s=ended_s,
+    )
 
 
 def find(client: JobSubmissionClient, name_or_id: str) -> Job:

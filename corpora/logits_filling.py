@@ -149,14 +149,14 @@ def fill_cache(
     if shards and shards[0].file("hidden") in checksums:
         width = int(_read_array(folder / shards[0].file("hidden")).shape[1])
     manifest = Manifest(
-        key.teacher,
-        key.corpus,
-        key.labels,
-        len(texts),
-        form.dtype,
-        dict(sorted(checksums.items())),
-        source.about,
-        width,
+        teacher=key.teacher,
+        corpus=key.corpus,
+        labels=key.labels,
+        n_texts=len(texts),
+        dtype=form.dtype,
+        checksums=dict(sorted(checksums.items())),
+        about=source.about,
+        hidden_width=width,
     )
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False))
     return open_cache(root, key)

@@ -214,3 +214,15 @@ def test_the_formatter_decides_everywhere() -> None:
     folders = (*LEAVES, "tuning", "tests", "benchmarks", "examples", "distune")
     files = [path for name in folders for path in (ROOT / name).rglob("*.py")]
     assert [str(path) for path in files if mark in path.read_text(encoding="utf-8")] == []
+
+
+def test_what_has_more_than_four_fields_is_built_by_their_names() -> None:
+    # Two neighbours of one type, swapped, would pass mypy.
+    wrong = []
+    for name, path in sources().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                marks = [ast.unparse(mark) for mark in node.decorator_list if "dataclass" in ast.unparse(mark)]
+                n_fields = sum(isinstance(part, ast.AnnAssign) for part in node.body)
+                wrong += [(name, node.name) for mark in marks if n_fields > 4 and "kw_only=True" not in mark]
+    assert wrong == []

@@ -53,7 +53,13 @@ def student_of(config: AnyStudentConfig) -> Student:
 
 def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
     tokens = {"kind": "characters", "max_tokens": 9}
-    return Checkpoint(Trained(student_of(config), config), tokens, VOCABULARY, 4, ("bad", "good"))
+    return Checkpoint(
+        trained=Trained(student_of(config), config),
+        tokens=tokens,
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
 
 
 @pytest.fixture(params=STUDENTS, ids=student_name)
@@ -193,7 +199,13 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
         [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")],
         CalibrationData([]),
     )
-    saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
+    saved = Checkpoint(
+        trained=compressed.trained,
+        tokens={"kind": "characters", "max_tokens": 9},
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
     folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
     read = load_checkpoint(folder)
     assert read.trained.structure == compressed.trained.structure

@@ -39,7 +39,7 @@ def folder(document: dict[str, Any], tmp_path: Path) -> Path:
         }
     )
     result = run_trial(config, prepared.of(config).data, lambda report: None)
-    finalist = Finalist(TrialRecord(0, "complete", config), (result,), (result,))
+    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
     return save_finalist(finalist, prepared, tmp_path / "student")
 
 

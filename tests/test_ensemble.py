@@ -127,7 +127,7 @@ def test_the_second_time_nothing_is_trained(
 
 def trained_on(corpus: Corpus, folder: Path) -> Place:
     trained = Place(str(folder))
-    material = RawInputs(corpus, NoTeacher(2), lambda tokens: [], seed=7)
+    material = RawInputs(corpus=corpus, teachers=NoTeacher(2), pieces=lambda tokens: [], seed=7)
     students = TeacherConfig.model_validate({"students": {"trials": 2, "members": 2}}).students
     assert students is not None
     train_ensemble(

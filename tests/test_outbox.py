@@ -13,7 +13,7 @@ from distune.tuning.tracking import outbox
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
 from distune.tuning.trial.config import TrialConfig
 
-RECORD = TrialRecord(3, "running", TrialConfig(student=AverageConfig(kind="average")))
+RECORD = TrialRecord(number=3, state="running", config=TrialConfig(student=AverageConfig(kind="average")))
 
 
 class Server:

@@ -271,7 +271,13 @@ def test_a_head_of_other_classes_is_drawn_anew_and_a_checkpoint_without_a_head_h
     config = TeacherConfig.model_validate({"checkpoint": str(folder), "epochs": 1, "learning_rate": 1e-9})
     for has_other_classes in (False, True):
         texts = TrainingTexts(
-            ["好", "差"], np.array([1, 0]), ["好"], np.array([1]), ("neg", "pos"), (), has_other_classes
+            texts=["好", "差"],
+            labels=np.array([1, 0]),
+            dev_texts=["好"],
+            dev_labels=np.array([1]),
+            label_names=("neg", "pos"),
+            pretraining_texts=(),
+            has_other_classes=has_other_classes,
         )
         out = train_teacher(config, texts, tmp_path / str(has_other_classes))
         weight = AutoModelForSequenceClassification.from_pretrained(out).classifier.weight.abs()

@@ -112,7 +112,13 @@ def test_more_layers_than_there_are_is_refused(teacher_folder: Path) -> None:
 
 def test_a_checkpoint_is_fine_tuned_to_other_classes(teacher_folder: Path, tmp_path: Path) -> None:
     config = TeacherConfig(checkpoint=str(teacher_folder), epochs=1, train_last_layers=1, max_length=8)
-    texts = TrainingTexts(TEXTS.texts, TEXTS.labels, TEXTS.dev_texts, TEXTS.dev_labels, ("bad", "good", "so-so"))
+    texts = TrainingTexts(
+        texts=TEXTS.texts,
+        labels=TEXTS.labels,
+        dev_texts=TEXTS.dev_texts,
+        dev_labels=TEXTS.dev_labels,
+        label_names=("bad", "good", "so-so"),
+    )
     folder = train_teacher(config, texts, tmp_path / "teacher")
     assert load_teacher(folder, 8, ("bad", "good", "so-so")).n_classes == 3
 
@@ -194,7 +200,11 @@ def test_a_half_checkpoint_of_another_family_is_fine_tuned_in_float32(
     folder = encoder(family, tmp_path / "start", torch.float16)
     config = TeacherConfig(checkpoint=str(folder), epochs=1)
     texts = TrainingTexts(
-        [*FAMILY_TEXTS, *GOOD], np.array([0, 1] * 33), FAMILY_TEXTS[:2], np.array([0, 1]), ("bad", "good")
+        texts=[*FAMILY_TEXTS, *GOOD],
+        labels=np.array([0, 1] * 33),
+        dev_texts=FAMILY_TEXTS[:2],
+        dev_labels=np.array([0, 1]),
+        label_names=("bad", "good"),
     )
     assert check_start(config, FAMILY_TEXTS[:8], texts.label_names)[-1].endswith("instead of 128 by default")
     trained = load_teacher(train_teacher(config, texts, tmp_path / "teacher"), 32, ("bad", "good"))

@@ -164,15 +164,15 @@ def _material(
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
     logits = teachers.each(texts)[..., np.argsort(classes)]
     data = TrialData(
-        ragged(encoder(text) for text in texts),
-        labels,
-        nothing,
-        logits,
-        teachers.weights,
-        teachers.hidden_of(texts),
-        encode_texts(encoder, corpus.dev.texts),
-        _in_classes(corpus.dev.labels, classes),
-        vectors,
+        train=ragged(encoder(text) for text in texts),
+        labels=labels,
+        iterations=nothing,
+        teacher_logits=logits,
+        teacher_weights=teachers.weights,
+        teacher_hidden=teachers.hidden_of(texts),
+        dev=encode_texts(encoder, corpus.dev.texts),
+        dev_labels=_in_classes(corpus.dev.labels, classes),
+        vectors=vectors,
     )
     return CalibrationData(data.train, fine_tuner(config, data))
 

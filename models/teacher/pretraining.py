@@ -22,7 +22,7 @@ HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm
 """By family, what makes logits over the vocabulary of the last layer's states, row by row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PretrainingPlan:
     """How long, how fast, in batches of how many texts, how much is asked for, and drawn by which seed."""
 

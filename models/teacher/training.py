@@ -50,7 +50,7 @@ SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
     """What a teacher learns from: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
     pretraining texts need no label."""
@@ -110,7 +110,11 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
         _masked_model(config, str(config.checkpoint), tokenizer)
     made = _new_classifier(config, str(config.checkpoint), tokenizer, label_names)
     known = refuse_unknown(f"the teacher {config.checkpoint}", tokenizer, texts)
-    rehearse(Teacher((made.model.eval(),), tokenizer, made.config.max_length), texts, config.hidden_states)
+    rehearse(
+        Teacher(models=(made.model.eval(),), tokenizer=tokenizer, max_length=made.config.max_length),
+        texts,
+        config.hidden_states,
+    )
     return (*about_its_class(str(config.checkpoint), config.revision, made.model), *made.notes, *known)
 
 
@@ -133,7 +137,11 @@ def _start(
     model, max_length = _masked_model(config, start, tokenizer)
     rate = config.pretrain.learning_rate or (SCRATCH_RATE if config.from_scratch else CHECKPOINT_RATE)
     plan = PretrainingPlan(
-        config.pretrain.epochs, rate, config.batch_size, config.pretrain.mask_probability, config.seed
+        epochs=config.pretrain.epochs,
+        learning_rate=rate,
+        batch_size=config.batch_size,
+        mask_probability=config.pretrain.mask_probability,
+        seed=config.seed,
     )
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
     token_ids = tokenize(tokenizer, texts, max_length)
@@ -267,7 +275,9 @@ def _fine_tune(
     for epoch in range(1, config.epochs + 1):
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
-        logits = teacher_logits(Teacher((model.eval(),), tokenizer, config.max_length), data.dev_texts)
+        logits = teacher_logits(
+            Teacher(models=(model.eval(),), tokenizer=tokenizer, max_length=config.max_length), data.dev_texts
+        )
         accuracy = accuracy_of(logits, data.dev_labels)
         _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
         if accuracy > best_accuracy:

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Logits = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answers:
     """Of each test text its label `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
     student, the student's as it is served."""
@@ -57,9 +57,15 @@ def read_answers(place: Place) -> Answers:
     about = json.loads(table.schema.metadata[ABOUT])
     names: tuple[str, ...] = tuple(about["labels"])
     index = {name: i for i, name in enumerate(names)}
-    logits = [np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")]
     labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
-    return Answers(about["trial"], names, tuple(table["text"].to_pylist()), labels, *logits)
+    return Answers(
+        trial=about["trial"],
+        names=names,
+        texts=tuple(table["text"].to_pylist()),
+        labels=labels,
+        teacher=np.array(table["teacher_logits"].to_pylist(), dtype=np.float32),
+        student=np.array(table["student_logits"].to_pylist(), dtype=np.float32),
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def reliability(logits: Logits, labels: NDArray[np.int64]) -> Reliability:
     return Reliability(counts[filled], sure, right, error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One test text that is worth reading: what it is labelled, and each model's answer with its probability."""
 
@@ -122,12 +128,12 @@ def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
     return [
         Case(
-            answers.texts[row],
-            answers.names[answers.labels[row]],
-            answers.names[teacher[row].argmax()],
-            float(teacher[row].max()),
-            answers.names[student[row].argmax()],
-            float(student[row].max()),
+            text=answers.texts[row],
+            label=answers.names[answers.labels[row]],
+            teacher=answers.names[teacher[row].argmax()],
+            teacher_probability=float(teacher[row].max()),
+            student=answers.names[student[row].argmax()],
+            student_probability=float(student[row].max()),
         )
         for row in rows
     ]

@@ -13,7 +13,7 @@ from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
 from distune.tuning.study.config import CardConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What stands in a card; `columns` are the teacher, the student alone and the distilled student."""
 

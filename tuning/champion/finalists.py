@@ -103,13 +103,13 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     best = finalist.best
     checkpoint = Checkpoint(
-        best.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        prepared.corpus.labels,
-        best.quantized,
-        config.model_dump(mode="json"),
+        trained=best.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=prepared.corpus.labels,
+        quantized=best.quantized,
+        trial=config.model_dump(mode="json"),
     )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

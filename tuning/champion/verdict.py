@@ -34,7 +34,7 @@ class NoChampionError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What a search found: `winner` is the index of the champion among the finalists, None where none meets the rule.
 
@@ -82,15 +82,15 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runne
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
-        rule_text(config.champion),
-        tuple(finalists),
-        latencies,
-        columns,
-        winner,
-        sizes_mb,
-        timed.cpu,
-        timed.host,
-        timed.versions,
+        rule=rule_text(config.champion),
+        finalists=tuple(finalists),
+        latencies=latencies,
+        columns=columns,
+        winner=winner,
+        sizes_mb=sizes_mb,
+        cpu=timed.cpu,
+        host=timed.host,
+        versions=timed.versions,
     )
     facts = facts_of(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -114,7 +114,13 @@ def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Ti
     figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
-    return timed, Column("teacher", figures, n_parameters, size_mb, timed.latencies.get("teacher"))
+    return timed, Column(
+        name="teacher",
+        quality=figures,
+        n_parameters=n_parameters,
+        size_mb=size_mb,
+        latency=timed.latencies.get("teacher"),
+    )
 
 
 def _student_columns(
@@ -131,12 +137,16 @@ def _student_columns(
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
         said[title] = [result.logits(rows) for result in results]
         figures = quality([result.accuracy for result in results], said[title], corpus.test.labels, teacher)
-        columns.append(Column(title, figures, n_parameters, size_mb, latency))
+        columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
     kept = next(
         logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
     )
     number, test = finalist.record.number, corpus.test
-    return columns[0], columns[1], Answers(number, corpus.labels, test.texts, test.labels, teacher, kept)
+    return (
+        columns[0],
+        columns[1],
+        Answers(trial=number, names=corpus.labels, texts=test.texts, labels=test.labels, teacher=teacher, student=kept),
+    )
 
 
 def _card(prepared: Prepared, verdict: Verdict) -> str:
@@ -162,14 +172,14 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     )
     return model_card(
         Card(
-            config.tracking.register_as or config.name,
-            config.card,
-            config.corpus.source,
-            about,
-            verdict.columns,
-            len(corpus.test),
-            verdict.cpu,
-            limits,
-            needed_packages(inputs.encoder.settings),
+            name=config.tracking.register_as or config.name,
+            settings=config.card,
+            source=config.corpus.source,
+            about=about,
+            columns=verdict.columns,
+            n_test=len(corpus.test),
+            cpu=verdict.cpu,
+            limits=limits,
+            packages=needed_packages(inputs.encoder.settings),
         )
     )

@@ -41,7 +41,7 @@ class Picture:
     figure: go.Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Plan:
     name: str
     title: str
@@ -70,42 +70,42 @@ def _of_search(findings: Findings) -> list[_Plan]:
     )
     return [
         _Plan(
-            "front",
-            "Pareto front: accuracy and speed",
-            "Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
+            name="front",
+            title="Pareto front: accuracy and speed",
+            caption="Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
             "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
-            partial(front_picture, records, results, config.champion) if has_front else None,
-            "a complete trial",
+            draw=partial(front_picture, records, results, config.champion) if has_front else None,
+            needs="a complete trial",
         ),
         _Plan(
-            "history",
-            "Optimisation history",
-            "Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
+            name="history",
+            title="Optimisation history",
+            caption="Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
             "trials would hardly find more.",
-            partial(history_picture, records, objectives) if is_enough else None,
-            "two complete trials",
+            draw=partial(history_picture, records, objectives) if is_enough else None,
+            needs="two complete trials",
         ),
         _Plan(
-            "parallel",
-            "Parallel coordinates",
-            "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+            name="parallel",
+            title="Parallel coordinates",
+            caption="A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
             "not have that setting. Of many settings these are the ten that mattered most.",
-            partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
-            "two complete trials",
+            draw=partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
+            needs="two complete trials",
         ),
         _Plan(
-            "importance",
-            "Hyperparameter importance",
-            "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
-            partial(importance_picture, findings.mattered) if findings.mattered else None,
-            f"{MIN_TRIALS} complete trials that differ",
+            name="importance",
+            title="Hyperparameter importance",
+            caption="The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
+            draw=partial(importance_picture, findings.mattered) if findings.mattered else None,
+            needs=f"{MIN_TRIALS} complete trials that differ",
         ),
         _Plan(
-            "curves",
-            "Learning curves",
-            "Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
-            partial(curves_picture, records, finalists) if has_curves else None,
-            "epochs, which this search did not keep",
+            name="curves",
+            title="Learning curves",
+            caption="Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
+            draw=partial(curves_picture, records, finalists) if has_curves else None,
+            needs="epochs, which this search did not keep",
         ),
     ]
 
@@ -115,27 +115,27 @@ def _of_model(findings: Findings) -> list[_Plan]:
     timed = results is not None and any(one.latency.quantiles_ms for one in results.finalists)
     return [
         _Plan(
-            "calibration",
-            "Calibration",
-            "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
+            name="calibration",
+            title="Calibration",
+            caption="On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
             "dashed line a model is surer than it should be.",
-            partial(calibration_picture, answers) if answers else None,
-            "answers on the test texts",
+            draw=partial(calibration_picture, answers) if answers else None,
+            needs="answers on the test texts",
         ),
         _Plan(
-            "confusion",
-            "Confusion matrix",
-            "Test texts by their label and by the answer. The diagonal is right.",
-            partial(confusion_picture, answers) if answers else None,
-            "answers on the test texts",
+            name="confusion",
+            title="Confusion matrix",
+            caption="Test texts by their label and by the answer. The diagonal is right.",
+            draw=partial(confusion_picture, answers) if answers else None,
+            needs="answers on the test texts",
         ),
         _Plan(
-            "latency",
-            "Latency distribution",
-            "The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
+            name="latency",
+            title="Latency distribution",
+            caption="The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
             "predictable one.",
-            partial(latency_picture, results) if results and timed else None,
-            "quantiles of the timing",
+            draw=partial(latency_picture, results) if results and timed else None,
+            needs="quantiles of the timing",
         ),
     ]
 

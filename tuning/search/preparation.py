@@ -79,7 +79,9 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
         return texts, augmented_logits(study.config, corpus, teachers, texts, runner, progress)
 
     pieces = partial(pieces_for, place=read.places[0])
-    material = RawInputs(corpus, teachers, pieces, study.config.search.seed, augmented)
+    material = RawInputs(
+        corpus=corpus, teachers=teachers, pieces=pieces, seed=study.config.search.seed, augmented=augmented
+    )
     inputs = all_inputs([read.only] if read.only else read.configs, material)
     return Prepared(study=study, corpus=corpus, teachers=teachers, inputs=inputs, configs=read.configs)
 

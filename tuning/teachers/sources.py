@@ -77,13 +77,13 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
         texts_of_training = TrainingTexts(
-            data.train.texts,
-            column[data.train.labels],
-            corpus.dev.texts,
-            column[corpus.dev.labels],
-            head.labels,
-            data.pretraining_texts,
-            head.has_other_classes,
+            texts=data.train.texts,
+            labels=column[data.train.labels],
+            dev_texts=corpus.dev.texts,
+            dev_labels=column[corpus.dev.labels],
+            label_names=head.labels,
+            pretraining_texts=data.pretraining_texts,
+            has_other_classes=head.has_other_classes,
         )
         asking.runner.once(_train, settings, texts_of_training, place.trained)
     teacher = load_from(settings, place.trained, corpus.labels)
@@ -101,7 +101,7 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         corpus = _with_teacher_data(asking.config, asking.corpus)
         nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        material = RawInputs(corpus, nothing, pieces, place.settings.seed)
+        material = RawInputs(corpus=corpus, teachers=nothing, pieces=pieces, seed=place.settings.seed)
         training = Training(
             students=students,
             space=asking.config.space_of(students),

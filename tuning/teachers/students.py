@@ -134,11 +134,11 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
 
 def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -> None:
     checkpoint = Checkpoint(
-        member.result.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        labels,
+        trained=member.result.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=labels,
         trial=member.config.model_dump(mode="json"),
     )
     card = f"# {folder.name} of a teacher\n\nDev accuracy {member.result.accuracy:.4f}.\n"

@@ -53,7 +53,7 @@ class NoTeacher:
         return np.zeros((len(texts), 0), dtype=np.float16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RawInputs:
     """What inputs are made of.
 
@@ -117,15 +117,15 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
         logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
         hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
     data = TrialData(
-        ragged(rows),
-        labels,
-        iterations,
-        logits,
-        teachers.weights,
-        hidden,
-        encode_texts(encoder, corpus.dev.texts),
-        corpus.dev.labels,
-        np.zeros((0, 0), dtype=np.float32),
+        train=ragged(rows),
+        labels=labels,
+        iterations=iterations,
+        teacher_logits=logits,
+        teacher_weights=teachers.weights,
+        teacher_hidden=hidden,
+        dev=encode_texts(encoder, corpus.dev.texts),
+        dev_labels=corpus.dev.labels,
+        vectors=np.zeros((0, 0), dtype=np.float32),
     )
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 

@@ -28,7 +28,7 @@ from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.training import NOWHERE, Savepoint, TrainingState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EpochReport:
     """What a trial says after each epoch; `accuracy` is of this epoch, on dev, `best_accuracy` of the best so far.
 
@@ -81,7 +81,13 @@ def run_trial(
     dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = plan_steps(student, lesson, config, data)
-    training = TrainingState(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
+    training = TrainingState(
+        student=student,
+        objective=lesson.objective,
+        stepper=stepper,
+        generator=lesson.generator,
+        ema_decay=config.ema_decay,
+    )
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
     batches = itertools.islice(lesson.batches, stepper.n_steps, None)
@@ -92,7 +98,9 @@ def run_trial(
         with training.averaged():
             accuracy = accuracy_of(student_logits(student, dev), data.dev_labels)
             training.end_epoch(accuracy)
-        last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
+        last = EpochReport(
+            epoch=training.epoch, loss=float(np.mean(losses)), accuracy=accuracy, best_accuracy=training.best_accuracy
+        )
         if training.epoch < config.epochs:
             report(last)
             savepoint.save(training.state)
@@ -130,7 +138,7 @@ def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int
     return fine_tune
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """What a student learns from: an endless stream of batches of row numbers, and the loss of each."""
 
@@ -159,12 +167,12 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
     generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
-        objective,
-        batches,
-        _loss_function(student, objective, data, generator),
-        steps_per_epoch,
-        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
-        generator,
+        objective=objective,
+        batches=batches,
+        loss_of=_loss_function(student, objective, data, generator),
+        steps_per_epoch=steps_per_epoch,
+        schedule=Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
+        generator=generator,
     )
 
 
