@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import uuid
 
-from distune.cluster.tasks import run_on_each_node
-from distune.corpora.corpus import Corpus, load_corpus
-from distune.corpora.encoding import segmenter
+from distune.cluster.on_ray import run_on_each_node
+from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
-from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.corpora.tokens import encoder_settings
-from distune.tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
-from distune.tuning.search.run import earlier_folder
+from distune.tuning.search.reading import read_study
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
-from distune.tuning.teachers.examining import Examination, examine_teachers
-from distune.tuning.teachers.sources import pieces_for
-from distune.tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
+from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.runs import check_store
 
 
@@ -31,36 +25,24 @@ def check(study: Study) -> str:
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
     check_stores(study)
-    corpus = load_corpus(study.config.corpus)
-    places = locate(study.config, corpus)
-    refuse_what_teachers_lack(study, corpus, places)
-    found_of_teachers: list[str] = []
-    examine_teachers(Examination(corpus, masks_words(study), found_of_teachers.append), places)
-    if study.config.search.warm_start:
-        earlier_folder(study.config, corpus)
+    read = read_study(study, all_teachers=True)
+    corpus, places = read.corpus, read.places
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
-    for place in kept:
-        on_dev = open_cache(place.cache_root, place.key).of(corpus.dev.texts)
-        refuse_wrong_columns(place, on_dev, corpus.dev, corpus.labels, of_file=True)
+    caches = tuple(open_cache(place.cache_root, place.key) for place in kept)
+    for place, cache in zip(kept, caches, strict=True):
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
-        caches = tuple(open_cache(place.cache_root, place.key) for place in places)
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
-    for config in distinct_inputs(study):
-        segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
-    notes = vector_notes(study)
-    if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
-        notes += load_teacher_data(study.config.teacher_data, corpus).notes
-    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
-    assumptions_made = [
-        *assumptions(places),
-        *found_of_teachers,
-        *assumed.of_settings(study, corpus, places),
+    sentence = f"no fault; {read.sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    assumptions = (
+        *read.of_columns,
+        *read.of_teachers,
+        *read.of_settings,
         *assumed.of_files(corpus, places),
         *of_answers,
-    ]
-    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *dict.fromkeys(assumptions_made)])
+    )
+    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *read.of_files, *dict.fromkeys(assumptions)])
 
 
 def class_lines(corpus: Corpus) -> list[str]:

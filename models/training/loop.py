@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import math
 import sys
 import time
@@ -18,7 +19,7 @@ from distune.models.layers.table import Table
 from distune.models.training.row_adam import RowAdam
 
 Batch = TypeVar("Batch")
-Progress = Callable[[str], None]
+_log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of malloc.h.
 
 
@@ -153,10 +154,8 @@ def optimise(
         yield stepper.step(loss_of, batch)
 
 
-def with_progress(
-    losses: Iterator[float], n_steps: int, name: str, progress: Progress, interval_s: float = 30.0
-) -> Iterator[float]:
-    """Pass the losses of `n_steps` steps on; every `interval_s` say their mean since the last line, and the time left."""
+def with_progress(losses: Iterator[float], n_steps: int, name: str, interval_s: float = 30.0) -> Iterator[float]:
+    """Pass the losses of `n_steps` steps on; every `interval_s` log their mean since the last line, and the time left."""
     started = said = time.monotonic()
     recent: list[float] = []
     for step, loss in enumerate(losses, start=1):
@@ -166,5 +165,5 @@ def with_progress(
         if now - said >= interval_s and step < n_steps:
             minutes_left = (now - started) / step * (n_steps - step) / 60
             mean = sum(recent) / len(recent)
-            progress(f"{name} step {step:,}/{n_steps:,}: loss {mean:.3f}, {minutes_left:.1f} min left")
+            _log.info(f"{name} step {step:,}/{n_steps:,}: loss {mean:.3f}, {minutes_left:.1f} min left")
             said, recent = now, []

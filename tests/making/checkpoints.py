@@ -22,4 +22,10 @@ def student_of(config: AnyStudentConfig) -> Student:
 
 def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
     tokens = {"kind": "characters", "max_tokens": 9}
-    return Checkpoint(Trained(student_of(config), config), tokens, VOCABULARY, 4, ("bad", "good"))
+    return Checkpoint(
+        trained=Trained(student_of(config), config),
+        tokens=tokens,
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )

@@ -34,7 +34,17 @@ def record(number: int, accuracy: float, latency_ms: float, state: State = "comp
         of_kind = of_kind.plain()
     epochs = 2 if state == "complete" else 1
     curve = tuple(Epoch(epoch, accuracy - 0.1 * (epochs - epoch), 1 / epoch) for epoch in range(1, epochs + 1))
-    return TrialRecord(number, state, of_kind, accuracy, latency_ms, epochs, None, 0.5 * (number + 1), curve)
+    return TrialRecord(
+        number=number,
+        state=state,
+        config=of_kind,
+        accuracy=accuracy,
+        latency_ms=latency_ms,
+        epochs=epochs,
+        error=None,
+        size_mb=0.5 * (number + 1),
+        curve=curve,
+    )
 
 
 RECORDS = (
@@ -97,10 +107,10 @@ def results(champion: int | None = 1) -> dict[str, Any]:
 
 
 ANSWERS = Answers(
-    1,
-    ("差", "<b>好</b>"),
-    ("都对", EVIL, "学生错"),
-    np.array([0, 0, 1]),
+    trial=1,
+    names=("差", "<b>好</b>"),
+    texts=("都对", EVIL, "学生错"),
+    labels=np.array([0, 0, 1]),
     teacher=np.array([[2, 0], [0, 3], [0, 2]], np.float32),
     student=np.array([[1, 0], [0, 4], [3, 0]], np.float32),
 )
@@ -128,4 +138,13 @@ def findings(study: Study, tmp_path: Path) -> Findings:
         "teacher": "t0",
         "run_id": "r0",
     }
-    return Findings(study, folder, state, RECORDS, mattered, parse_results(results()), ANSWERS, f"# Card\n\n{EVIL}\n")
+    return Findings(
+        study=study,
+        folder=folder,
+        state=state,
+        records=RECORDS,
+        mattered=mattered,
+        results=parse_results(results()),
+        answers=ANSWERS,
+        card=f"# Card\n\n{EVIL}\n",
+    )

@@ -177,7 +177,13 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
         [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")],
         CalibrationData([]),
     )
-    saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
+    saved = Checkpoint(
+        trained=compressed.trained,
+        tokens={"kind": "characters", "max_tokens": 9},
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
     folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
     read = load_checkpoint(folder)
     assert read.trained.structure == compressed.trained.structure

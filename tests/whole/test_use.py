@@ -149,7 +149,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(root: Path) -> Path:
     config = AverageConfig(kind="average", hidden_layer=16)
-    checkpoint = Checkpoint(Trained(student_of(config), config), TOKENS, VOCABULARY, 4, ("bad", "good"))
+    checkpoint = Checkpoint(
+        trained=Trained(student_of(config), config),
+        tokens=TOKENS,
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
     return save_checkpoint(checkpoint, root / "student", "# card\n", Path(encoding.__file__))
 
 

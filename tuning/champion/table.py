@@ -41,7 +41,7 @@ class Quality:
     agreement: Spread | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One model in the table; what could not be measured is None."""
 

@@ -32,7 +32,7 @@ HINT_ROWS = 100
 TIMED_TEXTS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Latency:
     """What was timed: percentiles of one text at a time, throughput in batches of 32, and the median of each stage."""
 
@@ -152,7 +152,14 @@ def _summary(stages: Sequence[str], samples: NDArray[np.float64], offline: NDArr
     quantiles = np.percentile(samples.sum(axis=1), np.arange(101))
     p50, p95, p99 = (float(quantiles[percent]) for percent in (50, 95, 99))
     medians = dict(zip(stages, np.median(samples, axis=0).tolist(), strict=True))
-    return Latency(p50, p95, p99, float(np.median(offline)), medians, tuple(quantiles.round(5).tolist()))
+    return Latency(
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        texts_per_s=float(np.median(offline)),
+        stages_ms=medians,
+        quantiles_ms=tuple(quantiles.round(5).tolist()),
+    )
 
 
 def cpu_name() -> str:

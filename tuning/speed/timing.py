@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,6 @@ class Timed:
     cpu: str
     host: str
     versions: dict[str, str]
-
-
-TimeAll = Callable[[TimingJob], Timed]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -29,7 +29,7 @@ from distune.tuning.teachers.one_answer import refuse_equal_logits
 from distune.tuning.teachers.students import draw_students
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeacherPlace:
     """Where one teacher of a study and its answers are, or will be.
 
@@ -161,7 +161,16 @@ def _locate_one(
     asked = digest([fingerprint, *as_asked]) if settings.hidden_states or in_half else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
     places = Layout(Place(config.storage))
-    return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns, head)
+    return TeacherPlace(
+        name=name,
+        settings=settings,
+        key=key,
+        cache_root=places.logits,
+        trained=places.trained(fingerprint),
+        logits_file=logits_file,
+        columns=columns,
+        head=head,
+    )
 
 
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:

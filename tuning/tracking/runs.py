@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.places import Place, PlaceError, check_writable
+from distune.models.errors import first_line
 from distune.tuning.search.importance import Importance
 from distune.tuning.speed.timing import versions
 from distune.tuning.storage.records import TrialRecord
@@ -194,9 +195,7 @@ def check_store(config: TrackingConfig) -> None:
     try:
         MlflowClient(config.uri).search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
-        raise StudyError(
-            f"tracking.uri: the MLflow store {config.uri} cannot be used: {str(error).splitlines()[0]}"
-        ) from error
+        raise StudyError(f"tracking.uri: the MLflow store {config.uri} cannot be used: {first_line(error)}") from error
 
 
 def is_away(error: Exception) -> bool:

@@ -21,15 +21,15 @@ from tests.making.columns import COLUMNS
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(
-    "reviews-student",
-    SETTINGS,
-    "data/reviews.csv",
-    {"Teacher": "a BERT"},
-    COLUMNS,
-    100,
-    "a CPU",
-    ("It sees 128 words.",),
-    ["jieba"],
+    name="reviews-student",
+    settings=SETTINGS,
+    source="data/reviews.csv",
+    about={"Teacher": "a BERT"},
+    columns=COLUMNS,
+    n_test=100,
+    cpu="a CPU",
+    limits=("It sees 128 words.",),
+    packages=["jieba"],
 )
 
 

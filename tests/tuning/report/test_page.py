@@ -106,13 +106,14 @@ def test_a_search_without_a_champion_shows_the_nearest(findings: Findings) -> No
     assert "No finalist meets the rule. Shown is the nearest to it, trial 1 (average)." in text
 
 
-def test_a_fault_in_a_picture_costs_no_champion(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_picture_costs_no_champion(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
     def fails(*arguments: Any) -> Any:
         raise ZeroDivisionError("by nought")
 
     monkeypatch.setattr("distune.tuning.report.write.read_findings", fails)
-    said: list[str] = []
-    assert publish(findings.study, findings.folder, said.append) == {}
+    assert publish(findings.study, findings.folder) == {}
     assert said == [
         "the page of this search could not be written (ZeroDivisionError: by nought); `distune report` tries again"
     ]

@@ -173,11 +173,10 @@ def test_html_files_share_one_plotly_and_no_text_breaks_out(findings: Findings, 
 
 
 def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(
-    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "no-browser"))
-    said: list[str] = []
-    assert write_pngs(draw(findings)[0], tmp_path, said.append) == []
+    assert write_pngs(draw(findings)[0], tmp_path) == []
     (line,) = said
     assert line.startswith("no PNGs of the pictures (front, history, parallel, importance, curves, calibration, ")
     assert line.endswith("; `distune report` on a machine with Chromium draws them")

@@ -18,7 +18,7 @@ CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
 
 def record(number: int, state: State, accuracy: float | None = None, error: str | None = None) -> TrialRecord:
-    return TrialRecord(number, state, CONFIG, accuracy, 0.25, error=error)
+    return TrialRecord(number=number, state=state, config=CONFIG, accuracy=accuracy, latency_ms=0.25, error=error)
 
 
 def test_the_line_says_what_is_done_running_and_best() -> None:

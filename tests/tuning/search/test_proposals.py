@@ -11,7 +11,6 @@ from ray.tune.search import Searcher
 
 from distune.corpora.places import Place
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
 from distune.tuning.search.run import earlier_trials
 from distune.tuning.search.samplers import sampler
 from distune.tuning.storage.journal import Journal
@@ -22,6 +21,7 @@ from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
+from tests.conftest import prepared_study
 from tests.making.proposals import Diary, ask, epoch, proposals
 
 
@@ -165,7 +165,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     # A narrower space: what lies outside it is left behind.
     document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
     document["search"]["warm_start"] = "earlier"
-    prepared = prepare(Study(document), lambda line: None)
+    prepared = prepared_study(document)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
         earlier_trials(prepared)
     folder.claim(prepared.fingerprints)
