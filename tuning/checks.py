@@ -11,6 +11,7 @@ from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache, open_cache
 from distune.corpora.tokens import encoder_settings
+from distune.models.vectors.word_vectors import refuse_missing_packages
 from distune.tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
 from distune.tuning.search.run import earlier_folder
 from distune.tuning.study.errors import StudyError
@@ -48,6 +49,7 @@ def check(study: Study) -> str:
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
     for config in distinct_inputs(study):
         segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
+        refuse_missing_packages(config.vectors)
     notes = vector_notes(study)
     if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
         notes += load_teacher_data(study.config.teacher_data, corpus).notes

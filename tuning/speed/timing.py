@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -63,4 +64,5 @@ def time_here(job: TimingJob) -> Timed:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that a search's results depend on."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    there = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+    return {name: importlib.metadata.version(name) for name in there}
