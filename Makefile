@@ -4,7 +4,7 @@ BIN := .venv/bin
 # What takes a minute or more of both cores is marked long: `make test-long`. Tests run in groups beside each other, as many of
 # them wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
-CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py test_users_folder.py test_connection.py)
+CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py test_users_folder.py test_connection.py test_nodes_without_distune.py)
 SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py test_door.py)
 
 .PHONY: demo test test-long lint docs bench
