@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]
 
 @functools.cache
 def _tagger() -> Any:
-    import jieba.posseg
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # From Python 3.12 on its escapes warn where it is compiled.
+        import jieba.posseg
 
     jieba.setLogLevel(logging.WARNING)
     return jieba.posseg.POSTokenizer(jieba.Tokenizer())

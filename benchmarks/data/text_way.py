@@ -1,6 +1,6 @@
 """How many of our files a text enters, from the CSV to the champion's answer: a tiny search is watched, in which some texts bear a mark.
 
-    python -m benchmarks.text_way            # prints the files in the order in which they are entered, and one JSON line
+    python -m benchmarks.data.text_way            # prints the files in the order in which they are entered, and one JSON line
 
 A file counts when a function in it is called with a marked text: as a string, or anywhere within the sequences, mappings, dataclasses
 and attributes of an argument. The process that searches is watched; its workers are given token ids, and no text. Where a file only

@@ -10,7 +10,7 @@ from distune.corpora.encoding import segmenter
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import WordPieceConfig, encoder_settings
 from distune.models.vectors.config import FileVectorsConfig
-from distune.models.vectors.word_vectors import read_vectors
+from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.errors import StudyError
@@ -67,6 +67,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     for one in prepared:
         segmenter(encoder_settings(one.tokens), pieces_for(one.tokens, places[0]))
+        refuse_missing_packages(one.vectors)
     more = config.teacher_data
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
         of_files += load_teacher_data(more, corpus).notes
