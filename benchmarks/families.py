@@ -43,7 +43,8 @@ from distune.models.compression.trained import CalibrationData
 from distune.models.predictor import Predictor
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import accuracy_of
 from distune.tuning.trial.config import TrialConfig

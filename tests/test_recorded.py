@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.tracking.entries import _metrics_of_finalists
 
 TIMED = Latency(2.0, 3.0, 4.0, 500.0, {})

@@ -15,7 +15,7 @@ from distune.tuning.champion.table import (
     table_text,
     wilson_interval,
 )
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.study.rule import teacher_ratio
 
 

@@ -24,25 +24,10 @@ from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder
 from distune.models.predictor import open_session, run_network
+from distune.tuning.speed.figures import BATCH_SIZE, CHUNK_TEXTS, TIMED_TEXTS, Latency
 
-BATCH_SIZE = 32
-CHUNK_TEXTS = 20
 MIN_CHUNK_S = 0.05
 HINT_ROWS = 100
-TIMED_TEXTS = 200
-
-
-@dataclass(frozen=True)
-class Latency:
-    """What was timed: percentiles of one text at a time, throughput in batches of 32, and the median of each stage."""
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    texts_per_s: float
-    stages_ms: dict[str, float]
-    quantiles_ms: tuple[float, ...] = ()
-    """Of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
 
 
 @dataclass(frozen=True)
