@@ -1,4 +1,4 @@
-"""Calls of functions on the cluster, or in this process: the same answers either way."""
+"""Calls of functions on the cluster, or in this process: the same answers either way. Ray is imported for the cluster alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
 from distune.cluster.config import ClusterConfig
-from distune.cluster.connection import alive_nodes
 
 Argument = TypeVar("Argument")
 Shared = TypeVar("Shared")
@@ -25,6 +21,8 @@ def run_on_cluster(
     A call whose worker or node is lost is made again elsewhere, at most `max_failures` times. An exception of a call is
     raised here, and the calls that are still running are cancelled.
     """
+    import ray
+
     remote = ray.remote(num_cpus=config.cpus_per_trial, num_gpus=config.gpus, max_retries=config.max_failures)(function)
     handle = ray.put(shared)
     pending = {remote.remote(argument, handle): index for index, argument in enumerate(arguments)}
@@ -50,6 +48,10 @@ def run_alone(function: Callable[[Argument], Answer], argument: Argument, resour
 
     It takes all of the resource and all CPUs of the node.
     """
+    import ray
+
+    from distune.cluster.connection import alive_nodes
+
     # One that is yet to be started by the autoscaler has the CPUs that it has.
     n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)
     remote = ray.remote(num_cpus=n_cpus, resources={resource: 1}, max_retries=3)(function)
@@ -59,6 +61,10 @@ def run_alone(function: Callable[[Argument], Answer], argument: Argument, resour
 
 def run_on_best_node(function: Callable[..., Answer], *arguments: Any) -> Answer:
     """Run a function with a GPU where the cluster has one, else where there is a free CPU."""
+    import ray
+
+    from distune.cluster.connection import alive_nodes
+
     gpus = 1 if any(node.get("GPU", 0) >= 1 for node in alive_nodes()) else 0
     answer: Answer = ray.get(ray.remote(num_cpus=1, num_gpus=gpus, max_retries=3)(function).remote(*arguments))
     return answer
@@ -66,6 +72,9 @@ def run_on_best_node(function: Callable[..., Answer], *arguments: Any) -> Answer
 
 def run_on_each_node(function: Callable[[Argument], Answer], argument: Argument) -> dict[str, Answer]:
     """The answers of every node, by its address."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     remote = ray.remote(num_cpus=0)(function)
     calls = {}
     for node in ray.nodes():
@@ -96,6 +105,8 @@ def map_on_cluster(function: Callable[[Argument], Answer], items: Sequence[Argum
     An exception of a call is raised here.
     """
     import ray.data  # It brings pandas, which no trial needs.
+
+    from distune.cluster.connection import alive_nodes
 
     nodes = alive_nodes()
     n_gpus = int(sum(node.get("GPU", 0) for node in nodes))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from distune.corpora.corpus import load_corpus
 from distune.tuning.search.importance import Importance, keep_importances
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.records import open_study
@@ -56,3 +57,20 @@ def test_a_search_is_looked_at_without_what_trains_and_searches(searched: Path, 
     command = [arguments[0], str(searched), *arguments[1:]]
     program = f"from distune.tuning.cli import main\ntry:\n    main({command!r})\nexcept SystemExit as end:\n    assert not end.code"
     assert imported_by(program) & HEAVY == set()
+
+
+def test_a_study_whose_logits_come_in_a_file_is_checked_without_what_trains_and_searches(
+    document: dict[str, Any], write_logits: Callable[..., Path], write_study: Callable[[dict[str, Any]], Path]
+) -> None:
+    corpus = load_corpus(Study(document).config.corpus)
+    labels = dict(
+        zip(
+            (*corpus.train.texts, *corpus.dev.texts, *corpus.test.texts),
+            (*corpus.train.labels, *corpus.dev.labels, *corpus.test.labels),
+            strict=True,
+        )
+    )
+    logits = [[-4.0, 4.0] if labels.get(text) else [4.0, -4.0] for text in corpus.texts()]
+    study = write_study({**document, "teacher": {"logits": str(write_logits(corpus.texts(), logits))}})
+    program = f"from distune.tuning.cli import main\ntry:\n    main(['check', {str(study)!r}])\nexcept SystemExit as end:\n    assert not end.code"
+    assert imported_by(program) & (HEAVY | {"huggingface_hub"}) == set()

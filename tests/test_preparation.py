@@ -16,8 +16,8 @@ from distune.models.errors import ModelError
 from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import tokenizer_pieces
 from distune.tuning.checks import check
+from distune.tuning.search.earlier import earlier_folder
 from distune.tuning.search.preparation import prepare
-from distune.tuning.search.run import earlier_folder
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -168,7 +168,7 @@ def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: py
     study = Study(augmented_document(document))
     first = prepare(study, silent)
     monkeypatch.setattr("distune.tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("distune.tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    monkeypatch.setattr("distune.models.teacher.teacher.load_teacher", lambda *arguments: pytest.fail("asked again"))
     second = prepare(study, silent)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)

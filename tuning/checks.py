@@ -11,15 +11,15 @@ from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache, open_cache
 from distune.corpora.tokens import encoder_settings
+from distune.tuning.search.earlier import earlier_folder
 from distune.tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
-from distune.tuning.search.run import earlier_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import pieces_for
 from distune.tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
-from distune.tuning.tracking.runs import check_store
+from distune.tuning.tracking.store import check_store
 
 
 def check(study: Study) -> str:

@@ -18,11 +18,12 @@ from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.verdict import NoChampionError, judge
 from distune.tuning.checks import check, check_shared, check_stores
 from distune.tuning.report.write import publish
+from distune.tuning.search.earlier import changed_since, earlier_folder
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.importance import importances, keep_importances
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.progress import FillingView, LiveView
-from distune.tuning.search.run import changed_since, earlier_folder, run_search
+from distune.tuning.search.run import run_search
 from distune.tuning.shipping import packages
 from distune.tuning.speed.timing import TimeAll, time_here
 from distune.tuning.storage.journal import Journal

@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder
-from distune.models.predictor import open_session, run_network
 from distune.tuning.speed.figures import BATCH_SIZE, CHUNK_TEXTS, TIMED_TEXTS, Latency
 
 MIN_CHUNK_S = 0.05
@@ -41,6 +39,8 @@ class Contender:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch on one thread, and no garbage collection in the middle of a timing."""
+    import torch  # Whoever only encodes texts needs none of it, nor ONNX Runtime.
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     gc.collect()
@@ -58,6 +58,8 @@ def network_hint_ms(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> f
     A hint only: whoever asks may share the machine with others. Speed depends on the architecture and not on the
     weights, so it can be taken before training.
     """
+    from distune.models.predictor import open_session, run_network
+
     session = open_session(graph)
     sample = [row.tolist() for row in rows[:HINT_ROWS]]
     medians = []

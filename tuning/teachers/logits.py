@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from distune.corpora.logits_filling import (
 )
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
-from distune.models.teacher.teacher import Teacher, timing_twin
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -29,6 +28,9 @@ from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
 
 Say = Callable[[str], None]
 
@@ -138,5 +140,7 @@ def _timing_teacher(place: TeacherPlace, about: dict[str, Any], texts: Sequence[
     if (settings.checkpoint and not settings.epochs) or (settings.epochs and (place.trained / TRAINED).is_file()):
         return load_from(settings, place.trained)
     if "architecture" in about:
+        from distune.models.teacher.teacher import timing_twin
+
         return timing_twin(about["architecture"], texts)
     return None
