@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
@@ -165,6 +163,9 @@ def fingerprint(config: AugmentConfig, texts: Sequence[str], held_out: Sequence[
 
 def save_augmented(place: Place, augmented: Augmented) -> None:
     """Write a Parquet file of texts and their iterations, at once."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     table = pa.table({"text": list(augmented.texts), "iteration": pa.array(augmented.iterations)})
     stream = pa.BufferOutputStream()
     pyarrow.parquet.write_table(table, stream, compression="zstd")
@@ -173,5 +174,8 @@ def save_augmented(place: Place, augmented: Augmented) -> None:
 
 def load_augmented(place: Place) -> Augmented:
     """Read back what `save_augmented` wrote."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
     return Augmented(tuple(table["text"].to_pylist()), table["iteration"].to_numpy().astype(np.int32))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from distune.cluster.on_ray import run_on_each_node
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
@@ -13,7 +12,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
-from distune.tuning.tracking.runs import check_store
+from distune.tuning.tracking.store import check_store
 
 
 def check(study: Study) -> str:
@@ -63,6 +62,8 @@ def check_stores(study: Study) -> None:
 
 def check_shared(storage: Place) -> None:
     """Raise StudyError unless every node of the cluster sees the storage."""
+    from distune.cluster.on_ray import run_on_each_node  # Ray takes a second to import, and `check` needs none of it.
+
     probe = storage / f"probe-{uuid.uuid4().hex}"
     probe.write_text("")
     try:

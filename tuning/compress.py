@@ -27,7 +27,8 @@ from distune.models.predictor import CheckpointError, Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate

@@ -20,7 +20,7 @@ from distune.tuning.champion.verdict import NoChampionError, judge
 from distune.tuning.checks import check_shared, check_stores
 from distune.tuning.report.write import publish
 from distune.tuning.search.gpus import with_gpus
-from distune.tuning.search.importance import importances
+from distune.tuning.search.importance import importances, keep_importances
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.progress import FillingView, LiveView
 from distune.tuning.search.reading import read_study
@@ -120,6 +120,7 @@ def _conclude(
             verdict = judge(prepared, finalists, path, runner)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
+        keep_importances(mattered, config.search, folder)
         outbox.ask(partial(tracker.log_importances, mattered))
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))

@@ -47,7 +47,8 @@ from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.reading import read_study
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs

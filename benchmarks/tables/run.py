@@ -32,7 +32,8 @@ from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
 from distune.models.teacher.teacher import timing_twin
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender
-from distune.tuning.speed.latency import TIMED_TEXTS, cpu_name, time_contenders
+from distune.tuning.speed.figures import TIMED_TEXTS
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import StudyError, faults_of
 from distune.tuning.study.file import Study, load_study, parse_yaml
 from distune.tuning.teachers.logits import logits_for, timing_teachers

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.ray_nodes import ray_nodes
 
 pytestmark = pytest.mark.long

@@ -16,7 +16,7 @@ from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.predictor import open_session, run_network
 from distune.models.students.student import student_logits
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.trial.config import TrialConfig

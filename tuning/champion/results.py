@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.latency import TIMED_TEXTS, Latency
+from distune.tuning.speed.figures import TIMED_TEXTS, Latency
 from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01

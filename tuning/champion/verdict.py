@@ -20,7 +20,7 @@ from distune.tuning.champion.finalists import Finalist, choose_champion, save_fi
 from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.timing import Timed, TimingJob, files_of, time_here
 from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text

@@ -11,7 +11,7 @@ from typing import Any
 from distune.corpora.places import Place
 from distune.tuning.champion.answers import Answers, read_answers
 from distune.tuning.champion.results import Results, parse_results
-from distune.tuning.search.importance import Importance, importances
+from distune.tuning.search.importance import Importance, importances_of
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, open_study, read_records
@@ -58,7 +58,6 @@ def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, F
 
 def read_findings(study: Study, folder: Folder) -> Findings:
     """Everything that the folder of a search has now."""
-    search = study.config.search
     optuna_study = open_study(study.config, Journal(folder.journal))
     results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
     return Findings(
@@ -66,7 +65,7 @@ def read_findings(study: Study, folder: Folder) -> Findings:
         folder=folder,
         state=folder.state,
         records=tuple(read_records(optuna_study)),
-        mattered=tuple(importances(optuna_study, search.objectives, search.importance)),
+        mattered=tuple(importances_of(optuna_study, study.config.search, folder)),
         results=parse_results(json.loads(results.read_text())) if results.is_file() else None,
         answers=read_answers(answers) if answers.is_file() else None,
         card=(card / "README.md").read_text() if (card / "README.md").is_file() else None,

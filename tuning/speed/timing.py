@@ -13,7 +13,8 @@ from pathlib import Path
 from distune.models.predictor import FILES
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
-from distune.tuning.speed.latency import Contender, Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import Contender, cpu_name, time_contenders
 
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 

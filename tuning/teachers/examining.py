@@ -10,9 +10,6 @@ import numpy as np
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.teacher_logits import has_cache
 from distune.models.errors import ModelError
-from distune.models.teacher.rehearsal import rehearse
-from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
-from distune.models.teacher.training import check_start
 from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.sources import TRAINED, load_from
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
@@ -49,6 +46,11 @@ def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], a
 
 
 def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -> list[str]:
+    # transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
+    from distune.models.teacher.rehearsal import rehearse
+    from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
+    from distune.models.teacher.training import check_start
+
     corpus, settings = examination.corpus, place.settings
     rows = _spread(len(corpus.dev), N_ASKED)
     asked = [corpus.dev.texts[row] for row in rows]

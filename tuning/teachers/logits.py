@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
@@ -21,7 +21,7 @@ from distune.corpora.logits_filling import (
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.models.logits import accuracy_of
-from distune.models.teacher.teacher import Teacher, timing_twin
+from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -29,6 +29,9 @@ from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
 
 _log = logging.getLogger(__name__)
 
@@ -146,5 +149,7 @@ def _timing_teacher(place: TeacherPlace, about: dict[str, Any], texts: Sequence[
     if (settings.checkpoint and not settings.epochs) or (settings.epochs and (place.trained / TRAINED).is_file()):
         return load_from(settings, place.trained)
     if "architecture" in about:
+        from distune.models.teacher.teacher import timing_twin
+
         return timing_twin(about["architecture"], texts)
     return None

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,14 +22,14 @@ from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig
 from distune.models.errors import ModelError
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
-from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
-from distune.models.teacher.tokenizing import tokenizer_pieces
-from distune.models.teacher.training import TrainingTexts, train_teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.columns import checkpoint_columns, in_order
-from distune.tuning.teachers.students import Training, load_ensemble, train_ensemble
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
 from distune.tuning.trial.inputs import NoTeacher, RawInputs
+
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
+    from distune.models.teacher.training import TrainingTexts
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -66,6 +66,10 @@ def source_of(asking: Asking, place: TeacherPlace) -> Source:
 
 def _bert(asking: Asking, place: TeacherPlace) -> Source:
     """A BERT that can be asked; it is trained first, where it is to be trained."""
+    # Here and below: transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
+    from distune.models.teacher.teacher import teacher_logits
+    from distune.models.teacher.training import TrainingTexts
+
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
@@ -97,6 +101,8 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
 
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
     """Students that answer together; they are trained first."""
+    from distune.tuning.teachers.students import Training, load_ensemble, train_ensemble
+
     if not (place.trained / TRAINED).is_file():
         corpus = _with_teacher_data(asking.config, asking.corpus)
         nothing = NoTeacher(len(corpus.labels))
@@ -133,6 +139,8 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
 
 
 def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> None:
+    from distune.models.teacher.training import train_teacher
+
     with trained.to_write() as folder:
         train_teacher(settings, texts, folder)
     (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
@@ -140,6 +148,8 @@ def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> Non
 
 def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
     """The teacher as a function of texts, in whichever process this is called."""
+    from distune.models.teacher.teacher import ask_teacher
+
     teacher = load_from(settings, trained, labels)
     mask = teacher.tokenizer.mask_token
 
@@ -157,6 +167,8 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
 
 def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
     """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+    from distune.models.teacher.teacher import load_teacher
+
     may_cut = "max_length" not in settings.model_fields_set
     if not settings.epochs:
         checkpoint = str(settings.checkpoint)
@@ -176,6 +188,8 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
     """
     if not isinstance(tokens, WordPieceConfig):
         return []
+    from distune.models.teacher.tokenizing import tokenizer_pieces
+
     if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
         with place.trained.to_read() as folder:
             return tokenizer_pieces(folder)

@@ -22,13 +22,12 @@ from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.compression.config import NoCompressionConfig
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of, probabilities
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
-from distune.tuning.study.points import draw
 from distune.tuning.study.space import Space
+from distune.tuning.teachers.draws import draw_students
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
@@ -47,16 +46,6 @@ class Member:
 
     config: TrialConfig
     result: TrialResult
-
-
-def draw_students(space: Space, n_trials: int, seed: int) -> list[TrialConfig]:
-    """Students drawn from a space that learn from labels alone and are not compressed, each with a seed of its own."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(n_trials):
-        plain = TrialConfig.model_validate(draw(space, rng)).plain()
-        found.append(plain.model_copy(update={"compression": NoCompressionConfig(), "seed": seed + number}))
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
-from distune.tuning.tracking.runs import quiet_mlflow
+from distune.tuning.tracking.store import quiet_mlflow
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.

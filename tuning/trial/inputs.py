@@ -15,7 +15,8 @@ from distune.corpora.corpus import UNLABELLED, Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
-from distune.tuning.speed.latency import TIMED_TEXTS, encode_ms
+from distune.tuning.speed.figures import TIMED_TEXTS
+from distune.tuning.speed.latency import encode_ms
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 

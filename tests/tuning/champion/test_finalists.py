@@ -6,7 +6,7 @@ import pytest
 from distune.models.compression.trained import Trained
 from distune.models.students.config import AverageConfig
 from distune.tuning.champion.finalists import Finalist, choose_champion, select
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
 from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
 from distune.tuning.trial.config import TrialConfig

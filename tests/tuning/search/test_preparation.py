@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import distune.models.teacher.teacher
 import distune.tuning.search.preparation
-import distune.tuning.teachers.sources
 import distune.tuning.trial.inputs
 from distune.corpora.augment import MASK
 from distune.corpora.corpus import load_corpus
@@ -152,9 +152,9 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = distune.tuning.teachers.sources.ask_teacher
+    real = distune.models.teacher.teacher.ask_teacher
     monkeypatch.setattr(
-        distune.tuning.teachers.sources,
+        distune.models.teacher.teacher,
         "ask_teacher",
         lambda t, texts, *rest, **how: asked.extend(texts) or real(t, texts, *rest, **how),
     )
@@ -168,7 +168,7 @@ def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: py
     study = Study(augmented_document(document))
     first = prepared_study(study)
     monkeypatch.setattr("distune.tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("distune.tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    monkeypatch.setattr("distune.models.teacher.teacher.load_teacher", lambda *arguments: pytest.fail("asked again"))
     second = prepared_study(study)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)

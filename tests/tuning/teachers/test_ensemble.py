@@ -24,10 +24,10 @@ from distune.tuning.session import cache
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.space import parse_space
+from distune.tuning.teachers.draws import draw_students
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.students import (
     Training,
-    draw_students,
     load_ensemble,
     log_mean_probability,
     train_ensemble,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.tracking.entries import _metrics_of_finalists
 
 TIMED = Latency(p50_ms=2.0, p95_ms=3.0, p99_ms=4.0, texts_per_s=500.0, stages_ms={})
