@@ -5,7 +5,7 @@ from distune.tuning.champion.table import (
     Quality,
     Spread,
 )
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
