@@ -169,22 +169,9 @@ def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def log_at_least(k: int, n: int, share: float) -> float:
-    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`.
+    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf where that
+    probability is too small for a float."""
+    from scipy.special import bdtrc  # scipy.stats would take a second to import.
 
-    As scipy.stats has it, which takes a second to import.
-    """
-    if k <= 0:
-        return 0.0
-    if k > n or share <= 0:
-        return -math.inf
-    if share >= 1:
-        return 0.0
-    log_factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    successes = np.arange(k, n + 1)
-    logs = log_factorials[n] - log_factorials[successes] - log_factorials[n - successes]
-    logs += successes * math.log(share) + (n - successes) * math.log1p(-share)
-    largest = float(logs.max())
-    if math.exp(largest) == 0.0:
-        # As scipy.stats has it, too: over hundreds of classes the thresholds here have been tried with such a probability as none.
-        return -math.inf
-    return min(0.0, largest + math.log(float(np.exp(logs - largest).sum())))
+    probability = float(bdtrc(k - 1, n, share))
+    return math.log(probability) if probability else -math.inf
