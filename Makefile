@@ -1,22 +1,22 @@
 # Each target is self-sufficient: it makes .venv from the pinned packages if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-# What takes a minute or more of both cores is marked long: `make test-long`. Tests run in groups beside each other, as many of
-# them wait for servers and for programs.
+# What takes a minute or more of both cores is marked long: `make test-long`; what takes several is marked soak: `make test-soak`. The
+# other tests run in groups beside each other, as many of them wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py tuning/report/test_browser.py)
 SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py)
 
-.PHONY: demo test test-long lint docs bench
+.PHONY: demo test test-long test-soak lint docs bench
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
 test: .venv/installed
 	mkdir -p .pytest_cache
-	$(PYTEST) -m "not long" $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
-	$(PYTEST) -m "not long" $(SEARCHES) > .pytest_cache/searches.log 2>&1 & second=$$!; \
+	$(PYTEST) -m "not long and not soak" $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	$(PYTEST) -m "not long and not soak" $(SEARCHES) > .pytest_cache/searches.log 2>&1 & second=$$!; \
 	trap "kill $$first $$second" INT TERM; \
-	$(PYTEST) -m "not long" $(addprefix --ignore=,$(CLUSTERS) $(SEARCHES)); failed=$$?; \
+	$(PYTEST) -m "not long and not soak" $(addprefix --ignore=,$(CLUSTERS) $(SEARCHES)); failed=$$?; \
 	wait $$first || failed=1; wait $$second || failed=1; \
 	cat .pytest_cache/clusters.log .pytest_cache/searches.log; exit $$failed
 
@@ -27,6 +27,9 @@ test-long: .venv/installed
 	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS) tests/whole/test_use.py); failed=$$?; \
 	wait $$first || failed=1; \
 	cat .pytest_cache/clusters.log; exit $$failed
+
+test-soak: .venv/installed
+	$(PYTEST) -m soak
 
 lint: .venv/installed
 	$(BIN)/ruff check .

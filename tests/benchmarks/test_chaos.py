@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.cluster.chaos import N_TRIALS, run_chaos
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.soak
 
 
 def test_nothing_is_lost_or_doubled_when_a_worker_a_node_and_the_driver_are_killed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_what_is_watched_are_processes_of_our_own() -> None:
     assert set(seen) == {1}
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     growth.main(["--trials", "4", "--samplers", "random", "--texts", "100", "--at-once", "1"])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -84,7 +84,7 @@ def test_a_ratio_is_of_the_same_round_and_a_search_that_fails_says_why() -> None
     assert search.summary("plain", [{"plain": failed}]) == {"failed": "RuntimeError: no such backend"}
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_the_whole_comparison_runs(
     document: dict[str, Any], write_study: WriteStudy, capsys: pytest.CaptureFixture[str]
 ) -> None:

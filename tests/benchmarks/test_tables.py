@@ -150,7 +150,7 @@ def test_final_rows_that_anything_was_learnt_from_are_refused(
             plan(study, table, tmp_path / "records")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
     document: dict[str, Any],
     write_study: Callable[[dict[str, Any]], Path],

@@ -123,7 +123,7 @@ def test_a_submitted_search_ends_in_a_registered_champion(
     assert "has ended already: SUCCEEDED" in again.stderr
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
     cluster: Dashboard, study: Callable[..., Path], shared_places: Services
 ) -> None:

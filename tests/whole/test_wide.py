@@ -21,7 +21,7 @@ from distune.tuning.storage.records import records_in
 from distune.tuning.study.file import Study, parse_yaml
 from tests.conftest import tiny_document
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]
 N_TRIALS = 16
 
