@@ -73,4 +73,5 @@ def test_a_study_whose_logits_come_in_a_file_is_checked_without_what_trains_and_
     logits = [[-4.0, 4.0] if labels.get(text) else [4.0, -4.0] for text in corpus.texts()]
     study = write_study({**document, "teacher": {"logits": str(write_logits(corpus.texts(), logits))}})
     program = f"from distune.tuning.cli import main\ntry:\n    main(['check', {str(study)!r}])\nexcept SystemExit as end:\n    assert not end.code"
-    assert imported_by(program) & (HEAVY | {"huggingface_hub"}) == set()
+    # scipy.special says how likely an order of columns is by chance.
+    assert imported_by(program) & (HEAVY | {"huggingface_hub"}) - {"scipy"} == set()

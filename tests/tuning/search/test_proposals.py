@@ -164,11 +164,12 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
         first.on_trial_complete(name, epoch(2, accuracy))
     # A narrower space: what lies outside it is left behind.
     document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
+    fingerprints = prepared_study(document).fingerprints
     document["search"]["warm_start"] = "earlier"
-    prepared = prepared_study(document)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
-        earlier_trials(prepared)
-    folder.claim(prepared.fingerprints)
+        prepared_study(document)
+    folder.claim(fingerprints)
+    prepared = prepared_study(document)
     known = earlier_trials(prepared)
     fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
     assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -132,9 +133,7 @@ SLOW = as_json({"texts": ["好书" * 30_000]})
 def slow_folder(folder: Path, tmp_path: Path) -> Path:
     """The same student with words, whose jieba takes a moment for a long text."""
     copy = tmp_path / "slow"
-    copy.mkdir()
-    for path in folder.iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(folder, copy)
     settings = json.loads((copy / "config.json").read_text())
     settings["tokens"] = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
     (copy / "config.json").write_text(json.dumps(settings))

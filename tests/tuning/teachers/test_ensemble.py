@@ -112,7 +112,7 @@ def test_the_second_time_nothing_is_trained(
 ) -> None:
     first = prepared_study(taught)
     monkeypatch.setattr(
-        "distune.tuning.teachers.sources.train_ensemble", lambda *arguments: pytest.fail("trained again")
+        "distune.tuning.teachers.students.train_ensemble", lambda *arguments: pytest.fail("trained again")
     )
     said.clear()
     again = prepared_study(taught)
