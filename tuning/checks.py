@@ -11,15 +11,22 @@ from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache, open_cache
 from distune.corpora.tokens import encoder_settings
-from distune.tuning.search.preparation import distinct_inputs, masks_words, refuse_what_teachers_lack, vector_notes
+from distune.tuning.search.preparation import (
+    distinct_inputs,
+    masks_words,
+    plugs_in,
+    refuse_what_teachers_lack,
+    vector_notes,
+)
 from distune.tuning.search.run import earlier_folder
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import pieces_for
 from distune.tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
 from distune.tuning.tracking.runs import check_store
+from distune.tuning.trial.plugs import plug_lines, refuse_installed_clashes
 
 
 def check(study: Study) -> str:
@@ -30,6 +37,8 @@ def check(study: Study) -> str:
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
+    study = runnable(study)
+    refuse_installed_clashes()
     check_stores(study)
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
@@ -60,7 +69,8 @@ def check(study: Study) -> str:
         *assumed.of_files(corpus, places),
         *of_answers,
     ]
-    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *notes, *dict.fromkeys(assumptions_made)])
+    run = plug_lines(study.plugs, [(kinds, kind) for kinds, kind, _ in plugs_in(study)])
+    return "\n  ".join([sentence, *run, *class_lines(corpus), *corpus.notes, *notes, *dict.fromkeys(assumptions_made)])
 
 
 def class_lines(corpus: Corpus) -> list[str]:

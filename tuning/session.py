@@ -40,6 +40,7 @@ from distune.tuning.tracking.outbox import Outbox, ServerAwayError
 from distune.tuning.tracking.promotion import candidate_of_verdict
 from distune.tuning.tracking.registry import log_model, register
 from distune.tuning.tracking.runs import Tracker, is_away
+from distune.tuning.trial.plugs import call_plugged
 
 
 class InterruptedSearchError(Exception):
@@ -96,9 +97,12 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         outbox = stack.enter_context(tracked(prepared, folder, say))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, console)
+        plugs = prepared.study.plugs
         time_all: TimeAll = time_here
         if config.cluster.latency_node and config.cluster.is_shared:
-            time_all = partial(run_alone, time_here, resource=config.cluster.latency_node)
+            time_all = partial(
+                run_alone, lambda job: call_plugged(time_here, plugs, job), resource=config.cluster.latency_node
+            )
         else:
             cluster.disconnect()  # Nothing of ours may run beside what is timed now.
         _conclude(prepared, finalists, folder, time_all, outbox, console)

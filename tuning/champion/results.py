@@ -90,7 +90,7 @@ def parse_results(raw: dict[str, Any]) -> Results:
     finalists = tuple(
         FinalStudent(
             one["trial"],
-            TrialConfig.model_validate(one["config"]),
+            TrialConfig.kept(one["config"]),
             tuple(one["dev_accuracy"]),
             tuple(one["plain_dev_accuracy"]),
             _latency(one["onnxruntime"]),

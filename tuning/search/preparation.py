@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from distune._kinds import OpenKinds, Part
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
@@ -15,8 +16,8 @@ from distune.models.vectors.word_vectors import read_vectors
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
-from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
+from distune.tuning.study.file import Study, runnable
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest, trial_files
@@ -26,6 +27,7 @@ from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
+from distune.tuning.trial.plugs import OPEN, plug_identity, refuse_installed_clashes
 
 Say = Callable[[str], None]
 
@@ -48,6 +50,7 @@ class Prepared:
     def fingerprints(self) -> dict[str, str]:
         """What a search is bound to, by content: `Folder.claim` takes it."""
         files = trial_files(distinct_inputs(self.study), self.teachers.places[0].key.teacher)
+        files |= {f"{kinds.part}={kind}": plug_identity(model) for kinds, kind, model in plugs_in(self.study)}
         return {
             "corpus": self.corpus.fingerprint,
             "answers": self.corpus.answers_fingerprint,
@@ -65,6 +68,8 @@ def prepare(study: Study, say: Say, only: TrialConfig | None = None, workers: Wo
 
     Raises CorpusError and ModelError for what cannot be used.
     """
+    study = runnable(study)
+    refuse_installed_clashes()
     corpus = load_corpus(study.config.corpus)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
     say(f"corpus {study.config.corpus.source}: {sizes}; labels {', '.join(corpus.labels)}")
@@ -97,6 +102,12 @@ def distinct_inputs(study: Study) -> list[TrialConfig]:
     augmented texts of each."""
     base = midpoint(study.space)
     return [TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space)]
+
+
+def plugs_in(study: Study) -> list[tuple[OpenKinds, str, type[Part]]]:
+    """The kinds that the space names and that are not ours."""
+    named = [(kinds, kind) for kinds in OPEN for kind in values_at(study.space, f"{kinds.part}.kind")]
+    return [(kinds, kind, model) for kinds, kind in named if (model := kinds.find(kind)) is not None]
 
 
 def vector_notes(study: Study) -> list[str]:

@@ -94,7 +94,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         trial.number,
         state,
-        TrialConfig.model_validate(attributes["config"]),
+        TrialConfig.kept(attributes["config"]),
         attributes.get("accuracy"),
         attributes.get("latency_ms"),
         attributes.get("epochs", 0),

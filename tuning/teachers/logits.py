@@ -24,7 +24,7 @@ from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.models.teacher.teacher import Teacher, timing_twin
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
@@ -94,6 +94,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
 
 def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say, workers: Workers) -> None:
     """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
+    study = runnable(study)
     config = study.config
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
