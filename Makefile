@@ -4,8 +4,8 @@ BIN := .venv/bin
 # What takes a minute or more of both cores is marked long: `make test-long`. Tests run in groups beside each other, as many of
 # them wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
-CLUSTERS := $(addprefix tests/,test_jobs.py test_services.py test_tasks.py test_browser.py test_resume.py test_users_folder.py test_connection.py)
-SEARCHES := $(addprefix tests/,test_commands_in_docs.py test_ensemble.py test_mlflow.py test_registry.py test_session.py test_door.py)
+CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_tasks.py cluster/test_connection.py tuning/report/test_browser.py)
+SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py)
 
 .PHONY: demo test test-long lint docs bench
 demo: .venv/installed
@@ -22,9 +22,9 @@ test: .venv/installed
 
 test-long: .venv/installed
 	mkdir -p .pytest_cache
-	$(PYTEST) -m long $(CLUSTERS) tests/test_use.py > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	$(PYTEST) -m long $(CLUSTERS) tests/whole/test_use.py > .pytest_cache/clusters.log 2>&1 & first=$$!; \
 	trap "kill $$first" INT TERM; \
-	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS) tests/test_use.py); failed=$$?; \
+	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS) tests/whole/test_use.py); failed=$$?; \
 	wait $$first || failed=1; \
 	cat .pytest_cache/clusters.log; exit $$failed
 
@@ -37,7 +37,7 @@ docs: .venv/installed
 	$(BIN)/python -m distune.tuning.study.reference > docs/study-file.md
 
 bench: .venv/installed
-	$(BIN)/python -m benchmarks.performance
+	$(BIN)/python -m benchmarks.speed.performance
 
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -1,0 +1,188 @@
+"""The methods of the tables: how each is chosen on dev with a seed, and how it then answers texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.tables.table_config import STUDENTS, Cell
+from distune.cluster.config import ClusterConfig
+from distune.cluster.tasks import run_on_cluster
+from distune.corpora.corpus import Corpus
+from distune.corpora.encoding import load_encoder, segmenter
+from distune.corpora.places import Place
+from distune.corpora.tokens import encoder_settings
+from distune.models.predictor import Predictor
+from distune.models.students.student import count_parameters
+from distune.tuning.champion.finalists import Finalist, save_finalist
+from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.run import run_search
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import midpoint
+from distune.tuning.study.rule import ChampionConfig, rank
+from distune.tuning.teachers.logits import logits_for
+from distune.tuning.teachers.sources import pieces_for
+from distune.tuning.teachers.teachers import locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.tasks import TrainingData, train_one
+
+Say = Callable[[str], None]
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What dev chose: its accuracy there, what it is, and the checkpoint folder of a student."""
+
+    dev_accuracy: float
+    about: dict[str, Any]
+    folder: Path | None = None
+
+
+def choose(cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, say: Say) -> list[Choice]:
+    """Whatever the method has to decide for cells that share a study and its search, decided on dev; no row of a final set is
+    read. Students need a connection to Ray."""
+    first = cells[0]
+    kind = first.method.kind
+    if kind in STUDENTS:
+        return _choose_students(cells, root, retrainings, say)
+    if kind == "majority":
+        largest = int(np.bincount(corpus.train.labels).argmax())
+        found = Choice(float((corpus.dev.labels == largest).mean()), {"class": corpus.labels[largest]})
+    elif kind == "tfidf":
+        found = _choose_tfidf(first.study, corpus)
+    else:
+        answers = answers_of(first, Choice(0.0, {}), corpus, corpus.dev.texts, say)
+        found = Choice(float((answers == corpus.dev.labels).mean()), {})
+    return [found] * len(cells)
+
+
+def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str], say: Say) -> Classes:
+    """The classes of texts, as the chosen method is served."""
+    kind = cell.method.kind
+    if kind == "majority":
+        return np.full(len(texts), corpus.labels.index(choice.about["class"]))
+    if kind == "tfidf":
+        found: Classes = _tfidf(cell.study, corpus, choice.about).predict(texts)
+        return found
+    if kind == "teacher":
+        teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus), say)
+        return teachers.of(texts).argmax(1)
+    folder = choice.folder or Path()
+    return Predictor(folder, load_encoder(folder)).logits(texts).argmax(1)
+
+
+def _tfidf(study: Study, corpus: Corpus, about: dict[str, Any]) -> Any:
+    """Words and their n-grams of the labelled texts, weighed by TF-IDF, under a logistic regression."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    tokens = TrialConfig.model_validate(midpoint(study.space)).tokens
+    cut = segmenter(encoder_settings(tokens), pieces_for(tokens, locate(study.config, corpus)[0]))
+    words = TfidfVectorizer(
+        tokenizer=cut, token_pattern=None, lowercase=False, ngram_range=(1, about["ngrams"]), sublinear_tf=True
+    )
+    return make_pipeline(words, LogisticRegression(C=about["C"], max_iter=1000)).fit(
+        corpus.train.texts, corpus.train.labels
+    )
+
+
+def _choose_tfidf(study: Study, corpus: Corpus) -> Choice:
+    """Regularisation and the length of n-grams by dev."""
+    found = []
+    for ngrams in (1, 2):
+        for strength in (1.0, 10.0, 100.0):
+            about = {"ngrams": ngrams, "C": strength}
+            model = _tfidf(study, corpus, about)
+            found.append(Choice(float((model.predict(corpus.dev.texts) == corpus.dev.labels).mean()), about))
+    return max(found, key=lambda choice: choice.dev_accuracy)
+
+
+def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: Say) -> list[Choice]:
+    """The choice in each cell: the candidates are trained anew, the best of them is taken by the rule, and of
+    its trainings the one that is best on dev."""
+    first = cells[0]
+    study = first.study
+    rule = first.method.rule or study.config.champion
+    if first.method.kind == "fixed":
+        config = TrialConfig.model_validate(midpoint(study.space))
+        prepared = prepare(study, say, only=config)
+        trials = candidates = [TrialRecord(0, "complete", config)]
+    else:
+        prepared = prepare(study, say)
+        trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)
+        candidates = _best(trials, prepared, rule)
+    teacher = prepared.teacher_accuracy
+
+    def order(one: Finalist) -> tuple[bool, float, float]:
+        return rank(one.accuracy, one.record.latency_ms or 0.0, rule, teacher)
+
+    choices = []
+    for cell, finalists in zip(cells, _retrained(candidates, prepared, cells, retrainings), strict=True):
+        best = min(finalists, key=order)
+        folder = save_finalist(best, prepared, root / "students" / cell.key)
+        about = {
+            "config": best.record.config.model_dump(mode="json"),
+            "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
+            "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
+            "trial_accuracies": [(one.number, one.accuracy) for one in trials if one.accuracy is not None],
+            "dev_accuracies": [result.accuracy for result in best.distilled],
+            "parameters": count_parameters(best.best.student),
+            "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
+        }
+        choices.append(Choice(best.best.accuracy, about, folder))
+    return choices
+
+
+def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
+    """The trials of a search, in its order; it goes on where it was killed."""
+    place.mkdir(parents=True, exist_ok=True)
+    records = run_search(prepared, Folder(Place(str(place.absolute()))), [])  # Workers stand in folders of their own.
+    if not any(record.state == "complete" for record in records):
+        raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
+    return records
+
+
+def choosable(records: Sequence[TrialRecord], plain: bool) -> list[TrialRecord]:
+    """The complete trials that a method may choose from: the one of the plain student, with which every search begins, is no
+    distilled one."""
+    found = [one for one in records if one.state == "complete" and one.config.loss.is_plain == plain]
+    if not found:
+        raise StudyError(
+            f"of {len(records)} trials none {'of the plain student' if plain else 'that is distilled'} was "
+            "completed; set search.trials higher"
+        )
+    return found
+
+
+def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfig) -> list[TrialRecord]:
+    """So many trials as a search has finalists, the best by the rule."""
+    teacher = prepared.teacher_accuracy
+    ordered = sorted(trials, key=lambda one: rank(one.accuracy or 0.0, one.latency_ms or 0.0, rule, teacher))
+    return ordered[: prepared.study.config.search.finalists]
+
+
+def _retrained(
+    candidates: Sequence[TrialRecord], prepared: Prepared, cells: Sequence[Cell], retrainings: int
+) -> list[list[Finalist]]:
+    """The candidates of each cell, each trained `retrainings` times with seeds that no other cell and no trial has."""
+    runs = [
+        one.config.model_copy(update={"seed": 1000 * cell.seed + number})
+        for cell in cells
+        for one in candidates
+        for number in range(1, retrainings + 1)
+    ]
+    cluster: ClusterConfig = prepared.study.config.cluster
+    shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
+    results = dict(run_on_cluster(train_one, runs, shared, cluster))
+    trained = (tuple(results[start + i] for i in range(retrainings)) for start in range(0, len(runs), retrainings))
+    return [[Finalist(one, next(trained), ()) for one in candidates] for _ in cells]

@@ -1,0 +1,208 @@
+"""The page of the tables, from what is recorded of their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.tables.bootstrap import paired_difference
+from distune.tuning.champion.table import macro_f1, spread
+
+BERT_BASE_NAME = "BERT-base shape"
+NOT_DONE = "Not done"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one study: what was chosen and what it answered, each by seed."""
+
+    name: str
+    choices: tuple[Record, ...]
+    readings: tuple[Record, ...]
+
+    @property
+    def title(self) -> str:
+        """Its name, and for how many seeds no student of its search met its rule."""
+        missed = sum(not one["about"].get("meets the rule", True) for one in self.choices)
+        return f"{self.name} (none met it with {missed} seeds: the most accurate)" if missed else self.name
+
+    def accuracies(self, title: str, labels: NDArray[np.int64]) -> list[float]:
+        """On a final set, by seed."""
+        return [float(one.mean()) for one in self.right(title, labels)]
+
+    def right(self, title: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """`[seeds, texts]`: whether it was right on a final set."""
+        return np.array([reading["classes"][title] for reading in self.readings]) == labels
+
+
+def page(studies: Mapping[str, Sequence[Record]], before: str = "") -> str:
+    """docs/results.md as a whole; studies that are not read to the end here, but may have been on another machine, stay as
+    they were `before`."""
+    kept = {part.split("\n", 1)[0]: f"\n## {part.rstrip()}\n" for part in before.split("\n## ")[1:]}
+    kept.pop(HOW, None)
+    for name, records in studies.items():
+        found = section(name, records)
+        if name not in kept or NOT_DONE not in found:
+            kept[name] = found
+    return HEAD + "".join(kept.values())
+
+
+def section(name: str, records: Sequence[Record]) -> str:
+    """The table of a study; of a run that has not read its final rows yet, how far it came."""
+    plan = plan_of(records)
+    if plan is None:
+        return ""
+    by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
+    keys = [cell["key"] for cell in plan["cells"]]
+    texts = ", ".join(f"{count:,} {split}" for split, count in plan["texts"].items())
+    found = f"\n## {name}\n\n{texts}; {len(plan['labels'])} classes. Teacher: {plan['teacher']}. {_effort(plan)}\n\n"
+    n_read = sum(key in by_key["reading"] for key in keys)
+    if n_read < len(keys):
+        n_chosen = sum(key in by_key["choice"] for key in keys)
+        return found + f"{NOT_DONE}: {n_chosen} of {len(keys)} cells are chosen, {n_read} read.\n"
+    rows = rows_of(records)
+    speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
+    for title, labels in plan["finals"].items():
+        found += _quality_table(title, np.array(labels), len(plan["labels"]), rows, plan["against"])
+    return found + _passed(rows) + (_speed_table(speed, rows) if speed else "")
+
+
+def _passed(rows: Sequence[Row]) -> str:
+    """After how many trials each search was better on dev than a training at the best fixed setting is in the mean."""
+    fixed = {
+        row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
+        for row in rows
+        if row.choices[0]["about"].get("trials") == 0
+    }
+    found, told = "", []
+    for row in rows:
+        curves = [one["about"].get("trial_accuracies") for one in row.choices]
+        # Of searches alone there are trials; rows that differ in their rule alone share theirs.
+        if fixed and all(curves) and curves not in told:
+            told.append(curves)
+            searches = [curve for number, curve in enumerate(curves) if curve not in curves[:number]]
+            name = max(fixed, key=lambda one: float(fixed[one]))
+            firsts = [
+                min((number + 1 for number, one in curve or () if one > fixed[name]), default=None)
+                for curve in searches
+            ]
+            shown = ", ".join("never" if first is None else str(first) for first in firsts)
+            found += (
+                f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
+                f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n"
+            )
+    return found
+
+
+def _effort(plan: Record) -> str:
+    """What was searched and trained for each row."""
+    times = {1: "once", 2: "twice", 3: "three times"}.get(plan["retrainings"], f"{plan['retrainings']} times")
+    seeds = "one search with the first seed, trainings with each" if plan["one_search"] else "a search for each seed"
+    kept = "" if plan["retrainings"] == 1 else ", the best on dev kept"
+    return f"Searches have {plan['trials']} trials: {seeds}; each student is trained {times}{kept}."
+
+
+def plan_of(records: Sequence[Record]) -> Record | None:
+    """What the last run was to compute."""
+    return next((one for one in reversed(records) if one.get("record") == "plan"), None)
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    """The methods of the last plan, all of whose cells must be read; of those that are the same, as some are where there is one
+    teacher, the one that others are held against, or else the first."""
+    plan = plan_of(records) or {"cells": []}
+    by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
+    keys: dict[str, list[str]] = {}
+    for cell in plan["cells"]:
+        keys.setdefault(cell["method"], []).append(cell["key"])
+    names: dict[tuple[str, ...], str] = {}
+    for name, those in keys.items():
+        if name == plan.get("against") or tuple(those) not in names:
+            names[tuple(those)] = name
+    return [
+        Row(name, tuple(by_key["choice"][key] for key in those), tuple(by_key["reading"][key] for key in those))
+        for name, those in keys.items()
+        if name in names.values()
+    ]
+
+
+def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: Sequence[Row], against: str) -> str:
+    reference = next((row for row in rows if row.name == against), None)
+    head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | less *{against}* |\n"
+    lines = [head + "|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        right = row.right(title, labels)
+        macro = [macro_f1(labels, np.array(one["classes"][title]), n_classes) for one in row.readings]
+        difference = "–"
+        if reference is not None and row is not reference:
+            difference = str(paired_difference(right, reference.right(title, labels)))
+        dev = spread([one["dev_accuracy"] for one in row.choices])
+        accuracy = spread(row.accuracies(title, labels))
+        lines.append(f"| {row.title} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
+    latencies = speed["latencies"]
+    by_name = {row.name: row for row in rows}
+    head = (
+        f"Speed on one thread of {speed['cpu']}, texts of {speed['mean_characters']:.0f} characters on average:\n\n"
+        f"| | parameters | MB | p50 ms | p95 ms | texts/s | times teacher | times {BERT_BASE_NAME} |\n"
+    )
+    lines = [head + "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for name, one in latencies.items():
+        about: Record = {}
+        if name in by_name:
+            about = max(by_name[name].choices, key=lambda choice: choice["dev_accuracy"])["about"]
+        elif name not in ("teacher", BERT_BASE_NAME):
+            continue  # Another row has it.
+        size = f"{about['parameters']:,} | {about['size_mb']:.2f}" if about else "– | –"
+        ratios = [
+            f"{latencies[slow]['p50_ms'] / one['p50_ms']:,.1f}" if slow in latencies else "–"
+            for slow in ("teacher", BERT_BASE_NAME)
+        ]
+        lines.append(
+            f"| {name} | {size} | {one['p50_ms']:.3f} | {one['p95_ms']:.3f} | {one['texts_per_s']:,.0f} | "
+            f"{' | '.join(ratios)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+HOW = "How the tables are made"
+HEAD = f"""# Results
+
+Written by `python -m benchmarks.tables.run examples/hotel.yaml` and so on, from what that records; the methods are those of
+`benchmarks/tables/tables.yaml`, the data those of [data.md](data.md).
+
+## {HOW}
+
+- **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and
+  augmented texts are made of train and transfer texts; a final text that stands in any other split ends the run.
+- **Dev chooses**: the best epoch of a training, which trials a search stops, the settings of the logistic regression, the student
+  of a search, which of its trainings is kept.
+- **The final rows are read once**, when every method is chosen with every seed. Students answer as they are served, from raw text by
+  ONNX Runtime.
+- **A seed** is that of the search, of the word vectors and of the trainings; where a study was searched once, of the trainings
+  alone, so that the search's own luck is not in ±. For each seed a student is trained as often as its table says and the training
+  that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
+  deviation over seeds; a method with one seed has none, as it is the same for every seed.
+- **Searched**: as many trials for the student alone as for the distilled one, in the same space, but that `kd_weight` is 0. The three
+  best trials on dev are trained anew, and the best mean of these is taken; the plain trial with which a search begins is no
+  distilled one. "The fastest with 97 %" is of the same search, taken by the hint of the latency.
+- **Several teachers**: what the papers do is done with the study's first teacher as it is. Where a study has more of them, it is
+  searched with the first alone as well, so that what the search brings and what the teachers bring can be told apart.
+- **Fixed**: the papers' loss, student and weight, with the study's tokens and word vectors, its epochs, and AdamW, not the paper's
+  optimiser.
+- **A difference** is of the accuracies, with the 95 % percentile interval of a paired bootstrap: each of 4,000 draws takes texts and
+  seeds with replacement, the same for both methods. One whose interval holds 0 is called none. Of five seeds a bootstrap sees a
+  little less spread than there is (by the factor √(4/5) in the part that is due to seeds).
+- **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32), everything taking turns in one run: see
+  [speed.md](speed.md). Of each method the student of the seed that is best on dev is timed. The BERT-base shape is that of
+  bert-base-chinese (12 layers of 768, vocabulary 21,128) with random weights, on which speed does not depend; it reads as many tokens as the
+  teacher. "Teacher" is the study's first, where it can be had.
+"""

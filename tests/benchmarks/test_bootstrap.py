@@ -1,0 +1,61 @@
+"""Differences of methods, against draws that can be counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.tables.bootstrap import paired_difference
+
+
+def right(*rows: str) -> np.ndarray:
+    """`[seeds, texts]` of rows such as "1101"."""
+    return np.array([[mark == "1" for mark in row] for row in rows])
+
+
+def test_two_texts_give_three_differences() -> None:
+    # Right on one text each. Of four draws of two texts one takes the first twice (+1), one the second twice (-1), two both (0).
+    first, second = right("10"), right("01")
+    whole = paired_difference(first, second)
+    assert (whole.mean, whole.low, whole.high) == (0.0, -1.0, 1.0)
+    # The inner half of that distribution is 0 alone.
+    inner = paired_difference(first, second, level=0.4)
+    assert (inner.low, inner.high) == (0.0, 0.0)
+
+
+def test_two_seeds_give_three_differences() -> None:
+    # On the same texts one training is always right and one always wrong: 1, 1/2 or 0, with 1/4, 1/2 and 1/4.
+    found = paired_difference(right("1111", "0000"), right("0000", "0000"))
+    assert (found.mean, found.low, found.high) == (0.5, 0.0, 1.0)
+    assert paired_difference(right("1111", "0000"), right("0000", "0000"), level=0.4).low == 0.5
+
+
+def test_what_both_get_right_together_is_no_difference() -> None:
+    """Unpaired, two methods of accuracy 1/2 on four texts would differ by chance alone."""
+    same = paired_difference(right("1100", "0011"), right("1100", "0011"))
+    assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert same.is_none
+
+
+def test_the_interval_of_many_texts_is_that_of_the_normal_law() -> None:
+    # 400 texts; the first is right on 60 that the second misses, the second on 20: mean 0.1, variance of a text 0.2 - 0.01.
+    first = right("1" * 60 + "0" * 20 + "1" * 320)
+    second = right("0" * 60 + "1" * 20 + "1" * 320)
+    found = paired_difference(first, second)
+    half = 1.96 * (0.19 / 400) ** 0.5
+    assert found.mean == pytest.approx(0.1)
+    assert (found.low, found.high) == (pytest.approx(0.1 - half, abs=0.005), pytest.approx(0.1 + half, abs=0.005))
+    assert not found.is_none
+
+
+def test_a_method_without_seeds_is_held_against_every_seed() -> None:
+    found = paired_difference(right("11", "11"), right("00"))
+    assert (found.mean, found.low, found.high) == (1.0, 1.0, 1.0)
+    assert str(found) == "+1.0000 [+1.0000, +1.0000]"
+
+
+def test_what_does_not_pair_is_refused() -> None:
+    with pytest.raises(ValueError, match="the same texts, but got 2 and 3"):
+        paired_difference(right("11"), right("111"))
+    with pytest.raises(ValueError, match="the same seeds, or one of them one, but got 2 and 3"):
+        paired_difference(right("1", "1"), right("1", "1", "1"))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard, metadata_load
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+from huggingface_hub.utils import DEFAULT_IGNORE_PATTERNS, filter_repo_objects
+
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.tuning.champion.card import Card, model_card
+from distune.tuning.study.config import CardConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from tests.conftest import STUDENTS
+from tests.models.test_checkpoint import checkpoint_of
+from tests.tuning.champion.test_report import COLUMNS
+
+SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
+CARD = Card(
+    "reviews-student",
+    SETTINGS,
+    "data/reviews.csv",
+    {"Teacher": "a BERT"},
+    COLUMNS,
+    100,
+    "a CPU",
+    ("It sees 128 words.",),
+    ["jieba"],
+)
+
+
+def test_the_hub_reads_the_header() -> None:
+    data = ModelCard(model_card(CARD)).data
+    assert (data.language, data.license, data.pipeline_tag) == ("zh", "apache-2.0", "text-classification")
+    (accuracy, f1) = data.eval_results
+    assert (accuracy.dataset_name, accuracy.metric_type, accuracy.metric_value) == ("reviews.csv", "accuracy", 0.85)
+    assert f1.metric_type == "f1"
+
+
+def test_what_nobody_said_is_not_in_the_header() -> None:
+    card = model_card(replace(CARD, settings=CardConfig()))
+    assert "license:" not in card.split("---")[1]
+    assert "has not said under what licence its data stand" in card
+
+
+def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() -> None:
+    card = model_card(CARD)
+    for words in (
+        "| test accuracy | 0.9000 | 0.7000 | 0.8500 |",
+        "- Teacher: a BERT",
+        "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069",
+        "One thread of a CPU",
+        "- Not for law.",
+        "- It sees 128 words.",
+        "Reviews, CC BY 4.0.",
+        "pip install onnxruntime numpy jieba",
+    ):
+        assert words in card
+
+
+def test_a_study_says_it_in_its_card_block(document: dict[str, Any]) -> None:
+    document["card"] = {"language": "zh", "limits": ["Not for law."]}
+    assert Study(document).config.card.limits == ("Not for law.",)
+    document["card"]["licence"] = "MIT"
+    with pytest.raises(StudyError, match="did you mean 'license'"):
+        Study(document)
+
+
+def test_a_saved_folder_is_a_repository_of_the_hub(tmp_path: Path) -> None:
+    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "s", model_card(CARD), Path(encoding.__file__))
+    header = metadata_load(folder / "README.md")
+    assert ModelCard.load(folder / "README.md").data.to_dict() == header
+    name, results = model_index_to_eval_results(header["model-index"])
+    assert (name, [one.metric_value for one in results]) == ("reviews-student", [0.85, 0.7])
+    assert eval_results_to_model_index(name, results) == header["model-index"]
+    # What huggingface_hub takes for the names of files in a repository, and leaves out of none.
+    names = {path.name for path in folder.iterdir()}
+    assert set(filter_repo_objects(names, ignore_patterns=DEFAULT_IGNORE_PATTERNS)) == names

@@ -1,0 +1,129 @@
+"""Pages as people see them, in a headless Chromium."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from distune.tuning.report.compare import write_overlay
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.page import page as page_of
+from distune.tuning.report.pictures import draw, write_html, write_pngs
+from tests.browsers import browser, needs_chromium
+from tests.tuning.report.test_pictures import EVIL, findings, study
+
+__all__ = ["browser", "findings", "study"]  # Fixtures.
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+
+@dataclass
+class Visit:
+    """An open page, with what it complained of and what it asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+def visit(browser: Browser, file: Path, width: int = 1200, dark: bool = False) -> Visit:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", offline=False
+    )
+    context.set_default_timeout(300_000)
+    found = Visit(context.new_page())
+    found.page.on("console", lambda message: found.complaints.append(message.text))
+    found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
+    found.page.on("request", lambda request: found.requests.append(request.url))
+    found.page.goto(file.as_uri())
+    found.page.wait_for_selector(".main-svg")
+    return found
+
+
+@pytest.fixture
+def report(findings: Findings, tmp_path: Path) -> Path:
+    file = tmp_path / "report.html"
+    file.write_text(page_of(findings, *draw(findings)), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+def test_the_page_draws_all_its_pictures_and_asks_for_nothing(
+    browser: Browser, report: Path, findings: Findings, width: int, dark: bool
+) -> None:
+    found = visit(browser, report, width, dark)
+    for picture in draw(findings)[0]:
+        box = found.page.locator(f"#picture-{picture.name} .main-svg").first.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) > 200, picture.name
+    assert found.complaints == []
+    assert found.requests == [report.as_uri()]
+    # A phone scrolls down only; what is wider scrolls by itself.
+    assert found.page.evaluate("document.documentElement.scrollWidth") == width
+    paper = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    drawn_on = found.page.locator("#picture-front .main-svg").first.evaluate("e => e.style.background")
+    assert paper == drawn_on == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
+
+
+def test_a_text_with_html_in_it_is_read_as_it_was_written(browser: Browser, report: Path) -> None:
+    found = visit(browser, report)
+    assert found.page.title() == "tiny: what the search found"
+    assert found.page.locator("td", has_text="document.title").first.text_content() == EVIL
+    assert found.page.locator("main img").count() == 0
+    # A label with HTML in it, on an axis of the confusion matrix.
+    labels = found.page.locator("#picture-confusion .xaxislayer-above text").all_text_contents()
+    assert "<b>好</b>" in labels
+    assert found.complaints == []
+
+
+def test_an_injected_script_would_not_run(browser: Browser, report: Path) -> None:
+    report.write_text(report.read_text().replace("</main>", "<script>document.title = 'broken'</script></main>"))
+    found = visit(browser, report)
+    assert found.page.title() == "tiny: what the search found"
+    assert any("Content Security Policy" in complaint for complaint in found.complaints)
+
+
+def test_a_point_tells_its_trial(browser: Browser, report: Path) -> None:
+    found = visit(browser, report)
+    found.page.locator("#picture-front .points path").nth(1).hover(force=True)
+    told = found.page.locator("#picture-front .hoverlayer").text_content() or ""
+    assert "trial 2, after 2 of 2 epochs, complete" in told
+    assert "hint 0.300 ms" in told
+
+
+def test_printing_opens_what_is_folded_and_uses_light_ink(browser: Browser, report: Path) -> None:
+    found = visit(browser, report, dark=True)
+    found.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert found.page.locator("details:not([open])").count() == 0
+    assert (
+        found.page.locator("#picture-front .main-svg").first.evaluate("e => e.style.background") == "rgb(255, 255, 255)"
+    )
+    found.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert found.page.locator("#picture-front .main-svg").first.evaluate("e => e.style.background") == "rgb(20, 23, 26)"
+
+
+def test_single_pictures_and_the_overlay_open_from_their_folder(
+    browser: Browser, findings: Findings, tmp_path: Path
+) -> None:
+    pictures, _ = draw(findings)
+    write_html(pictures, tmp_path)
+    write_overlay((findings, findings), tmp_path / "overlay.html")
+    for name in ("confusion", "parallel", "overlay"):
+        found = visit(browser, tmp_path / f"{name}.html")
+        assert found.complaints == [], name
+        assert all(url.startswith("file://") for url in found.requests), name
+
+
+def test_pngs_are_drawn_in_one_start_of_chromium(findings: Findings, tmp_path: Path) -> None:
+    pictures, _ = draw(findings)
+    said: list[str] = []
+    files = write_pngs(pictures, tmp_path, said.append)
+    assert said == []
+    assert [file.name for file in files] == [f"{picture.name}.png" for picture in pictures]
+    for file in files:
+        content = file.read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        assert int.from_bytes(content[16:20]) == 2000  # twice the width, for sharp screens

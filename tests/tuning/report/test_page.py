@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distune.tuning.champion.results import parse_results
+from distune.tuning.report.findings import Findings
+from distune.tuning.report.page import page, policy, rendered
+from distune.tuning.report.pictures import draw
+from distune.tuning.report.write import publish
+from tests.tuning.report.test_pictures import EVIL, column, findings, results, study
+
+__all__ = ["findings", "study"]  # Fixtures.
+
+
+def written(findings: Findings) -> str:
+    return page(findings, *draw(findings))
+
+
+def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings) -> None:
+    text = written(findings)
+    for words in (
+        "The champion is trial 1 (average).",
+        "The rule: the fastest.",
+        "92.2%",
+        "90×",
+        "Distillation went 65% of the way",
+        "95 % interval",
+        "c0",
+        "t0",
+        "a CPU",
+        "numpy 2",
+        "2 finalists",
+        "same 3 dev texts",
+        "retrained with 2",
+        "9 train, 3 dev, 3 test",
+        "name: tiny",
+        "5 trials: 4 complete, 1 pruned.",
+        "student alone",
+    ):
+        assert words in text, words
+    assert "has not ended" not in text
+
+
+def test_what_people_have_written_stays_text(findings: Findings) -> None:
+    text = written(findings)
+    assert "&lt;/script&gt;&lt;script&gt;document.title" in text
+    assert "<img src=x" not in text
+    assert text.count("<script") == 3  # the figures, plotly and the page's own
+    (figures,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)
+    assert "<" not in figures
+    assert set(json.loads(figures)["figures"]) == {picture.name for picture in draw(findings)[0]}
+
+
+def test_only_the_two_scripts_of_the_page_may_run_and_nothing_may_be_fetched() -> None:
+    # sha256 of the empty text, as the standard writes it
+    found = policy("")
+    assert "script-src 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';" in found
+    assert found.startswith("default-src 'none'; ")
+    assert "http" not in found
+
+
+def test_a_card_is_rendered_without_its_header_and_html_in_it_is_text() -> None:
+    html = rendered(
+        f"---\nlicense: mit\n---\n# Card\n\n| a | b |\n|---|---:|\n| 1 | 2 |\n\n{EVIL}\n\n![x](http://a.b/c.png)\n"
+    )
+    assert "<h1>Card</h1>" in html
+    assert "<td" in html
+    assert "license" not in html
+    assert "<script" not in html
+    assert "<img" not in html
+
+
+def test_a_search_that_has_not_ended_says_so(findings: Findings) -> None:
+    text = written(replace(findings, results=None, answers=None, card=None))
+    assert "This search has not ended." in text
+    assert "5 of 4 trials are done; the finalists have not been timed" in text
+    assert "Not drawn: Calibration: needs answers on the test texts" in text
+    assert 'id="picture-front"' in text
+
+
+def test_of_a_teacher_that_is_never_right_no_part_is_kept(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][0] = column("teacher", 0.0, 9.0)
+    raw["distillation_ratio"] = None
+    text = written(replace(findings, results=parse_results(raw)))
+    assert re.search(r">-</\w+>\s*<[^>]*>of the teacher's dev accuracy", text.replace("&#39;", "'"))
+    assert "Distillation went" not in text
+
+
+def test_a_small_way_to_the_teacher_is_told_with_the_ratio(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][0] = column("teacher", 0.7004, 9.0)
+    raw["distillation_ratio"] = 325.0
+    text = written(replace(findings, results=parse_results(raw)))
+    assert "on test; the whole way is 0.0004, so that this says little." in text
+
+
+def test_a_search_without_a_champion_shows_the_nearest(findings: Findings) -> None:
+    text = written(replace(findings, results=parse_results(results(champion=None))))
+    assert "No finalist meets the rule. Shown is the nearest to it, trial 1 (average)." in text
+
+
+def test_a_fault_in_a_picture_costs_no_champion(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: Any) -> Any:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("distune.tuning.report.write.read_findings", fails)
+    said: list[str] = []
+    assert publish(findings.study, findings.folder, said.append) == {}
+    assert said == [
+        "the page of this search could not be written (ZeroDivisionError: by nought); `distune report` tries again"
+    ]
+    assert not Path(str(findings.folder)).exists()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from distune.tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
+from distune.tuning.storage.records import State, TrialRecord
+from distune.tuning.storage.searches import new_folder
+from distune.tuning.study.file import Study
+from distune.tuning.trial.config import TrialConfig
+from tests.tuning.search.test_proposals import ask, epoch, proposals
+
+CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
+
+
+def record(number: int, state: State, accuracy: float | None = None, error: str | None = None) -> TrialRecord:
+    return TrialRecord(number, state, CONFIG, accuracy, 0.25, error=error)
+
+
+def test_the_line_says_what_is_done_running_and_best() -> None:
+    stream = io.StringIO()
+    with LiveView(9, Console(file=stream, width=300)) as line:
+        line.known([record(0, "complete", 0.7)])
+        line.started(record(1, "running"))
+        line.ended(record(1, "pruned", 0.6))
+        line.started(record(2, "running"))
+        line.ended(record(2, "failed", error="Traceback\n  ...\nFloatingPointError: the loss became nan"))
+        line.started(record(3, "running"))
+    lines = stream.getvalue().splitlines()
+    assert "trial 2 failed: FloatingPointError: the loss became nan" in lines
+    last = lines[-1]
+    assert "trials 3/9 done, 1 running, 1 pruned | 1 failed" in last
+    assert "best dev accuracy 0.7000 (average, 0.25 ms)" in last
+    assert "left" in last
+
+
+def test_a_terminal_shows_a_view_that_changes_and_keeps_what_failed() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=100, force_terminal=True)
+    with LiveView(3, console) as live:
+        live.started(record(0, "running"))
+        live.reported(0, {"accuracy": 0.5}, 1)
+        live.ended(record(0, "complete", 0.75))
+        live.started(record(1, "running"))
+        live.ended(record(1, "failed", error="Traceback\nValueError: [no]\nlog: trials/1/log.txt"))
+    shown = stream.getvalue()
+    assert "the Pareto front so far" in shown
+    last = shown.split("\x1b[?25h")[-1]  # what stays when the view is gone
+    assert "ValueError: [no] (log: trials/1/log.txt)" in last
+    assert "trials 2/3 done" in last
+
+
+def rendered(*records: TrialRecord, epochs: dict[int, str] | None = None, left_s: float | None = None) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=110).print(view(records, epochs or {}, 8, left_s))
+    return stream.getvalue()
+
+
+def test_the_view_has_the_front_what_runs_and_the_last_failures() -> None:
+    faster = replace(record(1, "complete", 0.6), latency_ms=0.1)
+    worse = replace(record(2, "complete", 0.5), latency_ms=0.3)
+    failed = [record(number, "failed", error=f"error {number}") for number in (3, 4, 5, 6)]
+    shown = rendered(
+        record(0, "complete", 0.7),
+        faster,
+        worse,
+        *failed,
+        record(7, "running"),
+        epochs={7: "epoch 2 of 6, 0.8100"},
+        left_s=200,
+    )
+    rows = [line.split() for line in shown.splitlines() if line.startswith("│")]
+    assert [(row[1], row[3], row[5]) for row in rows] == [("0", "0.7000", "0.250"), ("1", "0.6000", "0.100")]
+    assert "running: 7 (epoch 2 of 6, 0.8100)" in shown
+    assert "about 3 min left" in " ".join(shown.split())
+    assert "error 3" not in shown
+    assert all(f"trial {number} failed: error {number}" in shown for number in (4, 5, 6))
+
+
+def test_the_time_left_is_by_the_pace_so_far() -> None:
+    assert time_left_s(10, 4, 10) == 15
+    assert time_left_s(10, 0, 10) is None
+    assert time_left_s(10, 10, 10) is None
+
+
+def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: dict[str, Any], tmp_path: Path) -> None:
+    study = Study(document)
+    folder = new_folder(study)
+    searcher = proposals(study, Path(str(folder)))
+    for name in "ab":
+        ask(searcher, name)
+    searcher.on_trial_complete("a", epoch(2, 0.9))
+    stream = io.StringIO()
+    show_progress(study, folder, Console(file=stream, width=110))
+    assert f"search {folder} (new)" in stream.getvalue()
+    assert "trials 1/4 done, 1 running" in stream.getvalue()
+    assert "running: 1" in stream.getvalue()
+
+
+def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere() -> None:
+    shown = []
+    for is_terminal in (True, False):
+        stream = io.StringIO()
+        filling = FillingView(Console(file=stream, width=120, force_terminal=is_terminal))
+        for n_done in (0, 250, 500, 1000):
+            filling(n_done, 1000)
+        filling(30, 30)  # the cache of augmented texts
+        shown.append(stream.getvalue())
+    assert "0/1000" in shown[0]
+    assert "teacher logits: 1,000 texts in 0 s" in shown[0]
+    assert [line.strip() for line in shown[1].splitlines()] == [
+        "teacher logits: 0 of 1,000 texts",
+        "teacher logits: 1,000 texts in 0 s",
+        "teacher logits: 30 texts in 0 s",
+    ]

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from distune.corpora.places import Place
+from distune.tuning.search import worker
+from distune.tuning.search.preparation import prepare
+from distune.tuning.search.worker import Assignment, WorkerInputs, deadline, logged, savepoint_at, work
+from distune.tuning.storage.paths import Folder, TrialPlace
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import midpoint
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import inputs_key
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> TrialPlace:
+    return TrialPlace(Place(str(tmp_path / "trials" / "5")))
+
+
+class Job:
+    """One trial as a worker gets it, and what it reported."""
+
+    def __init__(self, document: dict[str, Any], tmp_path: Path, **settings: Any) -> None:
+        study = Study(document)
+        self.config = TrialConfig.model_validate(midpoint(study.space)).model_copy(update=settings)
+        self.inputs = {
+            k: WorkerInputs.of(v) for k, v in prepare(study, lambda line: None, only=self.config).inputs.items()
+        }
+        self.assignment = Assignment(Folder(Place(str(tmp_path))), 1, None, None)
+        self.reports: list[dict[str, Any]] = []
+
+    def run(self) -> list[dict[str, Any]]:
+        proposal = {"number": 5, "trial": self.config.model_dump(mode="json"), "hint": None}
+        work(proposal, self.inputs, self.assignment, self.reports.append)
+        return self.reports
+
+
+def test_a_trial_reports_each_epoch(document: dict[str, Any], tmp_path: Path) -> None:
+    reports = Job(document, tmp_path).run()
+    assert [report["epoch"] for report in reports] == [1, 2]
+    assert set(reports[0]) == {"epoch", "loss", "accuracy", "best_accuracy", "latency_ms", "size_mb"}
+
+
+def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any], tmp_path: Path) -> None:
+    job = Job(document, tmp_path)
+    whole = job.run()
+    job.reports = []
+    again = job.run()  # The first epoch is in the storage: nobody has removed it.
+    assert [report["epoch"] for report in again] == [2]
+    assert again[0]["best_accuracy"] == whole[1]["best_accuracy"]
+
+
+def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(document: dict[str, Any], tmp_path: Path) -> None:
+    document["trial"]["loss"] = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
+    job = Job(document, tmp_path, learning_rate=1e30)
+    (report,) = [report for report in job.run() if "failed" in report]
+    assert "FloatingPointError: the loss became" in report["failed"]
+    log = (tmp_path / "trials" / "5" / "log.txt").read_text(encoding="utf-8")
+    assert "attempt in process" in log
+    assert "FloatingPointError" in log
+
+
+def test_a_trial_far_over_its_budget_is_not_trained(document: dict[str, Any], tmp_path: Path) -> None:
+    job = Job(document, tmp_path)
+    job.assignment = replace(job.assignment, budget_ms=1e-6)
+    (report,) = job.run()
+    assert report["infeasible"]
+    assert report["over_budget_ms"] == pytest.approx(report["latency_ms"], rel=1e-3)
+
+
+def test_a_trial_that_timed_out_is_not_begun_again(document: dict[str, Any], tmp_path: Path) -> None:
+    job = Job(document, tmp_path)
+    job.assignment.folder.trial(5).timed_out.write_text("it was ended after trial_timeout_s=3")
+    assert job.run() == [{"failed": "it was ended after trial_timeout_s=3"}]
+
+
+def test_the_data_of_a_trial_is_found_by_its_key(document: dict[str, Any], tmp_path: Path) -> None:
+    job = Job(document, tmp_path)
+    assert set(job.inputs) == {inputs_key(job.config)}
+
+
+def test_the_log_has_what_is_printed_warned_of_and_logged_of_every_attempt(place: TrialPlace) -> None:
+    for attempt in (1, 2):
+        with logged(place):
+            print(f"printed {attempt}")
+            logging.getLogger("somebody").warning("logged %d", attempt)
+            print(f"warned of {attempt}", file=sys.stderr)
+    print("after")
+    log = place.log.read_text()
+    assert log.count("attempt in process") == 2
+    for words in ("printed 1", "logged 1", "warned of 1", "printed 2", "logged 2", "warned of 2"):
+        assert words in log
+    assert "after" not in log
+
+
+PROGRAM = """
+import sys, time
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import TrialPlace
+from distune.tuning.search.worker import deadline, logged
+place = TrialPlace(Place(sys.argv[1]))
+with logged(place) as log, deadline(0.3, place, log):
+    time.sleep(3600)  # hangs
+"""
+
+
+def test_a_trial_that_hangs_ends_its_process_and_says_where_it_was(place: TrialPlace) -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM, str(place.place)], cwd=ROOT, check=False)
+    assert ended.returncode == 1
+    assert place.timed_out.read_text() == (f"it was ended after trial_timeout_s=0.3; where it was is in {place.log}")
+    assert 'File "<string>", line 8 in <module>' in place.log.read_text()
+
+
+def test_a_trial_within_its_time_is_left_alone(place: TrialPlace) -> None:
+    with logged(place) as log, deadline(3600, place, log):
+        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+    assert timer.finished.is_set()
+    timer.join()
+    assert not place.timed_out.exists()
+
+
+def test_saving_takes_no_more_than_a_tenth_of_the_time(place: TrialPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    savepoint = savepoint_at(place)
+    saved: list[float] = []
+
+    def state() -> dict[str, torch.Tensor]:
+        saved.append(now[0])
+        now[0] += 2  # What it costs.
+        return {"a": torch.zeros(1)}
+
+    for _ in range(20):
+        now[0] += 5  # An epoch.
+        savepoint.save(state)
+    # After the first, 20 s must lie between two that cost 2 s each.
+    assert saved == [5, 27, 49, 71, 93]
+
+
+def test_a_cheap_state_is_saved_each_epoch(place: TrialPlace) -> None:
+    savepoint = savepoint_at(place)
+    for number in range(3):
+        savepoint.save(lambda number=number: {"a": torch.tensor(number)})
+        found = savepoint.load()
+        assert found is not None
+        assert int(found["a"]) == number
+
+
+def test_a_storage_that_is_away_costs_no_trial(place: TrialPlace, capsys: pytest.CaptureFixture[str]) -> None:
+    savepoint = savepoint_at(TrialPlace(Place(f"{place.place.path}/file")))
+    Path(str(place.place)).mkdir(parents=True)
+    (Path(str(place.place)) / "file").write_text("in the way", encoding="utf-8")
+    savepoint.save(lambda: {"a": torch.zeros(1)})
+    assert "the training could not be kept" in capsys.readouterr().err
+
+
+def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:
+    assert savepoint_at(place).load() is None
+
+
+def test_workers_import_nothing_that_takes_seconds() -> None:
+    program = "import sys, distune.tuning.search.worker, distune.tuning.trial.tasks; print([m for m in sys.argv[1:] if m in sys.modules])"
+    found = subprocess.run(
+        [sys.executable, "-c", program, "transformers", "gensim", "mlflow", "scipy", "sklearn", "pandas"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,241 @@
+"""The service as it is used: a process of its own, asked over HTTP on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import save_checkpoint
+from distune.models.predictor import Predictor
+from distune.tuning.cli import main
+from distune.tuning.serve import server as serving
+from tests.conftest import STUDENTS, same_answers
+from tests.models.test_checkpoint import checkpoint_of
+from tests.processes import listening
+
+ROOT = Path(__file__).resolve().parents[3]
+Answered = tuple[int, Any, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("serving") / "student"
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+
+
+@contextmanager
+def served(*options: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`distune serve` at a free port; stderr goes to its stdout."""
+    program = [sys.executable, "-m", "distune", "serve", *map(str, options), "--port", "0"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        try:
+            line = process.stdout.readline()
+            yield process, int(line.split("http://127.0.0.1:")[1].split()[0])
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    with served(folder, "--max-waiting", 300) as (_, port):
+        yield port
+
+
+def ask(port: int, path: str, body: bytes | None = None) -> Answered:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    connection.request("GET" if body is None else "POST", path, body)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, json.loads(content), {name.lower(): value for name, value in response.getheaders()}
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def expected(folder: Path, texts: Sequence[str]) -> list[Any]:
+    return list(Predictor(folder, load_encoder(folder)).answers(texts))
+
+
+def test_answers_are_those_of_predict(
+    folder: Path, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["好书", "差酒店", "", "好\u2028差", "😀"]
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["predict", str(folder), str(tmp_path / "texts.txt")])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["has_known_token"] for line in lines] == [True, True, False, True, False]
+    assert ask(port, "/predict", as_json({"texts": texts}))[:2] == (200, {"answers": lines})
+    assert same_answers([ask(port, "/predict", as_json({"texts": [text]}))[1]["answers"][0] for text in texts], lines)
+
+
+def test_clients_of_mlflow_need_no_change(folder: Path, port: int) -> None:
+    texts = ["好书", "差"]
+    rows = [
+        {
+            "label": one["label"],
+            "probability_bad": one["probabilities"]["bad"],
+            "probability_good": one["probabilities"]["good"],
+            "has_known_token": True,
+        }
+        for one in expected(folder, texts)
+    ]
+    for body in (
+        {"dataframe_records": [{"text": text} for text in texts]},
+        {"dataframe_split": {"columns": ["id", "text"], "data": [[i, text] for i, text in enumerate(texts)]}},
+    ):
+        assert ask(port, "/invocations", as_json(body))[:2] == (200, {"predictions": rows})
+    assert ask(port, "/ping")[0] == 200
+
+
+def test_it_says_that_it_is_there_and_what_it_is(port: int) -> None:
+    told = {"status": "ok", "model": "student", "labels": ["bad", "good"], "waiting": 0}
+    assert ask(port, "/health")[:2] == (200, told)
+
+
+FAULTS: dict[str, tuple[str, bytes, int, str]] = {
+    "no JSON": ("/predict", b"{", 400, "the body is not JSON in UTF-8: Expecting property name"),
+    "nothing": ("/predict", b"", 400, "the body is not JSON in UTF-8: Expecting value"),
+    "another encoding": ("/predict", '{"texts": ["好"]}'.encode("gbk"), 400, "the body is not JSON in UTF-8"),
+    "nested too deeply": ("/predict", b"[" * 100_000, 400, "it is nested too deeply"),
+    "a list": ("/predict", b'["a"]', 400, 'the body must be {"texts": ["...", ...]}'),
+    "another key": ("/predict", b'{"text": "a"}', 400, 'the body must be {"texts": ["...", ...]}'),
+    "a key too many": ("/predict", b'{"texts": ["a"], "top": 2}', 400, 'the body must be {"texts": ["...", ...]}'),
+    "one string": ("/predict", b'{"texts": "a"}', 400, 'the body must be {"texts": ["...", ...]}'),
+    "no texts": ("/predict", b'{"texts": []}', 400, "there are no texts in the body"),
+    "a number": ("/predict", b'{"texts": ["a", 3]}', 400, "text 1 must be a string, but got 3"),
+    "half a pair": ("/predict", b'{"texts": ["\\ud83d"]}', 400, "text 0 holds half of a surrogate pair"),
+    "no table": ("/invocations", b'{"texts": ["a"]}', 400, 'the body must be {"dataframe_records": [{"text"'),
+    "no column": ("/invocations", b'{"dataframe_split": {"columns": ["a"], "data": []}}', 400, "the body must be"),
+    "a short row": ("/invocations", b'{"dataframe_split": {"columns": ["text"], "data": [[]]}}', 400, "text 0 must be"),
+    "another row": ("/invocations", b'{"dataframe_records": [{"text": "a"}, {"b": 1}]}', 400, "text 1 must be"),
+    "too many texts": ("/predict", as_json({"texts": ["a"] * 301}), 413, "301 texts are too many: send at most 300"),
+    "a large body": ("/predict", b" " * 3_000_000, 413, "the body is too large: send at most 1,048,576 bytes"),
+    "another path": ("/other", b"{}", 404, "Not Found"),
+    "another method": ("/health", b"{}", 405, "Method Not Allowed"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bad_request_is_told_in_a_line_of_json(name: str, port: int) -> None:
+    path, body, status, reason = FAULTS[name]
+    found, told, _ = ask(port, path, body)
+    assert (found, list(told)) == (status, ["error"])
+    assert reason in told["error"]
+    assert "\n" not in told["error"]
+
+
+def test_those_who_ask_at_the_same_time_get_their_own_answers(folder: Path, port: int) -> None:
+    texts = ["好" * (i % 7) + "差" * (i % 5) + "书" for i in range(35)]
+    answers = expected(folder, texts)
+    with ThreadPoolExecutor(16) as clients:
+        found = clients.map(
+            lambda i: ask(port, "/predict", as_json({"texts": [texts[i % 35]] * (1 + i % 3)})), range(200)
+        )
+    for i, (status, value, _) in enumerate(found):
+        assert status == 200
+        assert same_answers(value["answers"], [answers[i % 35]] * (1 + i % 3))
+
+
+SLOW = as_json({"texts": ["好书" * 30_000]})
+"""Takes the encoder a moment, but not the network."""
+
+
+def slow_folder(folder: Path, tmp_path: Path) -> Path:
+    """The same student with words, whose jieba takes a moment for a long text."""
+    copy = tmp_path / "slow"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    settings = json.loads((copy / "config.json").read_text())
+    settings["tokens"] = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
+    (copy / "config.json").write_text(json.dumps(settings))
+    return copy
+
+
+def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(folder: Path, tmp_path: Path) -> None:
+    with served(slow_folder(folder, tmp_path), "--max-waiting", 3, "--max-batch", 1) as (process, port):
+        with ThreadPoolExecutor(8) as clients:
+            asked = [clients.submit(ask, port, "/predict", SLOW) for _ in range(8)]
+            # Three wait and five are refused, at once: all eight have come when those are answered.
+            while sum(one.done() for one in asked) < 5:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            found = [one.result() for one in asked]
+        assert process.wait(300) == 0
+        assert process.stdout
+        assert process.stdout.read() == ""
+    codes = [status for status, _, _ in found]
+    assert (codes.count(200), codes.count(503)) == (3, 5)
+    refused = next(one for one in found if one[0] == 503)
+    assert refused[1] == {"error": "3 texts wait already: try again"}
+    assert refused[2]["retry-after"] == "1"
+
+
+def test_answers_over_one_connection_wait_for_no_packet() -> None:
+    # Where they do, it is for 40 ms, as long as Linux waits before it confirms what came.
+    with serving._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_client_that_goes_away_harms_nobody(folder: Path, tmp_path: Path) -> None:
+    with served(folder) as (process, port):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+        assert ask(port, "/predict", as_json({"texts": ["好"]}))[0] == 200
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        assert process.wait(300) == 130
+        assert process.stdout.read() == "distune: interrupted\n"
+
+
+def test_it_listens_on_loopback_alone(folder: Path) -> None:
+    with served(folder) as (process, port):
+        assert listening([process.pid]) == {("127.0.0.1", port)}
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    program = [sys.executable, "-m", "distune", "serve", *map(str, arguments)]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
+    return done.returncode, done.stderr
+
+
+def test_settings_that_cannot_be_served_with_are_refused_in_a_line(folder: Path, port: int, tmp_path: Path) -> None:
+    assert run(folder, "--port", port) == (
+        2,
+        f"distune: cannot listen at 127.0.0.1, port {port}: Address already in use\n",
+    )
+    assert "a port is a number from 0 to 65535" in run(folder, "--port", 70_000)[1]
+    assert run(folder, "--max-batch", 0) == (2, "distune: --max-batch must be at least 1, but got 0\n")
+    assert run(tmp_path)[0] == 2
+
+
+def test_packages_that_are_missing_are_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['uvicorn'] = None\n")
+    program = [sys.executable, "-m", "distune", "serve", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "distune: distune serve needs the package uvicorn, which is not installed: pip install 'distune[serve]'\n"
+    )

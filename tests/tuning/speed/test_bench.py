@@ -1,0 +1,41 @@
+"""`distune bench --against`: a teacher that is no classifier is refused before anything is timed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.models.errors import ModelError
+from distune.tuning.speed.bench import bench
+from tests.conftest import STUDENTS
+from tests.families import save_family
+from tests.models.test_checkpoint import checkpoint_of
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("bench") / "student"
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), target, "", Path(encoding.__file__))
+
+
+def test_what_is_assumed_of_a_teacher_is_printed(student: Path, tmp_path: Path) -> None:
+    stream = io.StringIO()
+    bench(student, str(save_family("gpt2", tmp_path)), ["好书", "差酒店"] * 4, Console(file=stream, width=400))
+    assert "pads with <|endoftext|>, as it names no pad token" in stream.getvalue()
+    assert "reads at most 32 tokens, as it has no more positions, instead of 128 by default" in stream.getvalue()
+
+
+def test_a_teacher_without_a_head_is_refused_before_anything_is_timed(
+    student: Path, teacher_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AutoModelForMaskedLM.from_pretrained(teacher_folder).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(teacher_folder).save_pretrained(tmp_path)
+    monkeypatch.setattr("distune.tuning.speed.bench.time_contenders", lambda *arguments: pytest.fail("timed"))
+    with pytest.raises(ModelError, match="has no trained classification head"):
+        bench(student, str(tmp_path), ["好书"], Console(file=io.StringIO()))

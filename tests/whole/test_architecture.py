@@ -1,0 +1,245 @@
+"""The house keeps its plan: leaves do not know each other, and each vendor has one door."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAVES = ("corpora", "models", "losses", "cluster")
+DOORS = {
+    "jieba": {"corpora/encoding/words.py", "corpora/augment.py"},
+    "rjieba": {"corpora/encoding/words.py"},
+    "tokenizers": {"corpora/encoding/segmenting.py"},
+    "pyarrow": {
+        "corpora/decoding.py",
+        "corpora/logits_export.py",
+        "corpora/matrices.py",
+        "corpora/table_file.py",
+        "corpora/augment.py",
+        "corpora/places.py",
+        "tuning/champion/answers.py",
+    },
+    "transformers": {
+        "models/teacher/loading.py",
+        "models/teacher/heads.py",
+        "models/teacher/lora.py",
+        "models/teacher/teacher.py",
+        "models/teacher/on_cpu.py",
+        "models/teacher/own_code.py",
+        "models/teacher/training.py",
+        "models/teacher/tokenizing.py",
+    },
+    "peft": {"models/teacher/lora.py"},
+    "gensim": {"models/vectors/word_vectors.py", "models/vectors/keyed_vectors.py"},
+    "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
+    "optuna": {
+        "tuning/search/suggest.py",
+        "tuning/search/importance.py",
+        "tuning/storage/journal.py",
+        "tuning/storage/records.py",
+        "tuning/search/proposals.py",
+        "tuning/search/run.py",
+        "tuning/search/samplers.py",
+        "tuning/report/pictures_search.py",
+    },
+    "ray": {
+        "cluster/client.py",
+        "cluster/connection.py",
+        "cluster/jobs.py",
+        "cluster/tasks.py",
+        "tuning/search/proposals.py",
+        "tuning/search/run.py",
+        "tuning/search/worker.py",
+    },
+    "scipy": {"tuning/teachers/assignment.py"},
+    "starlette": {"tuning/serve/server.py"},
+    "uvicorn": {"tuning/serve/server.py"},
+    "plotly": {
+        "tuning/report/compare.py",
+        "tuning/report/style.py",
+        "tuning/report/page.py",
+        "tuning/report/pictures.py",
+        "tuning/report/pictures_front.py",
+        "tuning/report/pictures_model.py",
+        "tuning/report/pictures_search.py",
+    },
+    "kaleido": {"tuning/report/pictures.py"},
+    "jinja2": {"tuning/report/page.py"},
+    "mlflow": {"tuning/tracking/registry.py", "tuning/tracking/runs.py", "tuning/tracking/pyfunc_model.py"},
+}
+FLOORS = (
+    {"serve"},
+    {"speed"},
+    {"trial"},
+    {"study"},
+    {"storage"},
+    {"teachers"},
+    {"search"},
+    {"champion"},
+    {"report", "tracking"},
+)
+"""The rooms of tuning/, from the ground up. `serve` stands by itself."""
+PACKED = (
+    "models/distune_student.py",
+    "models/predictor.py",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
+)
+"""The files of the package `distune_student` in a checkpoint."""
+TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
+
+
+def modules_imported(path: Path) -> set[str]:
+    """The modules and names that a file imports by full dotted name, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a file imports: of our own the folder at the root, as in `corpora`."""
+    parts = [name.split(".") for name in modules_imported(path)]
+    return {part[1] if part[0] == "distune" and len(part) > 1 else part[0] for part in parts}
+
+
+def sources() -> dict[str, Path]:
+    return {
+        str(path.relative_to(ROOT)): path for folder in (*LEAVES, "tuning") for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+def test_leaves_do_not_import_each_other() -> None:
+    wrong = {
+        (name, package)
+        for name, path in sources().items()
+        for package in imports(path) & {*LEAVES, "tuning"}
+        if name.split("/")[0] in LEAVES and package != name.split("/")[0]
+    }
+    assert wrong == set()
+
+
+def test_each_vendor_comes_in_by_its_door() -> None:
+    wrong = {
+        (name, vendor)
+        for name, path in sources().items()
+        for vendor in imports(path)
+        if name not in DOORS.get(vendor, {name})
+    }
+    assert wrong == set()
+
+
+def test_every_door_is_used() -> None:
+    unused = {(vendor, name) for vendor, names in DOORS.items() for name in names if vendor not in imports(ROOT / name)}
+    assert unused == set()
+
+
+def test_files_that_travel_import_nothing_of_the_project() -> None:
+    for name in TRAVELLERS:
+        assert imports(ROOT / name) & {*LEAVES, "tuning", "distune"} == set(), name
+
+
+def test_what_is_packed_into_a_checkpoint_imports_its_neighbours_and_little_else() -> None:
+    allowed = {"numpy", "onnxruntime", "jieba", "rjieba", "tokenizers", *sys.stdlib_module_names}
+    for name in PACKED:
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert {node.level for node in froms} <= {0, 1}, name
+        beside = {f"{node.module}.{alias.name}" for node in froms if node.level for alias in node.names}
+        assert {module.split(".")[0] for module in modules_imported(ROOT / name) - beside} <= allowed, name
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The X of each `distune.tuning.X...` that a file imports; "" for a file of the commands."""
+    parts = [name.split(".")[2] for name in modules_imported(path) if name.startswith("distune.tuning.")]
+    return {part if (ROOT / "tuning" / part).is_dir() else "" for part in parts}
+
+
+def test_rooms_of_tuning_import_only_what_is_beneath_them() -> None:
+    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    wrong = {
+        (name, other)
+        for name, path in sources().items()
+        if name.startswith("tuning/") and len(parts := Path(name).parts) > 2
+        for other in rooms_imported(path) - {parts[1]}
+        if other == "serve" or floor.get(other, 99) >= floor[parts[1]]
+    }
+    assert wrong == set()
+
+
+def test_every_room_of_tuning_stands_on_a_floor() -> None:
+    rooms = {path.parent.name for path in (ROOT / "tuning").glob("*/__init__.py")}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_an_init_of_a_room_imports_nothing() -> None:
+    for path in (ROOT / "tuning").rglob("__init__.py"):
+        assert imports(path) == set(), path
+
+
+def test_what_the_leaves_share_of_plugs_knows_pydantic_alone() -> None:
+    allowed = {"pydantic", "pydantic_core", "_plug_files", *sys.stdlib_module_names}
+    for name in ("_kinds", "_plug_files"):
+        assert imports(ROOT / "distune" / f"{name}.py") <= allowed, name
+
+
+def test_of_the_files_with_the_public_names_the_house_knows_those_of_plugs_alone() -> None:
+    public = {path.stem for path in (ROOT / "distune").glob("*.py")} - {"__init__", "_kinds", "_plug_files"}
+    wrong = {(name, one) for name, path in sources().items() for one in imports(path) & public}
+    assert wrong == set()
+    assert "plugs" in public
+
+
+def test_losses_know_torch_alone() -> None:
+    allowed = {"torch", "pydantic", "losses", "_kinds", *sys.stdlib_module_names}
+    for name, path in sources().items():
+        if name.startswith("losses/"):
+            assert imports(path) <= allowed, name
+
+
+def test_one_name_is_installed_and_every_package_is_in_it() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {path.parent for name in (*LEAVES, "tuning") for path in (ROOT / name).rglob("*.py")}
+    expected = {".".join(("distune", *folder.relative_to(ROOT).parts)) for folder in folders}
+    assert set(settings["tool"]["setuptools"]["packages"]) == {"distune", *expected}
+
+
+def test_distune_holds_a_link_to_each_folder() -> None:
+    links = {path.name: path.readlink() for path in (ROOT / "distune").iterdir() if path.is_symlink()}
+    assert links == {name: Path("..") / name for name in (*LEAVES, "tuning")}
+
+
+def test_nothing_imports_a_bare_name() -> None:
+    # A file known by two names has two of each class, and a user's own `models` is not ours.
+    files = [
+        path for name in (*LEAVES, "tuning", "tests", "benchmarks", "examples") for path in (ROOT / name).rglob("*.py")
+    ]
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path in files
+        for name in modules_imported(path)
+        if name.split(".")[0] in (*LEAVES, "tuning")
+    }
+    assert wrong == set()
+
+
+def test_every_file_that_the_page_is_made_of_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    beside = {path.name for path in (ROOT / "tuning" / "report").iterdir() if path.is_file() and path.suffix != ".py"}
+    assert (
+        set(settings["tool"]["setuptools"]["package-data"]["distune.tuning.report"])
+        == beside
+        == {"page.html", "page.js"}
+    )
+
+
+def test_the_formatter_decides_everywhere() -> None:
+    mark = "# fmt: " + "skip"
+    folders = (*LEAVES, "tuning", "tests", "benchmarks", "examples", "distune")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.py")]
+    assert [str(path) for path in files if mark in path.read_text(encoding="utf-8")] == []

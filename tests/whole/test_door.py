@@ -1,0 +1,181 @@
+"""`import distune`: the public names, a study from Python, and a student that answers lists, Series and generators."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import distune
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from tests.conftest import Ended
+from tests.models.test_checkpoint import STUDENTS, checkpoint_of
+
+TEXTS = ["好书", "差酒店", "好好好"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("door") / "student"
+    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+
+
+@pytest.fixture(scope="module")
+def student(folder: Path) -> distune.Student:
+    return distune.load(folder)
+
+
+def in_a_new_process(program: str) -> Any:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    for name in distune.__all__:
+        assert getattr(distune, name) is not None, name
+    with pytest.raises(AttributeError, match="module 'distune' has no attribute 'serch'"):
+        distune.serch  # noqa: B018
+
+
+def test_the_import_brings_nothing_heavy(folder: Path) -> None:
+    heavy = (
+        "[m for m in ('torch', 'ray', 'mlflow', 'transformers', 'pydantic', 'pandas', 'pyarrow') if m in sys.modules]"
+    )
+    assert in_a_new_process(f"import sys, json, distune; print(json.dumps({heavy}))") == []
+    program = f"import sys, json, distune; distune.load({str(folder)!r}).predict(['好']); print(json.dumps({heavy}))"
+    assert in_a_new_process(program) == []
+
+
+def test_a_student_answers_a_list_by_labels_and_probabilities(student: distune.Student) -> None:
+    labels, probabilities = student.predict(TEXTS), student.predict_proba(TEXTS)
+    assert student.labels == ("bad", "good")
+    assert probabilities.shape == (3, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert labels == [("bad", "good")[column] for column in probabilities.argmax(axis=1)]
+
+
+def test_a_series_keeps_its_index(student: distune.Student) -> None:
+    series = pd.Series(TEXTS, index=["a", "b", "a"])
+    labels, probabilities = student.predict(series), student.predict_proba(series)
+    assert labels.index.tolist() == probabilities.index.tolist() == ["a", "b", "a"]
+    assert labels.tolist() == student.predict(TEXTS)
+    assert probabilities.columns.tolist() == ["bad", "good"]
+
+
+def test_a_generator_is_answered_as_it_is_read(student: distune.Student) -> None:
+    read: list[str] = []
+
+    def texts() -> Any:
+        for text in TEXTS * 700:
+            read.append(text)
+            yield text
+
+    answers = student.predict(texts())
+    assert next(answers) == student.predict(TEXTS)[0]
+    assert len(read) == 1024
+    assert [next(answers), next(answers)] == student.predict(TEXTS)[1:]
+    rows = list(student.predict_proba(iter(TEXTS)))
+    np.testing.assert_allclose(rows, student.predict_proba(TEXTS), atol=1e-6)
+
+
+def test_no_texts_are_no_answers(student: distune.Student) -> None:
+    assert student.predict([]) == []
+    assert student.predict_proba([]).shape == (0, 2)
+    assert list(student.predict(iter([]))) == []
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), 3])
+def test_the_first_row_that_is_no_text_is_named(student: distune.Student, missing: Any) -> None:
+    expected = rf"row 1: a text must be a string, but got {missing}"
+    for texts in (["好", missing, None], pd.Series(["好", missing], index=["x", "y"], dtype=object)):
+        with pytest.raises(distune.TextError, match=expected):
+            student.predict(texts)  # type: ignore[arg-type]
+    with pytest.raises(distune.TextError, match=expected):
+        student.predict_proba(["好", missing])
+
+
+def test_a_row_of_a_generator_is_counted_from_its_beginning(student: distune.Student) -> None:
+    texts = ["好"] * 1030 + [None]
+    with pytest.raises(distune.TextError, match="row 1030: a text must be a string, but got None"):
+        list(student.predict(iter(texts)))  # type: ignore[arg-type]
+
+
+def test_one_text_is_not_a_list_of_its_characters(student: distune.Student) -> None:
+    with pytest.raises(TypeError, match=r"answers a list of texts, but got one: \['好书'\] asks for one text"):
+        student.predict("好书")
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(distune.CheckpointError, match="is no checkpoint folder: it lacks"):
+        distune.load(tmp_path)
+
+
+def test_a_study_comes_from_a_file_or_a_dict_with_settings_replaced(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path]
+) -> None:
+    path = write_study(document)
+    for source in (path, str(path), document):
+        study = distune.load_study(source, **{"search.trials": 16, "trial.student": {"kind": "average"}})
+        assert study.config.search.trials == study.document["search"]["trials"] == 16
+        assert study.document["trial"]["student"] == {"kind": "average"}
+    assert document["search"]["trials"] == 4
+    assert distune.Study(document).config.search.trials == 4
+
+
+def test_every_fault_is_in_one_error(document: dict[str, Any]) -> None:
+    document["search"]["trials"] = 0
+    document["nonsense"] = 1
+    with pytest.raises(distune.StudyError) as caught:
+        distune.Study(document)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["search.trials", "nonsense"]
+
+
+def test_a_study_is_checked(document: dict[str, Any]) -> None:
+    assert distune.check(distune.Study(document)).startswith("no fault; 20 train, ")
+
+
+def test_one_trial_runs_here_with_parts_replaced(document: dict[str, Any]) -> None:
+    study = distune.Study(document)
+    result = distune.run_trial(
+        study, student={"kind": "average", "hidden_layer": 3}, epochs=1, **{"loss.kd_weight": 0.5}
+    )
+    assert 0 <= result.accuracy <= 1
+    assert result.best_epoch == 1
+    assert "hidden_layer" not in str(study.document["trial"]["student"][0])
+    with pytest.raises(distune.StudyError, match=r"trial\.student"):
+        distune.run_trial(study, student={"kind": "nothing"})
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    assert [name for name in distune.__all__ if not re.search(rf"[`.]{name}\b", page)] == []
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert distune.__version__ == "0.1.0"
+
+
+@pytest.mark.slow
+def test_what_a_search_found_is_read_from_its_folder(ended: Ended) -> None:
+    found = distune.results(str(ended.folder))
+    assert found.folder == distune.results(ended.study).folder == str(ended.folder)
+    trials = found.trials
+    assert len(trials) == 5
+    assert {"trial", "state", "accuracy", "latency_ms", "student.kind", "learning_rate"} <= set(trials)
+    assert set(found.front["trial"]) <= set(trials["trial"][trials["state"] == "complete"])
+    assert "distilled champion" in found.table
+    assert distune.load(found).predict(["好"]) == distune.load(found.champion).predict(["好"])
+
+
+def test_a_study_that_was_not_searched_has_no_results(document: dict[str, Any]) -> None:
+    with pytest.raises(distune.StudyError, match="tiny has not been searched yet"):
+        distune.results(distune.Study(document))

@@ -1,0 +1,106 @@
+"""A driver that is interrupted in mid-search: a real process. One that is killed is in test_chaos.py."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from distune.corpora.places import Place
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, records_in
+from distune.tuning.study.file import load_study
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(study: Path, *options: str) -> subprocess.Popen[str]:
+    """A real driver, in a process of its own."""
+    command = [sys.executable, "-m", "distune", "search", str(study), *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+@pytest.mark.parametrize("asked", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
+def test_who_is_asked_to_end_while_a_teacher_is_trained_ends_at_once(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], asked: signal.Signals
+) -> None:
+    document["teacher"] = {
+        "from_scratch": {"layers": 1, "hidden_size": 8, "heads": 1, "min_count": 1},
+        "epochs": 100_000,
+        "patience": 100_000,
+        "max_length": 16,
+    }
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # As a shell starts what is to run in the background.
+    command += [sys.executable, "-u", "-m", "distune", "cache", str(write_study(document))]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as driver:
+        assert driver.stdout is not None
+        said = ""
+        while "teacher epoch 2/" not in said:
+            line = driver.stdout.readline()
+            assert line, said
+            said += line
+        driver.send_signal(asked)
+        rest, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 130, rest
+    assert rest.endswith("distune: interrupted\n")
+    assert "Traceback" not in rest
+
+
+def finished_trials(folder: Path) -> list[int]:
+    return [record.number for record in records(folder) if record.state != "running"]
+
+
+def records(folder: Path) -> list[TrialRecord]:
+    """The trials of the tiny study as its folder has them now."""
+    study = load_study(folder.parents[3] / "study.yaml")
+    return records_in(study.config, Folder(Place(str(folder))))
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def long_study(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> tuple[Path, Path]:
+    """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
+    document["search"] |= {"trials": 8, "seeds": 1}
+    document["trial"] |= {"learning_rate": 0.01, "epochs": 60}
+    del document["tracking"]["register_as"]
+    return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
+    long_study: tuple[Path, Path], tmp_path: Path, asked: signal.Signals
+) -> None:
+    path, folder = long_study
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    driver.send_signal(asked)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 130, output
+    assert "Traceback" not in output
+    assert "of 8 trials; the same command with --resume goes on" in output
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    assert parent.info.status == "KILLED"
+    assert "RUNNING" not in {run.info.status for run in runs}
