@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distune.models.predictor import FILES
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
 from distune.tuning.speed.latency import Contender, Latency, cpu_name, time_contenders
@@ -41,8 +42,8 @@ TimeAll = Callable[[TimingJob], Timed]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """The content of a flat folder."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    """The content of what a checkpoint answers with: its own package is not asked here."""
+    return {name: (folder / name).read_bytes() for name in FILES}
 
 
 def time_here(job: TimingJob) -> Timed:
