@@ -21,8 +21,8 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study
 from distune.tuning.trial.plugs import plug_in
 
-pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
     "trial.vectors={kind: random, dimension: 8}",
     "trial.student={kind: gated, features: {choice: [4, 8]}}",
@@ -88,8 +88,10 @@ def test_the_folder_is_read_without_its_plugs(searched: Searched, capsys: pytest
     assert set(found.trials["student.kind"]) == {"gated"}
     assert {"student.features", "loss.teacher_term.delta"} <= set(found.trials.columns)
     page = searched.file.parent / "page.html"
-    main(["report", str(searched.folder), "--out", str(page)])
-    main(["compare", str(searched.folder), str(searched.folder)])
+    for command in (["report", str(searched.folder), "--out", str(page)], ["compare", *[str(searched.folder)] * 2]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0
     assert "gated" in page.read_text(encoding="utf-8")
     assert "gated" in capsys.readouterr().out
 

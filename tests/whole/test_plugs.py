@@ -34,7 +34,7 @@ from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import call_plugged, plug_identity, plug_in
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PLUGS = ROOT / "examples" / "plugs"
 STUDENT = """
 from typing import Literal
@@ -190,7 +190,7 @@ class Installed(StudentShape, frozen=True):
 def test_a_plug_of_an_installed_package_needs_no_plugins(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(monkeypatch, "installed", "tests.test_plugs:Installed")
+    install(monkeypatch, "installed", "tests.whole.test_plugs:Installed")
     document["trial"]["student"] = {"kind": "installed"}
     assert "plugins: the package tiny-plugs 1.2 is run: students installed" in check(Study(document))
     config = TrialConfig.model_validate({"student": {"kind": "installed"}})
@@ -204,8 +204,12 @@ def test_a_plug_of_an_installed_package_needs_no_plugins(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("other", "tests.test_plugs:Installed", "is called 'other', but its kind is 'installed'; the two must be one"),
-        ("other", "tests.test_plugs:PLUGS", "is no plug: it does not extend distune.plugs.StudentShape"),
+        (
+            "other",
+            "tests.whole.test_plugs:Installed",
+            "is called 'other', but its kind is 'installed'; the two must be one",
+        ),
+        ("other", "tests.whole.test_plugs:PLUGS", "is no plug: it does not extend distune.plugs.StudentShape"),
         (
             "other",
             "tests.no_such_module:X",
@@ -228,7 +232,7 @@ def test_an_entry_point_that_is_no_plug_is_refused_in_a_line(
 def test_an_entry_point_called_as_one_of_ours_is_refused_by_check(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(monkeypatch, "bilstm", "tests.test_plugs:Installed")
+    install(monkeypatch, "bilstm", "tests.whole.test_plugs:Installed")
     with pytest.raises(
         ValueError, match=r"the package tiny-plugs plugs in the kind 'bilstm' \(distune.students\), which is one"
     ):
