@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from distune import _kinds
 from distune._plug_files import PlugFile
@@ -28,6 +31,7 @@ from distune.testing import check_loss, check_student
 from distune.tuning.checks import check
 from distune.tuning.search.preparation import plugs_in
 from distune.tuning.shipping import pack
+from distune.tuning.speed.bench import bench
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, kept_study, load_study, runnable
 from distune.tuning.teachers.identity import trial_files
@@ -239,6 +243,38 @@ def test_an_entry_point_called_as_one_of_ours_is_refused_by_check(
         check(study)
 
 
+def test_a_package_that_is_really_installed_is_found_and_imported_when_it_is_named(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    about = site / "tiny_plugs-1.2.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-plugs\nVersion: 1.2\n")
+    points = "[distune.students]\ntiny = tiny_plugs:Tiny\nother = no_such_module:Other\n[distune.losses]\nhuber = huber:HuberConfig\n"
+    (about / "entry_points.txt").write_text(points)
+    (site / "tiny_plugs.py").write_text(TINY)
+    (site / "huber.py").write_text((PLUGS / "huber.py").read_text())
+    document["trial"]["student"] = [{"kind": "tiny", "size": {"choice": [1, 2]}}, {"kind": "average"}]
+    document["trial"]["loss"]["teacher_term"] = {"kind": "huber"}
+
+    def checked() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "distune", "check", str(write_study(document))]
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = checked()
+    assert "plugins: the package tiny-plugs 1.2 is run: students tiny" in done.stdout, done.stderr
+    assert "plugins: the package tiny-plugs 1.2 is run: losses huber" in done.stdout
+    (about / "entry_points.txt").write_text(points.replace("other =", "textcnn ="))
+    refused = checked()
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith(
+        "the package tiny-plugs plugs in the kind 'textcnn' (distune.students), which is one of Distune's own; uninstall it, or "
+        "have it renamed"
+    )
+    assert "Traceback" not in refused.stderr
+
+
 def test_installed_packages_are_asked_only_for_kinds_that_are_not_ours() -> None:
     program = (
         "import distune._kinds; distune._kinds.installed = None\n"
@@ -370,6 +406,9 @@ def test_a_plugged_student_answers_and_is_pulled_without_its_plug(plugged: dict[
         [sys.executable, str(folder)], input="好\n", cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["label"] in ("bad", "good")
+    stream = io.StringIO()
+    bench(folder, None, ["好差"], Console(file=stream, width=200))
+    assert "torch is left out: it needs the plug of the student gated, and bench runs none" in stream.getvalue()
     with pytest.raises(ModelError, match=r"its student is of the kind 'gated', which a plug brings, .* by --study"):
         load_checkpoint(folder)
 

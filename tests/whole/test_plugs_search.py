@@ -104,6 +104,26 @@ def test_a_study_whose_plugs_are_gone_is_refused_in_a_line(searched: Searched) -
     assert f"plugins: cannot read {searched.plugs}/huber.py: No such file or directory" in others
 
 
+def test_its_champion_is_compressed_where_the_study_brings_the_plug(
+    searched: Searched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion, target = str(searched.folder.place / "champion"), str(searched.plugs.parent / "smaller")
+    (searched.plugs.parent / "texts.txt").write_text("很好\n太慢了\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as refused:
+        main(["compress", champion, target, "--half", "float16", "--texts", str(searched.plugs.parent / "texts.txt")])
+    assert refused.value.code == 2
+    assert "which a plug brings, and torch cannot build it without: name the study" in capsys.readouterr().err
+    shutil.copytree(searched.plugs.parent / "gone", searched.plugs)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["compress", champion, target, "--half", "float16", "--study", str(searched.file)])
+    finally:
+        shutil.rmtree(searched.plugs)
+        plug_in(())
+    assert ended.value.code == 0
+    assert len(distune.load(target).predict(["很好", "太慢了"])) == 2
+
+
 def test_a_search_is_not_gone_on_with_by_another_plug(searched: Searched) -> None:
     gone = searched.plugs.parent / "gone"
     shutil.copytree(gone, searched.plugs)
