@@ -37,8 +37,15 @@ class _Command:
 
     def __init__(self, command: str) -> None:
         # A driver that a worker starts is a new job, which does not inherit the folder by itself.
-        there = {"runtime_env": {"working_dir": ray.get_runtime_context().runtime_env["working_dir"]}}
-        environment = {**os.environ, JOB: json.dumps(there), "PYTHONUNBUFFERED": "1"}
+        context = ray.get_runtime_context()
+        there = {"runtime_env": {"working_dir": context.runtime_env["working_dir"]}}
+        environment = {
+            **os.environ,
+            JOB: json.dumps(there),
+            # Else `auto` is the cluster that was started last on this machine, whichever that is.
+            "RAY_ADDRESS": context.gcs_address,
+            "PYTHONUNBUFFERED": "1",
+        }
         self._process = subprocess.Popen(  # noqa: S603
             ["/bin/bash", "-c", command],
             env=environment,

@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,14 @@ JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
 
-@dataclass(frozen=True)
-class Connection:
-    """A live connection to Ray; it can be ended before its `with` ends."""
-
-    def disconnect(self) -> None:
-        ray.shutdown()
+def first_line(error: Exception) -> str:
+    """What of Ray's pages is worth showing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
-def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[Connection]:
-    """A Ray connection for the length of a `with`; `packages` are folders of code that other nodes are to have.
+def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[None]:
+    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code that other nodes are to have.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
     """
@@ -53,14 +49,14 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         with _sigterm_kept():
             _init(config.address, options)
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot connect to Ray at {config.address}: {str(error).splitlines()[0]}") from error
+        raise ClusterError(f"cannot connect to Ray at {config.address}: {first_line(error)}") from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
     try:
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
             check_latency_node(config, [*alive_nodes(), *startable_nodes()])
-        yield Connection()
+        yield
     finally:
         ray.shutdown()
 

@@ -16,14 +16,14 @@ from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
 from distune.cluster.config import ClusterConfig, ClusterError
-from distune.cluster.connection import check_fits, check_reachable
+from distune.cluster.connection import check_fits, check_reachable, first_line
 
 NAME = "distune.name"
 STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still holds
 FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A submitted job; times are seconds since the epoch, None for what has not happened."""
 
@@ -49,10 +49,10 @@ def connect(address: str) -> JobSubmissionClient:
     except AuthenticationError as error:
         raise ClusterError(
             f"{address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH "
-            f"to that of the cluster ({_first_line(error)})"
+            f"to that of the cluster ({first_line(error)})"
         ) from error
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot use the job API at {address}: {_first_line(error)}") from error
+        raise ClusterError(f"cannot use the job API at {address}: {first_line(error)}") from error
 
 
 def check_cluster_fits(address: str, config: ClusterConfig) -> None:
@@ -65,7 +65,7 @@ def check_cluster_fits(address: str, config: ClusterConfig) -> None:
     try:
         nodes = list_nodes(address=address, filters=[("state", "=", "ALIVE")], limit=10_000)
     except Exception as error:  # Ray raises plain exceptions of many kinds here.
-        raise ClusterError(f"cannot list the nodes of {address}: {_first_line(error)}") from error
+        raise ClusterError(f"cannot list the nodes of {address}: {first_line(error)}") from error
     check_fits(config, [node.resources_total for node in nodes])
 
 
@@ -89,7 +89,7 @@ def submit(
             )
         )
     except (RuntimeError, ValueError) as error:
-        raise ClusterError(f"the cluster refused {name}: {_first_line(error)}") from error
+        raise ClusterError(f"the cluster refused {name}: {first_line(error)}") from error
 
 
 def jobs(client: JobSubmissionClient) -> list[Job]:
@@ -99,9 +99,16 @@ def jobs(client: JobSubmissionClient) -> list[Job]:
 
 
 def _job(details: JobDetails) -> Job:
-    times = [None if ms is None else ms / 1000 for ms in (details.start_time, details.end_time)]
+    started_s, ended_s = (None if ms is None else ms / 1000 for ms in (details.start_time, details.end_time))
     name = (details.metadata or {})[NAME]
-    return Job(str(details.submission_id), name, str(details.status.value), details.message or "", *times)
+    return Job(
+        job_id=str(details.submission_id),
+        name=name,
+        status=str(details.status.value),
+        message=details.message or "",
+        started_s=started_s,
+        ended_s=ended_s,
+    )
 
 
 def find(client: JobSubmissionClient, name_or_id: str) -> Job:
@@ -133,7 +140,3 @@ def stop(client: JobSubmissionClient, job: Job) -> None:
     if job.is_finished:
         raise ClusterError(f"{job.name} ({job.job_id}) has ended already: {job.status}")
     client.stop_job(job.job_id)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

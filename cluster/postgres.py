@@ -40,10 +40,15 @@ def program(folder: Path, port: int) -> Program:
     isready = [str(binaries() / "pg_isready"), "--quiet", f"--host={HOST}", f"--port={port}"]
     settings = (f"listen_addresses={HOST}", f"port={port}", "unix_socket_directories=")
     return Program(
-        [str(binaries() / "postgres"), "-D", str(folder / "postgres" / "data"), *(f"--{one}" for one in settings)],
-        inherited({}),
-        folder,
-        folder / "logs" / "postgres.log",
+        command=[
+            str(binaries() / "postgres"),
+            "-D",
+            str(folder / "postgres" / "data"),
+            *(f"--{one}" for one in settings),
+        ],
+        environment=inherited({}),
+        folder=folder,
+        log=folder / "logs" / "postgres.log",
         answers=lambda: succeeds(isready),
         user=_user(),
         stop_signal=signal.SIGINT,  # clean, and at once; SIGTERM would wait for clients

@@ -22,7 +22,7 @@ class ServicesError(ValueError):
     """A program that is missing, does not start or has ended; the message says what to do or where its log is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Program:
     """What is started, where and as whom, what tells that it answers, and the signal that asks it to end."""
 

@@ -50,7 +50,7 @@ auth_cache_ttl_seconds = 60
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Ports and passwords of a folder, made once and kept in it."""
 
@@ -143,7 +143,17 @@ def _settings(path: Path) -> Settings:
     if path.exists():
         settings = Settings(**json.loads(path.read_text(encoding="utf-8")))
     else:
-        settings = Settings(0, 0, 0, *(secrets.token_hex(16) for _ in range(6)))
+        settings = Settings(
+            postgres_port=0,
+            s3_port=0,
+            mlflow_port=0,
+            superuser_password=secrets.token_hex(16),
+            mlflow_password=secrets.token_hex(16),
+            admin_password=secrets.token_hex(16),
+            flask_key=secrets.token_hex(16),
+            s3_key_id=secrets.token_hex(16),
+            s3_key=secrets.token_hex(16),
+        )
     ports = free_ports([settings.postgres_port, settings.s3_port, settings.mlflow_port])
     settings = replace(settings, postgres_port=ports[0], s3_port=ports[1], mlflow_port=ports[2])
     write_private(path, json.dumps(asdict(settings), indent=1))
@@ -178,14 +188,14 @@ def _programs(folder: Path, settings: Settings) -> dict[str, Program]:
     return {
         "postgres": postgres.program(folder, settings.postgres_port),
         "s3": Program(
-            [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(settings.s3_port)],
-            inherited({"MOTO_DISABLE_GLOBAL_CORS": "true"}),
-            folder,
-            folder / "logs" / "s3.log",
+            command=[sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(settings.s3_port)],
+            environment=inherited({"MOTO_DISABLE_GLOBAL_CORS": "true"}),
+            folder=folder,
+            log=folder / "logs" / "s3.log",
             answers=lambda: _status(settings.s3_port, "GET", "/moto-api/") == http.client.OK,
         ),
         "mlflow": Program(
-            [
+            command=[
                 sys.executable,
                 "-m",
                 "mlflow",
@@ -208,9 +218,9 @@ def _programs(folder: Path, settings: Settings) -> dict[str, Program]:
                 "--cors-allowed-origins",
                 ",".join(f"http://{n}" for n in names),
             ],
-            inherited(mlflow),
-            folder,
-            folder / "logs" / "mlflow.log",
+            environment=inherited(mlflow),
+            folder=folder,
+            log=folder / "logs" / "mlflow.log",
             answers=lambda: _status(settings.mlflow_port, "GET", "/health") == http.client.OK,
         ),
     }

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
@@ -98,7 +97,9 @@ def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]
 
 @functools.cache
 def _tagger() -> Any:
-    import jieba.posseg
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # From Python 3.12 on its escapes warn where it is compiled.
+        import jieba.posseg
 
     jieba.setLogLevel(logging.WARNING)
     return jieba.posseg.POSTokenizer(jieba.Tokenizer())
@@ -162,6 +163,9 @@ def fingerprint(config: AugmentConfig, texts: Sequence[str], held_out: Sequence[
 
 def save_augmented(place: Place, augmented: Augmented) -> None:
     """Write a Parquet file of texts and their iterations, at once."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     table = pa.table({"text": list(augmented.texts), "iteration": pa.array(augmented.iterations)})
     stream = pa.BufferOutputStream()
     pyarrow.parquet.write_table(table, stream, compression="zstd")
@@ -170,5 +174,8 @@ def save_augmented(place: Place, augmented: Augmented) -> None:
 
 def load_augmented(place: Place) -> Augmented:
     """Read back what `save_augmented` wrote."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
     return Augmented(tuple(table["text"].to_pylist()), table["iteration"].to_numpy().astype(np.int32))

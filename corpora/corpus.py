@@ -30,7 +30,7 @@ class Split:
         return len(self.texts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A text stands in exactly one of the four splits; `fingerprint` tells which texts and classes there are.
 
@@ -103,7 +103,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
             )
     _refuse_shared_texts(parts, config)
     notes += _lacking_classes(labels, parts)
-    return Corpus(labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
+    return Corpus(labels=labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
 
 
 def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:

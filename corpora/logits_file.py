@@ -30,7 +30,7 @@ FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 """The logit of a class to which a file gives the probability 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LogitsFile:
     """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file.
 
@@ -110,7 +110,9 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
                 f"{path}: {int((~np.isfinite(states)).any(axis=1).sum())} rows of hidden are not finite numbers"
             )
         hidden = hidden_in_half(states, f"{path}, hidden")
-    return LogitsFile(path, rows, values, hidden, about, columns, tuple(notes))
+    return LogitsFile(
+        path=path, rows=rows, logits=values, hidden=hidden, about=about, columns=columns, notes=tuple(notes)
+    )
 
 
 def _table(path: str) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -105,22 +105,16 @@ class ShardWriter:
         }
 
 
-WriteAll = Callable[[ShardWriter, Sequence[Shard]], Iterator[tuple[int, Checksums]]]
-
-
-def write_in_process(writer: ShardWriter, shards: Sequence[Shard]) -> Iterator[tuple[int, Checksums]]:
-    """Write shard after shard here, each answered by its place among them."""
-    for place, shard in enumerate(shards):
-        yield place, writer(shard)
-
-
 @dataclass(frozen=True)
 class Source:
-    """Who answers: how a process gets the teacher, what is known of it, and who runs the writing of the shards."""
+    """Who answers: how a process gets the teacher, what is known of it, and who calls the writer for each of the shards, which is
+    answered by its place among them."""
 
     load: Callable[[], TeacherFunction]
     about: dict[str, Any]
-    write_all: WriteAll = write_in_process
+    map: Callable[[ShardWriter, Sequence[Shard]], Iterable[tuple[int, Checksums]]] = lambda writer, shards: enumerate(
+        map(writer, shards)
+    )
 
 
 def fill_cache(
@@ -146,7 +140,7 @@ def fill_cache(
         n_done += len(shard.texts) if kept else 0
     writer = ShardWriter(folder, key.labels, form.dtype, source.load)
     form.progress(n_done, len(texts))
-    for place, written in source.write_all(writer, missing):
+    for place, written in source.map(writer, missing):
         checksums |= written
         n_done += len(missing[place].texts)
         form.progress(n_done, len(texts))
@@ -155,14 +149,14 @@ def fill_cache(
     if shards and shards[0].file("hidden") in checksums:
         width = int(_read_array(folder / shards[0].file("hidden")).shape[1])
     manifest = Manifest(
-        key.teacher,
-        key.corpus,
-        key.labels,
-        len(texts),
-        form.dtype,
-        dict(sorted(checksums.items())),
-        source.about,
-        width,
+        teacher=key.teacher,
+        corpus=key.corpus,
+        labels=key.labels,
+        n_texts=len(texts),
+        dtype=form.dtype,
+        checksums=dict(sorted(checksums.items())),
+        about=source.about,
+        hidden_width=width,
     )
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False))
     return open_cache(root, key)

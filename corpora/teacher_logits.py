@@ -42,7 +42,7 @@ class CacheKey:
         return root / f"{self.teacher}-{self.corpus}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a whole cache holds; `checksums` are of its files, `about` is what is known of the teacher."""
 

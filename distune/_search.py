@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,8 @@ def search(study: Study, resume: bool = False) -> Found:
     """
     from distune.tuning.session import search
 
-    return Found(study, str(search(study, _console(), resume)))
+    with _lines_and_console() as console:
+        return Found(study, str(search(study, console, resume)))
 
 
 def results(source: str | Path | Study) -> Found:
@@ -138,10 +140,17 @@ def run_trial(study: Study, **settings: Any) -> TrialResult:
     document = document_of(study.document)
     for path, value in settings.items():
         set_at(document, f"trial.{path}", value)
-    return run_single(Study(document), _console())
+    with _lines_and_console():
+        return run_single(Study(document))
 
 
-def _console() -> Console:
+@contextmanager
+def _lines_and_console() -> Iterator[Console]:
+    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too."""
     from rich.console import Console
 
-    return Console()
+    from distune.tuning.report.lines import lines_on
+
+    console = Console()
+    with lines_on(console):
+        yield console

@@ -37,7 +37,7 @@ main()
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A trained student with all that its answers depend on; `tokens` are the settings that its encoder needs.
 
@@ -142,5 +142,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise ModelError(f"{folder}: the weights do not fit config.json and vocabulary.txt: {error}") from error
     quantized = (folder / "model.onnx").read_bytes() if settings["is_quantized"] else None
     return Checkpoint(
-        trained, settings["tokens"], vocabulary, settings["dimension"], labels, quantized, settings["trial"]
+        trained=trained,
+        tokens=settings["tokens"],
+        vocabulary=vocabulary,
+        dimension=settings["dimension"],
+        labels=labels,
+        quantized=quantized,
+        trial=settings["trial"],
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import warnings
 
-import onnx
 import torch
 from torch import nn
 
@@ -41,6 +40,8 @@ def export_onnx(student: nn.Module) -> bytes:
 def _without_zero_states(graph: bytes) -> bytes:
     """The graph without the initial states of recurrent cells: zero is what they start from anyway, and to make it costs
     five nodes."""
+    import onnx  # Not every worker exports: speeds of one architecture are measured once.
+
     model = onnx.load_from_string(graph)
     nodes = {output: node for node in model.graph.node for output in node.output}
     for cell in model.graph.node:

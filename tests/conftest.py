@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -22,8 +24,10 @@ from distune.models.students.config import AnyStudentConfig, Channels, PoolingKi
 from distune.models.teacher.tokenizing import character_tokenizer
 
 if TYPE_CHECKING:
+    from distune.tuning.search.preparation import Prepared
     from distune.tuning.storage.paths import Folder
     from distune.tuning.study.file import Study
+    from distune.tuning.trial.config import TrialConfig
 
 
 def _why_no_postgresql() -> str:
@@ -40,8 +44,37 @@ BAD = ("差", "讨厌", "失望", "退货", "很慢")
 THINGS = ("这本书", "手机", "酒店", "快递", "水果", "衣服", "电脑", "洗发水", "屏幕", "客服")
 
 
-def silent(line: str) -> None:
-    """For whoever must have somebody to talk to."""
+@contextmanager
+def lines_said() -> Iterator[list[str]]:
+    """The lines for people that are logged meanwhile."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("distune")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """The lines for people that are logged while a test runs."""
+    with lines_said() as lines:
+        yield lines
+
+
+def prepared_study(document: dict[str, Any] | Study, only: TrialConfig | None = None) -> Prepared:
+    """All that the trials of a study read, made in this process."""
+    from distune.tuning.search.preparation import prepare
+    from distune.tuning.search.reading import read_study
+    from distune.tuning.study.file import Study
+
+    return prepare(read_study(Study(document) if isinstance(document, dict) else document, only))
 
 
 def reviews(n: int) -> list[tuple[str, str]]:
@@ -245,13 +278,16 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     import ray
     from rich.console import Console
 
+    import distune.tuning.champion.verdict
     import distune.tuning.session
+    from distune.tuning.report.lines import lines_on
     from distune.tuning.study.file import Study
 
     study = Study(unlucky_document)
     distune.tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))
     counts = {"all": 0, "before timing": -1}
     forward, judge = BertForSequenceClassification.forward, distune.tuning.session.judge
+    time_here = distune.tuning.champion.verdict.time_here
 
     def counting(self: Any, *arguments: Any, **settings: Any) -> Any:
         counts["all"] += 1
@@ -259,14 +295,19 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
 
     def noting(*arguments: Any) -> Any:
         counts["before timing"] = counts["all"]
-        counts["clusters while timing"] = int(ray.is_initialized())
         return judge(*arguments)
 
+    def timing(*arguments: Any) -> Any:
+        counts["clusters while timing"] = int(ray.is_initialized())
+        return time_here(*arguments)
+
     stream = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
+    console = Console(file=stream, width=200)
+    with lines_on(console), pytest.MonkeyPatch.context() as patch:
         patch.setattr(BertForSequenceClassification, "forward", counting)
         patch.setattr("distune.tuning.session.judge", noting)
-        folder = distune.tuning.session.search(study, Console(file=stream, width=200))
+        patch.setattr("distune.tuning.champion.verdict.time_here", timing)
+        folder = distune.tuning.session.search(study, console)
     return Ended(
         study, folder, stream.getvalue(), counts["before timing"], counts["all"], counts["clusters while timing"]
     )

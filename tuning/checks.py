@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import uuid
 
-from distune.cluster.tasks import run_on_each_node
-from distune.corpora.corpus import Corpus, load_corpus
-from distune.corpora.encoding import segmenter
+from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
-from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.corpora.tokens import encoder_settings
-from distune.tuning.search.preparation import (
-    distinct_inputs,
-    masks_words,
-    plugs_in,
-    refuse_what_teachers_lack,
-    vector_notes,
-)
-from distune.tuning.search.run import earlier_folder
+from distune.tuning.search.reading import plugs_in, read_study
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, runnable
+from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
-from distune.tuning.teachers.examining import Examination, examine_teachers
-from distune.tuning.teachers.sources import pieces_for
-from distune.tuning.teachers.teachers import Teachers, assumptions, locate, refuse_wrong_columns
-from distune.tuning.tracking.runs import check_store
-from distune.tuning.trial.plugs import plug_lines, refuse_installed_clashes
+from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
+from distune.tuning.tracking.store import check_store
+from distune.tuning.trial.plugs import plug_lines
 
 
 def check(study: Study) -> str:
@@ -37,40 +24,28 @@ def check(study: Study) -> str:
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
-    study = runnable(study)
-    refuse_installed_clashes()
     check_stores(study)
-    corpus = load_corpus(study.config.corpus)
-    places = locate(study.config, corpus)
-    refuse_what_teachers_lack(study, corpus, places)
-    found_of_teachers: list[str] = []
-    examine_teachers(Examination(corpus, masks_words(study), found_of_teachers.append), places)
-    if study.config.search.warm_start:
-        earlier_folder(study.config, corpus)
+    read = read_study(study, all_teachers=True)
+    corpus, places = read.corpus, read.places
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
-    for place in kept:
-        on_dev = open_cache(place.cache_root, place.key).of(corpus.dev.texts)
-        refuse_wrong_columns(place, on_dev, corpus.dev, corpus.labels, of_file=True)
+    caches = tuple(open_cache(place.cache_root, place.key) for place in kept)
+    for place, cache in zip(kept, caches, strict=True):
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
-        caches = tuple(open_cache(place.cache_root, place.key) for place in places)
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
-    for config in distinct_inputs(study):
-        segmenter(encoder_settings(config.tokens), pieces_for(config.tokens, places[0]))
-    notes = vector_notes(study)
-    if study.config.teacher_data.labelled or study.config.teacher_data.unlabelled:
-        notes += load_teacher_data(study.config.teacher_data, corpus).notes
-    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items())
-    sentence = f"no fault; {sizes}; {study.config.search.trials} trials; teacher logits {cached}"
-    assumptions_made = [
-        *assumptions(places),
-        *found_of_teachers,
-        *assumed.of_settings(study, corpus, places),
+    sentence = f"no fault; {read.sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    assumptions = (
+        *read.of_columns,
+        *read.of_teachers,
+        *read.of_settings,
         *assumed.of_files(corpus, places),
         *of_answers,
-    ]
-    run = plug_lines(study.plugs, [(kinds, kind) for kinds, kind, _ in plugs_in(study)])
-    return "\n  ".join([sentence, *run, *class_lines(corpus), *corpus.notes, *notes, *dict.fromkeys(assumptions_made)])
+    )
+    run = plug_lines(read.study.plugs, [(kinds, kind) for kinds, kind, _ in plugs_in(read.study)])
+    return "\n  ".join(
+        [sentence, *run, *class_lines(corpus), *corpus.notes, *read.of_files, *dict.fromkeys(assumptions)]
+    )
 
 
 def class_lines(corpus: Corpus) -> list[str]:
@@ -91,6 +66,8 @@ def check_stores(study: Study) -> None:
 
 def check_shared(storage: Place) -> None:
     """Raise StudyError unless every node of the cluster sees the storage."""
+    from distune.cluster.on_ray import run_on_each_node  # Ray takes a second to import, and `check` needs none of it.
+
     probe = storage / f"probe-{uuid.uuid4().hex}"
     probe.write_text("")
     try:

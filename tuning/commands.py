@@ -11,6 +11,8 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,16 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 120)
+
+
+@contextmanager
+def _lines_and_console() -> Iterator[Console]:
+    """A console to draw on, on which lines for people are printed too."""
+    from distune.tuning.report.lines import lines_on
+
+    console = _console()
+    with lines_on(console):
+        yield console
 
 
 def _study(options: argparse.Namespace) -> Study:
@@ -60,7 +72,8 @@ def cache(options: argparse.Namespace) -> None:
     _be_interruptible()
     study = _study(options)
     command = f"distune cache {options.study}" + "".join(f" --set {one}" for one in options.overrides)
-    cache(study, options.rebuild, options.export, command, _console())
+    with _lines_and_console() as console:
+        cache(study, options.rebuild, options.export, command, console)
 
 
 def search(options: argparse.Namespace) -> None:
@@ -69,11 +82,12 @@ def search(options: argparse.Namespace) -> None:
     from distune.tuning.submit import search_through_client
 
     _be_interruptible()
-    study, console = _study(options), _console()
+    study = _study(options)
     if study.config.cluster.address.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
-    folder = search(study, console, resume)
+    with _lines_and_console() as console:
+        folder = search(study, console, resume)
     name, uri = study.config.tracking.register_as, study.config.tracking.uri
     extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
     console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
@@ -90,7 +104,8 @@ def search(options: argparse.Namespace) -> None:
 def trial(options: argparse.Namespace) -> None:
     from distune.tuning.search.single import run_single
 
-    run_single(_study(options), _console())
+    with _lines_and_console():
+        run_single(_study(options))
 
 
 def results(options: argparse.Namespace) -> None:
@@ -113,7 +128,8 @@ def report(options: argparse.Namespace) -> None:
     if options.out:
         write_page(study, folder, options.out)
     else:
-        write_report(study, folder, print)
+        with _lines_and_console():
+            write_report(study, folder)
     print(f"report: {options.out or folder.report}")
 
 
@@ -167,7 +183,8 @@ def bench(options: argparse.Namespace) -> None:
     from distune.tuning.speed.bench import bench
 
     check_folder(options.folder)
-    bench(options.folder, options.against, _texts(options.texts), _console())
+    with _lines_and_console() as console:
+        bench(options.folder, options.against, _texts(options.texts), console)
 
 
 def compress(options: argparse.Namespace) -> None:
@@ -188,7 +205,9 @@ def compress(options: argparse.Namespace) -> None:
     }
     configs = configs_of(flags, options.epochs)
     source = _study(options) if options.study else _texts(options.texts)
-    print(figures_line(compress_checkpoint(options.folder, options.target, configs, source, _console())))
+    with _lines_and_console() as console:
+        figures = compress_checkpoint(options.folder, options.target, configs, source, console)
+    print(figures_line(figures))
 
 
 def submit(options: argparse.Namespace) -> None:

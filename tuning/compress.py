@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +27,8 @@ from distune.models.predictor import CheckpointError, Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import logits_for
@@ -35,6 +37,8 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.inputs import encode_texts
 from distune.tuning.trial.run import fine_tuner
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def compress_checkpoint(
         classes = _classes_of(checkpoint, corpus, folder)
         dev_labels = _in_classes(corpus.dev.labels, classes)
         texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)
-        material = _material(checkpoint, encoder, source, corpus, classes, console)
+        material = _material(checkpoint, encoder, source, corpus, classes)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
         material = CalibrationData([np.array(encoder(text)) for text in texts.train])
@@ -149,7 +153,7 @@ def _refuse(
 
 
 def _material(
-    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64], console: Console
+    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64]
 ) -> CalibrationData:
     """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
@@ -164,22 +168,22 @@ def _material(
         ) from error
     places = locate(study.config, corpus)
     for line in assumptions(places):
-        console.print(line, markup=False, soft_wrap=True)
-    teachers = logits_for(study.config, corpus, places, lambda line: console.print(line, markup=False))
+        _log.info(line)
+    teachers = logits_for(study.config, corpus, places)
     labels = _in_classes(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes)
     nothing = np.zeros(len(texts), dtype=np.int32)
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
     logits = teachers.each(texts)[..., np.argsort(classes)]
     data = TrialData(
-        ragged(encoder(text) for text in texts),
-        labels,
-        nothing,
-        logits,
-        teachers.weights,
-        teachers.hidden_of(texts),
-        encode_texts(encoder, corpus.dev.texts),
-        _in_classes(corpus.dev.labels, classes),
-        vectors,
+        train=ragged(encoder(text) for text in texts),
+        labels=labels,
+        iterations=nothing,
+        teacher_logits=logits,
+        teacher_weights=teachers.weights,
+        teacher_hidden=teachers.hidden_of(texts),
+        dev=encode_texts(encoder, corpus.dev.texts),
+        dev_labels=_in_classes(corpus.dev.labels, classes),
+        vectors=vectors,
     )
     return CalibrationData(data.train, fine_tuner(config, data))
 

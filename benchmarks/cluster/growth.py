@@ -12,7 +12,6 @@ linear, 0 constant. The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import math
 import os
@@ -25,14 +24,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from rich.console import Console
-
 from benchmarks.cluster.growth_corpus import Figures, cached, memory_mb, trained, watched
 from benchmarks.cluster.scheduling import do_nothing, run, study_of
 from distune.cluster.config import ClusterConfig
 from distune.cluster.connection import connected
 from distune.tuning.search import run as search
 from distune.tuning.search.preparation import prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.latency import cpu_name
 
 HUNDRED = 100
@@ -43,11 +41,10 @@ ROW_COSTS = ("store_pss_mb", "own_mb_mean", "seconds")
 
 def without_training(n: int, sampler: str) -> Figures:
     """A search of n trials that do nothing: the driver's seconds for each, its growth, and what it leaves on the disk."""
-    quiet = Console(file=io.StringIO()).print
     with tempfile.TemporaryDirectory() as scratch, patch.object(search, "trial_on_worker", do_nothing):
         study = study_of(Path(scratch), n, 1)
         searched = study.config.search.model_copy(update={"sampler": sampler})
-        prepared = prepare(replace(study, config=study.config.model_copy(update={"search": searched})), quiet)
+        prepared = prepare(read_study(replace(study, config=study.config.model_copy(update={"search": searched}))))
         before_mb = memory_mb("self")["own"]
         # To look takes this process some 50 ms, which are not to be the driver's.
         with watched(lambda: memory_mb("self")["own"] - before_mb, every_s=3) as seen:

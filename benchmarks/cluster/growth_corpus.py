@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import tempfile
 import threading
@@ -17,17 +16,18 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from rich.console import Console
 
 from benchmarks.cluster.chaos import write_study
+from distune.cluster.config import ClusterConfig
 from distune.cluster.connection import connected
-from distune.cluster.tasks import map_on_cluster
+from distune.cluster.on_ray import OnRay
 from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey, open_cache
 from distune.corpora.tokens import TokenIds
 from distune.tuning.search import run as search
 from distune.tuning.search.preparation import prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import load_study
 from distune.tuning.trial.data import TrialData
@@ -116,7 +116,7 @@ def cached(n: int) -> Figures:
         root = Place(scratch)
         with watched(look) as seen:
             start = time.perf_counter()
-            fill_cache(root, KEY, texts, Source(instant_teacher, {}, map_on_cluster))
+            fill_cache(root, KEY, texts, Source(instant_teacher, {}, OnRay(ClusterConfig()).map))
             filled_s = time.perf_counter() - start
         times = []
         for _ in range(5):
@@ -174,7 +174,7 @@ def trained(n_rows: int, n_trials: int) -> Figures:
             "learning_rate": 0.001,
         }
         path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-        prepared = prepare(load_study(path), Console(file=io.StringIO()).print)
+        prepared = prepare(read_study(load_study(path)))
         inputs = {key: replace(one, data=enlarged(one.data, n_rows)) for key, one in prepared.inputs.items()}
         data_mb = sum(nbytes(one.data) for one in inputs.values()) / 1e6
         prepared = replace(prepared, inputs=inputs)

@@ -11,7 +11,6 @@ is one JSON object.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
 import tempfile
@@ -22,12 +21,12 @@ from typing import Any
 
 import yaml
 from ray import tune
-from rich.console import Console
 
 from benchmarks.cluster.chaos import write_study
 from distune.cluster.connection import connected
 from distune.tuning.search import run as search
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.session import tracked
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.storage.searches import new_folder
@@ -73,7 +72,7 @@ def run(prepared: Prepared) -> tuple[float, list[float], list[float]]:
     """Seconds of the whole search, when each trial ended (from its start), and what each spent in training."""
     study = prepared.study
     clock, folder = Clock(), new_folder(study)
-    with connected(study.config.cluster), tracked(prepared, folder, print) as outbox:
+    with connected(study.config.cluster), tracked(prepared, folder) as outbox:
         start = time.perf_counter()
         search.run_search(prepared, folder, [outbox, clock])
         wall_s = time.perf_counter() - start
@@ -87,9 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--no-ops", type=int, default=500)
     options = parser.parse_args(arguments)
-    quiet = Console(file=io.StringIO()).print
     with tempfile.TemporaryDirectory() as scratch:
-        wall_s, _, trained_s = run(prepare(study_of(Path(scratch), options.trials, EPOCHS_OF_5_S), quiet))
+        wall_s, _, trained_s = run(prepare(read_study(study_of(Path(scratch), options.trials, EPOCHS_OF_5_S))))
     ratio = wall_s / (sum(trained_s) / WORKERS)
     print(
         f"{len(trained_s)} trials of {sum(trained_s) / len(trained_s):.2f} s: {wall_s:.1f} s, {ratio:.3f} times the sum "
@@ -98,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     search.trial_on_worker = do_nothing  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as scratch:
-        _, ended_s, _ = run(prepare(study_of(Path(scratch), options.no_ops, 1), quiet))
+        _, ended_s, _ = run(prepare(read_study(study_of(Path(scratch), options.no_ops, 1))))
     tenth = max(1, min(100, len(ended_s) // 2))
     each = {"first": (ended_s[tenth] - ended_s[0]) / tenth, "last": (ended_s[-1] - ended_s[-1 - tenth]) / tenth}
     overall_s = (ended_s[-1] - ended_s[0]) / (len(ended_s) - 1)

@@ -21,11 +21,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from benchmarks.speed import peers_made
 from benchmarks.speed.peers import Answer, Classes, opened
@@ -40,7 +40,9 @@ from distune.models.compression.config import (
     PruneUnitsConfig,
 )
 from distune.models.compression.trained import CalibrationData
+from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.latency import Contender, cpu_name, one_thread, time_contenders
 from distune.tuning.study.file import load_study
@@ -86,7 +88,7 @@ def save_students(prepared: Prepared, epochs: int, root: Path) -> dict[str, Path
             }
         )
         known = inputs_key(config) in prepared.inputs
-        inputs = (prepared if known else prepare(prepared.study, partial(print, flush=True), only=config)).of(config)
+        inputs = (prepared if known else prepare(read_study(prepared.study, only=config))).of(config)
         result = run_trial(config, inputs.data, lambda report: None)
         folders[name] = save(prepared, inputs, result, root / name)
         for title, compression in compressions.items():
@@ -216,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=3, help="0 leaves loading and memory out")
     parser.add_argument("--shapes", nargs="*", choices=list(peers_made.SHAPES), default=list(peers_made.SHAPES))
     options = parser.parse_args(arguments)
-    prepared = prepare(load_study(options.study), partial(print, flush=True))
+    with lines_on(Console()):
+        prepared = prepare(read_study(load_study(options.study)))
     for name, package in missing().items():
         print(f"{name} is left out: the package {package} is not installed")
     with tempfile.TemporaryDirectory() as scratch:

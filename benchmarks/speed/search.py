@@ -32,6 +32,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import yaml
+from rich.console import Console
 
 from benchmarks.cluster.scheduling import run
 from benchmarks.speed.search_peers import HIDDEN, PEERS, RATES, TEMPERATURES, WEIGHTS, Given, Search, missing
@@ -41,7 +42,9 @@ from benchmarks.speed.training_peers import BATCH
 from distune.corpora.places import Place
 from distune.corpora.tokens import ragged
 from distune.models.teacher.tokenizing import quiet_transformers
+from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.latency import cpu_name
 from distune.tuning.storage.paths import Layout
 from distune.tuning.storage.records import records_in
@@ -251,7 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name} is left out: the package {package} is not installed")
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
-        prepared = prepare(study_of(options.study, options.trials, options.epochs, scratch), partial(print, flush=True))
+        with lines_on(Console()):
+            prepared = prepare(read_study(study_of(options.study, options.trials, options.epochs, scratch)))
         # First, so that what other people's packages leave in this process cannot cost them.
         of_lengths = lengths(prepared, options, scratch) if options.lengths else []
         searches = compare(cut(prepared, options.texts), options, scratch)

@@ -103,7 +103,7 @@ def teacher_of(shape: str, texts: Sequence[str]) -> Teacher:
     torch.manual_seed(0)
     tokenizer = character_tokenizer(texts, 1, MAX_LENGTH)
     config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=MAX_LENGTH, num_labels=2, **SHAPES[shape])  # type: ignore[arg-type]
-    return Teacher((BertForSequenceClassification(config).eval(),), tokenizer, MAX_LENGTH)
+    return Teacher(models=(BertForSequenceClassification(config).eval(),), tokenizer=tokenizer, max_length=MAX_LENGTH)
 
 
 def fillings(teacher: Teacher, texts: Sequence[str]) -> dict[str, Fill]:

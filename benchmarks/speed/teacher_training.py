@@ -98,7 +98,7 @@ def reviews(n: int) -> TrainingTexts:
     train = load_corpus(CorpusConfig(source="reviews")).train
     chosen = np.sort(np.random.default_rng(7).permutation(len(train))[:n])
     texts, labels = [train.texts[i] for i in chosen], train.labels[chosen]
-    return TrainingTexts(texts, labels, texts[:8], labels[:8], ("0", "1"))
+    return TrainingTexts(texts=texts, labels=labels, dev_texts=texts[:8], dev_labels=labels[:8], label_names=("0", "1"))
 
 
 def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
@@ -106,7 +106,7 @@ def contenders_of(start: Path, data: TrainingTexts) -> dict[str, Contender]:
     config = TeacherConfig(checkpoint=str(start), epochs=1, batch_size=BATCH, max_length=MAX_LENGTH)
 
     def distune(out: Path) -> None:
-        train_teacher(config, data, out, lambda _: None)
+        train_teacher(config, data, out)
 
     def with_their_dropout(out: Path) -> None:
         with patch("distune.models.teacher.training.cheap_dropout", nullcontext):

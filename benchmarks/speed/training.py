@@ -27,11 +27,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from benchmarks.speed.training_peers import BATCH, Seconds, Task, accuracy, contenders
 from distune.corpora.tokens import ragged
 from distune.models.training.loop import keep_freed_memory
+from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.latency import cpu_name
 from distune.tuning.study.file import load_study
 from distune.tuning.trial.data import TrialData
@@ -102,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_freed_memory()
-    prepared = prepare(load_study(Path("examples/reviews.yaml")), print)
+    with lines_on(Console()):
+        prepared = prepare(read_study(load_study(Path("examples/reviews.yaml"))))
     data = part_of(next(iter(prepared.inputs.values())).data, options.texts)
     found = {str(hidden): measure(data, hidden, options.epochs, options.rounds) for hidden in options.hidden}
     load = round(os.getloadavg()[0], 1)

@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from rich.console import Console
 
 from benchmarks.tables.cells import read
 from benchmarks.tables.tables_text import Record, Row, plan_of, rows_of
+from distune.tuning.report.lines import lines_on
 from distune.tuning.report.pictures import Picture, write_pngs
 from distune.tuning.report.style import FAMILIES, LIGHT, TEACHER, escaped
 
@@ -45,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     by_size = sizes_of(sizes)
     picture = Picture("ablation", "Ablation", "", draw(by_temperature, by_weight, by_size))
     options.out.mkdir(parents=True, exist_ok=True)
-    files = write_pngs([picture], options.out, print)
+    with lines_on(Console()):
+        files = write_pngs([picture], options.out)
     print(
         json.dumps(
             {

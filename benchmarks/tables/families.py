@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from rich.console import Console
 
 from distune.cluster.config import ClusterConfig
 from distune.cluster.connection import connected
-from distune.cluster.tasks import run_on_cluster
+from distune.cluster.on_ray import OnRay
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
@@ -40,12 +41,15 @@ from distune.models.compression.config import (
     TrimVocabularyConfig,
 )
 from distune.models.compression.trained import CalibrationData
+from distune.models.logits import accuracy_of
 from distune.models.predictor import Predictor
+from distune.tuning.report.lines import lines_on
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.latency import Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.file import Study
-from distune.tuning.teachers.logits import accuracy_of
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs
 from distune.tuning.trial.run import TrialResult, fine_tuner
@@ -92,7 +96,8 @@ def main() -> None:
             studies["hotel"] = hotel(options.data / "hotel", Path(scratch))
         sections, figures = [], {}
         for name, document in studies.items():
-            prepared = prepare(Study(document), print)
+            with lines_on(Console()):
+                prepared = prepare(read_study(Study(document)))
             results = train(prepared)
             text, figures[name] = section(name, prepared, results, Path(scratch))
             sections.append(text)
@@ -165,7 +170,7 @@ def train(prepared: Prepared) -> Results:
     shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads=1)
     results: Results = {}
     with connected(config):
-        runs = run_on_cluster(train_one, [one for _, one in plan], shared, config)
+        runs = OnRay(config).each(train_one, [one for _, one in plan], shared)
         for index, result in runs:
             results.setdefault(plan[index][0], []).append(result)
             print(f"{plan[index][0]}: {result.accuracy:.4f}", flush=True)
@@ -241,12 +246,12 @@ def compression_tables(name: str, prepared: Prepared, inputs: Inputs, results: R
 
 def save(prepared: Prepared, inputs: Inputs, result: TrialResult, folder: Path) -> Path:
     checkpoint = Checkpoint(
-        result.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        prepared.corpus.labels,
-        result.quantized,
+        trained=result.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=prepared.corpus.labels,
+        quantized=result.quantized,
     )
     return save_checkpoint(checkpoint, folder, "", Path(encoding.__file__))
 

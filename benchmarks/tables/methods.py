@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.tables.table_config import STUDENTS, Cell
 from distune.cluster.config import ClusterConfig
-from distune.cluster.tasks import run_on_cluster
+from distune.cluster.on_ray import OnRay
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import load_encoder, segmenter
 from distune.corpora.places import Place
@@ -21,6 +21,7 @@ from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord
@@ -74,7 +75,7 @@ def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str],
         found: Classes = _tfidf(cell.study, corpus, choice.about).predict(texts)
         return found
     if kind == "teacher":
-        teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus), say)
+        teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus))
         return teachers.of(texts).argmax(1)
     folder = choice.folder or Path()
     return Predictor(folder, load_encoder(folder)).logits(texts).argmax(1)
@@ -115,10 +116,10 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
     rule = first.method.rule or study.config.champion
     if first.method.kind == "fixed":
         config = TrialConfig.model_validate(midpoint(study.space))
-        prepared = prepare(study, say, only=config)
-        trials = candidates = [TrialRecord(0, "complete", config)]
+        prepared = prepare(read_study(study, only=config))
+        trials = candidates = [TrialRecord(number=0, state="complete", config=config)]
     else:
-        prepared = prepare(study, say)
+        prepared = prepare(read_study(study))
         trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)
         candidates = _best(trials, prepared, rule)
     teacher = prepared.teacher_accuracy
@@ -183,6 +184,6 @@ def _retrained(
     ]
     cluster: ClusterConfig = prepared.study.config.cluster
     shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, cluster.threads)
-    results = dict(run_on_cluster(train_one, runs, shared, cluster))
+    results = dict(OnRay(cluster).each(train_one, runs, shared))
     trained = (tuple(results[start + i] for i in range(retrainings)) for start in range(0, len(runs), retrainings))
     return [[Finalist(one, next(trained), ()) for one in candidates] for _ in cells]

@@ -32,7 +32,8 @@ from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
 from distune.models.teacher.teacher import timing_twin
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender
-from distune.tuning.speed.latency import TIMED_TEXTS, cpu_name, time_contenders
+from distune.tuning.speed.figures import TIMED_TEXTS
+from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import StudyError, faults_of
 from distune.tuning.study.file import Study, load_study, parse_yaml
 from distune.tuning.teachers.logits import logits_for, timing_teachers
@@ -209,7 +210,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
         return choices
     config = this.study.config
     # The teacher first: it may have to be trained, and each cell reads its answers.
-    logits_for(config, this.corpus, locate(config, this.corpus), say)
+    logits_for(config, this.corpus, locate(config, this.corpus))
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in left:
         groups.setdefault((cell.method.name, cell.search_key), []).append(cell)
@@ -256,7 +257,7 @@ def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
     corpus, config = this.corpus, this.study.config
     known = (*corpus.train.texts, *corpus.transfer.texts)
     first = config.model_copy(update={"more_teachers": []})
-    teachers = timing_teachers(logits_for(first, corpus, locate(first, corpus), lambda line: None), known)
+    teachers = timing_teachers(logits_for(first, corpus, locate(first, corpus)), known)
     twin = timing_twin({"config": BERT_BASE, "members": 1, "max_length": config.teacher.max_length}, known)
     contenders = {name: onnx_contender(choices[cell.key].folder or Path()) for name, cell in best.items()}
     contenders |= {"teacher": teacher_contender(*teachers)} if teachers else {}

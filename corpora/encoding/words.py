@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,9 @@ def _jieba(user_words: UserWords) -> Any:
     the copy that anybody left in the folder for temporary files; here the words that begin with a character are read when
     the character first occurs.
     """
-    import jieba
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # From Python 3.12 on its escapes warn where it is compiled.
+        import jieba
 
     class OnePass(jieba.Tokenizer):  # type: ignore[misc]
         def initialize(self, dictionary: None = None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-from distune.models.errors import ModelError
+from distune.models.errors import ModelError, first_line
 
 FAULTS = (
     OSError,  # A missing file, a hub that is out of reach, JSON of config.json
@@ -111,13 +111,6 @@ def in_one_line(what: str) -> Iterator[None]:
         if type(error) is not Exception and not isinstance(error, FAULTS):
             raise
         raise ModelError(f"{what}: {_reason(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error of transformers, whose messages go on for pages; of a bare KeyError its type too."""
-    line = str(error).strip().split("\n")[0]
-    is_bare = isinstance(error, LookupError | TypeError | AttributeError) or not line
-    return f"{type(error).__name__}: {line}" if is_bare else line
 
 
 def _reason(error: Exception) -> str:

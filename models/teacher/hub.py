@@ -8,14 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, resolve_revision
-from huggingface_hub.errors import HfHubHTTPError, RevisionResolutionError
-
 from distune.models.errors import ModelError
-from distune.models.teacher.checkpoint_faults import ADAPTER
-
-FAULTS = (HfHubHTTPError, OSError, ValueError)
-"""What huggingface_hub raises for a file that cannot be had."""
 
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
@@ -30,6 +23,9 @@ def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") 
                 f"revision={revision} is of a checkpoint of a hub, but {checkpoint} is a folder here; leave it out"
             )
         return None
+    from huggingface_hub import resolve_revision
+    from huggingface_hub.errors import HfHubHTTPError, RevisionResolutionError
+
     where = f"{checkpoint} at revision {revision}" if revision else checkpoint
     try:
         return str(resolve_revision(checkpoint, revision=revision).resolved)
@@ -47,6 +43,8 @@ def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[s
     folder = Path(checkpoint)
     try:
         if not folder.is_dir():
+            from huggingface_hub import hf_hub_download
+
             return {"": _json_object(Path(hf_hub_download(checkpoint, "config.json", revision=commit)))}
         members = sorted(folder.glob("member-*"), key=lambda path: int(path.name.split("-")[1])) or [folder]
         return {
@@ -55,7 +53,7 @@ def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[s
             else {}
             for one in members
         }
-    except FAULTS as error:
+    except _faults() as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the config.json of {checkpoint} cannot be read: {reason}") from error
 
@@ -68,14 +66,25 @@ def unless_adapter(place: str | Path, revision: str | None) -> Iterator[None]:
     except ModelError as error:
         if Path(place).exists():
             raise
+        from huggingface_hub import hf_hub_download
+
+        from distune.models.teacher.checkpoint_faults import ADAPTER
+
         try:
             hf_hub_download(str(place), ADAPTER, revision=revision)
-        except FAULTS:
+        except _faults():
             raise error from None
         raise ModelError(
             f"the teacher {place} is a LoRA adapter on the hub, and an adapter is read from a folder: `hf download {place} "
             "--local-dir FOLDER`, and name that folder"
         ) from error
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What huggingface_hub raises for a file that cannot be had; it is asked when there is a fault, as it takes half a second to import."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (HfHubHTTPError, OSError, ValueError)
 
 
 def _json_object(file: Path) -> dict[str, Any]:

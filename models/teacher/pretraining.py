@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distune.models.training.batches import shuffled_batches
-from distune.models.training.loop import Progress, Schedule, optimise, with_progress
+from distune.models.training.loop import Schedule, optimise, with_progress
 
+_log = logging.getLogger(__name__)
 IGNORED = -100
 HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}
 """By family, what makes logits over the vocabulary of the last layer's states, row by row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PretrainingPlan:
     """How long, how fast, in batches of how many texts, how much is asked for, and drawn by which seed."""
 
@@ -77,7 +79,6 @@ def pretrain(
     encode_batch: Callable[[Sequence[Sequence[int]]], dict[str, Tensor]],
     ids: MaskIds,
     plan: PretrainingPlan,
-    progress: Progress,
 ) -> None:
     """Train a masked language model of transformers in place."""
     rng, generator = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
@@ -98,6 +99,6 @@ def pretrain(
     model.train()
     started, n_steps = time.monotonic(), len(batches)
     steps = optimise(model, batches, loss_of, Schedule(n_steps, plan.learning_rate, 0.05))
-    losses = list(with_progress(steps, n_steps, "pretraining", progress))
+    losses = list(with_progress(steps, n_steps, "pretraining"))
     minutes = (time.monotonic() - started) / 60
-    progress(f"pretraining step {n_steps:,}/{n_steps:,}: loss {np.mean(losses[-200:]):.3f}, {minutes:.1f} min")
+    _log.info(f"pretraining step {n_steps:,}/{n_steps:,}: loss {np.mean(losses[-200:]):.3f}, {minutes:.1f} min")

@@ -45,7 +45,7 @@ MAX_TOKENS, MAX_TOKENS_ON_GPU = 4096, 65536
 """In one batch, padding included."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Teacher:
     """One classifier or an ensemble of them, always in eval mode."""
 
@@ -110,7 +110,12 @@ def load_teacher(
         models.append(loaded.model)
         notes += [*loaded.notes, *said, *cut]
     device = pick_device()
-    return Teacher(tuple(model.to(device) for model in models), tokenizer, max_length, tuple(notes))
+    return Teacher(
+        models=tuple(model.to(device) for model in models),
+        tokenizer=tokenizer,
+        max_length=max_length,
+        notes=tuple(notes),
+    )
 
 
 def _load_member(place: str, revision: str | None) -> Loaded:
@@ -219,7 +224,7 @@ def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:
         AutoModelForSequenceClassification.from_config(shape, dtype=torch.float32).eval()
         for _ in range(description["members"])
     )
-    return Teacher(models, tokenizer, description["max_length"])
+    return Teacher(models=models, tokenizer=tokenizer, max_length=description["max_length"])
 
 
 def teacher_size_mb(teacher: Teacher) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from transformers import (
 )
 
 from distune.models.errors import ModelError
+from distune.models.logits import accuracy_of
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
 from distune.models.teacher.loading import about_its_class, load_trunk, named_head, refuse_adapter
 from distune.models.teacher.on_cpu import cheap_dropout
@@ -41,13 +43,14 @@ from distune.models.teacher.tokenizing import (
     tokenize,
 )
 from distune.models.training.batches import endless_batches
-from distune.models.training.loop import Progress, Schedule, optimise, pick_device, with_progress
+from distune.models.training.loop import Schedule, optimise, pick_device, with_progress
 
+_log = logging.getLogger(__name__)
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 """Of pretraining: weights that have learnt a language already are not to be shaken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
     """What a teacher learns from: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
     pretraining texts need no label."""
@@ -62,24 +65,24 @@ class TrainingTexts:
     """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
 
 
-def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress) -> Path:
+def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
     """Fine-tune every member and save it as a normal transformers folder; returns `folder`.
 
     Raises ModelError when the checkpoint cannot be loaded, and FloatingPointError when the loss is not finite.
     """
     quiet_transformers()
     torch.manual_seed(config.seed)
-    start, tokenizer = _start(config, data, folder, progress)
+    start, tokenizer = _start(config, data, folder)
     for member in range(config.members):
         torch.manual_seed(config.seed + member)
         made = _new_classifier(config, start, tokenizer, data.label_names)
         if data.has_other_classes:
             _draw_last_layer(made.model, len(data.label_names))
         for note in made.notes if member == 0 else ():
-            progress(note)
+            _log.info(note)
         model = made.model.to(pick_device())
         with cheap_dropout(model):
-            _fine_tune(model, tokenizer, made.config, data, config.seed + member, progress)
+            _fine_tune(model, tokenizer, made.config, data, config.seed + member)
         place = folder if config.members == 1 else folder / f"member-{member}"
         model.save_pretrained(place)
         tokenizer.save_pretrained(place)
@@ -107,12 +110,16 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
         _masked_model(config, str(config.checkpoint), tokenizer)
     made = _new_classifier(config, str(config.checkpoint), tokenizer, label_names)
     known = refuse_unknown(f"the teacher {config.checkpoint}", tokenizer, texts)
-    rehearse(Teacher((made.model.eval(),), tokenizer, made.config.max_length), texts, config.hidden_states)
+    rehearse(
+        Teacher(models=(made.model.eval(),), tokenizer=tokenizer, max_length=made.config.max_length),
+        texts,
+        config.hidden_states,
+    )
     return (*about_its_class(str(config.checkpoint), config.revision, made.model), *made.notes, *known)
 
 
 def _start(
-    config: TeacherConfig, data: TrainingTexts, folder: Path, progress: Progress
+    config: TeacherConfig, data: TrainingTexts, folder: Path
 ) -> tuple[str | BertConfig, PreTrainedTokenizerBase]:
     """What the members start from: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
     texts = data.pretraining_texts or data.texts
@@ -130,12 +137,16 @@ def _start(
     model, max_length = _masked_model(config, start, tokenizer)
     rate = config.pretrain.learning_rate or (SCRATCH_RATE if config.from_scratch else CHECKPOINT_RATE)
     plan = PretrainingPlan(
-        config.pretrain.epochs, rate, config.batch_size, config.pretrain.mask_probability, config.seed
+        epochs=config.pretrain.epochs,
+        learning_rate=rate,
+        batch_size=config.batch_size,
+        mask_probability=config.pretrain.mask_probability,
+        seed=config.seed,
     )
     ids = MaskIds(tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), len(tokenizer))
     token_ids = tokenize(tokenizer, texts, max_length)
     with cheap_dropout(model.to(pick_device())):
-        pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan, progress)
+        pretrain(model, token_ids, lambda rows: padded(tokenizer, rows), ids, plan)
     pretrained = folder / "pretrained"
     model.save_pretrained(pretrained)
     tokenizer.save_pretrained(pretrained)
@@ -244,7 +255,6 @@ def _fine_tune(
     config: TeacherConfig,
     data: TrainingTexts,
     seed: int,
-    progress: Progress,
 ) -> None:
     """Train in place, and leave the model with the weights of its best epoch on dev."""
     rng, device = np.random.default_rng(seed), next(model.parameters()).device
@@ -260,14 +270,16 @@ def _fine_tune(
         return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
-    steps = with_progress(steps, n_steps, "teacher", progress)
+    steps = with_progress(steps, n_steps, "teacher")
     best_accuracy, best_weights, best_epoch = -1.0, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
-        logits = teacher_logits(Teacher((model.eval(),), tokenizer, config.max_length), data.dev_texts)
-        accuracy = float((logits.argmax(1) == data.dev_labels).mean())
-        progress(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
+        logits = teacher_logits(
+            Teacher(models=(model.eval(),), tokenizer=tokenizer, max_length=config.max_length), data.dev_texts
+        )
+        accuracy = accuracy_of(logits, data.dev_labels)
+        _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
         if accuracy > best_accuracy:
             best_accuracy, best_epoch = accuracy, epoch
             best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

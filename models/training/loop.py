@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
+import logging
 import math
 import sys
 import time
@@ -18,7 +20,7 @@ from distune.models.layers.table import Table
 from distune.models.training.row_adam import RowAdam
 
 Batch = TypeVar("Batch")
-Progress = Callable[[str], None]
+_log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of malloc.h.
 
 
@@ -66,6 +68,24 @@ class Schedule:
         return max(0.0, (self.n_steps - step) / max(1, self.n_steps - warmup))
 
 
+class EagerAdamW(torch.optim.AdamW):
+    """AdamW for what is not compiled.
+
+    The wrappers of torch's own methods import torch._dynamo to keep the compiler out of them: that takes a second and 90 MB in each
+    worker, which compiles nothing. Here they are called without their wrappers.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    _step = inspect.unwrap(torch.optim.AdamW.step)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        self._step(closure)
+
+
 class Stepper:
     """AdamW under a schedule, over what of a model is trained; its state can be taken and put back between two steps.
 
@@ -78,7 +98,7 @@ class Stepper:
     ) -> None:
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._schedule, self._in_bf16 = schedule, in_bf16
-        self._adam = torch.optim.AdamW(
+        self._adam = EagerAdamW(
             self._trainable, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
         )
         self._tables = [RowAdam(table, self._adam, schedule.n_steps) for table in tables]
@@ -153,10 +173,8 @@ def optimise(
         yield stepper.step(loss_of, batch)
 
 
-def with_progress(
-    losses: Iterator[float], n_steps: int, name: str, progress: Progress, interval_s: float = 30.0
-) -> Iterator[float]:
-    """Pass the losses of `n_steps` steps on; every `interval_s` say their mean since the last line, and the time left."""
+def with_progress(losses: Iterator[float], n_steps: int, name: str, interval_s: float = 30.0) -> Iterator[float]:
+    """Pass the losses of `n_steps` steps on; every `interval_s` log their mean since the last line, and the time left."""
     started = said = time.monotonic()
     recent: list[float] = []
     for step, loss in enumerate(losses, start=1):
@@ -166,5 +184,5 @@ def with_progress(
         if now - said >= interval_s and step < n_steps:
             minutes_left = (now - started) / step * (n_steps - step) / 60
             mean = sum(recent) / len(recent)
-            progress(f"{name} step {step:,}/{n_steps:,}: loss {mean:.3f}, {minutes_left:.1f} min left")
+            _log.info(f"{name} step {step:,}/{n_steps:,}: loss {mean:.3f}, {minutes_left:.1f} min left")
             said, recent = now, []

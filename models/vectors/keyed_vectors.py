@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ class _GensimAlone(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}, which belongs to no word vectors of gensim")
 
 
+def refuse_missing_gensim(what: str) -> None:
+    """Raise ModelError where gensim, which `what` needs, is not installed."""
+    if importlib.util.find_spec("gensim") is None:
+        raise ModelError(
+            f"{what} need the package gensim, which is not installed: pip install gensim. It has no wheel for Python 3.14, "
+            "where that needs a C compiler; Python 3.13 and vectors of kind random need none"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Keyed:
     """`vectors` is `[words, dimension]`; `composed` makes a vector of a word's n-grams, where the file has those."""
@@ -58,6 +68,7 @@ def read_keyed_vectors(path: Path) -> Keyed:
 
     Raises ModelError for another pickle and for one whose arrays are not beside it.
     """
+    refuse_missing_gensim(f"the vectors in {path}")
     from gensim.models import KeyedVectors
     from gensim.models.fasttext import FastTextKeyedVectors
 

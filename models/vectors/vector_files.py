@@ -65,7 +65,7 @@ def read_vector_file(path: Path, wanted: Collection[str]) -> FoundVectors:
     """
     if not path.is_file():
         raise ModelError(f"no such word-vector file: {path}")
-    found = Wanted(frozenset(wanted))
+    found = Wanted(words=frozenset(wanted))
     try:
         with path.open("rb") as file:
             beginning = file.read(8)
@@ -103,7 +103,7 @@ def as_token(word: str) -> str:
     return unicodedata.normalize("NFKC", word).lower().replace("\u2019", "'")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Wanted:
     """The wanted words that were met, as they are spelt and otherwise; the first row of a word counts."""
 

@@ -21,6 +21,7 @@ from distune.models.vectors.config import (
     TrainedVectorsConfig,
     Word2VecConfig,
 )
+from distune.models.vectors.keyed_vectors import refuse_missing_gensim
 from distune.models.vectors.vector_files import FoundVectors, Known, read_vector_file
 
 FASTTEXT_BUCKETS = 200_000
@@ -47,6 +48,7 @@ def build_vectors(
     `sentences` are the segmented train and transfer texts. Raises ModelError for an unreadable vector file, another
     dimension than the configured one, and a file that knows no word of the vocabulary.
     """
+    refuse_missing_packages(config)
     rng = np.random.default_rng(seed)
     found = SOURCES[type(config)](config, vocabulary, sentences, seed)
     known = {word: vector for word, vector in found.vectors.items() if np.isfinite(vector).all()}
@@ -61,6 +63,12 @@ def build_vectors(
     matrix[0] = 0.0
     coverage, respelt = (n / len(vocabulary) for n in (len(known), found.n_respelt))
     return reduced(WordVectors(matrix, coverage, respelt, found.notes), config.reduce_to)
+
+
+def refuse_missing_packages(config: AnyVectorsConfig) -> None:
+    """Raise ModelError where a package that these vectors need is not installed. A file says only when it is read whether it is gensim's."""
+    if isinstance(config, Word2VecConfig | FastTextConfig):
+        refuse_missing_gensim(f"vectors of kind {config.kind}")
 
 
 def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:

@@ -59,7 +59,9 @@ def test_a_line_has_the_mean_and_the_spread_over_seeds() -> None:
 
 
 def test_a_weight_without_t_squared_is_the_weight_that_makes_the_same_loss() -> None:
-    table = TableConfig.model_validate(parse_yaml((ROOT / "benchmarks" / "tables" / "ablation.yaml").read_text(encoding="utf-8")))
+    table = TableConfig.model_validate(
+        parse_yaml((ROOT / "benchmarks" / "tables" / "ablation.yaml").read_text(encoding="utf-8"))
+    )
     unsquared = [method for method in table.methods if "without" in method.name]
     assert len(unsquared) == 4
     for method in unsquared:

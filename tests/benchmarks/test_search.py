@@ -12,9 +12,9 @@ import pytest
 from benchmarks.speed import search, search_peers
 from benchmarks.speed.performance import PARTS
 from benchmarks.speed.search import Attempt
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
+from tests.conftest import prepared_study
 
 SMALL = ["--trials", "2", "--texts", "24", "--epochs", "1"]
 WriteStudy = Callable[[dict[str, Any]], Path]
@@ -40,7 +40,7 @@ def test_a_search_without_distune_is_timed(
 
 
 def test_steps_are_a_part_of_a_trial(document: dict[str, Any], write_study: WriteStudy, tmp_path: Path) -> None:
-    prepared = search.cut(prepare(search.study_of(write_study(document), 2, 1, tmp_path), lambda line: None), 16)
+    prepared = search.cut(prepared_study(search.study_of(write_study(document), 2, 1, tmp_path)), 16)
     data = next(iter(prepared.inputs.values())).data
     assert (len(data.train), len(data.dev), len(data.dev_labels)) == (16, 4, 4)
     seconds, share = search.steps_share(TrialConfig.model_validate(midpoint(prepared.study.space)), data)
@@ -51,7 +51,7 @@ def test_steps_are_a_part_of_a_trial(document: dict[str, Any], write_study: Writ
 def test_peers_learn_by_the_settings_that_they_are_given(
     document: dict[str, Any], write_study: WriteStudy, tmp_path: Path
 ) -> None:
-    prepared = prepare(search.study_of(write_study(document), 2, 1, tmp_path), lambda line: None)
+    prepared = prepared_study(search.study_of(write_study(document), 2, 1, tmp_path))
     data = next(iter(prepared.inputs.values())).data
     asked: list[int] = []
     point = search_peers.Point(data, 4, 2, 1, learning_rate=1e-3, kd_weight=1.0, temperature=2.0)

@@ -63,8 +63,11 @@ def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dic
 
 def test_the_plain_trial_with_which_a_search_begins_is_no_distilled_student() -> None:
     distilled = TrialConfig.model_validate(AVERAGE)
-    plain = TrialRecord(0, "complete", distilled.plain(), accuracy=0.9)
-    pruned, best = TrialRecord(1, "pruned", distilled), TrialRecord(2, "complete", distilled, accuracy=0.8)
+    plain = TrialRecord(number=0, state="complete", config=distilled.plain(), accuracy=0.9)
+    pruned, best = (
+        TrialRecord(number=1, state="pruned", config=distilled),
+        TrialRecord(number=2, state="complete", config=distilled, accuracy=0.8),
+    )
     assert choosable([plain, pruned, best], plain=False) == [best]
     assert choosable([plain, pruned], plain=True) == [plain]
     with pytest.raises(StudyError, match=r"of 2 trials none that is distilled was completed; set search.trials higher"):

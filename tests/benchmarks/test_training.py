@@ -19,15 +19,15 @@ def test_every_contender_learns_and_the_page_shows_it(is_fast: bool, monkeypatch
     vectors = rng.normal(size=(30, 6)).astype(np.float32)
     vectors[0] = 0
     data = TrialData(
-        ragged(rows),
-        np.arange(80) % 3 - 1,
-        np.zeros(80, np.int32),
-        rng.normal(size=(1, 80, 2)).astype(np.float32),
-        np.ones(1, np.float32),
-        np.zeros((80, 0), np.float16),
-        ragged(rows[:4]),
-        np.zeros(4, np.int64),
-        vectors,
+        train=ragged(rows),
+        labels=np.arange(80) % 3 - 1,
+        iterations=np.zeros(80, np.int32),
+        teacher_logits=rng.normal(size=(1, 80, 2)).astype(np.float32),
+        teacher_weights=np.ones(1, np.float32),
+        teacher_hidden=np.zeros((80, 0), np.float16),
+        dev=ragged(rows[:4]),
+        dev_labels=np.zeros(4, np.int64),
+        vectors=vectors,
     )
     found = training.measure(data, 4, 1, 2)
     assert {"distune", "plain loop", "plain, packed"} <= set(found)

@@ -8,17 +8,28 @@ import ray
 
 from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.connection import _init, connected
+from distune.cluster.on_ray import InProcessBesideRay, OnRay
 from tests.processes import family, listening
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads Linux's tables of sockets")
 def test_a_local_instance_listens_on_loopback_alone_and_may_end_before_its_block() -> None:
-    with connected(ClusterConfig()) as connection:
+    with connected(ClusterConfig()):
         assert ray.get(ray.remote(lambda: 0).remote()) == 0
         found = {address for address, _ in listening(family(os.getpid()))}
-        connection.disconnect()
-        assert not ray.is_initialized()
+        assert not OnRay(ClusterConfig()).alone(lambda _: ray.is_initialized(), None)
     assert found == {"127.0.0.1"}
+
+
+def process_of(_: object, shared: object = None) -> int:
+    return os.getpid()
+
+
+def test_students_of_a_teacher_are_trained_on_a_ray_that_is_there_for_that_time_alone() -> None:
+    runner = InProcessBesideRay(ClusterConfig(gpus_per_trial="auto"))
+    assert os.getpid() not in dict(runner.each(process_of, [0, 1], None)).values()
+    assert not ray.is_initialized()
+    assert (runner.once(os.getpid), dict(runner.map(process_of, [0]))) == (os.getpid(), {0: os.getpid()})
 
 
 def test_a_trial_that_fits_on_no_node_is_refused_with_what_there_is() -> None:

@@ -9,17 +9,9 @@ import pytest
 
 from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
 from distune.corpora.places import Place
-from distune.corpora.teacher_logits import CacheKey, TeacherLogits, has_cache, open_cache
+from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.corpora.texts import CorpusError
-
-KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))
-TEXTS = [f"text {i}" for i in range(7)]
-
-
-def answer(texts: Sequence[str]) -> TeacherAnswers:
-    """Logits [-i, i] for "text i"."""
-    numbers = np.array([float(text.split()[1]) for text in texts], dtype=np.float32)
-    return TeacherAnswers(np.stack([-numbers, numbers], axis=1))
+from tests.making.teachers import KEY, TEXTS, answer
 
 
 def answer_with_hidden(texts: Sequence[str]) -> TeacherAnswers:

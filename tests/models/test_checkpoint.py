@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
@@ -35,23 +34,11 @@ from distune.models.predictor import (
     run_network,
 )
 from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
-from distune.models.students.student import Student, student_logits
+from distune.models.students.student import student_logits
 from tests.conftest import STUDENTS, same_answers, student_name
+from tests.making.checkpoints import VOCABULARY, checkpoint_of, student_of
 
-VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
 ROWS = [[2], [2, 3, 4, 5, 1], [3, 3], [5, 4, 3, 2, 2, 2, 2, 2, 2, 2, 6]]
-
-
-def student_of(config: AnyStudentConfig) -> Student:
-    torch.manual_seed(1)
-    vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
-    vectors[0] = 0
-    return config.build(vectors, 2).eval()
-
-
-def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
-    tokens = {"kind": "characters", "max_tokens": 9}
-    return Checkpoint(Trained(student_of(config), config), tokens, VOCABULARY, 4, ("bad", "good"))
 
 
 @pytest.fixture(params=STUDENTS, ids=student_name)
@@ -190,7 +177,13 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
         [LowRankConfig(kind="low_rank", rank=2), HalfConfig(kind="half")],
         CalibrationData([]),
     )
-    saved = Checkpoint(compressed.trained, {"kind": "characters", "max_tokens": 9}, VOCABULARY, 4, ("bad", "good"))
+    saved = Checkpoint(
+        trained=compressed.trained,
+        tokens={"kind": "characters", "max_tokens": 9},
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
     folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
     read = load_checkpoint(folder)
     assert read.trained.structure == compressed.trained.structure

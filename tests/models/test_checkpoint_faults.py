@@ -11,10 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, T5Config
 
-from distune.models.errors import ModelError
+from distune.models.errors import ModelError, first_line
 from distune.models.teacher.checkpoint_faults import (
     adapter_base,
-    first_line,
     in_one_line,
     is_adapter,
     refuse_other_folders,

@@ -22,7 +22,7 @@ from distune.models.predictor import FILES
 from distune.tuning.cli import main
 from distune.tuning.speed.bench import bench
 from distune.tuning.tracking.registry import log_model
-from tests.tuning.serve.test_serving import as_json, ask, served
+from tests.making.server import as_json, ask, served
 
 PACKED = Path(__file__).with_name("checkpoint_of_937cf56.tar.gz")
 TEXTS = ["好 书", "差 差", "Ｕ盘 酒店", "xyz"]

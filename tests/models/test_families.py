@@ -68,7 +68,9 @@ def test_what_is_stored_in_16_bits_is_computed_from_float32(folder: Path, tmp_pa
     assert teacher.description()["config"].get("dtype") in (None, "float32")
     assert any(f"is stored in {str(stored).removeprefix('torch.')}" in note for note in teacher.notes)
     model.config.pad_token_id = teacher.models[0].config.pad_token_id
-    expected = teacher_logits(Teacher((model.float().eval(),), teacher.tokenizer, POSITIONS), ASKED)
+    expected = teacher_logits(
+        Teacher(models=(model.float().eval(),), tokenizer=teacher.tokenizer, max_length=POSITIONS), ASKED
+    )
     np.testing.assert_allclose(teacher_logits(teacher, ASKED), expected, atol=1e-5)
 
 

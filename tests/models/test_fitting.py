@@ -114,14 +114,12 @@ def test_masking_hides_15_percent_and_never_a_special_token() -> None:
     assert float((masked[asked] == token_ids[asked]).float().mean()) == pytest.approx(0.1, abs=0.03)
 
 
-def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often() -> None:
-    said: list[str] = []
-    losses = list(with_progress(iter([4.0, 2.0, 1.0]), 3, "teacher", said.append, interval_s=0.0))
+def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often(said: list[str]) -> None:
+    losses = list(with_progress(iter([4.0, 2.0, 1.0]), 3, "teacher", interval_s=0.0))
     assert losses == [4.0, 2.0, 1.0]
     assert said == ["teacher step 1/3: loss 4.000, 0.0 min left", "teacher step 2/3: loss 2.000, 0.0 min left"]
 
 
-def test_a_training_is_silent_between_two_lines() -> None:
-    said: list[str] = []
-    list(with_progress(iter([4.0, 2.0]), 2, "teacher", said.append))
+def test_a_training_is_silent_between_two_lines(said: list[str]) -> None:
+    list(with_progress(iter([4.0, 2.0]), 2, "teacher"))
     assert not said

@@ -80,7 +80,7 @@ def test_an_adapter_is_merged_into_its_base(adapter: Path, tmp_path: Path) -> No
         model.classifier.bias.copy_(saved["classifier.bias"])
         query = model.bert.encoder.layer[0].attention.self.query.weight
         query += 2 * saved[f"{QUERY}.lora_B.weight"] @ saved[f"{QUERY}.lora_A.weight"]
-    expected = teacher_logits(Teacher((model,), teacher.tokenizer, 32), TEXTS[:5])
+    expected = teacher_logits(Teacher(models=(model,), tokenizer=teacher.tokenizer, max_length=32), TEXTS[:5])
     np.testing.assert_allclose(teacher_logits(teacher, TEXTS[:5]), expected, atol=1e-5)
     assert not any("lora" in name for name, _ in teacher.models[0].named_modules())
     assert "is merged into it" in teacher.notes[0]

@@ -39,7 +39,7 @@ TEXTS = TrainingTexts(
 )
 
 
-def train(tmp_path: Path, said: list[str], **settings: object) -> Path:
+def train(tmp_path: Path, **settings: object) -> Path:
     scratch = {**SCRATCH, **settings.pop("scratch", {})}  # type: ignore[dict-item]
     config = TeacherConfig.model_validate(
         {
@@ -52,41 +52,39 @@ def train(tmp_path: Path, said: list[str], **settings: object) -> Path:
             **settings,
         }
     )
-    return train_teacher(config, TEXTS, tmp_path / "teacher", said.append)
+    return train_teacher(config, TEXTS, tmp_path / "teacher")
 
 
 def test_a_teacher_from_scratch_learns_and_is_a_normal_transformers_folder(tmp_path: Path) -> None:
-    folder = train(tmp_path, [], epochs=16)
+    folder = train(tmp_path, epochs=16)
     teacher = load_teacher(folder, 8, ("bad", "good"))
     assert (teacher_logits(teacher, ["好的", "差的"]).argmax(1) == [1, 0]).all()
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     assert model.config.id2label == {0: "bad", 1: "good"}
 
 
-def test_fine_tuning_stops_when_dev_gets_no_better(tmp_path: Path) -> None:
-    said: list[str] = []
-    train(tmp_path, said, epochs=50, patience=1)
+def test_fine_tuning_stops_when_dev_gets_no_better(tmp_path: Path, said: list[str]) -> None:
+    train(tmp_path, epochs=50, patience=1)
     epochs = [line for line in said if line.startswith("teacher epoch")]
     assert 2 <= len(epochs) < 50
 
 
 def test_members_of_an_ensemble_differ_and_each_has_its_folder(tmp_path: Path) -> None:
-    folder = train(tmp_path, [], members=2, epochs=1)
+    folder = train(tmp_path, members=2, epochs=1)
     teacher = load_teacher(folder, 8)
     assert sorted(path.name for path in folder.iterdir()) == ["member-0", "member-1"]
     first, second = (model.classifier.weight for model in teacher.models)
     assert not torch.equal(first, second)
 
 
-def test_pretraining_says_how_far_it_is_and_its_encoder_is_kept(tmp_path: Path) -> None:
-    said: list[str] = []
-    folder = train(tmp_path, said, epochs=1, pretrain={"epochs": 1})
+def test_pretraining_says_how_far_it_is_and_its_encoder_is_kept(tmp_path: Path, said: list[str]) -> None:
+    folder = train(tmp_path, epochs=1, pretrain={"epochs": 1})
     assert said[0].startswith("pretraining step 5/5: loss")
     assert (folder / "pretrained" / "config.json").is_file()
 
 
 def test_training_again_with_the_same_seed_gives_the_same_teacher(tmp_path: Path) -> None:
-    one, two = (load_teacher(train(tmp_path / name, [], epochs=2), 8) for name in "ab")
+    one, two = (load_teacher(train(tmp_path / name, epochs=2), 8) for name in "ab")
     np.testing.assert_array_equal(teacher_logits(one, GOOD), teacher_logits(two, GOOD))
 
 
@@ -114,15 +112,22 @@ def test_more_layers_than_there_are_is_refused(teacher_folder: Path) -> None:
 
 def test_a_checkpoint_is_fine_tuned_to_other_classes(teacher_folder: Path, tmp_path: Path) -> None:
     config = TeacherConfig(checkpoint=str(teacher_folder), epochs=1, train_last_layers=1, max_length=8)
-    texts = TrainingTexts(TEXTS.texts, TEXTS.labels, TEXTS.dev_texts, TEXTS.dev_labels, ("bad", "good", "so-so"))
-    folder = train_teacher(config, texts, tmp_path / "teacher", lambda line: None)
+    texts = TrainingTexts(
+        texts=TEXTS.texts,
+        labels=TEXTS.labels,
+        dev_texts=TEXTS.dev_texts,
+        dev_labels=TEXTS.dev_labels,
+        label_names=("bad", "good", "so-so"),
+    )
+    folder = train_teacher(config, texts, tmp_path / "teacher")
     assert load_teacher(folder, 8, ("bad", "good", "so-so")).n_classes == 3
 
 
-def test_a_checkpoint_is_pretrained_on_and_then_fine_tuned(teacher_folder: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_checkpoint_is_pretrained_on_and_then_fine_tuned(
+    teacher_folder: Path, tmp_path: Path, said: list[str]
+) -> None:
     settings = {"checkpoint": str(teacher_folder), "epochs": 1, "max_length": 8, "pretrain": {"epochs": 2}}
-    folder = train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher", said.append)
+    folder = train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher")
     assert said[0].startswith("pretraining step 4/4: loss")  # Two epochs of 60 texts in batches of 32.
     words = "bert.embeddings.word_embeddings.weight"
     before = AutoModelForSequenceClassification.from_pretrained(teacher_folder).state_dict()[words]
@@ -163,7 +168,7 @@ def test_a_checkpoint_that_is_no_masked_language_model_is_refused(tmp_path: Path
         ModelError,
         match=r"teacher.pretrain: the teacher .*gpt cannot be loaded: transformers has no MaskedLM model for a GPT2Config",
     ):
-        train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher", lambda line: None)
+        train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher")
 
 
 def test_a_tokenizer_without_a_mask_is_refused(teacher_folder: Path, tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_a_tokenizer_without_a_mask_is_refused(teacher_folder: Path, tmp_path: P
     tokenizer.save_pretrained(tmp_path / "maskless")
     settings = {"checkpoint": str(tmp_path / "maskless"), "epochs": 1, "pretrain": {}}
     with pytest.raises(ModelError, match=r"the tokenizer of .*maskless has no mask token"):
-        train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher", lambda line: None)
+        train_teacher(TeacherConfig.model_validate(settings), TEXTS, tmp_path / "teacher")
 
 
 def test_pretraining_without_fine_tuning_is_refused() -> None:
@@ -189,15 +194,20 @@ def encoder(family: str, folder: Path, dtype: torch.dtype = torch.float32) -> Pa
 
 
 @pytest.mark.parametrize("family", ["gpt2", "xlm-roberta"])
-def test_a_half_checkpoint_of_another_family_is_fine_tuned_in_float32(family: str, tmp_path: Path) -> None:
+def test_a_half_checkpoint_of_another_family_is_fine_tuned_in_float32(
+    family: str, tmp_path: Path, said: list[str]
+) -> None:
     folder = encoder(family, tmp_path / "start", torch.float16)
-    said: list[str] = []
     config = TeacherConfig(checkpoint=str(folder), epochs=1)
     texts = TrainingTexts(
-        [*FAMILY_TEXTS, *GOOD], np.array([0, 1] * 33), FAMILY_TEXTS[:2], np.array([0, 1]), ("bad", "good")
+        texts=[*FAMILY_TEXTS, *GOOD],
+        labels=np.array([0, 1] * 33),
+        dev_texts=FAMILY_TEXTS[:2],
+        dev_labels=np.array([0, 1]),
+        label_names=("bad", "good"),
     )
     assert check_start(config, FAMILY_TEXTS[:8], texts.label_names)[-1].endswith("instead of 128 by default")
-    trained = load_teacher(train_teacher(config, texts, tmp_path / "teacher", said.append), 32, ("bad", "good"))
+    trained = load_teacher(train_teacher(config, texts, tmp_path / "teacher"), 32, ("bad", "good"))
     assert any("reads at most 32 tokens" in line for line in said)
     assert {parameter.dtype for parameter in trained.models[0].parameters()} == {torch.float32}
     assert trained.models[0].config.problem_type == "single_label_classification"
@@ -212,7 +222,7 @@ def test_a_multi_label_classifier_is_fine_tuned_to_pick_one_class(teacher_folder
     model.save_pretrained(tmp_path / "many")
     AutoTokenizer.from_pretrained(teacher_folder).save_pretrained(tmp_path / "many")
     config = TeacherConfig(checkpoint=str(tmp_path / "many"), epochs=1, max_length=8)
-    folder = train_teacher(config, TEXTS, tmp_path / "teacher", lambda line: None)
+    folder = train_teacher(config, TEXTS, tmp_path / "teacher")
     assert load_teacher(folder, 8, ("bad", "good")).n_classes == 2
 
 
@@ -245,7 +255,7 @@ def test_a_checkpoint_of_other_weights_stops_before_anything_is_trained(teacher_
     config = TeacherConfig(checkpoint=str(tmp_path / "x"), epochs=1, max_length=8)
     for start in (
         lambda: check_start(config, GOOD, ("bad", "good")),
-        lambda: train_teacher(config, TEXTS, tmp_path / "teacher", pytest.fail),
+        lambda: train_teacher(config, TEXTS, tmp_path / "teacher"),
     ):
         with pytest.raises(ModelError, match="16 of 53 tensors of the bert would be random"):
             start()
@@ -253,4 +263,4 @@ def test_a_checkpoint_of_other_weights_stops_before_anything_is_trained(teacher_
 
 def test_a_vocabulary_that_is_too_small_is_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"a teacher from scratch: its tokenizer does not know \d+% of the corpus"):
-        train(tmp_path, [], scratch={"min_count": 1000})
+        train(tmp_path, scratch={"min_count": 1000})

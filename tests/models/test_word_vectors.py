@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from distune.models.errors import ModelError
 from distune.models.vectors.config import (
@@ -14,6 +14,7 @@ from distune.models.vectors.config import (
     FastTextConfig,
     FileVectorsConfig,
     RandomVectorsConfig,
+    VectorsConfig,
     Word2VecConfig,
 )
 from distune.models.vectors.word_vectors import SOURCES, build_vectors, principal_components
@@ -108,3 +109,15 @@ def test_a_file_that_is_missing_or_holds_no_vectors_is_refused(tmp_path: Path) -
     (tmp_path / "bad.txt").write_text("nothing of the kind\n")
     with pytest.raises(ModelError, match="cannot be read as word2vec vectors"):
         build_vectors(FileVectorsConfig(path=tmp_path / "bad.txt", dimension=3), VOCABULARY, SENTENCES, 1)
+
+
+@pytest.mark.parametrize("kind", ["word2vec", "fasttext"])
+def test_without_gensim_trained_vectors_are_refused_in_one_line(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config: AnyVectorsConfig = TypeAdapter(VectorsConfig).validate_python({"kind": kind, "dimension": 4})
+    with pytest.raises(
+        ModelError, match=rf"vectors of kind {kind} need the package gensim, .* no wheel for Python 3\.14"
+    ):
+        build_vectors(config, ["[PAD]", "[UNK]", "好"], [["好"]], 0)
+    random = RandomVectorsConfig(dimension=4)
+    assert build_vectors(random, ["[PAD]", "[UNK]", "好"], [["好"]], 0).matrix.shape == (3, 4)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.texts import CorpusError
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
 from distune.tuning.search.single import run_single
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.assumed import fits_logits, of_settings
 from distune.tuning.teachers.teachers import locate
-from tests.conftest import silent
+from tests.conftest import lines_said, prepared_study
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]
 
@@ -35,8 +32,8 @@ def votes(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 
 def said_by_prepare(study: Study) -> list[str]:
-    said: list[str] = []
-    prepare(study, said.append)
+    with lines_said() as said:
+        prepared_study(study)
     return [line.strip() for line in said]
 
 
@@ -103,7 +100,7 @@ def test_by_default_students_learn_from_what_they_are_held_against(document: dic
     document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "weight": 3}]
     study = Study(document)
     assert "loss.teachers" not in check(study)
-    prepared = prepare(study, silent)
+    prepared = prepared_study(study)
     each = prepared.teachers.each(prepared.corpus.dev.texts)
     np.testing.assert_allclose(prepared.teachers.of(prepared.corpus.dev.texts), (each[0] + 3 * each[1]) / 4, rtol=1e-5)
 
@@ -128,13 +125,12 @@ def test_large_logits_are_told_where_they_are_fitted(document: dict[str, Any], w
 
 
 def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
-    document: dict[str, Any], write_logits: Any
+    document: dict[str, Any], write_logits: Any, said: list[str]
 ) -> None:
     document["teacher"]["logits_dtype"] = "float16"
     study = written(document, write_logits, lambda labels: np.stack([70_000.0 - labels, 69_999.5 + 0 * labels], axis=1))
     half = Study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
-    said: list[str] = []
-    prepared = prepare(half, said.append)
+    prepared = prepared_study(half)
     assert (
         "teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
         "logits_dtype=float16 would change"
@@ -142,12 +138,13 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
     assert prepared.teacher_accuracy == 1.0
 
 
-def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(document: dict[str, Any], write_logits: Any) -> None:
+def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(
+    document: dict[str, Any], write_logits: Any, said: list[str]
+) -> None:
     document["corpus"]["dev_fraction"] = 0.04  # Of so few texts no order of the columns can be told.
     study = written(document, write_logits, lambda labels: np.stack([labels, 1 - labels], axis=1))
-    stream = io.StringIO()
-    run_single(study, Console(file=stream, width=200))
-    lines = stream.getvalue()
+    run_single(study)
+    lines = "\n".join(said)
     assert "the teacher is right on no text of dev: there is no part of its accuracy to keep" in lines
     assert ", but the teacher is never right" in lines
 

@@ -16,13 +16,11 @@ from distune.models.predictor import CheckpointError
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
-from distune.tuning.search.preparation import prepare
 from distune.tuning.storage.records import TrialRecord
-from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
-from tests.conftest import reviews
+from tests.conftest import prepared_study, reviews
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
 
@@ -30,7 +28,7 @@ NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": 
 @pytest.fixture
 def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     """A checkpoint of the tiny study."""
-    prepared = prepare(Study(document), lambda line: None)
+    prepared = prepared_study(document)
     config = TrialConfig.model_validate(
         {
             "tokens": document["trial"]["tokens"],
@@ -41,7 +39,7 @@ def folder(document: dict[str, Any], tmp_path: Path) -> Path:
         }
     )
     result = run_trial(config, prepared.of(config).data, lambda report: None)
-    finalist = Finalist(TrialRecord(0, "complete", config), (result,), (result,))
+    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
     return save_finalist(finalist, prepared, tmp_path / "student")
 
 

@@ -19,7 +19,7 @@ from distune.tuning.cli import main
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
 from tests.conftest import STUDENTS, reviews
-from tests.models.test_checkpoint import checkpoint_of
+from tests.making.checkpoints import checkpoint_of
 
 Write = Callable[[dict[str, Any]], Path]
 Run = Callable[..., tuple[int, str, list[str]]]

@@ -17,8 +17,8 @@ import pytest
 import distune
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from tests.conftest import Ended
-from tests.models.test_checkpoint import STUDENTS, checkpoint_of
+from tests.conftest import STUDENTS, Ended
+from tests.making.checkpoints import checkpoint_of
 
 TEXTS = ["好书", "差酒店", "好好好"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -196,6 +197,30 @@ def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr + cluster.nodes.ended() + client_logs()
     assert "registered as tiny-student version" in done.stdout
+
+
+def test_what_a_client_runs_belongs_to_its_cluster_whatever_else_starts_on_the_machine(
+    cluster: Dashboard, tmp_path: Path
+) -> None:
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "where.py").write_text(
+        "import ray\nray.init('auto', logging_level='ERROR')\nprint(ray.get_runtime_context().gcs_address, flush=True)\n"
+    )
+    (tmp_path / "newer").mkdir()
+    client = (
+        "import pathlib, sys\nfrom distune.cluster.client import run_through_client\n"
+        "print(*run_through_client(sys.argv[1], pathlib.Path(sys.argv[2]), f'{sys.executable} where.py'))"
+    )
+    with ray_nodes(tmp_path / "newer", 0):
+        done = subprocess.run(
+            [sys.executable, "-c", client, cluster.client, tmp_path / "sent"],
+            env=cluster.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    assert done.stdout.split()[-2:] == [f"{done.stdout.split(':')[0]}:{cluster.nodes.port}", "0"], done.stderr
 
 
 def test_a_study_that_can_never_be_placed_is_refused_with_what_there_is(

@@ -29,7 +29,7 @@ from distune.models.students.config import STUDENTS
 from distune.plugs import StudentShape
 from distune.testing import check_loss, check_student
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import plugs_in
+from distune.tuning.search.reading import plugs_in
 from distune.tuning.shipping import pack
 from distune.tuning.speed.bench import bench
 from distune.tuning.study.errors import StudyError

@@ -17,6 +17,7 @@ from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_answers
 from distune.tuning.champion.verdict import NoChampionError
 from distune.tuning.cli import main
+from distune.tuning.report.lines import lines_on
 from distune.tuning.session import search
 from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import search_folders
@@ -129,8 +130,9 @@ def unlucky(document: dict[str, Any], root: Path, search_settings: dict[str, Any
         "storage": str(root / "storage"),
     }
     study, stream = Study(document), io.StringIO()
-    with pytest.raises(NoChampionError, match=r"no finalist is the fastest that keeps 5000\.0%"):
-        search(study, Console(file=stream, width=200))
+    console = Console(file=stream, width=200)
+    with lines_on(console), pytest.raises(NoChampionError, match=r"no finalist is the fastest that keeps 5000\.0%"):
+        search(study, console)
     return study, stream.getvalue()
 
 

@@ -31,8 +31,8 @@ from distune.models.predictor import Answer, Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import reviews, same_answers
-from tests.models.test_checkpoint import VOCABULARY, student_of
-from tests.tuning.tracking.test_candidates import GOOD
+from tests.making.candidates import GOOD
+from tests.making.checkpoints import VOCABULARY, student_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "examples" / "use"
@@ -149,7 +149,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(root: Path) -> Path:
     config = AverageConfig(kind="average", hidden_layer=16)
-    checkpoint = Checkpoint(Trained(student_of(config), config), TOKENS, VOCABULARY, 4, ("bad", "good"))
+    checkpoint = Checkpoint(
+        trained=Trained(student_of(config), config),
+        tokens=TOKENS,
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("bad", "good"),
+    )
     return save_checkpoint(checkpoint, root / "student", "# card\n", Path(encoding.__file__))
 
 

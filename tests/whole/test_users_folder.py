@@ -7,17 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from tests.conftest import tiny_document
-from tests.models.test_checkpoint import STUDENTS, checkpoint_of
+from tests.conftest import STUDENTS, tiny_document
+from tests.making.checkpoints import checkpoint_of
 
 pytestmark = pytest.mark.slow
 THEIRS = 'raise RuntimeError("a module of the user was imported")\n'
@@ -39,18 +40,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_
     return place
 
 
+def environment_with(path: str) -> dict[str, str]:
+    """This process' environment with another PYTHONPATH, or none."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "PYTHONPATH": path} if path else kept
+
+
 @pytest.fixture(params=["", "."], ids=["plain", "PYTHONPATH=."])
 def run(request: pytest.FixtureRequest, folder: Path) -> Run:
     """Runs Python in the project; what it printed, or the failure of the test."""
 
     def in_folder(*arguments: str, text: str = "") -> str:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment |= {"PYTHONPATH": request.param} if request.param else {}
         # The console script, unlike `python -m`, does not put the working directory first.
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=folder,
-            env=environment,
+            env=environment_with(request.param),
             input=text,
             capture_output=True,
             text=True,
@@ -66,6 +71,28 @@ def test_check_trial_and_predict_run(run: Run) -> None:
     assert "no fault" in run("-m", "distune", "check", "study.yaml")
     assert "best: epoch" in run("-m", "distune", "trial", "study.yaml", "--set", "trial.epochs=1")
     assert json.loads(run("-m", "distune", "predict", "student", text="好\n"))["label"] in ("bad", "good")
+
+
+def test_the_folder_answers_by_itself(run: Run) -> None:
+    assert json.loads(run("student", text="好\n"))["label"] in ("bad", "good")
+
+
+@pytest.mark.parametrize("path", ["", "."], ids=["plain", "PYTHONPATH=."])
+def test_serve_answers(folder: Path, path: str) -> None:
+    program = [sys.executable, "-m", "distune", "serve", "student", "--port", "0"]
+    with subprocess.Popen(
+        program, cwd=folder, env=environment_with(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            assert "http://127.0.0.1:" in line, line + process.stdout.read()
+            port = line.split("http://127.0.0.1:")[1].split()[0]
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", json.dumps({"texts": ["好"]}).encode())
+            with urllib.request.urlopen(request) as response:
+                assert json.load(response)["answers"][0]["label"] in ("bad", "good")
+        finally:
+            process.kill()
 
 
 def test_the_door_opens(run: Run) -> None:
@@ -94,12 +121,30 @@ print(found.table, len(found.trials), distune.load(found).predict(["好"]) == di
     assert output.endswith(" 3 True\n")
 
 
-def test_another_package_called_models_is_left_to_others(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").write_text("MINE = 1\n")
-    program = "import models, distune.models.predictor as ours; print(models.MINE, ours.__name__)"
-    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["1", "distune.models.predictor"]
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """An environment with all of this one's packages, Distune among them, and a distribution that ships a package `models`."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment")], check=True)
+    (theirs,) = (tmp_path / "environment" / "lib").glob("python*/site-packages")
+    (theirs / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (theirs / "models").mkdir()
+    (theirs / "models" / "__init__.py").write_text("MINE = 1\n")
+    about = theirs / "their_models-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-models\nVersion: 1.0\n")
+    (about / "RECORD").write_text("models/__init__.py,,\n")
+    return tmp_path / "environment"
+
+
+def test_a_distribution_that_ships_models_keeps_its_own(environment: Path, folder: Path) -> None:
+    program = """
+import importlib.metadata
+import models, distune.models.predictor as ours
+print(models.MINE, ours.__name__, importlib.metadata.version("their-models"), importlib.metadata.version("distune"))
+"""
+    python = str(environment / "bin" / "python")
+    done = subprocess.run([python, "-c", program], cwd=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "distune.models.predictor", "1.0", "0.1.0"]
+    predict = [python, "-m", "distune", "predict", str(folder / "student")]
+    done = subprocess.run(predict, input="好\n", cwd=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["label"] in ("bad", "good")

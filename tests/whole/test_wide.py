@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from distune.models.predictor import check_folder
+from distune.tuning.report.lines import lines_on
 from distune.tuning.report.terminal import show_results
 from distune.tuning.session import search
 from distune.tuning.storage.paths import Folder
@@ -47,7 +48,9 @@ def ended(
     document["search"] |= {"trials": N_TRIALS, "sampler": "random"}
     study = Study(document)
     stream = io.StringIO()
-    folder = search(study, Console(file=stream, width=200))
+    console = Console(file=stream, width=200)
+    with lines_on(console):
+        folder = search(study, console)
     show_results(study, Console(file=stream, width=200))
     return study, folder, stream.getvalue()
 

@@ -13,6 +13,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from distune.corpora.places import Place
+from distune.models.logits import probabilities
 
 ABOUT = b"distune"
 BINS = 10
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 Logits = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answers:
     """Of each test text its label `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
     student, the student's as it is served."""
@@ -56,16 +57,15 @@ def read_answers(place: Place) -> Answers:
     about = json.loads(table.schema.metadata[ABOUT])
     names: tuple[str, ...] = tuple(about["labels"])
     index = {name: i for i, name in enumerate(names)}
-    logits = [np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")]
     labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
-    return Answers(about["trial"], names, tuple(table["text"].to_pylist()), labels, *logits)
-
-
-def probabilities(logits: Logits) -> Floats:
-    """Softmax of logits `[texts, classes]`."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    found: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return found
+    return Answers(
+        trial=about["trial"],
+        names=names,
+        texts=tuple(table["text"].to_pylist()),
+        labels=labels,
+        teacher=np.array(table["teacher_logits"].to_pylist(), dtype=np.float32),
+        student=np.array(table["student_logits"].to_pylist(), dtype=np.float32),
+    )
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def reliability(logits: Logits, labels: NDArray[np.int64]) -> Reliability:
     return Reliability(counts[filled], sure, right, error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One test text that is worth reading: what it is labelled, and each model's answer with its probability."""
 
@@ -128,12 +128,12 @@ def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
     return [
         Case(
-            answers.texts[row],
-            answers.names[answers.labels[row]],
-            answers.names[teacher[row].argmax()],
-            float(teacher[row].max()),
-            answers.names[student[row].argmax()],
-            float(student[row].max()),
+            text=answers.texts[row],
+            label=answers.names[answers.labels[row]],
+            teacher=answers.names[teacher[row].argmax()],
+            teacher_probability=float(teacher[row].max()),
+            student=answers.names[student[row].argmax()],
+            student_probability=float(student[row].max()),
         )
         for row in rows
     ]

@@ -16,7 +16,7 @@ from distune.tuning.study.config import CardConfig
 _USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What stands in a card; `columns` are the teacher, the student alone and the distilled student."""
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.predictor import open_session, run_network
 from distune.models.students.student import student_logits
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.trial.config import TrialConfig
@@ -22,10 +24,7 @@ from distune.tuning.trial.data import Inputs
 from distune.tuning.trial.run import TrialResult
 from distune.tuning.trial.tasks import TrainingData, train_one
 
-RunAll = Callable[
-    [Callable[[TrialConfig, "TrainingData"], TrialResult], list[TrialConfig], "TrainingData"],
-    Iterator[tuple[int, TrialResult]],
-]
+_log = logging.getLogger(__name__)
 ONNX_TOLERANCE = 1e-4
 
 
@@ -67,34 +66,33 @@ def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) ->
     return rank(accuracy, latency_ms, rule, teacher_accuracy)
 
 
-def train_finalists(
-    chosen: Sequence[TrialRecord], prepared: Prepared, run_all: RunAll, say: Callable[[str], None]
-) -> list[Finalist]:
+def train_finalists(chosen: Sequence[TrialRecord], prepared: Prepared, runner: Runner) -> list[Finalist]:
     """Retrain each with every seed, and once for each architecture and seed its plain twin."""
     n_seeds = prepared.study.config.search.seeds
-    runs: list[TrialConfig] = []
-    for record in chosen:
-        for config in (record.config, record.config.plain()):
-            seeded = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
-            runs += [run for run in seeded if run not in runs]
-    threads = prepared.study.config.cluster.threads
-    shared = TrainingData({key: inputs.data for key, inputs in prepared.inputs.items()}, threads)
-    results: dict[int, TrialResult] = {}
-    for index, result in run_all(train_one, runs, shared):
-        results[index] = result
-        kind = "plain" if runs[index].loss.is_plain else "distilled"
-        say(
-            f"finalists: {len(results)}/{len(runs)} trained, {kind} {runs[index].student.kind} "
-            f"(seed {runs[index].seed}): dev accuracy {result.accuracy:.4f}"
+    of_each = [
+        (_seeded(record.config, n_seeds), _seeded(record.config.plain(), n_seeds)) for record in chosen
+    ]  # Two finalists may have the same plain twin.
+    runs = {run.model_dump_json(): run for seeded in of_each for of_kind in seeded for run in of_kind}
+    keys = list(runs)
+    shared = TrainingData(
+        {key: inputs.data for key, inputs in prepared.inputs.items()}, prepared.study.config.cluster.threads
+    )
+    results: dict[str, TrialResult] = {}
+    for index, result in runner.each(train_one, runs.values(), shared):
+        run, results[keys[index]] = runs[keys[index]], result
+        kind = "plain" if run.loss.is_plain else "distilled"
+        _log.info(
+            f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} (seed {run.seed}): dev accuracy "
+            f"{result.accuracy:.4f}"
         )
-    finalists = []
-    for record in chosen:
-        groups = []
-        for config in (record.config, record.config.plain()):
-            wanted = [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
-            groups.append(tuple(results[runs.index(run)] for run in wanted))
-        finalists.append(Finalist(record, *groups))
-    return finalists
+    return [
+        Finalist(record, *(tuple(results[run.model_dump_json()] for run in of_kind) for of_kind in seeded))
+        for record, seeded in zip(chosen, of_each, strict=True)
+    ]
+
+
+def _seeded(config: TrialConfig, n_seeds: int) -> list[TrialConfig]:
+    return [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
 
 
 def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
@@ -105,13 +103,13 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     best = finalist.best
     checkpoint = Checkpoint(
-        best.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        prepared.corpus.labels,
-        best.quantized,
-        config.model_dump(mode="json"),
+        trained=best.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=prepared.corpus.labels,
+        quantized=best.quantized,
+        trial=config.model_dump(mode="json"),
     )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

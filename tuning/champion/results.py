@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.latency import TIMED_TEXTS, Latency
+from distune.tuning.speed.figures import TIMED_TEXTS, Latency
 from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from distune.tuning.search.preparation import Prepared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinalStudent:
     """A finalist as it was measured: dev accuracies of its seeds and of its plain twins', and its latency as it is served."""
 
@@ -26,7 +26,7 @@ class FinalStudent:
     size_mb: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """What a search that has come to its end found; `columns` are those of its table.
 
@@ -89,36 +89,42 @@ def parse_results(raw: dict[str, Any]) -> Results:
     """The results in a parsed `results.json`, also of searches that kept less in it."""
     finalists = tuple(
         FinalStudent(
-            one["trial"],
-            TrialConfig.kept(one["config"]),
-            tuple(one["dev_accuracy"]),
-            tuple(one["plain_dev_accuracy"]),
-            _latency(one["onnxruntime"]),
-            one.get("size_mb"),
+            trial=one["trial"],
+            config=TrialConfig.kept(one["config"]),
+            dev_accuracy=tuple(one["dev_accuracy"]),
+            plain_dev_accuracy=tuple(one["plain_dev_accuracy"]),
+            latency=_latency(one["onnxruntime"]),
+            size_mb=one.get("size_mb"),
         )
         for one in raw["finalists"]
     )
     teacher, alone, distilled = (_column(one) for one in raw["columns"])
     described = raw["teacher"].get("description", "its logits came as a file that says no more")
     return Results(
-        raw["rule"],
-        described,
-        raw["champion"],
-        raw["distillation_ratio"],
-        (teacher, alone, distilled),
-        finalists,
-        raw["cpu"],
-        raw.get("timed_on", ""),
-        raw.get("timed_texts"),
-        raw.get("texts", {}),
-        raw.get("versions", {}),
+        rule=raw["rule"],
+        teacher=described,
+        champion=raw["champion"],
+        ratio=raw["distillation_ratio"],
+        columns=(teacher, alone, distilled),
+        finalists=finalists,
+        cpu=raw["cpu"],
+        host=raw.get("timed_on", ""),
+        timed_texts=raw.get("timed_texts"),
+        texts=raw.get("texts", {}),
+        versions=raw.get("versions", {}),
     )
 
 
 def _column(raw: dict[str, Any]) -> Column:
     spreads: dict[str, Any] = {name: Spread(**value) if value else None for name, value in raw["quality"].items()}
     latency = _latency(raw["latency"]) if raw["latency"] else None
-    return Column(raw["name"], Quality(**spreads), raw["n_parameters"], raw["size_mb"], latency)
+    return Column(
+        name=raw["name"],
+        quality=Quality(**spreads),
+        n_parameters=raw["n_parameters"],
+        size_mb=raw["size_mb"],
+        latency=latency,
+    )
 
 
 def _latency(raw: dict[str, Any]) -> Latency:

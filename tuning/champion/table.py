@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
@@ -41,7 +41,7 @@ class Quality:
     agreement: Spread | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One model in the table; what could not be measured is None."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from distune.cluster.runner import Runner
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.students.student import count_parameters
@@ -19,12 +20,13 @@ from distune.tuning.champion.finalists import Finalist, choose_champion, save_fi
 from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.speed.latency import Latency
-from distune.tuning.speed.timing import TimeAll, Timed, TimingJob, files_of, time_here
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.timing import Timed, TimingJob, files_of, time_here
 from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
+from distune.tuning.trial.plugs import call_plugged
 
 
 class NoChampionError(Exception):
@@ -33,7 +35,7 @@ class NoChampionError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What a search found: `winner` is the index of the champion among the finalists, None where none meets the rule.
 
@@ -62,15 +64,15 @@ class Verdict:
         return distillation_ratio(*self.columns)
 
 
-def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_all: TimeAll = time_here) -> Verdict:
+def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
-    Call it with nothing else running. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
+    The runner times them alone. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
     is a champion, `champion/`.
     """
     config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
-    timed, teacher_column = _time(prepared, paths, time_all)
+    timed, teacher_column = _time(prepared, paths, runner)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
     winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
@@ -81,15 +83,15 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
-        rule_text(config.champion),
-        tuple(finalists),
-        latencies,
-        columns,
-        winner,
-        sizes_mb,
-        timed.cpu,
-        timed.host,
-        timed.versions,
+        rule=rule_text(config.champion),
+        finalists=tuple(finalists),
+        latencies=latencies,
+        columns=columns,
+        winner=winner,
+        sizes_mb=sizes_mb,
+        cpu=timed.cpu,
+        host=timed.host,
+        versions=timed.versions,
     )
     facts = facts_of(prepared, verdict)
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -102,17 +104,25 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, time_
     return verdict
 
 
-def _time(prepared: Prepared, paths: Sequence[Path], time_all: TimeAll) -> tuple[Timed, Column]:
+def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Timed, Column]:
     """What was timed, each checkpoint by its folder's name, and the teacher's column."""
     corpus = prepared.corpus
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
-    timed = time_all(TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed))
+    job = TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed)
+    plugs = prepared.study.plugs
+    timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
-    return timed, Column("teacher", figures, n_parameters, size_mb, timed.latencies.get("teacher"))
+    return timed, Column(
+        name="teacher",
+        quality=figures,
+        n_parameters=n_parameters,
+        size_mb=size_mb,
+        latency=timed.latencies.get("teacher"),
+    )
 
 
 def _student_columns(
@@ -129,12 +139,16 @@ def _student_columns(
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
         said[title] = [result.logits(rows) for result in results]
         figures = quality([result.accuracy for result in results], said[title], corpus.test.labels, teacher)
-        columns.append(Column(title, figures, n_parameters, size_mb, latency))
+        columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
     kept = next(
         logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
     )
     number, test = finalist.record.number, corpus.test
-    return columns[0], columns[1], Answers(number, corpus.labels, test.texts, test.labels, teacher, kept)
+    return (
+        columns[0],
+        columns[1],
+        Answers(trial=number, names=corpus.labels, texts=test.texts, labels=test.labels, teacher=teacher, student=kept),
+    )
 
 
 def _card(prepared: Prepared, verdict: Verdict) -> str:
@@ -160,14 +174,14 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     )
     return model_card(
         Card(
-            config.tracking.register_as or config.name,
-            config.card,
-            config.corpus.source,
-            about,
-            verdict.columns,
-            len(corpus.test),
-            verdict.cpu,
-            limits,
-            needed_packages(inputs.encoder.settings),
+            name=config.tracking.register_as or config.name,
+            settings=config.card,
+            source=config.corpus.source,
+            about=about,
+            columns=verdict.columns,
+            n_test=len(corpus.test),
+            cpu=verdict.cpu,
+            limits=limits,
+            packages=needed_packages(inputs.encoder.settings),
         )
     )

@@ -11,7 +11,7 @@ from typing import Any
 from distune.corpora.places import Place
 from distune.tuning.champion.answers import Answers, read_answers
 from distune.tuning.champion.results import Results, parse_results
-from distune.tuning.search.importance import Importance, importances
+from distune.tuning.search.importance import Importance, importances_of
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, open_study, read_records
@@ -20,7 +20,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, kept_study, load_study, parse_yaml
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Findings:
     """One search; `results` and `answers` are None where it has not come to them, `answers` also in an old one."""
 
@@ -58,16 +58,15 @@ def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, F
 
 def read_findings(study: Study, folder: Folder) -> Findings:
     """Everything that the folder of a search has now."""
-    search = study.config.search
     optuna_study = open_study(study.config, Journal(folder.journal))
     results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
     return Findings(
-        study,
-        folder,
-        folder.state,
-        tuple(read_records(optuna_study)),
-        tuple(importances(optuna_study, search.objectives, search.importance)),
-        parse_results(json.loads(results.read_text())) if results.is_file() else None,
-        read_answers(answers) if answers.is_file() else None,
-        (card / "README.md").read_text() if (card / "README.md").is_file() else None,
+        study=study,
+        folder=folder,
+        state=folder.state,
+        records=tuple(read_records(optuna_study)),
+        mattered=tuple(importances_of(optuna_study, study.config.search, folder)),
+        results=parse_results(json.loads(results.read_text())) if results.is_file() else None,
+        answers=read_answers(answers) if answers.is_file() else None,
+        card=(card / "README.md").read_text() if (card / "README.md").is_file() else None,
     )

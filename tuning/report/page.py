@@ -21,7 +21,7 @@ from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teach
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
-from distune.tuning.speed.latency import CHUNK_TEXTS
+from distune.tuning.speed.figures import CHUNK_TEXTS
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
 from distune.tuning.study.describe import describe_trial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from distune.models.errors import first_line
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures_front import front_picture
 from distune.tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
@@ -21,6 +23,7 @@ from distune.tuning.report.pictures_search import (
 )
 from distune.tuning.search.importance import MIN_TRIALS
 
+_log = logging.getLogger(__name__)
 PNG_WIDTH = 1000
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
 PNG_TIMEOUT_S = 60
@@ -38,7 +41,7 @@ class Picture:
     figure: go.Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Plan:
     name: str
     title: str
@@ -67,42 +70,42 @@ def _of_search(findings: Findings) -> list[_Plan]:
     )
     return [
         _Plan(
-            "front",
-            "Pareto front: accuracy and speed",
-            "Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
+            name="front",
+            title="Pareto front: accuracy and speed",
+            caption="Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
             "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
-            partial(front_picture, records, results, config.champion) if has_front else None,
-            "a complete trial",
+            draw=partial(front_picture, records, results, config.champion) if has_front else None,
+            needs="a complete trial",
         ),
         _Plan(
-            "history",
-            "Optimisation history",
-            "Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
+            name="history",
+            title="Optimisation history",
+            caption="Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
             "trials would hardly find more.",
-            partial(history_picture, records, objectives) if is_enough else None,
-            "two complete trials",
+            draw=partial(history_picture, records, objectives) if is_enough else None,
+            needs="two complete trials",
         ),
         _Plan(
-            "parallel",
-            "Parallel coordinates",
-            "A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+            name="parallel",
+            title="Parallel coordinates",
+            caption="A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
             "not have that setting. Of many settings these are the ten that mattered most.",
-            partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
-            "two complete trials",
+            draw=partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
+            needs="two complete trials",
         ),
         _Plan(
-            "importance",
-            "Hyperparameter importance",
-            "The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
-            partial(importance_picture, findings.mattered) if findings.mattered else None,
-            f"{MIN_TRIALS} complete trials that differ",
+            name="importance",
+            title="Hyperparameter importance",
+            caption="The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
+            draw=partial(importance_picture, findings.mattered) if findings.mattered else None,
+            needs=f"{MIN_TRIALS} complete trials that differ",
         ),
         _Plan(
-            "curves",
-            "Learning curves",
-            "Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
-            partial(curves_picture, records, finalists) if has_curves else None,
-            "epochs, which this search did not keep",
+            name="curves",
+            title="Learning curves",
+            caption="Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
+            draw=partial(curves_picture, records, finalists) if has_curves else None,
+            needs="epochs, which this search did not keep",
         ),
     ]
 
@@ -112,27 +115,27 @@ def _of_model(findings: Findings) -> list[_Plan]:
     timed = results is not None and any(one.latency.quantiles_ms for one in results.finalists)
     return [
         _Plan(
-            "calibration",
-            "Calibration",
-            "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
+            name="calibration",
+            title="Calibration",
+            caption="On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
             "dashed line a model is surer than it should be.",
-            partial(calibration_picture, answers) if answers else None,
-            "answers on the test texts",
+            draw=partial(calibration_picture, answers) if answers else None,
+            needs="answers on the test texts",
         ),
         _Plan(
-            "confusion",
-            "Confusion matrix",
-            "Test texts by their label and by the answer. The diagonal is right.",
-            partial(confusion_picture, answers) if answers else None,
-            "answers on the test texts",
+            name="confusion",
+            title="Confusion matrix",
+            caption="Test texts by their label and by the answer. The diagonal is right.",
+            draw=partial(confusion_picture, answers) if answers else None,
+            needs="answers on the test texts",
         ),
         _Plan(
-            "latency",
-            "Latency distribution",
-            "The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
+            name="latency",
+            title="Latency distribution",
+            caption="The part of texts that is answered within a time, from raw text to label, one after the other, on one thread. A steep line is a "
             "predictable one.",
-            partial(latency_picture, results) if results and timed else None,
-            "quantiles of the timing",
+            draw=partial(latency_picture, results) if results and timed else None,
+            needs="quantiles of the timing",
         ),
     ]
 
@@ -143,7 +146,7 @@ def write_html(pictures: Sequence[Picture], folder: Path) -> None:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 
 
-def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], None]) -> list[Path]:
+def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
     import kaleido
 
@@ -160,8 +163,8 @@ def write_pngs(pictures: Sequence[Picture], folder: Path, say: Callable[[str], N
     try:
         kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
     except Exception as error:  # noqa: BLE001  (pictures never end a search)
-        first_sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
-        say(
+        first_sentence = first_line(error).split(". ")[0].rstrip(".")
+        _log.info(
             f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
             "machine with Chromium draws them"
         )

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from distune.tuning.champion.answers import BINS, Answers, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 
 READABLE_CLASSES = 12
 """More than so many have no numbers in their matrix."""

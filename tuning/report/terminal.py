@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances
+from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
 from distune.tuning.storage.searches import last_search
@@ -79,7 +79,7 @@ def show_results(study: Study, console: Console) -> None:
     if folder.table.is_file():
         console.print(folder.table.read_text(), highlight=False, markup=False, soft_wrap=True)
     console.print(_trials(records))
-    found = importances(optuna_study, study.config.search.objectives, study.config.search.importance)
+    found = importances_of(optuna_study, study.config.search, folder)
     if found:
         console.print(importance_table(found))
     else:

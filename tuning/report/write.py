@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from distune.tuning.report.findings import read_findings
@@ -12,10 +12,10 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
-def write_report(study: Study, folder: Folder, say: Say) -> dict[str, bytes]:
+def write_report(study: Study, folder: Folder) -> dict[str, bytes]:
     """Write `report.html` and `pictures/` of a search, as far as it has come; returns the page and the PNGs by name."""
     findings = read_findings(study, folder)
     pictures, missing = draw(findings)
@@ -24,7 +24,7 @@ def write_report(study: Study, folder: Folder, say: Say) -> dict[str, bytes]:
     files = {"report.html": content.encode()}
     with folder.pictures.to_write() as path:
         write_html(pictures, path)
-        files |= {f"pictures/{file.name}": file.read_bytes() for file in write_pngs(pictures, path, say)}
+        files |= {f"pictures/{file.name}": file.read_bytes() for file in write_pngs(pictures, path)}
     return files
 
 
@@ -37,12 +37,12 @@ def write_page(study: Study, folder: Folder, file: Path) -> None:
         raise StudyError(f"--out: cannot write {file}: {error.strerror}") from error
 
 
-def publish(study: Study, folder: Folder, say: Say) -> dict[str, bytes]:
+def publish(study: Study, folder: Folder) -> dict[str, bytes]:
     """The same at the end of a search, whose champion must not be lost to a fault in a picture: that is said, and no more."""
     try:
-        return write_report(study, folder, say)
+        return write_report(study, folder)
     except Exception as error:  # noqa: BLE001  (see above)
-        say(
+        _log.info(
             f"the page of this search could not be written ({type(error).__name__}: {error}); `distune report` tries again"
         )
         return {}

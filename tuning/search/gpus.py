@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 
 from distune.cluster.connection import alive_nodes
-from distune.cluster.tasks import run_on_best_node
-from distune.tuning.search.preparation import Prepared, distinct_inputs
+from distune.cluster.runner import Runner
+from distune.tuning.search.preparation import Prepared
 from distune.tuning.study.points import largest_students
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import EpochReport, run_trial
 
+_log = logging.getLogger(__name__)
 HEADROOM = 1.2
 
 
-def with_gpus(prepared: Prepared, say: Callable[[str], None]) -> Prepared:
+def with_gpus(prepared: Prepared, runner: Runner) -> Prepared:
     """The study with `gpus_per_trial: auto` measured on the connected cluster; others as they are."""
     config = prepared.study.config
     if config.cluster.gpus_per_trial != "auto":
@@ -27,9 +29,9 @@ def with_gpus(prepared: Prepared, say: Callable[[str], None]) -> Prepared:
     gpus = 0.0
     if any(node.get("GPU", 0) >= 1 for node in alive_nodes()):
         candidates = [(one, prepared.of(one).data) for one in _largest(prepared)]
-        shares = [run_on_best_node(memory_share, one, data) for one, data in candidates]
+        shares = [runner.once(memory_share, one, data) for one, data in candidates]
         gpus = share_of_a_card(max(shares))
-    say(f"gpus_per_trial: auto is {gpus:g}")
+    _log.info(f"gpus_per_trial: auto is {gpus:g}")
     cluster = config.cluster.model_copy(update={"gpus_per_trial": gpus})
     study = replace(prepared.study, config=config.model_copy(update={"cluster": cluster}))
     return replace(prepared, study=study)
@@ -37,7 +39,7 @@ def with_gpus(prepared: Prepared, say: Callable[[str], None]) -> Prepared:
 
 def _largest(prepared: Prepared) -> Iterator[TrialConfig]:
     """The largest configuration of each kind of student, on the largest table of vectors."""
-    widest = max(distinct_inputs(prepared.study), key=lambda config: prepared.of(config).data.vectors.size)
+    widest = max(prepared.configs, key=lambda config: prepared.of(config).data.vectors.size)
     for config in largest_students(prepared.study.space):
         parts = {"tokens": widest.tokens, "vectors": widest.vectors, "augment": widest.augment}
         yield TrialConfig.model_validate(config).model_copy(update=parts)

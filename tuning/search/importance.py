@@ -1,32 +1,31 @@
 """Which hyperparameters mattered, for each objective: from the trials of a search, branch by branch of its space.
 
+They are computed when a search ends and kept in its folder: Optuna's evaluators import scikit-learn and SciPy, which takes seconds.
+
 Optuna weighs the parameters that all trials share. In a conditional space most parameters belong to one branch, such as
 the hidden size to the biLSTM; each branch is weighed by itself, over the trials that went into it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
 
 import optuna
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    MeanDecreaseImpurityImportanceEvaluator,
-)
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
+from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
+from distune.tuning.study.config import SearchConfig
+
+if TYPE_CHECKING:
+    from optuna.importance import BaseImportanceEvaluator
 
 MIN_TRIALS = 8
 """Fewer trials say nothing of a handful of parameters."""
-EVALUATORS: dict[str, type[FanovaImportanceEvaluator | MeanDecreaseImpurityImportanceEvaluator]] = {
-    "fanova": FanovaImportanceEvaluator,  # Hutter et al. 2014
-    "mdi": MeanDecreaseImpurityImportanceEvaluator,  # Louppe et al. 2013
-}
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,35 @@ def importances(
             weighed = [name for name in names if objective != "latency_ms" or _can_cost_time(name)]
             if len(members) < MIN_TRIALS or len(set(values)) == 1 or len(weighed) < 2:
                 continue
-            shares = _shares(members, weighed, values, EVALUATORS[evaluator](seed=seed))
+            shares = _shares(members, weighed, values, _evaluator(evaluator, seed))
             found.append(Importance(objective, group, len(members), shares))
     return found
+
+
+def keep_importances(found: Sequence[Importance], search: SearchConfig, folder: Folder) -> None:
+    """Write what mattered into the folder of a search that has ended."""
+    kept = {**_asked(search), "found": [asdict(one) for one in found]}
+    folder.importance.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+
+
+def importances_of(study: optuna.Study, search: SearchConfig, folder: Folder) -> list[Importance]:
+    """What mattered in a search: as it was kept when it ended, and computed where it has not ended or was kept otherwise."""
+    kept = json.loads(folder.importance.read_text()) if folder.importance.is_file() else {}
+    if {name: kept.get(name) for name in _asked(search)} == _asked(search):
+        return [Importance(**one) for one in kept["found"]]
+    return importances(study, search.objectives, search.importance)
+
+
+def _asked(search: SearchConfig) -> dict[str, object]:
+    return {"evaluator": search.importance, "objectives": list(search.objectives)}
+
+
+def _evaluator(name: Literal["fanova", "mdi"], seed: int) -> BaseImportanceEvaluator:
+    from optuna.importance import FanovaImportanceEvaluator, MeanDecreaseImpurityImportanceEvaluator
+
+    if name == "fanova":  # Hutter et al. 2014
+        return FanovaImportanceEvaluator(seed=seed)
+    return MeanDecreaseImpurityImportanceEvaluator(seed=seed)  # Louppe et al. 2013
 
 
 def _can_cost_time(name: str) -> bool:

@@ -76,7 +76,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             trial = self._study.ask()
             config = self._plain(trial) if trial.user_attrs.get(PLAIN) else self._proposed(trial)
             trial.set_user_attr("config", config.model_dump(mode="json"))
-            record = TrialRecord(trial.number, "running", config)
+            record = TrialRecord(number=trial.number, state="running", config=config)
         if record is None:
             raise RuntimeError(f"trial {trial.number} has no configuration")
         self._trials[trial_id], self._records[trial_id] = trial, record

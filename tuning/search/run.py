@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,15 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from distune.cluster.connection import n_slots
-from distune.corpora.corpus import Corpus
-from distune.corpora.places import Place
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
 from distune.tuning.search.suggest import distributions, suggest
+from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.search.worker import Assignment, WorkerInputs, trial_on_worker
 from distune.tuning.storage.journal import Journal
-from distune.tuning.storage.paths import Folder, Layout
+from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import Observer, TrialRecord, open_study, read_records
-from distune.tuning.storage.searches import searches_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
@@ -47,33 +45,6 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
         with tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
             _tuner(prepared, proposals, folder, Path(scratch)).fit()
     return read_records(study)
-
-
-def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]:
-    """What an earlier search depended on that is another now: its trials guide the sampler, but would not end alike."""
-    what = {"train": "labels of train", "teacher": "teacher", "files": "files that trial names"}
-    changed = [words for name, words in what.items() if earlier.state.get(name) != fingerprints.get(name)]
-    return [
-        f"search.warm_start: {words} changed since the search in {earlier}; its trials only guide the sampler"
-        for words in changed
-    ]
-
-
-def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
-    """The last search of the study to start from; raises StudyError when it has none on this corpus and its labels."""
-    name = str(config.search.warm_start)
-    folders = searches_of(Layout(Place(config.storage)), name)
-    if not folders:
-        raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
-    state = folders[-1].state
-    if state.get("corpus") != corpus.fingerprint:
-        raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
-    if state.get("answers") != corpus.answers_fingerprint:
-        raise StudyError(
-            f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
-            "not keep them); its accuracies say nothing here; search it again, or leave warm_start out"
-        )
-    return folders[-1]
 
 
 def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:

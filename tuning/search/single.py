@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+import logging
 
 from distune.tuning.search.preparation import prepare
+from distune.tuning.search.reading import read_study
 from distune.tuning.search.worker import WorkerInputs, hint_for
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.study.points import flatten, midpoint
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import EpochReport, TrialResult, run_trial
 
+_log = logging.getLogger(__name__)
 
-def run_single(study: Study, console: Console) -> TrialResult:
-    """Run the trial in which each choice takes its first value and each range its middle, and print how it goes."""
 
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
+def run_single(study: Study) -> TrialResult:
+    """Run the trial in which each choice takes its first value and each range its middle, and log how it goes."""
+    study = runnable(study)
     config = TrialConfig.model_validate(midpoint(study.space))
-    prepared = prepare(study, say, only=config)
+    prepared = prepare(read_study(study, only=config))
     inputs = prepared.of(config)
     for path, value in flatten(config.model_dump(mode="json")).items():
-        say(f"  {path} = {value}")
+        _log.info(f"  {path} = {value}")
     hint = hint_for(config, WorkerInputs.of(inputs))
-    say(
+    _log.info(
         f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
     )
 
     def report(epoch: EpochReport) -> None:
-        say(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
+        _log.info(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
 
     result = run_trial(config, inputs.data, report)
     kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
     shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
-    say(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
+    _log.info(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
     return result

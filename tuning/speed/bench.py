@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from distune.models.teacher.teacher import load_teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
 from distune.tuning.speed.latency import cpu_name, time_contenders
 
+_log = logging.getLogger(__name__)
 TEACHER_MAX_LENGTH = 128
 N_REHEARSED = 8
 
@@ -35,7 +37,7 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
     if against:
         teacher = load_teacher(against, TEACHER_MAX_LENGTH, may_cut=True)
         for note in teacher.notes:
-            console.print(note, markup=False, highlight=False, soft_wrap=True)
+            _log.info(note)
         rehearse(teacher, texts[:N_REHEARSED])
         contenders["teacher"] = teacher_contender(teacher)
     latencies = time_contenders(contenders, texts, seed)

@@ -19,30 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder
-from distune.models.predictor import open_session, run_network
+from distune.tuning.speed.figures import BATCH_SIZE, CHUNK_TEXTS, TIMED_TEXTS, Latency
 
-BATCH_SIZE = 32
-CHUNK_TEXTS = 20
 MIN_CHUNK_S = 0.05
 HINT_ROWS = 100
-TIMED_TEXTS = 200
-
-
-@dataclass(frozen=True)
-class Latency:
-    """What was timed: percentiles of one text at a time, throughput in batches of 32, and the median of each stage."""
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    texts_per_s: float
-    stages_ms: dict[str, float]
-    quantiles_ms: tuple[float, ...] = ()
-    """Of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +39,8 @@ class Contender:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch on one thread, and no garbage collection in the middle of a timing."""
+    import torch  # Whoever only encodes texts needs none of it, nor ONNX Runtime.
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     gc.collect()
@@ -73,6 +58,8 @@ def network_hint_ms(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> f
     A hint only: whoever asks may share the machine with others. Speed depends on the architecture and not on the
     weights, so it can be taken before training.
     """
+    from distune.models.predictor import open_session, run_network
+
     session = open_session(graph)
     sample = [row.tolist() for row in rows[:HINT_ROWS]]
     medians = []
@@ -152,7 +139,14 @@ def _summary(stages: Sequence[str], samples: NDArray[np.float64], offline: NDArr
     quantiles = np.percentile(samples.sum(axis=1), np.arange(101))
     p50, p95, p99 = (float(quantiles[percent]) for percent in (50, 95, 99))
     medians = dict(zip(stages, np.median(samples, axis=0).tolist(), strict=True))
-    return Latency(p50, p95, p99, float(np.median(offline)), medians, tuple(quantiles.round(5).tolist()))
+    return Latency(
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        texts_per_s=float(np.median(offline)),
+        stages_ms=medians,
+        quantiles_ms=tuple(quantiles.round(5).tolist()),
+    )
 
 
 def cpu_name() -> str:

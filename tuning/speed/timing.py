@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distune.models.predictor import FILES
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
-from distune.tuning.speed.latency import Contender, Latency, cpu_name, time_contenders
+from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.latency import Contender, cpu_name, time_contenders
 
 PACKAGES = ("torch", "ray", "optuna", "mlflow", "transformers", "onnxruntime", "jieba", "gensim", "numpy")
 
@@ -38,9 +40,6 @@ class Timed:
     versions: dict[str, str]
 
 
-TimeAll = Callable[[TimingJob], Timed]
-
-
 def files_of(folder: Path) -> dict[str, bytes]:
     """The content of what a checkpoint answers with: its own package is not asked here."""
     return {name: (folder / name).read_bytes() for name in FILES}
@@ -63,4 +62,5 @@ def time_here(job: TimingJob) -> Timed:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that a search's results depend on."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    there = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+    return {name: importlib.metadata.version(name) for name in there}

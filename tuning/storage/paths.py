@@ -14,6 +14,7 @@ The layout is the same on a disk and behind a URI:
       finalists/NUMBER/          checkpoints of the finalists
       champion/                  the winner's checkpoint
       results.json, table.txt    what was found
+      importance.json            which settings mattered, written when the search ends
       answers.parquet            what champion and teacher say of the test texts
       report.html, pictures/     the same to look at: a page, and each picture as HTML and PNG
 """
@@ -81,6 +82,10 @@ class Folder:
     @property
     def table(self) -> Place:
         return self.place / "table.txt"
+
+    @property
+    def importance(self) -> Place:
+        return self.place / "importance.json"
 
     @property
     def report(self) -> Place:

@@ -30,7 +30,7 @@ class Epoch:
     loss: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialRecord:
     """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training, `size_mb` that of
     its network as it is served, `curve` the epochs that the driver saw which told how it ended."""
@@ -92,15 +92,15 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     if trial.state != TrialState.RUNNING:
         state = attributes["state"]
     return TrialRecord(
-        trial.number,
-        state,
-        TrialConfig.kept(attributes["config"]),
-        attributes.get("accuracy"),
-        attributes.get("latency_ms"),
-        attributes.get("epochs", 0),
-        attributes.get("error"),
-        attributes.get("size_mb"),
-        tuple(Epoch(*one) for one in attributes.get("curve", ())),
+        number=trial.number,
+        state=state,
+        config=TrialConfig.kept(attributes["config"]),
+        accuracy=attributes.get("accuracy"),
+        latency_ms=attributes.get("latency_ms"),
+        epochs=attributes.get("epochs", 0),
+        error=attributes.get("error"),
+        size_mb=attributes.get("size_mb"),
+        curve=tuple(Epoch(*one) for one in attributes.get("curve", ())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distune.corpora.places import Place
+from distune.models.errors import first_line
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, parse_yaml
@@ -25,7 +26,7 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     try:
         numbers = [number for number in root.names() if number.isdigit()]
     except OSError as error:
-        raise StudyError(f"storage: cannot read {places.root}: {str(error).strip().splitlines()[0]}") from error
+        raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]
 
 

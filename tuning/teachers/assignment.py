@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import binom
 
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.texts import CorpusError
@@ -76,7 +74,13 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
     It is looked for among the best assignment as a whole, and each of its cycles alone: two columns exchanged among many.
     """
     # A text more for each class that stays: of two assignments alike, the one that moves less.
-    best = linear_sum_assignment(counts + np.eye(len(counts)), maximize=True)[1].astype(np.int64)
+    gains = counts + np.eye(len(counts))
+    others = np.where(np.eye(len(gains), dtype=bool), -1.0, gains)
+    if (gains.diagonal() > others.max(axis=1)).all():  # No assignment beats the largest of each row.
+        return None
+    from scipy.optimize import linear_sum_assignment  # It takes a second to import.
+
+    best = linear_sum_assignment(gains, maximize=True)[1].astype(np.int64)
     cycles = [cycle for cycle in _cycles(best) if _answers_its_labels(counts, cycle)]
     together = np.arange(len(best))
     for cycle in cycles:
@@ -142,7 +146,7 @@ def _answers_its_labels(counts: NDArray[np.int64], cycle: Moves) -> bool:
     if not n:
         return False
     share = float(inner.sum(axis=1) @ inner.sum(axis=0)) / n**2
-    return float(binom.logsf(int(np.trace(inner)) - 1, n, share)) < math.log(WITHIN)
+    return log_at_least(int(np.trace(inner)), n, share) < math.log(WITHIN)
 
 
 def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
@@ -154,11 +158,20 @@ def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
         return False
     n_choices = math.comb(len(moves), len(moved)) * max(1, len(moves) - 1)
     log_derangements = max(0.0, math.lgamma(len(moved) + 1) - 1)
-    by_chance = float(binom.logsf(won - 1, won + lost, 0.5)) + math.log(n_choices)
+    by_chance = log_at_least(won, won + lost, 0.5) + math.log(n_choices)
     if by_chance >= math.log(CHANCE):
         return False
     inner = counts[np.ix_(moved, moves[moved])]  # Its diagonal is what would be right.
     n = int(inner.sum())
     share = float(inner.sum(axis=1) @ inner.sum(axis=0)) / n**2
-    unrelated = float(binom.logsf(won - 1, n, share)) + math.log(n_choices) + log_derangements
+    unrelated = log_at_least(won, n, share) + math.log(n_choices) + log_derangements
     return unrelated < math.log(CHANCE)
+
+
+def log_at_least(k: int, n: int, share: float) -> float:
+    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf where that
+    probability is too small for a float."""
+    from scipy.special import bdtrc  # scipy.stats would take a second to import.
+
+    probability = float(bdtrc(k - 1, n, share))
+    return math.log(probability) if probability else -math.inf

@@ -9,11 +9,11 @@ import numpy as np
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
+from distune.models.logits import accuracy_of
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
-from distune.tuning.teachers.logits import accuracy_of
 from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 

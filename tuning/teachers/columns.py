@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distune.corpora.columns import ColumnOrder, class_names, column_order
 from distune.corpora.texts import CorpusError
 from distune.models.teacher.hub import checkpoint_settings
-from distune.models.teacher.teacher import Teacher
+
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
 
 
 def checkpoint_columns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,10 @@ import numpy as np
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.teacher_logits import has_cache
 from distune.models.errors import ModelError
-from distune.models.teacher.rehearsal import rehearse
-from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
-from distune.models.teacher.training import check_start
 from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.sources import TRAINED, load_from
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
 
-Say = Callable[[str], None]
 N_ASKED, N_READ = 256, 2000
 """Dev texts that a teacher is asked for, and texts of the corpus that its tokenizer reads."""
 
@@ -29,15 +25,15 @@ class Examination:
     corpus: Corpus
     masks: bool
     """Whether trials read texts in which words are masked."""
-    say: Say
 
 
-def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], all_of_them: bool = True) -> None:
-    """Raise ModelError for a teacher that cannot teach this study, and say what is assumed of those that can.
+def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], all_of_them: bool = True) -> list[str]:
+    """Raise ModelError for a teacher that cannot teach this study; returns what is assumed of those that can.
 
     Each is loaded and answers a few dev texts. Unless it is `all_of_them`, those are left out whose answers are cached, which
     have been examined before.
     """
+    notes: list[str] = []
     for place in places:
         if place.settings.checkpoint is None and not (
             place.settings.from_scratch and (place.trained / TRAINED).is_file()
@@ -45,33 +41,37 @@ def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], a
             continue
         # One that comes with its logits is loaded after the search to be timed, and must not fail then.
         if all_of_them or place.logits_file is not None or not has_cache(place.cache_root, place.key):
-            _examine(examination, place, all_of_them)
+            notes += _examine(examination, place, all_of_them)
+    return notes
 
 
-def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -> None:
+def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -> list[str]:
+    # transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
+    from distune.models.teacher.rehearsal import rehearse
+    from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
+    from distune.models.teacher.training import check_start
+
     corpus, settings = examination.corpus, place.settings
     rows = _spread(len(corpus.dev), N_ASKED)
     asked = [corpus.dev.texts[row] for row in rows]
     if settings.epochs and not (place.trained / TRAINED).is_file():
-        for note in check_start(settings, asked, corpus.labels):
-            examination.say(note)
+        about_start = check_start(settings, asked, corpus.labels)
         tokenizer = load_tokenizer(str(settings.checkpoint), settings.revision)
         _refuse_without_mask(examination, tokenizer.mask_token, str(settings.checkpoint))
-        return
+        return list(about_start)
     name = f"the teacher {settings.checkpoint or place.trained}"
     teacher = load_from(settings, place.trained, corpus.labels)
     everywhere = corpus.texts()
     texts = [everywhere[i] for i in _spread(len(everywhere), N_READ)]
-    for note in (*teacher.notes, *refuse_unknown(name, teacher.tokenizer, texts)):
-        examination.say(note)
+    notes = [*teacher.notes, *refuse_unknown(name, teacher.tokenizer, texts)]
     _refuse_without_mask(examination, teacher.tokenizer.mask_token, name)
     logits = rehearse(teacher, asked, settings.hidden_states)
     if all_of_them:
-        for note in about_one_answer(place.name, logits, corpus):
-            examination.say(note)
+        notes += about_one_answer(place.name, logits, corpus)
     if not settings.epochs:
         dev = Split(tuple(asked), corpus.dev.labels[rows])
         refuse_wrong_columns(place, logits, dev, corpus.labels, of_file=False)
+    return notes
 
 
 def _refuse_without_mask(examination: Examination, mask: str | None, name: str) -> None:

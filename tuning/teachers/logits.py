@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.logits_export import write_logits_file
@@ -21,31 +20,39 @@ from distune.corpora.logits_filling import (
 )
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
-from distune.models.teacher.teacher import Teacher, timing_twin
+from distune.models.logits import accuracy_of
+from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
-from distune.tuning.teachers.sources import IN_PROCESS, TRAINED, Asking, Workers, load_from, source_of
+from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
 
-Say = Callable[[str], None]
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
+
+_log = logging.getLogger(__name__)
+
+
+def unseen(n_done: int, n_texts: int) -> None:
+    """Nobody watches."""
 
 
 def logits_for(
     config: StudyConfig,
     corpus: Corpus,
     places: Sequence[TeacherPlace],
-    say: Say,
-    workers: Workers = IN_PROCESS,
+    runner: Runner = IN_PROCESS,
+    progress: Progress = unseen,
     rebuild: bool = False,
 ) -> Teachers:
     """The teachers' answers on every text of the corpus, from the caches where there are such.
 
     Raises CorpusError where the columns of one are in another order than the labels, by what it says of dev.
     """
-    asking = Asking(config, corpus, tuple(places), say, workers)
+    asking = Asking(config=config, corpus=corpus, places=tuple(places), runner=runner, progress=progress)
     caches = []
     for place in places:
         if rebuild:
@@ -58,7 +65,12 @@ def logits_for(
 
 
 def augmented_logits(
-    config: StudyConfig, corpus: Corpus, teachers: Teachers, augmented: Augmented, say: Say, workers: Workers
+    config: StudyConfig,
+    corpus: Corpus,
+    teachers: Teachers,
+    augmented: Augmented,
+    runner: Runner,
+    progress: Progress,
 ) -> Teachers:
     """The same teachers' answers on augmented texts, in caches of their own.
 
@@ -66,7 +78,7 @@ def augmented_logits(
     """
     name = digest([augmented.fingerprint, corpus.labels])
     places = tuple(replace(place, key=replace(place.key, corpus=name)) for place in teachers.places)
-    asking = Asking(config, corpus, places, say, workers)
+    asking = Asking(config=config, corpus=corpus, places=places, runner=runner, progress=progress)
     return Teachers(places, tuple(_cached(asking, place, augmented.texts) for place in places))
 
 
@@ -74,25 +86,27 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     """One teacher's answers on texts: opened, or asked for once."""
     if has_cache(place.cache_root, place.key):
         folder = place.key.folder(place.cache_root)
-        asking.say(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
+        _log.info(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
     settings, file = place.settings, place.logits_file
-    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.workers.progress)
+    form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.progress)
     if file is not None and (settings.checkpoint is None or file.holds(texts)):
-        asking.say(f"teacher logits: from the file {file.path}")
+        _log.info(f"teacher logits: from the file {file.path}")
         source = Source(lambda: file.of, file.about)
     else:
         source = source_of(asking, place)
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
-        asking.say(
+        _log.info(
             f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
             f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
         )
     return cache
 
 
-def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str, say: Say, workers: Workers) -> None:
+def cache_teacher(
+    study: Study, rebuild: bool, export: Path | None, command: str, runner: Runner, progress: Progress
+) -> None:
     """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
     study = runnable(study)
     config = study.config
@@ -100,27 +114,24 @@ def cache_teacher(study: Study, rebuild: bool, export: Path | None, command: str
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
     corpus = load_corpus(config.corpus)
     places = locate(config, corpus)
-    for line in assumptions(places):
-        say(line)
-    examine_teachers(Examination(corpus, False, say), places, all_of_them=rebuild)
-    teachers = logits_for(config, corpus, places, say, workers, rebuild)
+    for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
+        _log.info(line)
+    teachers = logits_for(config, corpus, places, runner, progress, rebuild)
     figures = {
         name: accuracy_of(teachers.of(split.texts), split.labels)
         for name, split in (("dev", corpus.dev), ("test", corpus.test))
     }
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
-    say(f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}")
+    _log.info(
+        f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}"
+    )
     if export is not None:
         accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
         about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
         seen = (*corpus.train.texts, *corpus.transfer.texts)
         dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
         why = "" if dtype == "float16" else f", as logits of {LARGEST_IN_HALF:g} and more are changed by float16"
-        say(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB, logits in {dtype}{why}")
-
-
-def accuracy_of(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    return float((logits.argmax(1) == labels).mean())
+        _log.info(f"exported to {export}, {export.stat().st_size / 1e3:.0f} kB, logits in {dtype}{why}")
 
 
 def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:
@@ -139,5 +150,7 @@ def _timing_teacher(place: TeacherPlace, about: dict[str, Any], texts: Sequence[
     if (settings.checkpoint and not settings.epochs) or (settings.epochs and (place.trained / TRAINED).is_file()):
         return load_from(settings, place.trained)
     if "architecture" in about:
+        from distune.models.teacher.teacher import timing_twin
+
         return timing_twin(about["architecture"], texts)
     return None

@@ -3,71 +3,59 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distune.cluster.tasks import run_in_process
+from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import UNLABELLED, Corpus, Split
-from distune.corpora.logits_filling import (
-    Source,
-    TeacherAnswers,
-    TeacherFunction,
-    WriteAll,
-    write_in_process,
-)
+from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.corpora.teacher_data import load_teacher_data
+from distune.corpora.teacher_logits import has_cache
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig
 from distune.models.errors import ModelError
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
-from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
-from distune.models.teacher.tokenizing import tokenizer_pieces
-from distune.models.teacher.training import TrainingTexts, train_teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.columns import checkpoint_columns, in_order
-from distune.tuning.teachers.students import RunStudents, Training, load_ensemble, train_ensemble
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
 from distune.tuning.trial.inputs import NoTeacher, RawInputs
 
-Say = Callable[[str], None]
+if TYPE_CHECKING:
+    from distune.models.teacher.teacher import Teacher
+    from distune.models.teacher.training import TrainingTexts
+
+_log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+"""Is told how many of how many texts are answered."""
 TRAINED = "trained.json"
 """Is written last: a folder with it holds a whole teacher."""
 ASKED_FIRST = 512
 """Dev texts that a checkpoint is asked before all others, to hold the order of its columns against their labels."""
 
 
-@dataclass(frozen=True)
-class Workers:
-    """Who does the teacher's work: this process, or the nodes of a cluster."""
-
-    write_all: WriteAll = write_in_process
-    """Asks the teacher for shards of texts."""
-    train: Callable[[Callable[[Say], None], Say], None] = lambda training, say: training(say)
-    """Trains a teacher, once, where it is fastest."""
-    progress: Callable[[int, int], None] = lambda done, total: None
-    """Is told how many of how many texts are answered."""
-    run_students: RunStudents = run_in_process
-    """Trains the students that a teacher is made of."""
-
-
-IN_PROCESS = Workers()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asking:
     """What asking the teachers of a study takes."""
 
     config: StudyConfig
     corpus: Corpus
     places: tuple[TeacherPlace, ...]
-    say: Say
-    workers: Workers
+    runner: Runner
+    """Who asks for the shards, trains a teacher, and trains the students that one is made of."""
+    progress: Progress
+
+
+def is_to_be_trained(place: TeacherPlace) -> bool:
+    """Whether a teacher learns before it can answer."""
+    learns = place.settings.epochs or place.settings.students
+    return bool(learns) and not has_cache(place.cache_root, place.key) and not (place.trained / TRAINED).is_file()
 
 
 def source_of(asking: Asking, place: TeacherPlace) -> Source:
@@ -78,50 +66,56 @@ def source_of(asking: Asking, place: TeacherPlace) -> Source:
 
 def _bert(asking: Asking, place: TeacherPlace) -> Source:
     """A BERT that can be asked; it is trained first, where it is to be trained."""
+    # Here and below: transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
+    from distune.models.teacher.teacher import teacher_logits
+    from distune.models.teacher.training import TrainingTexts
+
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
         first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
-        asking.say(
+        _log.info(
             f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
             "or test were removed"
         )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
         texts_of_training = TrainingTexts(
-            data.train.texts,
-            column[data.train.labels],
-            corpus.dev.texts,
-            column[corpus.dev.labels],
-            head.labels,
-            data.pretraining_texts,
-            head.has_other_classes,
+            texts=data.train.texts,
+            labels=column[data.train.labels],
+            dev_texts=corpus.dev.texts,
+            dev_labels=column[corpus.dev.labels],
+            label_names=head.labels,
+            pretraining_texts=data.pretraining_texts,
+            has_other_classes=head.has_other_classes,
         )
-        asking.workers.train(partial(_train, settings, texts_of_training, place.trained), asking.say)
+        asking.runner.once(_train, settings, texts_of_training, place.trained)
     teacher = load_from(settings, place.trained, corpus.labels)
     if not settings.epochs:  # Before all the corpus is asked.
         some = corpus.dev.texts[:ASKED_FIRST]
         dev = Split(some, corpus.dev.labels[: len(some)])
         refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
     about = describe(config, corpus, place, teacher)
-    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.workers.write_all)
+    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.runner.map)
 
 
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
     """Students that answer together; they are trained first."""
+    from distune.tuning.teachers.students import Training, load_ensemble, train_ensemble
+
     if not (place.trained / TRAINED).is_file():
         corpus = _with_teacher_data(asking.config, asking.corpus)
         nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        material = RawInputs(corpus, nothing, pieces, place.settings.seed)
+        material = RawInputs(corpus=corpus, teachers=nothing, pieces=pieces, seed=place.settings.seed)
         training = Training(
-            students,
-            asking.config.space_of(students),
-            material,
-            asking.config.cluster.threads,
-            asking.workers.run_students,
+            students=students,
+            space=asking.config.space_of(students),
+            material=material,
+            threads=asking.config.cluster.threads,
+            runner=asking.runner,
         )
-        made = train_ensemble(training, place.trained, asking.say)
+        made = train_ensemble(training, place.trained)
         (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
     about = {
         **json.loads((place.trained / TRAINED).read_text()),
@@ -133,7 +127,7 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
             *(str(file.path) for file in asking.config.teacher_data.labelled),
         ],
     }
-    return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.workers.write_all)
+    return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.runner.map)
 
 
 def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
@@ -144,14 +138,18 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
     return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
 
 
-def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place, say: Say) -> None:
+def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> None:
+    from distune.models.teacher.training import train_teacher
+
     with trained.to_write() as folder:
-        train_teacher(settings, texts, folder, say)
+        train_teacher(settings, texts, folder)
     (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
 
 
 def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
     """The teacher as a function of texts, in whichever process this is called."""
+    from distune.models.teacher.teacher import ask_teacher
+
     teacher = load_from(settings, trained, labels)
     mask = teacher.tokenizer.mask_token
 
@@ -169,6 +167,8 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
 
 def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
     """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+    from distune.models.teacher.teacher import load_teacher
+
     may_cut = "max_length" not in settings.model_fields_set
     if not settings.epochs:
         checkpoint = str(settings.checkpoint)
@@ -188,6 +188,8 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
     """
     if not isinstance(tokens, WordPieceConfig):
         return []
+    from distune.models.teacher.tokenizing import tokenizer_pieces
+
     if tokens.checkpoint is None and place.settings.epochs and (place.trained / TRAINED).is_file():
         with place.trained.to_read() as folder:
             return tokenizer_pieces(folder)

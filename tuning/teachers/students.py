@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distune.cluster.config import ClusterConfig
-from distune.cluster.connection import alive_nodes, connected
-from distune.cluster.tasks import run_on_cluster
+from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
 from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.compression.config import NoCompressionConfig
 from distune.models.errors import ModelError
+from distune.models.logits import accuracy_of, probabilities
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
-from distune.tuning.study.points import draw
 from distune.tuning.study.space import Space
+from distune.tuning.teachers.draws import draw_students
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
 from distune.tuning.trial.run import TrialResult
 from distune.tuning.trial.tasks import TrainingData, train_if_it_converges
 
-Say = Callable[[str], None]
-Outcome = TrialResult | str
-"""A trained student, or why there is none."""
-RunStudents = Callable[
-    [Callable[[TrialConfig, TrainingData], Outcome], Sequence[TrialConfig], TrainingData], Iterator[tuple[int, Outcome]]
-]
+_log = logging.getLogger(__name__)
 SMALLEST = 1e-6
 """Of a mean probability, before its logarithm."""
 BATCH_TEXTS = 64
@@ -55,17 +48,7 @@ class Member:
     result: TrialResult
 
 
-def draw_students(space: Space, n_trials: int, seed: int) -> list[TrialConfig]:
-    """Students drawn from a space that learn from labels alone and are not compressed, each with a seed of its own."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(n_trials):
-        plain = TrialConfig.model_validate(draw(space, rng)).plain()
-        found.append(plain.model_copy(update={"compression": NoCompressionConfig(), "seed": seed + number}))
-    return found
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """What the students of an ensemble are drawn from, learn from, and are run by."""
 
@@ -75,10 +58,10 @@ class Training:
     """Without anything that a teacher says; its seed is that of the draw too."""
     threads: int
     """Of torch, for each student."""
-    run: RunStudents
+    runner: Runner
 
 
-def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, Any]:
+def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns what they are.
 
     Raises ModelError when fewer of them have learnt than are to answer.
@@ -86,18 +69,18 @@ def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, An
     students, corpus = training.students, training.material.corpus
     configs = draw_students(training.space, students.trials, training.material.seed)
     distinct = list({inputs_key(config): config for config in configs}.values())
-    inputs = all_inputs(distinct, training.material, lambda line: say(f"teacher: {line}"))
-    say(
+    inputs = all_inputs(distinct, training.material, whose="teacher: ")
+    _log.info(
         f"teacher: training {len(configs)} students on {len(corpus.train)} labelled texts; the {students.members} best on dev answer"
     )
-    members = _best(configs, inputs, training, say)
+    members = _best(configs, inputs, training)
     with trained.to_write() as folder:
         for number, member in enumerate(members):
             _save(member, inputs[inputs_key(member.config)], corpus.labels, folder / f"member-{number}")
     together = load_ensemble(trained, corpus.labels)(corpus.dev.texts).logits
-    accuracy = float((together.argmax(1) == corpus.dev.labels).mean())
+    accuracy = accuracy_of(together, corpus.dev.labels)
     of_members = [member.result.accuracy for member in members]
-    say(
+    _log.info(
         f"teacher: dev accuracies of the members {', '.join(f'{one:.4f}' for one in of_members)}; together {accuracy:.4f}"
     )
     kinds = Counter(member.config.student.kind for member in members)
@@ -112,13 +95,13 @@ def train_ensemble(training: Training, trained: Place, say: Say) -> dict[str, An
     }
 
 
-def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training, say: Say) -> list[Member]:
+def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training) -> list[Member]:
     """The best on dev of all that were trained; of two alike the one that was drawn first."""
     shared = TrainingData({key: one.data for key, one in inputs.items()}, training.threads)
     kept: list[tuple[float, int, Member]] = []
     n_done, n_failed, threads = 0, 0, torch.get_num_threads()
     try:
-        for index, outcome in training.run(train_if_it_converges, configs, shared):
+        for index, outcome in training.runner.each(train_if_it_converges, configs, shared):
             config, n_done = configs[index], n_done + 1
             if isinstance(outcome, str):
                 n_failed, ended = n_failed + 1, outcome
@@ -127,7 +110,7 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
                 ranked = sorted([*kept, (-outcome.accuracy, index, Member(config, outcome))], key=lambda one: one[:2])
                 kept = ranked[: training.students.members]
                 ended = f"dev accuracy {outcome.accuracy:.4f}"
-            say(f"teacher: {n_done}/{len(configs)} trained, {config.student.kind} (seed {config.seed}): {ended}")
+            _log.info(f"teacher: {n_done}/{len(configs)} trained, {config.student.kind} (seed {config.seed}): {ended}")
     finally:
         torch.set_num_threads(threads)  # Where they were trained in this process.
     if len(kept) < training.students.members:
@@ -140,35 +123,15 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
 
 def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -> None:
     checkpoint = Checkpoint(
-        member.result.trained,
-        inputs.encoder.settings,
-        inputs.vocabulary,
-        inputs.data.vectors.shape[1],
-        labels,
+        trained=member.result.trained,
+        tokens=inputs.encoder.settings,
+        vocabulary=inputs.vocabulary,
+        dimension=inputs.data.vectors.shape[1],
+        labels=labels,
         trial=member.config.model_dump(mode="json"),
     )
     card = f"# {folder.name} of a teacher\n\nDev accuracy {member.result.accuracy:.4f}.\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
-
-
-def run_on_ray(config: ClusterConfig, is_connected: bool) -> RunStudents:
-    """Trains students on Ray: on the cluster that this process is connected to, or on one for that time alone."""
-
-    def run(
-        function: Callable[[TrialConfig, TrainingData], Outcome], configs: Sequence[TrialConfig], shared: TrainingData
-    ) -> Iterator[tuple[int, Outcome]]:
-        with nullcontext() if is_connected else connected(config):
-            yield from run_on_cluster(function, configs, shared, _with_cards(config))
-
-    return run
-
-
-def _with_cards(config: ClusterConfig) -> ClusterConfig:
-    """`gpus_per_trial: auto` is not measured yet: a card for each student, where there are any."""
-    if config.gpus_per_trial != "auto":
-        return config
-    gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in alive_nodes()) else 0.0
-    return config.model_copy(update={"gpus_per_trial": gpus})
 
 
 def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
@@ -204,7 +167,5 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
 
 def log_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """`[texts, classes]` of `[members, texts, classes]`: the logarithm of the mean of the members' probabilities."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=2, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=2, keepdims=True)
-    mean: NDArray[np.float64] = probabilities.mean(axis=0)
+    mean: NDArray[np.float64] = probabilities(logits).mean(axis=0)
     return np.log(np.clip(mean, SMALLEST, 1.0)).astype(np.float32)

@@ -19,17 +19,16 @@ from distune.corpora.teacher_logits import CacheKey, TeacherLogits
 from distune.corpora.texts import CorpusError
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
-from distune.models.teacher.teacher import check_checkpoint
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.assignment import refuse_other_assignment
 from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
+from distune.tuning.teachers.draws import draw_students
 from distune.tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
 from distune.tuning.teachers.one_answer import refuse_equal_logits
-from distune.tuning.teachers.students import draw_students
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeacherPlace:
     """Where one teacher of a study and its answers are, or will be.
 
@@ -135,6 +134,8 @@ def _locate_one(
     if settings.checkpoint is not None:
         # Now, not when it is to be timed after the search; and all of it of one commit from here on.
         commit = commit_of(settings.checkpoint, settings.revision)
+        from distune.models.teacher.teacher import check_checkpoint  # It imports transformers, which takes seconds.
+
         check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels, commit)
         if not settings.epochs:
             columns = checkpoint_columns(settings.checkpoint, commit, corpus.labels, settings.labels)
@@ -161,7 +162,16 @@ def _locate_one(
     asked = digest([fingerprint, *as_asked]) if settings.hidden_states or in_half else fingerprint
     key = CacheKey(asked, corpus.fingerprint, corpus.labels)
     places = Layout(Place(config.storage))
-    return TeacherPlace(name, settings, key, places.logits, places.trained(fingerprint), logits_file, columns, head)
+    return TeacherPlace(
+        name=name,
+        settings=settings,
+        key=key,
+        cache_root=places.logits,
+        trained=places.trained(fingerprint),
+        logits_file=logits_file,
+        columns=columns,
+        head=head,
+    )
 
 
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:

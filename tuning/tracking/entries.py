@@ -22,7 +22,7 @@ from distune.tuning.study.rule import rule_text, teacher_ratio
 from distune.tuning.tracking.promotion import Registered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataSource:
     """Data that a search reads; `columns` are their types by name, `profile` is what is known of them."""
 
@@ -43,7 +43,7 @@ class SearchStart:
     sources: Sequence[DataSource]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchEnd:
     """What is known when a search has ended: of itself, and of its trials by number."""
 
@@ -75,12 +75,12 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        Path(config.corpus.source).name,
-        f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
-        "corpus",
-        config.corpus.source,
-        {"text": "string", "label": "string"},
-        profile,
+        name=Path(config.corpus.source).name,
+        digest=f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
+        context="corpus",
+        uri=config.corpus.source,
+        columns={"text": "string", "label": "string"},
+        profile=profile,
     )
 
 
@@ -94,7 +94,14 @@ def _teacher(prepared: Prepared) -> DataSource:
         "dev_accuracy": prepared.teacher_accuracy,
     }
     uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
-    return DataSource("teacher-logits", teachers.key.teacher, "teacher", ", ".join(uris), columns, profile)
+    return DataSource(
+        name="teacher-logits",
+        digest=teachers.key.teacher,
+        context="teacher",
+        uri=", ".join(uris),
+        columns=columns,
+        profile=profile,
+    )
 
 
 def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> SearchEnd:
@@ -123,7 +130,11 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
     if verdict.winner is not None:
         trial_tags[shown.number]["distune.champion"] = "yes"
     return SearchEnd(
-        _note(verdict, records, config, folder), tags, {**columns, **_metrics(verdict)}, finalists, trial_tags
+        note=_note(verdict, records, config, folder),
+        tags=tags,
+        metrics={**columns, **_metrics(verdict)},
+        trial_metrics=finalists,
+        trial_tags=trial_tags,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -10,10 +11,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
+from distune.models.errors import first_line
 from distune.tuning.storage.records import Observer, TrialRecord
 
 Answer = TypeVar("Answer")
 ObserverType = TypeVar("ObserverType", bound=Observer)
+_log = logging.getLogger(__name__)
 AGAIN_AFTER_S = 3.0
 PATIENCE_S = 600.0
 
@@ -30,12 +33,9 @@ class Outbox(Generic[ObserverType]):
     A search goes on while the server is away. Raises the error of a call that no patience can help, at the next one.
     """
 
-    def __init__(
-        self, observer: ObserverType, is_away: Callable[[Exception], bool], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, observer: ObserverType, is_away: Callable[[Exception], bool]) -> None:
         self.observer = observer
         self._is_away = is_away
-        self._say = say
         self._calls: queue.Queue[tuple[Callable[[], Any], Future[Any]] | None] = queue.Queue()
         self._error: Exception | None = None
         self._gives_up = threading.Event()
@@ -98,14 +98,14 @@ class Outbox(Generic[ObserverType]):
                 if not self._is_away(error):
                     raise
                 if is_first:
-                    self._say(
-                        f"MLflow does not answer ({str(error).splitlines()[0][:120]}); the search goes on, and what "
+                    _log.info(
+                        f"MLflow does not answer ({first_line(error)[:120]}); the search goes on, and what "
                         "is missed is written when it is back"
                     )
                     is_first = False
                 time.sleep(AGAIN_AFTER_S)
             else:
                 if not is_first:
-                    self._say("MLflow is back")
+                    _log.info("MLflow is back")
                 return answer
         return None

@@ -16,7 +16,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 TAG = "distune."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, 0 where there was
     none to be timed."""

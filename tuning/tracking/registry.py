@@ -20,9 +20,10 @@ from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
+from distune.models.errors import first_line
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
-from distune.tuning.tracking.runs import quiet_mlflow
+from distune.tuning.tracking.store import quiet_mlflow
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
@@ -125,8 +126,7 @@ def pull(uri: str, reference: str, target: Path) -> Path:
     except (MlflowException, OSError) as error:
         known = [model.name for model in MlflowClient(uri).search_registered_models()]
         raise StudyError(
-            f"cannot pull {place} from {uri}: {str(error).splitlines()[0]}; "
-            f"registered there: {', '.join(known) or 'nothing'}"
+            f"cannot pull {place} from {uri}: {first_line(error)}; registered there: {', '.join(known) or 'nothing'}"
         ) from error
     return target
 

@@ -6,8 +6,6 @@ MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels 
 from __future__ import annotations
 
 import json
-import logging
-import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,15 +17,14 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from distune.corpora.places import Place, PlaceError, check_writable
 from distune.tuning.search.importance import Importance
 from distune.tuning.speed.timing import versions
 from distune.tuning.storage.records import TrialRecord
-from distune.tuning.study.config import StudyConfig, TrackingConfig
-from distune.tuning.study.errors import StudyError
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
+from distune.tuning.tracking.store import quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -182,23 +179,6 @@ class Tracker:
         self._client.set_terminated(self.run_id, status)
 
 
-def check_store(config: TrackingConfig) -> None:
-    """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
-    if config.uri.startswith("sqlite:///"):
-        try:
-            check_writable(Place(str(Path(config.uri.removeprefix("sqlite:///")).parent)))
-        except PlaceError as error:
-            raise StudyError(f"tracking.uri: {error}") from error
-        return
-    quiet_mlflow()
-    try:
-        MlflowClient(config.uri).search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        raise StudyError(
-            f"tracking.uri: the MLflow store {config.uri} cannot be used: {str(error).splitlines()[0]}"
-        ) from error
-
-
 def is_away(error: Exception) -> bool:
     """Whether a call may work when it is made again: the server or its database does not answer, for now."""
     if isinstance(error, MlflowException):
@@ -235,14 +215,3 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
         database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
         place = (database.parent / "mlartifacts").as_uri()
     return str(client.create_experiment(config.name, artifact_location=place))
-
-
-def quiet_mlflow() -> None:
-    """Errors only, and those of a server that is away soon."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    # A server that is away is known as such in seconds; `outbox.py` tries again.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -13,7 +13,7 @@ from distune.corpora.tokens import TokenIds
 from distune.tuning.trial.config import TrialConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialData:
     """What a trial reads, the same for all trials of one `tokens` and `vectors`; it holds nothing of the test split.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,11 +15,12 @@ from distune.corpora.corpus import UNLABELLED, Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
-from distune.tuning.speed.latency import TIMED_TEXTS, encode_ms
+from distune.tuning.speed.figures import TIMED_TEXTS
+from distune.tuning.speed.latency import encode_ms
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 
-Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 class LogitsSource(Protocol):
@@ -52,7 +54,7 @@ class NoTeacher:
         return np.zeros((len(texts), 0), dtype=np.float16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RawInputs:
     """What inputs are made of.
 
@@ -68,9 +70,9 @@ class RawInputs:
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 
-def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) -> dict[str, Inputs]:
+def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
     """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions."""
+    their reductions. What is logged of them begins with `whose`."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
     vectors: dict[str, WordVectors] = {}
     inputs = {}
@@ -86,12 +88,12 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, say: Say) ->
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
-        say(
-            f"{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+        _log.info(
+            f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
             f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
         )
         for note in found.notes:
-            say(f"{config.vectors.kind} vectors: {note}")
+            _log.info(f"{whose}{config.vectors.kind} vectors: {note}")
         inputs[inputs_key(config)] = Inputs(
             replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
         )
@@ -116,15 +118,15 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
         logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
         hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])
     data = TrialData(
-        ragged(rows),
-        labels,
-        iterations,
-        logits,
-        teachers.weights,
-        hidden,
-        encode_texts(encoder, corpus.dev.texts),
-        corpus.dev.labels,
-        np.zeros((0, 0), dtype=np.float32),
+        train=ragged(rows),
+        labels=labels,
+        iterations=iterations,
+        teacher_logits=logits,
+        teacher_weights=teachers.weights,
+        teacher_hidden=hidden,
+        dev=encode_texts(encoder, corpus.dev.texts),
+        dev_labels=corpus.dev.labels,
+        vectors=np.zeros((0, 0), dtype=np.float32),
     )
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 

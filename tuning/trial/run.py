@@ -19,6 +19,7 @@ from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import compress, graph_logits
 from distune.models.compression.config import NoCompressionConfig
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
+from distune.models.logits import accuracy_of
 from distune.models.students.student import Student, is_faster_in_bf16, pad, student_logits
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
@@ -28,7 +29,7 @@ from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.training import NOWHERE, Savepoint, TrainingState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EpochReport:
     """What a trial says after each epoch; `accuracy` is of this epoch, on dev, `best_accuracy` of the best so far.
 
@@ -81,7 +82,13 @@ def run_trial(
     dev = data.dev
     lesson = plan_lesson(student, config, data)
     stepper = plan_steps(student, lesson, config, data)
-    training = TrainingState(student, lesson.objective, stepper, lesson.generator, config.ema_decay)
+    training = TrainingState(
+        student=student,
+        objective=lesson.objective,
+        stepper=stepper,
+        generator=lesson.generator,
+        ema_decay=config.ema_decay,
+    )
     if (saved := savepoint.load()) is not None:
         training.restore(saved)
     batches = itertools.islice(lesson.batches, stepper.n_steps, None)
@@ -90,9 +97,11 @@ def run_trial(
         losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
         stepper.catch_up()
         with training.averaged():
-            accuracy = float((student_logits(student, dev).argmax(1) == data.dev_labels).mean())
+            accuracy = accuracy_of(student_logits(student, dev), data.dev_labels)
             training.end_epoch(accuracy)
-        last = EpochReport(training.epoch, float(np.mean(losses)), accuracy, training.best_accuracy)
+        last = EpochReport(
+            epoch=training.epoch, loss=float(np.mean(losses)), accuracy=accuracy, best_accuracy=training.best_accuracy
+        )
         if training.epoch < config.epochs:
             report(last)
             savepoint.save(training.state)
@@ -111,8 +120,7 @@ def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tu
     compressed = compress(result.trained, [config.compression], material)
     quantized = None if compressed.is_exact else compressed.graph
     result = replace(result, trained=compressed.trained, quantized=quantized)
-    accuracy = float((result.logits(data.dev).argmax(1) == data.dev_labels).mean())
-    return replace(result, accuracy=accuracy), compressed.graph
+    return replace(result, accuracy=accuracy_of(result.logits(data.dev), data.dev_labels)), compressed.graph
 
 
 def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int, AfterStep], None]:
@@ -131,7 +139,7 @@ def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int
     return fine_tune
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """What a student learns from: an endless stream of batches of row numbers, and the loss of each."""
 
@@ -160,12 +168,12 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
     generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
-        objective,
-        batches,
-        _loss_function(student, objective, data, generator),
-        steps_per_epoch,
-        Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
-        generator,
+        objective=objective,
+        batches=batches,
+        loss_of=_loss_function(student, objective, data, generator),
+        steps_per_epoch=steps_per_epoch,
+        schedule=Schedule(n_steps, config.learning_rate, config.warmup_fraction, config.weight_decay),
+        generator=generator,
     )
 
 

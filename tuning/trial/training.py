@@ -27,7 +27,7 @@ class Savepoint:
 NOWHERE = Savepoint()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingState:
     """All that changes while a student is trained."""
 

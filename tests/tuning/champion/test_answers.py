@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from distune.corpora.places import Place
+from distune.models.logits import probabilities
 from distune.tuning.champion.answers import (
     Answers,
     both_wrong,
     counts_of,
     disagreements,
-    probabilities,
     read_answers,
     reliability,
 )
@@ -25,10 +25,10 @@ def logits(*of_good: float) -> np.ndarray:
 
 
 ANSWERS = Answers(
-    3,
-    ("差", "好"),
-    ("一", "二", "三", "四", "五"),
-    np.array([1, 0, 1, 0, 0]),
+    trial=3,
+    names=("差", "好"),
+    texts=("一", "二", "三", "四", "五"),
+    labels=np.array([1, 0, 1, 0, 0]),
     teacher=logits(0.9, 0.8, 0.9, 0.2, 0.7),
     student=logits(0.6, 0.3, 0.2, 0.1, 0.95),
 )
@@ -73,7 +73,14 @@ def test_disagreements_come_with_the_widest_first_and_are_of_the_answer() -> Non
 
 
 def test_what_both_get_wrong_comes_by_the_less_sure_of_the_two() -> None:
-    both = Answers(0, ("a", "b"), ("x", "y", "z"), np.array([0, 0, 1]), logits(0.9, 0.8, 0.9), logits(0.6, 0.7, 0.9))
+    both = Answers(
+        trial=0,
+        names=("a", "b"),
+        texts=("x", "y", "z"),
+        labels=np.array([0, 0, 1]),
+        teacher=logits(0.9, 0.8, 0.9),
+        student=logits(0.6, 0.7, 0.9),
+    )
     assert [case.text for case in both_wrong(both, 9)] == ["y", "x"]  # min .7 before min .6; z is right
     assert [case.text for case in both_wrong(ANSWERS, 9)] == ["五"]
 

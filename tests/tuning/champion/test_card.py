@@ -16,20 +16,20 @@ from distune.tuning.study.config import CardConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.conftest import STUDENTS
-from tests.models.test_checkpoint import checkpoint_of
-from tests.tuning.champion.test_report import COLUMNS
+from tests.making.checkpoints import checkpoint_of
+from tests.making.columns import COLUMNS
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
 CARD = Card(
-    "reviews-student",
-    SETTINGS,
-    "data/reviews.csv",
-    {"Teacher": "a BERT"},
-    COLUMNS,
-    100,
-    "a CPU",
-    ("It sees 128 words.",),
-    ["jieba"],
+    name="reviews-student",
+    settings=SETTINGS,
+    source="data/reviews.csv",
+    about={"Teacher": "a BERT"},
+    columns=COLUMNS,
+    n_test=100,
+    cpu="a CPU",
+    limits=("It sees 128 words.",),
+    packages=["jieba"],
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from distune.models.compression.trained import Trained
 from distune.models.students.config import AverageConfig
 from distune.tuning.champion.finalists import Finalist, choose_champion, select
-from distune.tuning.speed.latency import Latency
+from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
 from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
 from distune.tuning.trial.config import TrialConfig
@@ -23,7 +23,7 @@ def record(
     number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete"
 ) -> TrialRecord:
     config = TrialConfig.model_validate({"student": {"kind": "average"}, "loss": {"kd_weight": kd_weight}})
-    return TrialRecord(number, state, config, accuracy, latency_ms)
+    return TrialRecord(number=number, state=state, config=config, accuracy=accuracy, latency_ms=latency_ms)
 
 
 RECORDS = [
@@ -56,7 +56,7 @@ def finalist(accuracies: tuple[float, ...]) -> Finalist:
 
 
 def latency(p50_ms: float) -> Latency:
-    return Latency(p50_ms, p50_ms, p50_ms, 1.0, {})
+    return Latency(p50_ms=p50_ms, p95_ms=p50_ms, p99_ms=p50_ms, texts_per_s=1.0, stages_ms={})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_exactly_the_part_that_a_rule_asks_for_is_enough(accuracy: float, ratio:
 
 
 def test_a_trial_whose_speed_is_not_known_is_not_the_fastest() -> None:
-    unknown = TrialRecord(7, "complete", record(0, 0.9, 0.9).config, 0.9, None)
+    unknown = TrialRecord(number=7, state="complete", config=record(0, 0.9, 0.9).config, accuracy=0.9, latency_ms=None)
     assert [one.number for one in select([unknown, record(1, 0.84, 0.4)], RATIO, TEACHER, 9)] == [1, 7]
     assert [one.number for one in pareto_front([unknown, record(1, 0.84, 0.4)])] == [1]
 

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from distune.tuning.champion.table import (
-    Column,
-    Quality,
-    Spread,
     distillation_ratio,
     macro_f1,
     quality,
@@ -15,17 +12,8 @@ from distune.tuning.champion.table import (
     table_text,
     wilson_interval,
 )
-from distune.tuning.speed.latency import Latency
 from distune.tuning.study.rule import teacher_ratio
-
-
-def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
-    figures = Quality(Spread(0.8, 0.01), Spread(test_accuracy, 0.0), Spread(0.7, 0.0), None)
-    latency = None if p50_ms is None else Latency(p50_ms, 2 * p50_ms, 3 * p50_ms, 1000.0, {})
-    return Column(name, figures, 1234567, 4.9, latency)
-
-
-COLUMNS = (column("teacher", 0.9, 8.0), column("student alone", 0.7, 0.25), column("distilled champion", 0.85, 0.25))
+from tests.making.columns import COLUMNS, column
 
 
 def test_a_spread_is_a_mean_and_the_sample_standard_deviation() -> None:

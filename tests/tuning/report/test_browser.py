@@ -13,7 +13,7 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
-from tests.tuning.report.test_pictures import EVIL, findings, study
+from tests.making.findings import EVIL, findings, study
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -117,10 +117,9 @@ def test_single_pictures_and_the_overlay_open_from_their_folder(
         assert all(url.startswith("file://") for url in found.requests), name
 
 
-def test_pngs_are_drawn_in_one_start_of_chromium(findings: Findings, tmp_path: Path) -> None:
+def test_pngs_are_drawn_in_one_start_of_chromium(findings: Findings, tmp_path: Path, said: list[str]) -> None:
     pictures, _ = draw(findings)
-    said: list[str] = []
-    files = write_pngs(pictures, tmp_path, said.append)
+    files = write_pngs(pictures, tmp_path)
     assert said == []
     assert [file.name for file in files] == [f"{picture.name}.png" for picture in pictures]
     for file in files:

@@ -10,7 +10,7 @@ from rich.console import Console
 from distune.tuning.report.compare import Change, changes, overlay, show_comparison, warnings, write_overlay
 from distune.tuning.report.findings import Findings
 from distune.tuning.study.errors import StudyError
-from tests.tuning.report.test_pictures import RECORDS, findings, study
+from tests.making.findings import RECORDS, findings, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 

@@ -13,7 +13,7 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page, policy, rendered
 from distune.tuning.report.pictures import draw
 from distune.tuning.report.write import publish
-from tests.tuning.report.test_pictures import EVIL, column, findings, results, study
+from tests.making.findings import EVIL, column, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -106,13 +106,14 @@ def test_a_search_without_a_champion_shows_the_nearest(findings: Findings) -> No
     assert "No finalist meets the rule. Shown is the nearest to it, trial 1 (average)." in text
 
 
-def test_a_fault_in_a_picture_costs_no_champion(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_picture_costs_no_champion(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
     def fails(*arguments: Any) -> Any:
         raise ZeroDivisionError("by nought")
 
     monkeypatch.setattr("distune.tuning.report.write.read_findings", fails)
-    said: list[str] = []
-    assert publish(findings.study, findings.folder, said.append) == {}
+    assert publish(findings.study, findings.folder) == {}
     assert said == [
         "the page of this search could not be written (ZeroDivisionError: by nought); `distune report` tries again"
     ]

@@ -14,7 +14,7 @@ from distune.tuning.report.terminal import write_csv, write_json
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from tests.tuning.search.test_proposals import ask, epoch, proposals
+from tests.making.proposals import ask, epoch, proposals
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.runner import IN_PROCESS, InProcess
 from distune.tuning.search.gpus import memory_share, share_of_a_card, with_gpus
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import largest_students, midpoint
 from distune.tuning.trial.config import TrialConfig
+from tests.conftest import prepared_study
 
 
 @pytest.mark.parametrize(
@@ -33,22 +34,28 @@ def test_the_largest_config_of_each_kind_of_student_is_measured(document: dict[s
     assert {one.batch_size for one in found} == {64}
 
 
-def test_a_cluster_without_gpus_gives_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_gpus_gives_none(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
     document["cluster"] = {"gpus_per_trial": "auto"}
-    prepared = prepare(Study(document), lambda line: None)
+    prepared = prepared_study(document)
     monkeypatch.setattr("distune.tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
-    said: list[str] = []
-    assert with_gpus(prepared, said.append).study.config.cluster.gpus == 0
+    said.clear()
+    assert with_gpus(prepared, IN_PROCESS).study.config.cluster.gpus == 0
     assert said == ["gpus_per_trial: auto is 0"]
 
 
 def test_the_neediest_config_decides(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     document["cluster"] = {"gpus_per_trial": "auto"}
-    prepared = prepare(Study(document), lambda line: None)
+    prepared = prepared_study(document)
     shares = iter([0.1, 0.3])
     monkeypatch.setattr("distune.tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0, "GPU": 1.0}])
-    monkeypatch.setattr("distune.tuning.search.gpus.run_on_best_node", lambda function, config, data: next(shares))
-    assert with_gpus(prepared, lambda line: None).study.config.cluster.gpus == pytest.approx(1 / 2)
+
+    class Measuring(InProcess):
+        def once(self, function: Any, *arguments: Any) -> Any:
+            return next(shares)
+
+    assert with_gpus(prepared, Measuring()).study.config.cluster.gpus == pytest.approx(1 / 2)
 
 
 def test_what_is_not_measured_yet_is_no_number() -> None:
@@ -66,6 +73,6 @@ def test_other_words_and_less_than_nothing_are_refused(document: dict[str, Any],
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="measures the memory of a GPU")
 def test_the_memory_of_a_trial_is_measured(document: dict[str, Any]) -> None:
     study = Study(document)
-    prepared = prepare(study, lambda line: None)
+    prepared = prepared_study(study)
     config = TrialConfig.model_validate(midpoint(study.space))
     assert 0 < memory_share(config, prepared.of(config).data) < 0.5

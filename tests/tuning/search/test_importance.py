@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -8,8 +9,11 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from distune.tuning.search.importance import importance_table, importances
+from distune.corpora.places import Place
+from distune.tuning.search.importance import importance_table, importances, importances_of, keep_importances
+from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
+from distune.tuning.study.config import SearchConfig
 
 SHARED: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(0, 1),
@@ -133,3 +137,17 @@ def test_the_table_names_every_parameter() -> None:
     table = importance_table(found)
     assert list(table.columns[2].cells)[:4] == list(found[0].shares)
     assert next(iter(table.columns[1].cells)) == "all (60 trials)"
+
+
+def test_what_a_search_kept_at_its_end_is_read_and_not_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, search = Folder(Place(str(tmp_path))), SearchConfig()
+    study = study_of(by_hand)
+    found = importances(study, search.objectives)
+    assert importances_of(study, search, folder) == found
+    keep_importances(found, search, folder)
+    monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed", *asked[2:]])
+    assert importances_of(study, search, folder) == found
+    # Asked for otherwise than it was kept.
+    assert importances_of(study, SearchConfig(importance="mdi"), folder) == ["computed", "mdi"]

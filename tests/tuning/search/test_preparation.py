@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import distune.models.teacher.teacher
 import distune.tuning.search.preparation
-import distune.tuning.teachers.sources
 import distune.tuning.trial.inputs
 from distune.corpora.augment import MASK
 from distune.corpora.corpus import load_corpus
@@ -16,22 +16,22 @@ from distune.models.errors import ModelError
 from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import tokenizer_pieces
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
-from distune.tuning.search.run import earlier_folder
+from distune.tuning.search.reading import read_study
+from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
-from tests.conftest import silent
+from tests.conftest import prepared_study
 
 
 def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     build = distune.tuning.trial.inputs.build_vectors
     monkeypatch.setattr("distune.tuning.trial.inputs.build_vectors", lambda *a: seen.append(a[2]) or build(*a))
-    prepared = prepare(study, silent)
+    prepared = prepared_study(study)
     corpus = prepared.corpus
     inputs = next(iter(prepared.inputs.values()))
     train = [inputs.encoder.segment(text) for text in (*corpus.train.texts, *corpus.transfer.texts)]
@@ -45,7 +45,7 @@ def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkey
 
 
 def test_rows_labels_and_logits_belong_together(study: Study) -> None:
-    prepared = prepare(study, silent)
+    prepared = prepared_study(study)
     corpus, inputs = prepared.corpus, next(iter(prepared.inputs.values()))
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     assert len(texts) == len(inputs.data.train) == len(inputs.data.labels) == inputs.data.teacher_logits.shape[1]
@@ -60,7 +60,7 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
 
 def test_each_kind_of_tokens_and_vectors_is_prepared_once(document: dict[str, Any]) -> None:
     document["trial"]["tokens"] = [{"kind": "words", "max_tokens": {"choice": [4, 8]}}, {"kind": "characters"}]
-    prepared = prepare(Study(document), silent)
+    prepared = prepared_study(document)
     assert len(prepared.inputs) == 3
     config = TrialConfig.model_validate(
         {
@@ -74,7 +74,7 @@ def test_each_kind_of_tokens_and_vectors_is_prepared_once(document: dict[str, An
 
 def test_hidden_states_are_cached_and_travel_to_the_trials(document: dict[str, Any]) -> None:
     document["teacher"]["hidden_states"] = ["pooled", 1]
-    prepared = prepare(Study(document), silent)
+    prepared = prepared_study(document)
     data = next(iter(prepared.inputs.values())).data
     assert data.teacher_hidden.shape == (len(data.train), 32)
     assert np.abs(data.teacher_hidden).max() > 0
@@ -100,7 +100,7 @@ def augmented_document(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_augmented_texts_carry_the_teachers_logits_and_never_a_label(document: dict[str, Any]) -> None:
-    prepared = prepare(Study(augmented_document(document)), silent)
+    prepared = prepared_study(augmented_document(document))
     corpus = prepared.corpus
     ((key, inputs),) = prepared.inputs.items()
     data, n = inputs.data, len(corpus.train) + len(corpus.transfer)
@@ -120,7 +120,7 @@ def test_only_train_and_transfer_texts_are_augmented(document: dict[str, Any], m
     monkeypatch.setattr(
         "distune.tuning.search.preparation.augment", lambda *arguments: seen.append(arguments) or real(*arguments)
     )
-    corpus = prepare(Study(augmented_document(document)), silent).corpus
+    corpus = prepared_study(augmented_document(document)).corpus
     ((config, texts, held_out),) = seen
     assert config.n_iter == 2
     assert set(texts) == {*corpus.train.texts, *corpus.transfer.texts}
@@ -143,7 +143,7 @@ def test_texts_are_read_once_for_each_kind_of_tokens_and_vectors_trained_once_fo
             return real(*arguments)
 
         monkeypatch.setattr(f"distune.tuning.trial.inputs.{name}", counted)
-    prepared = prepare(Study(document), silent)
+    prepared = prepared_study(document)
     assert calls == {"tokenize": 1, "build_vectors": 2}
     assert sorted(inputs.data.vectors.shape[1] for inputs in prepared.inputs.values()) == [2, 4, 8, 8]
 
@@ -152,13 +152,13 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = distune.tuning.teachers.sources.ask_teacher
+    real = distune.models.teacher.teacher.ask_teacher
     monkeypatch.setattr(
-        distune.tuning.teachers.sources,
+        distune.models.teacher.teacher,
         "ask_teacher",
         lambda t, texts, *rest, **how: asked.extend(texts) or real(t, texts, *rest, **how),
     )
-    prepared = prepare(Study(augmented_document(document)), silent)
+    prepared = prepared_study(augmented_document(document))
     assert any("[MASK]" in text for text in asked)
     assert not any(MASK in text for text in asked)
     assert MASK not in next(iter(prepared.inputs.values())).vocabulary
@@ -166,10 +166,10 @@ def test_a_teacher_reads_its_own_mask_token_in_augmented_texts(
 
 def test_augmented_texts_are_made_once(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study(augmented_document(document))
-    first = prepare(study, silent)
+    first = prepared_study(study)
     monkeypatch.setattr("distune.tuning.search.preparation.augment", lambda *arguments: pytest.fail("augmented again"))
-    monkeypatch.setattr("distune.tuning.teachers.sources.load_teacher", lambda *arguments: pytest.fail("asked again"))
-    second = prepare(study, silent)
+    monkeypatch.setattr("distune.models.teacher.teacher.load_teacher", lambda *arguments: pytest.fail("asked again"))
+    second = prepared_study(study)
     one, two = (next(iter(p.inputs.values())).data for p in (first, second))
     np.testing.assert_array_equal(one.teacher_logits, two.teacher_logits)
 
@@ -185,7 +185,7 @@ def test_a_logits_file_that_knows_the_corpus_only_cannot_serve_augmented_texts(
 
 def test_word_pieces_are_taken_from_the_teacher(document: dict[str, Any]) -> None:
     document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
-    (inputs,) = prepare(Study(document), silent).inputs.values()
+    (inputs,) = prepared_study(document).inputs.values()
     pieces = set(tokenizer_pieces(document["teacher"]["checkpoint"]))
     assert {"好", "差"} < set(inputs.vocabulary) <= pieces
 
@@ -217,16 +217,16 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
     source = tmp_path / "corpus.csv"
     source.write_bytes(Path(document["corpus"]["source"]).read_bytes())
     document["corpus"] = {"source": str(source), "dev_fraction": 0.2, "test_fraction": 0.2}
-    first = prepare(Study(document), silent)
+    first = prepared_study(document)
     (folder := new_folder(first.study)).claim(first.fingerprints)
-    document["search"]["warm_start"] = "tiny"
-    assert earlier_folder(Study(document).config, first.corpus) == folder
+    warm = Study({**document, "search": {**document["search"], "warm_start": "tiny"}})
+    assert earlier_folder(warm.config, first.corpus) == folder
     for part, named in (("dev", "answers"), ("test", "answers"), ("train", "train")):
         text = first.corpus.splits[part].texts[0]
         rows = source.read_text(encoding="utf-8")
         label = rows.partition(f'"{text}",')[2][0]
         source.write_text(rows.replace(f'"{text}",{label}', f'"{text}",{1 - int(label)}'), encoding="utf-8")
-        corrected = prepare(Study(document), silent)
+        corrected = prepared_study(document)
         changed = {name for name, one in first.fingerprints.items() if corrected.fingerprints[name] != one}
         assert changed == {named}
         with pytest.raises(StudyError, match=r"--resume: the labels of (dev or test|train) have changed"):
@@ -236,23 +236,22 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
                 StudyError,
                 match=r"warm_start: tiny was searched with other labels of dev or test .* leave warm_start out",
             ):
-                earlier_folder(Study(document).config, corrected.corpus)
+                read_study(warm)
         source.write_text(rows, encoding="utf-8")
-    assert prepare(Study(document), silent).fingerprints == first.fingerprints
+    assert prepared_study(document).fingerprints == first.fingerprints
 
 
 def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_said(
-    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     path = tmp_path / "v.txt"
     document["trial"]["vectors"] = {"kind": "file", "path": str(path), "dimension": 2}
     path.write_text("9 2\n好 1 2\n的 3 4\n", encoding="utf-8")
     note = "its header says 9 rows, but it has 2; all of them are read"
     assert f"  {path}: {note}" in check(Study(document)).splitlines()
-    said: list[str] = []
-    prepare(Study(document), said.append)
+    prepared_study(document)
     assert f"file vectors: {note}" in said
     path.write_text("9 2\n好 1 2\n的 3", encoding="utf-8")
     monkeypatch.setattr("distune.tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
     with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
-        prepare(Study(document), said.append)
+        prepared_study(document)

@@ -12,13 +12,13 @@ from distune.tuning.storage.records import State, TrialRecord
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
-from tests.tuning.search.test_proposals import ask, epoch, proposals
+from tests.making.proposals import ask, epoch, proposals
 
 CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
 
 def record(number: int, state: State, accuracy: float | None = None, error: str | None = None) -> TrialRecord:
-    return TrialRecord(number, state, CONFIG, accuracy, 0.25, error=error)
+    return TrialRecord(number=number, state=state, config=CONFIG, accuracy=accuracy, latency_ms=0.25, error=error)
 
 
 def test_the_line_says_what_is_done_running_and_best() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,78 +11,23 @@ from ray.tune.search import Searcher
 
 from distune.corpora.places import Place
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
-from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.run import earlier_trials
 from distune.tuning.search.samplers import sampler
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import Epoch, TrialRecord, open_study, read_records, records_in
+from distune.tuning.storage.records import Epoch, open_study, read_records, records_in
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
-
-
-class Diary:
-    """An observer that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[Any, ...]] = []
-
-    def started(self, record: TrialRecord) -> None:
-        self.lines.append(("started", record.number))
-
-    def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        self.lines.append(("reported", number, epoch, metrics["accuracy"]))
-
-    def ended(self, record: TrialRecord) -> None:
-        self.lines.append(("ended", record.number, record.state))
-
-
-@pytest.fixture
-def study(document: dict[str, Any]) -> Study:
-    return Study(document)
-
-
-def proposals(
-    study: Study,
-    folder: Path,
-    n_trials: int = 4,
-    diary: Diary | None = None,
-    sampler: optuna.samplers.BaseSampler | None = None,
-) -> Proposals:
-    there = Folder(Place(str(folder)))
-    journal = Journal(there.journal)
-    optuna_study = open_study(study.config, journal)
-    optuna_study.sampler = sampler or optuna.samplers.RandomSampler(seed=len(optuna_study.trials))
-    search = study.config.search.model_copy(update={"trials": n_trials})
-    settings = replace(study, config=study.config.model_copy(update={"search": search}))
-    return Proposals(optuna_study, journal, settings, there, [diary] if diary else [])
+from tests.conftest import prepared_study
+from tests.making.proposals import Diary, ask, epoch, proposals
 
 
 def opened(study: Study, folder: Path) -> optuna.Study:
     """The study as another process finds it."""
     return open_study(study.config, Journal(Folder(Place(str(folder))).journal))
-
-
-def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
-    proposal = searcher.suggest(trial_id)
-    assert isinstance(proposal, dict)
-    return proposal
-
-
-def epoch(number: int, accuracy: float, latency_ms: float = 0.5, best: float = 0.0) -> dict[str, float]:
-    best_accuracy = max(best, accuracy)
-    return {
-        "epoch": number,
-        "accuracy": accuracy,
-        "best_accuracy": best_accuracy,
-        "loss": 1.0,
-        "latency_ms": latency_ms,
-        "size_mb": 2.0,
-    }
 
 
 def test_the_plain_student_is_the_first_trial(study: Study, tmp_path: Path) -> None:
@@ -221,7 +165,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
     # A narrower space: what lies outside it is left behind.
     document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
     document["search"]["warm_start"] = "earlier"
-    prepared = prepare(Study(document), lambda line: None)
+    prepared = prepared_study(document)
     with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
         earlier_trials(prepared)
     folder.claim(prepared.fingerprints)

@@ -13,13 +13,13 @@ import torch
 
 from distune.corpora.places import Place
 from distune.tuning.search import worker
-from distune.tuning.search.preparation import prepare
 from distune.tuning.search.worker import Assignment, WorkerInputs, deadline, logged, savepoint_at, work
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
+from tests.conftest import prepared_study
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,9 +35,7 @@ class Job:
     def __init__(self, document: dict[str, Any], tmp_path: Path, **settings: Any) -> None:
         study = Study(document)
         self.config = TrialConfig.model_validate(midpoint(study.space)).model_copy(update=settings)
-        self.inputs = {
-            k: WorkerInputs.of(v) for k, v in prepare(study, lambda line: None, only=self.config).inputs.items()
-        }
+        self.inputs = {k: WorkerInputs.of(v) for k, v in prepared_study(study, only=self.config).inputs.items()}
         self.assignment = Assignment(Folder(Place(str(tmp_path))), 1, None, None)
         self.reports: list[dict[str, Any]] = []
 

@@ -15,7 +15,7 @@ from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import CheckpointError
 from distune.tuning.serve.predict import predict
 from tests.conftest import STUDENTS
-from tests.models.test_checkpoint import checkpoint_of
+from tests.making.checkpoints import checkpoint_of
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +23,9 @@ from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
 from tests.conftest import STUDENTS, same_answers
-from tests.models.test_checkpoint import checkpoint_of
+from tests.making.checkpoints import checkpoint_of
+from tests.making.server import ROOT, as_json, ask, served
 from tests.processes import listening
-
-ROOT = Path(__file__).resolve().parents[3]
-Answered = tuple[int, Any, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -38,36 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
 
 
-@contextmanager
-def served(*options: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`distune serve` at a free port; stderr goes to its stdout."""
-    program = [sys.executable, "-m", "distune", "serve", *map(str, options), "--port", "0"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
-        assert process.stdout
-        try:
-            line = process.stdout.readline()
-            yield process, int(line.split("http://127.0.0.1:")[1].split()[0])
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
     with served(folder, "--max-waiting", 300) as (_, port):
         yield port
-
-
-def ask(port: int, path: str, body: bytes | None = None) -> Answered:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-    connection.request("GET" if body is None else "POST", path, body)
-    response = connection.getresponse()
-    content = response.read()
-    connection.close()
-    return response.status, json.loads(content), {name.lower(): value for name, value in response.getheaders()}
-
-
-def as_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def expected(folder: Path, texts: Sequence[str]) -> list[Any]:

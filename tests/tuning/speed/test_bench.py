@@ -15,7 +15,7 @@ from distune.models.errors import ModelError
 from distune.tuning.speed.bench import bench
 from tests.conftest import STUDENTS
 from tests.families import save_family
-from tests.models.test_checkpoint import checkpoint_of
+from tests.making.checkpoints import checkpoint_of
 
 
 @pytest.fixture(scope="module")

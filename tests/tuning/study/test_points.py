@@ -12,7 +12,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import draw, params_of, prepared_blocks, upper_bound, values_at
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
-from tests.tuning.study.test_space import RAW
+from tests.making.spaces import RAW
 
 
 @pytest.fixture

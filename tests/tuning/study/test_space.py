@@ -11,20 +11,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import all_combinations, flatten, midpoint
 from distune.tuning.study.space import parse_space
 from distune.tuning.trial.config import TrialConfig
-
-RAW: dict[str, Any] = {
-    "tokens": {"kind": "words", "max_tokens": {"choice": [32, 64]}},
-    "vectors": {"kind": "random", "dimension": {"choice": [8, 16]}},
-    "student": [
-        {"kind": "bilstm", "hidden_size": {"choice": [4, 8]}, "hidden_layer": {"choice": [0, 8]}},
-        {"kind": "average", "hidden_layer": {"between": [0, 8]}},
-    ],
-    "loss": {
-        "kd_weight": {"between": [0, 1]},
-        "teacher_term": [{"kind": "kl", "temperature": {"log": [1, 16]}}, {"kind": "mse"}],
-    },
-    "learning_rate": {"log": [0.0001, 0.01]},
-}
+from tests.making.spaces import RAW
 
 
 def faults(raw: dict[str, Any]) -> list[str]:

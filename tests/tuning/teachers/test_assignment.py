@@ -7,10 +7,17 @@ import itertools
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from distune.corpora.columns import column_order
 from distune.corpora.texts import CorpusError
-from distune.tuning.teachers.assignment import about_few_texts, better_assignment, confusion, refuse_other_assignment
+from distune.tuning.teachers.assignment import (
+    about_few_texts,
+    better_assignment,
+    confusion,
+    log_at_least,
+    refuse_other_assignment,
+)
 
 Numbers = NDArray[np.int64]
 
@@ -162,3 +169,17 @@ def test_every_exchange_is_found_where_no_such_thing_is_told(n_texts: list[int])
         counts = np.diag(n_texts)
         counts[list(pair)] = counts[list(pair[::-1])]
         assert better_assignment(counts) is not None
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "share"), [(1, 1, 0.5), (3, 10, 0.2), (60, 2000, 0.01), (2000, 2000, 0.3), (900, 1000, 0.5)]
+)
+def test_how_likely_so_many_successes_are_is_what_scipy_says(k: int, n: int, share: float) -> None:
+    assert log_at_least(k, n, share) == pytest.approx(float(binom.logsf(k - 1, n, share)), rel=1e-9)
+
+
+def test_none_of_any_draws_is_certain_and_more_than_were_drawn_are_impossible() -> None:
+    assert log_at_least(0, 5, 0.5) == 0.0
+    assert log_at_least(6, 5, 0.5) == -np.inf
+    assert log_at_least(1, 5, 0.0) == -np.inf
+    assert log_at_least(5, 5, 1.0) == 0.0

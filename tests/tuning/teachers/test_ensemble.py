@@ -12,22 +12,22 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
+from distune.cluster.runner import IN_PROCESS
 from distune.corpora.corpus import Corpus, Split, load_corpus
 from distune.corpora.places import Place
 from distune.models.errors import ModelError
 from distune.models.predictor import check_folder
 from distune.models.teacher.config import TeacherConfig
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
+from distune.tuning.report.lines import lines_on
 from distune.tuning.session import cache
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.space import parse_space
+from distune.tuning.teachers.draws import draw_students
 from distune.tuning.teachers.logits import logits_for, timing_teachers
-from distune.tuning.teachers.sources import IN_PROCESS
 from distune.tuning.teachers.students import (
     Training,
-    draw_students,
     load_ensemble,
     log_mean_probability,
     train_ensemble,
@@ -35,6 +35,7 @@ from distune.tuning.teachers.students import (
 from distune.tuning.teachers.teachers import joint_key, locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.inputs import NoTeacher, RawInputs
+from tests.conftest import prepared_study
 
 SPACE = {
     "tokens": {"kind": "characters", "min_count": 1},
@@ -84,9 +85,8 @@ def test_students_are_drawn_by_the_seed_and_learn_from_labels_alone() -> None:
     assert all(0.01 <= one.learning_rate <= 0.1 for one in students)
 
 
-def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, Any]) -> None:
-    said: list[str] = []
-    prepared = prepare(Study(taught), said.append)
+def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, Any], said: list[str]) -> None:
+    prepared = prepared_study(taught)
     assert "teacher: training 3 students on 20 labelled texts; the 2 best on dev answer" in said
     trained = sorted(float(line.rpartition(" ")[2]) for line in said if "/3 trained, average (seed " in line)
     (members,) = (line for line in said if line.startswith("teacher: dev accuracies of the members"))
@@ -107,31 +107,38 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
     assert timing_teachers(prepared.teachers, texts) == []
 
 
-def test_the_second_time_nothing_is_trained(taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = prepare(Study(taught), lambda line: None)
+def test_the_second_time_nothing_is_trained(
+    taught: dict[str, Any], monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    first = prepared_study(taught)
     monkeypatch.setattr(
         "distune.tuning.teachers.sources.train_ensemble", lambda *arguments: pytest.fail("trained again")
     )
-    said: list[str] = []
-    again = prepare(Study(taught), said.append)
+    said.clear()
+    again = prepared_study(taught)
     assert any("from the cache" in line for line in said)
     texts = first.corpus.texts()
     np.testing.assert_array_equal(again.teachers.of(texts), first.teachers.of(texts))
     (place,) = first.teachers.places
     place.key.folder(place.cache_root).delete()  # The students are still there, and answer again.
-    asked = prepare(Study(taught), lambda line: None)
+    asked = prepared_study(taught)
     np.testing.assert_array_equal(asked.teachers.of(texts), first.teachers.of(texts))
 
 
 def trained_on(corpus: Corpus, folder: Path) -> Place:
     trained = Place(str(folder))
-    material = RawInputs(corpus, NoTeacher(2), lambda tokens: [], seed=7)
+    material = RawInputs(corpus=corpus, teachers=NoTeacher(2), pieces=lambda tokens: [], seed=7)
     students = TeacherConfig.model_validate({"students": {"trials": 2, "members": 2}}).students
     assert students is not None
     train_ensemble(
-        Training(students, parse_space(SPACE, TrialConfig), material, 1, IN_PROCESS.run_students),
+        Training(
+            students=students,
+            space=parse_space(SPACE, TrialConfig),
+            material=material,
+            threads=1,
+            runner=IN_PROCESS,
+        ),
         trained,
-        lambda line: None,
     )
     return trained
 
@@ -146,13 +153,14 @@ def test_no_student_sees_a_test_text(taught: dict[str, Any], tmp_path: Path) -> 
     np.testing.assert_array_equal(answers[0], answers[1])
 
 
-def test_students_learn_from_the_labels_of_teacher_data_too(taught: dict[str, Any], tmp_path: Path) -> None:
+def test_students_learn_from_the_labels_of_teacher_data_too(
+    taught: dict[str, Any], tmp_path: Path, said: list[str]
+) -> None:
     corpus = load_corpus(Study(taught).config.corpus)
     rows = ["手机很好用,1", "屏幕差得很,0", f"{corpus.transfer.texts[0]},1", f"{corpus.test.texts[0]},0"]
     (tmp_path / "more.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
     more = {**taught, "teacher_data": {"labelled": [{"path": str(tmp_path / "more.csv")}]}}
-    said: list[str] = []
-    prepared = prepare(Study(more), said.append)
+    prepared = prepared_study(more)
     # Two that are new and one of the transfer set; the one that stands in test is left out.
     assert "teacher: training 3 students on 23 labelled texts; the 2 best on dev answer" in said
     assert prepared.teachers.about["data"][1] == str(tmp_path / "more.csv")
@@ -161,19 +169,21 @@ def test_students_learn_from_the_labels_of_teacher_data_too(taught: dict[str, An
 
 
 def test_augmented_texts_are_asked_too(taught: dict[str, Any]) -> None:
-    prepared = prepare(Study(taught), lambda line: None)
+    prepared = prepared_study(taught)
     (inputs,) = prepared.inputs.values()
     assert inputs.data.iterations.max() == 1
     assert (np.abs(inputs.data.teacher_logits).sum(axis=(0, 2)) > 0).all()
 
 
-def test_what_is_said_of_a_teacher_is_softened_by_its_temperature(taught: dict[str, Any], save_teacher: Any) -> None:
+def test_what_is_said_of_a_teacher_is_softened_by_its_temperature(
+    taught: dict[str, Any], save_teacher: Any, said: list[str]
+) -> None:
     taught["teacher"] |= {"weight": 3.0}
     taught["more_teachers"] = [{"checkpoint": str(save_teacher(seed=4)), "max_length": 32}]
-    hard = prepare(Study(taught), lambda line: None)
+    hard = prepared_study(taught)
     taught["more_teachers"][0]["temperature"] = 4.0
-    said: list[str] = []
-    soft = prepare(Study(taught), said.append)
+    said.clear()
+    soft = prepared_study(taught)
     assert sum("from the cache" in line for line in said) >= 2
     texts = hard.corpus.texts()
     students, bert = hard.teachers.each(texts)
@@ -212,11 +222,10 @@ def test_students_are_known_by_what_they_are_drawn_from_and_learn_from(taught: d
     assert len({first, *(fingerprint({**taught, **change}) for change in others)}) == 1 + len(others)
 
 
-def test_students_may_have_a_space_of_their_own(taught: dict[str, Any]) -> None:
+def test_students_may_have_a_space_of_their_own(taught: dict[str, Any], said: list[str]) -> None:
     own = {**SPACE, "student": {"kind": "textcnn", "filters": {"choice": [2, 3]}}}
     taught["teacher"]["students"]["trial"] = own
-    said: list[str] = []
-    prepare(Study(taught), said.append)
+    prepared_study(taught)
     assert sum("/3 trained, textcnn" in line for line in said) == 3
     own["student"] = {"kind": "textcnn", "filters": {"between": [0, 3]}}
     with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: should be greater"):
@@ -250,25 +259,25 @@ def test_what_students_cannot_give_is_refused_before_anything_starts(taught: dic
         check(Study(wants_pieces))
 
 
-def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any]) -> None:
+def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any], said: list[str]) -> None:
     taught["trial"] = {**SPACE, "learning_rate": {"choice": [0.01, 1e30]}, "epochs": 2}
     drawn = draw_students(Study(taught).space, 12, seed=7)
     n_good = sum(one.learning_rate == 0.01 for one in drawn)
     assert 0 < n_good < 12
     taught["teacher"] = {"students": {"trials": 12, "members": n_good}}
-    said: list[str] = []
-    prepare(Study(taught), said.append)
+    prepared_study(taught)
     assert sum("the loss became" in line for line in said) == 12 - n_good
     taught["teacher"] = {"students": {"trials": 12, "members": n_good + 1}}
     with pytest.raises(ModelError, match=rf"{12 - n_good} of 12 students did not learn, which leaves {n_good} for"):
-        prepare(Study(taught), lambda line: None)
+        prepared_study(taught)
 
 
-def test_word_pieces_of_the_first_teacher_serve_its_students_too(taught: dict[str, Any], teacher_folder: Path) -> None:
+def test_word_pieces_of_the_first_teacher_serve_its_students_too(
+    taught: dict[str, Any], teacher_folder: Path, said: list[str]
+) -> None:
     taught |= {"teacher": {"checkpoint": str(teacher_folder), "max_length": 32}, "more_teachers": [taught["teacher"]]}
     taught["trial"] = {**SPACE, "tokens": {"kind": "wordpiece", "min_count": 1}}
-    said: list[str] = []
-    prepare(Study(taught), said.append)
+    prepared_study(taught)
     assert any(line.startswith("teacher: wordpiece: ") for line in said)
 
 
@@ -277,11 +286,13 @@ def test_a_cache_is_filled_by_students_that_ray_trained(taught: dict[str, Any]) 
     taught["cluster"] = {"cpus_per_trial": 0.5, "gpus_per_trial": "auto"}
     study = Study(taught)
     out = io.StringIO()
-    cache(study, False, None, "", Console(file=out, width=200))
+    console = Console(file=out, width=200)
+    with lines_on(console):
+        cache(study, False, None, "", console)
     assert "teacher: 3/3 trained, average" in out.getvalue()
     assert "teacher: dev accuracy" in out.getvalue()
     corpus = load_corpus(study.config.corpus)
-    found = logits_for(study.config, corpus, locate(study.config, corpus), lambda line: None).of(corpus.texts())
+    found = logits_for(study.config, corpus, locate(study.config, corpus)).of(corpus.texts())
     here = Study({**taught, "storage": f"{taught['storage']}-here"})
-    alone = logits_for(here.config, corpus, locate(here.config, corpus), lambda line: None).of(corpus.texts())
+    alone = logits_for(here.config, corpus, locate(here.config, corpus)).of(corpus.texts())
     np.testing.assert_allclose(found, alone, atol=1e-4)

@@ -10,14 +10,13 @@ import pytest
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
 import distune.tuning.teachers.examining
+from distune.cluster.runner import IN_PROCESS
 from distune.models.errors import ModelError
 from distune.models.teacher.tokenizing import character_tokenizer
 from distune.tuning.checks import check
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.file import Study
-from distune.tuning.teachers.logits import cache_teacher
-from distune.tuning.teachers.sources import IN_PROCESS
-from tests.conftest import silent
+from distune.tuning.teachers.logits import cache_teacher, unseen
+from tests.conftest import prepared_study
 from tests.families import save_family
 
 
@@ -36,8 +35,8 @@ def test_a_checkpoint_without_a_head_is_refused_by_check_search_and_cache(
     study = Study(document)
     for start in (
         check,
-        lambda study: prepare(study, silent),
-        lambda study: cache_teacher(study, False, None, "", silent, IN_PROCESS),
+        prepared_study,
+        lambda study: cache_teacher(study, False, None, "", IN_PROCESS, unseen),
     ):
         with pytest.raises(ModelError, match=r"has no trained classification head .* set epochs >= 1 to fine-tune it"):
             start(study)
@@ -104,9 +103,9 @@ def test_a_teacher_whose_answers_are_cached_is_not_loaded_again(
     document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Study(document)
-    prepare(study, silent)
+    prepared_study(study)
     monkeypatch.setattr(distune.tuning.teachers.examining, "load_from", lambda *arguments: pytest.fail("loaded again"))
-    prepare(study, silent)
+    prepared_study(study)
 
 
 def test_a_checkpoint_that_comes_with_its_logits_is_loaded_before_it_is_to_be_timed(
@@ -118,4 +117,4 @@ def test_a_checkpoint_that_comes_with_its_logits_is_loaded_before_it_is_to_be_ti
     logits = write_logits(texts, [[0.0, 1.0]] * len(texts))
     document["teacher"] = {"checkpoint": str(masked_model), "logits": str(logits)}
     with pytest.raises(ModelError, match="has no trained classification head"):
-        prepare(Study(document), silent)
+        prepared_study(document)

@@ -15,11 +15,10 @@ from distune.models.errors import ModelError
 from distune.models.teacher.hub import checkpoint_settings, commit_of
 from distune.models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import tokenizer_pieces
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.identity import checkpoint_identity
 from distune.tuning.teachers.teachers import locate
-from tests.conftest import silent
+from tests.conftest import prepared_study
 
 FIRST, SECOND = "a" * 40, "b" * 40
 
@@ -106,7 +105,7 @@ def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, d
     (hub / "refs" / "main").write_text(SECOND)
     assert teacher().key == second.key
     study = Study({**document, "teacher": {"checkpoint": "org/name", "revision": "v2", "max_length": 32}})
-    prepared = prepare(study, silent)
+    prepared = prepared_study(study)
     texts = prepared.corpus.dev.texts
     expected = teacher_logits(load_teacher(hub / "snapshots" / SECOND, 32), texts)
     np.testing.assert_allclose(prepared.teachers.of(texts), expected, atol=1e-5)

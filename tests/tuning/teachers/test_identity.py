@@ -12,7 +12,7 @@ import pytest
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.files import FileConfig
-from distune.tuning.search.preparation import distinct_inputs
+from distune.tuning.search.reading import distinct_inputs
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.identity import checkpoint_identity, rows_identity, trial_files

@@ -21,13 +21,12 @@ from distune.models.teacher.tokenizing import character_tokenizer
 from distune.models.teacher.training import TrainingTexts, train_teacher
 from distune.tuning.checks import check
 from distune.tuning.cli import main
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.columns import checkpoint_columns, head_of
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.students import load_ensemble
 from distune.tuning.teachers.teachers import locate
-from tests.conftest import reviews, silent
+from tests.conftest import prepared_study, reviews
 
 GOOD_SIGNS, BAD_SIGNS = "好喜满推", "差讨失退慢"
 SaveGood = Callable[..., Path]
@@ -86,8 +85,8 @@ def named(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     return document
 
 
-def accuracy(document: dict[str, Any], said: list[str] | None = None) -> float:
-    return prepare(Study(document), [].append if said is None else said.append).teacher_accuracy
+def accuracy(document: dict[str, Any]) -> float:
+    return prepared_study(document).teacher_accuracy
 
 
 POS_NEG = {"id2label": {"0": "pos", "1": "neg"}}
@@ -113,11 +112,15 @@ POS_NEG = {"id2label": {"0": "pos", "1": "neg"}}
     ],
 )
 def test_the_columns_of_a_checkpoint_are_the_labels_that_they_are_named(
-    named: dict[str, Any], save_good: SaveGood, good_first: bool, settings: dict[str, Any], sentence: str | None
+    named: dict[str, Any],
+    save_good: SaveGood,
+    good_first: bool,
+    settings: dict[str, Any],
+    sentence: str | None,
+    said: list[str],
 ) -> None:
     named["teacher"] = {"checkpoint": str(save_good(good_first, **settings)), "max_length": 32}
-    said: list[str] = []
-    assert accuracy(named, said) >= 0.9
+    assert accuracy(named) >= 0.9
     for lines in (said, check(Study(named)).split("\n")):
         found = [line for line in lines if line.startswith("  teacher: its columns")]
         assert len(found) == (sentence is not None)
@@ -175,14 +178,14 @@ def test_columns_in_another_order_are_refused_before_the_corpus_is_asked(
     with pytest.raises(
         CorpusError, match=r"^teacher: its columns are in another order .* set teacher\.labels: \[pos, neg\]$"
     ):
-        prepare(study, silent)
+        prepared_study(study)
     (place,) = locate(study.config, load_corpus(study.config.corpus))
     assert not place.key.folder(place.cache_root).exists()
     named["teacher"]["labels"] = ["pos", "neg"]
     assert accuracy(named) >= 0.9
     named["teacher"]["labels"] = ["neg", "pos"]
     with pytest.raises(CorpusError, match=r"taken as neg, pos it is right on 0 of 43 .* taken as pos, neg it would be"):
-        prepare(Study(named), silent)
+        prepared_study(named)
 
 
 def test_members_of_an_ensemble_are_ordered_each_by_its_own_names(
@@ -220,7 +223,7 @@ def test_more_teachers_are_named_as_the_study_names_them(named: dict[str, Any], 
     named["teacher"] = {"checkpoint": str(save_good(False)), "max_length": 32}
     named["more_teachers"] = [{"checkpoint": str(save_good(True, hidden_dropout_prob=0.2)), "max_length": 32}]
     with pytest.raises(CorpusError, match=r"^more_teachers\.0: its columns are in another order"):
-        prepare(Study(named), silent)
+        prepared_study(named)
 
 
 def test_students_that_are_a_teacher_answer_by_the_names_of_their_labels(named: dict[str, Any]) -> None:
@@ -228,7 +231,7 @@ def test_students_that_are_a_teacher_answer_by_the_names_of_their_labels(named: 
     study = Study(named)
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
-    logits_for(study.config, corpus, places, silent)
+    logits_for(study.config, corpus, places)
     texts = corpus.dev.texts[:5]
     found = load_ensemble(places[0].trained, ("neg", "pos"))(texts).logits
     np.testing.assert_array_equal(load_ensemble(places[0].trained, ("pos", "neg"))(texts).logits, found[:, ::-1])
@@ -239,15 +242,16 @@ def test_students_that_are_a_teacher_answer_by_the_names_of_their_labels(named: 
         Study(named)
 
 
-def test_a_head_for_the_same_labels_is_trained_on_in_its_own_order(named: dict[str, Any], save_good: SaveGood) -> None:
+def test_a_head_for_the_same_labels_is_trained_on_in_its_own_order(
+    named: dict[str, Any], save_good: SaveGood, said: list[str]
+) -> None:
     folder = str(save_good(True, **POS_NEG))
     head = head_of(folder, None, ["neg", "pos"], None)
     assert (head.labels, head.has_other_classes) == (("pos", "neg"), False)
     assert head.assumed == f"the head of {folder} is trained on as pos, neg"
     # Next to nothing is learnt: what it knows must still be right.
     named["teacher"] = {"checkpoint": folder, "max_length": 32, "epochs": 1, "learning_rate": 1e-9}
-    said: list[str] = []
-    assert accuracy(named, said) >= 0.9
+    assert accuracy(named) >= 0.9
     assert f"  teacher: the head of {folder} is trained on as pos, neg" in said
 
 
@@ -267,9 +271,15 @@ def test_a_head_of_other_classes_is_drawn_anew_and_a_checkpoint_without_a_head_h
     config = TeacherConfig.model_validate({"checkpoint": str(folder), "epochs": 1, "learning_rate": 1e-9})
     for has_other_classes in (False, True):
         texts = TrainingTexts(
-            ["好", "差"], np.array([1, 0]), ["好"], np.array([1]), ("neg", "pos"), (), has_other_classes
+            texts=["好", "差"],
+            labels=np.array([1, 0]),
+            dev_texts=["好"],
+            dev_labels=np.array([1]),
+            label_names=("neg", "pos"),
+            pretraining_texts=(),
+            has_other_classes=has_other_classes,
         )
-        out = train_teacher(config, texts, tmp_path / str(has_other_classes), lambda line: None)
+        out = train_teacher(config, texts, tmp_path / str(has_other_classes))
         weight = AutoModelForSequenceClassification.from_pretrained(out).classifier.weight.abs()
         assert bool((weight > 0.9).all()) != has_other_classes
         assert float(weight.detach().std()) < 0.05

@@ -12,20 +12,18 @@ import numpy as np
 from distune.corpora.corpus import load_corpus
 from distune.corpora.teacher_logits import has_cache
 from distune.models.teacher.tokenizing import tokenizer_pieces
-from distune.tuning.search.preparation import prepare
 from distune.tuning.study.file import Study, load_study
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.teachers import Teachers, assumptions, locate
-from tests.conftest import silent
+from tests.conftest import prepared_study
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_a_second_search_finds_the_cache(study: Study) -> None:
-    said: list[str] = []
-    first = prepare(study, said.append)
+def test_a_second_search_finds_the_cache(study: Study, said: list[str]) -> None:
+    first = prepared_study(study)
     assert not any("from the cache" in line for line in said)
-    second = prepare(study, said.append)
+    second = prepared_study(study)
     assert any("from the cache" in line and "the teacher is not run" in line for line in said)
     texts = first.corpus.texts()
     np.testing.assert_array_equal(first.teachers.of(texts), second.teachers.of(texts))
@@ -33,11 +31,11 @@ def test_a_second_search_finds_the_cache(study: Study) -> None:
 
 def test_the_cache_keeps_the_type_that_the_study_asks_for(document: dict[str, Any]) -> None:
     document["teacher"]["logits_dtype"] = "float16"
-    assert [shard.values.dtype for shard in prepare(Study(document), silent).teachers.caches[0].shards] == [np.float16]
+    assert [shard.values.dtype for shard in prepared_study(document).teachers.caches[0].shards] == [np.float16]
 
 
 def test_one_cache_serves_every_number_of_labels(document: dict[str, Any]) -> None:
-    prepare(Study(document), silent)
+    prepared_study(document)
     document["corpus"]["labelled"] = 50
     study = Study(document)
     (place,) = locate(study.config, load_corpus(study.config.corpus))
@@ -62,7 +60,7 @@ def test_other_weights_or_another_length_are_another_teacher(
     assert len({first, retrained, fingerprint()}) == 3
 
 
-def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any]) -> None:
+def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any], said: list[str]) -> None:
     document["teacher"] = {
         "from_scratch": {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1},
         "epochs": 1,
@@ -71,20 +69,21 @@ def test_a_trained_teacher_is_kept_and_not_trained_again(document: dict[str, Any
     study = Study(document)
     corpus = load_corpus(study.config.corpus)
     (place,) = locate(study.config, corpus)
-    said: list[str] = []
-    logits = logits_for(study.config, corpus, [place], said.append)
+    logits = logits_for(study.config, corpus, [place])
     assert any(line.startswith("teacher: training on 20 labelled texts") for line in said)
     place.key.folder(place.cache_root).delete()
     said.clear()
-    again = logits_for(study.config, corpus, [place], said.append)
+    again = logits_for(study.config, corpus, [place])
     assert not any("training" in line for line in said)
     np.testing.assert_array_equal(again.of(corpus.texts()), logits.of(corpus.texts()))
     said.clear()
-    logits_for(study.config, corpus, [place], said.append, rebuild=True)
+    logits_for(study.config, corpus, [place], rebuild=True)
     assert any("training" in line for line in said)
 
 
-def test_a_text_of_dev_or_test_never_reaches_pretraining(document: dict[str, Any], tmp_path: Path) -> None:
+def test_a_text_of_dev_or_test_never_reaches_pretraining(
+    document: dict[str, Any], tmp_path: Path, said: list[str]
+) -> None:
     """A teacher from scratch knows the characters it was pretrained on: one that stands in held-out texts alone it does not."""
     rows = [f"{'好' if i % 2 else '差'}书{i},{i % 2}" for i in range(40)]
     (tmp_path / "corpus.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
@@ -98,9 +97,8 @@ def test_a_text_of_dev_or_test_never_reaches_pretraining(document: dict[str, Any
     document["teacher"] = {"from_scratch": scratch, "pretrain": {"epochs": 1}, "epochs": 1, "max_length": 16}
     study = Study(document)
     corpus = load_corpus(study.config.corpus)
-    said: list[str] = []
     (place,) = locate(study.config, corpus)
-    logits_for(study.config, corpus, [place], said.append)
+    logits_for(study.config, corpus, [place])
     assert (
         "pretraining on 41 texts, training on 10 labelled texts; 2 rows that stand in dev or test were removed"
         in said[0]
@@ -143,7 +141,7 @@ def test_a_file_of_logits_is_known_by_its_content_wherever_it_lies(tmp_path: Pat
 def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) -> None:
     corpus = load_corpus(study.config.corpus)
     places = locate(study.config, corpus)
-    teachers = logits_for(study.config, corpus, places, silent)
+    teachers = logits_for(study.config, corpus, places)
     (real,) = timing_teachers(teachers, corpus.train.texts)
     alone = replace(places[0], settings=places[0].settings.model_copy(update={"checkpoint": None}))
     (twin,) = timing_teachers(replace(teachers, places=(alone,)), corpus.train.texts)
@@ -154,12 +152,12 @@ def test_a_teacher_known_by_its_logits_alone_is_timed_by_a_twin(study: Study) ->
 
 
 def test_several_teachers_have_a_cache_each_and_speak_by_their_weights(
-    document: dict[str, Any], save_teacher: Any
+    document: dict[str, Any], save_teacher: Any, said: list[str]
 ) -> None:
-    first = prepare(Study(document), silent)
+    first = prepared_study(document)
     document["more_teachers"] = [{"checkpoint": str(save_teacher(seed=5)), "max_length": 32, "weight": 3.0}]
-    said: list[str] = []
-    both = prepare(Study(document), said.append)
+    said.clear()
+    both = prepared_study(document)
     assert sum("from the cache" in line for line in said) == 1  # the first teacher's
     texts = both.corpus.texts()
     each = both.teachers.each(texts)

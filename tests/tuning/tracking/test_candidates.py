@@ -4,10 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from distune.tuning.tracking.promotion import Candidate, candidate_of, wins
-
-FAST = Candidate("corpus", "answers", "teacher", "the fastest that ...", True, 0.80, 0.10, 50.0)
-GOOD = replace(FAST, rule="the most accurate that ...", by_speed=False)
+from distune.tuning.tracking.promotion import candidate_of, wins
+from tests.making.candidates import FAST, GOOD
 
 
 def test_a_candidate_is_read_back_from_its_tags() -> None:

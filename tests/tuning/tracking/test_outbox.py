@@ -13,7 +13,7 @@ from distune.tuning.tracking import outbox
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
 from distune.tuning.trial.config import TrialConfig
 
-RECORD = TrialRecord(3, "running", TrialConfig(student=AverageConfig(kind="average")))
+RECORD = TrialRecord(number=3, state="running", config=TrialConfig(student=AverageConfig(kind="average")))
 
 
 class Server:
@@ -57,13 +57,8 @@ def server() -> Server:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def box(server: Server, said: list[str]) -> Iterator[Outbox]:
-    made = Outbox(server, lambda error: isinstance(error, ConnectionError), said.append)
+    made = Outbox(server, lambda error: isinstance(error, ConnectionError))
     yield made
     made.close()
 
@@ -120,7 +115,7 @@ def test_a_server_that_stays_away_is_given_up_with_what_is_missing(
 
 
 def test_closing_waits_for_what_is_still_to_be_written(server: Server, said: list[str]) -> None:
-    box = Outbox(server, lambda error: isinstance(error, ConnectionError), said.append)
+    box = Outbox(server, lambda error: isinstance(error, ConnectionError))
     server.is_there.clear()
     tell_all(box)
     threading.Timer(0.1, server.is_there.set).start()

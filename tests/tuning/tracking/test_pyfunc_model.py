@@ -9,7 +9,8 @@ import pytest
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
 from distune.tuning.tracking.pyfunc_model import StudentModel
-from tests.models.test_checkpoint import STUDENTS, checkpoint_of
+from tests.conftest import STUDENTS
+from tests.making.checkpoints import checkpoint_of
 
 
 @pytest.fixture(scope="module")

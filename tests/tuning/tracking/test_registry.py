@@ -54,7 +54,16 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
     checkpoint = Path(str(ended.folder)) / "champion"
     found = []
     for accuracy in (0.8, 0.7, 0.9):
-        candidate = Candidate("corpus", "answers", "teacher", "the rule", False, accuracy, 0.1, 50.0)
+        candidate = Candidate(
+            corpus="corpus",
+            answers="answers",
+            teacher="teacher",
+            rule="the rule",
+            by_speed=False,
+            dev_accuracy=accuracy,
+            p50_ms=0.1,
+            speedup=50.0,
+        )
         registered = register(uri, "tiny-student", log_model(uri, run_id, checkpoint, ["好"]), candidate)
         aliases = client.get_registered_model("tiny-student").aliases
         named = [str(aliases.get(name, "")) for name in ("champion", "challenger")]

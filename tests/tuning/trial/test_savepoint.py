@@ -40,15 +40,15 @@ def data() -> TrialData:
     rows = [rng.integers(1, 30, rng.integers(2, 9)) for _ in range(60)]
     labels = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
     return TrialData(
-        ragged(rows),
-        labels,
-        np.zeros(60, np.int32),
-        rng.normal(size=(2, 60, 2)).astype(np.float32),
-        np.ones(2, np.float32),
-        rng.normal(size=(60, 5)).astype(np.float16),
-        ragged(rows[:10]),
-        np.arange(10) % 2,
-        rng.normal(size=(30, 6)).astype(np.float32),
+        train=ragged(rows),
+        labels=labels,
+        iterations=np.zeros(60, np.int32),
+        teacher_logits=rng.normal(size=(2, 60, 2)).astype(np.float32),
+        teacher_weights=np.ones(2, np.float32),
+        teacher_hidden=rng.normal(size=(60, 5)).astype(np.float16),
+        dev=ragged(rows[:10]),
+        dev_labels=np.arange(10) % 2,
+        vectors=rng.normal(size=(30, 6)).astype(np.float32),
     )
 
 

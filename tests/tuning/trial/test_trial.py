@@ -24,15 +24,15 @@ def data(labels: list[int], logits: list[list[float]], rows: list[list[int]]) ->
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     vectors[0] = 0
     return TrialData(
-        ragged(rows),
-        np.array(labels),
-        np.zeros(len(rows), np.int32),
-        np.array([logits], np.float32),
-        np.ones(1, np.float32),
-        np.zeros((len(rows), 0), np.float16),
-        ragged([[GOOD, 4], [BAD, 4]]),
-        np.array([1, 0]),
-        vectors,
+        train=ragged(rows),
+        labels=np.array(labels),
+        iterations=np.zeros(len(rows), np.int32),
+        teacher_logits=np.array([logits], np.float32),
+        teacher_weights=np.ones(1, np.float32),
+        teacher_hidden=np.zeros((len(rows), 0), np.float16),
+        dev=ragged([[GOOD, 4], [BAD, 4]]),
+        dev_labels=np.array([1, 0]),
+        vectors=vectors,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +15,13 @@ from ray.cluster_utils import Cluster
 
 from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.connection import alive_nodes, check_latency_node, connected, n_slots
-from distune.cluster.tasks import (
-    map_on_cluster,
-    run_alone,
-    run_in_process,
-    run_on_best_node,
-    run_on_cluster,
-    run_on_each_node,
-)
+from distune.cluster.on_ray import InProcessBesideRay, OnRay, _aloud, preparing_runner, run_on_each_node
+from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey
 from distune.corpora.texts import CorpusError
-from tests.corpora.test_teacher_logits import KEY, TEXTS, answer
+from tests.making.teachers import KEY, TEXTS, answer
 
 CONFIG = ClusterConfig()
 
@@ -33,6 +30,10 @@ def scaled_sum(factor: int, shared: np.ndarray) -> tuple[int, bool]:
     if factor < 0:
         raise ValueError(f"factor must be >= 0, but got {factor=}")
     return factor * int(shared.sum()), bool(shared.flags.writeable)
+
+
+def refused(factor: int) -> None:
+    raise ValueError(f"factor must be >= 0, but got {factor=}")
 
 
 def node_of(_: object = None) -> str:
@@ -53,22 +54,69 @@ def nodes() -> Iterator[dict[str, str]]:
         cluster.shutdown()
 
 
-def test_the_cluster_answers_as_this_process_does(nodes: dict[str, str]) -> None:
-    shared = np.arange(4)
-    here = dict(run_in_process(scaled_sum, [3, 1, 2], shared))
-    there = dict(run_on_cluster(scaled_sum, [3, 1, 2], shared, CONFIG))
-    assert {index: total for index, (total, _) in here.items()} == {0: 18, 1: 6, 2: 12}
-    assert {index: total for index, (total, _) in there.items()} == {0: 18, 1: 6, 2: 12}
+RUNNERS: dict[str, Runner] = {"here": IN_PROCESS, "on Ray": OnRay(CONFIG)}
+
+
+@pytest.fixture(params=["here", "on Ray"])
+def runner(request: pytest.FixtureRequest, nodes: dict[str, str]) -> Runner:
+    """Each kind, with this process connected to a cluster."""
+    return RUNNERS[request.param]
+
+
+def test_each_call_is_answered_by_the_index_of_its_argument(runner: Runner) -> None:
+    found = dict(runner.each(scaled_sum, [3, 1, 2], np.arange(4)))
+    assert {index: total for index, (total, _) in found.items()} == {0: 18, 1: 6, 2: 12}
+
+
+def test_no_arguments_have_no_answers(runner: Runner) -> None:
+    assert list(runner.each(scaled_sum, [], np.arange(4))) == []
+    assert list(runner.map(abs, [])) == []
+
+
+def test_items_are_answered_by_their_index(runner: Runner) -> None:
+    assert dict(runner.map(abs, [-3, 1, -2])) == {0: 3, 1: 1, 2: 2}
+
+
+def test_one_call_takes_all_its_arguments(runner: Runner) -> None:
+    assert runner.once(divmod, 7, 2) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        lambda runner: list(runner.each(scaled_sum, [1, -1], np.arange(4))),
+        lambda runner: list(runner.map(refused, [-1])),
+        lambda runner: runner.once(refused, -1),
+    ],
+    ids=["each", "map", "once"],
+)
+def test_an_exception_of_a_call_is_raised_here(runner: Runner, calls: Callable[[Runner], object]) -> None:
+    with pytest.raises(ValueError, match="factor must be >= 0, but got factor=-1"):
+        calls(runner)
 
 
 def test_shared_data_is_mapped_read_only(nodes: dict[str, str]) -> None:
     shared = np.zeros(1_000_000)
-    assert [writeable for _, (_, writeable) in run_on_cluster(scaled_sum, [1], shared, CONFIG)] == [False]
+    assert [writeable for _, (_, writeable) in OnRay(CONFIG).each(scaled_sum, [1], shared)] == [False]
 
 
-def test_an_exception_of_a_call_is_raised_here(nodes: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="factor must be >= 0, but got factor=-1"):
-        list(run_on_cluster(scaled_sum, [1, -1], np.arange(4), CONFIG))
+def lines_of_a_worker(line: str) -> str:
+    """What a worker prints when our loggers say a line, and others another one."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        _aloud(logging.getLogger("distune.models.teacher").info, line)
+        _aloud(logging.getLogger("transformers.trainer").info, "not for people")
+        logging.getLogger("distune.models.teacher").info("of a call that nobody reads")
+    return printed.getvalue()
+
+
+def test_what_is_logged_where_a_teacher_is_trained_is_printed_there(runner: Runner) -> None:
+    assert runner.once(lines_of_a_worker, "teacher epoch 1/3") == "teacher epoch 1/3\n"
+
+
+def test_a_search_on_this_machine_prepares_here_and_one_on_a_cluster_there() -> None:
+    assert preparing_runner(CONFIG) == InProcessBesideRay(CONFIG)
+    shared = ClusterConfig(address="auto")
+    assert preparing_runner(shared) == OnRay(shared)
 
 
 def test_there_is_room_for_as_many_trials_as_each_node_holds(nodes: dict[str, str]) -> None:
@@ -81,11 +129,11 @@ def test_there_is_room_for_as_many_trials_as_each_node_holds(nodes: dict[str, st
 
 
 def test_what_runs_alone_runs_on_its_node(nodes: dict[str, str]) -> None:
-    assert run_alone(node_of, None, "latency") == nodes["latency"]
+    assert OnRay(ClusterConfig(address="auto", latency_node="latency")).alone(node_of, None) == nodes["latency"]
 
 
 def test_training_goes_to_a_gpu_where_there_is_one(nodes: dict[str, str]) -> None:
-    assert run_on_best_node(node_of) == nodes["gpu"]
+    assert OnRay(CONFIG).once(node_of) == nodes["gpu"]
 
 
 def test_each_node_answers_for_itself(nodes: dict[str, str]) -> None:
@@ -98,13 +146,13 @@ def test_a_cache_is_filled_by_the_nodes_and_a_shard_that_is_there_is_kept(
     nodes: dict[str, str], tmp_path: Path
 ) -> None:
     root, form = Place(str(tmp_path)), ShardForm(rows=3)
-    whole = fill_cache(root, KEY, TEXTS, Source(lambda: answer, {}, map_on_cluster), form)
+    whole = fill_cache(root, KEY, TEXTS, Source(lambda: answer, {}, OnRay(CONFIG).map), form)
     np.testing.assert_array_equal(whole.of(TEXTS), answer(TEXTS).logits)
     folder = KEY.folder(root)
     kept = Path(str(folder / "logits-00001.npy")).stat().st_mtime_ns
     for name in ("manifest.json", "hashes-00000.npy"):
         (folder / name).delete()
-    again = fill_cache(root, KEY, TEXTS, Source(lambda: answer, {}, map_on_cluster), form)
+    again = fill_cache(root, KEY, TEXTS, Source(lambda: answer, {}, OnRay(CONFIG).map), form)
     np.testing.assert_array_equal(again.of(TEXTS), whole.of(TEXTS))
     assert Path(str(folder / "logits-00001.npy")).stat().st_mtime_ns == kept
 
@@ -112,7 +160,7 @@ def test_a_cache_is_filled_by_the_nodes_and_a_shard_that_is_there_is_kept(
 def test_a_teacher_that_fails_on_a_node_is_told_here(nodes: dict[str, str], tmp_path: Path) -> None:
     key = CacheKey("teacher-1", "corpus-1", ("one", "two", "three"))
     with pytest.raises(CorpusError, match="the teacher must give logits of shape"):
-        fill_cache(Place(str(tmp_path)), key, TEXTS, Source(lambda: answer, {}, map_on_cluster), ShardForm(rows=3))
+        fill_cache(Place(str(tmp_path)), key, TEXTS, Source(lambda: answer, {}, OnRay(CONFIG).map), ShardForm(rows=3))
 
 
 def test_a_latency_node_that_nobody_started_is_refused(nodes: dict[str, str]) -> None:

@@ -1,0 +1,21 @@
+"""The columns of a table of results."""
+
+from distune.tuning.champion.table import (
+    Column,
+    Quality,
+    Spread,
+)
+from distune.tuning.speed.figures import Latency
+
+
+def column(name: str, test_accuracy: float, p50_ms: float | None = None) -> Column:
+    figures = Quality(Spread(0.8, 0.01), Spread(test_accuracy, 0.0), Spread(0.7, 0.0), None)
+    latency = (
+        None
+        if p50_ms is None
+        else Latency(p50_ms=p50_ms, p95_ms=2 * p50_ms, p99_ms=3 * p50_ms, texts_per_s=1000.0, stages_ms={})
+    )
+    return Column(name=name, quality=figures, n_parameters=1234567, size_mb=4.9, latency=latency)
+
+
+COLUMNS = (column("teacher", 0.9, 8.0), column("student alone", 0.7, 0.25), column("distilled champion", 0.85, 0.25))

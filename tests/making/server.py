@@ -1,0 +1,42 @@
+"""A running `distune serve`, and what it is asked."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Answered = tuple[int, Any, dict[str, str]]
+
+
+@contextmanager
+def served(*options: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`distune serve` at a free port; stderr goes to its stdout."""
+    program = [sys.executable, "-m", "distune", "serve", *map(str, options), "--port", "0"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        try:
+            line = process.stdout.readline()
+            yield process, int(line.split("http://127.0.0.1:")[1].split()[0])
+        finally:
+            process.kill()
+
+
+def ask(port: int, path: str, body: bytes | None = None) -> Answered:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    connection.request("GET" if body is None else "POST", path, body)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, json.loads(content), {name.lower(): value for name, value in response.getheaders()}
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

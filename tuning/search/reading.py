@@ -1,0 +1,142 @@
+"""A study with what its files hold: read once, its parts held against each other, before anything expensive starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distune._kinds import OpenKinds, Part
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.encoding import segmenter
+from distune.corpora.teacher_data import load_teacher_data
+from distune.corpora.tokens import WordPieceConfig, encoder_settings
+from distune.models.vectors.config import FileVectorsConfig
+from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages
+from distune.tuning.search.warm_start import earlier_folder
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study, runnable
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
+from distune.tuning.teachers import assumed
+from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
+from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.plugs import OPEN, refuse_installed_clashes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadStudy:
+    """A study, its corpus, where its teachers are, and what was noticed of them."""
+
+    study: Study
+    corpus: Corpus
+    places: tuple[TeacherPlace, ...]
+    configs: tuple[TrialConfig, ...]
+    """One trial config for each kind of inputs in the space."""
+    only: TrialConfig | None
+    """The one trial that is to be prepared; None for all of the space."""
+    earlier: Folder | None
+    """The search that this one starts from."""
+    of_columns: tuple[str, ...]
+    """What was assumed of the order of the teachers' columns."""
+    of_settings: tuple[str, ...]
+    """What the study takes for granted of its teachers' numbers."""
+    of_teachers: tuple[str, ...]
+    """What the teachers that were loaded say of themselves."""
+    of_files: tuple[str, ...]
+    """How the files of word vectors and of the teachers' own texts were read."""
+
+    @property
+    def sizes(self) -> str:
+        """The splits and how many texts each has."""
+        return ", ".join(f"{len(split)} {name}" for name, split in self.corpus.splits.items())
+
+
+def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool = False) -> ReadStudy:
+    """Read a study's files, and refuse what would stop it later; nothing is written.
+
+    Teachers whose answers are cached have been examined before, and are examined again only with `all_teachers`.
+    Raises StudyError, CorpusError or ModelError.
+    """
+    study = runnable(study)
+    refuse_installed_clashes()
+    config = study.config
+    corpus = load_corpus(config.corpus)
+    places = locate(config, corpus)
+    configs = distinct_inputs(study)
+    _refuse_what_teachers_lack(study, corpus, places, configs)
+    prepared = [only] if only else configs
+    of_files = _vector_notes(prepared)  # What is wrong with a file is said before a teacher is loaded, or learns.
+    earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
+    for one in prepared:
+        segmenter(encoder_settings(one.tokens), pieces_for(one.tokens, places[0]))
+        refuse_missing_packages(one.vectors)
+    more = config.teacher_data
+    if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
+        of_files += load_teacher_data(more, corpus).notes
+    masks = any(one.augment.n_iter > 0 and one.augment.p_mask > 0 for one in configs)
+    of_teachers = examine_teachers(Examination(corpus, masks), places, all_of_them=all_teachers)
+    return ReadStudy(
+        study=study,
+        corpus=corpus,
+        places=places,
+        configs=configs,
+        only=only,
+        earlier=earlier,
+        of_columns=tuple(assumptions(places)),
+        of_settings=tuple(assumed.of_settings(study, corpus, places)),
+        of_teachers=tuple(of_teachers),
+        of_files=tuple(of_files),
+    )
+
+
+def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
+    """One trial config for each combination of tokens, vectors and augmentation in the space, with the most
+    augmented texts of each."""
+    base = midpoint(study.space)
+    return tuple(TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space))
+
+
+def plugs_in(study: Study) -> list[tuple[OpenKinds, str, type[Part]]]:
+    """The kinds that the space names and that are not ours."""
+    named = [(kinds, kind) for kinds in OPEN for kind in values_at(study.space, f"{kinds.part}.kind")]
+    return [(kinds, kind, model) for kinds, kind in named if (model := kinds.find(kind)) is not None]
+
+
+def _vector_notes(configs: Sequence[TrialConfig]) -> list[str]:
+    """What differs in the files of word vectors from what they say of themselves. Raises ModelError for one that cannot be read."""
+    chosen = [config.vectors for config in configs]
+    files = {(one.path, one.dimension): one for one in chosen if isinstance(one, FileVectorsConfig)}
+    return [f"{path}: {note}" for (path, _), config in files.items() for note in read_vectors(config, ()).notes]
+
+
+def _refuse_what_teachers_lack(
+    study: Study, corpus: Corpus, places: Sequence[TeacherPlace], configs: Sequence[TrialConfig]
+) -> None:
+    """Raise StudyError where trials want of a teacher what it cannot give: its tokens, hidden states, answers on augmented
+    texts."""
+    for config in configs:
+        tokens, settings = config.tokens, places[0].settings
+        if isinstance(tokens, WordPieceConfig) and not (
+            tokens.checkpoint or settings.checkpoint or settings.from_scratch
+        ):
+            kind = "is made of students" if settings.students else "is a file of logits"
+            raise StudyError(
+                f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
+                "none; set trial.tokens.checkpoint"
+            )
+    wants_hidden = upper_bound(study.space, "loss.hidden_weight") > 0
+    wants_augmented = upper_bound(study.space, "augment.n_iter") > 0
+    for place in places:
+        file, settings = place.logits_file, place.settings
+        if wants_hidden and not settings.hidden_states and (file is None or file.hidden is None):
+            has = f"{file.path} has no column hidden" if file else "set teacher.hidden_states, such as [pooled]"
+            has = "a teacher made of students has none" if settings.students else has
+            raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
+        knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
+        if wants_augmented and file and knows_no_more:
+            raise StudyError(
+                f"trial.augment.n_iter: needs a teacher that can be asked, but {file.path} knows the "
+                "texts of the corpus only; set teacher.checkpoint, or n_iter: 0"
+            )
