@@ -391,11 +391,11 @@ def test_a_plugged_student_answers_and_is_pulled_without_its_plug(plugged: dict[
     config = TrialConfig.model_validate({"student": {"kind": "gated", "features": 3}}).student
     vectors = np.concatenate([np.zeros((1, 4)), np.random.default_rng(0).normal(size=(3, 4))]).astype(np.float32)
     checkpoint = Checkpoint(
-        Trained(config.build(vectors, 2).eval(), config),
-        {"kind": "characters", "max_tokens": 16},
-        ["[PAD]", "[UNK]", "好", "差"],
-        4,
-        ["bad", "good"],
+        trained=Trained(config.build(vectors, 2).eval(), config),
+        tokens={"kind": "characters", "max_tokens": 16},
+        vocabulary=["[PAD]", "[UNK]", "好", "差"],
+        dimension=4,
+        labels=["bad", "good"],
     )
     folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
     runnable(study)

@@ -84,7 +84,11 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     cluster = config.cluster
     shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}
     assignment = Assignment(
-        folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s, prepared.study.plugs
+        folder=folder,
+        threads=cluster.threads,
+        budget_ms=config.champion.max_latency_ms,
+        timeout_s=cluster.trial_timeout_s,
+        plugs=prepared.study.plugs,
     )
     trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(

@@ -43,7 +43,7 @@ GRACE_S = 30.0
 Report = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Assignment:
     """What the worker of a trial is told beside the trial itself."""
 
