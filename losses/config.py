@@ -6,17 +6,34 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from distune._kinds import OpenKinds, Part
 from distune.losses.annealing import Annealed, Annealing
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from distune.losses.hidden import HiddenLoss
-
 TeachersKind = Literal["mean", "weighted", "sampled"]
 
 
-class SoftenedConfig(BaseModel, frozen=True, extra="forbid"):
+class TeacherTerm(Part, frozen=True):
+    """How a student's answers are compared with its teacher's."""
+
+    def build(self) -> nn.Module:
+        """What is called as `(student_logits, teacher_logits, labels, progress)` and gives one value a row, `[batch]` of
+        `[batch, classes]`; a row without a label has -1, and `progress` is the part of the training that is done."""
+        raise NotImplementedError
+
+
+class HiddenTerm(Part, frozen=True):
+    """How a student's pooled state is compared with its teacher's hidden states."""
+
+    def build(self, n_student: int, n_teacher: int) -> nn.Module:
+        """What is called as `(student_states, teacher_states)` and gives one value a row, `[batch]` of `[batch, n_student]` and
+        `[batch, n_teacher]`; its parameters are learnt beside the student's."""
+        raise NotImplementedError
+
+
+class SoftenedConfig(TeacherTerm, frozen=True):
     """Settings of the terms that compare softened probabilities."""
 
     temperature: float = Field(default=2.0, gt=0, le=1000)
@@ -84,7 +101,7 @@ class DecoupledConfig(SoftenedConfig, frozen=True):
         return DecoupledLoss(self.schedule(), self.target_weight, self.other_weight, self.standardise)
 
 
-class MSEConfig(BaseModel, frozen=True, extra="forbid"):
+class MSEConfig(TeacherTerm, frozen=True):
     """The squared distance of the logits (Ba & Caruana 2014; Tang et al. 2019)."""
 
     kind: Literal["mse"]
@@ -96,33 +113,39 @@ class MSEConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 AnyTeacherTerm = KLConfig | ReverseKLConfig | JensenShannonConfig | DecoupledConfig | MSEConfig
-TeacherTermConfig = Annotated[AnyTeacherTerm, Field(discriminator="kind")]
+TERMS = OpenKinds(
+    part="loss.teacher_term", group="distune.losses", base=TeacherTerm, ours=AnyTeacherTerm, builder="build"
+)
+TeacherTermConfig = Annotated[AnyTeacherTerm, TERMS]
 
 
-class HiddenMSEConfig(BaseModel, frozen=True, extra="forbid"):
+class HiddenMSEConfig(HiddenTerm, frozen=True):
     """The squared distance (Romero et al. 2015, equation 3; Jiao et al. 2020, equation 8)."""
 
     kind: Literal["mse"]
 
-    def build(self, n_student: int, n_teacher: int) -> HiddenLoss:
+    def build(self, n_student: int, n_teacher: int) -> nn.Module:
         from distune.losses.hidden import HiddenMSELoss
 
         return HiddenMSELoss(n_student, n_teacher)
 
 
-class HiddenCosineConfig(BaseModel, frozen=True, extra="forbid"):
+class HiddenCosineConfig(HiddenTerm, frozen=True):
     """One minus the cosine (Sanh et al. 2019, section 3)."""
 
     kind: Literal["cosine"]
 
-    def build(self, n_student: int, n_teacher: int) -> HiddenLoss:
+    def build(self, n_student: int, n_teacher: int) -> nn.Module:
         from distune.losses.hidden import HiddenCosineLoss
 
         return HiddenCosineLoss(n_student, n_teacher)
 
 
 AnyHiddenConfig = HiddenMSEConfig | HiddenCosineConfig
-HiddenConfig = Annotated[AnyHiddenConfig, Field(discriminator="kind")]
+HIDDEN = OpenKinds(
+    part="loss.hidden", group="distune.hidden_losses", base=HiddenTerm, ours=AnyHiddenConfig, builder="build"
+)
+HiddenConfig = Annotated[AnyHiddenConfig, HIDDEN]
 
 
 class LossConfig(BaseModel, frozen=True, extra="forbid"):

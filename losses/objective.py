@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from distune.losses.config import LossConfig
-from distune.losses.hidden import HiddenLoss
 
 UNLABELLED = -1
 
@@ -25,7 +24,7 @@ class Hidden:
 class Objective(nn.Module):
     """The teacher term and the hidden term count every row, the cross-entropy the labelled rows only."""
 
-    def __init__(self, config: LossConfig, hidden_term: HiddenLoss | None = None) -> None:
+    def __init__(self, config: LossConfig, hidden_term: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
         self.kd_weight = config.schedule

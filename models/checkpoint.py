@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -26,7 +26,7 @@ from distune.models import distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.errors import ModelError
-from distune.models.students.config import AnyStudentConfig, StudentConfig
+from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
 PACKAGE = "distune_student"
 """The one name that a checkpoint has for Python."""
@@ -107,6 +107,23 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
+    if STUDENTS.find(settings["kind"]) is None and settings["kind"] not in STUDENTS.names_of_ours:
+        raise ModelError(
+            f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without: name "
+            "the study whose plugins have it by --study, or install its package (to answer, as predict does, needs neither)"
+        )
+    try:
+        config: StudentShape = TypeAdapter(StudentConfig).validate_python(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(
+            f"{folder}: config.json does not fit the class of its student: {place}: {first['msg']}"
+        ) from error
+    return config
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a folder back, its student in eval mode with exactly the weights that were saved.
 
@@ -116,7 +133,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    config: AnyStudentConfig = TypeAdapter(StudentConfig).validate_python(settings["student"])
+    config = _student_config(settings["student"], folder)
     empty = np.zeros((len(vocabulary), settings["dimension"]), dtype=np.float32)
     trained = rebuild(config, Structure(**settings["structure"]), empty, len(labels))
     try:

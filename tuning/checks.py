@@ -7,12 +7,13 @@ import uuid
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.tuning.search.reading import read_study
+from distune.tuning.search.reading import plugs_in, read_study
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
+from distune.tuning.trial.plugs import plug_lines
 
 
 def check(study: Study) -> str:
@@ -41,7 +42,10 @@ def check(study: Study) -> str:
         *assumed.of_files(corpus, places),
         *of_answers,
     )
-    return "\n  ".join([sentence, *class_lines(corpus), *corpus.notes, *read.of_files, *dict.fromkeys(assumptions)])
+    run = plug_lines(read.study.plugs, [(kinds, kind) for kinds, kind, _ in plugs_in(read.study)])
+    return "\n  ".join(
+        [sentence, *run, *class_lines(corpus), *corpus.notes, *read.of_files, *dict.fromkeys(assumptions)]
+    )
 
 
 def class_lines(corpus: Corpus) -> list[str]:

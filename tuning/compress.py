@@ -29,6 +29,7 @@ from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
+from distune.tuning.study.errors import faults_of
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
@@ -158,7 +159,13 @@ def _material(
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     if checkpoint.trial is None:
         return CalibrationData([np.array(encoder(text)) for text in texts])
-    config = TrialConfig.model_validate(checkpoint.trial)
+    try:
+        config = TrialConfig.model_validate(checkpoint.trial)
+    except ValidationError as error:
+        said = "; ".join(faults_of(error, TrialConfig))
+        raise CheckpointError(
+            f"what trained the student cannot be built here: {said}; give the --study that did"
+        ) from error
     places = locate(study.config, corpus)
     for line in assumptions(places):
         _log.info(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import shutil
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.plugs import OPEN
 
 LARGEST_MB = 400
 """Ray takes no working directory of more than 500 MiB."""
@@ -37,10 +37,11 @@ def pack(study: Study, folder: Path) -> Path:
     Raises StudyError for a study whose results would be lost with the job, and for files too large to be sent.
     """
     _refuse_lost_results(study)
+    study, keys = runnable(study), file_keys()
     for package in packages():
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     document = {**study.document, "cluster": {**study.document.get("cluster", {}), "address": "auto"}}
-    shipped = _with_files(document, folder / "files", [])
+    shipped = _with_files(document, folder / "files", [], keys)
     size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     if size_mb > LARGEST_MB:
         raise StudyError(
@@ -72,10 +73,10 @@ def _refuse_lost_results(study: Study) -> None:
         )
 
 
-@functools.cache
 def file_keys() -> frozenset[str]:
-    """The names of all settings that may name a file or a folder of this machine: those that their models mark."""
-    models: list[type[BaseModel]] = [StudyConfig, TrialConfig]
+    """The names of all settings that may name a file or a folder of this machine: those that their models mark, those
+    of the plugs of the study that was read last among them."""
+    models: list[type[BaseModel]] = [StudyConfig, TrialConfig, *(model for kinds in OPEN for model in kinds.loaded())]
     found: set[str] = set()
     for model in models:
         for name, field in model.model_fields.items():
@@ -99,13 +100,13 @@ def _is_marked(field: FieldInfo) -> bool:
     return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("travels") is True
 
 
-def _with_files(node: Any, folder: Path, taken: list[str], key: str = "") -> Any:
+def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str], key: str = "") -> Any:
     """The document with each file of this machine that it names copied, and named by its place in the job's folder."""
     if isinstance(node, dict):
-        return {name: _with_files(value, folder, taken, name) for name, value in node.items()}
+        return {name: _with_files(value, folder, taken, keys, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [_with_files(value, folder, taken, key) for value in node]
-    if key not in file_keys() or not isinstance(node, str) or not Path(node).exists():
+        return [_with_files(value, folder, taken, keys, key) for value in node]
+    if key not in keys or not isinstance(node, str) or not Path(node).exists():
         return node
     place = folder / f"{len(taken)}-{Path(node).name}"
     taken.append(node)

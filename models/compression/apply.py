@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from distune.models.compression.config import AnyCompressionConfig, HalfConfig
 from distune.models.compression.trained import CalibrationData, Structure, Trained
 from distune.models.onnx_export import export_onnx
-from distune.models.students.config import AnyStudentConfig
+from distune.models.students.config import StudentShape
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def graph_of(trained: Trained) -> bytes:
     return graph
 
 
-def rebuild(config: AnyStudentConfig, structure: Structure, vectors: NDArray[np.float32], n_classes: int) -> Trained:
+def rebuild(config: StudentShape, structure: Structure, vectors: NDArray[np.float32], n_classes: int) -> Trained:
     """A student of that structure over vectors `[vocabulary, dimension]`, ready for its weights."""
     student = config.build(vectors, n_classes).eval()
     if structure.n_tokens is not None:

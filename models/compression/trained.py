@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from distune.models.students.config import AnyStudentConfig
+from distune.models.students.config import StudentShape
 from distune.models.students.student import Student
 
 HalfType = Literal["float32", "float16", "bfloat16"]
@@ -36,7 +36,7 @@ class Trained:
     """A student in eval mode on the CPU."""
 
     student: Student
-    config: AnyStudentConfig
+    config: StudentShape
     structure: Structure = Structure()
 
 

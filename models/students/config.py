@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from distune._kinds import OpenKinds, Part, kind_of
+from distune.models.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +21,7 @@ Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]
 
 
-class StudentShape(BaseModel, frozen=True, extra="forbid"):
+class StudentShape(Part, frozen=True):
     """Settings of every family."""
 
     channels: Channels = "tuned"
@@ -48,8 +51,8 @@ class StudentShape(BaseModel, frozen=True, extra="forbid"):
         raise NotImplementedError
 
     def keep_units(self, body: Any, keep: float) -> PrunedBody:
-        """The part `keep` of the units of such a body, those with the largest weights."""
-        raise NotImplementedError
+        """The part `keep` of the units of such a body, those with the largest weights. Raises ModelError for a kind without one."""
+        raise ModelError(f"prune_units cannot shrink the student {kind_of(type(self))}: its class has no keep_units")
 
 
 class RecurrentConfig(StudentShape, frozen=True):
@@ -150,4 +153,7 @@ class TransformerConfig(StudentShape, frozen=True):
 
 
 AnyStudentConfig = BiLSTMConfig | BiGRUConfig | TextCNNConfig | AverageConfig | TransformerConfig
-StudentConfig = Annotated[AnyStudentConfig, Field(discriminator="kind")]
+STUDENTS = OpenKinds(
+    part="student", group="distune.students", base=StudentShape, ours=AnyStudentConfig, builder="build_body"
+)
+StudentConfig = Annotated[AnyStudentConfig, STUDENTS]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distune.models.layers.dropout import Dropout
-from distune.models.students.config import AnyStudentConfig, AverageConfig, StudentShape
+from distune.models.students.config import AverageConfig, StudentShape
 from distune.models.students.embedding import WordEmbedding, classifier_head
 from distune.models.students.pooling import build_pooling
 from distune.models.training.batches import sorted_batches
@@ -45,7 +45,7 @@ class Student(nn.Module):
         return logits
 
 
-def is_faster_in_bf16(config: AnyStudentConfig) -> bool:
+def is_faster_in_bf16(config: StudentShape) -> bool:
     """Whether its products are so large that bf16 saves more than the casts to it and back cost."""
     return not isinstance(config, AverageConfig) or config.hidden_layer >= WIDE
 

@@ -50,7 +50,8 @@ def test_a_hub_id_and_the_name_of_a_column_are_no_files(
 
 
 def test_every_setting_that_is_a_path_is_marked_to_travel() -> None:
-    assert file_keys() == {"source", "dev", "test", "unlabelled", "path", "logits", "checkpoint", "dictionary"}
+    read = {"source", "dev", "test", "unlabelled", "path", "logits", "checkpoint", "dictionary", "plugins"}
+    assert file_keys() == read
     models: list[type[BaseModel]] = [BaseModel]
     for model in models:
         models += model.__subclasses__()

@@ -187,8 +187,21 @@ def test_an_init_of_a_room_imports_nothing() -> None:
         assert imports(path) == set(), path
 
 
+def test_what_the_leaves_share_of_plugs_knows_pydantic_alone() -> None:
+    allowed = {"pydantic", "pydantic_core", "_plug_files", *sys.stdlib_module_names}
+    for name in ("_kinds", "_plug_files"):
+        assert imports(ROOT / "distune" / f"{name}.py") <= allowed, name
+
+
+def test_of_the_files_with_the_public_names_the_house_knows_those_of_plugs_alone() -> None:
+    public = {path.stem for path in (ROOT / "distune").glob("*.py")} - {"__init__", "_kinds", "_plug_files"}
+    wrong = {(name, one) for name, path in sources().items() for one in imports(path) & public}
+    assert wrong == set()
+    assert "plugs" in public
+
+
 def test_losses_know_torch_alone() -> None:
-    allowed = {"torch", "pydantic", "losses", *sys.stdlib_module_names}
+    allowed = {"torch", "pydantic", "losses", "_kinds", *sys.stdlib_module_names}
     for name, path in sources().items():
         if name.startswith("losses/"):
             assert imports(path) <= allowed, name

@@ -77,6 +77,12 @@ def test_the_programs_that_use_a_student_are_on_their_page_in_full(program: Path
     assert f"```python\n# examples/use/{program.name}\n{program.read_text(encoding='utf-8')}```" in page
 
 
+@pytest.mark.parametrize("program", sorted((ROOT / "examples" / "plugs").glob("*.py")), ids=lambda path: path.name)
+def test_the_plugs_are_on_their_page_in_full(program: Path) -> None:
+    page = (ROOT / "docs" / "plugs.md").read_text(encoding="utf-8")
+    assert f"```python\n# examples/plugs/{program.name}\n{program.read_text(encoding='utf-8')}```" in page
+
+
 def test_what_the_folder_holds_and_what_the_server_answers_is_on_the_page() -> None:
     page = (ROOT / "docs" / "use.md").read_text(encoding="utf-8")
     routes = [route.path for route in application(mock.Mock(), "name", Limits()).routes if isinstance(route, Route)]

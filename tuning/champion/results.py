@@ -90,7 +90,7 @@ def parse_results(raw: dict[str, Any]) -> Results:
     finalists = tuple(
         FinalStudent(
             trial=one["trial"],
-            config=TrialConfig.model_validate(one["config"]),
+            config=TrialConfig.kept(one["config"]),
             dev_accuracy=tuple(one["dev_accuracy"]),
             plain_dev_accuracy=tuple(one["plain_dev_accuracy"]),
             latency=_latency(one["onnxruntime"]),

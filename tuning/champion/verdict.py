@@ -26,6 +26,7 @@ from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
+from distune.tuning.trial.plugs import call_plugged
 
 
 class NoChampionError(Exception):
@@ -109,7 +110,8 @@ def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Ti
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
     job = TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed)
-    timed = runner.alone(time_here, job)
+    plugs = prepared.study.plugs
+    timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None

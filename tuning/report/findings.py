@@ -17,7 +17,7 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, open_study, read_records
 from distune.tuning.storage.searches import last_search
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.study.file import Study, kept_study, load_study, parse_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, F
         raise StudyError(
             f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
         )
-    return Study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
+    return kept_study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
 
 
 def read_findings(study: Study, folder: Folder) -> Findings:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
-from distune.tuning.report.style import FAMILIES, QUIET, TEACHER, escaped, figure, wide_axis
+from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import ChampionConfig, percent
@@ -38,7 +38,8 @@ def front_picture(records: Sequence[TrialRecord], results: Results | None, rule:
 
 def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     sizes = [record.size_mb for record in complete if record.size_mb]
-    for family, colour in FAMILIES.items():
+    for family in families(record.config.student.kind for record in complete):
+        colour = colour_of(family)
         of_family = [record for record in complete if record.config.student.kind == family]
         if not of_family:
             continue
@@ -123,7 +124,7 @@ def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
 def _finalists(results: Results) -> Iterator[go.Scatter]:
     for one in results.finalists:
         is_champion = one.trial == results.champion
-        colour = FAMILIES.get(one.config.student.kind, QUIET)
+        colour = colour_of(one.config.student.kind)
         accuracy = Spread(float(np.mean(one.dev_accuracy)), _sd(one.dev_accuracy))
         yield go.Scatter(
             x=[one.latency.p50_ms],

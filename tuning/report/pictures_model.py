@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from distune.tuning.champion.answers import BINS, Answers, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, TEACHER, escaped, figure, wide_axis
+from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
 from distune.tuning.speed.figures import Latency
 
 READABLE_CLASSES = 12
@@ -156,7 +156,7 @@ def _timed(results: Results) -> list[tuple[str, Latency, dict[str, str]]]:
     for one in _with_quantiles(results.finalists):
         family = one.config.student.kind
         name = f"{'champion' if one.trial == results.champion else 'finalist'}, trial {one.trial} ({family})"
-        style = {"color": FAMILIES[family], "dash": dashes[seen.count(family) % len(dashes)]}
+        style = {"color": colour_of(family), "dash": dashes[seen.count(family) % len(dashes)]}
         found.append((name, one.latency, style))
         seen.append(family)
     return found

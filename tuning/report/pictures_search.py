@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from distune.tuning.report.pictures_front import hover
-from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, escaped, figure, wide_axis
+from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.search.importance import Importance
 from distune.tuning.search.suggest import distributions
 from distune.tuning.storage.records import DIRECTIONS, TrialRecord, pareto_front
@@ -37,7 +37,7 @@ def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -
             name="trials, coloured by family",
             hovertext=[hover(record) for record in complete],
             hoverinfo="text",
-            marker={"color": [FAMILIES[record.config.student.kind] for record in complete], "size": 8},
+            marker={"color": [colour_of(record.config.student.kind) for record in complete], "size": 8},
         )
         best.update(name="the best so far", line={"color": QUIET, "width": 1.5, "shape": "hv"}, hoverinfo="skip")
         for trace in (points, best):
@@ -180,14 +180,14 @@ def curves_picture(records: Sequence[TrialRecord], finalists: Mapping[int, str])
     """Dev accuracy and loss of each trial by epoch; `finalists` names those that are drawn thick, by number."""
     drawn = _rows("Learning curves", ["dev accuracy", "training loss"], 260)
     with_curve = [record for record in records if record.curve]
-    for family, colour in FAMILIES.items():
+    for family in families(one.config.student.kind for one in with_curve):
         thin = [one for one in with_curve if one.config.student.kind == family and one.number not in finalists]
         if thin:
-            style = {"line": {"color": colour, "width": 1}, "opacity": 0.6, "name": family}
+            style = {"line": {"color": colour_of(family), "width": 1}, "opacity": 0.6, "name": family}
             _add_curves(drawn, thin, style)
     for record in with_curve:
         if record.number in finalists:
-            colour = FAMILIES[record.config.student.kind]
+            colour = colour_of(record.config.student.kind)
             style = {
                 "line": {"color": colour, "width": 4},
                 "name": f"{finalists[record.number]}, trial {record.number}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -21,11 +21,22 @@ FAMILIES = {
     "average": "#E69F00",
     "transformer": "#CC79A7",
 }
+PLUGGED = "#9A7B4F"
+"""That of every family that is not ours."""
 TEACHER = "#D55E00"
 STUDENT = "#0072B2"
 QUIET = "#8C8C8C"
 """Readable on white and on black."""
 WIDE = 10.0
+
+
+def colour_of(family: str) -> str:
+    return FAMILIES.get(family, PLUGGED)
+
+
+def families(kinds: Iterable[str]) -> list[str]:
+    """Ours, and those of these kinds that are plugged in."""
+    return list(dict.fromkeys([*FAMILIES, *kinds]))
 
 
 def template(ink: str = "#24292f", paper: str = "#ffffff", grid: str = "#e8e8e8") -> go.layout.Template:

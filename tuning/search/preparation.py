@@ -11,7 +11,7 @@ from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerpri
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
 from distune.models.logits import accuracy_of
-from distune.tuning.search.reading import ReadStudy
+from distune.tuning.search.reading import ReadStudy, plugs_in
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.file import Study
@@ -23,6 +23,7 @@ from distune.tuning.teachers.teachers import Teachers
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
+from distune.tuning.trial.plugs import plug_identity
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Prepared:
     def fingerprints(self) -> dict[str, str]:
         """What a search is bound to, by content: `Folder.claim` takes it."""
         files = trial_files(self.configs, self.teachers.places[0].key.teacher)
+        files |= {f"{kinds.part}={kind}": plug_identity(model) for kinds, kind, model in plugs_in(self.study)}
         return {
             "corpus": self.corpus.fingerprint,
             "answers": self.corpus.answers_fingerprint,

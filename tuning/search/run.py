@@ -83,7 +83,13 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     config = prepared.study.config
     cluster = config.cluster
     shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}
-    assignment = Assignment(folder, cluster.threads, config.champion.max_latency_ms, cluster.trial_timeout_s)
+    assignment = Assignment(
+        folder=folder,
+        threads=cluster.threads,
+        budget_ms=config.champion.max_latency_ms,
+        timeout_s=cluster.trial_timeout_s,
+        plugs=prepared.study.plugs,
+    )
     trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),

@@ -7,7 +7,7 @@ import logging
 from distune.tuning.search.preparation import prepare
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.worker import WorkerInputs, hint_for
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.study.points import flatten, midpoint
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.trial.config import TrialConfig
@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 def run_single(study: Study) -> TrialResult:
     """Run the trial in which each choice takes its first value and each range its middle, and log how it goes."""
+    study = runnable(study)
     config = TrialConfig.model_validate(midpoint(study.space))
     prepared = prepare(read_study(study, only=config))
     inputs = prepared.of(config)

@@ -24,12 +24,14 @@ from typing import Any, TextIO
 import torch
 from safetensors.torch import load, save
 
+from distune._plug_files import PlugFile
 from distune.models.compression.apply import compress
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.tuning.speed.latency import network_hint_ms
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, TrialData, inputs_key
+from distune.tuning.trial.plugs import plug_in
 from distune.tuning.trial.run import EpochReport, run_trial
 from distune.tuning.trial.training import Savepoint, Tensors
 
@@ -41,7 +43,7 @@ GRACE_S = 30.0
 Report = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Assignment:
     """What the worker of a trial is told beside the trial itself."""
 
@@ -50,6 +52,8 @@ class Assignment:
     budget_ms: float | None
     """The champion rule's `max_latency_ms`."""
     timeout_s: float | None
+    plugs: tuple[PlugFile, ...] = ()
+    """The study's own files, by their content."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
 def _train(
     proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment, report: Report, place: TrialPlace
 ) -> None:
+    plug_in(assignment.plugs)
     config = TrialConfig.model_validate(proposal["trial"])
     shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
     hint = proposal["hint"] or hint_for(config, shipped)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from distune.models.predictor import CheckpointError
+from distune.models.students.config import STUDENTS
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import load_teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
@@ -27,7 +28,12 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise CheckpointError("there are no texts to time: give real ones, one a line, by --texts or on stdin")
-    contenders = {"onnxruntime": onnx_contender(folder), "torch": torch_contender(folder)}
+    contenders = {"onnxruntime": onnx_contender(folder)}
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["student"]["kind"]
+    if kind in STUDENTS.names_of_ours:
+        contenders["torch"] = torch_contender(folder)
+    else:
+        console.print(f"torch is left out: it needs the plug of the student {kind}, and bench runs none", markup=False)
     if against:
         teacher = load_teacher(against, TEACHER_MAX_LENGTH, may_cut=True)
         for note in teacher.notes:

@@ -36,7 +36,7 @@ BOUND_TO = {
     "corpus": "the corpus has",
     "answers": "the labels of dev or test have",
     "train": "the labels of train have",
-    "files": "a file that trial names (vectors, a dictionary, a tokenizer) has",
+    "files": "a file that trial names (vectors, a dictionary, a tokenizer, a plugin) has",
     "teacher": "the teacher has",
 }
 """What a search is bound to: the keys of its fingerprints in `search.json`, in words."""

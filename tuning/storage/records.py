@@ -94,7 +94,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     return TrialRecord(
         number=trial.number,
         state=state,
-        config=TrialConfig.model_validate(attributes["config"]),
+        config=TrialConfig.kept(attributes["config"]),
         accuracy=attributes.get("accuracy"),
         latency_ms=attributes.get("latency_ms"),
         epochs=attributes.get("epochs", 0),

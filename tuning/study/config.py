@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -101,6 +102,8 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """Further teachers, each with its own cache; `loss.teachers` says what a trial takes of them."""
     teacher_data: TeacherDataConfig = TeacherDataConfig()
     """Further texts that train the teacher alone."""
+    plugins: tuple[Path, ...] = Field(default=(), json_schema_extra={"travels": True})
+    """Python files whose own students and losses the space may name; reading the study runs them."""
     trial: dict[str, Any]
     """The search space."""
     search: SearchConfig = SearchConfig()

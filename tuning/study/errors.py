@@ -9,7 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+
+from distune._kinds import OpenKinds
 
 
 class StudyError(ValueError):
@@ -62,8 +65,14 @@ def _resolve(model: type[BaseModel], loc: Sequence[int | str]) -> tuple[list[str
         path.append(str(part))
         owner = members[0] if len(members) == 1 else None
         field = next((member.model_fields[part] for member in members if part in member.model_fields), None)
-        annotation = field.annotation if field else (annotation if isinstance(part, int) else None)
+        annotation = _annotation_of(field) if field else (annotation if isinstance(part, int) else None)
     return path, owner
+
+
+def _annotation_of(field: FieldInfo) -> Any:
+    """The type of a field, with the plugs that it takes."""
+    plugs = [model for one in field.metadata if isinstance(one, OpenKinds) for model in one.loaded()]
+    return Union[(field.annotation, *plugs)] if plugs else field.annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -12,11 +12,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from distune._kinds import KEPT
+from distune._plug_files import PlugError, PlugFile, read_plug_file
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError, faults_of
-from distune.tuning.study.points import params_of, prepared_blocks
+from distune.tuning.study.points import params_of, prepared_blocks, values_at
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.plugs import OPEN, plug_in
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,30 @@ class Study:
     # Parsed from the document, but where a search has settled one of them further.
     config: StudyConfig = None  # type: ignore[assignment]
     space: Space = None  # type: ignore[assignment]
+    plugs: tuple[PlugFile, ...] = ()
 
     def __post_init__(self) -> None:
         if self.config is None:
-            config, space = _parsed(self.document)
+            plugs, faults = _plugged(self.document)
+            config, space = _parsed(self.document, faults)
             object.__setattr__(self, "config", config)
             object.__setattr__(self, "space", space)
+            object.__setattr__(self, "plugs", plugs)
+
+
+def kept_study(document: dict[str, Any]) -> Study:
+    """The study in the folder of a search, to read what was found: none of its plugins is run, and a kind that only they have is
+    taken as it was written."""
+    return Study(document, *_parsed(document, [], KEPT))
+
+
+def runnable(study: Study) -> Study:
+    """The study with its plugs in place, also where another was read since. Raises StudyError where one is gone or changed its
+    settings."""
+    if study.config.plugins and not study.plugs:
+        return Study(study.document)
+    plug_in(study.plugs)
+    return study
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,8 +101,25 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
 
 
-def _parsed(document: dict[str, Any]) -> tuple[StudyConfig, Space]:
-    faults: list[str] = []
+def _plugged(document: dict[str, Any]) -> tuple[tuple[PlugFile, ...], list[str]]:
+    """The plugin files of a study, run, and what is wrong with them; what is no list of paths is a fault of its config."""
+    paths, files, faults = document.get("plugins") or [], [], []
+    for path in paths if isinstance(paths, list | tuple) else []:
+        try:
+            files += [read_plug_file(Path(path))] if isinstance(path, str | Path) else []
+        except PlugError as error:
+            faults.append(f"plugins: {error}")
+    try:
+        plug_in(files)
+    except PlugError as error:
+        faults += [f"plugins: {line}" for line in str(error).split("\n")]
+    return tuple(files), faults
+
+
+def _parsed(
+    document: dict[str, Any], faults: list[str], context: dict[str, Any] | None = None
+) -> tuple[StudyConfig, Space]:
+    """The settings and the space of a document, validated in a `context`; `faults` are those that are known already."""
     config, space = None, None
     try:
         config = StudyConfig.model_validate(document)
@@ -90,17 +128,30 @@ def _parsed(document: dict[str, Any]) -> tuple[StudyConfig, Space]:
     trial = document.get("trial")
     if isinstance(trial, dict):
         try:
-            space = parse_space(trial, TrialConfig)
+            space = parse_space(trial, TrialConfig, context=context)
             prepared_blocks(space)
+            faults += _faults_of_plugs(space)
             for number, point in enumerate(config.search.first if config else ()):
                 params_of(space, point, f"search.first.{number}")
         except StudyError as error:
             faults += str(error).split("\n")
-    if config:
+    if config and context is None:
         faults += _faults_of_students(config)
     if faults or config is None or space is None:
         raise StudyError("\n".join(faults))
     return config, space
+
+
+def _faults_of_plugs(space: Space) -> list[str]:
+    """Compressions that a plugged student cannot have: its class would have to say how its units are removed."""
+    students = OPEN[0]
+    if "prune_units" not in values_at(space, "compression.kind"):
+        return []
+    return [
+        f"trial.compression: prune_units removes units of every student of the space, and {kind} has no keep_units"
+        for kind in values_at(space, "student.kind")
+        if (model := students.find(kind)) is not None and model.keep_units is students.base.keep_units  # type: ignore[attr-defined]
+    ]
 
 
 def _faults_of_students(config: StudyConfig) -> list[str]:

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from distune._kinds import kind_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.reference_text import EXAMPLES, INTRODUCTION, NOTES
 from distune.tuning.trial.config import TrialConfig
@@ -112,11 +113,6 @@ def _rows_by_kind(models: Models) -> list[str]:
         kept = [name for name in model.model_fields if name != "kind" and _row(model, name) not in rows]
         rows += [f"| **`{kind_of(model)}`** | | | {_summary(model)} |", *_rows(model, kept)]
     return rows
-
-
-def kind_of(model: type[BaseModel]) -> str:
-    """By what a block says which of several it is."""
-    return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
 def _block_link(annotation: Any, models: Models) -> str:

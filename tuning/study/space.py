@@ -47,8 +47,8 @@ class Space:
     qualified: frozenset[str]
 
 
-def parse_space(raw: Config, model: type[BaseModel], prefix: str = "trial") -> Space:
-    """The space of a raw block whose every corner must be a valid `model`.
+def parse_space(raw: Config, model: type[BaseModel], prefix: str = "trial", context: Config | None = None) -> Space:
+    """The space of a raw block whose every corner must be a valid `model`, validated in a `context`.
 
     Raises StudyError listing every fault, each with its dotted path.
     """
@@ -57,7 +57,7 @@ def parse_space(raw: Config, model: type[BaseModel], prefix: str = "trial") -> S
     faults = list(broken)
     for corner in _corners(root):
         try:
-            model.model_validate(corner)
+            model.model_validate(corner, context=context)
         except ValidationError as error:
             for fault in faults_of(error, model, prefix):
                 is_left_out = fault.endswith(": is missing") and any(b.startswith(fault[:-12]) for b in broken)
@@ -65,7 +65,7 @@ def parse_space(raw: Config, model: type[BaseModel], prefix: str = "trial") -> S
                     faults.append(fault)
     if faults:
         raise StudyError("\n".join(faults))
-    return Space(_typed(root, model), frozenset(_clashes(root)))
+    return Space(_typed(root, model, context), frozenset(_clashes(root)))
 
 
 def _parse(raw: Any, path: str, faults: list[str]) -> Node:
@@ -183,12 +183,13 @@ def _toward(path: str | None, wanted: tuple[str, ...], value: Any) -> Callable[[
     return choose
 
 
-def _typed(root: dict[str, Node], model: type[BaseModel]) -> dict[str, Node]:
+def _typed(root: dict[str, Node], model: type[BaseModel], context: Config | None) -> dict[str, Node]:
     """The tree with each numeric range in the type of its field: `between: [0, 1]` of a float holds 0.0 and 1.0."""
 
     def convert(node: Node, path: str, kinds: tuple[str, ...]) -> Node:
         if isinstance(node, Range) and node.kind != "choice":
-            valid = model.model_validate(fill(root, _toward(path, kinds, node.values[0]), "", ()))
+            corner = fill(root, _toward(path, kinds, node.values[0]), "", ())
+            valid = model.model_validate(corner, context=context)
             value: Any = valid
             for part in path.split("."):
                 value = getattr(value, part)

@@ -11,12 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from distune._kinds import kind_of
 from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, WordsConfig
+from distune.models.students.config import StudentShape
 from distune.models.teacher.hub import commit_of
 from distune.models.vectors.config import AnyVectorsConfig, FileVectorsConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.plugs import is_ours, plug_identity
 
 SAYS_NOTHING = (".md", ".log", ".png", ".jpg", ".svg")
 """Endings of files that change no answer of a checkpoint."""
@@ -100,13 +103,17 @@ def rows_identity(file: FileConfig, labelled: bool, labels: Sequence[str] = ()) 
 
 def trial_files(configs: Sequence[TrialConfig], first_teacher: Any) -> dict[str, Any]:
     """The content of what the trials of a space read besides the corpus, by the setting that names it: word vectors, user
-    dictionaries, and tokenizers, of which that of the first teacher is known by `first_teacher`.
+    dictionaries, the files of plugged students, and tokenizers, of which that of the first teacher is known by `first_teacher`.
 
     Raises ModelError for a tokenizer that the hub does not have, and StudyError for a file that is not there.
     """
     found: dict[str, Any] = {}
     for config in configs:
-        for setting, identity in (_of_vectors(config.vectors), _of_tokens(config.tokens, first_teacher)):
+        for setting, identity in (
+            _of_vectors(config.vectors),
+            _of_tokens(config.tokens, first_teacher),
+            _of_student(config.student),
+        ):
             if setting and setting not in found:
                 found[setting] = identity()
     return found
@@ -116,6 +123,11 @@ def _of_vectors(vectors: AnyVectorsConfig) -> tuple[str, Callable[[], Any]]:
     if not isinstance(vectors, FileVectorsConfig):
         return "", list
     return f"vectors.path={vectors.path}", partial(_vectors, vectors.path)
+
+
+def _of_student(student: StudentShape) -> tuple[str, Callable[[], Any]]:
+    model = type(student)
+    return ("", list) if is_ours(student) else (f"student={kind_of(model)}", partial(plug_identity, model))
 
 
 def _of_tokens(tokens: AnyTokensConfig, first_teacher: Any) -> tuple[str, Callable[[], Any]]:

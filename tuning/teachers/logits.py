@@ -24,7 +24,7 @@ from distune.models.logits import accuracy_of
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
+from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -108,6 +108,7 @@ def cache_teacher(
     study: Study, rebuild: bool, export: Path | None, command: str, runner: Runner, progress: Progress
 ) -> None:
     """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
+    study = runnable(study)
     config = study.config
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
+from distune._kinds import KEPT
 from distune.corpora.augment import AugmentConfig
 from distune.corpora.tokens import TokensConfig, WordsConfig
 from distune.losses.config import LossConfig
@@ -41,6 +44,11 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     """Answer with an exponential mean of the weights over the steps, of this decay, such as 0.99; 0 for the last step's."""
     seed: int = Field(default=7, ge=0)
     """The seed of the first weights, the order of the texts and dropout; finalists count on from it."""
+
+    @classmethod
+    def kept(cls, raw: dict[str, Any]) -> TrialConfig:
+        """One that a search has written. A kind that is plugged in nowhere here is read as it was written; it cannot be built."""
+        return cls.model_validate(raw, context=KEPT)
 
     def architecture(self) -> str:
         """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""

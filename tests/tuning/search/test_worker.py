@@ -36,7 +36,7 @@ class Job:
         study = Study(document)
         self.config = TrialConfig.model_validate(midpoint(study.space)).model_copy(update=settings)
         self.inputs = {k: WorkerInputs.of(v) for k, v in prepared_study(study, only=self.config).inputs.items()}
-        self.assignment = Assignment(Folder(Place(str(tmp_path))), 1, None, None)
+        self.assignment = Assignment(folder=Folder(Place(str(tmp_path))), threads=1, budget_ms=None, timeout_s=None)
         self.reports: list[dict[str, Any]] = []
 
     def run(self) -> list[dict[str, Any]]:

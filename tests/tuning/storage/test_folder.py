@@ -77,7 +77,7 @@ def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) ->
         ("corpus", "the corpus has"),
         ("answers", "the labels of dev or test have"),
         ("train", "the labels of train have"),
-        ("files", r"a file that trial names \(vectors, a dictionary, a tokenizer\) has"),
+        ("files", r"a file that trial names \(vectors, a dictionary, a tokenizer, a plugin\) has"),
         ("teacher", "the teacher has"),
     ):
         with pytest.raises(StudyError, match=f"^--resume: {what} changed since the search in"):
