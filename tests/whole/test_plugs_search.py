@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 import distune
@@ -43,7 +44,6 @@ class Searched:
     study: Study
     file: Path
     plugs: Path
-    output: str
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,10 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
     study = load_study(plugs / "study.yaml", settings)
     file = place / "study.yaml"
     file.write_text(json.dumps(study.document), encoding="utf-8")
-    stream = io.StringIO()
-    folder = search(study, Console(file=stream, width=200))
+    folder = search(study, Console(file=io.StringIO(), width=200))
     plugs.rename(place / "gone")
     plug_in(())
-    yield Searched(folder, study, file, plugs, stream.getvalue())
+    yield Searched(folder, study, file, plugs)
     plug_in(())
 
 
@@ -75,7 +74,8 @@ def test_every_trial_has_the_plugs_and_the_champion_is_registered(searched: Sear
     assert {record.config.student.kind for record in records} == {"gated"}
     assert records[1].config.loss.teacher_term.kind == "huber"
     assert searched.folder.state["state"] == ENDED
-    assert "registered as plugged version 1" in searched.output
+    client = MlflowClient(searched.study.config.tracking.uri, searched.study.config.tracking.uri)
+    assert str(client.get_model_version_by_alias("plugged", "champion").version) == "1"
 
 
 def test_the_champion_answers_without_its_plugs(searched: Searched) -> None:
