@@ -24,11 +24,11 @@ unset RAY_ADDRESS
 
 free_port() { python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 start() { # a head at a port, which answers when this returns
-    ray start --head --block --node-ip-address=127.0.0.1 --port="$1" --num-cpus=1 --include-dashboard=false \
+    ray start --head --block --port="$1" --num-cpus=1 --include-dashboard=false \
         --ray-client-server-port="$(free_port)" --dashboard-agent-listen-port="$(free_port)" \
         --disable-usage-stats > "$work/$1.log" 2>&1 &
     heads+=($!)
-    until grep -q "Ray runtime started" "$work/$1.log"; do
+    until grep -qs "Ray runtime started" "$work/$1.log"; do
         kill -0 "${heads[-1]}" || { cat "$work/$1.log"; exit 2; }
         sleep 1
     done
@@ -59,7 +59,7 @@ class Starter:
         return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, text=True, check=True).stdout.split()[-1]
 
 
-ray.init(f"127.0.0.1:{sys.argv[1]}", logging_level="ERROR")
+ray.init(f"{ray.util.get_node_ip_address()}:{sys.argv[1]}", logging_level="ERROR")
 starter = Starter.remote()
 own = ray.get(starter.own.remote())
 found = [own, ray.get(starter.joined.remote()), ray.get(starter.joined.remote(RAY_ADDRESS=own))]
