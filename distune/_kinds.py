@@ -9,9 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import operator
 import re
+import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
@@ -56,9 +59,20 @@ class OpenKinds:
     base: type[Part]
     ours: Any
     builder: str
-    of_files: Mapping[str, type[Part]] = field(default_factory=dict)
-    """Those of the files of the study that is read or run now, by their kind."""
+    _of_files: ContextVar[Mapping[str, type[Part]]] = field(default_factory=lambda: ContextVar("of_files"))
+    _of_files_elsewhere: Mapping[str, type[Part]] = field(default_factory=dict)
     _adapters: dict[type[Part], TypeAdapter[Any]] = field(default_factory=dict)
+
+    @property
+    def of_files(self) -> Mapping[str, type[Part]]:
+        """Those of the files of the study that this thread reads or runs now, by their kind; of the last study read in any, where
+        this thread has read none."""
+        return self._of_files.get(self._of_files_elsewhere)
+
+    def plug_in(self, of_files: Mapping[str, type[Part]]) -> None:
+        # By thread: a study that another one reads meanwhile must not change what is searched here.
+        self._of_files.set(of_files)
+        self._of_files_elsewhere = of_files
 
     @property
     def names_of_ours(self) -> tuple[str, ...]:
@@ -146,6 +160,14 @@ def installed(group: str) -> Mapping[str, tuple[importlib.metadata.EntryPoint, .
     for point in importlib.metadata.entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)
     return found
+
+
+def content_of(model: type[Part]) -> str:
+    """The content of the file that defines a plugged class, as 16 hex digits; its name where no file does."""
+    if model.__module__ in files_run():
+        return files_run()[model.__module__].digest
+    file = getattr(sys.modules[model.__module__], "__file__", None)
+    return PlugFile(file, Path(file).read_text(encoding="utf-8")).digest if file else model.__module__
 
 
 _LOADED: dict[tuple[OpenKinds, str], type[Part]] = {}

@@ -47,6 +47,7 @@ class Objective(nn.Module):
         loss = student_logits.sum() * 0.0  # Zero, and still differentiable where a batch has no term at all.
         if kd_weight > 0:
             rows = self.teacher_term(student_logits, teacher_logits.detach(), labels, progress)
+            _refuse_other_than_rows(rows, labels, "teacher_term", self.config.teacher_term.kind)
             if self.config.weigh_by_confidence:
                 weights = confidence(teacher_logits.detach())
                 loss = loss + kd_weight * (weights * rows).sum() / weights.sum().clamp_min(1e-6)
@@ -59,8 +60,18 @@ class Objective(nn.Module):
             )
             loss = loss + (1 - kd_weight) * hard
         if self.hidden_term is not None and hidden is not None:
-            loss = loss + self.config.hidden_weight * self.hidden_term(hidden.student, hidden.teacher.detach()).mean()
+            rows = self.hidden_term(hidden.student, hidden.teacher.detach())
+            _refuse_other_than_rows(rows, labels, "hidden", self.config.hidden.kind)
+            loss = loss + self.config.hidden_weight * rows.mean()
         return loss
+
+
+def _refuse_other_than_rows(rows: Tensor, labels: Tensor, part: str, kind: str) -> None:
+    """Raise ValueError for what would be multiplied with the weights of the rows to something else than it seems."""
+    if rows.shape != labels.shape:
+        raise ValueError(
+            f"loss.{part}: kind {kind} must give one value a row, [batch], here {list(labels.shape)}, but gave {list(rows.shape)}"
+        )
 
 
 def confidence(logits: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from distune._kinds import content_of
 from distune.models import distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
@@ -62,6 +63,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     settings = {
         "student": checkpoint.trained.config.model_dump(mode="json"),
+        **_plug(checkpoint.trained.config),
         "structure": asdict(checkpoint.trained.structure),
         "is_quantized": checkpoint.quantized is not None,
         "tokens": checkpoint.tokens,
@@ -84,6 +86,11 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
         shutil.rmtree(folder)
     os.replace(unfinished, folder)
     return folder
+
+
+def _plug(config: StudentShape) -> dict[str, str]:
+    """Whose class a plugged student is of, by the content of its file."""
+    return {} if config.kind in STUDENTS.names_of_ours else {"plug": content_of(type(config))}  # type: ignore[attr-defined]
 
 
 def _write_package(folder: Path, encoding: Path) -> None:
@@ -134,6 +141,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     config = _student_config(settings["student"], folder)
+    if "plug" in settings and _plug(config) != {"plug": settings["plug"]}:
+        raise ModelError(
+            f"{folder}: its student was made by another {settings['student']['kind']!r} than the one that is plugged in here: name the study "
+            "whose plugins have it by --study, as they were, or install that version of its package"
+        )
     empty = np.zeros((len(vocabulary), settings["dimension"]), dtype=np.float32)
     trained = rebuild(config, Structure(**settings["structure"]), empty, len(labels))
     try:

@@ -7,7 +7,8 @@ import uuid
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.tuning.search.reading import plugs_in, read_study
+from distune.tuning.search.plugged import plugs_in
+from distune.tuning.search.reading import read_study
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed

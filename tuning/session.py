@@ -89,7 +89,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = _finalists(prepared, records, runner, console)
+        finalists = _finalists(prepared, records, folder, runner, console)
         _conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 
@@ -191,11 +191,14 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     return records
 
 
-def _finalists(prepared: Prepared, records: Sequence[TrialRecord], runner: Runner, console: Console) -> list[Finalist]:
+def _finalists(
+    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
+) -> list[Finalist]:
     config = prepared.study.config
     chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+        folder.update(state=ENDED)
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
         return train_finalists(chosen, prepared, runner)

@@ -29,7 +29,7 @@ from distune.models.students.config import STUDENTS
 from distune.plugs import StudentShape
 from distune.testing import check_loss, check_student
 from distune.tuning.checks import check
-from distune.tuning.search.reading import plugs_in
+from distune.tuning.search.plugged import plugs_in
 from distune.tuning.shipping import pack
 from distune.tuning.speed.bench import bench
 from distune.tuning.study.errors import StudyError
@@ -37,21 +37,9 @@ from distune.tuning.study.file import Study, kept_study, load_study, runnable
 from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import call_plugged, plug_identity, plug_in
+from tests.making.plugs import PLUGS, STUDENT
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGS = ROOT / "examples" / "plugs"
-STUDENT = """
-from typing import Literal
-from distune.plugs import StudentShape
-from torch import nn
-
-class {name}(StudentShape, frozen=True):
-    kind: Literal["{kind}"]
-    size: int = 4
-
-    def build_body(self, n_inputs):
-        raise NotImplementedError
-"""
 TINY = STUDENT.format(name="Tiny", kind="tiny")
 
 

@@ -11,7 +11,8 @@ from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerpri
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
 from distune.models.logits import accuracy_of
-from distune.tuning.search.reading import ReadStudy, plugs_in
+from distune.tuning.search.plugged import plugs_in
+from distune.tuning.search.reading import ReadStudy
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.file import Study

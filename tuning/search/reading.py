@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distune._kinds import OpenKinds, Part
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import segmenter
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import WordPieceConfig, encoder_settings
 from distune.models.vectors.config import FileVectorsConfig
 from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages
+from distune.tuning.search.plugged import refuse_broken_plugs
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
 from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.plugs import OPEN, refuse_installed_clashes
+from distune.tuning.trial.plugs import refuse_installed_clashes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
     prepared = [only] if only else configs
+    refuse_broken_plugs(study, configs[0])
     of_files = _vector_notes(prepared)  # What is wrong with a file is said before a teacher is loaded, or learns.
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     for one in prepared:
@@ -96,12 +97,6 @@ def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
     augmented texts of each."""
     base = midpoint(study.space)
     return tuple(TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space))
-
-
-def plugs_in(study: Study) -> list[tuple[OpenKinds, str, type[Part]]]:
-    """The kinds that the space names and that are not ours."""
-    named = [(kinds, kind) for kinds in OPEN for kind in values_at(study.space, f"{kinds.part}.kind")]
-    return [(kinds, kind, model) for kinds, kind in named if (model := kinds.find(kind)) is not None]
 
 
 def _vector_notes(configs: Sequence[TrialConfig]) -> list[str]:

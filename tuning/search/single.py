@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from distune.models.errors import first_line
+from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.preparation import prepare
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.worker import WorkerInputs, hint_for
+from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
 from distune.tuning.study.points import flatten, midpoint
 from distune.tuning.study.rule import teacher_ratio
@@ -24,7 +29,8 @@ def run_single(study: Study) -> TrialResult:
     inputs = prepared.of(config)
     for path, value in flatten(config.model_dump(mode="json")).items():
         _log.info(f"  {path} = {value}")
-    hint = hint_for(config, WorkerInputs.of(inputs))
+    with _told_in_a_line(study):
+        hint = hint_for(config, WorkerInputs.of(inputs))
     _log.info(
         f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
     )
@@ -32,8 +38,25 @@ def run_single(study: Study) -> TrialResult:
     def report(epoch: EpochReport) -> None:
         _log.info(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
 
-    result = run_trial(config, inputs.data, report)
+    with _told_in_a_line(study):
+        result = run_trial(config, inputs.data, report)
     kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
     shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
     _log.info(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
     return result
+
+
+@contextmanager
+def _told_in_a_line(study: Study) -> Iterator[None]:
+    """Raises StudyError for a loss that does not stay finite, and for whatever the code of a plug raises."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise StudyError(f"the trial failed: {error}") from error
+    except Exception as error:
+        plugged = ", ".join(f"{kinds.part} {kind}" for kinds, kind, _ in plugs_in(study))
+        if not plugged:
+            raise
+        raise StudyError(
+            f"the trial failed: {type(error).__name__}: {first_line(error)} (plugged in: {plugged})"
+        ) from error

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from distune._kinds import KEPT
 from distune._plug_files import PlugError, PlugFile, read_plug_file
 from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.document import document_in_plain_values
 from distune.tuning.study.errors import StudyError, faults_of
 from distune.tuning.study.points import params_of, prepared_blocks, values_at
 from distune.tuning.study.space import Space, parse_space
@@ -37,6 +38,7 @@ class Study:
 
     def __post_init__(self) -> None:
         if self.config is None:
+            object.__setattr__(self, "document", document_in_plain_values(self.document))
             plugs, faults = _plugged(self.document)
             config, space = _parsed(self.document, faults)
             object.__setattr__(self, "config", config)
@@ -57,6 +59,13 @@ def runnable(study: Study) -> Study:
         return Study(study.document)
     plug_in(study.plugs)
     return study
+
+
+def with_document(study: Study, document: dict[str, Any]) -> Study:
+    """The study of another document, with the plugs as they were read for this one."""
+    study = runnable(study)
+    document = document_in_plain_values(document)
+    return Study(document, *_parsed(document, []), study.plugs)
 
 
 class _Loader(yaml.SafeLoader):

@@ -95,6 +95,16 @@ def midpoint(space: Space) -> Config:
     return config
 
 
+def with_kind(space: Space, path: str, kind: str) -> Config:
+    """The config in which the block at a path is of a kind, and every other range and choice at its first value."""
+
+    def choose(at: str, node: Node, kinds: tuple[str, ...]) -> Any:
+        return kind if at == path and isinstance(node, Alternatives) else first_of(at, node, kinds)
+
+    config: Config = fill(space.root, choose, "", ())
+    return config
+
+
 def upper_bound(space: Space, path: str) -> float:
     """The largest number that a leaf may be; 0 where it is not given."""
     values = [value for found, _, leaf in leaves(space.root) for value in leaf.values if found == path]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from distune._kinds import OpenKinds, Part, installed, kind_of
-from distune._plug_files import PlugError, PlugFile, files_run, imported
+from distune._kinds import OpenKinds, Part, content_of, installed, kind_of
+from distune._plug_files import PlugError, PlugFile, imported
 from distune.losses.config import HIDDEN, TERMS
 from distune.models.students.config import STUDENTS
 
@@ -44,7 +42,7 @@ def plug_in(files: Sequence[PlugFile]) -> None:
     if faults:
         raise PlugError("\n".join(faults))
     for kinds in OPEN:
-        kinds.of_files = found[kinds]
+        kinds.plug_in(found[kinds])
 
 
 def plugs_of(file: PlugFile) -> Iterator[tuple[OpenKinds, type[Part]]]:
@@ -109,11 +107,7 @@ def plug_identity(model: type[Part]) -> str | None:
     """The content of the file that defines a plugged kind; None for one of ours."""
     if any(kind_of(model) in kinds.names_of_ours for kinds in OPEN if issubclass(model, kinds.base)):
         return None
-    name = model.__module__
-    if name in files_run():
-        return files_run()[name].digest
-    file = getattr(sys.modules[name], "__file__", None)
-    return PlugFile(name, Path(file).read_text(encoding="utf-8")).digest if file else name
+    return content_of(model)
 
 
 def call_plugged(function: Callable[[Argument], Answer], files: Sequence[PlugFile], argument: Argument) -> Answer:
