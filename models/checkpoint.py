@@ -68,6 +68,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
         "is_quantized": checkpoint.quantized is not None,
         "tokens": checkpoint.tokens,
         "dimension": checkpoint.dimension,
+        "vocabulary_size": len(checkpoint.vocabulary),
         "trial": checkpoint.trial,
     }
     (unfinished / "model.onnx").write_bytes(checkpoint.quantized or graph_of(checkpoint.trained))

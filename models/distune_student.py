@@ -11,6 +11,7 @@ A copy of this file travels with every checkpoint as `distune_student/__init__.p
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,43 @@ def load(folder: str | Path | None = None, threads: int = 1) -> Predictor:
     # Beside this file in a checkpoint, and nowhere else.
     from .encoding import load_encoder  # type: ignore[import-not-found]
 
-    place = Path(__file__).resolve().parent.parent if folder is None else Path(folder)
+    place = Path(__file__).resolve().parent.parent
+    if folder is not None:
+        place = Path(folder)
+    elif (nearest := _first_on_path()) not in (None, place):
+        # Python imports a package of one name once: the student meant here would be answered for by the first.
+        raise CheckpointError(
+            f"two students are on sys.path, and this package is that of {place}, not of {nearest}: name the folder, as in load({str(nearest)!r})"
+        )
     check_folder(place)
     encode: Any = load_encoder(place)
     return Predictor(place, encode, threads)
 
 
+def _first_on_path() -> Path | None:
+    """The first folder on sys.path in which a package of this name stands."""
+    places = (Path(one or ".") for one in sys.path)
+    return next((place.resolve() for place in places if (place / __name__ / "__init__.py").is_file()), None)
+
+
 def main() -> None:
-    """Answer the lines of stdin with the folder in which this package stands: a JSON object for each."""
+    """Answer the lines of the files that are given, or of stdin, with the folder in which this package stands: a JSON object
+    for each."""
+    paths = sys.argv[1:]
+    if any(path.startswith("-") and path != "-" for path in paths):
+        print(
+            "usage: python FOLDER [FILE ...]: answers each line of the files, or of stdin, by a JSON object",
+            file=sys.stderr,
+        )
+        sys.exit(0 if paths[0] in ("-h", "--help") else 2)
     try:
-        student = load()
-        with open(0, "rb", closefd=False) as texts:
-            answer_lines(student, texts, sys.stdout.buffer)
-    except (CheckpointError, TextError, ImportError) as error:
+        student = load(Path(__file__).resolve().parent.parent)
+        for path in paths or ["-"]:
+            with open(0 if path == "-" else path, "rb", closefd=path != "-") as texts:
+                answer_lines(student, texts, sys.stdout.buffer)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Whoever read has had enough; Python would complain at its end.
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (CheckpointError, TextError, ImportError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")

@@ -27,6 +27,9 @@ _RUN_OPTIONS = onnxruntime.RunOptions()
 """Where none are given, every call makes some: a tenth of the shortest."""
 
 
+PULL_AGAIN = "pull or copy the folder again"
+
+
 class CheckpointError(ValueError):
     """A folder that is no checkpoint; the message says what it lacks."""
 
@@ -34,12 +37,27 @@ class CheckpointError(ValueError):
 
 
 def check_folder(folder: Path) -> None:
-    """Raise CheckpointError unless the folder holds every file of a checkpoint."""
+    """Raise CheckpointError unless the folder holds every file of a checkpoint, each as whole as can be told without opening its graph."""
     if not folder.is_dir():
         raise CheckpointError(f"no such checkpoint folder: {folder}")
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
+    config, labels = (_json(folder / name) for name in ("config.json", "labels.json"))
+    if not isinstance(config, dict) or not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
+        raise CheckpointError(f"{folder}: config.json must be a mapping and labels.json a list of names; {PULL_AGAIN}")
+    n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
+    if n_tokens != config.get("vocabulary_size", n_tokens):  # None in folders of before it was kept.
+        raise CheckpointError(
+            f"{folder}: vocabulary.txt has {n_tokens} tokens, but the student was made with {config['vocabulary_size']}; {PULL_AGAIN}"
+        )
+
+
+def _json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # No JSON, or no UTF-8.
+        raise CheckpointError(f"{path} is damaged ({error}); {PULL_AGAIN}") from error
 
 
 class TextError(ValueError):
@@ -94,7 +112,18 @@ class Predictor:
         self.encode = encode
         self.labels: list[str] = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
         graph = (Path(folder) / "model.onnx").read_bytes()
-        self.session = open_session(graph, threads)
+        try:
+            self.session = open_session(graph, threads)
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{Path(folder) / 'model.onnx'} cannot be opened ({said:.200}); {PULL_AGAIN}"
+            ) from error
+        n_classes = self.session.get_outputs()[0].shape[-1]
+        if isinstance(n_classes, int) and n_classes != len(self.labels):
+            raise CheckpointError(
+                f"{folder}: labels.json has {len(self.labels)} names, but model.onnx answers for {n_classes} classes; {PULL_AGAIN}"
+            )
         # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
         self._batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
 

@@ -120,7 +120,7 @@ def _conclude(
             verdict = judge(prepared, finalists, path, runner)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
-        keep_importances(mattered, config.search, folder)
+        keep_importances(mattered, optuna_study, config.search, folder)
         outbox.ask(partial(tracker.log_importances, mattered))
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))

@@ -15,9 +15,10 @@ from tests.ray_nodes import ray_nodes
 
 pytestmark = pytest.mark.long
 PROGRAM = """
-import json, sys
+import json, sys, time
 import ray
-from distune.cluster.connection import ClusterConfig, connected
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import connected
 from distune.tuning.shipping import packages
 
 def one_trial(document):
@@ -29,6 +30,10 @@ def one_trial(document):
     result = distune.run_trial(study, student=student, epochs=1)
     return {"python": sys.prefix, "code": worker.__file__, "best_epoch": result.best_epoch}
 
+ray.init(sys.argv[1], logging_level="ERROR")
+while not ray.cluster_resources().get("CPU"):  # The node is on its way.
+    time.sleep(1)
+ray.shutdown()
 with connected(ClusterConfig(address=sys.argv[1]), packages()):
     print(json.dumps(ray.get(ray.remote(one_trial).options(num_cpus=1).remote(json.load(open("study.json"))))))
 """

@@ -166,6 +166,12 @@ def test_a_folder_that_lacks_a_file_is_refused(folder: Path) -> None:
 
 def test_a_vocabulary_that_does_not_fit_the_weights_is_refused(folder: Path) -> None:
     (folder / "vocabulary.txt").write_text("[PAD]\n[UNK]\n")
+    with pytest.raises(CheckpointError, match="has 2 tokens, but the student was made with 7"):
+        load_checkpoint(folder)
+    # One of before its size was kept.
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["vocabulary_size"]
+    (folder / "config.json").write_text(json.dumps(settings))
     with pytest.raises(ModelError, match="the weights do not fit"):
         load_checkpoint(folder)
 
@@ -286,3 +292,54 @@ def test_a_package_that_its_words_need_is_named_where_it_is_missing(folder: Path
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("is not installed: pip install no_such_jieba\n")
     assert "Traceback" not in done.stderr
+
+
+DAMAGED = {
+    "model.onnx": (b"no graph", "model.onnx cannot be opened"),
+    "config.json": (b'{"student": ', "config.json is damaged"),
+    "labels.json": (b'["bad"]', "labels.json has 1 names, but model.onnx answers for 2 classes"),
+    "vocabulary.txt": (b"[PAD]\n[UNK]\n", "vocabulary.txt has 2 tokens, but the student was made with 7"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_folder_is_refused_in_a_line(folder: Path, name: str) -> None:
+    content, said = DAMAGED[name]
+    (folder / name).write_bytes(content)
+    done = subprocess.run([sys.executable, folder], input=b"x\n", capture_output=True, check=False)
+    assert done.stdout == b""
+    assert said in done.stderr.decode()
+    assert len(done.stderr.decode().splitlines()) == 1
+    assert done.returncode == 1
+
+
+def test_the_folders_program_answers_files_and_refuses_options(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("好\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("差\n书\n", encoding="utf-8")
+    program = [sys.executable, folder]
+    done = subprocess.run([*program, tmp_path / "a.txt", tmp_path / "b.txt"], capture_output=True, check=True)
+    assert len(done.stdout.splitlines()) == 3
+    assert subprocess.run([*program, "--texts", "a"], capture_output=True, check=False).returncode == 2
+    missing = subprocess.run([*program, "nothing.txt"], capture_output=True, check=False)
+    assert (missing.returncode, missing.stdout) == (1, b"")
+    assert b"nothing.txt" in missing.stderr
+
+
+def test_a_second_student_in_one_process_is_not_answered_for_by_the_first(folder: Path, tmp_path: Path) -> None:
+    second = save_checkpoint(checkpoint_of(STUDENTS[1]), tmp_path / "second", "", Path(encoding.__file__))
+    program = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from distune_student import CheckpointError, load
+first = load().label("好")
+sys.path.insert(0, {str(second)!r})
+try:
+    load()
+except CheckpointError as error:
+    print(error)
+print(load({str(second)!r}).labels)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    refused, labels = done.stdout.splitlines()
+    assert f"name the folder, as in load('{second}')" in refused
+    assert labels == "['bad', 'good']"

@@ -58,22 +58,28 @@ def importances(
     return found
 
 
-def keep_importances(found: Sequence[Importance], search: SearchConfig, folder: Folder) -> None:
+def keep_importances(found: Sequence[Importance], study: optuna.Study, search: SearchConfig, folder: Folder) -> None:
     """Write what mattered into the folder of a search that has ended."""
-    kept = {**_asked(search), "found": [asdict(one) for one in found]}
+    kept = {**_asked(study, search), "found": [asdict(one) for one in found]}
     folder.importance.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
 
 
 def importances_of(study: optuna.Study, search: SearchConfig, folder: Folder) -> list[Importance]:
-    """What mattered in a search: as it was kept when it ended, and computed where it has not ended or was kept otherwise."""
-    kept = json.loads(folder.importance.read_text()) if folder.importance.is_file() else {}
-    if {name: kept.get(name) for name in _asked(search)} == _asked(search):
-        return [Importance(**one) for one in kept["found"]]
+    """What mattered in a search: as it was kept when it ended, and computed where it has not ended, has gone on, or was kept
+    otherwise."""
+    asked = _asked(study, search)
+    try:
+        kept = json.loads(folder.importance.read_text()) if folder.importance.is_file() else {}
+        if {name: kept.get(name) for name in asked} == asked:
+            return [Importance(**one) for one in kept["found"]]
+    except (ValueError, TypeError, KeyError, AttributeError):  # It is damaged, and all that it says can be had again.
+        pass
     return importances(study, search.objectives, search.importance)
 
 
-def _asked(search: SearchConfig) -> dict[str, object]:
-    return {"evaluator": search.importance, "objectives": list(search.objectives)}
+def _asked(study: optuna.Study, search: SearchConfig) -> dict[str, object]:
+    n_complete = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    return {"evaluator": search.importance, "objectives": list(search.objectives), "n_complete": n_complete}
 
 
 def _evaluator(name: Literal["fanova", "mdi"], seed: int) -> BaseImportanceEvaluator:

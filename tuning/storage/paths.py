@@ -101,7 +101,10 @@ class Folder:
     @property
     def state(self) -> dict[str, Any]:
         file = self.place / "search.json"
-        state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        try:
+            state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        except ValueError as error:
+            raise StudyError(f"{file} is damaged ({error}); start a new search") from error
         return state
 
     def claim(self, fingerprints: Mapping[str, str]) -> None:

@@ -146,8 +146,21 @@ def test_what_a_search_kept_at_its_end_is_read_and_not_computed(
     study = study_of(by_hand)
     found = importances(study, search.objectives)
     assert importances_of(study, search, folder) == found
-    keep_importances(found, search, folder)
+    keep_importances(found, study, search, folder)
     monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed", *asked[2:]])
     assert importances_of(study, search, folder) == found
     # Asked for otherwise than it was kept.
     assert importances_of(study, SearchConfig(importance="mdi"), folder) == ["computed", "mdi"]
+    # The search has gone on since.
+    study.add_trial(study.trials[0])
+    assert importances_of(study, search, folder) == ["computed", "fanova"]
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"found": 1'])
+def test_what_was_kept_and_is_damaged_is_computed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    folder = Folder(Place(str(tmp_path)))
+    (tmp_path / "importance.json").write_text(damaged)
+    monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed"])
+    assert importances_of(study_of(by_hand), SearchConfig(), folder) == ["computed"]
