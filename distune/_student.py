@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,14 @@ class Student:
 def _all(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, str | bytes):
         raise TypeError(f"a student answers a list of texts, but got one: [{texts!r}] asks for one text")
+    # A table is iterated over the names of its columns, a dict over its keys, a set in any order.
+    is_row = getattr(texts, "ndim", 1) == 1 and not hasattr(texts, "columns")
+    is_iterable = hasattr(texts, "__iter__") or hasattr(texts, "__getitem__")
+    if not (is_row and is_iterable) or isinstance(texts, Mapping | set | frozenset):
+        raise TypeError(
+            f"a student answers a list, a Series or a generator of texts, but got a {type(texts).__name__}: "
+            "pass one column of a table, or list(...) of what holds the texts"
+        )
     return list(texts)
 
 

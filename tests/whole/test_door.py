@@ -114,6 +114,33 @@ def test_one_text_is_not_a_list_of_its_characters(student: distune.Student) -> N
         student.predict("好书")
 
 
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (pd.DataFrame({"body": TEXTS}), "DataFrame"),
+        ({"好": 1}, "dict"),
+        ({"好", "差"}, "set"),
+        (frozenset("好"), "frozenset"),
+        (np.array([["好", "差"]]), "ndarray"),
+        (np.array("好"), "ndarray"),
+        (None, "NoneType"),
+        (3, "int"),
+    ],
+)
+def test_what_is_no_row_of_texts_is_refused(student: distune.Student, texts: Any, kind: str) -> None:
+    for answer in (student.predict, student.predict_proba):
+        with pytest.raises(
+            TypeError, match=rf"a list, a Series or a generator of texts, but got a {kind}: pass one column"
+        ):
+            answer(texts)
+
+
+def test_a_tuple_an_array_and_the_values_of_a_dict_are_answered_as_a_list_is(student: distune.Student) -> None:
+    expected = student.predict(TEXTS)
+    for texts in (tuple(TEXTS), np.array(TEXTS), np.array(TEXTS, dtype=object), dict(enumerate(TEXTS)).values()):
+        assert student.predict(texts) == expected
+
+
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(distune.CheckpointError, match="is no checkpoint folder: it lacks"):
         distune.load(tmp_path)
