@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import distune
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning.tracking.store import check_readable
 from tests.conftest import STUDENTS, Ended
 from tests.making.checkpoints import checkpoint_of
 
@@ -144,6 +146,57 @@ def test_a_tuple_an_array_and_the_values_of_a_dict_are_answered_as_a_list_is(stu
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(distune.CheckpointError, match="is no checkpoint folder: it lacks"):
         distune.load(tmp_path)
+
+
+@pytest.mark.parametrize("source", [None, 3, b"x", "", {"a": 1}])
+def test_what_can_be_no_student_is_refused(source: Any) -> None:
+    expected = re.escape(f"what a search found, or a name of the registry, but got {source!r}")
+    with pytest.raises(distune.CheckpointError, match=expected):
+        distune.load(source)
+
+
+@pytest.mark.parametrize("threads", ["2", 1.5, None, True, 0, -1, 10**9])
+def test_a_number_of_threads_that_cannot_be_is_refused(folder: Path, threads: Any) -> None:
+    expected = re.escape(f"threads must be a whole number from 1 to 1024, but got {threads!r}")
+    for make in (distune.load, distune.Student):
+        with pytest.raises(distune.CheckpointError, match=expected):
+            make(folder, threads=threads)
+
+
+@pytest.mark.parametrize("source", ["http://x", "sqlite:///x"])
+def test_a_uri_that_holds_no_folder_is_refused(source: str) -> None:
+    with pytest.raises(distune.StudyError, match=f"cannot pull: must be a path, or a URI .* but got {source}"):
+        distune.load(source)
+
+
+@pytest.mark.parametrize(
+    "uri", [None, "sqlite:///nonexist/none.db", "sqlite:///no.db", "sqlite+pysqlite:///no.db", "mlruns", "file:mlruns"]
+)
+def test_to_read_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str | None) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "no.db").write_bytes(b"")
+    expected = f"my-studnt is no folder, and there is no MLflow store at {uri or 'sqlite:///mlflow.db'} to pull it from"
+    with pytest.raises(distune.StudyError, match=re.escape(expected)):
+        distune.load("my-studnt", uri=uri)
+    assert [path.name for path in tmp_path.iterdir()] == ["no.db"]
+
+
+def test_a_folder_with_an_experiment_is_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("")
+    for uri in ("mlruns", "file:mlruns", f"file://{tmp_path}/mlruns", "http://server:5000", "databricks"):
+        check_readable(uri, "my-student")
+
+
+def test_a_store_of_no_known_kind_is_refused() -> None:
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    with pytest.raises(distune.StudyError, match="cannot pull my-student@champion from garbage://: "):
+        distune.load("my-student", uri="garbage://")
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before
+    with pytest.raises(distune.CheckpointError, match="uri must be that of an MLflow store, .* but got 3"):
+        distune.load("my-student", uri=3)  # type: ignore[arg-type]
 
 
 def test_a_study_comes_from_a_file_or_a_dict_with_settings_replaced(
