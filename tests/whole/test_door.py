@@ -211,6 +211,36 @@ def test_a_study_comes_from_a_file_or_a_dict_with_settings_replaced(
     assert distune.Study(document).config.search.trials == 4
 
 
+@pytest.mark.parametrize("function", [distune.check, distune.search, distune.run_trial])
+def test_what_is_no_study_is_refused(function: Callable[[Any], Any]) -> None:
+    hint = "; distune.load_study(...) makes a study of a file or a dict"
+    shown = {"dict {'name': 'tiny'}": {"name": "tiny"}, "str 'study.yaml'": "study.yaml"}
+    for text, value in shown.items():
+        with pytest.raises(distune.StudyError) as caught:
+            function(value)
+        assert str(caught.value) == f"{function.__name__} takes a study, but got {text}{hint}"
+    with pytest.raises(distune.StudyError, match=f"^{function.__name__} takes a study, but got None$"):
+        function(None)
+
+
+@pytest.mark.parametrize(("source", "shown"), [(None, "None"), (b"x", "bytes b'x'"), (3, "int 3")])
+def test_what_no_study_is_made_of_is_refused(source: Any, shown: str) -> None:
+    for function, takes in (
+        (distune.load_study, "a study file or a dict"),
+        (distune.results, "a study, a study file or the folder of a search"),
+    ):
+        with pytest.raises(distune.StudyError) as caught:
+            function(source)  # type: ignore[operator]
+        assert str(caught.value) == f"{function.__name__} takes {takes}, but got {shown}"
+
+
+def test_a_study_is_not_loaded_again_and_a_dict_has_no_results(document: dict[str, Any]) -> None:
+    with pytest.raises(distune.StudyError, match=r"but got a Study: pass its \.document"):
+        distune.load_study(distune.Study(document))  # type: ignore[arg-type]
+    with pytest.raises(distune.StudyError, match=r"but got dict \{.*\}; distune\.load_study\(\.\.\.\) makes a study"):
+        distune.results(document)  # type: ignore[arg-type]
+
+
 def test_every_fault_is_in_one_error(document: dict[str, Any]) -> None:
     document["search"]["trials"] = 0
     document["nonsense"] = 1
