@@ -172,11 +172,12 @@ def _shown(value: Any) -> str:
 
 @contextmanager
 def _lines_and_console() -> Iterator[Console]:
-    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too."""
+    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too, where they go to no
+    handler of the user's."""
     from rich.console import Console
 
-    from distune.tuning.report.lines import lines_on
+    from distune.tuning.report.lines import lines_where_they_go
 
     console = Console()
-    with lines_on(console):
+    with lines_where_they_go(console):
         yield console
