@@ -48,6 +48,18 @@ def test_every_public_name_is_there_and_no_other() -> None:
         distune.serch  # noqa: B018
 
 
+def test_what_is_shown_is_what_is_public() -> None:
+    shown = in_a_new_process("import json, distune; print(json.dumps(dir(distune)))")
+    assert shown == sorted([*distune.__all__, "plugs", "testing"])
+    program = "import json, distune; print(json.dumps([distune.plugs.__name__, distune.testing.__name__]))"
+    assert in_a_new_process(program) == ["distune.plugs", "distune.testing"]
+
+
+def test_ctrl_c_in_a_search_is_no_mere_exception() -> None:
+    assert issubclass(distune.InterruptedSearchError, KeyboardInterrupt)
+    assert not issubclass(distune.InterruptedSearchError, Exception)
+
+
 def test_the_import_brings_nothing_heavy(folder: Path) -> None:
     heavy = (
         "[m for m in ('torch', 'ray', 'mlflow', 'transformers', 'pydantic', 'pandas', 'pyarrow') if m in sys.modules]"
@@ -165,7 +177,7 @@ def test_a_number_of_threads_that_cannot_be_is_refused(folder: Path, threads: An
 
 @pytest.mark.parametrize("source", ["http://x", "sqlite:///x"])
 def test_a_uri_that_holds_no_folder_is_refused(source: str) -> None:
-    with pytest.raises(distune.StudyError, match=f"cannot pull: must be a path, or a URI .* but got {source}"):
+    with pytest.raises(distune.StudyError, match=rf"cannot pull: must be a path, or a URI .* but got {source}"):
         distune.load(source)
 
 
@@ -195,7 +207,7 @@ def test_a_store_of_no_known_kind_is_refused() -> None:
     with pytest.raises(distune.StudyError, match="cannot pull my-student@champion from garbage://: "):
         distune.load("my-student", uri="garbage://")
     assert os.environ.get("MLFLOW_TRACKING_URI") == before
-    with pytest.raises(distune.CheckpointError, match="uri must be that of an MLflow store, .* but got 3"):
+    with pytest.raises(distune.CheckpointError, match=r"uri must be that of an MLflow store, .* but got 3"):
         distune.load("my-student", uri=3)  # type: ignore[arg-type]
 
 
