@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from distune.models.errors import ModelError
     from distune.models.predictor import CheckpointError, TextError
     from distune.tuning.champion.verdict import NoChampionError
+    from distune.tuning.session import InterruptedSearchError
     from distune.tuning.study.errors import StudyError
     from distune.tuning.study.file import Study
 
@@ -32,6 +33,7 @@ __all__ = [
     "CheckpointError",
     "CorpusError",
     "Found",
+    "InterruptedSearchError",
     "ModelError",
     "NoChampionError",
     "Student",
@@ -50,6 +52,7 @@ _HOMES = {
     "CheckpointError": "distune.models.predictor",
     "CorpusError": "distune.corpora.texts",
     "Found": "distune._search",
+    "InterruptedSearchError": "distune.tuning.session",
     "ModelError": "distune.models.errors",
     "NoChampionError": "distune.tuning.champion.verdict",
     "Student": "distune._student",
@@ -64,6 +67,8 @@ _HOMES = {
     "search": "distune._search",
 }
 """The module of each public name."""
+_MODULES = ("plugs", "testing")
+"""Those of what users write themselves."""
 
 
 def __getattr__(name: str) -> Any:
@@ -72,10 +77,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("distune")
+    if name in _MODULES:
+        return importlib.import_module(f"distune.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'distune' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, *_MODULES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from distune.tuning.storage.paths import Folder
     from distune.tuning.trial.run import TrialResult
 
+OF_A_DICT = "; distune.load_study(...) makes a study of a file or a dict"
+
 
 def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study:
     """The study in a YAML file or a dict, with single settings replaced by their dotted path.
@@ -26,6 +29,10 @@ def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study
 
         study = distune.load_study("study.yaml", **{"search.trials": 16, "search.seed": 8})
     """
+    if isinstance(source, Study):
+        raise StudyError("load_study takes a study file or a dict, but got a Study: pass its .document")
+    if not isinstance(source, str | Path | Mapping):
+        raise StudyError(f"load_study takes a study file or a dict, but got {_shown(source)}")
     document = document_of(source if isinstance(source, Mapping) else Path(source))
     for path, value in settings.items():
         set_at(document, path, value)
@@ -39,6 +46,7 @@ def check(study: Study) -> str:
 
         print(distune.check(study))
     """
+    _be_study(study, "check")
     from distune.tuning.checks import check
 
     return check(study)
@@ -103,6 +111,7 @@ def search(study: Study, resume: bool = False) -> Found:
         print(found.table)
         student = distune.load(found)
     """
+    _be_study(study, "search")
     from distune.tuning.session import search
 
     with _lines_and_console() as console:
@@ -120,6 +129,11 @@ def results(source: str | Path | Study) -> Found:
         from distune.tuning.storage.searches import last_search
 
         return Found(source, str(last_search(source)))
+    if not isinstance(source, str | Path):
+        raise StudyError(
+            f"results takes a study, a study file or the folder of a search, but got {_shown(source)}"
+            f"{OF_A_DICT if isinstance(source, Mapping) else ''}"
+        )
     from distune.tuning.report.findings import find_search
 
     study, folder = find_search(str(source))
@@ -135,6 +149,7 @@ def run_trial(study: Study, **settings: Any) -> TrialResult:
         result = distune.run_trial(study, student={"kind": "bilstm", "hidden_size": 64}, epochs=2)
         result.accuracy
     """
+    _be_study(study, "run_trial")
     from distune.tuning.search.single import run_single
 
     document = document_of(study.document)
@@ -144,13 +159,25 @@ def run_trial(study: Study, **settings: Any) -> TrialResult:
         return run_single(Study(document))
 
 
+def _be_study(study: Any, function: str) -> None:
+    if not isinstance(study, Study):
+        hint = OF_A_DICT if isinstance(study, str | Path | Mapping) else ""
+        raise StudyError(f"{function} takes a study, but got {_shown(study)}{hint}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a few words on one line."""
+    return "None" if value is None else f"{type(value).__name__} {' '.join(reprlib.repr(value).split())}"
+
+
 @contextmanager
 def _lines_and_console() -> Iterator[Console]:
-    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too."""
+    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too, where they go to no
+    handler of the user's."""
     from rich.console import Console
 
-    from distune.tuning.report.lines import lines_on
+    from distune.tuning.report.lines import lines_where_they_go
 
     console = Console()
-    with lines_on(console):
+    with lines_where_they_go(console):
         yield console

@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import Predictor, check_folder
+from distune.models.predictor import CheckpointError, Predictor, check_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from distune._search import Found
 
+MAX_THREADS = 1024
+"""No machine has as many cores, and ONNX Runtime starts as many threads as it is told."""
 TEXTS_IN_MEMORY = 1024
 """Texts of a generator that are answered together."""
 
@@ -37,6 +39,9 @@ class Student:
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        _check_threads(threads)
+        if not isinstance(folder, str | os.PathLike):
+            raise CheckpointError(f"a student is made of a checkpoint folder, but got {folder!r}")
         check_folder(Path(folder))
         self._predictor = Predictor(folder, load_encoder(folder), threads)
 
@@ -82,6 +87,14 @@ class Student:
 def _all(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, str | bytes):
         raise TypeError(f"a student answers a list of texts, but got one: [{texts!r}] asks for one text")
+    # A table is iterated over the names of its columns, a dict over its keys, a set in any order.
+    is_row = getattr(texts, "ndim", 1) == 1 and not hasattr(texts, "columns")
+    is_iterable = hasattr(texts, "__iter__") or hasattr(texts, "__getitem__")
+    if not (is_row and is_iterable) or isinstance(texts, Mapping | set | frozenset):
+        raise TypeError(
+            f"a student answers a list, a Series or a generator of texts, but got a {type(texts).__name__}: "
+            "pass one column of a table, or list(...) of what holds the texts"
+        )
     return list(texts)
 
 
@@ -94,18 +107,37 @@ def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -
     """A student that answers: of a checkpoint folder, of what `search` found, or of the registry of MLflow.
 
     `source` is a folder, a Found, or what `distune pull` takes: `NAME` (its champion), `NAME@ALIAS`, `NAME/VERSION`, `runs:/RUN_ID/student`.
-    `uri` is the MLflow store of a name, by default MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Raises CheckpointError for
-    a folder that is no checkpoint, StudyError for a name that is not there.
+    `uri` is the MLflow store of a name, by default MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`; it is read, and never made.
+    `threads` is how many threads the network takes. Raises CheckpointError for a folder that is no checkpoint and for what can be
+    none, StudyError for a name that is not there.
 
         student = distune.load("my-student")
     """
-    if not isinstance(source, str | Path):
-        source = source.champion
-    if Path(source).is_dir():
-        return Student(source, threads)
+    _check_threads(threads)
+    place = _place_of(source)
+    if Path(place).is_dir():
+        return Student(place, threads)
+    if not isinstance(uri, str | None):
+        raise CheckpointError(f"uri must be that of an MLflow store, such as sqlite:///mlflow.db, but got {uri!r}")
     from distune.tuning.commands import DEFAULT_URI
     from distune.tuning.tracking.registry import pull
 
     with tempfile.TemporaryDirectory() as scratch:
-        place = uri or os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-        return Student(pull(place, str(source), Path(scratch) / "student"), threads)
+        store = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        return Student(pull(store, place, Path(scratch) / "student"), threads)
+
+
+def _place_of(source: Any) -> str:
+    search = sys.modules.get("distune._search")  # Whoever has a Found has imported it.
+    if search is not None and isinstance(source, search.Found):
+        return str(source.champion)
+    if not isinstance(source, str | Path) or not str(source):
+        raise CheckpointError(
+            f"a student comes from a checkpoint folder, what a search found, or a name of the registry, but got {source!r}"
+        )
+    return str(source)
+
+
+def _check_threads(threads: Any) -> None:
+    if type(threads) is not int or not 1 <= threads <= MAX_THREADS:
+        raise CheckpointError(f"threads must be a whole number from 1 to {MAX_THREADS}, but got {threads!r}")

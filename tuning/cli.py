@@ -41,8 +41,8 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
     """Run a command and turn what users can cause into one line on stderr and an exit code."""
     try:
         run(options)
-    except KeyboardInterrupt:
-        print("distune: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:  # One of a search says how to go on.
+        print(f"distune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
     except Exception as error:
         code: int | None = getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.

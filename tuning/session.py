@@ -44,8 +44,8 @@ from distune.tuning.tracking.runs import Tracker, is_away
 _log = logging.getLogger(__name__)
 
 
-class InterruptedSearchError(Exception):
-    """A search that was ended by Ctrl-C; what it found is kept."""
+class InterruptedSearchError(KeyboardInterrupt):
+    """A search that was ended by Ctrl-C; what it found is kept. `except Exception` lets it through, as it does Ctrl-C."""
 
     exit_code: ClassVar[int] = 130
 

@@ -16,6 +16,7 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
 from distune.tuning.cli import main
+from distune.tuning.session import InterruptedSearchError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
 from tests.conftest import STUDENTS, reviews
@@ -245,3 +246,20 @@ def test_a_report_or_comparison_of_what_was_never_searched_is_one_line(
     assert (code, len(err)) == (2, 1)
     assert "is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json" in err[0]
     assert run("report", tmp_path, "--set", "storage=x")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "distune: interrupted"),
+        (InterruptedSearchError("interrupted after 2 of 8 trials"), "distune: interrupted after 2 of 8 trials"),
+    ],
+)
+def test_ctrl_c_is_one_line_and_130(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, line: str
+) -> None:
+    def interrupted(folder: Path, texts: Path | None) -> None:
+        raise error
+
+    monkeypatch.setattr("distune.tuning.serve.predict.predict", interrupted)
+    assert run("predict", tmp_path) == (130, "", [line])

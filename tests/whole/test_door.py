@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import distune
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning.tracking.store import check_readable
 from tests.conftest import STUDENTS, Ended
 from tests.making.checkpoints import checkpoint_of
 
@@ -44,6 +46,18 @@ def test_every_public_name_is_there_and_no_other() -> None:
         assert getattr(distune, name) is not None, name
     with pytest.raises(AttributeError, match="module 'distune' has no attribute 'serch'"):
         distune.serch  # noqa: B018
+
+
+def test_what_is_shown_is_what_is_public() -> None:
+    shown = in_a_new_process("import json, distune; print(json.dumps(dir(distune)))")
+    assert shown == sorted([*distune.__all__, "plugs", "testing"])
+    program = "import json, distune; print(json.dumps([distune.plugs.__name__, distune.testing.__name__]))"
+    assert in_a_new_process(program) == ["distune.plugs", "distune.testing"]
+
+
+def test_ctrl_c_in_a_search_is_no_mere_exception() -> None:
+    assert issubclass(distune.InterruptedSearchError, KeyboardInterrupt)
+    assert not issubclass(distune.InterruptedSearchError, Exception)
 
 
 def test_the_import_brings_nothing_heavy(folder: Path) -> None:
@@ -114,9 +128,87 @@ def test_one_text_is_not_a_list_of_its_characters(student: distune.Student) -> N
         student.predict("好书")
 
 
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (pd.DataFrame({"body": TEXTS}), "DataFrame"),
+        ({"好": 1}, "dict"),
+        ({"好", "差"}, "set"),
+        (frozenset("好"), "frozenset"),
+        (np.array([["好", "差"]]), "ndarray"),
+        (np.array("好"), "ndarray"),
+        (None, "NoneType"),
+        (3, "int"),
+    ],
+)
+def test_what_is_no_row_of_texts_is_refused(student: distune.Student, texts: Any, kind: str) -> None:
+    for answer in (student.predict, student.predict_proba):
+        with pytest.raises(
+            TypeError, match=rf"a list, a Series or a generator of texts, but got a {kind}: pass one column"
+        ):
+            answer(texts)
+
+
+def test_a_tuple_an_array_and_the_values_of_a_dict_are_answered_as_a_list_is(student: distune.Student) -> None:
+    expected = student.predict(TEXTS)
+    for texts in (tuple(TEXTS), np.array(TEXTS), np.array(TEXTS, dtype=object), dict(enumerate(TEXTS)).values()):
+        assert student.predict(texts) == expected
+
+
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(distune.CheckpointError, match="is no checkpoint folder: it lacks"):
         distune.load(tmp_path)
+
+
+@pytest.mark.parametrize("source", [None, 3, b"x", "", {"a": 1}])
+def test_what_can_be_no_student_is_refused(source: Any) -> None:
+    expected = re.escape(f"what a search found, or a name of the registry, but got {source!r}")
+    with pytest.raises(distune.CheckpointError, match=expected):
+        distune.load(source)
+
+
+@pytest.mark.parametrize("threads", ["2", 1.5, None, True, 0, -1, 10**9])
+def test_a_number_of_threads_that_cannot_be_is_refused(folder: Path, threads: Any) -> None:
+    expected = re.escape(f"threads must be a whole number from 1 to 1024, but got {threads!r}")
+    for make in (distune.load, distune.Student):
+        with pytest.raises(distune.CheckpointError, match=expected):
+            make(folder, threads=threads)
+
+
+@pytest.mark.parametrize("source", ["http://x", "sqlite:///x"])
+def test_a_uri_that_holds_no_folder_is_refused(source: str) -> None:
+    with pytest.raises(distune.StudyError, match=rf"cannot pull: must be a path, or a URI .* but got {source}"):
+        distune.load(source)
+
+
+@pytest.mark.parametrize(
+    "uri", [None, "sqlite:///nonexist/none.db", "sqlite:///no.db", "sqlite+pysqlite:///no.db", "mlruns", "file:mlruns"]
+)
+def test_to_read_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str | None) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "no.db").write_bytes(b"")
+    expected = f"my-studnt is no folder, and there is no MLflow store at {uri or 'sqlite:///mlflow.db'} to pull it from"
+    with pytest.raises(distune.StudyError, match=re.escape(expected)):
+        distune.load("my-studnt", uri=uri)
+    assert [path.name for path in tmp_path.iterdir()] == ["no.db"]
+
+
+def test_a_folder_with_an_experiment_is_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("")
+    for uri in ("mlruns", "file:mlruns", f"file://{tmp_path}/mlruns", "http://server:5000", "databricks"):
+        check_readable(uri, "my-student")
+
+
+def test_a_store_of_no_known_kind_is_refused() -> None:
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    with pytest.raises(distune.StudyError, match="cannot pull my-student@champion from garbage://: "):
+        distune.load("my-student", uri="garbage://")
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before
+    with pytest.raises(distune.CheckpointError, match=r"uri must be that of an MLflow store, .* but got 3"):
+        distune.load("my-student", uri=3)  # type: ignore[arg-type]
 
 
 def test_a_study_comes_from_a_file_or_a_dict_with_settings_replaced(
@@ -129,6 +221,36 @@ def test_a_study_comes_from_a_file_or_a_dict_with_settings_replaced(
         assert study.document["trial"]["student"] == {"kind": "average"}
     assert document["search"]["trials"] == 4
     assert distune.Study(document).config.search.trials == 4
+
+
+@pytest.mark.parametrize("function", [distune.check, distune.search, distune.run_trial])
+def test_what_is_no_study_is_refused(function: Callable[[Any], Any]) -> None:
+    hint = "; distune.load_study(...) makes a study of a file or a dict"
+    shown = {"dict {'name': 'tiny'}": {"name": "tiny"}, "str 'study.yaml'": "study.yaml"}
+    for text, value in shown.items():
+        with pytest.raises(distune.StudyError) as caught:
+            function(value)
+        assert str(caught.value) == f"{function.__name__} takes a study, but got {text}{hint}"
+    with pytest.raises(distune.StudyError, match=f"^{function.__name__} takes a study, but got None$"):
+        function(None)
+
+
+@pytest.mark.parametrize(("source", "shown"), [(None, "None"), (b"x", "bytes b'x'"), (3, "int 3")])
+def test_what_no_study_is_made_of_is_refused(source: Any, shown: str) -> None:
+    for function, takes in (
+        (distune.load_study, "a study file or a dict"),
+        (distune.results, "a study, a study file or the folder of a search"),
+    ):
+        with pytest.raises(distune.StudyError) as caught:
+            function(source)  # type: ignore[operator]
+        assert str(caught.value) == f"{function.__name__} takes {takes}, but got {shown}"
+
+
+def test_a_study_is_not_loaded_again_and_a_dict_has_no_results(document: dict[str, Any]) -> None:
+    with pytest.raises(distune.StudyError, match=r"but got a Study: pass its \.document"):
+        distune.load_study(distune.Study(document))  # type: ignore[arg-type]
+    with pytest.raises(distune.StudyError, match=r"but got dict \{.*\}; distune\.load_study\(\.\.\.\) makes a study"):
+        distune.results(document)  # type: ignore[arg-type]
 
 
 def test_every_fault_is_in_one_error(document: dict[str, Any]) -> None:

@@ -3,21 +3,65 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
+_logger = logging.getLogger(__name__.partition(".")[0])
+_lock = threading.Lock()
 
-class _OnConsole(logging.Handler):
-    """A line that does not fit is not broken, nor are brackets taken for markup: it may be searched for, and copied."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
+class _Printing:
+    """One `with` for whose length lines are printed on a console, or go the user's way where it has none."""
+
+    def __init__(self, console: Console | None) -> None:
+        self.console = console
+        self.thread = threading.get_ident()
+
+
+class _OnConsoles(logging.Handler):
+    """A line that does not fit is not broken, nor are brackets taken for markup: it may be searched for, and copied.
+
+    It is printed once: on the console of the search whose thread logs it, else on the one that was opened last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.open: list[_Printing] = []
+        self.before = (_logger.level, _logger.propagate)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+        printing = [one for one in tuple(self.open) if one.console]
+        if not printing:  # The last one has ended meanwhile.
+            return
+        of_thread = [one for one in printing if one.thread == record.thread]
+        console = (of_thread or printing)[-1].console
+        if console:
+            console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, printing: _Printing) -> None:
+        if not self.open:
+            self.before = (_logger.level, _logger.propagate)
+        self.open.append(printing)
+        self._settle()
+
+    def end(self, printing: _Printing) -> None:
+        self.open.remove(printing)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Leave the logger as what is open needs it, and as it was when nothing is."""
+        level, propagate = self.before
+        on_console = any(one.console for one in self.open)
+        (_logger.addHandler if on_console else _logger.removeHandler)(self)
+        # Which also forgets what was enabled meanwhile.
+        _logger.setLevel(level or logging.INFO if self.open else level)
+        _logger.propagate = propagate and not on_console
+
+
+_handler = _OnConsoles()
 
 
 @contextmanager
@@ -26,14 +70,26 @@ def lines_on(console: Console) -> Iterator[None]:
 
     The handlers of a program that searches do not get them meanwhile: whoever logs to the terminal would have them twice.
     """
-    logger = logging.getLogger(__name__.partition(".")[0])
-    handler, before = _OnConsole(console), (logger.level, logger.propagate)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    with _open(_Printing(console), unless_configured=False):
+        yield
+
+
+@contextmanager
+def lines_where_they_go(console: Console) -> Iterator[None]:
+    """The same where nobody has configured logging; else the lines go to the user's handlers, from the level INFO on."""
+    with _open(_Printing(console), unless_configured=True):
+        yield
+
+
+@contextmanager
+def _open(printing: _Printing, unless_configured: bool) -> Iterator[None]:
+    with _lock:
+        ours = _handler in _logger.handlers
+        if unless_configured and not ours and _logger.hasHandlers():
+            printing.console = None
+        _handler.begin(printing)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])  # Which forgets what was enabled meanwhile.
-        logger.propagate = before[1]
+        with _lock:
+            _handler.end(printing)

@@ -19,11 +19,11 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import needed_packages
-from distune.corpora.places import Place
+from distune.corpora.places import Place, PlaceError, check_place
 from distune.models.errors import first_line
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
-from distune.tuning.tracking.store import quiet_mlflow
+from distune.tuning.tracking.store import check_readable, quiet_mlflow
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
@@ -105,17 +105,19 @@ def pull(uri: str, reference: str, target: Path) -> Path:
     """Copy a checkpoint folder to `target`.
 
     `reference` is `NAME` (its champion), `NAME@ALIAS` or `NAME/VERSION` of the registry, `runs:/RUN_ID/student` of a search's
-    run, or the folder of a search's results, by path or URI. Raises StudyError for what is not there, and for a target that
-    exists.
+    run, or the folder of a search's results, by path or URI. Raises StudyError for what is not there, for a target that exists,
+    and for a store that is not there: none is made.
     """
     if target.exists():
         raise StudyError(f"{target} exists already; pull into a new folder")
     if not reference.startswith("runs:/") and ("://" in reference or Path(reference).is_dir()):
         return _pull_results(Place(reference), target)
+    check_readable(uri, reference)
     quiet_mlflow()
     place = reference if "@" in reference or "/" in reference else f"{reference}@{CHAMPION}"
-    mlflow.set_tracking_uri(uri)
     try:
+        MlflowClient(uri)  # Raises for what is no store, before MLflow is left pointing there.
+        mlflow.set_tracking_uri(uri)
         with tempfile.TemporaryDirectory() as scratch:
             full = place if place.startswith("runs:/") else f"models:/{place}"
             model = Path(mlflow.artifacts.download_artifacts(full, dst_path=scratch))
@@ -124,15 +126,27 @@ def pull(uri: str, reference: str, target: Path) -> Path:
                 raise StudyError(f"{full} holds no checkpoint folder of distune")
             shutil.copytree(folders[0], target)
     except (MlflowException, OSError) as error:
-        known = [model.name for model in MlflowClient(uri).search_registered_models()]
-        raise StudyError(
-            f"cannot pull {place} from {uri}: {first_line(error)}; registered there: {', '.join(known) or 'nothing'}"
-        ) from error
+        raise StudyError(f"cannot pull {place} from {uri}: {first_line(error)}{_registered(uri)}") from error
     return target
 
 
+def _registered(uri: str) -> str:
+    """What a store has, to end a line with; nothing where it cannot say."""
+    try:
+        known = [model.name for model in MlflowClient(uri).search_registered_models()]
+    except (MlflowException, OSError):
+        return ""
+    return f"; registered there: {', '.join(known) or 'nothing'}"
+
+
 def _pull_results(place: Place, target: Path) -> Path:
-    found = [one for one in (place, place / "champion") if (one / "labels.json").is_file()]
+    try:
+        check_place(str(place))
+        found = [one for one in (place, place / "champion") if (one / "labels.json").is_file()]
+    except PlaceError as error:
+        raise StudyError(f"cannot pull: {error}") from error
+    except (OSError, ValueError) as error:  # A URI that pyarrow does not open is a ValueError.
+        raise StudyError(f"cannot pull {place}: {first_line(error)}") from error
     if not found:
         raise StudyError(f"{place} holds neither a checkpoint nor the results of a search that has a champion")
     with found[0].to_read() as folder:

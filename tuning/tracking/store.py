@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.models.errors import first_line
@@ -28,6 +29,26 @@ def check_store(config: TrackingConfig) -> None:
         MlflowClient(config.uri).search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
         raise StudyError(f"tracking.uri: the MLflow store {config.uri} cannot be used: {first_line(error)}") from error
+
+
+def check_readable(uri: str, reference: str) -> None:
+    """Raise StudyError where there is no MLflow store to pull from: MLflow makes one of a file or a folder that is asked for."""
+    scheme, mark, place = uri.partition(":")
+    if scheme.partition("+")[0] == "sqlite":
+        file = Path(place.removeprefix("///").partition("?")[0])
+        is_store = file.is_file() and _is_sqlite(file)
+    elif scheme == "file" or not (mark or scheme.startswith("databricks")):
+        folder = Path(unquote(urlsplit(uri).path))
+        is_store = any(folder.glob("*/meta.yaml"))  # Each experiment has one.
+    else:
+        return
+    if not is_store:
+        raise StudyError(f"{reference} is no folder, and there is no MLflow store at {uri} to pull it from")
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(15) == b"SQLite format 3"
 
 
 def quiet_mlflow() -> None:
