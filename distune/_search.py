@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, document_of, set_at
+from distune.tuning.study.file import Study, document_of, set_at, with_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +156,7 @@ def run_trial(study: Study, **settings: Any) -> TrialResult:
     for path, value in settings.items():
         set_at(document, f"trial.{path}", value)
     with _lines_and_console():
-        return run_single(Study(document))
+        return run_single(with_document(study, document))
 
 
 def _be_study(study: Any, function: str) -> None:

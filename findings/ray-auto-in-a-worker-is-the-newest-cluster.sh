@@ -19,7 +19,7 @@ heads=()
 trap end EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check "ray[default]==2.60.0" "setuptools<82"
-export PATH="$work/venv/bin:$PATH" RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0
+export PATH="$work/venv/bin:$PATH" RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 RAY_AUTH_MODE=disabled
 unset RAY_ADDRESS
 
 free_port() { python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
