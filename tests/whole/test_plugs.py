@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import distune
 from distune import _kinds
 from distune._plug_files import PlugFile
 from distune.corpora import encoding
@@ -406,3 +407,12 @@ def test_the_plugs_of_the_example_keep_the_contracts() -> None:
     models = {kind: model for _, kind, model in plugs_in(study)}
     check_student(models["gated"].model_validate({"kind": "gated", "features": 3}))  # type: ignore[arg-type]
     check_loss(models["huber"].model_validate({"kind": "huber"}))  # type: ignore[arg-type]
+
+
+def test_a_trial_from_python_runs_the_plugs_as_the_study_read_them(document: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "gated.py"
+    file.write_text((PLUGS / "gated.py").read_text())
+    trial = {**document["trial"], "student": {"kind": "gated", "features": 4}, "epochs": 1}
+    study = Study({**document, "plugins": [str(file)], "trial": trial})
+    file.unlink()
+    assert distune.run_trial(study).best_epoch == 1
