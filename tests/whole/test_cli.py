@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
@@ -224,6 +225,11 @@ def test_a_folder_that_is_no_checkpoint_is_refused(run: Run, tmp_path: Path, com
 
 def test_an_unknown_model_is_refused_with_those_that_there_are(run: Run, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
+    assert (code, len(err)) == (2, 1)
+    assert f"there is no MLflow store at {uri}" in err[0]
+    assert not (tmp_path / "mlflow.db").exists()
+    MlflowClient(uri).search_experiments()  # It makes the store.
     code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
     assert (code, len(err)) == (2, 1)
     assert "cannot pull nobody@champion" in err[0]
