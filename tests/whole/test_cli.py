@@ -20,6 +20,7 @@ from distune.tuning.cli import main
 from distune.tuning.session import InterruptedSearchError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
+from distune.tuning.tracking.store import quiet_mlflow
 from tests.conftest import STUDENTS, reviews
 from tests.making.checkpoints import checkpoint_of
 
@@ -229,6 +230,7 @@ def test_an_unknown_model_is_refused_with_those_that_there_are(run: Run, tmp_pat
     assert (code, len(err)) == (2, 1)
     assert f"there is no MLflow store at {uri}" in err[0]
     assert not (tmp_path / "mlflow.db").exists()
+    quiet_mlflow()
     MlflowClient(uri).search_experiments()  # It makes the store.
     code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
     assert (code, len(err)) == (2, 1)
