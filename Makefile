@@ -22,9 +22,9 @@ test: .venv/installed
 
 test-long: .venv/installed
 	mkdir -p .pytest_cache
-	$(PYTEST) -m long $(CLUSTERS) tests/whole/test_use.py > .pytest_cache/clusters.log 2>&1 & first=$$!; \
+	$(PYTEST) -m long $(CLUSTERS) > .pytest_cache/clusters.log 2>&1 & first=$$!; \
 	trap "kill $$first" INT TERM; \
-	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS) tests/whole/test_use.py); failed=$$?; \
+	$(PYTEST) -m long $(addprefix --ignore=,$(CLUSTERS)); failed=$$?; \
 	wait $$first || failed=1; \
 	cat .pytest_cache/clusters.log; exit $$failed
 

@@ -44,7 +44,7 @@ def test_the_notebook_is_one_and_holds_no_outputs() -> None:
             assert (cell["outputs"], cell["execution_count"]) == ([], None)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_every_cell_runs(tmp_path: Path) -> None:
     for name in ("search.ipynb", "reviews.yaml", "reviews-teacher.parquet"):
         shutil.copyfile(ROOT / "examples" / name, tmp_path / name)
