@@ -30,7 +30,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
     """At least 0; `auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
     concurrent_trials: int | None = Field(default=None, ge=1)
-    """By default as many as the cluster holds, with what its autoscaler may start."""
+    """How many trials run at a time; by default as many as the cluster holds, with what its autoscaler may start."""
     max_failures: int = Field(default=3, ge=0)
     """How often a trial is begun again, after its last epoch, when its worker process or node is lost."""
     trial_timeout_s: float | None = Field(default=None, gt=0)
@@ -40,12 +40,12 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def threads(self) -> int:
-        """Of torch, for each trial."""
+        """The threads that torch has in each trial."""
         return max(1, int(self.cpus_per_trial))
 
     @property
     def gpus(self) -> float:
-        """For each trial; raises ClusterError while `auto` is not measured."""
+        """The GPUs that each trial is given. Raises ClusterError while `auto` is not measured."""
         if self.gpus_per_trial == "auto":
             raise ClusterError("gpus_per_trial: auto has not been measured yet")
         return self.gpus_per_trial

@@ -17,7 +17,7 @@ from distune.cluster.runner import Answer, Argument, InProcess, Runner, Shared
 
 
 def preparing_runner(config: ClusterConfig) -> Runner:
-    """Who does a teacher's work before a search: the nodes of the connected cluster where it is shared, else this process."""
+    """The runner of a teacher's work before a search: the nodes of the connected cluster where it is shared, else this process."""
     return OnRay(config) if config.is_shared else InProcessBesideRay(config)
 
 
@@ -50,7 +50,7 @@ class OnRay:
                 ray.cancel(reference, force=True)
 
     def map(self, function: Callable[[Argument], Answer], items: Sequence[Argument]) -> Iterator[tuple[int, Answer]]:
-        """By Ray Data, on an actor for each GPU, or each CPU where there is none; each keeps the function, and items stream
+        """The items go through Ray Data, to an actor for each GPU, or each CPU where there is none; each keeps the function, and items stream
         through."""
         import ray.data  # It brings pandas, which no trial needs.
 
@@ -128,7 +128,7 @@ def _has_gpu() -> bool:
 
 
 def _gpus(config: ClusterConfig) -> float:
-    """Of each call; where `auto` is not measured yet, a card, where there are any."""
+    """The GPUs of each call; where `auto` is not measured yet, a card, where there are any."""
     return float(_has_gpu()) if config.gpus_per_trial == "auto" else config.gpus
 
 

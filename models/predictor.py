@@ -47,7 +47,7 @@ def check_folder(folder: Path) -> None:
     if not isinstance(config, dict) or not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
         raise CheckpointError(f"{folder}: config.json must be a mapping and labels.json a list of names; {PULL_AGAIN}")
     n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
-    if n_tokens != config.get("vocabulary_size", n_tokens):  # None in folders of before it was kept.
+    if n_tokens != config.get("vocabulary_size", n_tokens):  # Folders of before do not say it.
         raise CheckpointError(
             f"{folder}: vocabulary.txt has {n_tokens} tokens, but the student was made with {config['vocabulary_size']}; {PULL_AGAIN}"
         )
@@ -150,7 +150,7 @@ class Predictor:
         return softmax(self._logits(self._encoded(texts, first_row)))
 
     def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
-        """What is said of each text, in order, WINDOW texts in memory at a time. Raises TextError for a row that is no text."""
+        """What is said of each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row that is no text."""
         n_before = 0
         for window in _batches(texts, TEXTS_IN_MEMORY):
             rows = self._encoded(window, n_before)

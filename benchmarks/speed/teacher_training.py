@@ -148,7 +148,7 @@ def plain(start: Path, data: TrainingTexts, out: Path) -> None:
 
 
 def operations(start: Path, texts: Sequence[str]) -> float:
-    """Of one epoch's matrix products, both passes and no padding: 6 for each weight and token, 12 for each feature and pair of
+    """The operations of one epoch's matrix products, both passes and no padding: 6 for each weight and token, 12 for each feature and pair of
     tokens in attention."""
     tokenizer = AutoTokenizer.from_pretrained(start)
     model = AutoModelForSequenceClassification.from_pretrained(start)

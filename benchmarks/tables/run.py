@@ -243,7 +243,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
 
 
 def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
-    """Of each method the student of the seed that is best on dev, in one run with the first teacher and BERT-base's shape."""
+    """Time each method's student of the seed that is best on dev, in one run with the first teacher and BERT-base's shape."""
     best: dict[str, Cell] = {}
     for cell in this.cells:
         name = cell.method.name

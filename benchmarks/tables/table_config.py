@@ -66,9 +66,9 @@ class Cell:
     seed: int
     study: Study
     key: str
-    """Of everything that its answers depend on."""
+    """The digest of everything that its answers depend on."""
     search_key: str
-    """Of its search, which methods that differ in their rule alone share."""
+    """The digest of its search, which methods that differ in their rule alone share."""
 
 
 def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> list[Cell]:

@@ -14,6 +14,8 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import OPEN
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from distune.models.students.config import StudentShape
 
 STUDENTS, TERMS, _ = OPEN
@@ -29,7 +31,7 @@ def plugs_in(study: Study) -> list[tuple[OpenKinds, str, type[Part]]]:
 
 
 def refuse_broken_plugs(study: Study, base: TrialConfig) -> None:
-    """Raise StudyError where a plugged student or teacher term of the space cannot be what it says; `distune.testing` tries more of it."""
+    """Raise StudyError where a plugged student, teacher term or hidden term of the space cannot be what it says; `distune.testing` tries more of it."""
     faults = []
     for kinds, kind, _ in plugs_in(study):
         try:
@@ -37,7 +39,9 @@ def refuse_broken_plugs(study: Study, base: TrialConfig) -> None:
             if kinds is STUDENTS:
                 _try_student(part, getattr(base.vectors, "dimension", None) or 4)
             elif kinds is TERMS:
-                _try_term(part)
+                _try_term(part.build(), N_CLASSES, N_CLASSES, further=True)
+            else:
+                _try_term(part.build(3, 4), 3, 4, further=False)
         except Exception as error:  # noqa: BLE001  (whatever somebody's code raises is its fault, and is said so)
             said = " ".join(str(error).split())
             said = said if isinstance(error, _BrokenError) else f"{type(error).__name__}: {said}"
@@ -87,18 +91,19 @@ def _try_student(config: StudentShape, dimension: int) -> None:
             raise _BrokenError("its ONNX graph answers otherwise than torch: write no number that depends on the batch")
 
 
-def _try_term(config: Any) -> None:
+def _try_term(term: nn.Module, n_student: int, n_teacher: int, further: bool) -> None:
+    """Try a term on five rows; a teacher term is given labels and progress as `further`."""
     import torch
 
     torch.manual_seed(0)
-    student, teacher = torch.randn(5, N_CLASSES, requires_grad=True), torch.randn(5, N_CLASSES)
+    student, teacher = torch.randn(5, n_student, requires_grad=True), torch.randn(5, n_teacher)
     before = teacher.clone()
-    rows = config.build()(student, teacher, torch.tensor([0, 2, -1, 1, 1]), 0.0)
+    rows = term(student, teacher, *((torch.tensor([0, 2, -1, 1, 1]), 0.0) if further else ()))
     if rows.shape != (5,):
         raise _BrokenError(f"it must give one value a row, [batch], here [5], but gave {list(rows.shape)}")
     if not bool(torch.isfinite(rows).all()):
         raise _BrokenError(f"its values must be finite, but are {rows.tolist()}")
-    if not rows.requires_grad:
-        raise _BrokenError("no gradient flows from it to the student: do not detach the student's logits")
+    if not rows.requires_grad or torch.autograd.grad(rows.sum(), student, allow_unused=True)[0] is None:
+        raise _BrokenError("no gradient flows from it to the student: do not detach the student's side")
     if not torch.equal(before, teacher):
-        raise _BrokenError("it changes the teacher's logits that it is given")
+        raise _BrokenError("it changes what it is given of the teacher")

@@ -17,6 +17,22 @@ from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from tests.making.plugs import PLUGS, STUDENT
 
+HIDDEN = """
+from typing import Literal
+from distune.plugs import HiddenTerm
+from torch import nn
+
+class LazyConfig(HiddenTerm, frozen=True):
+    kind: Literal["lazy"]
+
+    def build(self, n_student, n_teacher):
+        return Lazy()
+
+class Lazy(nn.Module):
+    def forward(self, student, teacher):
+        return student.detach().mean(dim=-1)
+"""
+
 BROKEN = {
     "raises": ("raise KeyError('size')", "KeyError: 'size'"),
     "knows the batch": ("return vectors * vectors.shape[1]", "a text has other logits alone than in a batch"),
@@ -59,3 +75,11 @@ def test_a_study_that_another_thread_reads_changes_nothing_here(document: dict[s
     thread.join()
     student = TrialConfig.model_validate(midpoint(read.space)).student
     assert sys.modules[type(student).__module__].NUMBER == 0
+
+
+def test_a_hidden_term_that_detaches_the_student_is_refused(document: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "hidden.py"
+    file.write_text(HIDDEN)
+    trial = {**document["trial"], "loss": {"hidden": {"kind": "lazy"}}}
+    with pytest.raises(StudyError, match=r"trial.loss.hidden: the plugged kind lazy does not work: no gradient flows"):
+        check(Study({**document, "plugins": [str(file)], "trial": trial}))
