@@ -85,6 +85,10 @@ def logits(document: dict[str, Any], tmp_path: Path, columns: str, n_texts: int 
 
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
+    "more CPUs than there are": (
+        change("cluster", {"cpus_per_trial": 9999}),
+        "a trial asks for cpus_per_trial=9999, gpus_per_trial=0, but the nodes have: ",
+    ),
     "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
     "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
     "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
