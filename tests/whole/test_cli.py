@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
     "misspelt key": (change("search.trails", 3), "search.trails: unknown key; did you mean 'trials'?"),
     "range outside its bounds": (
         change("trial.loss.kd_weight", {"between": [0, 2]}),
-        "trial.loss.kd_weight: should be less than or equal to 1",
+        "trial.loss.kd_weight: must be <= 1",
     ),
     "wrong number of classes": (
         lambda d, p: logits(d, p, "text,logit_0,logit_1,logit_2"),
