@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,11 @@ class Student:
 
     def __repr__(self) -> str:
         return f"Student(labels={list(self.labels)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Student cannot be pickled, as it holds a session of ONNX Runtime: pass the folder on, and distune.load it there"
+        )
 
     def _parts(self, texts: Iterator[str]) -> Iterator[NDArray[np.float32]]:
         n_before = 0

@@ -32,6 +32,11 @@ from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 PACKAGE = "distune_student"
 """The one name that a checkpoint has for Python."""
 MAIN = f"""# Answers texts, one a line: python FOLDER < texts.txt
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # Where it is not there by itself: python -I FOLDER/__main__.py
+
 from {PACKAGE} import main
 
 main()

@@ -222,6 +222,12 @@ def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path
     assert list(predictor.answers(texts)) == [next(predictor.answers([text])) for text in texts]
 
 
+def test_the_file_that_answers_is_run_by_its_name_in_an_isolated_python_too(folder: Path) -> None:
+    program = [sys.executable, "-I", str(folder / "__main__.py")]
+    done = subprocess.run(program, input="好书\n".encode(), capture_output=True, check=True)
+    assert "label" in json.loads(done.stdout)
+
+
 def test_lines_are_answered_as_they_come(folder: Path) -> None:
     program = [sys.executable, str(folder)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:

@@ -180,6 +180,6 @@ def set_at(document: dict[str, Any], path: str, value: Any) -> None:
         inner = block.setdefault(key, {})
         if not isinstance(inner, dict):
             place = ".".join(parents[: depth + 1])
-            raise StudyError(f"--set {path}: {place} is not one block here but {inner!r}; set {place} as a whole")
+            raise StudyError(f"{path}: {place} is not one block here but {inner!r}; set {place} as a whole")
         block = inner
     block[last] = value
