@@ -94,13 +94,12 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runne
         versions=timed.versions,
     )
     facts = facts_of(prepared, verdict)
-    (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (folder / "table.txt").write_text(
-        table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"
-    )
+    place = Place(str(folder))
+    (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
+    (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.cpu))
     if winner is not None:
         shutil.copytree(path, folder / "champion", dirs_exist_ok=True)
-        (folder / "champion" / "README.md").write_text(_card(prepared, verdict), encoding="utf-8")
+        (place / "champion" / "README.md").write_text(_card(prepared, verdict))
     return verdict
 
 

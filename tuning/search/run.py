@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from distune.cluster.connection import n_slots
+from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
@@ -42,8 +42,10 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
     proposals = Proposals(study, journal, prepared.study, folder, observers)
     if proposals.n_left:
-        with tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
-            _tuner(prepared, proposals, folder, Path(scratch)).fit()
+        with scratch_folder() as scratch:
+            _tuner(prepared, proposals, folder, scratch).fit()
+        if proposals.error is not None:
+            raise proposals.error
     return read_records(study)
 
 
@@ -70,6 +72,19 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
             kinds = {name: every_distribution[name] for name in params}
             found.append(optuna.create_trial(params=params, distributions=kinds, values=values))
     return found
+
+
+class _OnError(tune.Stopper):  # type: ignore[misc]
+    """Ends all trials once the search cannot be kept any longer."""
+
+    def __init__(self, proposals: Proposals) -> None:
+        self._proposals = proposals
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return self.stop_all()
+
+    def stop_all(self) -> bool:
+        return self._proposals.error is not None
 
 
 def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Path) -> tune.Tuner:
@@ -105,6 +120,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
             name="ray",
             storage_path=str(scratch),
             verbose=0,
+            stop=_OnError(proposals),
             failure_config=tune.FailureConfig(max_failures=cluster.max_failures),
         ),
     )

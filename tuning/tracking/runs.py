@@ -6,7 +6,6 @@ MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.importance import Importance
 from distune.tuning.speed.timing import versions
 from distune.tuning.storage.records import TrialRecord
@@ -147,11 +147,11 @@ class Tracker:
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Keep files by their names, which may have a folder."""
-        with tempfile.TemporaryDirectory() as scratch:
+        with scratch_folder() as scratch:
             for name, content in files.items():
-                (Path(scratch) / name).parent.mkdir(exist_ok=True)
-                (Path(scratch) / name).write_bytes(content)
-            self._client.log_artifacts(self.run_id, scratch)
+                (scratch / name).parent.mkdir(exist_ok=True)
+                (scratch / name).write_bytes(content)
+            self._client.log_artifacts(self.run_id, str(scratch))
 
     def log_importances(self, found: Sequence[Importance]) -> None:
         """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
