@@ -1,7 +1,7 @@
 """The teacher-logits cache: what a teacher says of every text, computed once, kept beside the text's own hash.
 
-A cache is a folder of shards, each a few `.npy` files, an index of all hashes, and a `manifest.json` that is written
-last: a folder with its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts
+A cache is a folder of shards, each a few `.npy` files and their checksums, an index of all hashes, and a `manifest.json` that is
+written last: a folder with its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts
 by hash, never by row order. `logits_filling.py` writes it.
 """
 

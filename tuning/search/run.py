@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
 from distune.tuning.trial.config import TrialConfig
 
+_log = logging.getLogger(__name__)
+
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
     """Run the trials that are still to be run, on the connected cluster, and return all records.
@@ -37,6 +40,7 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     config = prepared.study.config
     journal = Journal(folder.journal)
     study = open_study(config, journal)
+    forget_lost_trials(folder, n_known=len(study.get_trials(deepcopy=False)))
     if config.search.warm_start and not study.get_trials(deepcopy=False):
         study.add_trials(earlier_trials(prepared))
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
@@ -47,6 +51,20 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
         if proposals.error is not None:
             raise proposals.error
     return read_records(study)
+
+
+def forget_lost_trials(folder: Folder, n_known: int) -> None:
+    """Say of which trials there is a log and nothing in the journal, as where its last segments are lost; what they kept of their
+    trainings belongs to none of those that get their numbers."""
+    lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
+    if lost:
+        _log.info(
+            f"the journal of {folder} ends before trial {lost[0]}: of {len(lost)} trials there is a log and nothing else; others "
+            "are run under their numbers"
+        )
+    for number in lost:
+        folder.trial(number).training.delete()
+        folder.trial(number).timed_out.delete()
 
 
 def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:

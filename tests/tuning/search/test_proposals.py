@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from distune.corpora.disk import DiskError
 from distune.corpora.places import Place
 from distune.tuning.checks import check
-from distune.tuning.search.run import earlier_trials
+from distune.tuning.search.run import earlier_trials, forget_lost_trials
 from distune.tuning.search.samplers import sampler
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
@@ -120,6 +120,18 @@ def test_a_worker_that_died_where_there_is_no_room_fails_no_trial(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=2_000_000, free=0))
     searcher.on_trial_complete("a", error=True)
     assert str(searcher.error).endswith(": no space is left; 0.0 MB of 2.0 MB are free there")
+
+
+def test_what_trials_kept_that_the_journal_has_lost_is_forgotten_aloud(tmp_path: Path, said: list[str]) -> None:
+    folder = Folder(Place(str(tmp_path)))
+    for number in range(4):
+        folder.trial(number).log.write_text("")
+        folder.trial(number).training.write_bytes(b"")
+    forget_lost_trials(folder, n_known=4)
+    assert said == []
+    forget_lost_trials(folder, n_known=2)
+    assert said[0].startswith(f"the journal of {tmp_path} ends before trial 2: of 2 trials there is a log")
+    assert [folder.trial(number).training.exists() for number in range(4)] == [True, True, False, False]
 
 
 def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Path) -> None:
