@@ -89,18 +89,21 @@ def sync_folder(folder: Path) -> None:
         os.close(opened)
 
 
-def disk_error(error: BaseException, place: Path) -> DiskError | None:
+def disk_error(error: BaseException, place: Path, database: Path | None = None) -> DiskError | None:
     """What a disk that takes no more is to blame for, as a DiskError; None for an error with another cause.
 
-    `place` is named where the error itself names no file.
+    `place` is named where the error itself names no file, and `database` where it is SQLite's.
     """
-    for one in _chain(error):
+    chain = _chain(error)
+    for one in chain:
         if isinstance(one, DiskError):
             return one
+    # The first cause has the number and the name of the file; what was raised of it has words at most.
+    for one in reversed(chain):
         if (number := number_of(one)) is not None:
             named = getattr(one, "filename", None)
-            path = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else place
-            return DiskError(number, _sentence(number, path))
+            unnamed = database if database is not None and "sqlite" in f"{type(one)} {one}".lower() else place
+            return DiskError(number, _sentence(number, Path(os.fsdecode(named)) if named else unnamed))
     return None
 
 
@@ -122,7 +125,7 @@ def refuse_full_disks(places: Iterable[Path | None]) -> None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An error and what it comes of; Ray keeps in `cause` what was raised in a worker."""
+    """An error and what it comes of, the error first; Ray keeps in `cause` what was raised in a worker."""
     found: list[BaseException] = []
     left: list[BaseException | None] = [error]
     while left:
@@ -130,8 +133,7 @@ def _chain(error: BaseException) -> list[BaseException]:
         if isinstance(one, BaseException) and one not in found:
             found.append(one)
             left += [getattr(one, "cause", None), one.__cause__, one.__context__]
-    # The first cause has the number and the name of the file; what was raised of it has words at most.
-    return found[::-1]
+    return found
 
 
 def _sentence(number: int, path: Path) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from distune.corpora.disk import disk_error
 from distune.tuning import commands
 from distune.tuning.commands import DEFAULT_URI
 
@@ -46,8 +47,11 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
         return 130
     except Exception as error:
         code: int | None = getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
-        if code is None:
-            raise
+        if code is None or isinstance(error, OSError):
+            full = disk_error(error, Path.cwd())
+            if full is None:
+                raise
+            error, code = full, full.exit_code
         for line in str(error).splitlines():
             print(f"distune: {line}", file=sys.stderr)
         return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +31,7 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import ENDED, Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from distune.tuning.storage.room import resumed_when_there_is_room
 from distune.tuning.storage.searches import new_folder, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -85,6 +86,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
             for line in changed_since(read.earlier, prepared.fingerprints):
                 _log.info(line)
         folder = unfinished_folder(study) if resume else new_folder(study)
+        stack.enter_context(resumed_when_there_is_room(folder, study.config.tracking.uri))
         stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder))
@@ -165,12 +167,19 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
         status = None  # There is nobody to tell; --resume will.
         raise
     except BaseException as error:
-        status = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        status = None
+        how = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        with suppress(
+            Exception
+        ):  # What has ended the search may keep it from being told; it is raised, and nothing else.
+            outbox.ask(partial(tracker.close, how))
         raise
     finally:
-        if status is not None:
-            outbox.ask(partial(tracker.close, status))
-        outbox.close()
+        try:
+            if status is not None:
+                outbox.ask(partial(tracker.close, status))
+        finally:
+            outbox.close()
 
 
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:

@@ -16,6 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from distune.corpora.disk import disk_error
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.importance import Importance
 from distune.tuning.speed.timing import versions
@@ -180,7 +181,10 @@ class Tracker:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether a call may work when it is made again: the server or its database does not answer, for now."""
+    """Whether a call may work when it is made again: the server or its database does not answer, for now. A disk of this
+    machine that is full takes nothing later either, unless somebody makes room."""
+    if disk_error(error, Path()) is not None:
+        return False
     if isinstance(error, MlflowException):
         return str(error.error_code) in (
             "INTERNAL_ERROR",
