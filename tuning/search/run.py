@@ -113,6 +113,9 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     }
+    # They print pages of what `Proposals` is told of, or of what Ray could not write into `scratch`.
+    for name in ("ray.tune.tune", "ray.tune.execution.tune_controller"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config = prepared.study.config
     cluster = config.cluster
     shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}

@@ -25,7 +25,7 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
-from distune.tuning.tracking.store import quiet_mlflow
+from distune.tuning.tracking.store import make_store, quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -39,6 +39,7 @@ class Tracker:
 
     def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
         quiet_mlflow()
+        make_store(config.tracking.uri)
         self._client = MlflowClient(config.tracking.uri)
         self._teacher_accuracy = teacher_accuracy
         self._experiment_id = _experiment(self._client, config)
@@ -218,4 +219,9 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
         database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
         place = (database.parent / "mlartifacts").as_uri()
-    return str(client.create_experiment(config.name, artifact_location=place))
+    try:
+        return str(client.create_experiment(config.name, artifact_location=place))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return _experiment(client, config)  # Another search of this study has made it meanwhile.
