@@ -22,7 +22,7 @@ import ray
 from ray import cloudpickle
 
 from distune.cluster.config import ClusterError
-from distune.cluster.connection import JOB, check_reachable
+from distune.cluster.connection import JOB, check_reachable, disconnect
 
 HEAD = "node:__internal_head__"
 WAIT_S = 1.0
@@ -91,7 +91,7 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
         yield from _followed(actor)
     finally:
         cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-        ray.shutdown()
+        disconnect()
 
 
 def _connect(address: str, folder: Path) -> None:

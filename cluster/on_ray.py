@@ -12,7 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distune.cluster.config import ClusterConfig
-from distune.cluster.connection import alive_nodes, connected
+from distune.cluster.connection import alive_nodes, connected, disconnect
 from distune.cluster.runner import Answer, Argument, InProcess, Runner, Shared
 
 
@@ -89,7 +89,7 @@ class OnRay:
         without one it is called in this process, and the connection is ended before."""
         resource = self.config.latency_node
         if resource is None or not self.config.is_shared:
-            ray.shutdown()
+            disconnect()
             return function(argument)
         # One that is yet to be started by the autoscaler has the CPUs that it has.
         n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)

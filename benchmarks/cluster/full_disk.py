@@ -27,6 +27,7 @@ from typing import Any
 from benchmarks.cluster.chaos import ROOT, faults_of, n_done, write_study
 
 SIZE_MB = 256
+N_TRIALS, EPOCHS = 6, 8
 ENDS_WITHIN_S = 180
 
 
@@ -55,8 +56,8 @@ def moments(root: Path) -> dict[str, Callable[[], bool]]:
     return {
         "cache": (root / "storage" / "logits").is_dir,
         "beginning": folder.is_dir,
-        "first trials": lambda: folder.is_dir() and n_done(root) >= 2,
-        "later trials": lambda: folder.is_dir() and n_done(root) >= 12,
+        "first trials": lambda: folder.is_dir() and n_done(root) >= 1,
+        "later trials": lambda: folder.is_dir() and n_done(root) >= 4,
         "finalists": lambda: "finalists: 1/" in log.read_text(encoding="utf-8"),
         "timing": (folder / "finalists").is_dir,
         "results": (folder / "results.json").is_file,
@@ -75,7 +76,7 @@ def start(root: Path, *options: str) -> subprocess.Popen[bytes]:
 
 def run_one(phase: str, root: Path, log_root: Path) -> list[str]:
     """The faults of one search whose disk fills up in a phase."""
-    write_study(root, "local", 1)
+    write_study(root, "local", 1, N_TRIALS, EPOCHS)
     (root / "tmp").mkdir()
     (root / "driver.log").symlink_to(log_root / "driver.log")  # What is said must have room.
     (log_root / "driver.log").touch()
@@ -100,7 +101,7 @@ def run_one(phase: str, root: Path, log_root: Path) -> list[str]:
     (log_root / "driver.log").touch()
     faults += ["there is a traceback"] if "Traceback" in said else []
     if code == 0:  # It had written all.
-        return [*faults, *(f"after it: {fault}" for fault in faults_of(root, {}))]
+        return [*faults, *(f"after it: {fault}" for fault in faults_of(root, {}, N_TRIALS, EPOCHS))]
     if code not in (1, None):
         faults.append(f"the driver ended with {code}")
     if not re.search(r"distune: cannot write .*: no space is left; .* MB are free there", said):
@@ -110,9 +111,9 @@ def run_one(phase: str, root: Path, log_root: Path) -> list[str]:
     (root / "filler").unlink()
     began = (root / "storage" / "searches" / "chaos" / "1").is_dir()
     resumed = start(root, *(["--resume"] if began else []))
-    if (code := resumed.wait(timeout=400)) != 0:
+    if (code := resumed.wait(timeout=600)) != 0:
         return [*faults, f"the resumed driver ended with {code}"]
-    return [*faults, *faults_of(root, {})]
+    return [*faults, *faults_of(root, {}, N_TRIALS, EPOCHS)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
