@@ -18,6 +18,7 @@ from ray._private.state import state
 from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.fitting import check_fits, check_latency_node, check_reachable
 
+SHUTDOWN_S = 30.0
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
@@ -57,7 +58,15 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
             check_latency_node(config, [*alive_nodes(), *startable_nodes()])
         yield
     finally:
-        ray.shutdown()
+        disconnect()
+
+
+def disconnect() -> None:
+    """End the connection. Where the processes of Ray were killed their end is not waited for longer than 30 s: what is written is
+    written by then."""
+    ending = threading.Thread(target=ray.shutdown, daemon=True)
+    ending.start()
+    ending.join(SHUTDOWN_S)
 
 
 def _init(address: str, options: dict[str, Any]) -> None:

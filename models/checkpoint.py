@@ -66,6 +66,18 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_checkpoint(checkpoint, unfinished, card, encoding_program)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(unfinished, folder)
+    except BaseException:  # A full disk, or Ctrl-C.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return folder
+
+
+def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encoding_program: Path) -> None:
     settings = {
         "student": checkpoint.trained.config.model_dump(mode="json"),
         **_plug(checkpoint.trained.config),
@@ -88,10 +100,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     # Made by mkdtemp and safetensors for their owner alone; a checkpoint is for others too.
     unfinished.chmod(0o755)
     (unfinished / "weights.safetensors").chmod(0o644)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(unfinished, folder)
-    return folder
 
 
 def _plug(config: StudentShape) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +31,7 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import ENDED, Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import new_folder, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -59,7 +60,7 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
             f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
             f"itself; but got {cluster.address}"
         )
-    with connected_if_shared(study):
+    with full_disks_named(study.config), connected_if_shared(study):
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
 
 
@@ -75,6 +76,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         unfinished_folder(study)
     read = read_study(study)
     with ExitStack() as stack:
+        stack.enter_context(full_disks_named(study.config))
         stack.enter_context(connected_if_shared(study))
         prepared = prepare(read, preparing_runner(study.config.cluster), FillingView(console))
         if not study.config.cluster.is_shared:
@@ -85,6 +87,7 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
             for line in changed_since(read.earlier, prepared.fingerprints):
                 _log.info(line)
         folder = unfinished_folder(study) if resume else new_folder(study)
+        stack.enter_context(full_disks_named(study.config, then=RESUMED))
         stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
         outbox = stack.enter_context(tracked(prepared, folder))
@@ -165,12 +168,19 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
         status = None  # There is nobody to tell; --resume will.
         raise
     except BaseException as error:
-        status = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        status = None
+        how = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        with suppress(
+            Exception
+        ):  # What has ended the search may keep it from being told; it is raised, and nothing else.
+            outbox.ask(partial(tracker.close, how))
         raise
     finally:
-        if status is not None:
-            outbox.ask(partial(tracker.close, status))
-        outbox.close()
+        try:
+            if status is not None:
+                outbox.ask(partial(tracker.close, status))
+        finally:
+            outbox.close()
 
 
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:

@@ -23,6 +23,8 @@ from distune.tuning.trial.plugs import OPEN
 
 LARGEST_MB = 400
 """Ray takes no working directory of more than 500 MiB."""
+IGNORE_FILES = (".gitignore", ".rayignore")
+"""Ray leaves out of what it sends whatever such a file names, wherever it lies: in a checkpoint often the weights."""
 COMMAND = (
     "trap : TERM; here=$(mktemp -d) && cp -r . $here && cd $here && python -m distune search study.yaml{options}; "
     "code=$?; cd /; rm -rf $here; exit $code"
@@ -39,7 +41,7 @@ def pack(study: Study, folder: Path) -> Path:
     _refuse_lost_results(study)
     study, keys = runnable(study), file_keys()
     for package in packages():
-        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__", *IGNORE_FILES))
     document = {**study.document, "cluster": {**study.document.get("cluster", {}), "address": "auto"}}
     shipped = _with_files(document, folder / "files", [], keys)
     size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
@@ -112,7 +114,7 @@ def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str],
     taken.append(node)
     place.parent.mkdir(exist_ok=True)
     if Path(node).is_dir():
-        shutil.copytree(node, place)
+        shutil.copytree(node, place, ignore=shutil.ignore_patterns(*IGNORE_FILES))
     else:
         shutil.copyfile(node, place)
     return str(place.relative_to(folder.parent))

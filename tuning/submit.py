@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from distune.cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
+from distune.corpora.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from distune.tuning.study.file import Study
@@ -32,8 +31,8 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
 
     client = connect(address)
     check_cluster_fits(address, study.config.cluster)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pack(study, Path(scratch))
+    with scratch_folder() as scratch:
+        folder = pack(study, scratch)
         runtime = {"pip": pins()} if install else None
         return submit(client, study.config.name, folder, COMMAND.format(options=resume), runtime)
 
@@ -46,8 +45,8 @@ def search_through_client(study: Study, resume: str) -> int:
     from distune.cluster.client import run_through_client
     from distune.tuning.shipping import COMMAND, pack
 
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pack(study, Path(scratch))
+    with scratch_folder() as scratch:
+        folder = pack(study, scratch)
         command = COMMAND.format(options=resume)
         for printed in run_through_client(study.config.cluster.address, folder, command):
             if isinstance(printed, int):

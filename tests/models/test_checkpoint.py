@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -95,6 +97,19 @@ def test_saving_over_a_folder_replaces_it_whole(folder: Path) -> None:
     assert not (folder / "leftover").exists()
     assert (folder / "README.md").read_text() == "# new\n"
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_folder_that_finds_no_room_is_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name for path in folder.parent.iterdir()}
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("distune.models.checkpoint.save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(checkpoint_of(STUDENTS[1]), folder, "# Another\n", Path(encoding.__file__))
+    assert {path.name for path in folder.parent.iterdir()} == before
+    assert (folder / "weights.safetensors").is_file()
 
 
 def test_a_predictor_gives_labels_and_probabilities(folder: Path) -> None:

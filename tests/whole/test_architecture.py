@@ -40,6 +40,7 @@ DOORS = {
         "tuning/search/importance.py",
         "tuning/storage/journal.py",
         "tuning/storage/records.py",
+        "tuning/storage/segments.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
         "tuning/search/samplers.py",

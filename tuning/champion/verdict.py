@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from distune.cluster.runner import Runner
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.students.student import count_parameters
@@ -94,14 +95,25 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runne
         versions=timed.versions,
     )
     facts = facts_of(prepared, verdict)
-    (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (folder / "table.txt").write_text(
-        table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"
-    )
+    place = Place(str(folder))
+    (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
+    (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.cpu))
+    (place / "champion").delete()  # Of an attempt that was cut off.
     if winner is not None:
-        shutil.copytree(path, folder / "champion", dirs_exist_ok=True)
-        (folder / "champion" / "README.md").write_text(_card(prepared, verdict), encoding="utf-8")
+        _copy_whole(path, folder / "champion", _card(prepared, verdict))
     return verdict
+
+
+def _copy_whole(path: Path, champion: Path, card: str) -> None:
+    """Copy a checkpoint with a card of its own; the copy is whole or not there."""
+    unfinished = champion.with_name(f".{champion.name}{UNFINISHED}")
+    try:
+        shutil.copytree(path, unfinished, dirs_exist_ok=True)
+        Place(str(unfinished / "README.md")).write_text(card)
+        unfinished.rename(champion)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
 
 
 def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Timed, Column]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import io
 import logging
 import os
 import socket
@@ -16,15 +17,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from distune._plug_files import PlugFile
+from distune.corpora.disk import disk_error
+from distune.corpora.scratch import scratch_folder
 from distune.models.compression.apply import compress
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.tuning.speed.latency import network_hint_ms
@@ -86,8 +90,11 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
                 return
             with deadline(assignment.timeout_s, place, log):
                 _train(proposal, inputs, assignment, report, place)
-    except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
-        report({"failed": traceback.format_exc()})
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
+        if (full := disk_error(error, place.log.path or Path(tempfile.gettempdir()))) is not None:
+            report({"disk": f"{full} (on {socket.gethostname()})"})  # No fault of the trial: it is to go on later.
+        else:
+            report({"failed": traceback.format_exc()})
 
 
 def _train(
@@ -114,8 +121,15 @@ def _train(
             metrics |= hint_of(epoch.graph, shipped)
         report(metrics)
 
+    savepoint = savepoint_at(place)
+
+    def load_aloud() -> Tensors | None:
+        if (kept := savepoint.load()) is not None:
+            print(f"goes on after epoch {int(kept['figures/epoch'])}")
+        return kept
+
     start = time.monotonic()
-    run_trial(config, shipped.data, tell, savepoint_at(place))
+    run_trial(config, shipped.data, tell, replace(savepoint, load=load_aloud))
     print(f"trained for {time.monotonic() - start:.2f} s")
 
 
@@ -141,6 +155,9 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
             return dict(load(place.training.read_bytes()))
         except FileNotFoundError:
             return None
+        except SafetensorError as error:
+            print(f"begins anew: {place.training} is damaged ({error})")
+            return None
 
     def write(state: Callable[[], Tensors]) -> None:
         nonlocal saved_s, cost_s
@@ -148,13 +165,26 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         if cost_s > max(CHEAP_SAVING_S, SAVING_SHARE * (start - saved_s)):
             return
         try:
-            place.training.write_bytes(save(state()))
+            place.training.write_bytes(save(state()), durable=False)
         except OSError as error:  # Whoever cannot keep this epoch may keep the next.
             print(f"the training could not be kept: {error}", file=sys.stderr)
         saved_s = time.monotonic()
         cost_s = saved_s - start
 
     return Savepoint(read, write)
+
+
+class _Log(io.TextIOWrapper):
+    """A log whose disk may be full: what it cannot take is lost, and costs no trial."""
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
 @contextlib.contextmanager
@@ -166,12 +196,12 @@ def logged(place: TrialPlace) -> Iterator[TextIO]:
     local = place.log.path
     with contextlib.ExitStack() as stack:
         if local is None:
-            local = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log.txt"
+            local = stack.enter_context(scratch_folder()) / "log.txt"
             with contextlib.suppress(FileNotFoundError):
                 local.write_bytes(place.log.read_bytes())
             stack.callback(lambda: place.log.write_bytes(local.read_bytes()))
         local.parent.mkdir(parents=True, exist_ok=True)
-        log = stack.enter_context(local.open("a", encoding="utf-8", buffering=1))
+        log = stack.enter_context(_Log(local.open("ab", buffering=0), encoding="utf-8", write_through=True))
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         print(f"{started}: attempt in process {os.getpid()} on {socket.gethostname()}", file=log)
         stack.enter_context(contextlib.redirect_stdout(log))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distune.corpora.scratch import scratch_folder
 from distune.models.predictor import FILES
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
@@ -47,10 +47,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def time_here(job: TimingJob) -> Timed:
     """Time everything on this machine, in this process; call it with nothing else running."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         contenders: dict[str, Contender] = {}
         for name, files in job.checkpoints.items():
-            folder = Path(scratch) / name
+            folder = scratch / name
             folder.mkdir()
             for file, content in files.items():
                 (folder / file).write_bytes(content)

@@ -3,7 +3,7 @@
 The layout is the same on a disk and behind a URI:
 
     teachers/TEACHER/            a trained teacher, as transformers keeps it, or students; trained.json is written last
-    logits/TEACHER-CORPUS/       teacher logits: shards, index.npy, manifest.json (written last)
+    logits/TEACHER-CORPUS/       teacher logits: shards and their checksums, index.npy, manifest.json (written last)
     augmented/NAME.parquet       augmented texts
     searches/STUDY/N/            one search, numbered
       study.yaml                 the study as it was searched
@@ -95,8 +95,12 @@ class Folder:
     def pictures(self) -> Place:
         return self.place / "pictures"
 
+    @property
+    def trials(self) -> Place:
+        return self.place / "trials"
+
     def trial(self, number: int) -> TrialPlace:
-        return TrialPlace(self.place / "trials" / str(number))
+        return TrialPlace(self.trials / str(number))
 
     @property
     def state(self) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import uuid
+from pathlib import Path
 from typing import Any
 
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
@@ -31,14 +35,28 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
 
 
 def new_folder(study: Study) -> Folder:
-    """The folder of a new search, numbered; nothing of earlier ones is overwritten."""
-    folders = search_folders(study)
-    number = int(folders[-1].place.name) + 1 if folders else 1
-    place = layout(study).searches(study.config.name) / str(number)
-    if place.path is not None:
-        place.path.mkdir(parents=True)  # Of two searches that begin at once, one gets it.
-    (place / "study.yaml").write_text(dump(study.document))
-    return Folder(place)
+    """The folder of a new search, numbered; nothing of earlier ones is overwritten. It has its study as soon as it is there."""
+    root = layout(study).searches(study.config.name)
+    while True:
+        folders = search_folders(study)
+        place = root / str(int(folders[-1].place.name) + 1 if folders else 1)
+        if place.path is None:
+            (place / "study.yaml").write_text(dump(study.document))
+            return Folder(place)
+        unfinished = root / f"{place.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
+        try:
+            (unfinished / "study.yaml").write_text(dump(study.document))
+            Path(str(unfinished.path)).rename(place.path)
+        except FileExistsError:
+            continue  # Of two searches that begin at once, each gets its own.
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            continue
+        else:
+            return Folder(place)
+        finally:
+            unfinished.delete()
 
 
 def unfinished_folder(study: Study) -> Folder:

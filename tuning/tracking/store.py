@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import uuid
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.models.errors import first_line
 from distune.tuning.study.config import TrackingConfig
@@ -51,6 +54,29 @@ def _is_sqlite(file: Path) -> bool:
         return content.read(15) == b"SQLite format 3"
 
 
+def make_store(uri: str) -> None:
+    """Make the SQLite store of a URI, where it is not there yet: whole, so that of searches that begin at once none meets the
+    half-made tables of another, and a kill leaves none."""
+    file = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    if not uri.startswith("sqlite:///") or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    try:
+        _make_tables(unfinished)
+        with contextlib.suppress(FileExistsError):  # Another search was first.
+            os.link(unfinished, file)
+    finally:
+        for left in file.parent.glob(f"{unfinished.name}*"):  # SQLite has a journal beside it.
+            left.unlink(missing_ok=True)
+
+
+def _make_tables(file: Path) -> None:
+    from mlflow.tracking import MlflowClient  # It takes seconds to import.
+
+    MlflowClient(f"sqlite:///{file}").search_experiments(max_results=1)
+
+
 def quiet_mlflow() -> None:
     """Errors only, and those of a server that is away soon."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -60,3 +86,5 @@ def quiet_mlflow() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It prints pages of what it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
