@@ -145,7 +145,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def pull(options: argparse.Namespace) -> None:
-    from distune.tuning.tracking.registry import pull
+    from distune.tuning.tracking.pulling import pull
 
     print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
 

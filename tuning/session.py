@@ -137,8 +137,8 @@ def _conclude(
         )
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
         uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
-        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
         number = verdict.finalists[verdict.winner].record.number
+        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
             candidate = candidate_of_verdict(verdict, prepared, config.champion)

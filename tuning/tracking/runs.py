@@ -137,10 +137,14 @@ class Tracker:
             self._client.log_artifact(self.run_id, str(folder / name))
 
     def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
-        """Say that a logged model is what a trial brought forth, and how good it is."""
-        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
+        """Say that a logged model is what a trial brought forth, and how good it is; once, also where a search is resumed."""
+        outputs = self._client.get_run(self._children[number]).outputs
+        if outputs is not None and any(one.model_id == model_id for one in outputs.model_outputs):
+            return
+        # Last, as it says that the metrics are there.
         for name, value in metrics.items():
             self._client.log_metric(self._children[number], name, value, model_id=model_id)
+        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
 
     def note(self, text: str) -> None:
         self._tag(self.run_id, {NOTE: text})
@@ -185,7 +189,9 @@ def is_away(error: Exception) -> bool:
         return str(error.error_code) in (
             "INTERNAL_ERROR",
             "TEMPORARILY_UNAVAILABLE",
+            "DEADLINE_EXCEEDED",  # 504
             "REQUEST_LIMIT_EXCEEDED",
+            "RESOURCE_EXHAUSTED",  # 429, where the answer is not MLflow's own
             "ABORTED",
         )
     return isinstance(error, OSError)

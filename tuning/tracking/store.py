@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +13,9 @@ from distune.corpora.places import Place, PlaceError, check_writable
 from distune.models.errors import first_line
 from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.errors import StudyError
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+"""The variable of MLflow's own."""
 
 
 def check_store(config: TrackingConfig) -> None:
@@ -60,3 +65,21 @@ def quiet_mlflow() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def tracking_at(uri: str) -> Iterator[None]:
+    """MLflow's tracking URI for the length of a `with`: it keeps one for the whole process and in its environment, and asks it also
+    where it is given another. What the caller had is theirs again afterwards."""
+    import mlflow
+
+    before, variable = mlflow.get_tracking_uri(), os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # Which takes the variable away too.
+        if variable is not None:
+            os.environ[VARIABLE] = variable
+        if mlflow.get_tracking_uri() != before:
+            mlflow.set_tracking_uri(before)
