@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from distune.tuning.storage.paths import Folder
+    from distune.tuning.study.config import StudyConfig
     from distune.tuning.study.file import Study
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -88,17 +91,26 @@ def search(options: argparse.Namespace) -> None:
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     with _lines_and_console() as console:
         folder = search(study, console, resume)
-    name, uri = study.config.tracking.register_as, study.config.tracking.uri
-    extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
-    console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
+    for line in what_to_do_next(study.config, folder):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
+    """Where a search that has ended has put what it found, and the commands that take it."""
+    uri, registered = config.tracking.uri, folder.state.get("registered")
+    extra = "" if uri == DEFAULT_URI else f" --uri {shlex.quote(uri)}"
+    lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():
-        console.print(f"read:    {folder.report}", highlight=False, soft_wrap=True)
-    console.print(
-        f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}", highlight=False, soft_wrap=True
-    )
-    if name:
-        console.print(f"take:    distune pull {name} my-student{extra}", highlight=False, soft_wrap=True)
-        console.print("use:     distune predict my-student < texts.txt", highlight=False)
+        lines.append(f"read:    {folder.report}")
+    lines.append(f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}")
+    if registered:
+        # By its version: the name alone is its champion, which another may be.
+        one = shlex.quote(f"{registered['name']}/{registered['version']}")
+        lines += [
+            f"take:    distune pull {one} my-student{extra}",
+            "use:     distune predict my-student < texts.txt",
+        ]
+    return lines
 
 
 def trial(options: argparse.Namespace) -> None:

@@ -144,6 +144,7 @@ def _conclude(
             candidate = candidate_of_verdict(verdict, prepared, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate))
             outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
+            folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
             _log.info(
                 f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})"
             )

@@ -14,10 +14,14 @@ from mlflow.tracking import MlflowClient
 from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.places import Place
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning import commands
 from distune.tuning.cli import main
 from distune.tuning.session import InterruptedSearchError
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.store import quiet_mlflow
@@ -271,3 +275,17 @@ def test_ctrl_c_is_one_line_and_130(
 
     monkeypatch.setattr("distune.tuning.serve.predict.predict", interrupted)
     assert run("predict", tmp_path) == (130, "", [line])
+
+
+def test_what_was_registered_is_what_is_offered_to_be_taken(study: Study, tmp_path: Path) -> None:
+    folder = Folder(Place(str(tmp_path / "1")))
+    config = study.config
+    assert [line.split(":")[0] for line in commands.what_to_do_next(config, folder)] == ["\nresults", "look"]
+    # The second of its name, which is no champion: the name alone would fetch the first.
+    folder.place.path.mkdir()  # type: ignore[union-attr]
+    folder.update(registered={"name": "tiny student", "version": "2", "alias": "challenger"})
+    there = config.model_copy(update={"tracking": TrackingConfig(uri="sqlite:///my runs.db")})
+    take = "take:    distune pull 'tiny student/2' my-student --uri 'sqlite:///my runs.db'"
+    assert take in commands.what_to_do_next(there, folder)
+    by_default = config.model_copy(update={"tracking": TrackingConfig()})
+    assert "take:    distune pull 'tiny student/2' my-student" in commands.what_to_do_next(by_default, folder)

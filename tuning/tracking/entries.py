@@ -6,6 +6,7 @@ taken beside other trials. Finalists also have `final/...` and `speedup`, timed 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,7 +186,7 @@ def _champion(verdict: Verdict, folder: Folder) -> str:
     if verdict.winner is None:
         return "No finalist meets the rule; nothing was registered."
     number = verdict.finalists[verdict.winner].record.number
-    return f"The champion is trial {number}: `distune pull {folder} my-student`."
+    return f"The champion is trial {number}: `distune pull {shlex.quote(str(folder))} my-student`."
 
 
 def with_version(note: str, name: str, registered: Registered) -> str:
@@ -193,5 +194,5 @@ def with_version(note: str, name: str, registered: Registered) -> str:
     place = f"{name}/{registered.version}"
     return (
         f"{note}\n\nRegistered as `{name}` version {registered.version}, alias `{registered.alias}` ({registered.reason}): "
-        f'`distune pull {place} my-student`, or in a program `mlflow.pyfunc.load_model("models:/{place}")`.'
+        f'`distune pull {shlex.quote(place)} my-student`, or in a program `mlflow.pyfunc.load_model("models:/{place}")`.'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from distune.tuning.tracking.store import quiet_mlflow, tracking_at
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
 
-    distune pull {name} my-student
+    distune pull {quoted} my-student
     mlflow.pyfunc.load_model("models:/{name}@champion")
 """
 
@@ -52,7 +53,7 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> R
     client = MlflowClient(uri)
     aliases = _aliases(client, name)
     if aliases is None:
-        client.create_registered_model(name, description=ABOUT.format(name=name))
+        client.create_registered_model(name, description=ABOUT.format(name=name, quoted=shlex.quote(name)))
         aliases = {}
     earlier = _version_of(client, name, model)
     tags = {**candidate.tags(), TRIAL: str(model.trial)}
