@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -35,10 +36,10 @@ from distune.tuning.storage.searches import new_folder, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
-from distune.tuning.tracking.entries import closing, opening, with_version
+from distune.tuning.tracking.entries import SearchEnd, closing, opening, with_version
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
-from distune.tuning.tracking.promotion import candidate_of_verdict
-from distune.tuning.tracking.registry import log_model, register
+from distune.tuning.tracking.promotion import Registered, beside_of, candidate_of_verdict, terms_of
+from distune.tuning.tracking.registry import log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker, is_away
 
 _log = logging.getLogger(__name__)
@@ -115,9 +116,14 @@ def _conclude(
 ) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
-    with folder.place.to_write() as path:
+    uri, name = config.tracking.uri, config.tracking.register_as
+    with folder.place.to_write() as path, tempfile.TemporaryDirectory() as scratch:
+        present = None
+        if name:
+            terms = terms_of(prepared, config.champion)
+            present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
-            verdict = judge(prepared, finalists, path, runner)
+            verdict = judge(prepared, finalists, path, runner, present.folder if present else None)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         keep_importances(mattered, optuna_study, config.search, folder)
@@ -136,19 +142,24 @@ def _conclude(
             f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
-        uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
         number = verdict.finalists[verdict.winner].record.number
+        texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
             candidate = candidate_of_verdict(verdict, prepared, config.champion)
-            registered = outbox.ask(partial(register, uri, name, model, candidate))
-            outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
-            folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
-            _log.info(
-                f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})"
-            )
+            beside = beside_of(present, verdict, config.champion)
+            registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
+            _say_registered(registered, name, folder, closed, outbox)
     folder.update(state=ENDED)
+
+
+def _say_registered(
+    registered: Registered, name: str, folder: Folder, closed: SearchEnd, outbox: Outbox[Tracker]
+) -> None:
+    outbox.ask(partial(outbox.observer.note, with_version(closed.note, name, registered)))
+    folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
+    _log.info(f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})")
 
 
 @contextmanager

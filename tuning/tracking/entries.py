@@ -177,8 +177,7 @@ def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig,
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed alone, on one thread of \
-{verdict.cpu}, in one run with the teacher; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 

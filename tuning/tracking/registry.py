@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,21 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import needed_packages
-from distune.tuning.tracking.promotion import CHAMPION, TAG, Candidate, Registered, candidate_of, wins
+from distune.models.errors import first_line
+from distune.models.predictor import check_folder
+from distune.tuning.tracking.promotion import (
+    CHAMPION,
+    TAG,
+    Beside,
+    Candidate,
+    Present,
+    Registered,
+    Terms,
+    candidate_of,
+    wins,
+)
+from distune.tuning.tracking.pulling import download
+from distune.tuning.tracking.runs import is_away
 from distune.tuning.tracking.store import quiet_mlflow, tracking_at
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
@@ -44,7 +59,29 @@ class LoggedModel:
     card: str
 
 
-def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> Registered:
+def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Present | None:
+    """The champion that a name has now, copied into a folder; None where it has none, or one that was chosen on other terms.
+
+    Raises what may work when it is asked for again. All else is the fault of the champion, and costs no search its end.
+    """
+    quiet_mlflow()
+    version, client = "", MlflowClient(uri)
+    try:
+        version = (_aliases(client, name) or {}).get(CHAMPION, "")
+        old = candidate_of(client.get_model_version(name, version).tags) if version else None
+        if old is None or terms.other_in(old.terms):
+            return None
+        folder = scratch / uuid.uuid4().hex
+        download(uri, f"models:/{name}/{version}", folder)
+        check_folder(folder)
+    except Exception as error:
+        if is_away(error):
+            raise
+        return Present(version=version, fault=first_line(error))
+    return Present(version=version, folder=folder)
+
+
+def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, beside: Beside | None = None) -> Registered:
     """Register a logged model as a new version, or go on with the one that the same trial of the same search has already.
 
     The first version of a name is its champion; a later one takes the alias only if it wins, and is the challenger else.
@@ -68,24 +105,25 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> R
     client.update_model_version(name, version, model.card.split("---\n", 2)[-1])
     if earlier is not None and aliases.get(CHAMPION) == version:
         return Registered(version, True, "it was registered before the search was interrupted")
-    won, reason = _won(client, name, aliases, version, candidate)
+    if CHAMPION in aliases:
+        before = client.get_model_version(name, aliases[CHAMPION])
+        # Another search may have made another champion meanwhile.
+        timed = beside if beside is not None and beside.version in ("", aliases[CHAMPION]) else None
+        won, why = wins(candidate, candidate_of(before.tags), timed)
+        reason = f"version {before.version} was the champion: {why}"
+    else:
+        won, reason = True, _why_first(client, name, version)
     registered = Registered(version, won, reason)
     client.set_registered_model_alias(name, registered.alias, version)
     return registered
 
 
-def _won(
-    client: MlflowClient, name: str, aliases: Mapping[str, str], version: str, candidate: Candidate
-) -> tuple[bool, str]:
-    """Whether a version takes the alias of the present champion, and why."""
-    if CHAMPION in aliases:
-        before = client.get_model_version(name, aliases[CHAMPION])
-        won, reason = wins(candidate, candidate_of(before.tags))
-        return won, f"version {before.version} was the champion: {reason}"
+def _why_first(client: MlflowClient, name: str, version: str) -> str:
+    """Why a version is champion where no other is."""
     others = [other for other in _versions(client, f"name = '{name}'") if str(other.version) != version]
     if others:
-        return True, f"none of the {len(others)} earlier versions has the alias {CHAMPION}: it was removed"
-    return True, "the first of its name"
+        return f"none of the {len(others)} earlier versions has the alias {CHAMPION}: it was removed"
+    return "the first of its name"
 
 
 def _aliases(client: MlflowClient, name: str) -> dict[str, str] | None:

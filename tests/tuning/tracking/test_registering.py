@@ -17,11 +17,13 @@ from mlflow.tracking import MlflowClient
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning.speed.timing import files_of
+from distune.tuning.tracking.promotion import Beside
 from distune.tuning.tracking.pulling import pull
-from distune.tuning.tracking.registry import LoggedModel, log_model, register
+from distune.tuning.tracking.registry import LoggedModel, log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker, is_away
 from tests.conftest import STUDENTS
-from tests.making.candidates import GOOD
+from tests.making.candidates import FAST, GOOD
 from tests.making.checkpoints import checkpoint_of
 
 BETTER, WORSE = replace(GOOD, dev_accuracy=0.9), replace(GOOD, dev_accuracy=0.1)
@@ -133,6 +135,40 @@ def test_a_model_is_logged_once_and_mlflow_points_where_it_did(
     mlflow.set_tracking_uri("sqlite:///mine.db")
     log_model(client.tracking_uri, client.create_run("1").info.run_id, checkpoint, ["好书"], 3)
     assert mlflow.get_tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///mine.db"
+
+
+def test_the_present_champion_of_the_same_terms_is_there_to_be_timed(
+    client: MlflowClient, checkpoint: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = client.tracking_uri
+    assert present_champion(uri, "present", GOOD.terms, nowhere) is None
+    found = log_model(uri, client.create_run("1").info.run_id, checkpoint, ["好书"], 3)
+    register(uri, "present", found, GOOD)
+    present = present_champion(uri, "present", GOOD.terms, nowhere)
+    assert present is not None
+    assert (present.version, present.fault) == ("1", "")
+    assert files_of(present.folder or nowhere) == files_of(checkpoint)
+    assert present_champion(uri, "present", replace(GOOD, teacher="other").terms, nowhere) is None
+    # One without files is no reason to end a search that has ended well; a server that is away is one to ask again.
+    register(uri, "empty", logged(client, 3), GOOD)
+    broken = present_champion(uri, "empty", GOOD.terms, nowhere)
+    assert broken is not None
+    assert (broken.version, broken.folder, bool(broken.fault)) == ("1", None, True)
+    monkeypatch.setattr(MlflowClient, "get_registered_model", away)
+    with pytest.raises(MlflowException, match="503"):
+        present_champion(uri, "present", GOOD.terms, nowhere)
+
+
+def test_speeds_of_one_run_decide_unless_another_became_champion_meanwhile(client: MlflowClient) -> None:
+    uri = client.tracking_uri
+    register(uri, "timed", logged(client, 3), replace(FAST, speedup=None))
+    slower = Beside(version="1", p50_ms=0.2, max_latency_ms=None)
+    new = replace(FAST, speedup=None, p50_ms=0.15)
+    found = register(uri, "timed", logged(client, 4), new, replace(slower, version="9"))
+    assert found.reason == "version 1 was the champion: there was no teacher to time them against"
+    found = register(uri, "timed", logged(client, 5), new, slower)
+    assert (found.alias, found.version) == ("champion", "3")
+    assert found.reason == "version 1 was the champion: p50 0.150 ms against 0.200 ms, timed in one run"
 
 
 def test_a_trial_is_said_to_have_made_a_model_once(client: MlflowClient) -> None:
