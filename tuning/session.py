@@ -18,7 +18,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.places import Place
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.verdict import NoChampionError, judge
-from distune.tuning.checks import check_shared, check_stores
+from distune.tuning.checks import check_shared, check_stores, refuse_few_trials
 from distune.tuning.report.write import publish
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.importance import importances, keep_importances
@@ -74,6 +74,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     check_stores(study)
     if resume:
         unfinished_folder(study)
+    else:
+        refuse_few_trials(study.config.search)
     read = read_study(study)
     with ExitStack() as stack:
         stack.enter_context(connected_if_shared(study))
@@ -213,4 +215,4 @@ def _finalists(
         folder.update(state=ENDED)
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
-        return train_finalists(chosen, prepared, runner)
+        return train_finalists(chosen, records, prepared, runner)

@@ -289,3 +289,34 @@ def test_what_was_registered_is_what_is_offered_to_be_taken(study: Study, tmp_pa
     assert take in commands.what_to_do_next(there, folder)
     by_default = config.model_copy(update={"tracking": TrackingConfig()})
     assert "take:    distune pull 'tiny student/2' my-student" in commands.what_to_do_next(by_default, folder)
+
+
+@pytest.mark.parametrize(
+    ("search", "fault"),
+    [
+        (
+            {"trials": 1},
+            "search.trials: must be at least 2, as the first trial is the student that learns from labels alone",
+        ),
+        (
+            {"trials": 2, "first": [{"epochs": 2}, {"epochs": 2}]},
+            "search.trials: must be at least 3, for the student that learns from labels alone and the 2 points of search.first, but got 2",
+        ),
+    ],
+)
+def test_too_few_trials_are_refused_before_anything_is_read(
+    run: Run, document: dict[str, Any], write_study: Write, search: dict[str, Any], fault: str
+) -> None:
+    document["search"] |= search
+    path = write_study(document)
+    for command in ("check", "search"):
+        code, _, err = run(command, path)
+        assert code == 2
+        assert fault in err[0]
+
+
+def test_more_finalists_than_distilled_trials_are_said(run: Run, document: dict[str, Any], write_study: Write) -> None:
+    document["search"] |= {"trials": 3, "finalists": 3}
+    code, out, _ = run("check", write_study(document))
+    assert code == 0
+    assert "of 3 trials 2 are distilled students, so that there are 2 at most" in out
