@@ -88,7 +88,7 @@ def check_stores(study: Study) -> None:
         check_writable(Place(study.config.storage))
     except PlaceError as error:
         raise StudyError(f"storage: {error}") from error
-    check_store(study.config.tracking)
+    check_store(study.config)
 
 
 def check_shared(storage: Place) -> None:

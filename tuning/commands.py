@@ -86,7 +86,7 @@ def search(options: argparse.Namespace) -> None:
 
     _be_interruptible()
     study = _study(options)
-    if study.config.cluster.address.startswith("ray://"):
+    if study.config.cluster.place.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     with _lines_and_console() as console:
@@ -97,8 +97,9 @@ def search(options: argparse.Namespace) -> None:
 
 def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
     """Where a search that has ended has put what it found, and the commands that take it."""
-    uri, registered = config.tracking.uri, folder.state.get("registered")
-    extra = "" if uri == DEFAULT_URI else f" --uri {shlex.quote(uri)}"
+    uri, registered = config.tracking.store, folder.state.get("registered")
+    by_default = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    extra = "" if uri == by_default else f" --uri {shlex.quote(uri)}"
     lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():
         lines.append(f"read:    {folder.report}")
@@ -264,15 +265,16 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def ui(options: argparse.Namespace) -> None:
-    place = options.uri.removeprefix("sqlite:///")
+    from distune.tuning.study.errors import StudyError
+    from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+    from distune.tuning.tracking.store import has_store
+
     if options.uri.startswith("http"):
-        from distune.tuning.study.errors import StudyError
-
         raise StudyError(f"{options.uri} is a server already: open it in a browser")
-    if place != options.uri and not Path(place).is_file():
-        from distune.tuning.study.errors import StudyError
-
+    if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
+    if file := sqlite_file(options.uri):
+        refuse_other_schema(file, "--uri")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     # One reader: MLflow's four workers and its own jobs would only take longer to start.

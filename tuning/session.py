@@ -55,10 +55,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
     check_stores(study)
     cluster = study.config.cluster
-    if cluster.address.startswith("ray://"):
+    if cluster.place.startswith("ray://"):
         raise StudyError(
             f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
-            f"itself; but got {cluster.address}"
+            f"itself; but got {cluster.place}"
         )
     with connected_if_shared(study):
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
@@ -118,7 +118,7 @@ def _conclude(
 ) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
-    uri, name = config.tracking.uri, config.tracking.register_as
+    uri, name = config.tracking.store, config.tracking.register_as
     with folder.place.to_write() as path, tempfile.TemporaryDirectory() as scratch:
         present = None
         if name:

@@ -24,6 +24,7 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
+from distune.tuning.tracking.schema import sqlite_file
 from distune.tuning.tracking.store import quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
@@ -38,7 +39,7 @@ class Tracker:
 
     def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
         quiet_mlflow()
-        self._client = MlflowClient(config.tracking.uri)
+        self._client = MlflowClient(config.tracking.store)
         self._teacher_accuracy = teacher_accuracy
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
@@ -216,8 +217,7 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     if experiment is not None:
         return str(experiment.experiment_id)
     place = None
-    if config.tracking.uri.startswith("sqlite:///"):
+    if database := sqlite_file(config.tracking.store):
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
-        database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
-        place = (database.parent / "mlartifacts").as_uri()
+        place = (database.absolute().parent / "mlartifacts").as_uri()
     return str(client.create_experiment(config.name, artifact_location=place))
