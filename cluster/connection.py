@@ -37,9 +37,9 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    check_reachable(config.address)
+    check_reachable(config.place)
     options: dict[str, Any] = {}
-    if config.address == "local":
+    if config.place == "local":
         options = {"include_dashboard": False}
     elif packages and JOB not in os.environ:  # A job's nodes have its folder already.
         options = {"runtime_env": {"py_modules": [str(package) for package in packages], "excludes": ["__pycache__"]}}
@@ -47,9 +47,9 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, config.is_shared
     try:
         with _sigterm_kept():
-            _init(config.address, options)
+            _init(config.place, options)
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot connect to Ray at {config.address}: {first_line(error)}") from error
+        raise ClusterError(f"cannot connect to Ray at {config.place}: {first_line(error)}") from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
     try:

@@ -125,7 +125,7 @@ def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -
     if not isinstance(uri, str | None):
         raise CheckpointError(f"uri must be that of an MLflow store, such as sqlite:///mlflow.db, but got {uri!r}")
     from distune.tuning.commands import DEFAULT_URI
-    from distune.tuning.tracking.registry import pull
+    from distune.tuning.tracking.pulling import pull
 
     with tempfile.TemporaryDirectory() as scratch:
         store = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI

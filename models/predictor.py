@@ -6,6 +6,7 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
@@ -88,6 +89,8 @@ def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceS
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A graph holds all its weights: one that names files for them would read these from wherever the program was started.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     for sub in (pull, ui):
         sub.add_argument(
             "--uri",
-            default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI),
+            default=os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI,
             metavar="URI",
             help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})",
         )
@@ -197,10 +197,17 @@ def _add_cluster_commands(
     for sub in (submit, status, log, stop):
         sub.add_argument(
             "--address",
-            default=os.environ.get("RAY_API_SERVER_ADDRESS", DEFAULT_DASHBOARD),
+            default=_dashboard(),
             metavar="URL",
-            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, else {DEFAULT_DASHBOARD})",
+            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS where it is http://, else {DEFAULT_DASHBOARD})",
         )
+
+
+def _dashboard() -> str:
+    """The dashboard that Ray's own commands would ask."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    there = address if address.startswith(("http://", "https://")) else ""
+    return os.environ.get("RAY_API_SERVER_ADDRESS") or there or DEFAULT_DASHBOARD
 
 
 def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from distune.tuning.storage.paths import Folder
+    from distune.tuning.study.config import StudyConfig
     from distune.tuning.study.file import Study
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -83,22 +86,32 @@ def search(options: argparse.Namespace) -> None:
 
     _be_interruptible()
     study = _study(options)
-    if study.config.cluster.address.startswith("ray://"):
+    if study.config.cluster.place.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     with _lines_and_console() as console:
         folder = search(study, console, resume)
-    name, uri = study.config.tracking.register_as, study.config.tracking.uri
-    extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
-    console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
+    for line in what_to_do_next(study.config, folder):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
+    """Where a search that has ended has put what it found, and the commands that take it."""
+    uri, registered = config.tracking.store, folder.state.get("registered")
+    by_default = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    extra = "" if uri == by_default else f" --uri {shlex.quote(uri)}"
+    lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():
-        console.print(f"read:    {folder.report}", highlight=False, soft_wrap=True)
-    console.print(
-        f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}", highlight=False, soft_wrap=True
-    )
-    if name:
-        console.print(f"take:    distune pull {name} my-student{extra}", highlight=False, soft_wrap=True)
-        console.print("use:     distune predict my-student < texts.txt", highlight=False)
+        lines.append(f"read:    {folder.report}")
+    lines.append(f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}")
+    if registered:
+        # By its version: the name alone is its champion, which another may be.
+        one = shlex.quote(f"{registered['name']}/{registered['version']}")
+        lines += [
+            f"take:    distune pull {one} my-student{extra}",
+            "use:     distune predict my-student < texts.txt",
+        ]
+    return lines
 
 
 def trial(options: argparse.Namespace) -> None:
@@ -145,7 +158,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def pull(options: argparse.Namespace) -> None:
-    from distune.tuning.tracking.registry import pull
+    from distune.tuning.tracking.pulling import pull
 
     print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
 
@@ -252,15 +265,16 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def ui(options: argparse.Namespace) -> None:
-    place = options.uri.removeprefix("sqlite:///")
+    from distune.tuning.study.errors import StudyError
+    from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+    from distune.tuning.tracking.store import has_store
+
     if options.uri.startswith("http"):
-        from distune.tuning.study.errors import StudyError
-
         raise StudyError(f"{options.uri} is a server already: open it in a browser")
-    if place != options.uri and not Path(place).is_file():
-        from distune.tuning.study.errors import StudyError
-
+    if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
+    if file := sqlite_file(options.uri):
+        refuse_other_schema(file, "--uri")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     # One reader: MLflow's four workers and its own jobs would only take longer to start.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -17,7 +18,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.places import Place
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.verdict import NoChampionError, judge
-from distune.tuning.checks import check_shared, check_surroundings
+from distune.tuning.checks import check_shared, check_surroundings, refuse_few_trials
 from distune.tuning.report.write import publish
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.importance import importances, keep_importances
@@ -36,10 +37,10 @@ from distune.tuning.storage.searches import new_folder, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
-from distune.tuning.tracking.entries import closing, opening, with_version
+from distune.tuning.tracking.entries import SearchEnd, closing, opening, with_version
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
-from distune.tuning.tracking.promotion import candidate_of_verdict
-from distune.tuning.tracking.registry import log_model, register
+from distune.tuning.tracking.promotion import Registered, beside_of, candidate_of_verdict, terms_of
+from distune.tuning.tracking.registry import log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker, is_away
 
 _log = logging.getLogger(__name__)
@@ -55,10 +56,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
     check_surroundings(study)
     cluster = study.config.cluster
-    if cluster.address.startswith("ray://"):
+    if cluster.place.startswith("ray://"):
         raise StudyError(
             f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
-            f"itself; but got {cluster.address}"
+            f"itself; but got {cluster.place}"
         )
     with full_disks_named(study.config), connected_if_shared(study):
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
@@ -74,6 +75,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     check_surroundings(study)
     if resume:
         unfinished_folder(study)
+    else:
+        refuse_few_trials(study.config.search)
     read = read_study(study)
     with ExitStack() as stack:
         stack.enter_context(full_disks_named(study.config))
@@ -118,9 +121,14 @@ def _conclude(
 ) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
-    with folder.place.to_write() as path:
+    uri, name = config.tracking.store, config.tracking.register_as
+    with folder.place.to_write() as path, tempfile.TemporaryDirectory() as scratch:
+        present = None
+        if name:
+            terms = terms_of(prepared, config.champion)
+            present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
-            verdict = judge(prepared, finalists, path, runner)
+            verdict = judge(prepared, finalists, path, runner, present.folder if present else None)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         keep_importances(mattered, optuna_study, config.search, folder)
@@ -139,18 +147,24 @@ def _conclude(
             f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
-        uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
-        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
         number = verdict.finalists[verdict.winner].record.number
+        texts = prepared.corpus.dev.texts[:2]
+        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
             candidate = candidate_of_verdict(verdict, prepared, config.champion)
-            registered = outbox.ask(partial(register, uri, name, model, candidate))
-            outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
-            _log.info(
-                f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})"
-            )
+            beside = beside_of(present, verdict, config.champion)
+            registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
+            _say_registered(registered, name, folder, closed, outbox)
     folder.update(state=ENDED)
+
+
+def _say_registered(
+    registered: Registered, name: str, folder: Folder, closed: SearchEnd, outbox: Outbox[Tracker]
+) -> None:
+    outbox.ask(partial(outbox.observer.note, with_version(closed.note, name, registered)))
+    folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
+    _log.info(f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})")
 
 
 @contextmanager
@@ -211,4 +225,4 @@ def _finalists(
         folder.update(state=ENDED)
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"):
-        return train_finalists(chosen, prepared, runner)
+        return train_finalists(chosen, records, prepared, runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic.fields import FieldInfo
 import distune
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
-from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.config import MLFLOW, StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
 from distune.tuning.trial.config import TrialConfig
@@ -31,6 +32,14 @@ COMMAND = (
 )
 """Runs a search in a copy of the job's folder: Ray removes the folder as soon as the search has left the cluster, and
 that is before the finalists are timed. The shell outlives the search when it is stopped, so that the copy is removed."""
+
+
+def command(study: Study, options: str) -> str:
+    """What runs a packed study there, at the store that is meant here: in the environment, as the study that is kept must
+    stay the one that was written."""
+    tracking = study.config.tracking
+    exported = f"export {MLFLOW}={shlex.quote(tracking.store)}; " if tracking.setting == MLFLOW else ""
+    return exported + COMMAND.format(options=options)
 
 
 def pack(study: Study, folder: Path) -> Path:
@@ -67,11 +76,11 @@ def _refuse_lost_results(study: Study) -> None:
             f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
             "a job's own folder is removed with it"
         )
-    place = config.tracking.uri.removeprefix("sqlite:///")
-    if place != config.tracking.uri and not Path(place).is_absolute():
+    place = config.tracking.store.removeprefix("sqlite:///")
+    if place != config.tracking.store and not Path(place).is_absolute():
         raise StudyError(
-            f"tracking.uri: must be a server, or an absolute path that the head node keeps, but got "
-            f"{config.tracking.uri}"
+            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, but got "
+            f"{config.tracking.store}"
         )
 
 

@@ -24,7 +24,7 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     no trial could ever be placed.
     """
     from distune.tuning.shipping import (  # It brings torch, which those who only look need not wait for.
-        COMMAND,
+        command,
         pack,
         pins,
     )
@@ -34,7 +34,7 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     with scratch_folder() as scratch:
         folder = pack(study, scratch)
         runtime = {"pip": pins()} if install else None
-        return submit(client, study.config.name, folder, COMMAND.format(options=resume), runtime)
+        return submit(client, study.config.name, folder, command(study, resume), runtime)
 
 
 def search_through_client(study: Study, resume: str) -> int:
@@ -43,12 +43,11 @@ def search_through_client(study: Study, resume: str) -> int:
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach.
     """
     from distune.cluster.client import run_through_client
-    from distune.tuning.shipping import COMMAND, pack
+    from distune.tuning.shipping import command, pack
 
     with scratch_folder() as scratch:
         folder = pack(study, scratch)
-        command = COMMAND.format(options=resume)
-        for printed in run_through_client(study.config.cluster.address, folder, command):
+        for printed in run_through_client(study.config.cluster.place, folder, command(study, resume)):
             if isinstance(printed, int):
                 return printed
             print(printed, end="", flush=True)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from ray._private.runtime_env.packaging import _dir_travel
 
-from distune.tuning.shipping import file_keys, pack, pins
+from distune.tuning.shipping import command, file_keys, pack, pins
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study
 
@@ -107,6 +107,18 @@ def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str,
     document["tracking"]["uri"] = "sqlite:///mlflow.db"
     with pytest.raises(StudyError, match=r"tracking.uri: must be a server, or an absolute path"):
         pack(Study(document), tmp_path / "job")
+
+
+def test_a_search_that_is_sent_takes_the_store_of_the_environment_along(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000/my store")
+    assert "MLFLOW_TRACKING_URI" not in command(Study(document), " --resume")  # It names its own.
+    document["tracking"] = {}
+    study = Study({**document, "storage": str(tmp_path)})
+    assert command(study, " --resume").startswith("export MLFLOW_TRACKING_URI='http://server:5000/my store'; trap ")
+    folder = pack(study, tmp_path / "job")
+    assert "server" not in (folder / "study.yaml").read_text()
 
 
 def test_files_too_large_to_be_sent_are_refused(

@@ -70,6 +70,7 @@ DOORS = {
     "kaleido": {"tuning/report/pictures.py"},
     "jinja2": {"tuning/report/page.py"},
     "mlflow": {
+        "tuning/tracking/pulling.py",
         "tuning/tracking/registry.py",
         "tuning/tracking/runs.py",
         "tuning/tracking/store.py",

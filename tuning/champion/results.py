@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.figures import TIMED_TEXTS, Latency
+from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class Results:
     timed_texts: int | None
     texts: dict[str, int]
     versions: dict[str, str]
+    teacher_timed: TeacherTimed | None
+    load: Load | None
+
+    @property
+    def timed(self) -> str:
+        return timed_words(self.cpu, self.teacher_timed, self.load)
 
     @property
     def shown(self) -> FinalStudent:
@@ -62,6 +68,9 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
         "teacher": prepared.teachers.about,
         "cpu": verdict.cpu,
         "timed_on": verdict.host,
+        "teacher_timed": verdict.teacher_timed,
+        "load": asdict(verdict.load) if verdict.load else None,
+        "present_champion": {"onnxruntime": asdict(verdict.present)} if verdict.present else None,
         "timed_texts": min(TIMED_TEXTS, len(corpus.dev)),
         "versions": verdict.versions,
         "labels": corpus.labels,
@@ -112,6 +121,8 @@ def parse_results(raw: dict[str, Any]) -> Results:
         timed_texts=raw.get("timed_texts"),
         texts=raw.get("texts", {}),
         versions=raw.get("versions", {}),
+        teacher_timed=raw.get("teacher_timed", None if teacher.latency else "no"),
+        load=Load(**raw["load"]) if raw.get("load") else None,
     )
 
 

@@ -31,8 +31,8 @@ def full_disks_named(config: StudyConfig, then: str = AGAIN) -> Iterator[None]:
 
 def _full_disk(error: Exception, config: StudyConfig) -> DiskError | None:
     storage, temporary = Place(config.storage).path, Path(tempfile.gettempdir())
-    file = config.tracking.uri.removeprefix("sqlite:///")
-    database = Path(file) if file != config.tracking.uri else None
+    file = config.tracking.store.removeprefix("sqlite:///")
+    database = Path(file) if file != config.tracking.store else None
     if (full := disk_error(error, storage or temporary, database)) is not None:
         return full
     if hasattr(error, "exit_code") and not isinstance(error, ClusterError):

@@ -25,6 +25,7 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
+from distune.tuning.tracking.schema import sqlite_file
 from distune.tuning.tracking.store import make_store, quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
@@ -39,8 +40,8 @@ class Tracker:
 
     def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
         quiet_mlflow()
-        make_store(config.tracking.uri)
-        self._client = MlflowClient(config.tracking.uri)
+        make_store(config.tracking.store)
+        self._client = MlflowClient(config.tracking.store)
         self._teacher_accuracy = teacher_accuracy
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
@@ -139,10 +140,14 @@ class Tracker:
             self._client.log_artifact(self.run_id, str(folder / name))
 
     def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
-        """Say that a logged model is what a trial brought forth, and how good it is."""
-        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
+        """Say that a logged model is what a trial brought forth, and how good it is; once, also where a search is resumed."""
+        outputs = self._client.get_run(self._children[number]).outputs
+        if outputs is not None and any(one.model_id == model_id for one in outputs.model_outputs):
+            return
+        # Last, as it says that the metrics are there.
         for name, value in metrics.items():
             self._client.log_metric(self._children[number], name, value, model_id=model_id)
+        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
 
     def note(self, text: str) -> None:
         self._tag(self.run_id, {NOTE: text})
@@ -190,7 +195,9 @@ def is_away(error: Exception) -> bool:
         return str(error.error_code) in (
             "INTERNAL_ERROR",
             "TEMPORARILY_UNAVAILABLE",
+            "DEADLINE_EXCEEDED",  # 504
             "REQUEST_LIMIT_EXCEEDED",
+            "RESOURCE_EXHAUSTED",  # 429, where the answer is not MLflow's own
             "ABORTED",
         )
     return isinstance(error, OSError)
@@ -215,10 +222,9 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     if experiment is not None:
         return str(experiment.experiment_id)
     place = None
-    if config.tracking.uri.startswith("sqlite:///"):
+    if database := sqlite_file(config.tracking.store):
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
-        database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
-        place = (database.parent / "mlartifacts").as_uri()
+        place = (database.absolute().parent / "mlartifacts").as_uri()
     try:
         return str(client.create_experiment(config.name, artifact_location=place))
     except MlflowException as error:
