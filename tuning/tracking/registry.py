@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place, PlaceError, check_place
 from distune.models.errors import first_line
+from distune.models.predictor import check_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
 from distune.tuning.tracking.store import check_readable, quiet_mlflow
@@ -124,6 +125,7 @@ def pull(uri: str, reference: str, target: Path) -> Path:
             folders = [path.parent for path in model.rglob("labels.json")]
             if len(folders) != 1:
                 raise StudyError(f"{full} holds no checkpoint folder of distune")
+            check_folder(folders[0], has_weights=True)
             shutil.copytree(folders[0], target)
     except (MlflowException, OSError) as error:
         raise StudyError(f"cannot pull {place} from {uri}: {first_line(error)}{_registered(uri)}") from error
@@ -150,5 +152,6 @@ def _pull_results(place: Place, target: Path) -> Path:
     if not found:
         raise StudyError(f"{place} holds neither a checkpoint nor the results of a search that has a champion")
     with found[0].to_read() as folder:
+        check_folder(folder, has_weights=True)
         shutil.copytree(folder, target)
     return target
