@@ -156,13 +156,17 @@ def refuse_folder(place: Place, name: str) -> None:
 def _of_parquet(content: bytes, name: str) -> Table:
     try:
         table = pyarrow.parquet.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{name}: cannot be read as Parquet: {str(error).strip().split(chr(10))[0]}") from error
+        table.validate(full=True)
+        cells = [_cells(column) for column in table.columns]
+    # Of a damaged file anything is raised, and of values that no object of Python holds, such as dates after the year 9999.
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+        said = str(error).strip().split(chr(10))[0] or type(error).__name__
+        raise CorpusError(f"{name}: cannot be read as Parquet: {said}") from error
     repeated = next((one for one in table.column_names if table.column_names.count(one) > 1), None)
     if repeated is not None:
         raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
     metadata = dict(table.schema.metadata or {})
-    columns = {column: _cells(table[column]) for column in table.column_names}
+    columns = dict(zip(table.column_names, cells, strict=True))
     note = f"{name}: {table.num_rows:,} rows of Parquet"
     return Table(
         name=name,

@@ -41,9 +41,22 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
     """Run a command and turn what users can cause into one line on stderr and an exit code."""
     try:
         run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt as interrupt:  # One of a search says how to go on.
         print(f"distune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if hasattr(error, "exit_code"):
+            print(f"distune: {error}", file=sys.stderr)
+            return int(error.exit_code)
+        # A disk that is full, a folder that may not be written: whatever is still to be printed would say so again.
+        if error.filename is None:
+            _forget_output()
+        place = f"{error.filename}: " if error.filename is not None else ""
+        print(f"distune: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
     except Exception as error:
         code: int | None = getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
         if code is None:
@@ -52,6 +65,14 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
             print(f"distune: {line}", file=sys.stderr)
         return code
     return 0
+
+
+def _forget_output() -> None:
+    """Let nothing more be written where writing fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
