@@ -28,7 +28,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse_yaml(text: str, name: str) -> Any:
+def parse_yaml(text: str, name: str = "the text") -> Any:
     """The value of a YAML text; `name` is what it is called. Raises StudyError for what is no YAML, or beyond the limits."""
     if len(text) > LONGEST:
         raise StudyError(f"{name} has {len(text):,} characters; a study has {LONGEST:,} at most")
