@@ -20,6 +20,8 @@ from distune.corpora.texts import CorpusError
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
+LONGEST_SHOWN = 80
+"""How many characters of a name it has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
 LFS = b"version https://git-lfs.github.com/"
 ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
@@ -81,6 +83,7 @@ def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     names = []
     for spelt, cells in columns.items():
         name = " ".join(spelt.split())
+        name = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
         first = next((cell for cell in cells if cell is not None), None)
         names += [f"{name}.{inner}" for inner in first] if isinstance(first, dict) else [name]
     return names

@@ -12,6 +12,8 @@ from distune.tuning import commands
 from distune.tuning.commands import DEFAULT_URI
 
 DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
+LONGEST_LINE = 4000
+"""Characters of a line on stderr: a damaged file may have a name of a column that is as long as the file."""
 EXAMPLES = """\
 examples:
   distune check STUDY.yaml                  every fault of a study at once; writes nothing
@@ -62,7 +64,7 @@ def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namesp
         if code is None:
             raise
         for line in str(error).splitlines():
-            print(f"distune: {line}", file=sys.stderr)
+            print(f"distune: {line if len(line) <= LONGEST_LINE else f'{line[:LONGEST_LINE]} ...'}", file=sys.stderr)
         return code
     return 0
 

@@ -18,9 +18,11 @@ import pyarrow.parquet
 import yaml
 
 from distune.corpora import encoding
+from distune.corpora.augment import Augmented, load_augmented, save_augmented
 from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import open_cache
+from distune.corpora.tokens import read_dictionary
 from distune.models.checkpoint import load_checkpoint, save_checkpoint
 from distune.models.students.config import AverageConfig
 from distune.models.vectors.vector_files import read_vector_file
@@ -245,7 +247,21 @@ def _driver_target() -> Target:
     return Target(("driver.json",), make, ask)
 
 
-SEGMENTS = "journal/000000000-{end:09d}.jsonl"
+def _augmented_target() -> Target:
+    def make(root: Path) -> None:
+        texts = tuple(text for text, _ in ROWS)
+        save_augmented(Augmented(texts, np.ones(len(texts), np.int32)), Place(str(root / "made.parquet")))
+
+    return Target(("made.parquet",), make, lambda root: len(load_augmented(Place(str(root / "made.parquet"))).texts))
+
+
+def _dictionary_target() -> Target:
+    def make(root: Path) -> None:
+        (root / "words.txt").write_text("深度学习 12 n\nT恤\n大语言模型 3\n", encoding="utf-8")
+
+    return Target(("words.txt",), make, lambda root: read_dictionary(root / "words.txt"))
+
+
 TARGETS: dict[str, Target] = {
     "study": _study_target(),
     **{
@@ -257,6 +273,8 @@ TARGETS: dict[str, Target] = {
     "checkpoint": _checkpoint_target(),
     "earlier checkpoint": _earlier_checkpoint_target(),
     "logits cache": _cache_target(),
+    "augmented": _augmented_target(),
+    "dictionary": _dictionary_target(),
     "driver": _driver_target(),
     "journal": _storage_target(
         ("journal/000000000-JOURNAL.jsonl",), "results {root}/study.yaml", "status {root}/study.yaml"

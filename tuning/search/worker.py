@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from distune._plug_files import PlugFile
@@ -140,6 +141,9 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         try:
             return dict(load(place.training.read_bytes()))
         except FileNotFoundError:
+            return None
+        except (SafetensorError, ValueError) as error:
+            print(f"{place.training} is damaged ({error}); the training begins anew", file=sys.stderr)
             return None
 
     def write(state: Callable[[], Tensors]) -> None:
