@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import shutil
 import weakref
 from collections.abc import Sequence
@@ -19,7 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
 from distune.corpora.scratch import make_scratch, remove_scratch
 from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
@@ -158,8 +159,7 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     place = key.folder(root)
     if not (place / MANIFEST).is_file():
         raise CorpusError(f"no whole teacher-logits cache at {place}; `distune cache STUDY` fills it")
-    raw = json.loads((place / MANIFEST).read_text())
-    manifest = Manifest(**{**raw, "labels": tuple(raw["labels"])})
+    manifest = _manifest(place)
     for name, found, expected in (
         ("corpus", manifest.corpus, key.corpus),
         ("teacher", manifest.teacher, key.teacher),
@@ -186,6 +186,13 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     if lock is not None:
         weakref.finalize(cache, remove_scratch, folder, lock)
     return cache
+
+
+def _manifest(place: Place) -> Manifest:
+    advice = "`distune cache STUDY --rebuild` makes the cache again"
+    raw = read_object(place / MANIFEST, advice)
+    with reading(place / MANIFEST, advice):
+        return TypeAdapter(Manifest).validate_python(raw)
 
 
 def _copied(place: Place) -> tuple[Path, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from distune.corpora.kept import read_object, reading
 from distune.tuning.champion.table import Column, Quality, Spread
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
+from distune.tuning.storage.paths import Folder
 from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -92,6 +94,26 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
             for one in verdict.finalists
         ],
     }
+
+
+ADVICE = "copy it from where it was kept whole, or search --resume to make it again"
+
+
+def read_raw_results(folder: Folder) -> dict[str, Any] | None:
+    """The parsed `results.json` of a search, None where it has not come to it. Raises DamagedError for one that is damaged."""
+    place = folder.place / "results.json"
+    if not place.is_file():
+        return None
+    raw = read_object(place, ADVICE)
+    with reading(place, ADVICE):
+        parse_results(raw)
+    return raw
+
+
+def read_results(folder: Folder) -> Results | None:
+    """The results of a search, None where it has not come to them. Raises DamagedError where they are damaged."""
+    raw = read_raw_results(folder)
+    return None if raw is None else parse_results(raw)
 
 
 def parse_results(raw: dict[str, Any]) -> Results:

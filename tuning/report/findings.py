@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distune.corpora.kept import read_text
 from distune.corpora.places import Place
 from distune.tuning.champion.answers import Answers, read_answers
-from distune.tuning.champion.results import Results, parse_results
+from distune.tuning.champion.results import Results, read_results
 from distune.tuning.search.importance import Importance, importances_of
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, open_study, read_records
+from distune.tuning.storage.records import TrialRecord, read_journal
 from distune.tuning.storage.searches import last_search
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, kept_study, load_study, parse_yaml
+from distune.tuning.study.file import Study, kept_study, load_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,20 +52,20 @@ def find_search(reference: str, overrides: Sequence[str] = ()) -> tuple[Study, F
         raise StudyError(
             f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
         )
-    return kept_study(parse_yaml((place / "study.yaml").read_text())), Folder(place)
+    return kept_study(place / "study.yaml"), Folder(place)
 
 
 def read_findings(study: Study, folder: Folder) -> Findings:
     """Everything that the folder of a search has now."""
-    optuna_study = open_study(study.config, Journal(folder.journal))
-    results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
+    optuna_study, records = read_journal(study.config, folder)
+    answers, card = folder.place / "answers.parquet", folder.place / "champion" / "README.md"
     return Findings(
         study=study,
         folder=folder,
         state=folder.state,
-        records=tuple(read_records(optuna_study)),
+        records=tuple(records),
         mattered=tuple(importances_of(optuna_study, study.config.search, folder)),
-        results=parse_results(json.loads(results.read_text())) if results.is_file() else None,
+        results=read_results(folder),
         answers=read_answers(answers) if answers.is_file() else None,
-        card=(card / "README.md").read_text() if (card / "README.md").is_file() else None,
+        card=read_text(card, "distune pull takes the champion as it was registered") if card.is_file() else None,
     )

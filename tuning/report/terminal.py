@@ -10,9 +10,10 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune.corpora.kept import read_text
+from distune.tuning.champion.results import read_raw_results
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
-from distune.tuning.storage.journal import Journal
-from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
+from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal, records_in
 from distune.tuning.storage.searches import last_search
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
@@ -53,14 +54,13 @@ def write_json(study: Study, stream: TextIO) -> None:
     """Write the last search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
     folder = last_search(study)
     records = records_in(study.config, folder)
-    results = folder.place / "results.json"
     found = {
         "study": study.config.name,
         "folder": str(folder),
         "state": folder.state.get("state", "new"),
         "counts": count_states(records),
         "trials": trial_rows(records),
-        "results": json.loads(results.read_text()) if results.is_file() else None,
+        "results": read_raw_results(folder),
     }
     json.dump(found, stream, ensure_ascii=False, indent=1)
     stream.write("\n")
@@ -72,12 +72,14 @@ def show_results(study: Study, console: Console) -> None:
     Raises StudyError when the study has not been searched yet.
     """
     folder = last_search(study)
-    optuna_study = open_study(study.config, Journal(folder.journal))
-    records = read_records(optuna_study)
+    optuna_study, records = read_journal(study.config, folder)
+    read_raw_results(folder)  # The table repeats it; where it is damaged, that is to be known.
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
     if folder.table.is_file():
-        console.print(folder.table.read_text(), highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            read_text(folder.table, "results --json shows the same"), highlight=False, markup=False, soft_wrap=True
+        )
     console.print(_trials(records))
     found = importances_of(optuna_study, study.config.search, folder)
     if found:

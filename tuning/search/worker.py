@@ -155,8 +155,8 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
             return dict(load(place.training.read_bytes()))
         except FileNotFoundError:
             return None
-        except SafetensorError as error:
-            print(f"begins anew: {place.training} is damaged ({error})")
+        except (SafetensorError, ValueError) as error:
+            print(f"{place.training} is damaged ({error}); the training begins anew", file=sys.stderr)
             return None
 
     def write(state: Callable[[], Tensors]) -> None:

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from distune.corpora.disk import UNFINISHED
+from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
 RENEWED_EVERY_S = 10.0
 SETTLED_AFTER_S = 1.0
 GONE_AFTER_S = 45.0
+ADVICE = "see that no driver runs this search, and remove the file"
 
 
 @contextmanager
@@ -123,12 +125,14 @@ def _holder(place: Place) -> str | None:
 def _read(place: Place) -> dict[str, Any] | None:
     """What the driver says of itself; None where there is none, or it ends at this moment."""
     try:
-        found: dict[str, Any] = json.loads(place.read_text())
-        _ = found["name"], found["host"], int(found["pid"]), float(found["renewed_s"])
+        found = read_object(place, ADVICE)
     except FileNotFoundError:
         return None
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise StudyError(f"{place} is damaged ({error}); remove it, if no driver runs this search") from error
+    with reading(place, ADVICE):
+        kinds = {"name": str, "host": str, "pid": int, "renewed_s": float}
+        wrong = [key for key, kind in kinds.items() if type(found[key]) not in (kind, int if kind is float else kind)]
+        if wrong or not 0 < found["pid"] < 1 << 31:
+            raise ValueError(f"{', '.join(wrong) or 'pid'} is no such value")
     return found
 
 

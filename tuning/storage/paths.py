@@ -28,6 +28,7 @@ from typing import Any
 
 import yaml
 
+from distune.corpora.kept import read_object
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
@@ -105,11 +106,7 @@ class Folder:
     @property
     def state(self) -> dict[str, Any]:
         file = self.place / "search.json"
-        try:
-            state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-        except ValueError as error:
-            raise StudyError(f"{file} is damaged ({error}); start a new search") from error
-        return state
+        return read_object(file, "start a new search") if file.is_file() else {}
 
     def claim(self, fingerprints: Mapping[str, str]) -> None:
         """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search

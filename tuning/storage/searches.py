@@ -12,7 +12,7 @@ from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, parse_yaml
+from distune.tuning.study.file import Study, read_kept_document
 
 
 def layout(study: Study) -> Layout:
@@ -70,7 +70,7 @@ def unfinished_folder(study: Study) -> Folder:
     last = folders[-1]
     if last.state.get("state") == ENDED:
         raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
-    if _what_is_searched(parse_yaml((last.place / "study.yaml").read_text())) != _what_is_searched(study.document):
+    if _what_is_searched(read_kept_document(last.place / "study.yaml")) != _what_is_searched(study.document):
         raise StudyError(
             f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
             "is what it was; start a new search without --resume"

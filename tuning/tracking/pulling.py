@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from distune.corpora.places import Place, PlaceError, check_place
 from distune.models.errors import first_line
+from distune.models.predictor import check_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION
 from distune.tuning.tracking.store import check_readable, quiet_mlflow, tracking_at
@@ -47,6 +48,7 @@ def download(uri: str, reference: str, target: Path) -> None:
         folders = [path.parent for path in model.rglob("labels.json")]
         if len(folders) != 1:
             raise StudyError(f"{reference} holds no checkpoint folder of distune")
+        check_folder(folders[0], has_weights=True)
         shutil.copytree(folders[0], target)
 
 
@@ -73,6 +75,7 @@ def _pull_results(place: Place, target: Path) -> Path:
         _refuse_links(place.path, Path(str(found[0].path)))
     try:
         with found[0].to_read() as folder:
+            check_folder(folder, has_weights=True)
             shutil.copytree(folder, target)
     except OSError as error:
         raise StudyError(f"cannot pull {place}: {first_line(error)}") from error

@@ -215,3 +215,13 @@ def test_workers_import_nothing_that_takes_seconds() -> None:
         check=True,
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_a_training_that_was_kept_and_is_damaged_begins_anew_and_says_so(
+    place: TrialPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    savepoint = savepoint_at(place)
+    savepoint.save(lambda: {"a": torch.zeros(1)})
+    place.training.write_bytes(place.training.read_bytes()[:-2])
+    assert savepoint.load() is None
+    assert "training.safetensors is damaged" in capsys.readouterr().err
