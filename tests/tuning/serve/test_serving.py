@@ -101,6 +101,34 @@ FAULTS: dict[str, tuple[str, bytes, int, str]] = {
     "too many texts": ("/predict", as_json({"texts": ["a"] * 301}), 413, "301 texts are too many: send at most 300"),
     "a large body": ("/predict", b" " * 3_000_000, 413, "the body is too large: send at most 1,048,576 bytes"),
     "another path": ("/other", b"{}", 404, "Not Found"),
+    "a slash too many": ("//predict", b"{}", 404, "Not Found"),
+    "a slash at the end": ("/predict/", b"{}", 404, "Not Found"),
+    "a key twice": ("/predict", b'{"texts": ["a"], "texts": ["b"]}', 400, 'the key "texts" stands twice in one object'),
+    "a list in a list": (
+        "/predict",
+        b'{"texts": [' + b"[" * 900 + b"]" * 900 + b"]}",
+        400,
+        "text 0 must be a string, but got a list",
+    ),
+    "no number": ("/predict", b'{"texts": [NaN]}', 400, "text 0 must be a string, but got NaN"),
+    "a long number": (
+        "/predict",
+        b'{"texts": [' + b"9" * 9000 + b"]}",
+        400,
+        "text 0 must be a string, but got Infinity",
+    ),
+    "a long text": (
+        "/predict",
+        as_json({"texts": ["a" * 100_001]}),
+        413,
+        "text 0 has 100,001 characters: send at most 100,000",
+    ),
+    "two columns": (
+        "/invocations",
+        b'{"dataframe_split": {"columns": ["text", "text"], "data": [["a", "b"]]}}',
+        400,
+        "more than one",
+    ),
     "another method": ("/health", b"{}", 405, "Method Not Allowed"),
 }
 
@@ -161,9 +189,9 @@ def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(fol
 
 def test_answers_over_one_connection_wait_for_no_packet() -> None:
     # Where they do, it is for 40 ms, as long as Linux waits before it confirms what came.
-    with serving._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        connection, _ = listener.accept()
-        with connection:
+    with serving._bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
