@@ -113,7 +113,7 @@ class Connection(H11Protocol):
         cycle = self.cycle
         if self.transport.is_closing():
             return
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not (cycle and cycle.response_started):
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.write(_answer(status, reason))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True

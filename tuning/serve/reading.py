@@ -69,6 +69,10 @@ class Bodies:
         )
         if (packed := request.headers.get("content-encoding", "identity").lower()) != "identity":
             raise HTTPException(415, f"a body in Content-Encoding {packed[:40]} is not taken: send it as it is")
+        if {"content-length", "transfer-encoding"} <= set(request.headers.keys()):
+            # A proxy may have gone by the other one, and what is a body to it would be a request to us.
+            reason = "a body has Content-Length or Transfer-Encoding, and not both"
+            raise HTTPException(400, reason, {"Connection": "close"})
         # Before any of it is read: a client that waits for `100 Continue` then sends nothing.
         if len(length := request.headers.get("content-length", "0")) > 18 or int(length) > limit:
             raise too_large
