@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import search_folders
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from tests.conftest import Ended
+from tests.conftest import Ended, reviews
 
 pytestmark = pytest.mark.slow
 
@@ -168,3 +170,25 @@ def test_a_trial_that_takes_too_long_is_ended_and_says_where_it_was(
         assert log.count("attempt in process") >= 2
         assert "in run_trial" in log
     assert "failed: it was ended after trial_timeout_s=60" in output
+
+
+@pytest.mark.long
+def test_of_a_teacher_that_is_a_file_a_later_student_may_become_champion(
+    document: dict[str, Any], write_logits: Callable[..., Path], said: list[str]
+) -> None:
+    rows = reviews(200)
+    logits = [[2.0, -2.0] if label == "0" else [-2.0, 2.0] for _, label in rows]
+    document["teacher"] = {"logits": str(write_logits([text for text, _ in rows], logits))}
+    document["champion"] = {"min_teacher_ratio": 0.1}  # the fastest
+    document["search"] |= {"trials": 2, "seeds": 1}
+    slow, fast = {"kind": "bilstm", "hidden_size": 256}, {"kind": "average", "hidden_layer": 0}
+    for student in (slow, fast):
+        document["trial"] |= {"student": student, "epochs": 1, "learning_rate": 0.01}
+        folder = search(Study(document), Console(file=io.StringIO()))
+    assert folder.state["registered"] == {"name": "tiny-student", "version": "2", "alias": "champion"}
+    (line,) = [one for one in said if one.startswith("registered as tiny-student version 2")]
+    assert re.search(r"version 1 was the champion: p50 \d+\.\d+ ms against \d+\.\d+ ms, timed in one run", line)
+    results = json.loads((folder.place / "results.json").read_text())
+    assert results["teacher_timed"] == "no"
+    assert results["present_champion"]["onnxruntime"]["p50_ms"] > results["finalists"][0]["onnxruntime"]["p50_ms"]
+    assert "without the teacher, of which the logits alone are known" in " ".join(folder.table.read_text().split())
