@@ -127,7 +127,7 @@ def _conclude(
         if name:
             terms = terms_of(prepared, config.champion)
             present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
-        with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
+        with console.status("timing the finalists and the teacher on one thread, in turns"):
             verdict = judge(prepared, finalists, path, runner, present.folder if present else None)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import search_folders
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from tests.conftest import Ended
+from tests.conftest import Ended, reviews
 
 pytestmark = pytest.mark.slow
 
@@ -142,19 +144,43 @@ def test_a_trial_that_takes_too_long_is_ended_and_where_no_student_meets_the_rul
 ) -> None:
     # That a deadline ends its process is in test_worker.py.
     trial = {**unlucky_document["trial"], "learning_rate": 0.01, "epochs": {"choice": [2, 1_000_000]}}
-    first = {"trials": 2, "first": [{"epochs": 2}, {"epochs": 1_000_000}]}
-    timeout = {"trial_timeout_s": 45}  # The other ends far before it, on a busy machine too.
+    first = {"trials": 3, "first": [{"epochs": 2}, {"epochs": 1_000_000}]}
+    timeout = {"trial_timeout_s": 45}  # The others end far before it, on a busy machine too.
     study, output = unlucky(unlucky_document, tmp_path, first, trial=trial, cluster=timeout)
     (folder,) = search_folders(study)
-    (endless,) = (record for record in records_in(study.config, folder) if record.config.epochs > 2)
-    assert endless.state == "failed"
-    assert endless.cause.startswith("it was ended after trial_timeout_s=45; where it was is in ")
-    log = folder.trial(endless.number).log.read_text()
-    # The last found why the one before had ended; what a busy machine loses beside that is begun anew.
-    assert log.count("attempt in process") >= 2
-    assert "in run_trial" in log
+    endless = [record for record in records_in(study.config, folder) if record.config.epochs > 2]
+    assert endless
+    for record in endless:
+        assert record.state == "failed"
+        assert record.cause.startswith("it was ended after trial_timeout_s=45; where it was is in ")
+        log = folder.trial(record.number).log.read_text()
+        # The last found why the one before had ended; what a busy machine loses beside that is begun anew.
+        assert log.count("attempt in process") >= 2
+        assert "in run_trial" in log
     assert "failed: it was ended after trial_timeout_s=45" in output
     assert "nearest student" in output
     client = MlflowClient(study.config.tracking.uri)
     assert client.search_registered_models() == []
     assert [run.info.status for run in client.search_runs(["1"], "tags.`distune.study` = 'tiny'")] == ["FINISHED"]
+
+
+@pytest.mark.soak
+def test_of_a_teacher_that_is_a_file_a_later_student_may_become_champion(
+    document: dict[str, Any], write_logits: Callable[..., Path], said: list[str]
+) -> None:
+    rows = reviews(200)
+    logits = [[2.0, -2.0] if label == "0" else [-2.0, 2.0] for _, label in rows]
+    document["teacher"] = {"logits": str(write_logits([text for text, _ in rows], logits))}
+    document["champion"] = {"min_teacher_ratio": 0.1}  # the fastest
+    document["search"] |= {"trials": 2, "seeds": 1}
+    slow, fast = {"kind": "bilstm", "hidden_size": 256}, {"kind": "average", "hidden_layer": 0}
+    for student in (slow, fast):
+        document["trial"] |= {"student": student, "epochs": 1, "learning_rate": 0.01}
+        folder = search(Study(document), Console(file=io.StringIO()))
+    assert folder.state["registered"] == {"name": "tiny-student", "version": "2", "alias": "champion"}
+    (line,) = [one for one in said if one.startswith("registered as tiny-student version 2")]
+    assert re.search(r"version 1 was the champion: p50 \d+\.\d+ ms against \d+\.\d+ ms, timed in one run", line)
+    results = json.loads((folder.place / "results.json").read_text())
+    assert results["teacher_timed"] == "no"
+    assert results["present_champion"]["onnxruntime"]["p50_ms"] > results["finalists"][0]["onnxruntime"]["p50_ms"]
+    assert "without the teacher, of which the logits alone are known" in " ".join(folder.table.read_text().split())

@@ -86,8 +86,9 @@ def _refuse_links(named: Path, folder: Path) -> None:
     """Raise StudyError where a folder from elsewhere would bring along what lies outside of it on this machine."""
     root = named.resolve()
     for path in (folder, *folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+        # One to a folder may lead in a circle.
+        if path.is_symlink() and (not path.resolve().is_relative_to(root) or (path != folder and path.is_dir())):
             raise StudyError(
-                f"cannot pull {named}: {path} is a symbolic link to {path.resolve()}, out of the folder; if that is what you want, "
-                "put the file itself there"
+                f"cannot pull {named}: {path} is a symbolic link to {path.resolve()}, out of the folder or to a folder; if that is what "
+                "you want, put the files themselves there"
             )

@@ -75,7 +75,8 @@ def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Presen
         download(uri, f"models:/{name}/{version}", folder)
         check_folder(folder)
     except Exception as error:
-        if is_away(error):
+        # Files of this machine that are gone do not come back.
+        if is_away(error) and not isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
             raise
         return Present(version=version, fault=first_line(error))
     return Present(version=version, folder=folder)

@@ -41,6 +41,12 @@ def test_a_folder_that_is_itself_elsewhere_is_not_followed(results: Path, tmp_pa
         pull("", str(results), tmp_path / "student")
 
 
+def test_a_folder_that_leads_to_itself_is_refused(results: Path, tmp_path: Path) -> None:
+    (results / "champion" / "again").symlink_to(".")
+    with pytest.raises(StudyError, match="or to a folder"):
+        pull("", str(results), tmp_path / "student")
+
+
 def test_a_link_within_the_folder_and_one_that_the_user_names_are_followed(results: Path, tmp_path: Path) -> None:
     (results / "champion" / "copy.json").symlink_to("labels.json")
     (tmp_path / "last").symlink_to(results)

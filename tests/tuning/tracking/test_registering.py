@@ -12,7 +12,13 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import (
+    DEADLINE_EXCEEDED,
+    PERMISSION_DENIED,
+    RESOURCE_DOES_NOT_EXIST,
+    RESOURCE_EXHAUSTED,
+    TEMPORARILY_UNAVAILABLE,
+)
 from mlflow.tracking import MlflowClient
 
 from distune.corpora import encoding
@@ -67,6 +73,20 @@ def test_a_server_that_is_away_does_not_make_a_worse_student_champion(
         assert is_away(caught.value)
         assert client.get_registered_model("away").aliases["champion"] == 1
     assert register(uri, "away", late, WORSE).alias == "challenger"
+
+
+@pytest.mark.parametrize(
+    ("code", "may_work_later"),
+    [
+        (TEMPORARILY_UNAVAILABLE, True),
+        (DEADLINE_EXCEEDED, True),
+        (RESOURCE_EXHAUSTED, True),
+        (RESOURCE_DOES_NOT_EXIST, False),
+        (PERMISSION_DENIED, False),
+    ],
+)
+def test_what_may_work_when_it_is_asked_again_is_asked_again(code: int, may_work_later: bool) -> None:
+    assert is_away(MlflowException("no", code)) == may_work_later
 
 
 def test_an_alias_that_was_removed_is_said(client: MlflowClient, model: LoggedModel) -> None:
