@@ -10,6 +10,7 @@ import fnmatch
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from distune.tuning.serve.limits import ServingError
 
+MAX_HOST_CHARS = 300
+"""No name is longer, with its port."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,]+", re.IGNORECASE)
 
 
@@ -31,6 +34,10 @@ class Access:
 
     def has_host(self, header: str) -> bool:
         """Whether a Host header, with its port or without, is one of ours."""
+        return len(header) <= MAX_HOST_CHARS and _has_host(self, header)
+
+    def judge_host(self, header: str) -> bool:
+        """What `has_host` says, and remembers."""
         name = _name(header)
         if name is not None and self._is_own(name):
             return True
@@ -52,6 +59,12 @@ class Access:
         # Where --host is a name, or stands for all addresses, none is named. What was rebound is a name: addresses are safe.
         own = _address(self.address)
         return (own is None or own.is_unspecified) and _address(name) is not None
+
+
+@lru_cache(maxsize=128)
+def _has_host(access: Access, header: str) -> bool:
+    # Every request asks, nearly all of them by one header; to take it apart is as dear as all other checks together.
+    return access.judge_host(header)
 
 
 def access_of(address: str, hosts: str, origins: str) -> Access:

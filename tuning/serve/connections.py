@@ -28,7 +28,7 @@ LINGER_S = 5.0
 
 
 class Connection(H11Protocol):
-    """A connection that knows what is awaited from its client, and since when. Requests find it as `request.state.connection`."""
+    """A connection that knows what is awaited from its client, and since when. Requests find it in the state of their scope."""
 
     def __init__(self, limits: Limits, **arguments: Any) -> None:
         super().__init__(**arguments)

@@ -133,7 +133,7 @@ def application(
     bodies = Bodies(limits)
 
     async def answers(request: Request, texts_in: Callable[[Any, Limits], list[str]]) -> list[Answer]:
-        connection: Connection = request.state.connection
+        connection: Connection = request.scope["state"]["connection"]
         with bodies.room(connection) as body:
             texts = texts_in(await bodies.value(request, body), limits)
             try:
