@@ -106,5 +106,5 @@ class Reader:
 
     def close(self) -> None:
         self._connection.close()
-        self._process.join(5)
         self._process.kill()
+        self._process.join()

@@ -250,7 +250,7 @@ def _driver_target() -> Target:
 def _augmented_target() -> Target:
     def make(root: Path) -> None:
         texts = tuple(text for text, _ in ROWS)
-        save_augmented(Augmented(texts, np.ones(len(texts), np.int32)), Place(str(root / "made.parquet")))
+        save_augmented(Place(str(root / "made.parquet")), Augmented(texts, np.ones(len(texts), np.int32)))
 
     return Target(("made.parquet",), make, lambda root: len(load_augmented(Place(str(root / "made.parquet"))).texts))
 
@@ -262,6 +262,7 @@ def _dictionary_target() -> Target:
     return Target(("words.txt",), make, lambda root: read_dictionary(root / "words.txt"))
 
 
+COMPARE = "compare {root}/storage/searches/fuzzed/1 {root}/storage/searches/fuzzed/1"
 TARGETS: dict[str, Target] = {
     "study": _study_target(),
     **{
@@ -279,19 +280,12 @@ TARGETS: dict[str, Target] = {
     "journal": _storage_target(
         ("journal/000000000-JOURNAL.jsonl",), "results {root}/study.yaml", "status {root}/study.yaml"
     ),
-    "search.json": _storage_target(
-        ("search.json",), "results {root}/study.yaml --json", "report {root}/study.yaml --out {root}/r.html"
-    ),
-    "kept study": _storage_target(("study.yaml",), "report {root}/storage/searches/fuzzed/1 --out {root}/r.html"),
+    "search.json": _storage_target(("search.json",), "results {root}/study.yaml --json", COMPARE),
+    "kept study": _storage_target(("study.yaml",), COMPARE),
     "results": _storage_target(
-        ("results.json",),
-        "results {root}/study.yaml",
-        "results {root}/study.yaml --json",
-        "report {root}/study.yaml --out {root}/r.html",
+        ("results.json",), "results {root}/study.yaml", "results {root}/study.yaml --json", COMPARE
     ),
     "importance": _storage_target(("importance.json",), "results {root}/study.yaml"),
     "answers": _storage_target(("answers.parquet",), "report {root}/study.yaml --out {root}/r.html"),
-    "table and card": _storage_target(
-        ("table.txt", "champion/README.md"), "results {root}/study.yaml", "report {root}/study.yaml --out {root}/r.html"
-    ),
+    "table and card": _storage_target(("table.txt", "champion/README.md"), "results {root}/study.yaml", COMPARE),
 }

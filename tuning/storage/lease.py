@@ -23,6 +23,8 @@ from distune.tuning.study.errors import StudyError
 RENEWED_EVERY_S = 10.0
 SETTLED_AFTER_S = 1.0
 GONE_AFTER_S = 45.0
+FURTHEST_CLOCK_S = 86_400.0
+"""No clock of another machine is further ahead."""
 ADVICE = "see that no driver runs this search, and remove the file"
 
 
@@ -133,6 +135,8 @@ def _read(place: Place) -> dict[str, Any] | None:
         wrong = [key for key, kind in kinds.items() if type(found[key]) not in (kind, int if kind is float else kind)]
         if wrong or not 0 < found["pid"] < 1 << 31:
             raise ValueError(f"{', '.join(wrong) or 'pid'} is no such value")
+        if not found["renewed_s"] < time.time() + FURTHEST_CLOCK_S:
+            raise ValueError("it was renewed on a day to come")
     return found
 
 
