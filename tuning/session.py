@@ -29,9 +29,9 @@ from distune.tuning.search.warm_start import changed_since
 from distune.tuning.shipping import packages
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
-from distune.tuning.storage.paths import ENDED, Folder, dump
+from distune.tuning.storage.paths import Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
-from distune.tuning.storage.searches import new_folder, unfinished_folder
+from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
@@ -63,8 +63,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
 
 
-def search(study: Study, console: Console, resume: bool = False) -> Folder:
+def search(study: Study, console: Console, resume: bool = False, force: bool = False) -> Folder:
     """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
+
+    `resume` goes on with the last search; `force` begins another one beside one that runs.
 
     Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, ServerAwayError when the
     MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
@@ -73,6 +75,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
     check_stores(study)
     if resume:
         unfinished_folder(study)
+    elif not force:
+        refuse_second(study)
     read = read_study(study)
     with ExitStack() as stack:
         stack.enter_context(connected_if_shared(study))
@@ -87,6 +91,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
+        if resume:
+            go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, folder, runner, console)
@@ -115,9 +121,9 @@ def _conclude(
 ) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
-    with folder.place.to_write() as path:
+    with folder.place.to_write() as path, ends_at_once("the finalists were timed"):
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
-            verdict = judge(prepared, finalists, path, runner)
+            verdict = judge(prepared, finalists, path, runner, folder.state.get("ended_early"))
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         keep_importances(mattered, optuna_study, config.search, folder)
@@ -125,17 +131,21 @@ def _conclude(
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))
     _log.info(folder.table.read_text())
-    with console.status("drawing the pictures and the page"):
+    with console.status("drawing the pictures and the page"), ends_at_once("the page was drawn"):
         outbox.ask(partial(tracker.log_files, publish(prepared.study, folder)))
     if verdict.winner is None:
-        folder.update(state=ENDED)
+        folder.end()
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(
             f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
             f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
         )
-    with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
+    with (
+        console.status("registering the champion"),
+        ends_at_once("the champion was registered"),
+        (folder.place / "champion").to_read() as champion,
+    ):
         uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
         number = verdict.finalists[verdict.winner].record.number
@@ -147,7 +157,7 @@ def _conclude(
             _log.info(
                 f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})"
             )
-    folder.update(state=ENDED)
+    folder.end()
 
 
 @contextmanager
@@ -179,16 +189,41 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     _log.info(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}")
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
-    with LiveView(study.config.search.trials, console) as line:
-        line.known(known)
-        records = run_search(prepared, folder, [outbox, line])
-    finished = [record for record in records if record.state != "running"]
-    if len(finished) < study.config.search.trials:
+    try:
+        with LiveView(study.config.search.trials, console) as line:
+            line.known(known)
+            records = run_search(prepared, folder, [outbox, line])
+    except KeyboardInterrupt as interrupt:
         raise InterruptedSearchError(
-            f"interrupted after {len(finished)} of {study.config.search.trials} trials; "
-            "the same command with --resume goes on"
-        )
+            f"interrupted after {_n_finished(records_in(study.config, folder))} of {study.config.search.trials} trials; "
+            "the same command with --resume goes on, and after `distune finish STUDY` it goes straight to the finalists"
+        ) from interrupt
+    if why := folder.state.get("ended_early"):
+        _log.info(f"ended early, after {_n_finished(records)} of {study.config.search.trials} trials: {why}")
     return records
+
+
+def _n_finished(records: Sequence[TrialRecord]) -> int:
+    return sum(record.state != "running" for record in records)
+
+
+KEPT = {
+    "the finalists were retrained": "all trials are kept, and no champion is registered; --resume retrains the finalists",
+    "the finalists were timed": "all trials are kept, and no champion is registered; --resume retrains and times the finalists",
+    "the page was drawn": "all trials, the table and the results are kept, and no champion is registered; --resume sees to it",
+    "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
+    "registered already --resume looks, and sees to it",
+}
+"""What is left of a search that is interrupted after its trials, by what was being done."""
+
+
+@contextmanager
+def ends_at_once(doing: str) -> Iterator[None]:
+    """Says, after Ctrl-C, what was being done and what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedSearchError(f"interrupted while {doing}: {KEPT[doing]}") from interrupt
 
 
 def _finalists(
@@ -198,7 +233,7 @@ def _finalists(
     chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-        folder.update(state=ENDED)
+        folder.end()
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
-    with console.status("retraining the finalists"):
+    with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
         return train_finalists(chosen, prepared, runner)

@@ -38,6 +38,7 @@ DOORS = {
     "optuna": {
         "tuning/search/suggest.py",
         "tuning/search/importance.py",
+        "tuning/storage/ending.py",
         "tuning/storage/journal.py",
         "tuning/storage/records.py",
         "tuning/search/proposals.py",

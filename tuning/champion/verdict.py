@@ -64,7 +64,9 @@ class Verdict:
         return distillation_ratio(*self.columns)
 
 
-def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner) -> Verdict:
+def judge(
+    prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner, ended_early: str | None = None
+) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
     The runner times them alone. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
@@ -93,7 +95,7 @@ def judge(prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runne
         host=timed.host,
         versions=timed.versions,
     )
-    facts = facts_of(prepared, verdict)
+    facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
     (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(
         table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"

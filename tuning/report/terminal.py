@@ -86,7 +86,7 @@ def show_results(study: Study, console: Console) -> None:
         console.print(f"what mattered: too few complete trials to tell (fewer than {MIN_TRIALS})", highlight=False)
     for record in records:
         if record.error:
-            console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
+            console.print(f"trial {record.number} {record.state}: {record.cause}", markup=False, soft_wrap=True)
 
 
 def _trials(records: list[TrialRecord]) -> Table:

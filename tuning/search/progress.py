@@ -129,7 +129,7 @@ def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None)
     counts = count_states(records)
     n_done = len(records) - counts["running"]
     parts = [f"trials {n_done}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
-    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed") if counts[state]]
+    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "skipped") if counts[state]]
     accurate = [record for record in records if record.accuracy is not None]
     if accurate:
         best = max(accurate, key=lambda record: record.accuracy or 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import logging
+import math
 import os
 import socket
 import sys
@@ -40,6 +41,8 @@ FAR_OVER_BUDGET = 2.0
 SAVING_SHARE = 0.1
 CHEAP_SAVING_S = 0.1
 GRACE_S = 30.0
+LOOKED_FOR_EVERY_S = 1.0
+"""How often a worker asks a storage that is not a path whether its trial is to be skipped: each time is a request."""
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -86,13 +89,35 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
                 return
             with deadline(assignment.timeout_s, place, log):
                 _train(proposal, inputs, assignment, report, place)
+    except SkippedError as skipped:
+        report({"skipped": str(skipped)})
     except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
         report({"failed": traceback.format_exc()})
+
+
+class SkippedError(Exception):
+    """Somebody has asked for the trial to be ended."""
+
+
+def skips_at(place: TrialPlace) -> Callable[[], None]:
+    """Raises SkippedError when it is called and somebody has asked for the trial to be skipped."""
+    looked_s, every_s = -math.inf, LOOKED_FOR_EVERY_S if place.skip.path is None else 0.0
+
+    def look() -> None:
+        nonlocal looked_s
+        if time.monotonic() - looked_s >= every_s:
+            looked_s = time.monotonic()
+            if place.skip.is_file():
+                raise SkippedError(place.skip.read_text())
+
+    return look
 
 
 def _train(
     proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment, report: Report, place: TrialPlace
 ) -> None:
+    look = skips_at(place)
+    look()
     plug_in(assignment.plugs)
     config = TrialConfig.model_validate(proposal["trial"])
     shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
@@ -113,6 +138,8 @@ def _train(
             metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
             metrics |= hint_of(epoch.graph, shipped)
         report(metrics)
+        if epoch.epoch < config.epochs:
+            look()
 
     start = time.monotonic()
     run_trial(config, shipped.data, tell, savepoint_at(place))

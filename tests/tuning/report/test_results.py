@@ -47,7 +47,7 @@ def test_a_search_is_one_json_object(searched: Study) -> None:
     write_json(searched, stream)
     found = json.loads(stream.getvalue())
     assert (found["study"], found["state"], found["results"]) == ("tiny", "new", None)
-    assert found["counts"] == {"running": 1, "complete": 1, "pruned": 0, "infeasible": 0, "failed": 1}
+    assert found["counts"] == {"running": 1, "complete": 1, "pruned": 0, "infeasible": 0, "failed": 1, "skipped": 0}
     assert [trial["on_front"] for trial in found["trials"]] == [True, False, False]
 
 
