@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -164,7 +165,8 @@ def _conclude(
 def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
     tracker = Tracker(prepared.study.config, prepared.teacher_accuracy, folder.state.get("run_id"))
-    folder.update(run_id=tracker.run_id, state="searching")
+    begun_at = folder.state.get("begun_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    folder.update(run_id=tracker.run_id, state="searching", begun_at=begun_at)
     outbox = Outbox(tracker, is_away)
     status: str | None = "FINISHED"
     try:

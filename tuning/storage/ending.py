@@ -12,14 +12,49 @@ from datetime import UTC, datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import DIRECTIONS
+from distune.tuning.storage.lease import live_driver
+from distune.tuning.storage.paths import ENDED, Folder
+from distune.tuning.storage.records import DIRECTIONS, records_in
 from distune.tuning.study.config import SearchConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 
 SEARCHED_S = "searched_s"
 """The attribute of the Optuna study that holds for how long its trials have been searched for."""
 FINISH = "`distune finish` asked for it"
 SKIPPED = "skipped by a person"
+
+
+def finish_search(study: Study, folder: Folder) -> str:
+    """Ask a search to start no further trial; returns what comes next, in a line. Raises StudyError for one that has ended."""
+    if folder.state.get("state") == ENDED:
+        raise StudyError(f"the search in {folder} has ended; `distune results` shows what it found")
+    driver = live_driver(folder.driver)
+    ask_to_finish(folder)
+    if driver:
+        return f"{folder}, run by {driver}, starts no further trial: what runs ends, and finalists, table and champion follow"
+    records = records_in(study.config, folder)
+    n_done = sum(record.state != "running" for record in records)
+    return (
+        f"{folder} is run by nobody: it was interrupted after {n_done} of {study.config.search.trials} trials; "
+        "`distune search STUDY --resume` now goes straight to its finalists"
+    )
+
+
+def skip_trial(study: Study, folder: Folder, number: int) -> str:
+    """Ask the worker of a trial to end it after its epoch; returns what comes next, in a line. Raises StudyError for a trial that
+    does not run."""
+    if live_driver(folder.driver) is None:
+        raise StudyError(
+            f"nobody runs the search in {folder}, so none of its trials runs; `distune status` shows how far it came"
+        )
+    states = {record.number: record.state for record in records_in(study.config, folder)}
+    if states.get(number) != "running":
+        running = ", ".join(str(one) for one, state in states.items() if state == "running") or "none"
+        what = f"has ended ({states[number]})" if number in states else "has not begun"
+        raise StudyError(f"trial {number} of {folder} {what}; those that run: {running}")
+    ask_to_skip(folder, number)
+    return f"trial {number} of {folder} ends after its epoch, and its worker goes on with the next"
 
 
 def ask_to_finish(folder: Folder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from distune.corpora.places import Place
@@ -12,7 +14,7 @@ from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
 from distune.tuning.storage.records import open_study, read_records
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, parse_yaml
+from distune.tuning.study.file import Study, kept_study, load_study, parse_yaml
 
 LIMITS = ("trials", "time_budget_s", "patience")
 """Settings of `search` that say when it ends: `--resume` may change them."""
@@ -35,6 +37,14 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]
+
+
+def studies_in(places: Layout) -> list[str]:
+    """The names of the studies that a storage has searches of. Raises StudyError for one that cannot be read."""
+    try:
+        return (places.root / "searches").names()
+    except OSError as error:
+        raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
 
 
 def new_folder(study: Study) -> Folder:
@@ -128,3 +138,40 @@ def last_search(study: Study) -> Folder:
     if not folders:
         raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
     return folders[-1]
+
+
+def is_of_storage(reference: str) -> bool:
+    """Whether a word names a study file or the folder of a search, rather than a job of a cluster."""
+    return "://" in reference or Path(reference).exists()
+
+
+def find_search(reference: str, overrides: Sequence[str] = (), number: int | None = None) -> tuple[Study, Folder]:
+    """The study and the folder of a search: of a study file the last one, or that of a number; or the search in a folder of
+    results (a path or URI).
+
+    Raises StudyError for what is neither, for a study that has not been searched yet, and for a number that it has not.
+    """
+    place = Place(reference)
+    if "://" not in reference and not Path(reference).is_dir():
+        study = load_study(Path(reference), overrides)
+        return study, last_search(study) if number is None else numbered_search(study, number)
+    for flag, is_given in (("--set", bool(overrides)), ("--search", number is not None)):
+        if is_given:
+            raise StudyError(f"{flag} goes with a study file, but {reference} is a folder of results")
+    folder = Folder(place)
+    if not folder.study_file.is_file() or not (place / "search.json").is_file():
+        raise StudyError(
+            f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
+        )
+    return kept_study(parse_yaml(folder.study_file.read_text())), folder
+
+
+def numbered_search(study: Study, number: int) -> Folder:
+    """The folder of a search of a study by its number; raises StudyError naming those that there are."""
+    folders = {int(folder.place.name): folder for folder in search_folders(study)}
+    if number not in folders:
+        there = ", ".join(map(str, folders)) or "none"
+        raise StudyError(
+            f"--search: {study.config.name} has no search {number} in {study.config.storage}; it has {there}"
+        )
+    return folders[number]
