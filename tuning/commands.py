@@ -109,7 +109,7 @@ def completion(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
 
     if importlib.util.find_spec("shtab") is None:
         raise MissingPackageError(
-            "distune completion needs the package shtab, which is not installed: pip install shtab"
+            "distune completion needs the package shtab, which is not installed: pip install 'distune[search]'"
         )
     import shtab
 

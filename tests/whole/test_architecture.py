@@ -44,8 +44,11 @@ DOORS = {
         "tuning/search/proposals.py",
         "tuning/search/run.py",
         "tuning/search/samplers.py",
+        "tuning/report/dashboard.py",
         "tuning/report/pictures_search.py",
     },
+    "optuna_dashboard": {"tuning/report/dashboard.py"},
+    "shtab": {"tuning/commands.py"},
     "ray": {
         "cluster/client.py",
         "cluster/connection.py",

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
-import tempfile
 import warnings
-from pathlib import Path
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
@@ -23,33 +17,31 @@ NAMES = {"accuracy": "dev accuracy", "latency_ms": "latency hint, ms"}
 
 
 def serve_dashboard(study: Study, folder: Folder, port: int) -> None:
-    """Serve a copy of a search, as it is now, on this machine's loopback address; becomes that program and does not return."""
+    """Serve a copy of a search, as it is now, on this machine's loopback address, until Ctrl-C."""
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise StudyError(
-            "distune ui --optuna needs the package optuna-dashboard, which is not installed: pip install optuna-dashboard"
+            "distune ui --optuna needs the package optuna-dashboard, which is not installed: pip install 'distune[optuna]'"
         )
-    file = Path(tempfile.mkdtemp(prefix="distune-optuna-")) / "journal.log"
-    n_trials = write_copy(study, folder, file)
+    from optuna_dashboard import run_server
+
+    copy = named_copy(study, folder)
     print(
-        f"optuna-dashboard of {folder}, {n_trials} trials as they are now: http://127.0.0.1:{port} (Ctrl-C ends it)",
+        f"optuna-dashboard of {folder}, {len(copy.trials)} trials as they are now: http://127.0.0.1:{port} (Ctrl-C ends it)",
         flush=True,
     )
-    program = [sys.executable, "-m", "optuna_dashboard", str(file), "--storage-class", "JournalFileStorage"]
-    os.execv(sys.executable, [*program, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
+    try:
+        run_server(copy._storage, host="127.0.0.1", port=port)
+    except OSError as error:
+        raise StudyError(f"--port: cannot listen at 127.0.0.1:{port}: {error.strerror}") from error
 
 
-def write_copy(study: Study, folder: Folder, file: Path) -> int:
-    """Write the trials of a search as one Optuna journal, the objectives by their names and the accuracies of epochs as intermediate
-    values; returns how many there are.
+def named_copy(study: Study, folder: Folder) -> optuna.Study:
+    """The trials of a search in memory, the objectives by their names and the accuracies of epochs as intermediate values.
 
     The search's own journal has no intermediate values: samplers would read them, and weigh trials that were stopped early by them.
     """
     search = open_study(study.config, Journal(folder.journal))
-    copy = optuna.create_study(
-        study_name=f"{study.config.name} {folder.place.name}",
-        storage=JournalStorage(JournalFileBackend(str(file))),
-        directions=search.directions,
-    )
+    copy = optuna.create_study(study_name=f"{study.config.name} {folder.place.name}", directions=search.directions)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         copy.set_metric_names([NAMES[name] for name in study.config.search.objectives])
@@ -57,4 +49,4 @@ def write_copy(study: Study, folder: Folder, file: Path) -> int:
     for trial in trials:
         trial.intermediate_values = {int(epoch): accuracy for epoch, accuracy, _ in trial.user_attrs.get("curve", ())}
     copy.add_trials(trials)
-    return len(trials)
+    return copy

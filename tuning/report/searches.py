@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -17,7 +16,6 @@ from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
 from distune.tuning.storage.records import open_study, read_records
 from distune.tuning.storage.searches import searches_of, studies_in
-from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import kept_study, parse_yaml
 
 
@@ -50,8 +48,7 @@ def _listed(study: str, folder: Folder) -> Listed:
     number = int(folder.place.name)
     try:
         return _read(study, number, folder)
-    except (StudyError, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        # What one folder has become must not hide the others.
+    except Exception as error:  # noqa: BLE001  (whatever has become of one folder, it must not hide the others)
         return Listed(study=study, number=number, folder=str(folder), state="damaged", fault=first_line(error))
 
 

@@ -9,9 +9,9 @@ The layout is the same on a disk and behind a URI:
       study.yaml                 the study as it was searched
       search.json                its MLflow run, what it is bound to (corpus, labels, teacher), and how far it came
       driver.json                who runs it now
-      finish                     it is asked to start no further trial
+      finish                     there where it is asked to start no further trial
       journal/                   the Optuna study
-      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends; skip
+      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends; skip, where it is to
       finalists/NUMBER/          checkpoints of the finalists
       champion/                  the winner's checkpoint
       results.json, table.txt    what was found

@@ -42,7 +42,7 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
 def studies_in(places: Layout) -> list[str]:
     """The names of the studies that a storage has searches of. Raises StudyError for one that cannot be read."""
     try:
-        return (places.root / "searches").names()
+        return [name for name in (places.root / "searches").names() if not name.startswith(".")]
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
 
