@@ -179,6 +179,7 @@ def _add_cluster_commands(command: Command) -> None:
         dest="number",
         help="of a study file the search of this number, not the last one",
     )
+    _add_set(status)
     _add_json(status)
     log = command("logs", commands.logs, "print what a submitted search has printed")
     log.add_argument("-f", "--follow", action="store_true", help="until it ends")

@@ -203,11 +203,14 @@ def submit(options: argparse.Namespace) -> None:
 def status(options: argparse.Namespace) -> None:
     """Show the searches of a cluster, or how far a search in a storage is."""
     from distune.tuning.storage.searches import find_search, is_of_storage
+    from distune.tuning.study.errors import StudyError
 
     if options.number is not None or (options.job and is_of_storage(options.job)):
         from distune.tuning.search.progress import show_progress, show_progress_json
 
-        study, folder = find_search(options.job or "", number=options.number)
+        if not options.job:
+            raise StudyError("--search goes with a study file: distune status STUDY --search N")
+        study, folder = find_search(options.job, options.overrides, options.number)
         if options.json:
             show_progress_json(study, folder, sys.stdout)
         else:

@@ -223,3 +223,10 @@ def test_bash_completes_commands_and_options(run: Run, tmp_path: Path) -> None:
         ["search", "searches"],
         ["--resume", "--resume-or-begin"],
     ]
+
+
+def test_a_number_without_a_study_is_refused(run: Run) -> None:
+    assert run("status", "--search", 1)[::2] == (
+        2,
+        ["distune: --search goes with a study file: distune status STUDY --search N"],
+    )

@@ -142,7 +142,7 @@ def last_search(study: Study) -> Folder:
 
 def is_of_storage(reference: str) -> bool:
     """Whether a word names a study file or the folder of a search, rather than a job of a cluster."""
-    return "://" in reference or Path(reference).exists()
+    return "://" in reference or Path(reference).is_file() or (Path(reference) / "study.yaml").is_file()
 
 
 def find_search(reference: str, overrides: Sequence[str] = (), number: int | None = None) -> tuple[Study, Folder]:
