@@ -22,7 +22,8 @@ import ray
 from ray import cloudpickle
 
 from distune.cluster.config import ClusterError
-from distune.cluster.connection import JOB, check_reachable
+from distune.cluster.connection import JOB
+from distune.cluster.fitting import check_reachable
 
 HEAD = "node:__internal_head__"
 WAIT_S = 1.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from ray._private import ray_constants
 from ray._private.state import state
 
 from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.fitting import check_fits, check_latency_node, check_reachable
 
-REACH_TIMEOUT_S = 10
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
@@ -88,17 +87,6 @@ def _sigterm_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def check_reachable(address: str) -> None:
-    """Raise ClusterError unless somebody listens at `HOST:PORT`; Ray itself would try for minutes before it said so."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
-    except OSError as error:
-        raise ClusterError(f"cannot connect to Ray at {address}: {error}") from error
-
-
 def alive_nodes() -> list[Mapping[str, float]]:
     """The resources of each node of the connected cluster."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -116,42 +104,6 @@ def startable_nodes() -> list[Mapping[str, float]]:
         there = sum(all(node.get(name, 0) >= n for name, n in resources.items()) for node in alive)
         found += [resources] * max(0, int(group.max_count) - there)
     return found
-
-
-def check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
-    """Raise ClusterError unless one of the nodes has the resource that finalists are to be timed on."""
-    wanted = config.latency_node
-    if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
-        raise ClusterError(
-            f"latency_node: no node of the cluster has the resource {wanted!r}; start one with "
-            f"ray start --num-cpus=0 --resources='{{\"{wanted}\": 1}}'; the nodes have: {_in_words(nodes)}"
-        )
-
-
-def check_fits(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
-    """Raise ClusterError unless one of the nodes, given by their resources, can hold a trial."""
-    gpus = 0.0 if config.gpus_per_trial == "auto" else config.gpus_per_trial
-    fits = any(node.get("CPU", 0) >= config.cpus_per_trial and node.get("GPU", 0) >= gpus for node in nodes)
-    if not fits:
-        raise ClusterError(
-            f"a trial asks for cpus_per_trial={config.cpus_per_trial:g}, "
-            f"gpus_per_trial={gpus:g}, but the nodes have: {_in_words(nodes)}"
-        )
-
-
-OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "node:", "accelerator_type:")
-"""The names, or how they begin, of the resources that Ray gives a node by itself."""
-
-
-def _in_words(nodes: Sequence[Mapping[str, float]]) -> str:
-    """The CPUs, GPUs and custom resources of each node."""
-    return "; ".join(
-        ", ".join(
-            [f"{node.get('CPU', 0):g} CPUs", f"{node.get('GPU', 0):g} GPUs"]
-            + [f"{n:g} {name}" for name, n in sorted(node.items()) if not name.startswith(OF_RAY)]
-        )
-        for node in nodes
-    )
 
 
 def n_slots(config: ClusterConfig) -> int:

@@ -16,7 +16,8 @@ from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
 from distune.cluster.config import ClusterConfig, ClusterError
-from distune.cluster.connection import check_fits, check_reachable, first_line
+from distune.cluster.connection import first_line
+from distune.cluster.fitting import check_fits, check_reachable
 
 NAME = "distune.name"
 STOPPING_S = 60  # Ray's own is 3: too short for a driver to write what it still holds

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from distune.cluster.config import ClusterConfig
+from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.connection import alive_nodes, connected
+from distune.cluster.lost_workers import LOST, why_lost
 from distune.cluster.runner import Answer, Argument, InProcess, Runner, Shared
 
 
@@ -44,7 +46,7 @@ class OnRay:
         try:
             while pending:
                 done, _ = ray.wait(list(pending))
-                yield pending.pop(done[0]), ray.get(done[0])
+                yield pending.pop(done[0]), _answer(done[0])
         finally:
             for reference in pending:
                 ray.cancel(reference, force=True)
@@ -72,16 +74,19 @@ class OnRay:
             num_gpus=1 if n_gpus else 0,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
         )
-        for row in answered.iter_rows():
-            if row["error"] is not None:
-                raise row["error"]
-            yield row["index"], row["answer"]
+        try:
+            for row in answered.iter_rows():
+                if row["error"] is not None:
+                    raise row["error"]
+                yield row["index"], row["answer"]
+        except LOST as error:
+            raise _given_up(error) from error
 
     def once(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """With a GPU where the cluster has one, else where there is a free CPU; what our loggers say there stands in the log
         of that worker."""
         remote = ray.remote(num_cpus=1, num_gpus=int(_has_gpu()), max_retries=3)(_aloud)
-        answer: Answer = ray.get(remote.remote(function, *arguments))
+        answer: Answer = _answer(remote.remote(function, *arguments))
         return answer
 
     def alone(self, function: Callable[[Argument], Answer], argument: Argument) -> Answer:
@@ -94,7 +99,7 @@ class OnRay:
         # One that is yet to be started by the autoscaler has the CPUs that it has.
         n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)
         remote = ray.remote(num_cpus=n_cpus, resources={resource: 1}, max_retries=3)(function)
-        answer: Answer = ray.get(remote.remote(argument))
+        answer: Answer = _answer(remote.remote(argument))
         return answer
 
 
@@ -121,6 +126,18 @@ def run_on_each_node(function: Callable[[Argument], Answer], argument: Argument)
             name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
             calls[name] = remote.options(scheduling_strategy=here).remote(argument)
     return {name: ray.get(call) for name, call in calls.items()}
+
+
+def _answer(call: ray.ObjectRef) -> Any:
+    """What a call returns or raises; raises ClusterError where its worker was lost as often as it may be."""
+    try:
+        return ray.get(call)
+    except LOST as error:
+        raise _given_up(error) from error
+
+
+def _given_up(error: RayError) -> ClusterError:
+    return ClusterError(f"a call on the cluster was given up: {why_lost(error)}")
 
 
 def _has_gpu() -> bool:

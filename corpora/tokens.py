@@ -153,6 +153,11 @@ def build_vocabulary(config: AnyTokensConfig, segmented: Iterable[Sequence[str]]
     # An n-gram with an unknown part would be one name for many.
     parts = {token: token.split(BETWEEN) for token, n in counts.items() if n >= config.min_count}
     known = [token for token in parts if not set(RESERVED) & set(parts[token])]
+    if counts and not known:
+        raise CorpusError(
+            f"tokens.min_count: no token occurs so often in the train and transfer texts, but got min_count={config.min_count}; "
+            f"the most frequent occurs {max(counts.values())} times"
+        )
     # What an n-gram begins with is as frequent or more, and with fewer parts: the encoder finds it by its beginning.
     kept = sorted(known, key=lambda token: (-counts[token], len(parts[token]), token))
     return (*RESERVED, *kept[: config.max_vocabulary - len(RESERVED)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from distune.cluster.config import ClusterConfig
+from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
@@ -25,7 +27,7 @@ def check(study: Study) -> str:
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
-    check_stores(study)
+    check_surroundings(study)
     read = read_study(study, all_teachers=True)
     corpus, places = read.corpus, read.places
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
@@ -42,11 +44,20 @@ def check(study: Study) -> str:
         *read.of_settings,
         *assumed.of_files(corpus, places),
         *of_answers,
+        *_of_cluster(study.config.cluster),
     )
     run = plug_lines(read.study.plugs, [(kinds, kind) for kinds, kind, _ in plugs_in(read.study)])
     return "\n  ".join(
         [sentence, *run, *class_lines(corpus), *corpus.notes, *read.of_files, *dict.fromkeys(assumptions)]
     )
+
+
+def _of_cluster(cluster: ClusterConfig) -> list[str]:
+    if cluster.latency_node is None or cluster.is_shared:
+        return []
+    return [
+        f"cluster.latency_node: {cluster.latency_node!r} is a node of a cluster, and the address is local: this machine times the finalists"
+    ]
 
 
 def class_lines(corpus: Corpus) -> list[str]:
@@ -57,7 +68,9 @@ def class_lines(corpus: Corpus) -> list[str]:
     ]
 
 
-def check_stores(study: Study) -> None:
+def check_surroundings(study: Study) -> None:
+    """Raise StudyError or ClusterError unless the storage, the MLflow store and the machines can be used as the study says."""
+    refuse_unfit(study.config.cluster)
     try:
         check_writable(Place(study.config.storage))
     except PlaceError as error:

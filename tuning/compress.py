@@ -29,7 +29,7 @@ from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
-from distune.tuning.study.errors import faults_of
+from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
@@ -83,7 +83,7 @@ def configs_of(flags: Mapping[str, Any], epochs: int | None) -> list[AnyCompress
             configs.append(TypeAdapter(CompressionConfig).validate_python(settings))
         except ValidationError as error:
             fault = error.errors()[0]
-            raise CheckpointError(f"--{kind.replace('_', '-')}: {fault['msg']}, but got {fault['input']}") from error
+            raise CheckpointError(f"--{kind.replace('_', '-')}: {in_words(fault)}, but got {fault['input']}") from error
     return configs
 
 

@@ -18,7 +18,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.places import Place
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.verdict import NoChampionError, judge
-from distune.tuning.checks import check_shared, check_stores
+from distune.tuning.checks import check_shared, check_surroundings
 from distune.tuning.report.write import publish
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.importance import importances, keep_importances
@@ -53,7 +53,7 @@ class InterruptedSearchError(KeyboardInterrupt):
 
 def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
-    check_stores(study)
+    check_surroundings(study)
     cluster = study.config.cluster
     if cluster.address.startswith("ray://"):
         raise StudyError(
@@ -73,7 +73,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
     MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
     anything is trained.
     """
-    check_stores(study)
+    check_surroundings(study)
     if resume:
         unfinished_folder(study)
     elif not force:

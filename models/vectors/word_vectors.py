@@ -141,13 +141,14 @@ def _training(config: TrainedVectorsConfig, seed: int) -> dict[str, Any]:
 
 def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     found = read_vectors(config, vocabulary)
-    if not found.vectors:
-        raise ModelError(
-            "; ".join(
-                [f"{config.path} has no vector for any of the {len(vocabulary)} words of the vocabulary", *found.notes]
-            )
-        )
+    refuse_strange_words(config, found, f"{len(vocabulary)} words of the vocabulary")
     return found
+
+
+def refuse_strange_words(config: FileVectorsConfig, found: FoundVectors, words: str) -> None:
+    """Raise ModelError where a file has a vector for none of the words that it was asked for."""
+    if not found.vectors:
+        raise ModelError("; ".join([f"{config.path} has no vector for any of the {words}", *found.notes]))
 
 
 SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], FoundVectors]] = {

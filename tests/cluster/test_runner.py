@@ -14,7 +14,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from distune.cluster.config import ClusterConfig, ClusterError
-from distune.cluster.connection import alive_nodes, check_latency_node, connected, n_slots
+from distune.cluster.connection import alive_nodes, connected, n_slots
+from distune.cluster.fitting import check_latency_node
 from distune.cluster.on_ray import InProcessBesideRay, OnRay, _aloud, preparing_runner, run_on_each_node
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.logits_filling import ShardForm, Source, fill_cache

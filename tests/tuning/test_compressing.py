@@ -148,7 +148,7 @@ def test_a_quantized_checkpoint_answers_without_a_study(
         (["--prune-units", "0.5"], "prune_units is followed by fine-tuning, which needs the study"),
         (
             ["--prune-units", "1.5", "--epochs", "0"],
-            "--prune-units: Input should be less than or equal to 1, but got 1.5",
+            "--prune-units: must be <= 1, but got 1.5",
         ),
         (["--low-rank", "0.9", "--embedding-int8"], "embedding_int8 cannot follow low_rank"),
     ],
@@ -169,5 +169,5 @@ def test_flags_become_compressions_in_their_order() -> None:
     found = configs_of({**NO_FLAGS, "prune_units": 0.25, "int8": True}, epochs=3)
     assert [config.kind for config in found] == ["prune_units", "int8"]
     assert found[0] == PruneUnitsConfig(kind="prune_units", keep=0.25, epochs=3)
-    with pytest.raises(CheckpointError, match=r"--trim-vocabulary: Input should be greater than 0, but got 0.0"):
+    with pytest.raises(CheckpointError, match=r"--trim-vocabulary: must be > 0, but got 0.0"):
         configs_of({**NO_FLAGS, "trim_vocabulary": 0.0}, None)

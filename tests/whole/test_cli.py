@@ -85,6 +85,10 @@ def logits(document: dict[str, Any], tmp_path: Path, columns: str, n_texts: int 
 
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
+    "more CPUs than there are": (
+        change("cluster", {"cpus_per_trial": 9999}),
+        "a trial asks for cpus_per_trial=9999, gpus_per_trial=0, but the nodes have: ",
+    ),
     "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
     "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
     "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
@@ -94,7 +98,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
     "misspelt key": (change("search.trails", 3), "search.trails: unknown key; did you mean 'trials'?"),
     "range outside its bounds": (
         change("trial.loss.kd_weight", {"between": [0, 2]}),
-        "trial.loss.kd_weight: should be less than or equal to 1",
+        "trial.loss.kd_weight: must be <= 1",
     ),
     "wrong number of classes": (
         lambda d, p: logits(d, p, "text,logit_0,logit_1,logit_2"),

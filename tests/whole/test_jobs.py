@@ -183,7 +183,7 @@ def client_logs() -> str:
     return "".join(f"\n{path}:\n{(read(path) or b'')[-2000:].decode(errors='replace')}" for _, path in newest)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     cluster: Dashboard, study: Callable[..., Path]
 ) -> None:

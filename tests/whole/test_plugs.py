@@ -100,7 +100,7 @@ def test_faults_of_a_plug_have_their_path_and_name_what_is_known(plugged: dict[s
     assert str(caught.value).split("\n") == [
         "trial.student.feature: unknown key; did you mean 'features'? The keys here are channels, dropout, pooling, layer_norm, "
         "hidden_layer, hidden_layers, kind, features, width",
-        "trial.loss.teacher_term.delta: should be greater than 0, but got 0",
+        "trial.loss.teacher_term.delta: must be > 0, but got 0",
         "trial.student.kind: must be one of 'bilstm', 'bigru', 'textcnn', 'average', 'transformer', 'gated', but got 'gatted'",
     ]
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_plug_is_refused_in_a_line(
     with pytest.raises(StudyError, match=r"^plugins: cannot read no-such-file.py: No such file or directory$"):
         Study(document)
     document["plugins"] = "my.py"
-    with pytest.raises(StudyError, match=r"^plugins: should be a valid tuple, but got 'my.py'$"):
+    with pytest.raises(StudyError, match=r"^plugins: must be a list, but got 'my.py'$"):
         Study(document)
 
 

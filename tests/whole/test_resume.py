@@ -31,7 +31,7 @@ def start(study: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("asked", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
+@pytest.mark.parametrize("asked", [pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGTERM])
 def test_who_is_asked_to_end_while_a_teacher_is_trained_ends_at_once(
     document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], asked: signal.Signals
 ) -> None:
@@ -88,7 +88,7 @@ def long_study(
     return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize("asked", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
     long_study: tuple[Path, Path], tmp_path: Path, asked: signal.Signals
 ) -> None:

@@ -107,7 +107,7 @@ def test_a_search_with_its_workers_runs(run: Run, folder: Path) -> None:
     assert "'champion'" in run("-c", "import distune; print(distune.results('study.yaml').champion.split('/')[-1:])")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("run", [""], indirect=True)
 def test_a_search_from_python_runs_and_its_champion_answers(run: Run) -> None:
     program = """

@@ -46,6 +46,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._observers = tuple(observers)
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
+        self._losses: dict[str, list[str]] = {}
         known = study.get_trials(deepcopy=False)
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
         finished = [record for record in read_records(study) if record.state != "running"]
@@ -127,10 +128,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
         message, skipped = result.get("failed"), result.get("skipped")
         if error and not message:
-            message = (
-                f"its worker process died {self._max_failures + 1} times (max_failures={self._max_failures}): it was "
-                "killed, or a machine ran out of memory or went away"
-            )
+            message = self._loss(trial_id)
+            self._keep_where_no_log_is(record, message)
         if message:
             message = f"{message.rstrip()}\nlog: {self._folder.trial(record.number).log}"
         state: State = "pruned"
@@ -150,6 +149,23 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._folder.trial(record.number).training.delete()  # There is no further attempt.
         for observer in self._observers:
             observer.ended(record)
+
+    def lost(self, trial_id: str, why: str) -> None:
+        """The worker of a trial was lost, which is begun again up to `max_failures` times."""
+        self._losses.setdefault(trial_id, []).append(why)
+
+    def _loss(self, trial_id: str) -> str:
+        reasons = self._losses.pop(trial_id, [])
+        n_attempts = max(1, len(reasons))
+        counted = f"its worker was lost {n_attempts} {'times' if n_attempts > 1 else 'time'}"
+        why = "; ".join(dict.fromkeys(reasons)) or "Ray does not say why"
+        return f"{counted} (max_failures={self._max_failures}): {why}"
+
+    def _keep_where_no_log_is(self, record: TrialRecord, message: str) -> None:
+        """A worker that was never started has written no log."""
+        log = self._folder.trial(record.number).log
+        if not log.is_file():
+            log.write_text(f"{message}\n")
 
     def _absorb(self, trial_id: str, result: dict[str, Any]) -> None:
         record = self._records[trial_id]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import segmenter
 from distune.corpora.teacher_data import load_teacher_data
-from distune.corpora.tokens import WordPieceConfig, encoder_settings
+from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, encoder_settings, tokenize
 from distune.models.vectors.config import FileVectorsConfig
-from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages
+from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages, refuse_strange_words
 from distune.tuning.search.plugged import refuse_broken_plugs
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
@@ -23,6 +23,9 @@ from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
 from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import refuse_installed_clashes
+
+FIRST_TEXTS = 1000
+"""So many texts show whether a file of vectors has words of this language, cut as these tokens are; they are read in a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +71,14 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     _refuse_what_teachers_lack(study, corpus, places, configs)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
-    of_files = _vector_notes(prepared)  # What is wrong with a file is said before a teacher is loaded, or learns.
-    earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     for one in prepared:
-        segmenter(encoder_settings(one.tokens), pieces_for(one.tokens, places[0]))
+        pieces = pieces_for(one.tokens, places[0])
+        segmenter(encoder_settings(one.tokens), pieces)
+        if len(texts := (*corpus.train.texts, *corpus.transfer.texts)) <= FIRST_TEXTS:
+            tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
         refuse_missing_packages(one.vectors)
+    of_files = _vector_notes(prepared, corpus, places)  # It is said before a teacher is loaded, or learns.
+    earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     more = config.teacher_data
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
         of_files += load_teacher_data(more, corpus).notes
@@ -99,11 +105,24 @@ def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
     return tuple(TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space))
 
 
-def _vector_notes(configs: Sequence[TrialConfig]) -> list[str]:
-    """What differs in the files of word vectors from what they say of themselves. Raises ModelError for one that cannot be read."""
-    chosen = [config.vectors for config in configs]
-    files = {(one.path, one.dimension): one for one in chosen if isinstance(one, FileVectorsConfig)}
-    return [f"{path}: {note}" for (path, _), config in files.items() for note in read_vectors(config, ()).notes]
+def _vector_notes(configs: Sequence[TrialConfig], corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+    """What differs in the files of word vectors from what they say of themselves.
+
+    Raises ModelError for one that cannot be read, and for one that knows no word of the first texts.
+    """
+    notes: dict[str, None] = {}
+    for one in configs:
+        if isinstance(one.vectors, FileVectorsConfig):
+            found = read_vectors(one.vectors, _first_words(one.tokens, corpus, places))
+            refuse_strange_words(one.vectors, found, f"words of the first {FIRST_TEXTS:,} texts")
+            notes |= {f"{one.vectors.path}: {note}": None for note in found.notes}
+    return list(notes)
+
+
+def _first_words(tokens: AnyTokensConfig, corpus: Corpus, places: Sequence[TeacherPlace]) -> tuple[str, ...]:
+    """The vocabulary of the first train and transfer texts, rare words too."""
+    texts = (*corpus.train.texts, *corpus.transfer.texts)[:FIRST_TEXTS]
+    return tokenize(tokens.model_copy(update={"min_count": 1}), texts, pieces_for(tokens, places[0])).vocabulary
 
 
 def _refuse_what_teachers_lack(

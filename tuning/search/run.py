@@ -16,6 +16,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from distune.cluster.connection import n_slots
+from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
@@ -46,7 +47,8 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
     proposals = Proposals(study, journal, prepared.study, folder, observers)
     if not proposals.is_over():
-        with interruptible(), tempfile.TemporaryDirectory(prefix="distune-ray-") as scratch:
+        scratch_folder = tempfile.TemporaryDirectory(prefix="distune-ray-")
+        with interruptible(), scratch_folder as scratch, lost_for_memory_as_for_all():
             _tuner(prepared, proposals, folder, Path(scratch)).fit()
     records = read_records(study)
     if proposals.ended_early is None and sum(one.state != "running" for one in records) < config.search.trials:
@@ -124,7 +126,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
         tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=proposals,
-            scheduler=_scheduler(config, prepared),
+            scheduler=telling(_scheduler(config, prepared), proposals.lost),
             num_samples=proposals.n_left,
             max_concurrent_trials=n_slots(cluster),
             reuse_actors=True,

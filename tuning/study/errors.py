@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Union, get_args, get_origin
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -26,6 +26,91 @@ def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") 
     return [_line(details, model, prefix) for details in error.errors()]
 
 
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str, ...]
+ROUNDS = 5
+"""What is left out after one round shows the next one more; each is shorter, and few go so far."""
+
+
+def validated(
+    model: type[Model], value: Any, prefix: str = "", context: dict[str, Any] | None = None
+) -> tuple[Model | None, list[str]]:
+    """The model of a value, None where it has faults, and one line for each of them.
+
+    pydantic holds the parts of a block against each other only where each of them is known and valid. What is not is left out
+    and the rest validated again, so that all faults are found at once.
+    """
+    left_out: dict[Place, bool] = {}
+    """Whether it may be what a rule of its block wants: a wrong value, a misspelt key."""
+    faults: list[str] = []
+    for _ in range(ROUNDS):
+        try:
+            valid = model.model_validate(_without(value, left_out), context=context)
+        except ValidationError as error:
+            found = [(_place(value, details["loc"]), details) for details in error.errors()]
+            lines = [
+                _line(details, model, prefix) for place, details in found if not _follows(place, details, left_out)
+            ]
+            faults += dict.fromkeys(line for line in lines if line not in faults)
+            new = {
+                place: _is_wanted(place, details, model) for place, details in found if place and place not in left_out
+            }
+            if not new:
+                break
+            left_out |= new
+        else:
+            faults += _numbers_by_name(valid, value, prefix)
+            return (None, faults) if faults else (valid, [])
+    return None, faults
+
+
+def _numbers_by_name(valid: Any, value: Any, place: str) -> list[str]:
+    """`epochs: yes` is the truth value True in YAML, and 1 to pydantic."""
+    if isinstance(valid, BaseModel) and isinstance(value, dict):
+        parts = [(getattr(valid, key, None), inner, f"{place}.{key}" if place else key) for key, inner in value.items()]
+    elif isinstance(valid, list | tuple) and isinstance(value, list | tuple):
+        parts = [(one, inner, f"{place}.{n}") for n, (one, inner) in enumerate(zip(valid, value, strict=False))]
+    else:
+        is_number = isinstance(valid, int | float) and not isinstance(valid, bool)
+        return [f"{place}: must be a number, but got {value}"] if is_number and isinstance(value, bool) else []
+    return [line for part in parts for line in _numbers_by_name(*part)]
+
+
+def _place(value: Any, loc: Sequence[int | str]) -> Place:
+    """The keys that lead to what pydantic means, without the tags of unions among them, and to a list as a whole."""
+    place: list[str] = []
+    for part in loc:
+        if isinstance(value, list | tuple):
+            break
+        if isinstance(value, dict) and part in value:
+            place.append(str(part))
+            value = value[part]
+        elif part == loc[-1]:
+            place.append(str(part))  # One that is missing.
+    return tuple(place)
+
+
+def _without(value: Any, left_out: Collection[Place], place: Place = ()) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {key: inner for key, inner in value.items() if (*place, str(key)) not in left_out}
+    return {key: _without(inner, left_out, (*place, str(key))) for key, inner in kept.items()}
+
+
+def _is_wanted(place: Place, details: ErrorDetails, model: type[BaseModel]) -> bool:
+    _, owner = _resolve(model, details["loc"])
+    if details["type"] != "extra_forbidden" or owner is None:
+        return True
+    return bool(difflib.get_close_matches(place[-1], owner.model_fields, n=1))
+
+
+def _follows(place: Place, details: ErrorDetails, left_out: Mapping[Place, bool]) -> bool:
+    """Whether pydantic only misses what was left out, or holds a block together of which something was."""
+    if details["type"] == "missing":
+        return place in left_out
+    return any(is_wanted and other[:-1] == place for other, is_wanted in left_out.items())
+
+
 def _line(details: ErrorDetails, model: type[BaseModel], prefix: str) -> str:
     path, owner = _resolve(model, details["loc"])
     place = ".".join([*([prefix] if prefix else []), *path])
@@ -39,16 +124,51 @@ def _line(details: ErrorDetails, model: type[BaseModel], prefix: str) -> str:
         return f"{place}: needs a `kind:`"
     if kind == "missing":
         return f"{place}: is missing"
-    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = in_words(details)
     got = "" if isinstance(value, dict) or "but got" in message else f", but got {value!r}"
     return f"{place or 'study'}: {message}{got}"
+
+
+WORDS = {
+    "bool": "must be true or false",
+    "dict": "must be a block of keys",
+    "finite": "must be a finite number",
+    "float": "must be a number",
+    "frozen": "must be a list",
+    "greater_than": "must be > {gt:g}",
+    "greater_than_equal": "must be >= {ge:g}",
+    "int": "must be a whole number",
+    "less_than": "must be < {lt:g}",
+    "less_than_equal": "must be <= {le:g}",
+    "list": "must be a list",
+    "literal": "must be {expected}",
+    "model": "must be a block of keys",
+    "none": "must be null",
+    "path": "must be a path",
+    "string": "must be text",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "too_long": "must have at most {max_length} values",
+    "too_short": "must have at least {min_length} values",
+    "tuple": "must be a list",
+}
+"""What pydantic finds, by its type or what its type begins with, as a study file says it."""
+
+
+def in_words(details: ErrorDetails) -> str:
+    """What is wrong with a value, without pydantic's words; a message of our own as it is."""
+    kind = details["type"]
+    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0])
+    if words is None:
+        return details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return words.format(**details.get("ctx", {}))
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(key, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} The keys here are {', '.join(names)}"
+    hint = f"did you mean {close[0]!r}? The" if close else "the"
+    return f"; {hint} keys here are {', '.join(names)}"
 
 
 def _resolve(model: type[BaseModel], loc: Sequence[int | str]) -> tuple[list[str], type[BaseModel] | None]:

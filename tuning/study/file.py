@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from distune._kinds import KEPT
 from distune._plug_files import PlugError, PlugFile, read_plug_file
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.document import document_in_plain_values
-from distune.tuning.study.errors import StudyError, faults_of
+from distune.tuning.study.errors import StudyError, validated
 from distune.tuning.study.points import params_of, prepared_blocks, values_at
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
@@ -129,11 +128,9 @@ def _parsed(
     document: dict[str, Any], faults: list[str], context: dict[str, Any] | None = None
 ) -> tuple[StudyConfig, Space]:
     """The settings and the space of a document, validated in a `context`; `faults` are those that are known already."""
-    config, space = None, None
-    try:
-        config = StudyConfig.model_validate(document)
-    except ValidationError as error:
-        faults += faults_of(error, StudyConfig)
+    space = None
+    config, found = validated(StudyConfig, document)
+    faults += found
     trial = document.get("trial")
     if isinstance(trial, dict):
         try:

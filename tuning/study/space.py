@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from distune.tuning.study.errors import StudyError, faults_of
+from distune.tuning.study.errors import StudyError, validated
 
 RANGES = ("choice", "between", "log")
 BROKEN = object()
@@ -56,13 +56,10 @@ def parse_space(raw: Config, model: type[BaseModel], prefix: str = "trial", cont
     root = _parse(raw, prefix, broken)
     faults = list(broken)
     for corner in _corners(root):
-        try:
-            model.model_validate(corner, context=context)
-        except ValidationError as error:
-            for fault in faults_of(error, model, prefix):
-                is_left_out = fault.endswith(": is missing") and any(b.startswith(fault[:-12]) for b in broken)
-                if fault not in faults and not is_left_out:
-                    faults.append(fault)
+        for fault in validated(model, corner, prefix, context)[1]:
+            is_left_out = fault.endswith(": is missing") and any(b.startswith(fault[:-12]) for b in broken)
+            if fault not in faults and not is_left_out:
+                faults.append(fault)
     if faults:
         raise StudyError("\n".join(faults))
     return Space(_typed(root, model, context), frozenset(_clashes(root)))

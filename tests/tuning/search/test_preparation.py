@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,17 @@ def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_sa
     monkeypatch.setattr("distune.tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
     with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
         prepared_study(document)
+
+
+def test_what_leaves_a_student_without_a_known_word_is_refused_before_any_teacher(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "v.txt"
+    path.write_text("2 2\nthe 1 2\nof 3 4\n", encoding="utf-8")
+    english = {**document["trial"], "vectors": {"kind": "file", "path": str(path), "dimension": 2}}
+    message = re.escape(f"{path} has no vector for any of the words of the first 1,000 texts")
+    with pytest.raises(ModelError, match=message):
+        check(Study({**document, "trial": english}))
+    frequent = {**document["trial"], "tokens": {"kind": "words", "min_count": 5000}}
+    with pytest.raises(CorpusError, match=r"but got min_count=5000; the most frequent occurs \d+ times"):
+        check(Study({**document, "trial": frequent}))

@@ -69,12 +69,16 @@ def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study,
     ask(searcher, "a")
     ask(searcher, "b")
     searcher.on_trial_complete("a", {"failed": "Traceback ...\nFloatingPointError: nan"})
+    for why in ("its machine went away", "it was killed", "it was killed"):
+        searcher.lost("b", why)
     searcher.on_trial_complete("b", error=True)
     one, two = records_in(study.config, Folder(Place(str(tmp_path))))
     assert (one.state, str(one.error).splitlines()[:2]) == ("failed", ["Traceback ...", "FloatingPointError: nan"])
     assert one.cause == f"FloatingPointError: nan (log: {tmp_path}/trials/0/log.txt)"
     assert two.state == "failed"
-    assert "its worker process died 4 times (max_failures=3)" in two.cause
+    message = "its worker was lost 3 times (max_failures=3): its machine went away; it was killed"
+    assert two.cause == f"{message} (log: {tmp_path}/trials/1/log.txt)"
+    assert (tmp_path / "trials/1/log.txt").read_text() == f"{message}\n"  # The worker has written none.
     assert ask(searcher, "c")["number"] == 2
 
 

@@ -132,7 +132,7 @@ def test_all_faults_of_a_space_are_listed_at_once() -> None:
         "trial.tokens.kind",
         "trial.weight_decay",
     ]
-    assert "trial.loss.kd_weight: should be less than or equal to 1, but got 2" in found
+    assert "trial.loss.kd_weight: must be <= 1, but got 2" in found
     assert any("did you mean 'hidden_size'?" in fault for fault in found)
     kinds = "'words', 'words_characters', 'characters', 'wordpiece', 'english_words'"
     assert f"trial.tokens.kind: must be one of {kinds}, but got 'wrds'" in found

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.study.file import Study, load_study, parse_yaml, set_at
 
 Write = Callable[[dict[str, Any]], Path]
 
@@ -42,7 +42,56 @@ def test_all_faults_of_settings_and_space_are_listed_at_once(document: dict[str,
         "trial.loss.kd_weight",
     ]
     assert found[0].startswith("corpus.labeled: unknown key; did you mean 'labelled'?")
-    assert found[2] == "search.trials: should be greater than or equal to 1, but got 0"
+    assert found[2] == "search.trials: must be >= 1, but got 0"
+
+
+def test_rules_of_a_block_are_held_beside_unknown_keys_and_wrong_values(document: dict[str, Any]) -> None:
+    document["teacher"] = {"students": {"trials": 1, "members": 5, "colour": "red"}}
+    document["champion"] = {"colour": "red"}
+    document["search"] |= {"colour": "red", "seeds": 0, "trials": 2}
+    found = faults(document)
+    assert "teacher.students: members must be <= trials, but got members=5, trials=1" in found
+    assert "champion: needs min_teacher_ratio, max_latency_ms or both" in found
+    assert "search.seeds: must be >= 1, but got 0" in found
+    assert sum("colour: unknown key; the keys here are " in fault for fault in found) == 3
+    assert len(found) == 6
+
+
+def test_what_a_misspelt_key_was_to_say_is_not_called_missing(document: dict[str, Any]) -> None:
+    document["teacher"] = {"checkpont": "x"}
+    document["champion"] = {"max_latency": 3}
+    assert [fault.partition(";")[0] for fault in faults(document)] == [
+        "teacher.checkpont: unknown key",
+        "champion.max_latency: unknown key",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("search.trials", "many", "must be a whole number, but got 'many'"),
+        ("search.trials", 2.5, "must be a whole number, but got 2.5"),
+        ("search.trials", True, "must be a number, but got True"),
+        ("search.trials", [3], "must be a whole number, but got [3]"),
+        ("cluster.cpus_per_trial", "two", "must be a number, but got 'two'"),
+        ("cluster.cpus_per_trial", 0, "must be > 0, but got 0"),
+        ("name", 5, "must be text, but got 5"),
+        ("corpus.drop_overlap", "maybe", "must be true or false, but got 'maybe'"),
+        ("search.sampler", "luck", "must be 'tpe', 'nsga2', 'gp' or 'random', but got 'luck'"),
+        ("corpus.dev_fraction", 1.0, "must be < 1, but got 1.0"),
+        ("plugins", "my.py", "must be a list, but got 'my.py'"),
+        ("tracking", [1], "must be a block of keys, but got [1]"),
+        ("trial.epochs", True, "must be a number, but got True"),
+        ("trial.tokens", {"kind": "words", "max_tokens": True}, "must be a number, but got True"),
+    ],
+)
+def test_a_fault_is_said_in_the_words_of_a_study_file(
+    document: dict[str, Any], path: str, value: Any, line: str
+) -> None:
+    set_at(document, path, value)
+    (found,) = faults(document)
+    assert found.startswith(path)
+    assert found.endswith(f": {line}")
 
 
 def test_what_is_missing_is_named(document: dict[str, Any]) -> None:

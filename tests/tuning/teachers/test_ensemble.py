@@ -228,7 +228,7 @@ def test_students_may_have_a_space_of_their_own(taught: dict[str, Any], said: li
     prepared_study(taught)
     assert sum("/3 trained, textcnn" in line for line in said) == 3
     own["student"] = {"kind": "textcnn", "filters": {"between": [0, 3]}}
-    with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: should be greater"):
+    with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: must be >"):
         Study(taught)
 
 

@@ -1,0 +1,58 @@
+"""Trials whose worker is lost: why, and that Ray Tune goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from distune.cluster.lost_workers import why_lost
+
+
+def telling(scheduler: TrialScheduler, lost: Callable[[str, str], None]) -> TrialScheduler:
+    """The same scheduler, which tells the id of a trial whose worker was lost, and why; a searcher is told neither."""
+    before = scheduler.on_trial_error
+
+    def on_trial_error(controller: Any, trial: Trial) -> None:
+        lost(trial.trial_id, _why(trial))
+        before(controller, trial)
+
+    scheduler.on_trial_error = on_trial_error
+    return scheduler
+
+
+def _why(trial: Trial) -> str:
+    if trial.pickled_error_file is not None and Path(trial.pickled_error_file).is_file():
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+        if isinstance(error, RayActorError):
+            return why_lost(error)
+    text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+    return why_lost(RayActorError(error_msg=text))
+
+
+@contextmanager
+def lost_for_memory_as_for_all() -> Iterator[None]:
+    """For the length of a `with`, a worker that Ray ends because its machine runs out of memory is lost as any other is.
+
+    Ray Tune 2.60 knows an actor's death by RayActorError alone, and OutOfMemoryError is none: a worker that is ended so in the
+    middle of a training would end the whole search.
+    """
+    before = RayActorManager._actor_task_failed
+
+    def failed(self: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg=str(exception))
+        before(self, tracked_actor_task, exception)
+
+    RayActorManager._actor_task_failed = failed
+    try:
+        yield
+    finally:
+        RayActorManager._actor_task_failed = before
