@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py tuning/report/test_browser.py)
 SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py)
 
-.PHONY: demo test test-long test-soak lint docs bench
+.PHONY: demo test test-long test-soak fuzz lint docs bench
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
@@ -30,6 +30,10 @@ test-long: .venv/installed
 
 test-soak: .venv/installed
 	$(PYTEST) -m soak
+
+# A thousand damaged files of each kind that Distune reads; `make test` tries a few of each.
+fuzz: .venv/installed
+	FUZZ_N=$${FUZZ_N:-1000} $(PYTEST) tests/fuzz
 
 lint: .venv/installed
 	$(BIN)/ruff check .

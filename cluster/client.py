@@ -22,7 +22,7 @@ import ray
 from ray import cloudpickle
 
 from distune.cluster.config import ClusterError
-from distune.cluster.connection import JOB
+from distune.cluster.connection import JOB, disconnect
 from distune.cluster.fitting import check_reachable
 
 HEAD = "node:__internal_head__"
@@ -92,7 +92,7 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
         yield from _followed(actor)
     finally:
         cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-        ray.shutdown()
+        disconnect()
 
 
 def _connect(address: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -24,7 +25,8 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     """Where trials run, and what each is given."""
 
     address: str = "local"
-    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`."""
+    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`. Where a study does not name one, it is
+    that of `RAY_ADDRESS`."""
     cpus_per_trial: float = Field(default=1, gt=0)
     """CPUs that each trial is given; torch gets as many threads."""
     gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
@@ -37,6 +39,20 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     """A trial that takes longer is ended; one that hangs would hold its worker for ever."""
     latency_node: str | None = None
     """The custom resource of a node on which finalists are timed, alone on it; by default where the search is started."""
+
+    @property
+    def place(self) -> str:
+        """The address that is used: the one that a study names, else that of the environment, else the default. Raises ClusterError
+        where that of the environment is a dashboard, which `submit` takes and no search."""
+        if "address" in self.model_fields_set:
+            return self.address
+        there = os.environ.get("RAY_ADDRESS") or self.address
+        if there.startswith(("http://", "https://")):
+            raise ClusterError(
+                f"RAY_ADDRESS is {there}, a dashboard, to which distune submit sends a search; to run one from here, name its cluster "
+                "by cluster.address: local, auto, HOST:PORT or ray://HOST:PORT"
+            )
+        return there
 
     @property
     def threads(self) -> int:
@@ -53,4 +69,4 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def is_shared(self) -> bool:
         """Whether trials may run on other machines than the one that the search is started on."""
-        return self.address != "local"
+        return self.place != "local"

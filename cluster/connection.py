@@ -18,6 +18,7 @@ from ray._private.state import state
 from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.fitting import check_fits, check_latency_node, check_reachable
 
+SHUTDOWN_S = 30.0
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
@@ -36,9 +37,9 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     # Ray's own progress tables and warnings about them would scroll the live line away.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    check_reachable(config.address)
+    check_reachable(config.place)
     options: dict[str, Any] = {}
-    if config.address == "local":
+    if config.place == "local":
         options = {"include_dashboard": False}
     elif packages and JOB not in os.environ:  # A job's nodes have its folder already.
         options = {"runtime_env": {"py_modules": [str(package) for package in packages], "excludes": ["__pycache__"]}}
@@ -46,9 +47,9 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, config.is_shared
     try:
         with _sigterm_kept():
-            _init(config.address, options)
+            _init(config.place, options)
     except (ConnectionError, RuntimeError) as error:
-        raise ClusterError(f"cannot connect to Ray at {config.address}: {first_line(error)}") from error
+        raise ClusterError(f"cannot connect to Ray at {config.place}: {first_line(error)}") from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
     try:
@@ -57,7 +58,15 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
             check_latency_node(config, [*alive_nodes(), *startable_nodes()])
         yield
     finally:
-        ray.shutdown()
+        disconnect()
+
+
+def disconnect() -> None:
+    """End the connection. Where the processes of Ray were killed their end is not waited for longer than 30 s: what is written is
+    written by then."""
+    ending = threading.Thread(target=ray.shutdown, daemon=True)
+    ending.start()
+    ending.join(SHUTDOWN_S)
 
 
 def _init(address: str, options: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distune.cluster.config import ClusterConfig, ClusterError
-from distune.cluster.connection import alive_nodes, connected
+from distune.cluster.connection import alive_nodes, connected, disconnect
 from distune.cluster.lost_workers import LOST, why_lost
 from distune.cluster.runner import Answer, Argument, InProcess, Runner, Shared
 
@@ -94,7 +94,7 @@ class OnRay:
         without one it is called in this process, and the connection is ended before."""
         resource = self.config.latency_node
         if resource is None or not self.config.is_shared:
-            ray.shutdown()
+            disconnect()
             return function(argument)
         # One that is yet to be started by the autoscaler has the CPUs that it has.
         n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)

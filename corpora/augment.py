@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
+from distune.corpora.kept import reading
 from distune.corpora.places import Place
 from distune.corpora.texts import content_key, normalise, text_hash
 
@@ -173,9 +174,13 @@ def save_augmented(place: Place, augmented: Augmented) -> None:
 
 
 def load_augmented(place: Place) -> Augmented:
-    """Read back what `save_augmented` wrote."""
+    """Read back what `save_augmented` wrote. Raises DamagedError for anything else."""
     import pyarrow as pa
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
-    return Augmented(tuple(table["text"].to_pylist()), table["iteration"].to_numpy().astype(np.int32))
+    with reading(place, "remove it, and the texts are made again"):
+        table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
+        texts, iterations = tuple(table["text"].to_pylist()), table["iteration"].to_numpy()
+        if not all(isinstance(text, str) for text in texts) or iterations.dtype.kind not in "iu":
+            raise ValueError("it must have a text and the number of an iteration in each row")
+    return Augmented(texts, iterations.astype(np.int32))

@@ -10,8 +10,8 @@ from distune.corpora.texts import CorpusError
 MARK = "\ufeff"
 """The byte-order mark, with which many programs begin a file; it stands within one that was put together of several."""
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
-FIRST_END = re.compile(r'(?:"(?:[^"]|"")*"|[^"\r\n])*(\r\n|\n|\r)')
-"""The end of the first line that is not within quotation marks."""
+FIRST_END = re.compile(r'(?:"(?:[^"]|"")*+"|[^"\r\n])*+(\r\n|\n|\r)')
+"""The end of the first line that is not within quotation marks; possessive, as marks alone can be paired in more ways than can be tried."""
 LONGEST_HEADER = 100_000
 BARE_RETURN = re.compile(r"\r(?!\n)")
 

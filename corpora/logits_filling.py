@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from distune.corpora.teacher_logits import (
 )
 from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
 
+_log = logging.getLogger(__name__)
 SHARD_ROWS = 8192
 MIN_SHARD_ROWS, N_STEPS = 256, 50
 HIDDEN = "the teacher's hidden states"
@@ -70,6 +72,10 @@ class Shard:
     def file(self, name: str) -> str:
         return f"{name}-{self.number:05d}.npy"
 
+    @property
+    def checksums_file(self) -> str:
+        return f"shard-{self.number:05d}.json"
+
 
 def rows_of_shard(n_texts: int) -> int:
     """How many texts to a shard, so that little is lost with one, its end is soon seen, and large corpora have few files."""
@@ -98,11 +104,13 @@ class ShardWriter:
         arrays: dict[str, NDArray[Any]] = {"logits": _in_type(answers.logits, self._dtype)}
         if answers.hidden is not None:
             arrays["hidden"] = hidden_in_half(answers.hidden, HIDDEN)
-        # The hashes come last: a shard with them has its answers.
-        return {
+        written = {
             shard.file(name): _write_array(self._folder / shard.file(name), values)
             for name, values in (*arrays.items(), ("hashes", shard.hashes))
         }
+        # They come last: a shard with its checksums has its answers.
+        (self._folder / shard.checksums_file).write_text(json.dumps(written, indent=1))
+        return written
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,8 @@ class Source:
 def fill_cache(
     root: Place, key: CacheKey, texts: Sequence[str], source: Source, form: ShardForm = ShardForm()
 ) -> TeacherLogits:
-    """Ask the teacher for every text, shard by shard; whole shards of an interrupted run are kept.
+    """Ask the teacher for every text, shard by shard; whole shards of an interrupted run are kept, and a line says of how many
+    others it asks again.
 
     Texts are sorted by length over all shards, the longest first: little is computed on padding, and a lack of memory
     shows at once. Raises CorpusError as ShardWriter does.
@@ -132,12 +141,18 @@ def fill_cache(
     ]
     there = set(folder.names())
     checksums: Checksums = {}
-    missing, n_done = [], 0
+    missing, n_done, n_refused = [], 0, 0
     for shard in shards:
         kept = _whole_shard(folder, shard, form.dtype, there)
+        n_refused += not kept and shard.file("logits") in there
         checksums |= kept
         missing += [] if kept else [shard]
         n_done += len(shard.texts) if kept else 0
+    if n_refused:
+        _log.info(
+            f"teacher logits: {n_refused} of {len(shards)} shards in {folder} are computed again: they are not whole, have "
+            "changed since they were written, or are of an older Distune or other settings"
+        )
     writer = ShardWriter(folder, key.labels, form.dtype, source.load)
     form.progress(n_done, len(texts))
     for place, written in source.map(writer, missing):
@@ -169,16 +184,33 @@ def _index(shards: Iterable[Shard]) -> NDArray[np.uint64]:
 
 
 def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Checksums:
-    """The checksums of a shard that an earlier run has written, nothing where it is not whole or of other texts."""
-    names = [shard.file(name) for name in ("logits", "hidden", "hashes") if shard.file(name) in there]
-    if shard.file("hashes") not in names or shard.file("logits") not in names:
+    """The checksums of a shard that an earlier run has written; nothing where it is not whole, has changed, or is of other
+    texts. What has no checksums is of an older Distune, and may be anything."""
+    written = _checksums(folder, shard, there)
+    if not written or not written.keys() <= there:
         return {}
-    contents = {name: (folder / name).read_bytes() for name in names}
+    contents = {name: (folder / name).read_bytes() for name in written}
+    if any(hashlib.sha256(contents[name]).hexdigest() != checksum for name, checksum in written.items()):
+        return {}
     logits = np.load(io.BytesIO(contents[shard.file("logits")]), allow_pickle=False)
     kept = np.load(io.BytesIO(contents[shard.file("hashes")]), allow_pickle=False)
     if logits.dtype != _in_type(logits, dtype).dtype or not np.array_equal(kept, shard.hashes):
         return {}
-    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return written
+
+
+def _checksums(folder: Place, shard: Shard, there: set[str]) -> Checksums:
+    """What was written of a shard, by its own word; nothing where that is damaged."""
+    if shard.checksums_file not in there:
+        return {}
+    try:
+        written = json.loads((folder / shard.checksums_file).read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    known = {shard.file(name) for name in ("logits", "hidden", "hashes")}
+    needed = {shard.file(name) for name in ("logits", "hashes")}
+    is_whole = isinstance(written, dict) and needed <= written.keys() <= known
+    return written if is_whole else {}
 
 
 def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str]) -> TeacherAnswers:

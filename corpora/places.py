@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+
+from distune.corpora.disk import UNFINISHED, write_whole
+from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
 """File systems on which an object appears when it is complete; elsewhere it is written beside its place and moved."""
@@ -30,9 +33,16 @@ class PlaceError(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder; only its URI travels, so that every process opens the file system for itself."""
+    """A file or folder; only its URI travels, so that every process opens the file system for itself.
+
+    A relative path stays one in this process, and travels as an absolute one: other processes run in other folders, and Ray
+    Tune's workers each in one of its own, which is removed.
+    """
 
     uri: str
+
+    def __reduce__(self) -> tuple[type[Place], tuple[str]]:
+        return Place, (self.uri if "://" in self.uri else str(Path(self.uri).absolute()),)
 
     def __str__(self) -> str:
         return self.uri
@@ -88,17 +98,27 @@ class Place:
     def read_text(self) -> str:
         return self.read_bytes().decode()
 
-    def write_bytes(self, content: bytes) -> None:
-        """Write a file, which is either whole or not there; its folders are made."""
+    def write_bytes(self, content: bytes, durable: bool = True) -> None:
+        """Write a file, which is either whole or not there; its folders are made. What is `durable` is on the disk then, and
+        survives a loss of power. Raises DiskError where a disk of this machine takes no more."""
+        if self.path is not None:
+            write_whole(self.path, content, durable)
+            return
         system, path = self._resolved
         at_once = system.type_name in WHOLE_AT_ONCE
-        unfinished = path if at_once else f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
+        unfinished = path if at_once else f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
         if not at_once:
             system.create_dir(path.rpartition("/")[0], recursive=True)
-        with system.open_output_stream(unfinished, compression=None) as stream:
-            stream.write(content)
-        if not at_once:
-            system.move(unfinished, path)
+        try:
+            with system.open_output_stream(unfinished, compression=None) as stream:
+                stream.write(content)
+            if not at_once:
+                system.move(unfinished, path)
+        except (OSError, ArrowException):
+            if not at_once:
+                with suppress(OSError, ArrowException):
+                    system.delete_file(unfinished)
+            raise
 
     def write_text(self, content: str) -> None:
         self.write_bytes(content.encode())
@@ -118,10 +138,10 @@ class Place:
         if self.path is not None:
             yield self.path
             return
-        with tempfile.TemporaryDirectory() as scratch:
+        with scratch_folder() as scratch:
             system, path = self._resolved
-            copy_files(path, scratch, source_filesystem=system, destination_filesystem=_local())
-            yield Path(scratch)
+            copy_files(path, str(scratch), source_filesystem=system, destination_filesystem=_local())
+            yield scratch
 
     @contextmanager
     def to_write(self) -> Iterator[Path]:
@@ -130,10 +150,10 @@ class Place:
             self.path.mkdir(parents=True, exist_ok=True)
             yield self.path
             return
-        with tempfile.TemporaryDirectory() as scratch:
-            yield Path(scratch)
+        with scratch_folder() as scratch:
+            yield scratch
             system, path = self._resolved
-            copy_files(scratch, path, source_filesystem=_local(), destination_filesystem=system)
+            copy_files(str(scratch), path, source_filesystem=_local(), destination_filesystem=system)
 
 
 @lru_cache

@@ -20,6 +20,8 @@ from distune.corpora.texts import CorpusError
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
 """How many names of columns a message has."""
+LONGEST_SHOWN = 80
+"""How many characters of a name it has."""
 HINT = "; a file without a header is given the names of its columns by `columns: [...]`"
 LFS = b"version https://git-lfs.github.com/"
 ENDINGS = (*DELIMITERS, *JSON_ENDINGS, ".parquet")
@@ -81,6 +83,7 @@ def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     names = []
     for spelt, cells in columns.items():
         name = " ".join(spelt.split())
+        name = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
         first = next((cell for cell in cells if cell is not None), None)
         names += [f"{name}.{inner}" for inner in first] if isinstance(first, dict) else [name]
     return names
@@ -156,13 +159,17 @@ def refuse_folder(place: Place, name: str) -> None:
 def _of_parquet(content: bytes, name: str) -> Table:
     try:
         table = pyarrow.parquet.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{name}: cannot be read as Parquet: {str(error).strip().split(chr(10))[0]}") from error
+        table.validate(full=True)
+        cells = [_cells(column) for column in table.columns]
+    # Of a damaged file anything is raised, and of values that no object of Python holds, such as dates after the year 9999.
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+        said = str(error).strip().split(chr(10))[0] or type(error).__name__
+        raise CorpusError(f"{name}: cannot be read as Parquet: {said}") from error
     repeated = next((one for one in table.column_names if table.column_names.count(one) > 1), None)
     if repeated is not None:
         raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
     metadata = dict(table.schema.metadata or {})
-    columns = {column: _cells(table[column]) for column in table.column_names}
+    columns = dict(zip(table.column_names, cells, strict=True))
     note = f"{name}: {table.num_rows:,} rows of Parquet"
     return Table(
         name=name,

@@ -1,7 +1,7 @@
 """The teacher-logits cache: what a teacher says of every text, computed once, kept beside the text's own hash.
 
-A cache is a folder of shards, each a few `.npy` files, an index of all hashes, and a `manifest.json` that is written
-last: a folder with its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts
+A cache is a folder of shards, each a few `.npy` files and their checksums, an index of all hashes, and a `manifest.json` that is
+written last: a folder with its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts
 by hash, never by row order. `logits_filling.py` writes it.
 """
 
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,8 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
+from distune.corpora.scratch import make_scratch, remove_scratch
 from distune.corpora.texts import HASH_BYTES, CorpusError, text_hash
 
 MANIFEST = "manifest.json"
@@ -158,8 +159,7 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     place = key.folder(root)
     if not (place / MANIFEST).is_file():
         raise CorpusError(f"no whole teacher-logits cache at {place}; `distune cache STUDY` fills it")
-    raw = json.loads((place / MANIFEST).read_text())
-    manifest = Manifest(**{**raw, "labels": tuple(raw["labels"])})
+    manifest = _manifest(place)
     for name, found, expected in (
         ("corpus", manifest.corpus, key.corpus),
         ("teacher", manifest.teacher, key.teacher),
@@ -172,7 +172,7 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
             )
     if INDEX not in manifest.checksums:
         raise CorpusError(f"the cache {place} was written by an older Distune; remove it, and it is made again")
-    folder = place.path or _copied(place)
+    folder, lock = (place.path, None) if place.path is not None else _copied(place)
     there = {path.name for path in folder.iterdir()}
     for file in manifest.checksums:
         if file not in there:
@@ -183,16 +183,23 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
         return tuple(CacheFile(place, folder / name, manifest.checksums[name]) for name in names)
 
     cache = TeacherLogits(manifest, files("logits"), files("hidden"), files("index")[0])
-    if place.path is None:
-        weakref.finalize(cache, shutil.rmtree, folder, ignore_errors=True)
+    if lock is not None:
+        weakref.finalize(cache, remove_scratch, folder, lock)
     return cache
 
 
-def _copied(place: Place) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="distune-logits-"))
+def _manifest(place: Place) -> Manifest:
+    advice = "`distune cache STUDY --rebuild` makes the cache again"
+    raw = read_object(place / MANIFEST, advice)
+    with reading(place / MANIFEST, advice):
+        return TypeAdapter(Manifest).validate_python(raw)
+
+
+def _copied(place: Place) -> tuple[Path, int]:
+    folder, lock = make_scratch()
     with place.to_read() as read:
         shutil.copytree(read, folder, dirs_exist_ok=True)
-    return folder
+    return folder, lock
 
 
 def _damaged(place: Place, file: str) -> CorpusError:

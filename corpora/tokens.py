@@ -15,6 +15,9 @@ from pydantic import BaseModel, Field
 from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
 from distune.corpora.texts import CorpusError
 
+MOST_DIGITS = 12
+"""Of a word's frequency; jieba's own add up to 60 million."""
+
 
 class _Tokens(BaseModel, frozen=True, extra="forbid"):
     """What all kinds of tokens share: how many are known, and how many of a text are read."""
@@ -199,6 +202,8 @@ def read_dictionary(path: Path) -> list[list[Any]]:
             raise CorpusError(
                 f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r}"
             )
+        if rest and len(rest[0]) > MOST_DIGITS:
+            raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {len(rest[0]):,} digits")
         found[word] = int(rest[0]) if rest else None
     for word in list(found):
         for other in (word.lower(), word.upper(), word.capitalize()):

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,11 @@ class Student:
     def __repr__(self) -> str:
         return f"Student(labels={list(self.labels)})"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Student cannot be pickled, as it holds a session of ONNX Runtime: pass the folder on, and distune.load it there"
+        )
+
     def _parts(self, texts: Iterator[str]) -> Iterator[NDArray[np.float32]]:
         n_before = 0
         while part := list(itertools.islice(texts, TEXTS_IN_MEMORY)):
@@ -120,7 +125,7 @@ def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -
     if not isinstance(uri, str | None):
         raise CheckpointError(f"uri must be that of an MLflow store, such as sqlite:///mlflow.db, but got {uri!r}")
     from distune.tuning.commands import DEFAULT_URI
-    from distune.tuning.tracking.registry import pull
+    from distune.tuning.tracking.pulling import pull
 
     with tempfile.TemporaryDirectory() as scratch:
         store = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI

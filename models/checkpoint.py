@@ -1,8 +1,8 @@
 """The checkpoint folder: all that is needed to use a student, without ray, mlflow, transformers or this project.
 
 `model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and the
-package `distune_student`, a name that no other project has, with `__main__.py`, by which `python FOLDER` answers. Nothing is
-pickled. Folders of earlier versions have the programs `predict.py` and `encoding.py` in their place; none of our code needs them.
+package `distune_student`, a name that no other project has, with `__main__.py`, by which `python FOLDER` answers; and the checksums
+of all but the card, `SHA256SUMS`. Nothing is pickled. Folders of earlier versions have the programs `predict.py` and `encoding.py` in their place; none of our code needs them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, StrictBool, TypeAdapter, ValidationError, field_validator
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -32,6 +33,11 @@ from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 PACKAGE = "distune_student"
 """The one name that a checkpoint has for Python."""
 MAIN = f"""# Answers texts, one a line: python FOLDER < texts.txt
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # Where it is not there by itself: python -I FOLDER/__main__.py
+
 from {PACKAGE} import main
 
 main()
@@ -61,6 +67,18 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_checkpoint(checkpoint, unfinished, card, encoding_program)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(unfinished, folder)
+    except BaseException:  # A full disk, or Ctrl-C.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return folder
+
+
+def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encoding_program: Path) -> None:
     settings = {
         "student": checkpoint.trained.config.model_dump(mode="json"),
         **_plug(checkpoint.trained.config),
@@ -80,13 +98,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
         file.writelines(f"{token}\n" for token in checkpoint.vocabulary)
     (unfinished / "README.md").write_text(card, encoding="utf-8")
     _write_package(unfinished, encoding_program.parent)
+    _write_sums(unfinished)
     # Made by mkdtemp and safetensors for their owner alone; a checkpoint is for others too.
     unfinished.chmod(0o755)
     (unfinished / "weights.safetensors").chmod(0o644)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(unfinished, folder)
-    return folder
 
 
 def _plug(config: StudentShape) -> dict[str, str]:
@@ -105,6 +120,13 @@ def _write_package(folder: Path, encoding: Path) -> None:
         shutil.copyfile(program, package / "encoding" / program.name)
 
 
+def _write_sums(folder: Path) -> None:
+    """Write the checksum of each file but README.md, which may be edited."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "README.md")
+    lines = [f"{predictor.checksum(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / predictor.SUMS).write_text("".join(lines), encoding="utf-8", newline="")
+
+
 def _stored_weights(trained: Trained) -> dict[str, Tensor]:
     dtype = getattr(torch, trained.structure.dtype)
     weights = trained.student.state_dict().items()
@@ -115,7 +137,30 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+class _About(BaseModel, frozen=True):
+    """What `config.json` says of a student beside its tokens."""
+
+    student: dict[str, Any]
+    plug: str | None = None
+    structure: Structure
+    is_quantized: StrictBool
+    dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]
+    trial: dict[str, Any] | None
+
+    @field_validator("structure", mode="before")
+    @classmethod
+    def _of_this_version(cls, structure: Any) -> Any:
+        unknown = structure.keys() - {one.name for one in fields(Structure)} if isinstance(structure, dict) else ()
+        if unknown:
+            raise ValueError(
+                f"{', '.join(sorted(unknown))} is not known; where it was made by a newer Distune, use that"
+            )
+        return structure
+
+
 def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
+    if not isinstance(settings.get("kind"), str):
+        raise ModelError(f"{folder / 'config.json'} is damaged: student.kind: must be a name")
     if STUDENTS.find(settings["kind"]) is None and settings["kind"] not in STUDENTS.names_of_ours:
         raise ModelError(
             f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without: name "
@@ -137,29 +182,35 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises CheckpointError when the folder is not whole, and ModelError when its parts do not fit each other.
     """
-    predictor.check_folder(folder)
+    predictor.check_folder(folder, has_weights=True)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    config = _student_config(settings["student"], folder)
-    if "plug" in settings and _plug(config) != {"plug": settings["plug"]}:
+    try:
+        about = _About.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{folder / 'config.json'} is damaged: {place}: {first['msg']}") from error
+    config = _student_config(about.student, folder)
+    if about.plug is not None and _plug(config) != {"plug": about.plug}:
         raise ModelError(
-            f"{folder}: its student was made by another {settings['student']['kind']!r} than the one that is plugged in here: name the study "
+            f"{folder}: its student was made by another {about.student['kind']!r} than the one that is plugged in here: name the study "
             "whose plugins have it by --study, as they were, or install that version of its package"
         )
-    empty = np.zeros((len(vocabulary), settings["dimension"]), dtype=np.float32)
-    trained = rebuild(config, Structure(**settings["structure"]), empty, len(labels))
+    empty = np.zeros((len(vocabulary), about.dimension), dtype=np.float32)
     try:
+        trained = rebuild(config, about.structure, empty, len(labels))
         trained.student.load_state_dict(load_file(folder / "weights.safetensors"))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, KeyError, AttributeError, MemoryError, SafetensorError) as error:
         raise ModelError(f"{folder}: the weights do not fit config.json and vocabulary.txt: {error}") from error
-    quantized = (folder / "model.onnx").read_bytes() if settings["is_quantized"] else None
+    quantized = (folder / "model.onnx").read_bytes() if about.is_quantized else None
     return Checkpoint(
         trained=trained,
         tokens=settings["tokens"],
         vocabulary=vocabulary,
-        dimension=settings["dimension"],
+        dimension=about.dimension,
         labels=labels,
         quantized=quantized,
-        trial=settings["trial"],
+        trial=about.trial,
     )

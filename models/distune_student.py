@@ -23,9 +23,6 @@ __all__ = ["Answer", "CheckpointError", "Predictor", "TextError", "load", "main"
 
 def load(folder: str | Path | None = None, threads: int = 1) -> Predictor:
     """A checkpoint folder, ready to answer; raises CheckpointError for a folder that is none."""
-    # Beside this file in a checkpoint, and nowhere else.
-    from .encoding import load_encoder  # type: ignore[import-not-found]
-
     place = Path(__file__).resolve().parent.parent
     if folder is not None:
         place = Path(folder)
@@ -35,6 +32,9 @@ def load(folder: str | Path | None = None, threads: int = 1) -> Predictor:
             f"two students are on sys.path, and this package is that of {place}, not of {nearest}: name the folder, as in load({str(nearest)!r})"
         )
     check_folder(place)
+    # Beside this file in a checkpoint, and nowhere else.
+    from .encoding import load_encoder  # type: ignore[import-not-found]
+
     encode: Any = load_encoder(place)
     return Predictor(place, encode, threads)
 
@@ -64,5 +64,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Whoever read has had enough; Python would complain at its end.
     except KeyboardInterrupt:
         sys.exit(130)
-    except (CheckpointError, TextError, ImportError, OSError) as error:
+    except (ValueError, ImportError, OSError) as error:  # CheckpointError and TextError are the first.
         sys.exit(f"{type(error).__name__}: {error}")

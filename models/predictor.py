@@ -5,15 +5,24 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
+from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+SUMS = "SHA256SUMS"
+"""The checksums of a folder's files, but for README.md, which may be edited; `sha256sum -c` reads them too. Folders of earlier versions
+have none."""
+_SUM = re.compile(r"([0-9a-f]{64})  ([^/\\\n]+(?:/[^/\\\n]+)*)")
+RESERVED = ["[PAD]", "[UNK]"]
+"""How every vocabulary begins."""
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
@@ -36,27 +45,74 @@ class CheckpointError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
-def check_folder(folder: Path) -> None:
-    """Raise CheckpointError unless the folder holds every file of a checkpoint, each as whole as can be told without opening its graph."""
+def check_folder(folder: Path, has_weights: bool = False) -> None:
+    """Raise CheckpointError unless the folder holds every file of a checkpoint, each as it was saved: by its checksum, or in a folder
+    of before those as well as can be told without opening its graph.
+
+    Whoever answers needs no `weights.safetensors`; its checksum is held for those who say so.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"no such checkpoint folder: {folder}")
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} is no checkpoint folder: it lacks {', '.join(missing)}")
     config, labels = (_json(folder / name) for name in ("config.json", "labels.json"))
-    if not isinstance(config, dict) or not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
-        raise CheckpointError(f"{folder}: config.json must be a mapping and labels.json a list of names; {PULL_AGAIN}")
-    n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
+    if not isinstance(config, dict) or not isinstance(config.get("tokens"), dict):
+        raise CheckpointError(f"{folder}: config.json must be a mapping with the settings `tokens`; {PULL_AGAIN}")
+    if not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
+        raise CheckpointError(f"{folder}: labels.json must be a list of names; {PULL_AGAIN}")
+    if len({*labels}) < max(len(labels), 1):
+        raise CheckpointError(f"{folder}: labels.json has a name twice, or none; {PULL_AGAIN}")
+    _check_vocabulary(folder, config)
+    if (folder / SUMS).exists():
+        _check_sums(folder, has_weights)
+
+
+def _check_vocabulary(folder: Path, config: dict[str, object]) -> None:
+    content = (folder / "vocabulary.txt").read_bytes()
+    n_tokens = content.count(b"\n")
     if n_tokens != config.get("vocabulary_size", n_tokens):  # Folders of before do not say it.
         raise CheckpointError(
             f"{folder}: vocabulary.txt has {n_tokens} tokens, but the student was made with {config['vocabulary_size']}; {PULL_AGAIN}"
         )
+    try:
+        *tokens, rest = content.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{folder / 'vocabulary.txt'} is damaged ({error}); {PULL_AGAIN}") from error
+    if rest or tokens[:2] != RESERVED or len({*tokens}) < len(tokens):
+        raise CheckpointError(
+            f"{folder / 'vocabulary.txt'} is damaged: it must be a token a line, each once, after {' and '.join(RESERVED)}; {PULL_AGAIN}"
+        )
+
+
+def _check_sums(folder: Path, has_weights: bool) -> None:
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").split("\n")[:-1]
+        sums = {found[2]: found[1] for line in lines if (found := _SUM.fullmatch(line))}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / SUMS} is damaged ({error}); {PULL_AGAIN}") from error
+    named = {*FILES} - {"README.md"}
+    if len(sums) < len(lines) or not named <= sums.keys() or any(".." in name.split("/") for name in sums):
+        raise CheckpointError(f"{folder / SUMS} is damaged: it must name each file after its checksum; {PULL_AGAIN}")
+    for name, expected in sums.items():
+        if name == "weights.safetensors" and not has_weights:
+            continue
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} is not whole: it lacks {name}; {PULL_AGAIN}")
+        if checksum(folder / name) != expected:
+            raise CheckpointError(f"{folder / name} is not as it was saved, by its checksum in {SUMS}; {PULL_AGAIN}")
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # No JSON, or no UTF-8.
+    except (ValueError, RecursionError) as error:  # No JSON, or no UTF-8.
         raise CheckpointError(f"{path} is damaged ({error}); {PULL_AGAIN}") from error
 
 
@@ -88,10 +144,14 @@ def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceS
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A graph holds all its weights: one that names files for them would read these from wherever the program was started.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def run_network(session: onnxruntime.InferenceSession, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+def run_network(
+    session: onnxruntime.InferenceSession, rows: Sequence[Sequence[int]], options: onnxruntime.RunOptions = _RUN_OPTIONS
+) -> NDArray[np.float32]:
     """Logits `[rows, classes]` of rows of token ids, computed as one batch."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
     if len(rows) == 1:  # A text alone has no padding, and its answer is short enough for this to count.
@@ -101,8 +161,15 @@ def run_network(session: onnxruntime.InferenceSession, rows: Sequence[Sequence[i
         for i, row in enumerate(rows):
             token_ids[i, : len(row)] = row
     inputs = {"token_ids": token_ids, "lengths": lengths}
-    logits: NDArray[np.float32] = session.run(_OUTPUTS, inputs, _RUN_OPTIONS)[0]
+    logits: NDArray[np.float32] = session.run(_OUTPUTS, inputs, options)[0]
     return logits
+
+
+def _check_graph(session: onnxruntime.InferenceSession, place: Path) -> None:
+    taken = {one.name: one.type for one in session.get_inputs()}
+    given = {one.name: (one.type, len(one.shape)) for one in session.get_outputs()}
+    if taken != dict.fromkeys(("token_ids", "lengths"), "tensor(int64)") or given.get("logits") != ("tensor(float)", 2):
+        raise CheckpointError(f"{place} is no graph of a student, from token_ids and lengths to logits; {PULL_AGAIN}")
 
 
 class Predictor:
@@ -119,13 +186,49 @@ class Predictor:
             raise CheckpointError(
                 f"{Path(folder) / 'model.onnx'} cannot be opened ({said:.200}); {PULL_AGAIN}"
             ) from error
+        self._place = Path(folder) / "model.onnx"
+        _check_graph(self.session, self._place)
         n_classes = self.session.get_outputs()[0].shape[-1]
         if isinstance(n_classes, int) and n_classes != len(self.labels):
             raise CheckpointError(
                 f"{folder}: labels.json has {len(self.labels)} names, but model.onnx answers for {n_classes} classes; {PULL_AGAIN}"
             )
+        if not (Path(folder) / SUMS).exists():
+            self._check_table(Path(folder))
         # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
         self._batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
+
+    def _check_table(self, folder: Path) -> None:
+        """Raise CheckpointError unless the graph's table has a row for each token and no more, and answers for each class: a row beyond
+        its end is refused by ONNX Runtime."""
+        n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
+        config: Any = _json(folder / "config.json")
+        logits = self._run([[n_tokens - 1], [UNKNOWN]])
+        if logits.shape != (2, len(self.labels)) or not np.isfinite(logits).all():
+            raise CheckpointError(
+                f"{self._place} does not answer by a number for each of the {len(self.labels)} labels; {PULL_AGAIN}"
+            )
+        structure = config.get("structure")
+        if isinstance(structure, dict) and structure.get("n_tokens") is not None:
+            return  # A trimmed student maps what is beyond its table to the unknown token.
+        quiet = onnxruntime.RunOptions()
+        quiet.log_severity_level = 4
+        try:
+            run_network(self.session, [[n_tokens]], quiet)
+        except Exception:  # noqa: BLE001  (each version of ONNX Runtime has its own)
+            return
+        raise CheckpointError(
+            f"{self._place} has a table of more rows than the {n_tokens} tokens of vocabulary.txt; {PULL_AGAIN}"
+        )
+
+    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        try:
+            return run_network(self.session, rows)
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{self._place} cannot answer ({said:.200}); it does not fit vocabulary.txt and config.json: {PULL_AGAIN}"
+            ) from error
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. A text's are the same in any company, but
@@ -134,10 +237,10 @@ class Predictor:
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         if len(rows) == 1:
-            return run_network(self.session, rows)
+            return self._run(rows)
         logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
         for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self._batch_size):
-            logits[batch] = run_network(self.session, [rows[i] for i in batch])
+            logits[batch] = self._run([rows[i] for i in batch])
         return logits
 
     def label(self, text: str) -> str:

@@ -11,6 +11,7 @@ from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import read_study
+from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
@@ -28,6 +29,7 @@ def check(study: Study) -> str:
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
     check_surroundings(study)
+    refuse_few_trials(study.config.search)
     read = read_study(study, all_teachers=True)
     corpus, places = read.corpus, read.places
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
@@ -41,6 +43,7 @@ def check(study: Study) -> str:
     assumptions = (
         *read.of_columns,
         *read.of_teachers,
+        *_of_counts(study.config.search),
         *read.of_settings,
         *assumed.of_files(corpus, places),
         *of_answers,
@@ -68,6 +71,29 @@ def class_lines(corpus: Corpus) -> list[str]:
     ]
 
 
+def refuse_few_trials(search: SearchConfig) -> None:
+    """Raise StudyError where no distilled student, or not each first point, would be tried."""
+    if search.trials == 1:
+        raise StudyError(
+            "search.trials: must be at least 2, as the first trial is the student that learns from labels alone, but got 1"
+        )
+    if search.trials < 1 + len(search.first):
+        raise StudyError(
+            f"search.trials: must be at least {1 + len(search.first)}, for the student that learns from labels alone and the "
+            f"{len(search.first)} points of search.first, but got {search.trials}"
+        )
+
+
+def _of_counts(search: SearchConfig) -> list[str]:
+    n_distilled = search.trials - 1
+    if search.finalists <= n_distilled:
+        return []
+    return [
+        f"search.finalists: {search.finalists} are asked for, but of {search.trials} trials {n_distilled} are distilled students, so "
+        f"that there are {n_distilled} at most"
+    ]
+
+
 def check_surroundings(study: Study) -> None:
     """Raise StudyError or ClusterError unless the storage, the MLflow store and the machines can be used as the study says."""
     refuse_unfit(study.config.cluster)
@@ -75,7 +101,7 @@ def check_surroundings(study: Study) -> None:
         check_writable(Place(study.config.storage))
     except PlaceError as error:
         raise StudyError(f"storage: {error}") from error
-    check_store(study.config.tracking)
+    check_store(study.config)
 
 
 def check_shared(storage: Place) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from distune.tuning import commands
 from distune.tuning.cli_search import add_search_commands
 from distune.tuning.commands import DEFAULT_URI
+from distune.tuning.ending import ENDS_WITHIN_S, end_within, guarded
 
 EXAMPLES = """\
 examples:
@@ -38,28 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     run: Callable[[argparse.Namespace], None] = options.run
     try:
-        sys.exit(_guarded(run, options))
+        code = guarded(run, options)
+        if arguments is None:
+            end_within(ENDS_WITHIN_S, code)
+        sys.exit(code)
     except BrokenPipeError:
         # The reader has gone (`distune predict ... | head`); that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def _guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
-    """Run a command and turn what users can cause into one line on stderr and an exit code."""
-    try:
-        run(options)
-    except KeyboardInterrupt as interrupt:  # One of a search says how to go on.
-        print(f"distune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-        return 130
-    except Exception as error:
-        code: int | None = getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
-        if code is None:
-            raise
-        for line in str(error).splitlines():
-            print(f"distune: {line}", file=sys.stderr)
-        return code
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     for sub in (pull, ui):
         sub.add_argument(
             "--uri",
-            default=os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI),
+            default=os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI,
             metavar="URI",
             help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})",
         )

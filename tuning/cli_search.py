@@ -189,7 +189,14 @@ def _add_cluster_commands(command: Command) -> None:
     for sub in (submit, status, log, stop):
         sub.add_argument(
             "--address",
-            default=os.environ.get("RAY_API_SERVER_ADDRESS", DEFAULT_DASHBOARD),
+            default=_dashboard(),
             metavar="URL",
-            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, else {DEFAULT_DASHBOARD})",
+            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS where it is http://, else {DEFAULT_DASHBOARD})",
         )
+
+
+def _dashboard() -> str:
+    """The dashboard that Ray's own commands would ask."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    there = address if address.startswith(("http://", "https://")) else ""
+    return os.environ.get("RAY_API_SERVER_ADDRESS") or there or DEFAULT_DASHBOARD

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from distune.tuning.storage.paths import Folder
+    from distune.tuning.study.config import StudyConfig
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
@@ -37,8 +41,27 @@ def lines_and_console() -> Iterator[Console]:
         yield console
 
 
+def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
+    """Where a search that has ended has put what it found, and the commands that take it."""
+    uri, registered = config.tracking.store, folder.state.get("registered")
+    by_default = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    extra = "" if uri == by_default else f" --uri {shlex.quote(uri)}"
+    lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
+    if folder.report.is_file():
+        lines.append(f"read:    {folder.report}")
+    lines.append(f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}")
+    if registered:
+        # By its version: the name alone is its champion, which another may be.
+        one = shlex.quote(f"{registered['name']}/{registered['version']}")
+        lines += [
+            f"take:    distune pull {one} my-student{extra}",
+            "use:     distune predict my-student < texts.txt",
+        ]
+    return lines
+
+
 def pull(options: argparse.Namespace) -> None:
-    from distune.tuning.tracking.registry import pull
+    from distune.tuning.tracking.pulling import pull
 
     print(f"{options.name} is in {pull(options.uri, options.name, options.folder)}")
 
@@ -131,6 +154,10 @@ def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 
 def ui(options: argparse.Namespace) -> None:
+    from distune.tuning.study.errors import StudyError
+    from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+    from distune.tuning.tracking.store import has_store
+
     if options.optuna:
         from distune.tuning.report.dashboard import serve_dashboard
         from distune.tuning.storage.searches import find_search
@@ -138,15 +165,12 @@ def ui(options: argparse.Namespace) -> None:
         serve_dashboard(*find_search(options.optuna), options.port or 8080)
         return
     port = options.port or 5000
-    place = options.uri.removeprefix("sqlite:///")
     if options.uri.startswith("http"):
-        from distune.tuning.study.errors import StudyError
-
         raise StudyError(f"{options.uri} is a server already: open it in a browser")
-    if place != options.uri and not Path(place).is_file():
-        from distune.tuning.study.errors import StudyError
-
+    if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
+    if file := sqlite_file(options.uri):
+        refuse_other_schema(file, "--uri")
     print(f"MLflow UI of {options.uri}: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     # One reader: MLflow's four workers and its own jobs would only take longer to start.

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.commands import DEFAULT_URI, console_of_stdout, lines_and_console
+from distune.tuning.commands import console_of_stdout, lines_and_console, what_to_do_next
 
 if TYPE_CHECKING:
     from distune.tuning.storage.paths import Folder
@@ -93,22 +93,13 @@ def search(options: argparse.Namespace) -> None:
 
     _be_interruptible()
     study = _study(options)
-    if study.config.cluster.address.startswith("ray://"):
+    if study.config.cluster.place.startswith("ray://"):
         sys.exit(search_through_client(study, _resume_option(options)))
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     with lines_and_console() as console:
         folder = search(study, console, resume, options.force)
-    name, uri = study.config.tracking.register_as, study.config.tracking.uri
-    extra = "" if uri == DEFAULT_URI else f" --uri {uri}"
-    console.print(f"\nresults: {folder} (table.txt, results.json, champion/)", highlight=False, soft_wrap=True)
-    if folder.report.is_file():
-        console.print(f"read:    {folder.report}", highlight=False, soft_wrap=True)
-    console.print(
-        f"look:    {uri if uri.startswith('http') else f'distune ui{extra}'}", highlight=False, soft_wrap=True
-    )
-    if name:
-        console.print(f"take:    distune pull {name} my-student{extra}", highlight=False, soft_wrap=True)
-        console.print("use:     distune predict my-student < texts.txt", highlight=False)
+    for line in what_to_do_next(study.config, folder):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def trial(options: argparse.Namespace) -> None:

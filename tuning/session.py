@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.places import Place
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.verdict import NoChampionError, judge
-from distune.tuning.checks import check_shared, check_surroundings
+from distune.tuning.checks import check_shared, check_surroundings, refuse_few_trials
 from distune.tuning.report.write import publish
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.importance import importances, keep_importances
@@ -32,14 +33,15 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
-from distune.tuning.tracking.entries import closing, opening, with_version
+from distune.tuning.tracking.entries import SearchEnd, closing, opening, with_version
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
-from distune.tuning.tracking.promotion import candidate_of_verdict
-from distune.tuning.tracking.registry import log_model, register
+from distune.tuning.tracking.promotion import Registered, beside_of, candidate_of_verdict, terms_of
+from distune.tuning.tracking.registry import log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker, is_away
 
 _log = logging.getLogger(__name__)
@@ -55,12 +57,12 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
     """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
     check_surroundings(study)
     cluster = study.config.cluster
-    if cluster.address.startswith("ray://"):
+    if cluster.place.startswith("ray://"):
         raise StudyError(
             f"cluster.address: a cache is filled on a machine of the cluster, with address auto, or by the search "
-            f"itself; but got {cluster.address}"
+            f"itself; but got {cluster.place}"
         )
-    with connected_if_shared(study):
+    with full_disks_named(study.config), connected_if_shared(study):
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
 
 
@@ -76,10 +78,13 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
     check_surroundings(study)
     if resume:
         unfinished_folder(study)
-    elif not force:
-        refuse_second(study)
+    else:
+        refuse_few_trials(study.config.search)
+        if not force:
+            refuse_second(study)
     read = read_study(study)
     with ExitStack() as stack:
+        stack.enter_context(full_disks_named(study.config))
         stack.enter_context(connected_if_shared(study))
         prepared = prepare(read, preparing_runner(study.config.cluster), FillingView(console))
         if not study.config.cluster.is_shared:
@@ -90,6 +95,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             for line in changed_since(read.earlier, prepared.fingerprints):
                 _log.info(line)
         folder = unfinished_folder(study) if resume else new_folder(study)
+        stack.enter_context(full_disks_named(study.config, then=RESUMED))
         stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
         if resume:
@@ -122,9 +128,19 @@ def _conclude(
 ) -> None:
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
-    with folder.place.to_write() as path, ends_at_once("the finalists were timed"):
+    uri, name = config.tracking.store, config.tracking.register_as
+    with (
+        folder.place.to_write() as path,
+        tempfile.TemporaryDirectory() as scratch,
+        ends_at_once("the finalists were timed"),
+    ):
+        present = None
+        if name:
+            terms = terms_of(prepared, config.champion)
+            present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
+        why = folder.state.get("ended_early")
         with console.status("timing the finalists and the teacher: one thread, nothing beside them"):
-            verdict = judge(prepared, finalists, path, runner, folder.state.get("ended_early"))
+            verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         keep_importances(mattered, optuna_study, config.search, folder)
@@ -147,18 +163,24 @@ def _conclude(
         ends_at_once("the champion was registered"),
         (folder.place / "champion").to_read() as champion,
     ):
-        uri, name, texts = config.tracking.uri, config.tracking.register_as, prepared.corpus.dev.texts[:2]
-        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts))
         number = verdict.finalists[verdict.winner].record.number
+        texts = prepared.corpus.dev.texts[:2]
+        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
         outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
         if name:
             candidate = candidate_of_verdict(verdict, prepared, config.champion)
-            registered = outbox.ask(partial(register, uri, name, model, candidate))
-            outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
-            _log.info(
-                f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})"
-            )
+            beside = beside_of(present, verdict, config.champion)
+            registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
+            _say_registered(registered, name, folder, closed, outbox)
     folder.end()
+
+
+def _say_registered(
+    registered: Registered, name: str, folder: Folder, closed: SearchEnd, outbox: Outbox[Tracker]
+) -> None:
+    outbox.ask(partial(outbox.observer.note, with_version(closed.note, name, registered)))
+    folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
+    _log.info(f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})")
 
 
 @contextmanager
@@ -177,12 +199,19 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
         status = None  # There is nobody to tell; --resume will.
         raise
     except BaseException as error:
-        status = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        status = None
+        how = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
+        with suppress(
+            Exception
+        ):  # What has ended the search may keep it from being told; it is raised, and nothing else.
+            outbox.ask(partial(tracker.close, how))
         raise
     finally:
-        if status is not None:
-            outbox.ask(partial(tracker.close, status))
-        outbox.close()
+        try:
+            if status is not None:
+                outbox.ask(partial(tracker.close, status))
+        finally:
+            outbox.close()
 
 
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
@@ -238,4 +267,4 @@ def _finalists(
         folder.end()
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
     with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
-        return train_finalists(chosen, prepared, runner)
+        return train_finalists(chosen, records, prepared, runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic.fields import FieldInfo
 import distune
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
-from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.config import MLFLOW, StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
 from distune.tuning.trial.config import TrialConfig
@@ -23,12 +24,22 @@ from distune.tuning.trial.plugs import OPEN
 
 LARGEST_MB = 400
 """Ray takes no working directory of more than 500 MiB."""
+IGNORE_FILES = (".gitignore", ".rayignore")
+"""Ray leaves out of what it sends whatever such a file names, wherever it lies: in a checkpoint often the weights."""
 COMMAND = (
     "trap : TERM; here=$(mktemp -d) && cp -r . $here && cd $here && python -m distune search study.yaml{options}; "
     "code=$?; cd /; rm -rf $here; exit $code"
 )
 """Runs a search in a copy of the job's folder: Ray removes the folder as soon as the search has left the cluster, and
 that is before the finalists are timed. The shell outlives the search when it is stopped, so that the copy is removed."""
+
+
+def command(study: Study, options: str) -> str:
+    """What runs a packed study there, at the store that is meant here: in the environment, as the study that is kept must
+    stay the one that was written."""
+    tracking = study.config.tracking
+    exported = f"export {MLFLOW}={shlex.quote(tracking.store)}; " if tracking.setting == MLFLOW else ""
+    return exported + COMMAND.format(options=options)
 
 
 def pack(study: Study, folder: Path) -> Path:
@@ -39,7 +50,7 @@ def pack(study: Study, folder: Path) -> Path:
     _refuse_lost_results(study)
     study, keys = runnable(study), file_keys()
     for package in packages():
-        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__", *IGNORE_FILES))
     document = {**study.document, "cluster": {**study.document.get("cluster", {}), "address": "auto"}}
     shipped = _with_files(document, folder / "files", [], keys)
     size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
@@ -65,11 +76,11 @@ def _refuse_lost_results(study: Study) -> None:
             f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
             "a job's own folder is removed with it"
         )
-    place = config.tracking.uri.removeprefix("sqlite:///")
-    if place != config.tracking.uri and not Path(place).is_absolute():
+    place = config.tracking.store.removeprefix("sqlite:///")
+    if place != config.tracking.store and not Path(place).is_absolute():
         raise StudyError(
-            f"tracking.uri: must be a server, or an absolute path that the head node keeps, but got "
-            f"{config.tracking.uri}"
+            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, but got "
+            f"{config.tracking.store}"
         )
 
 
@@ -112,7 +123,7 @@ def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str],
     taken.append(node)
     place.parent.mkdir(exist_ok=True)
     if Path(node).is_dir():
-        shutil.copytree(node, place)
+        shutil.copytree(node, place, ignore=shutil.ignore_patterns(*IGNORE_FILES))
     else:
         shutil.copyfile(node, place)
     return str(place.relative_to(folder.parent))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from distune.cluster.jobs import Job, check_cluster_fits, connect, find, jobs, logs, stop, submit
+from distune.corpora.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from distune.tuning.study.file import Study
@@ -26,17 +25,17 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     no trial could ever be placed.
     """
     from distune.tuning.shipping import (  # It brings torch, which those who only look need not wait for.
-        COMMAND,
+        command,
         pack,
         pins,
     )
 
     client = connect(address)
     check_cluster_fits(address, study.config.cluster)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pack(study, Path(scratch))
+    with scratch_folder() as scratch:
+        folder = pack(study, scratch)
         runtime = {"pip": pins()} if install else None
-        return submit(client, study.config.name, folder, COMMAND.format(options=resume), runtime)
+        return submit(client, study.config.name, folder, command(study, resume), runtime)
 
 
 def search_through_client(study: Study, resume: str) -> int:
@@ -45,12 +44,11 @@ def search_through_client(study: Study, resume: str) -> int:
     Raises StudyError for a study that cannot run there, and ClusterError for a cluster that is out of reach.
     """
     from distune.cluster.client import run_through_client
-    from distune.tuning.shipping import COMMAND, pack
+    from distune.tuning.shipping import command, pack
 
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pack(study, Path(scratch))
-        command = COMMAND.format(options=resume)
-        for printed in run_through_client(study.config.cluster.address, folder, command):
+    with scratch_folder() as scratch:
+        folder = pack(study, scratch)
+        for printed in run_through_client(study.config.cluster.place, folder, command(study, resume)):
             if isinstance(printed, int):
                 return printed
             print(printed, end="", flush=True)

@@ -64,8 +64,8 @@ def texts() -> list[tuple[str, str]]:
     return rows
 
 
-def write_study(root: Path, address: str, seed: int) -> Path:
-    """A study of 24 trials of a second or two, and all that it names."""
+def write_study(root: Path, address: str, seed: int, n_trials: int = N_TRIALS, epochs: int = EPOCHS) -> Path:
+    """A study of trials of a second or two, and all that it names."""
     rows = texts()
     (root / "reviews.csv").write_text("text,label\n" + "".join(f'"{t}",{y}\n' for t, y in rows), encoding="utf-8")
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def write_study(root: Path, address: str, seed: int) -> Path:
         "storage": str(root / "storage"),
         "cluster": {"address": address, "max_failures": 4, "trial_timeout_s": 120},
         "search": {
-            "trials": N_TRIALS,
+            "trials": n_trials,
             "finalists": 1,
             "seeds": 1,
             "scheduler": "none",
@@ -103,7 +103,7 @@ def write_study(root: Path, address: str, seed: int) -> Path:
             "student": {"kind": "bilstm", "hidden_size": {"choice": [8, 16, 32]}},
             "batch_size": 8,
             "loss": {"kd_weight": {"between": [0.5, 1]}},
-            "epochs": EPOCHS,
+            "epochs": epochs,
         },
     }
     path = root / "study.yaml"
@@ -185,11 +185,11 @@ def kill_worker(rng: random.Random) -> None:
     os.kill(rng.choice(workers), signal.SIGKILL)
 
 
-def faults_of(root: Path, before: dict[int, TrialRecord]) -> list[str]:
+def faults_of(root: Path, before: dict[int, TrialRecord], n_trials: int = N_TRIALS, epochs: int = EPOCHS) -> list[str]:
     """What is lost, doubled or out of order."""
     faults = []
     after = records(root)
-    if [record.number for record in after] != list(range(N_TRIALS)):
+    if [record.number for record in after] != list(range(n_trials)):
         faults.append(f"trials are {[record.number for record in after]}")
     faults += [f"trial {r.number} is {r.state}: {r.error}" for r in after if r.state != "complete"]
     faults += [f"trial {r.number} was run again" for r in after if r.number in before and before[r.number] != r]
@@ -197,15 +197,15 @@ def faults_of(root: Path, before: dict[int, TrialRecord]) -> list[str]:
     runs = client.search_runs([client.get_experiment_by_name("chaos").experiment_id], max_results=1000)
     children = [run for run in runs if "distune.trial" in run.data.tags]
     numbers = sorted(int(run.data.tags["distune.trial"]) for run in children)
-    if numbers != list(range(N_TRIALS)):
+    if numbers != list(range(n_trials)):
         faults.append(f"MLflow has runs of the trials {numbers}")
-    if len(runs) != N_TRIALS + 1:
+    if len(runs) != n_trials + 1:
         faults.append(f"MLflow has {len(runs)} runs")
     faults += [f"run {run.info.run_name} is {run.info.status}" for run in runs if run.info.status != "FINISHED"]
     for run in children:
         steps = [point.step for point in client.get_metric_history(run.info.run_id, "epoch/accuracy")]
         # An epoch that ended as its driver was killed was told to nobody.
-        if steps != sorted(set(steps)) or steps[-1] != EPOCHS or len(steps) < EPOCHS - 2:
+        if steps != sorted(set(steps)) or steps[-1] != epochs or len(steps) < epochs - 2:
             faults.append(f"the epochs of {run.info.run_name} are {steps}")
     champion = root / "storage" / "searches" / "chaos" / "1" / "champion"
     answers = list(Predictor(champion, load_encoder(champion)).answers(["这书好"]))

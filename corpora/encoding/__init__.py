@@ -9,6 +9,7 @@ from .segmenting import (
     SEGMENTERS,
     UNKNOWN,
     MissingPackageError,
+    TokensError,
     needed_packages,
     segmenter,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "UNKNOWN",
     "Encoder",
     "MissingPackageError",
+    "TokensError",
     "keeping_frequency",
     "load_encoder",
     "needed_packages",

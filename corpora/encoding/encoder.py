@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .segmenting import PADDING, UNKNOWN, segmenter
+from .segmenting import PADDING, UNKNOWN, refuse_unknown_settings, segmenter
 
 BETWEEN = " "
 """Stands between the tokens of an n-gram; no token has it."""
@@ -49,7 +49,10 @@ class Encoder:
 
 
 def load_encoder(folder: str | Path) -> Encoder:
-    """The encoder of a checkpoint folder, from its `config.json` and `vocabulary.txt`."""
-    tokens = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["tokens"]
+    """The encoder of a checkpoint folder, from its `config.json` and `vocabulary.txt`. Raises TokensError for settings that this
+    version does not know."""
+    config = Path(folder) / "config.json"
+    tokens = json.loads(config.read_text(encoding="utf-8"))["tokens"]
+    refuse_unknown_settings(tokens, str(config))
     vocabulary = (Path(folder) / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     return Encoder(tokens, vocabulary)

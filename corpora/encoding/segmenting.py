@@ -108,6 +108,48 @@ def needed_packages(tokens: Mapping[str, Any]) -> list[str]:
     return [tokens["segmenter"]] if "segmenter" in tokens else ["tokenizers"] if tokens["kind"] == "wordpiece" else []
 
 
+class TokensError(ValueError):
+    """Settings of tokens by which this version cannot read a text; the message says which."""
+
+    exit_code: ClassVar[int] = 2
+
+
+def refuse_unknown_settings(tokens: Mapping[str, Any], place: str) -> None:
+    """Raise TokensError for settings that a newer version knows, or none: read otherwise, a student would answer otherwise."""
+    kind, cut = tokens.get("kind"), tokens.get("cut", AS_SPELT)
+    for name, value, known in (("kind", kind, [*SEGMENTERS]), ("cut", cut, [AS_SPELT])):
+        if value not in known:
+            raise TokensError(
+                f"{place}: tokens.{name} is {value!r:.80}, and this version knows {', '.join(known)} alone; where the student was made by "
+                "a newer Distune, answer with that"
+            )
+    is_cut_by_words = kind in ("words", "words_characters")
+    for name, is_right in (
+        ("max_tokens", _is_count(tokens.get("max_tokens"))),
+        ("max_ngram", _is_count(tokens.get("max_ngram", 1))),
+        ("segmenter", not is_cut_by_words or isinstance(tokens.get("segmenter"), str)),
+        ("hmm", not is_cut_by_words or isinstance(tokens.get("hmm"), bool)),
+        ("user_words", not is_cut_by_words or _are_user_words(tokens.get("user_words"))),
+    ):
+        if not is_right:
+            raise TokensError(f"{place} is damaged: tokens.{name} is {tokens.get(name)!r:.80}")
+    segmenter = tokens.get("segmenter")
+    if is_cut_by_words and segmenter not in CUTTERS and importlib.util.find_spec(str(segmenter)) is not None:
+        raise TokensError(f"{place}: tokens.segmenter is {segmenter!r:.80}, which is none of {', '.join(CUTTERS)}")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value < 1 << 31
+
+
+def _are_user_words(value: Any) -> bool:
+    pairs = value if isinstance(value, list) else [None]
+    return all(
+        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) is int
+        for pair in pairs
+    )
+
+
 class MissingPackageError(ImportError):
     """A package that the tokens of a student need is not installed; the message says which."""
 

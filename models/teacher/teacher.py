@@ -56,6 +56,8 @@ class Teacher:
     """What was assumed while it was loaded, a line each."""
     orders: tuple[tuple[int, ...], ...] = ()
     """Of each member, which of its columns each class of the corpus is; empty where the columns are taken as they stand."""
+    is_stand_in: bool = False
+    """Whether its weights are random ones, in the place of a teacher that is known by its logits alone."""
 
     @property
     def n_parameters(self) -> int:
@@ -224,7 +226,7 @@ def timing_twin(description: dict[str, Any], texts: Sequence[str]) -> Teacher:
         AutoModelForSequenceClassification.from_config(shape, dtype=torch.float32).eval()
         for _ in range(description["members"])
     )
-    return Teacher(models=models, tokenizer=tokenizer, max_length=description["max_length"])
+    return Teacher(models=models, tokenizer=tokenizer, max_length=description["max_length"], is_stand_in=True)
 
 
 def teacher_size_mb(teacher: Teacher) -> float:

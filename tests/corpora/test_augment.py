@@ -19,6 +19,7 @@ from distune.corpora.augment import (
     with_mask,
     words_by_tag,
 )
+from distune.corpora.kept import DamagedError
 from distune.corpora.places import Place
 from distune.corpora.texts import content_key
 
@@ -124,3 +125,10 @@ def test_the_fingerprint_is_of_settings_and_texts_and_not_of_their_order() -> No
 def test_a_word_has_one_fate() -> None:
     with pytest.raises(ValidationError, match=r"p_mask \+ p_pos must be <= 1, but got 0.8 \+ 0.4"):
         AugmentConfig(p_mask=0.8, p_pos=0.4)
+
+
+def test_augmented_texts_that_are_damaged_are_refused_with_their_file(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "a.parquet"))
+    place.write_bytes(b"PAR1 and no more")
+    with pytest.raises(DamagedError, match=r"a\.parquet is damaged \(.*\); remove it, and the texts are made again"):
+        load_augmented(place)

@@ -158,3 +158,9 @@ def test_what_was_read_otherwise_than_it_stands_is_said() -> None:
     assert read('text,label\n"\\"a\\", ",1\n"\\\\",0\n')[1][1:] == [
         "1 doubled backslashes read as one each, as all of its backslashes are doubled"
     ]
+
+
+def test_a_file_of_quotation_marks_takes_no_time() -> None:
+    with pytest.raises(CorpusError, match=r"a\.csv"):
+        read("text,label\n" + '"' * 100_001 + "\n")
+    assert read('"' * 100_001)[0]

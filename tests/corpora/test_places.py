@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
+import pickle
 from pathlib import Path
 
 import pytest
 
+from distune.corpora.disk import NO_ROOM, DiskError, disk_error
 from distune.corpora.places import Place, PlaceError, check_place, check_writable
 
 
@@ -79,3 +83,78 @@ def test_a_folder_that_cannot_be_made_is_refused_and_one_that_can_is_not_made(tm
     (tmp_path / "file").write_text("")
     with pytest.raises(PlaceError, match="cannot write to"):
         check_writable(Place(str(tmp_path / "file" / "folder")))
+
+
+def test_a_relative_place_is_absolute_where_it_has_travelled_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = Place("storage") / "a"
+    travelled = pickle.loads(pickle.dumps(place))
+    assert (str(place), str(travelled)) == ("storage/a", f"{tmp_path}/storage/a")
+    for uri in ("s3://bucket/a", "/storage/a", "file:///storage/a"):
+        assert pickle.loads(pickle.dumps(Place(uri))) == Place(uri)
+
+
+def test_a_file_and_its_new_folders_are_on_the_disk_when_it_is_written(
+    root: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}")))
+    (root / "new" / "b").write_text("1")
+    kept, file, folder = synced
+    assert (kept, folder) == (str(tmp_path), str(tmp_path / "new"))
+    assert file.startswith(f"{tmp_path}/new/b.")
+    (root / "new" / "c").write_bytes(b"2", durable=False)
+    assert len(synced) == 3
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_a_disk_that_takes_no_more_leaves_a_file_as_it_was_and_says_how_much_is_free(
+    root: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
+) -> None:
+    (root / "a").write_text("before")
+
+    def fails(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        if step == "fsync":
+            patch.setattr(os, "fsync", fails)
+        else:
+            patch.setattr(Path, "replace", fails)
+        with pytest.raises(DiskError) as caught:
+            (root / "a").write_text("after")
+    assert str(caught.value).startswith(f"cannot write {tmp_path}/a: {NO_ROOM[number]}; ")
+    assert str(caught.value).endswith(" MB are free there")
+    assert (caught.value.errno, caught.value.exit_code) == (number, 1)
+    assert (root.names(), (root / "a").read_text()) == (["a"], "before")
+
+
+def test_an_error_of_another_cause_is_raised_as_it_is(root: Place) -> None:
+    (root / "a").write_text("a file")
+    with pytest.raises(FileExistsError):
+        (root / "a" / "b").write_text("in it")
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("(sqlite3.OperationalError) database or disk is full", errno.ENOSPC),
+        ("Error while serializing: I/O error: No space left on device (os error 28)", errno.ENOSPC),
+        ("attempt to write a readonly database", errno.EROFS),
+        ("disk I/O error", errno.EIO),
+    ],
+)
+def test_what_libraries_say_of_a_full_disk_is_understood(tmp_path: Path, said: str, number: int) -> None:
+    try:
+        try:
+            raise RuntimeError(said)
+        except RuntimeError as error:
+            raise ValueError("it could not be kept") from error
+    except ValueError as error:
+        found = disk_error(error, tmp_path / "mlflow.db")
+    assert found is not None
+    assert (found.errno, str(found).split(": ")[0]) == (number, f"cannot write {tmp_path}/mlflow.db")
+    assert disk_error(ValueError("another"), tmp_path) is None

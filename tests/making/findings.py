@@ -95,6 +95,8 @@ def results(champion: int | None = 1) -> dict[str, Any]:
         "rule": "the fastest",
         "teacher": {"description": "a teacher"},
         "cpu": "a CPU",
+        "teacher_timed": "itself",
+        "load": {"busy_cores": 0.0, "n_cores": 2},
         "timed_on": "here",
         "timed_texts": 3,
         "versions": {"numpy": "2"},

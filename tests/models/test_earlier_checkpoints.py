@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 import distune
-from distune.models.predictor import FILES
+from distune.models.predictor import FILES, SUMS
 from distune.tuning.cli import main
 from distune.tuning.speed.bench import bench
 from distune.tuning.tracking.registry import log_model
@@ -96,7 +96,7 @@ def test_compressed_it_has_the_package_of_now_and_a_card_that_says_so(
     with pytest.raises(SystemExit) as stopped:
         main(["compress", str(folder), str(target), "--half", "float16", "--texts", str(texts_file(tmp_path))])
     assert stopped.value.code == 0, capsys.readouterr().err
-    assert {path.name for path in target.iterdir()} == {*FILES, "__main__.py", "distune_student"}
+    assert {path.name for path in target.iterdir()} == {*FILES, SUMS, "__main__.py", "distune_student"}
     card = (target / "README.md").read_text(encoding="utf-8")
     assert "predict.py" not in card
     assert "python FOLDER < texts.txt" in card
@@ -114,6 +114,7 @@ def test_logged_now_it_answers_as_an_mlflow_model(folder: Path, tmp_path: Path) 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = mlflow.MlflowClient(uri)
     run_id = client.create_run(client.create_experiment("e", f"file://{tmp_path / 'artifacts'}")).info.run_id
-    logged = log_model(uri, run_id, folder, TEXTS)
+    logged = log_model(uri, run_id, folder, TEXTS, 3)
+    mlflow.set_tracking_uri(uri)
     table = mlflow.pyfunc.load_model(logged.uri).predict(pd.DataFrame({"text": TEXTS}))
     assert probabilities(table) == pytest.approx(GOOD, abs=1e-5)

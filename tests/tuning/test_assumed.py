@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from distune.corpora.texts import CorpusError
 from distune.tuning.checks import check
 from distune.tuning.search.single import run_single
 from distune.tuning.study.file import Study
-from distune.tuning.teachers.assumed import fits_logits, of_settings
+from distune.tuning.teachers.assumed import fits_logits, of_seen_texts, of_settings
 from distune.tuning.teachers.teachers import locate
 from tests.conftest import lines_said, prepared_study
 
@@ -207,3 +208,43 @@ def test_a_checkpoint_with_a_head_of_zeros_is_refused_and_one_of_one_answer_told
                 check(Study(document))
         else:
             assert "teacher: it says 0 of every text of dev, with the same logits" in check(Study(document))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "teacher", "expected"),
+    [
+        (
+            {},
+            {},
+            [
+                "teacher: trained elsewhere; if it has learnt rows of corpus.source, it looks better on dev and test than it is, as "
+                "they are drawn from it; give texts that it has not seen as corpus.dev and corpus.test"
+            ],
+        ),
+        (
+            {"dev": "dev.csv"},
+            {},
+            [
+                "teacher: trained elsewhere; if it has learnt rows of corpus.source, it looks better on test than it is, as "
+                "they are drawn from it; give texts that it has not seen as corpus.test"
+            ],
+        ),
+        ({"dev": "dev.csv", "test": "test.csv"}, {}, []),
+        ({}, {"epochs": 1}, []),  # trained by Distune, on train alone
+    ],
+)
+def test_a_teacher_from_elsewhere_may_have_seen_dev_and_test(
+    document: dict[str, Any], corpus: dict[str, Any], teacher: dict[str, Any], expected: list[str]
+) -> None:
+    study = Study(
+        {**document, "corpus": {**document["corpus"], **corpus}, "teacher": {**document["teacher"], **teacher}}
+    )
+    place: Any = SimpleNamespace(name="teacher", settings=study.config.teacher, logits_file=None)
+    assert of_seen_texts(study, [place]) == expected
+
+
+def test_a_file_of_logits_that_says_nothing_of_its_teacher_may_be_of_one_that_has_seen_them(study: Study) -> None:
+    settings = SimpleNamespace(checkpoint=None, epochs=0)
+    for about, n_lines in (({}, 1), ({"description": "a BERT"}, 0)):
+        place: Any = SimpleNamespace(name="teacher", settings=settings, logits_file=SimpleNamespace(about=about))
+        assert len(of_seen_texts(study, [place])) == n_lines

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from ray._private.runtime_env.packaging import _dir_travel
 
-from distune.tuning.shipping import file_keys, pack, pins
+from distune.tuning.shipping import command, file_keys, pack, pins
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study
 
@@ -34,6 +36,28 @@ def test_the_files_of_a_study_travel_and_it_names_them_by_their_new_place(
     assert not Path(shipped["corpus"]["source"]).is_absolute()
     assert shipped["cluster"] == {"address": "auto", "cpus_per_trial": 2}
     assert shipped["storage"] == document["storage"]  # it stays where the nodes share it
+
+
+def test_what_a_checkpoint_keeps_out_of_git_is_sent_too(
+    document: dict[str, Any], tmp_path: Path, teacher_folder: Path
+) -> None:
+    teacher = tmp_path / "kept" / "teacher"
+    shutil.copytree(teacher_folder, teacher)
+    (teacher / "onnx").mkdir()
+    for ignored in (teacher / ".gitignore", teacher / ".rayignore", teacher / "onnx" / ".gitignore"):
+        ignored.write_text("*.safetensors\n")
+    document["teacher"]["checkpoint"] = str(teacher)
+    folder = packed(document, tmp_path)
+    sent = sent_by_ray(folder)
+    assert any(name.endswith("teacher/model.safetensors") for name in sent)
+    assert [name for name in sent if name.endswith("ignore")] == []
+
+
+def sent_by_ray(folder: Path) -> list[str]:
+    """The files that Ray sends of a folder."""
+    sent: list[str] = []
+    _dir_travel(folder, [], lambda path: sent.append(str(path)), include_gitignore=True)
+    return sent
 
 
 def test_a_hub_id_and_the_name_of_a_column_are_no_files(
@@ -83,6 +107,18 @@ def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str,
     document["tracking"]["uri"] = "sqlite:///mlflow.db"
     with pytest.raises(StudyError, match=r"tracking.uri: must be a server, or an absolute path"):
         pack(Study(document), tmp_path / "job")
+
+
+def test_a_search_that_is_sent_takes_the_store_of_the_environment_along(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000/my store")
+    assert "MLFLOW_TRACKING_URI" not in command(Study(document), " --resume")  # It names its own.
+    document["tracking"] = {}
+    study = Study({**document, "storage": str(tmp_path)})
+    assert command(study, " --resume").startswith("export MLFLOW_TRACKING_URI='http://server:5000/my store'; trap ")
+    folder = pack(study, tmp_path / "job")
+    assert "server" not in (folder / "study.yaml").read_text()
 
 
 def test_files_too_large_to_be_sent_are_refused(

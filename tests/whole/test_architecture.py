@@ -20,6 +20,7 @@ DOORS = {
         "corpora/table_file.py",
         "corpora/augment.py",
         "corpora/places.py",
+        "corpora/kept.py",
         "tuning/champion/answers.py",
     },
     "transformers": {
@@ -41,6 +42,7 @@ DOORS = {
         "tuning/storage/ending.py",
         "tuning/storage/journal.py",
         "tuning/storage/records.py",
+        "tuning/storage/segments.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
         "tuning/search/samplers.py",
@@ -73,6 +75,7 @@ DOORS = {
     "kaleido": {"tuning/report/pictures.py"},
     "jinja2": {"tuning/report/page.py"},
     "mlflow": {
+        "tuning/tracking/pulling.py",
         "tuning/tracking/registry.py",
         "tuning/tracking/runs.py",
         "tuning/tracking/store.py",

@@ -14,10 +14,14 @@ from mlflow.tracking import MlflowClient
 from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.places import Place
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning import commands
 from distune.tuning.cli import main
 from distune.tuning.session import InterruptedSearchError
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.store import quiet_mlflow
@@ -275,3 +279,48 @@ def test_ctrl_c_is_one_line_and_130(
 
     monkeypatch.setattr("distune.tuning.serve.predict.predict", interrupted)
     assert run("predict", tmp_path) == (130, "", [line])
+
+
+def test_what_was_registered_is_what_is_offered_to_be_taken(study: Study, tmp_path: Path) -> None:
+    folder = Folder(Place(str(tmp_path / "1")))
+    config = study.config
+    assert [line.split(":")[0] for line in commands.what_to_do_next(config, folder)] == ["\nresults", "look"]
+    # The second of its name, which is no champion: the name alone would fetch the first.
+    folder.place.path.mkdir()  # type: ignore[union-attr]
+    folder.update(registered={"name": "tiny student", "version": "2", "alias": "challenger"})
+    there = config.model_copy(update={"tracking": TrackingConfig(uri="sqlite:///my runs.db")})
+    take = "take:    distune pull 'tiny student/2' my-student --uri 'sqlite:///my runs.db'"
+    assert take in commands.what_to_do_next(there, folder)
+    by_default = config.model_copy(update={"tracking": TrackingConfig()})
+    assert "take:    distune pull 'tiny student/2' my-student" in commands.what_to_do_next(by_default, folder)
+
+
+@pytest.mark.parametrize(
+    ("search", "fault"),
+    [
+        (
+            {"trials": 1},
+            "search.trials: must be at least 2, as the first trial is the student that learns from labels alone",
+        ),
+        (
+            {"trials": 2, "first": [{"epochs": 2}, {"epochs": 2}]},
+            "search.trials: must be at least 3, for the student that learns from labels alone and the 2 points of search.first, but got 2",
+        ),
+    ],
+)
+def test_too_few_trials_are_refused_before_anything_is_read(
+    run: Run, document: dict[str, Any], write_study: Write, search: dict[str, Any], fault: str
+) -> None:
+    document["search"] |= search
+    path = write_study(document)
+    for command in ("check", "search"):
+        code, _, err = run(command, path)
+        assert code == 2
+        assert fault in err[0]
+
+
+def test_more_finalists_than_distilled_trials_are_said(run: Run, document: dict[str, Any], write_study: Write) -> None:
+    document["search"] |= {"trials": 3, "finalists": 3}
+    code, out, _ = run("check", write_study(document))
+    assert code == 0
+    assert "of 3 trials 2 are distilled students, so that there are 2 at most" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -153,6 +154,11 @@ def test_a_tuple_an_array_and_the_values_of_a_dict_are_answered_as_a_list_is(stu
     expected = student.predict(TEXTS)
     for texts in (tuple(TEXTS), np.array(TEXTS), np.array(TEXTS, dtype=object), dict(enumerate(TEXTS)).values()):
         assert student.predict(texts) == expected
+
+
+def test_a_student_is_not_pickled_and_says_what_to_do(student: distune.Student) -> None:
+    with pytest.raises(TypeError, match=r"cannot be pickled, .*: pass the folder on, and distune.load it there"):
+        pickle.dumps(student)
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:

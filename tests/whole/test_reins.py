@@ -17,6 +17,7 @@ from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import Study
+from tests.making.findings import results
 from tests.making.proposals import ask, epoch, proposals
 
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -114,7 +115,7 @@ def test_a_second_search_is_refused_before_anything_is_read(
 def test_the_searches_of_a_storage_are_listed(run: Run, study: Study, study_file: Path, tmp_path: Path) -> None:
     ended, running, damaged = begun(study), begun(study), begun(study)
     ended.update(ended_early="search.patience is used up: the last 2 trials made the Pareto front no better")
-    (ended.place / "results.json").write_text('{"champion": 0}')
+    (ended.place / "results.json").write_text(json.dumps(results(champion=1)))
     ended.end()
     damaged.study_file.write_text("- no study")
     begun(Study({**study.document, "name": "other"}))
@@ -130,7 +131,7 @@ def test_the_searches_of_a_storage_are_listed(run: Run, study: Study, study_file
         ("tiny", 3, "damaged"),
     ]
     first, second = found["searches"][1:3]
-    assert (first["n_done"], first["n_trials"], first["best_dev_accuracy"], first["champion"]) == (1, 4, 0.75, 0)
+    assert (first["n_done"], first["n_trials"], first["best_dev_accuracy"], first["champion"]) == (1, 4, 0.75, 1)
     assert first["begun_at"] == "2026-11-29 00:00:00 UTC"
     assert first["ended_at"].endswith(" UTC")
     assert second["driver"].startswith(driver)

@@ -236,7 +236,7 @@ def registry(root: Path, folder: Path) -> Iterator[str]:
     ]
     with listening(server, "/health", place) as address:
         run_id = mlflow.MlflowClient(address).create_run("0").info.run_id
-        register(address, "tiny-student", log_model(address, run_id, folder, TEXTS[:2]), GOOD)
+        register(address, "tiny-student", log_model(address, run_id, folder, TEXTS[:2], 3), GOOD)
         yield address
 
 
@@ -244,6 +244,7 @@ def registry(root: Path, folder: Path) -> Iterator[str]:
 def with_mlflow(root: Path, registry: str) -> Fresh:
     """MLflow without its server, and what the model's own requirements name beside it."""
     version = mlflow.MlflowClient(registry).get_model_version_by_alias("tiny-student", "champion")
+    mlflow.set_tracking_uri(registry)
     needs = Path(mlflow.pyfunc.get_model_dependencies(version.source, format="pip")).read_text().split()
     environment = fresh(root / "with_mlflow")
     environment.install("mlflow-skinny", *(need for need in needs if not need.startswith("mlflow")))

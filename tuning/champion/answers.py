@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from distune.corpora.kept import reading
 from distune.corpora.places import Place
 from distune.models.logits import probabilities
 
@@ -52,20 +53,30 @@ def write_answers(answers: Answers, place: Place) -> None:
 
 
 def read_answers(place: Place) -> Answers:
-    """Read what `write_answers` wrote; raises FileNotFoundError."""
+    """Read what `write_answers` wrote; raises FileNotFoundError, and DamagedError for anything else."""
+    with reading(place, "report and compare draw without it where it is moved away"):
+        return _parsed(place)
+
+
+def _parsed(place: Place) -> Answers:
     table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
     about = json.loads(table.schema.metadata[ABOUT])
     names: tuple[str, ...] = tuple(about["labels"])
     index = {name: i for i, name in enumerate(names)}
     labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
-    return Answers(
-        trial=about["trial"],
-        names=names,
-        texts=tuple(table["text"].to_pylist()),
-        labels=labels,
-        teacher=np.array(table["teacher_logits"].to_pylist(), dtype=np.float32),
-        student=np.array(table["student_logits"].to_pylist(), dtype=np.float32),
+    teacher, student = (
+        np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")
     )
+    if not teacher.shape == student.shape == (len(labels), len(names)) or not len(labels):
+        raise ValueError(
+            f"its logits are {teacher.shape} and {student.shape} for {len(labels)} texts and {len(names)} labels"
+        )
+    if not np.isfinite(teacher).all() or not np.isfinite(student).all():
+        raise ValueError("its logits are no finite numbers")
+    texts = tuple(table["text"].to_pylist())
+    if not all(isinstance(one, str) for one in (*names, *texts)) or not isinstance(about["trial"], int):
+        raise ValueError("its texts and names are no texts")
+    return Answers(trial=about["trial"], names=names, texts=texts, labels=labels, teacher=teacher, student=student)
 
 
 @dataclass(frozen=True)

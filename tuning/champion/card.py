@@ -26,7 +26,8 @@ class Card:
     about: Mapping[str, Any]
     columns: Sequence[Column]
     n_test: int
-    cpu: str
+    timed: str
+    """How its speed was taken."""
     limits: Sequence[str]
     packages: Sequence[str]
     """What its tokens need beside onnxruntime and numpy."""
@@ -57,8 +58,7 @@ Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 %
 
 ## Speed
 
-One thread of {card.cpu}, warm, from raw text to label, ONNX Runtime, timed in one run with the teacher, with nothing of the \
-search beside it.
+From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
 ## Limits
 

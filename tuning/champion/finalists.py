@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +51,20 @@ class Finalist:
 def select(
     records: Sequence[TrialRecord], rule: ChampionConfig, teacher_accuracy: float, n_finalists: int
 ) -> list[TrialRecord]:
-    """The few distilled trials that are nearest to winning by the rule, from the Pareto front first.
+    """The few distilled trials that are nearest to winning by the rule: those that meet it before those that do not, and of
+    each the Pareto front first, as what is best by one figure alone was often lucky in it.
 
     Trials of the plain student are none of them, as they are what the finalists are compared with.
     """
     distilled = [record for record in records if record.state == "complete" and not record.config.loss.is_plain]
     front = {record.number for record in pareto_front(distilled)}
-    ordered = sorted(distilled, key=lambda record: (record.number not in front, _rank(record, rule, teacher_accuracy)))
-    return ordered[:n_finalists]
+
+    def nearness(record: TrialRecord) -> tuple[bool, bool, tuple[bool, float, float]]:
+        key = _rank(record, rule, teacher_accuracy)
+        fails, *_ = key
+        return fails, record.number not in front, key
+
+    return sorted(distilled, key=nearness)[:n_finalists]
 
 
 def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) -> tuple[bool, float, float]:
@@ -66,11 +73,15 @@ def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) ->
     return rank(accuracy, latency_ms, rule, teacher_accuracy)
 
 
-def train_finalists(chosen: Sequence[TrialRecord], prepared: Prepared, runner: Runner) -> list[Finalist]:
-    """Retrain each with every seed, and once for each architecture and seed its plain twin."""
+def train_finalists(
+    chosen: Sequence[TrialRecord], records: Sequence[TrialRecord], prepared: Prepared, runner: Runner
+) -> list[Finalist]:
+    """Retrain each with every seed, and once for each architecture and seed its plain twin; `records` are all trials, whose seeds
+    no finalist has."""
     n_seeds = prepared.study.config.search.seeds
+    taken = {record.config.seed for record in records}
     of_each = [
-        (_seeded(record.config, n_seeds), _seeded(record.config.plain(), n_seeds)) for record in chosen
+        (_seeded(record.config, n_seeds, taken), _seeded(record.config.plain(), n_seeds, taken)) for record in chosen
     ]  # Two finalists may have the same plain twin.
     runs = {run.model_dump_json(): run for seeded in of_each for of_kind in seeded for run in of_kind}
     keys = list(runs)
@@ -91,8 +102,10 @@ def train_finalists(chosen: Sequence[TrialRecord], prepared: Prepared, runner: R
     ]
 
 
-def _seeded(config: TrialConfig, n_seeds: int) -> list[TrialConfig]:
-    return [config.model_copy(update={"seed": config.seed + seed}) for seed in range(1, n_seeds + 1)]
+def _seeded(config: TrialConfig, n_seeds: int, taken: Collection[int]) -> list[TrialConfig]:
+    """A config with each of the next seeds that no trial has had: by the one it was chosen with it would look better than it is."""
+    new = (seed for seed in itertools.count(config.seed + 1) if seed not in taken)
+    return [config.model_copy(update={"seed": seed}) for seed in itertools.islice(new, n_seeds)]
 
 
 def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:

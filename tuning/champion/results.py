@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from distune.corpora.kept import read_object, reading
 from distune.tuning.champion.table import Column, Quality, Spread
-from distune.tuning.speed.figures import TIMED_TEXTS, Latency
+from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
+from distune.tuning.storage.paths import Folder
 from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
@@ -44,6 +46,12 @@ class Results:
     timed_texts: int | None
     texts: dict[str, int]
     versions: dict[str, str]
+    teacher_timed: TeacherTimed | None
+    load: Load | None
+
+    @property
+    def timed(self) -> str:
+        return timed_words(self.cpu, self.teacher_timed, self.load)
 
     @property
     def shown(self) -> FinalStudent:
@@ -62,6 +70,9 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
         "teacher": prepared.teachers.about,
         "cpu": verdict.cpu,
         "timed_on": verdict.host,
+        "teacher_timed": verdict.teacher_timed,
+        "load": asdict(verdict.load) if verdict.load else None,
+        "present_champion": {"onnxruntime": asdict(verdict.present)} if verdict.present else None,
         "timed_texts": min(TIMED_TEXTS, len(corpus.dev)),
         "versions": verdict.versions,
         "labels": corpus.labels,
@@ -83,6 +94,26 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
             for one in verdict.finalists
         ],
     }
+
+
+ADVICE = "copy it from where it was kept whole, or search --resume to make it again"
+
+
+def read_raw_results(folder: Folder) -> dict[str, Any] | None:
+    """The parsed `results.json` of a search, None where it has not come to it. Raises DamagedError for one that is damaged."""
+    place = folder.place / "results.json"
+    if not place.is_file():
+        return None
+    raw = read_object(place, ADVICE)
+    with reading(place, ADVICE):
+        parse_results(raw)
+    return raw
+
+
+def read_results(folder: Folder) -> Results | None:
+    """The results of a search, None where it has not come to them. Raises DamagedError where they are damaged."""
+    raw = read_raw_results(folder)
+    return None if raw is None else parse_results(raw)
 
 
 def parse_results(raw: dict[str, Any]) -> Results:
@@ -112,6 +143,8 @@ def parse_results(raw: dict[str, Any]) -> Results:
         timed_texts=raw.get("timed_texts"),
         texts=raw.get("texts", {}),
         versions=raw.get("versions", {}),
+        teacher_timed=raw.get("teacher_timed", None if teacher.latency else "no"),
+        load=Load(**raw["load"]) if raw.get("load") else None,
     )
 
 

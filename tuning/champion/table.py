@@ -109,8 +109,8 @@ def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
     return f"{ratio:.2f}" + (f" (the whole way is {way:.4f}, so that it says little)" if way < SMALL_WAY else "")
 
 
-def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], cpu: str) -> str:
-    """The table that ends a search, as text: the teacher, the student alone, the distilled student."""
+def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str) -> str:
+    """The table that ends a search, as text: the teacher, the student alone, the distilled student; `timed` says how they were."""
     table = Table(title=f"{name}: {rule}", title_justify="left")
     table.add_column("")
     for column in columns:
@@ -123,7 +123,7 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], cpu
     console.print(
         f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
     )
-    console.print(f"timed from raw text to label on one thread of {cpu}", highlight=False)
+    console.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 
 

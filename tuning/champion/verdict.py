@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from distune.cluster.runner import Runner
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.students.student import count_parameters
@@ -20,8 +21,8 @@ from distune.tuning.champion.finalists import Finalist, choose_champion, save_fi
 from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.speed.figures import Latency
-from distune.tuning.speed.timing import Timed, TimingJob, files_of, time_here
+from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
+from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
 from distune.tuning.study.describe import describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
@@ -54,6 +55,17 @@ class Verdict:
     """Where it was timed."""
     versions: dict[str, str]
     """Of the packages there."""
+    teacher_timed: TeacherTimed
+    load: Load | None
+    """What else ran there."""
+    present: Latency | None = None
+    """The present champion of the name that the winner is registered as, timed in the same run; None where there is none."""
+    present_fault: str = ""
+    """Why it could not be timed."""
+
+    @property
+    def timed(self) -> str:
+        return timed_words(self.cpu, self.teacher_timed, self.load)
 
     @property
     def shown(self) -> int:
@@ -65,16 +77,21 @@ class Verdict:
 
 
 def judge(
-    prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner, ended_early: str | None = None
+    prepared: Prepared,
+    finalists: Sequence[Finalist],
+    folder: Path,
+    runner: Runner,
+    present: Path | None = None,
+    ended_early: str | None = None,
 ) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
-    The runner times them alone. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
+    The runner times them alone, beside the `present` champion where its checkpoint folder is given. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
     is a champion, `champion/`.
     """
     config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
-    timed, teacher_column = _time(prepared, paths, runner)
+    timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
     winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
@@ -94,37 +111,62 @@ def judge(
         cpu=timed.cpu,
         host=timed.host,
         versions=timed.versions,
+        teacher_timed=teacher_timed,
+        load=timed.load,
+        present=latencies.get(PRESENT),
+        present_fault=timed.fault,
     )
     facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
-    (folder / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (folder / "table.txt").write_text(
-        table_text(config.name, verdict.rule, verdict.columns, verdict.cpu), encoding="utf-8"
-    )
+    place = Place(str(folder))
+    (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
+    (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed))
+    (place / "champion").delete()  # Of an attempt that was cut off.
     if winner is not None:
-        shutil.copytree(path, folder / "champion", dirs_exist_ok=True)
-        (folder / "champion" / "README.md").write_text(_card(prepared, verdict), encoding="utf-8")
+        _copy_whole(path, folder / "champion", _card(prepared, verdict))
     return verdict
 
 
-def _time(prepared: Prepared, paths: Sequence[Path], runner: Runner) -> tuple[Timed, Column]:
-    """What was timed, each checkpoint by its folder's name, and the teacher's column."""
+def _copy_whole(path: Path, champion: Path, card: str) -> None:
+    """Copy a checkpoint with a card of its own; the copy is whole or not there."""
+    unfinished = champion.with_name(f".{champion.name}{UNFINISHED}")
+    try:
+        shutil.copytree(path, unfinished, dirs_exist_ok=True)
+        Place(str(unfinished / "README.md")).write_text(card)
+        unfinished.rename(champion)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _time(
+    prepared: Prepared, paths: Sequence[Path], runner: Runner, present: Path | None
+) -> tuple[Timed, Column, TeacherTimed]:
+    """What was timed, each checkpoint by its folder's name, the teacher's column, and what was timed as the teacher."""
     corpus = prepared.corpus
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
-    job = TimingJob(checkpoints, teachers, corpus.dev.texts, prepared.study.config.search.seed)
+    stands_in: TeacherTimed = "stand-in" if any(teacher.is_stand_in for teacher in teachers) else "itself"
+    job = TimingJob(
+        checkpoints=checkpoints,
+        teachers=teachers,
+        texts=corpus.dev.texts,
+        seed=prepared.study.config.search.seed,
+        present=None if present is None else files_of(present),
+    )
     plugs = prepared.study.plugs
     timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
-    return timed, Column(
+    column = Column(
         name="teacher",
         quality=figures,
         n_parameters=n_parameters,
         size_mb=size_mb,
         latency=timed.latencies.get("teacher"),
     )
+    return timed, column, stands_in if teachers else "no"
 
 
 def _student_columns(
@@ -182,7 +224,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
             about=about,
             columns=verdict.columns,
             n_test=len(corpus.test),
-            cpu=verdict.cpu,
+            timed=verdict.timed,
             limits=limits,
             packages=needed_packages(inputs.encoder.settings),
         )

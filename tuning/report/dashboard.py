@@ -7,9 +7,8 @@ import warnings
 
 import optuna
 
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import open_study
+from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 
@@ -40,7 +39,7 @@ def named_copy(study: Study, folder: Folder) -> optuna.Study:
 
     The search's own journal has no intermediate values: samplers would read them, and weigh trials that were stopped early by them.
     """
-    search = open_study(study.config, Journal(folder.journal))
+    search, _ = read_journal(study.config, folder)
     copy = optuna.create_study(study_name=f"{study.config.name} {folder.place.name}", directions=search.directions)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from distune.corpora.kept import read_text
 from distune.tuning.champion.answers import Answers, read_answers
-from distune.tuning.champion.results import Results, parse_results
+from distune.tuning.champion.results import Results, read_results
 from distune.tuning.search.importance import Importance, importances_of
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, open_study, read_records
+from distune.tuning.storage.records import TrialRecord, read_journal
 from distune.tuning.study.file import Study
 
 
@@ -35,15 +34,15 @@ class Findings:
 
 def read_findings(study: Study, folder: Folder) -> Findings:
     """Everything that the folder of a search has now."""
-    optuna_study = open_study(study.config, Journal(folder.journal))
-    results, answers, card = (folder.place / name for name in ("results.json", "answers.parquet", "champion"))
+    optuna_study, records = read_journal(study.config, folder)
+    answers, card = folder.place / "answers.parquet", folder.place / "champion" / "README.md"
     return Findings(
         study=study,
         folder=folder,
         state=folder.state,
-        records=tuple(read_records(optuna_study)),
+        records=tuple(records),
         mattered=tuple(importances_of(optuna_study, study.config.search, folder)),
-        results=parse_results(json.loads(results.read_text())) if results.is_file() else None,
+        results=read_results(folder),
         answers=read_answers(answers) if answers.is_file() else None,
-        card=(card / "README.md").read_text() if (card / "README.md").is_file() else None,
+        card=read_text(card, "distune pull takes the champion as it was registered") if card.is_file() else None,
     )

@@ -21,7 +21,7 @@ from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teach
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
-from distune.tuning.speed.figures import CHUNK_TEXTS
+from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
 from distune.tuning.study.describe import describe_trial
@@ -180,6 +180,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         "tiles": _tiles(results),
         "ratio": ratio,
         "protocol": _protocol(results),
+        "stands_in": results.teacher_timed == "stand-in",
         "columns": [column.name for column in results.columns],
         "rows": rows_of_table(results.columns),
     }
@@ -212,9 +213,10 @@ def _tiles(results: Results) -> list[Tile]:
             Tile(f"{student.latency.p50_ms:.3f} ms", "for a text, from raw text to label, one thread (p50)", beside)
         )
         if teacher.latency:
+            who = "which" if results.teacher_timed != "stand-in" else "a model of its architecture"
             faster = teacher.latency.p50_ms / student.latency.p50_ms
             tiles.append(
-                Tile(f"{faster:,.0f}×", "as fast as the teacher", f"which takes {teacher.latency.p50_ms:.2f} ms")
+                Tile(f"{faster:,.0f}×", "as fast as the teacher", f"{who} takes {teacher.latency.p50_ms:.2f} ms")
             )
     if student.size_mb is not None:
         beside = f"teacher {teacher.size_mb:.1f} MB" if teacher.size_mb is not None else ""
@@ -230,9 +232,9 @@ def _protocol(results: Results) -> list[str]:
         f"Everything was chosen on the dev split alone: each of {len(results.finalists)} finalists was retrained with {n_seeds} "
         "seeds, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
-        "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, with nothing of the search "
-        f"beside it. The finalists and the teacher took turns on the same{timed} dev texts, {CHUNK_TEXTS} at a time, so that what "
-        "slowed the machine for a moment slowed all of them. p50 and p95 are of one text at a time, texts/s of batches of 32. "
+        "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
+        f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "
+        "a time, so that what slowed the machine for a moment slowed all of them. p50 and p95 are of one text at a time, texts/s of batches of 32. "
         "Of the seeds the one best on dev is kept, timed, and asked for the answers shown here.",
     ]
 

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from distune.models.errors import first_line
-from distune.tuning.storage.journal import Journal
+from distune.tuning.champion.results import read_raw_results
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
-from distune.tuning.storage.records import open_study, read_records
+from distune.tuning.storage.records import read_journal
 from distune.tuning.storage.searches import searches_of, studies_in
-from distune.tuning.study.file import kept_study, parse_yaml
+from distune.tuning.study.file import kept_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,10 @@ def _listed(study: str, folder: Folder) -> Listed:
 
 
 def _read(study: str, number: int, folder: Folder) -> Listed:
-    config, state = kept_study(parse_yaml(folder.study_file.read_text())).config, folder.state
-    records = read_records(open_study(config, Journal(folder.journal)))
-    results, driver = folder.place / "results.json", live_driver(folder.driver)
-    has_ended = state.get("state") == ENDED
+    config, state = kept_study(folder.study_file).config, folder.state
+    _, records = read_journal(config, folder)
+    driver, has_ended = live_driver(folder.driver), state.get("state") == ENDED
+    results = read_raw_results(folder) if has_ended else None
     return Listed(
         study=study,
         number=number,
@@ -65,7 +65,7 @@ def _read(study: str, number: int, folder: Folder) -> Listed:
         n_done=sum(record.state != "running" for record in records),
         n_trials=config.search.trials,
         best_dev_accuracy=max((one.accuracy for one in records if one.accuracy is not None), default=None),
-        champion=json.loads(results.read_text())["champion"] if has_ended and results.is_file() else None,
+        champion=results["champion"] if results else None,
         begun_at=state.get("begun_at"),
         ended_at=state.get("ended_at") if has_ended else None,
         driver=driver,

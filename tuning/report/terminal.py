@@ -10,10 +10,11 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune.corpora.kept import read_text
+from distune.tuning.champion.results import read_raw_results
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records, records_in
+from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal, records_in
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import flatten
@@ -52,7 +53,6 @@ def write_csv(study: Study, folder: Folder, stream: TextIO) -> None:
 def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
     """Write a search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
     records = records_in(study.config, folder)
-    results = folder.place / "results.json"
     found = {
         "study": study.config.name,
         "folder": str(folder),
@@ -60,7 +60,7 @@ def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
         "ended_early": folder.state.get("ended_early"),
         "counts": count_states(records),
         "trials": trial_rows(records),
-        "results": json.loads(results.read_text()) if results.is_file() else None,
+        "results": read_raw_results(folder),
     }
     json.dump(found, stream, ensure_ascii=False, indent=1)
     stream.write("\n")
@@ -68,8 +68,8 @@ def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
 
 def show_results(study: Study, folder: Folder, console: Console) -> None:
     """Print the table, the best trials, and why others failed."""
-    optuna_study = open_study(study.config, Journal(folder.journal))
-    records = read_records(optuna_study)
+    optuna_study, records = read_journal(study.config, folder)
+    read_raw_results(folder)  # The table repeats it; where it is damaged, that is to be known.
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
     if why := folder.state.get("ended_early"):
@@ -77,7 +77,9 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
         line = f"ended early, after {n_done} of {study.config.search.trials} trials: {why}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if folder.table.is_file():
-        console.print(folder.table.read_text(), highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            read_text(folder.table, "results --json shows the same"), highlight=False, markup=False, soft_wrap=True
+        )
     console.print(_trials(records))
     found = importances_of(optuna_study, study.config.search, folder)
     if found:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import TypeAdapter
 from rich.table import Table
 
+from distune.corpora.kept import read_object
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
 from distune.tuning.study.config import SearchConfig
@@ -69,10 +71,10 @@ def importances_of(study: optuna.Study, search: SearchConfig, folder: Folder) ->
     otherwise."""
     asked = _asked(study, search)
     try:
-        kept = json.loads(folder.importance.read_text()) if folder.importance.is_file() else {}
+        kept = read_object(folder.importance, "") if folder.importance.is_file() else {}
         if {name: kept.get(name) for name in asked} == asked:
-            return [Importance(**one) for one in kept["found"]]
-    except (ValueError, TypeError, KeyError, AttributeError):  # It is damaged, and all that it says can be had again.
+            return TypeAdapter(list[Importance]).validate_python(kept["found"])
+    except (ValueError, KeyError):  # It is damaged, and all that it says can be had again.
         pass
     return importances(study, search.objectives, search.importance)
 

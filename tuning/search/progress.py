@@ -15,10 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, count_states, open_study, pareto_front, read_records
+from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal
 from distune.tuning.study.file import Study
 
 LINE_EVERY_S = 15.0
@@ -208,8 +207,7 @@ def show_progress(study: Study, folder: Folder, console: Console) -> None:
 
 def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | None]:
     """The trials of a search, and the seconds that it will still take at the pace so far."""
-    optuna_study = open_study(study.config, Journal(folder.journal))
-    records = read_records(optuna_study)
+    optuna_study, records = read_journal(study.config, folder)
     starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
     ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
     elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0

@@ -7,15 +7,19 @@ finished trials, and hands those that were running out again under their old num
 
 from __future__ import annotations
 
+import errno
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from ray.tune.search import Searcher
 
+from distune.corpora.disk import DiskError, refuse_full_disks
 from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
@@ -47,6 +51,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
         self._losses: dict[str, list[str]] = {}
+        self.error: Exception | None = None
+        """What has ended the search before its last trial."""
         known = study.get_trials(deepcopy=False)
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
         finished = [record for record in read_records(study) if record.state != "running"]
@@ -96,9 +102,23 @@ class Proposals(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial, with the latency and size of its architecture where they are known."""
-        if self.is_over():
+        if self.error is not None or self._guarded(self.is_over) is not False:
             return str(Searcher.FINISHED)
         self.n_left -= 1
+        proposed: dict[str, Any] | None = self._guarded(self._propose, trial_id)
+        return str(Searcher.FINISHED) if proposed is None else proposed
+
+    def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something, but nothing more once that has failed: Ray Tune would take an error here, such as that of a full disk,
+        for one of the trial. What runs then is still to be run when the search is resumed."""
+        if self.error is None:
+            try:
+                return action(*arguments)
+            except Exception as error:  # noqa: BLE001  (`run_search` raises it)
+                self.error = error
+        return None
+
+    def _propose(self, trial_id: str) -> dict[str, Any]:
         if self._orphans:
             frozen = self._orphans.pop(0)
             trial = Trial(self._study, frozen._trial_id)
@@ -119,11 +139,17 @@ class Proposals(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Follow an epoch's report."""
-        self._absorb(trial_id, result)
+        self._guarded(self._absorb, trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the study how a trial ended: complete, pruned by the scheduler, infeasible, skipped or failed."""
-        result = result or {}
+        self._guarded(self._ended, trial_id, result or {}, error)
+
+    def _ended(self, trial_id: str, result: dict[str, Any], error: bool) -> None:
+        if "disk" in result:
+            raise DiskError(errno.ENOSPC, result["disk"])
+        if error:
+            refuse_full_disks([self._folder.place.path, Path(tempfile.gettempdir())])
         self._absorb(trial_id, result)
         trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
         message, skipped = result.get("failed"), result.get("skipped")

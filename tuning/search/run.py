@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from distune.cluster.connection import n_slots
+from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
@@ -31,6 +32,8 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
 from distune.tuning.trial.config import TrialConfig
 
+_log = logging.getLogger(__name__)
+
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
     """Run the trials that are still to be run, on the connected cluster, and return all records.
@@ -42,14 +45,16 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     config = prepared.study.config
     journal = Journal(folder.journal)
     study = open_study(config, journal)
+    forget_lost_trials(folder, n_known=len(study.get_trials(deepcopy=False)))
     if config.search.warm_start and not study.get_trials(deepcopy=False):
         study.add_trials(earlier_trials(prepared))
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
     proposals = Proposals(study, journal, prepared.study, folder, observers)
     if not proposals.is_over():
-        scratch_folder = tempfile.TemporaryDirectory(prefix="distune-ray-")
-        with interruptible(), scratch_folder as scratch, lost_for_memory_as_for_all():
-            _tuner(prepared, proposals, folder, Path(scratch)).fit()
+        with interruptible(), scratch_folder() as scratch, lost_for_memory_as_for_all():
+            _tuner(prepared, proposals, folder, scratch).fit()
+        if proposals.error is not None:
+            raise proposals.error
     records = read_records(study)
     if proposals.ended_early is None and sum(one.state != "running" for one in records) < config.search.trials:
         raise KeyboardInterrupt
@@ -78,6 +83,21 @@ def interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def forget_lost_trials(folder: Folder, n_known: int) -> None:
+    """Say of which trials there is a log and nothing in the journal, as where its last segments are lost; what they kept of their
+    trainings belongs to none of those that get their numbers."""
+    lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
+    if lost:
+        _log.info(
+            f"the journal of {folder} ends before trial {lost[0]}: of {len(lost)} trials there is a log and nothing else; others "
+            "are run under their numbers"
+        )
+    for number in lost:
+        folder.trial(number).training.delete()
+        folder.trial(number).timed_out.delete()
+        folder.trial(number).skip.delete()
+
+
 def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     """The complete trials of the study to start from, as far as they lie in this study's space.
 
@@ -103,6 +123,19 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     return found
 
 
+class _OnError(tune.Stopper):  # type: ignore[misc]
+    """Ends all trials once the search cannot be kept any longer."""
+
+    def __init__(self, proposals: Proposals) -> None:
+        self._proposals = proposals
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return self.stop_all()
+
+    def stop_all(self) -> bool:
+        return self._proposals.error is not None
+
+
 def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Path) -> tune.Tuner:
     """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
     folders the trainings."""
@@ -111,6 +144,9 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     }
+    # They print pages of what `Proposals` is told of, or of what Ray could not write into `scratch`.
+    for name in ("ray.tune.tune", "ray.tune.execution.tune_controller"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config = prepared.study.config
     cluster = config.cluster
     shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}
@@ -136,6 +172,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
             name="ray",
             storage_path=str(scratch),
             verbose=0,
+            stop=_OnError(proposals),
             failure_config=tune.FailureConfig(max_failures=cluster.max_failures),
         ),
     )

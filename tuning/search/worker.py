@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import io
 import logging
 import math
 import os
@@ -17,15 +18,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from distune._plug_files import PlugFile
+from distune.corpora.disk import disk_error
+from distune.corpora.scratch import scratch_folder
 from distune.models.compression.apply import compress
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.tuning.speed.latency import network_hint_ms
@@ -91,8 +95,11 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
                 _train(proposal, inputs, assignment, report, place)
     except SkippedError as skipped:
         report({"skipped": str(skipped)})
-    except Exception:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
-        report({"failed": traceback.format_exc()})
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
+        if (full := disk_error(error, place.log.path or Path(tempfile.gettempdir()))) is not None:
+            report({"disk": f"{full} (on {socket.gethostname()})"})  # No fault of the trial: it is to go on later.
+        else:
+            report({"failed": traceback.format_exc()})
 
 
 class SkippedError(Exception):
@@ -141,8 +148,15 @@ def _train(
         if epoch.epoch < config.epochs:
             look()
 
+    savepoint = savepoint_at(place)
+
+    def load_aloud() -> Tensors | None:
+        if (kept := savepoint.load()) is not None:
+            print(f"goes on after epoch {int(kept['figures/epoch'])}")
+        return kept
+
     start = time.monotonic()
-    run_trial(config, shipped.data, tell, savepoint_at(place))
+    run_trial(config, shipped.data, tell, replace(savepoint, load=load_aloud))
     print(f"trained for {time.monotonic() - start:.2f} s")
 
 
@@ -168,6 +182,9 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
             return dict(load(place.training.read_bytes()))
         except FileNotFoundError:
             return None
+        except (SafetensorError, ValueError) as error:
+            print(f"{place.training} is damaged ({error}); the training begins anew", file=sys.stderr)
+            return None
 
     def write(state: Callable[[], Tensors]) -> None:
         nonlocal saved_s, cost_s
@@ -175,13 +192,26 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         if cost_s > max(CHEAP_SAVING_S, SAVING_SHARE * (start - saved_s)):
             return
         try:
-            place.training.write_bytes(save(state()))
+            place.training.write_bytes(save(state()), durable=False)
         except OSError as error:  # Whoever cannot keep this epoch may keep the next.
             print(f"the training could not be kept: {error}", file=sys.stderr)
         saved_s = time.monotonic()
         cost_s = saved_s - start
 
     return Savepoint(read, write)
+
+
+class _Log(io.TextIOWrapper):
+    """A log whose disk may be full: what it cannot take is lost, and costs no trial."""
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
 @contextlib.contextmanager
@@ -193,12 +223,12 @@ def logged(place: TrialPlace) -> Iterator[TextIO]:
     local = place.log.path
     with contextlib.ExitStack() as stack:
         if local is None:
-            local = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log.txt"
+            local = stack.enter_context(scratch_folder()) / "log.txt"
             with contextlib.suppress(FileNotFoundError):
                 local.write_bytes(place.log.read_bytes())
             stack.callback(lambda: place.log.write_bytes(local.read_bytes()))
         local.parent.mkdir(parents=True, exist_ok=True)
-        log = stack.enter_context(local.open("a", encoding="utf-8", buffering=1))
+        log = stack.enter_context(_Log(local.open("ab", buffering=0), encoding="utf-8", write_through=True))
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         print(f"{started}: attempt in process {os.getpid()} on {socket.gethostname()}", file=log)
         stack.enter_context(contextlib.redirect_stdout(log))

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 BATCH_SIZE = 32
 CHUNK_TEXTS = 20
 TIMED_TEXTS = 200
+QUIET_CORES = 0.25
+"""What a system that is left alone takes for itself."""
+TeacherTimed = Literal["itself", "stand-in", "no"]
+"""What was timed as the teacher: the teacher, a model of its architecture, or nothing."""
+WHO_TOOK_TURNS: dict[TeacherTimed | None, str] = {
+    "itself": "The finalists and the teacher",
+    "stand-in": "The teacher is known by its logits alone, and a model of the same architecture stands in for it: it and the finalists",
+    "no": "The teacher is known by its logits alone and was not timed. The finalists",
+    None: "What was timed",
+}
+"""The beginning of a sentence; None is for results of before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +32,31 @@ class Latency:
     stages_ms: dict[str, float]
     quantiles_ms: tuple[float, ...] = ()
     """Of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many cores of a machine other processes kept busy, in the mean, while something was timed."""
+
+    busy_cores: float
+    n_cores: int
+
+
+def timed_words(cpu: str, teacher: TeacherTimed | None, load: Load | None) -> str:
+    """How speeds were taken, to end a sentence with; what results of before do not say is left out."""
+    beside_teacher = {
+        "itself": ", in one run with the teacher",
+        "stand-in": ", in one run with a model of the teacher's architecture, which stands in for it",
+        "no": ", without the teacher, of which the logits alone are known",
+        None: "",
+    }
+    return f"one thread of {cpu}{beside_teacher[teacher]}, {load_words(load)}"
+
+
+def load_words(load: Load | None) -> str:
+    """What ran beside it."""
+    if load is None:
+        return "with nothing of the search beside it"
+    if load.busy_cores < QUIET_CORES:
+        return "with nothing beside it"
+    return f"beside other work, which kept {load.busy_cores:.1f} of {load.n_cores} cores busy"

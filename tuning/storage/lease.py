@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,38 +12,97 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from distune.corpora.disk import UNFINISHED
+from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
 RENEWED_EVERY_S = 10.0
+SETTLED_AFTER_S = 1.0
 GONE_AFTER_S = 45.0
+ADVICE = "see that no driver runs this search, and remove the file"
 
 
 @contextmanager
 def only_driver(place: Place) -> Iterator[None]:
     """Be the one driver of a search for the length of a `with`.
 
-    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs.
+    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. Of drivers that begin at
+    once, one gets it, where the file system can make a file only if there is none, as those of this machine can. An object
+    store as pyarrow opens it cannot: there, who has written looks a second later whether it is still the last that has. Two
+    can overlap then if one of them took longer than that second between looking and writing, until the first renews
+    (10 s).
     """
-    _wait_for_its_end(place)
     name, ended = uuid.uuid4().hex, threading.Event()
-    _write(place, name)
+    _take(place, name)
     thread = threading.Thread(target=_renew, args=(place, name, ended), daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(RENEWED_EVERY_S)  # A storage that hangs must not keep a driver that has ended.
         if _holder(place) == name:
             place.delete()
 
 
+def _take(place: Place, name: str) -> None:
+    """Write the lease where there is none, or one of a driver that is gone. Raises StudyError for one that still runs."""
+    while True:
+        gone = _wait_for_its_end(place)
+        path = place.path
+        if path is None:
+            _write(place, name)
+            time.sleep(SETTLED_AFTER_S)
+            if _holder(place) == name:
+                return
+        else:
+            if gone is not None:
+                _remove(path, gone)
+            if _write_first(path, _content(name)):
+                return
+
+
+def _write_first(path: Path, content: str) -> bool:
+    """Write a file whole if there is none of its name, and return whether there was none."""
+    mine = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    Place(str(mine)).write_text(content)
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        return False
+    except OSError:  # A file system without hard links.
+        mine.replace(path)
+        return True
+    finally:
+        mine.unlink(missing_ok=True)
+    return True
+
+
+def _remove(path: Path, gone: str) -> None:
+    """Remove the lease of a driver that is gone, and of no other: whoever removes it first may have written its own by now."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    try:
+        if _holder(Place(str(aside))) != gone:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def _write(place: Place, name: str) -> None:
-    there = {"name": name, "host": socket.gethostname(), "pid": os.getpid(), "renewed_s": time.time()}
-    place.write_text(json.dumps(there))
+    place.write_text(_content(name))
+
+
+def _content(name: str) -> str:
+    return json.dumps({"name": name, "host": socket.gethostname(), "pid": os.getpid(), "renewed_s": time.time()})
 
 
 def _renew(place: Place, name: str, ended: threading.Event) -> None:
@@ -65,9 +125,14 @@ def _holder(place: Place) -> str | None:
 def _read(place: Place) -> dict[str, Any] | None:
     """What the driver says of itself; None where there is none, or it ends at this moment."""
     try:
-        found: dict[str, Any] = json.loads(place.read_text())
+        found = read_object(place, ADVICE)
     except FileNotFoundError:
         return None
+    with reading(place, ADVICE):
+        kinds = {"name": str, "host": str, "pid": int, "renewed_s": float}
+        wrong = [key for key, kind in kinds.items() if type(found[key]) not in (kind, int if kind is float else kind)]
+        if wrong or not 0 < found["pid"] < 1 << 31:
+            raise ValueError(f"{', '.join(wrong) or 'pid'} is no such value")
     return found
 
 
@@ -86,16 +151,19 @@ def _is_gone(other: dict[str, Any]) -> bool:
     return is_dead or time.time() - other["renewed_s"] > GONE_AFTER_S
 
 
-def _wait_for_its_end(place: Place) -> None:
+def _wait_for_its_end(place: Place) -> str | None:
+    """Returns the name of the lease of a driver that is gone, None where there is no lease. Raises StudyError for a driver that
+    still runs."""
     deadline = time.monotonic() + GONE_AFTER_S
     while (other := _read(place)) is not None:
         if _is_gone(other):
-            return
+            return str(other["name"])
         if other["host"] == socket.gethostname() or time.monotonic() > deadline:
             raise StudyError(
                 f"another driver runs this search: {_named(other)}; stop it first, or wait until it has ended"
             )
         time.sleep(1)
+    return None
 
 
 def _is_alive(pid: int) -> bool:

@@ -3,7 +3,7 @@
 The layout is the same on a disk and behind a URI:
 
     teachers/TEACHER/            a trained teacher, as transformers keeps it, or students; trained.json is written last
-    logits/TEACHER-CORPUS/       teacher logits: shards, index.npy, manifest.json (written last)
+    logits/TEACHER-CORPUS/       teacher logits: shards and their checksums, index.npy, manifest.json (written last)
     augmented/NAME.parquet       augmented texts
     searches/STUDY/N/            one search, numbered
       study.yaml                 the study as it was searched
@@ -30,6 +30,7 @@ from typing import Any
 
 import yaml
 
+from distune.corpora.kept import read_object
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
@@ -105,17 +106,17 @@ class Folder:
     def pictures(self) -> Place:
         return self.place / "pictures"
 
+    @property
+    def trials(self) -> Place:
+        return self.place / "trials"
+
     def trial(self, number: int) -> TrialPlace:
-        return TrialPlace(self.place / "trials" / str(number))
+        return TrialPlace(self.trials / str(number))
 
     @property
     def state(self) -> dict[str, Any]:
         file = self.place / "search.json"
-        try:
-            state: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-        except ValueError as error:
-            raise StudyError(f"{file} is damaged ({error}); start a new search") from error
-        return state
+        return read_object(file, "start a new search") if file.is_file() else {}
 
     def claim(self, fingerprints: Mapping[str, str]) -> None:
         """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from distune.corpora.kept import reading
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import StudyConfig
@@ -18,6 +19,7 @@ from distune.tuning.trial.config import TrialConfig
 PLAIN = "plain"
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
+STATES = get_args(State)
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "latency_ms": "minimize"}
 
 
@@ -75,7 +77,14 @@ def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
 
 def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
     """Every trial of a search, as its folder has it now."""
-    return read_records(open_study(config, Journal(folder.journal)))
+    return read_journal(config, folder)[1]
+
+
+def read_journal(config: StudyConfig, folder: Folder) -> tuple[optuna.Study, list[TrialRecord]]:
+    """The Optuna study of a search and every trial, as its folder has them now. Raises DamagedError where they cannot be read."""
+    with reading(folder.journal, "copy it from where it was kept whole, or start a new search"):
+        study = open_study(config, Journal(folder.journal))
+        return study, read_records(study)
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
@@ -91,17 +100,31 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
     state: State = "running"
     if trial.state != TrialState.RUNNING:
         state = attributes["state"]
+    if state not in STATES:
+        raise ValueError(f"trial {trial.number} has the state {state!r:.80}")
+    error = attributes.get("error")
     return TrialRecord(
         number=trial.number,
         state=state,
         config=TrialConfig.kept(attributes["config"]),
-        accuracy=attributes.get("accuracy"),
-        latency_ms=attributes.get("latency_ms"),
-        epochs=attributes.get("epochs", 0),
-        error=attributes.get("error"),
-        size_mb=attributes.get("size_mb"),
-        curve=tuple(Epoch(*one) for one in attributes.get("curve", ())),
+        accuracy=_number(attributes, "accuracy"),
+        latency_ms=_number(attributes, "latency_ms"),
+        epochs=int(_number(attributes, "epochs") or 0),
+        error=None if error is None else str(error),
+        size_mb=_number(attributes, "size_mb"),
+        curve=tuple(_epoch(*one) for one in attributes.get("curve", ())),
     )
+
+
+def _epoch(number: int, accuracy: float, loss: float) -> Epoch:
+    return Epoch(int(number), float(accuracy), float(loss))
+
+
+def _number(attributes: Mapping[str, Any], name: str) -> float | None:
+    value = attributes.get(name)
+    if value is not None and type(value) not in (int, float):
+        raise ValueError(f"{name} is {value!r:.80}")
+    return value
 
 
 def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:

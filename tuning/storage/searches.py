@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.storage.ending import limit_reached, searched_before_s
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
-from distune.tuning.storage.records import open_study, read_records
+from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, kept_study, load_study, parse_yaml
+from distune.tuning.study.file import Study, kept_study, load_study, read_kept_document
 
 LIMITS = ("trials", "time_budget_s", "patience")
 """Settings of `search` that say when it ends: `--resume` may change them."""
@@ -48,15 +50,28 @@ def studies_in(places: Layout) -> list[str]:
 
 
 def new_folder(study: Study) -> Folder:
-    """The folder of a new search, numbered; nothing of earlier ones is overwritten."""
-    folders = search_folders(study)
-    number = int(folders[-1].place.name) + 1 if folders else 1
-    place = layout(study).searches(study.config.name) / str(number)
-    if place.path is not None:
-        place.path.mkdir(parents=True)  # Of two searches that begin at once, one gets it.
-    folder = Folder(place)
-    folder.study_file.write_text(dump(study.document))
-    return folder
+    """The folder of a new search, numbered; nothing of earlier ones is overwritten. It has its study as soon as it is there."""
+    root = layout(study).searches(study.config.name)
+    while True:
+        folders = search_folders(study)
+        place = root / str(int(folders[-1].place.name) + 1 if folders else 1)
+        if place.path is None:
+            (place / "study.yaml").write_text(dump(study.document))
+            return Folder(place)
+        unfinished = root / f"{place.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
+        try:
+            (unfinished / "study.yaml").write_text(dump(study.document))
+            Path(str(unfinished.path)).rename(place.path)
+        except FileExistsError:
+            continue  # Of two searches that begin at once, each gets its own.
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            continue
+        else:
+            return Folder(place)
+        finally:
+            unfinished.delete()
 
 
 def unfinished_folder(study: Study) -> Folder:
@@ -68,7 +83,7 @@ def unfinished_folder(study: Study) -> Folder:
     if not folders:
         raise StudyError(f"--resume: there is no search of {study.config.name} in {study.config.storage} yet")
     last = folders[-1]
-    kept = parse_yaml(last.study_file.read_text())
+    kept = read_kept_document(last.study_file)
     is_extended = _limits(kept) != _limits(study.document)
     if last.state.get("state") == ENDED and not is_extended:
         raise StudyError(
@@ -99,8 +114,8 @@ def _limits(document: dict[str, Any]) -> list[Any]:
 
 def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
     """Raise StudyError where a search would have no further trial under its new limits."""
-    search, optuna_study = study.config.search, open_study(study.config, Journal(folder.journal))
-    n_done = sum(record.state != "running" for record in read_records(optuna_study))
+    search, (optuna_study, records) = study.config.search, read_journal(study.config, folder)
+    n_done = sum(record.state != "running" for record in records)
     has_ended = folder.state.get("state") == ENDED
     if search.trials < n_done or (has_ended and search.trials == n_done):
         raise StudyError(
@@ -116,7 +131,7 @@ def go_on_with(study: Study, folder: Folder) -> None:
     no more."""
     if folder.state.get("state") == ENDED:
         folder.update(state="searching")
-    if _limits(parse_yaml(folder.study_file.read_text())) != _limits(study.document):
+    if _limits(read_kept_document(folder.study_file)) != _limits(study.document):
         folder.finish.delete()
     folder.study_file.write_text(dump(study.document))
 
@@ -163,7 +178,7 @@ def find_search(reference: str, overrides: Sequence[str] = (), number: int | Non
         raise StudyError(
             f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
         )
-    return kept_study(parse_yaml(folder.study_file.read_text())), folder
+    return kept_study(folder.study_file), folder
 
 
 def numbered_search(study: Study, number: int) -> Folder:

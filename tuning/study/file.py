@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from distune._kinds import KEPT
 from distune._plug_files import PlugError, PlugFile, read_plug_file
+from distune.corpora.kept import read_text
+from distune.corpora.places import Place
+from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.document import document_in_plain_values
 from distune.tuning.study.errors import StudyError, validated
@@ -20,6 +20,9 @@ from distune.tuning.study.points import params_of, prepared_blocks, values_at
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import OPEN, plug_in
+
+KEPT_ADVICE = "copy it from where its search was kept whole, or start a new search"
+"""What to do about the file of a study that a search keeps."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,16 @@ class Study:
             object.__setattr__(self, "plugs", plugs)
 
 
-def kept_study(document: dict[str, Any]) -> Study:
-    """The study in the folder of a search, to read what was found: none of its plugins is run, and a kind that only they have is
-    taken as it was written."""
-    return Study(document, *_parsed(document, [], KEPT))
+def kept_study(place: Place) -> Study:
+    """The study that the folder of a search keeps, to read what was found: none of its plugins is run, and a kind that only they
+    have is taken as it was written. Raises StudyError or DamagedError, naming the file."""
+    document = read_kept_document(place)
+    try:
+        return Study(document, *_parsed(document_in_plain_values(document), [], KEPT))
+    except StudyError as error:
+        lines = str(error).split("\n")
+        more = f" (and {len(lines) - 1} faults more)" if lines[1:] else ""
+        raise StudyError(f"{place} is damaged: {lines[0]}{more}; {KEPT_ADVICE}") from error
 
 
 def runnable(study: Study) -> Study:
@@ -67,15 +76,6 @@ def with_document(study: Study, document: dict[str, Any]) -> Study:
     return Study(document, *_parsed(document, []), study.plugs)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 1e-4 as a string; everybody who writes it means a number."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read a study file; `overrides` are `path=value` with a YAML value.
 
@@ -86,7 +86,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         setting, equals, value = override.partition("=")
         if not equals or not setting:
             raise StudyError(f"--set takes path=value, but got {override!r}")
-        set_at(document, setting, parse_yaml(value))
+        set_at(document, setting, parse_yaml(value, f"--set {setting}"))
     return Study(document)
 
 
@@ -95,18 +95,23 @@ def document_of(source: Path | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(source, Path):
         return copy.deepcopy(dict(source))
     try:
-        document = parse_yaml(source.read_text(encoding="utf-8"))
+        text = source.read_text(encoding="utf-8")
     except OSError as error:
         raise StudyError(f"cannot read the study {source}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise StudyError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+    document = parse_yaml(text, str(source))
     if not isinstance(document, dict):
-        raise StudyError(f"{source} must hold a mapping (name:, corpus:, teacher:, trial:), but got {document!r}")
+        raise StudyError(f"{source} must hold a mapping (name:, corpus:, teacher:, trial:), but got {document!r:.200}")
     return document
 
 
-def parse_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+def read_kept_document(place: Place) -> dict[str, Any]:
+    """The document of the study that the folder of a search keeps. Raises StudyError or DamagedError, naming it."""
+    document = parse_yaml(read_text(place, KEPT_ADVICE), str(place))
+    if not isinstance(document, dict):
+        raise StudyError(f"{place} is damaged: it must hold a mapping; {KEPT_ADVICE}")
+    return document
 
 
 def _plugged(document: dict[str, Any]) -> tuple[tuple[PlugFile, ...], list[str]]:
@@ -180,6 +185,6 @@ def set_at(document: dict[str, Any], path: str, value: Any) -> None:
         inner = block.setdefault(key, {})
         if not isinstance(inner, dict):
             place = ".".join(parents[: depth + 1])
-            raise StudyError(f"--set {path}: {place} is not one block here but {inner!r}; set {place} as a whole")
+            raise StudyError(f"{path}: {place} is not one block here but {inner!r}; set {place} as a whole")
         block = inner
     block[last] = value

@@ -16,8 +16,9 @@ from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
+from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, parse_yaml
+from distune.tuning.study.file import Study
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 CHINESE_SHARE = 0.2

@@ -33,6 +33,24 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
     ]
 
 
+def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
+    """Where a teacher that was trained elsewhere may have learnt the rows that become dev and test."""
+    drawn = [name for name in ("dev", "test") if getattr(study.config.corpus, name) is None]
+    elsewhere = [
+        place.name
+        for place in places
+        # Of a file that Distune wrote, the teacher is described.
+        if (place.settings.checkpoint and not place.settings.epochs)
+        or (not place.settings.checkpoint and place.logits_file is not None and not place.logits_file.about)
+    ]
+    if not drawn or not elsewhere:
+        return []
+    return [
+        f"{', '.join(elsewhere)}: trained elsewhere; if it has learnt rows of corpus.source, it looks better on {' and '.join(drawn)} "
+        f"than it is, as they are drawn from it; give texts that it has not seen as {' and '.join(f'corpus.{name}' for name in drawn)}"
+    ]
+
+
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
     """What the teachers' answers on dev show."""
     each = teachers.each(corpus.dev.texts)

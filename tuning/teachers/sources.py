@@ -14,6 +14,7 @@ import numpy as np
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import UNLABELLED, Corpus, Split
+from distune.corpora.kept import read_object
 from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.corpora.teacher_data import load_teacher_data
@@ -118,7 +119,7 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         made = train_ensemble(training, place.trained)
         (place.trained / TRAINED).write_text(json.dumps(made, ensure_ascii=False, indent=1))
     about = {
-        **json.loads((place.trained / TRAINED).read_text()),
+        **read_object(place.trained / TRAINED, "remove its folder, and the teacher is trained again"),
         "study": asking.config.name,
         "origin": "students of the study",
         "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),

@@ -24,7 +24,7 @@ from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of, probabilities
-from distune.models.predictor import Predictor
+from distune.models.predictor import Predictor, check_folder
 from distune.models.teacher.config import StudentsConfig
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.draws import draw_students
@@ -144,6 +144,7 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
     members = []
     with trained.to_read() as folder:
         for path in sorted(folder.glob("member-*")):
+            check_folder(path)
             settings = json.loads((path / "config.json").read_text(encoding="utf-8"))["tokens"]
             reads = json.dumps(settings) + (path / "vocabulary.txt").read_text(encoding="utf-8")
             if reads not in encoders:

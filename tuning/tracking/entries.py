@@ -6,6 +6,7 @@ taken beside other trials. Finalists also have `final/...` and `speedup`, timed 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,8 +177,7 @@ def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig,
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed alone, on one thread of \
-{verdict.cpu}, in one run with the teacher; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 
@@ -185,7 +185,7 @@ def _champion(verdict: Verdict, folder: Folder) -> str:
     if verdict.winner is None:
         return "No finalist meets the rule; nothing was registered."
     number = verdict.finalists[verdict.winner].record.number
-    return f"The champion is trial {number}: `distune pull {folder} my-student`."
+    return f"The champion is trial {number}: `distune pull {shlex.quote(str(folder))} my-student`."
 
 
 def with_version(note: str, name: str, registered: Registered) -> str:
@@ -193,5 +193,5 @@ def with_version(note: str, name: str, registered: Registered) -> str:
     place = f"{name}/{registered.version}"
     return (
         f"{note}\n\nRegistered as `{name}` version {registered.version}, alias `{registered.alias}` ({registered.reason}): "
-        f'`distune pull {place} my-student`, or in a program `mlflow.pyfunc.load_model("models:/{place}")`.'
+        f'`distune pull {shlex.quote(place)} my-student`, or in a program `mlflow.pyfunc.load_model("models:/{place}")`.'
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.study.rule import ROUNDING, ChampionConfig
+from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_text
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
@@ -18,7 +19,7 @@ TAG = "distune."
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, 0 where there was
+    """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, None where there was
     none to be timed."""
 
     corpus: str
@@ -30,10 +31,55 @@ class Candidate:
     """Whether the rule picks the fastest, else the most accurate."""
     dev_accuracy: float
     p50_ms: float
-    speedup: float
+    speedup: float | None = None
 
     def tags(self) -> dict[str, str]:
-        return {TAG + name: str(value) for name, value in asdict(self).items()}
+        return {TAG + name: str(value) for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.corpus, self.answers, self.teacher, self.rule)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What two winners must have in common to be compared."""
+
+    corpus: str
+    answers: str
+    teacher: str
+    rule: str
+
+    def other_in(self, old: Terms) -> str | None:
+        """By what else the other was chosen; None where it was chosen on the same terms."""
+        others = {
+            "corpus": "by another corpus",
+            "answers": "by other labels of dev or test",
+            "teacher": "by another teacher",
+            "rule": "by another rule",
+        }
+        return next((other for name, other in others.items() if getattr(self, name) != getattr(old, name)), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """The present champion of a name, chosen on the same terms as a search that is about to end: its version and its checkpoint
+    folder, or why that cannot be had."""
+
+    version: str
+    folder: Path | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """How fast a version answered in the run in which a candidate was timed, or why it did not."""
+
+    version: str
+    p50_ms: float | None
+    max_latency_ms: float | None
+    """What the rule allows."""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,49 +95,85 @@ class Registered:
         return CHAMPION if self.is_champion else CHALLENGER
 
 
+def terms_of(prepared: Prepared, rule: ChampionConfig) -> Terms:
+    """On what terms a search chooses."""
+    corpus = prepared.corpus
+    return Terms(corpus.fingerprint, corpus.answers_fingerprint, prepared.teachers.key.teacher, rule_text(rule))
+
+
+def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -> Beside | None:
+    """The present champion as it was timed with the finalists; None where there was none to be compared."""
+    if present is None:
+        return None
+    return Beside(
+        version=present.version,
+        p50_ms=verdict.present.p50_ms if verdict.present else None,
+        max_latency_ms=rule.max_latency_ms,
+        fault=present.fault or verdict.present_fault,
+    )
+
+
 def candidate_of_verdict(verdict: Verdict, prepared: Prepared, rule: ChampionConfig) -> Candidate:
     """What the champion of a search has to show in the registry."""
     teacher, _, champion = verdict.columns
     p50_ms = champion.latency.p50_ms if champion.latency else 0.0
     return Candidate(
-        corpus=prepared.corpus.fingerprint,
-        answers=prepared.corpus.answers_fingerprint,
-        teacher=prepared.teachers.key.teacher,
-        rule=verdict.rule,
+        **asdict(terms_of(prepared, rule)),
         by_speed=rule.max_latency_ms is None,
         dev_accuracy=champion.quality.dev_accuracy.mean,
         p50_ms=p50_ms,
-        speedup=teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else 0.0,
+        speedup=teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else None,
     )
 
 
 def candidate_of(tags: dict[str, str]) -> Candidate | None:
     """What a version's tags say, or None where they were not written by us, or by a Distune that did not keep the labels."""
     kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
+    needed = [field for field in fields(Candidate) if field.name != "speedup"]
     try:
-        return Candidate(**{field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in fields(Candidate)})
-    except KeyError:
+        found = {field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in needed}
+        # An earlier Distune wrote 0 where nothing was timed.
+        return Candidate(**found, speedup=float(tags.get(f"{TAG}speedup", 0)) or None)
+    except (KeyError, ValueError):
         return None
 
 
-def wins(new: Candidate, old: Candidate | None) -> tuple[bool, str]:
+def wins(new: Candidate, old: Candidate | None, beside: Beside | None = None) -> tuple[bool, str]:
     """Whether a candidate takes the alias of another: only on the same dev texts and labels, against the same teacher, by the
-    same rule; and why."""
+    same rule; and why.
+
+    Where the other was timed `beside` it, the speeds of that one run decide; else those over the teacher.
+    """
     if old is None:
         return False, "how it was chosen is not known"
-    others = {
-        "corpus": "by another corpus",
-        "answers": "by other labels of dev or test",
-        "teacher": "by another teacher",
-        "rule": "by another rule",
-    }
-    for name, other in others.items():
-        if getattr(new, name) != getattr(old, name):
-            return False, f"it was chosen {other}"
+    if other := new.terms.other_in(old.terms):
+        return False, f"it was chosen {other}"
+    if beside is not None:
+        return _wins_beside(new, old, beside)
     if new.by_speed:
         if not new.speedup or not old.speedup:
             return False, "there was no teacher to time them against"
         return new.speedup > old.speedup, f"{new.speedup:,.1f} against {old.speedup:,.1f} times as fast as the teacher"
+    return _more_accurate(new, old)
+
+
+def _wins_beside(new: Candidate, old: Candidate, beside: Beside) -> tuple[bool, str]:
+    if beside.p50_ms is None:
+        return False, f"it could not be timed beside this one: {beside.fault}"
+    if new.by_speed:
+        return (
+            new.p50_ms < beside.p50_ms,
+            f"p50 {new.p50_ms:.3f} ms against {beside.p50_ms:.3f} ms, timed in one run",
+        )
+    if beside.max_latency_ms is not None and beside.p50_ms > beside.max_latency_ms:
+        return (
+            True,
+            f"in one run with this one it takes {beside.p50_ms:.3f} ms, of the {beside.max_latency_ms:g} ms that the rule allows",
+        )
+    return _more_accurate(new, old)
+
+
+def _more_accurate(new: Candidate, old: Candidate) -> tuple[bool, str]:
     return (
         new.dev_accuracy > old.dev_accuracy + ROUNDING,
         f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}",

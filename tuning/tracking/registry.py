@@ -1,11 +1,11 @@
-"""The model registry: champions come in as versions, win or do not win the alias `champion`, and are pulled as folders."""
+"""The model registry: champions come in as versions, and win or do not win the alias `champion`."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-import shutil
-import tempfile
+import shlex
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,47 +13,89 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import needed_packages
-from distune.corpora.places import Place, PlaceError, check_place
 from distune.models.errors import first_line
-from distune.tuning.study.errors import StudyError
-from distune.tuning.tracking.promotion import CHAMPION, Candidate, Registered, candidate_of, wins
-from distune.tuning.tracking.store import check_readable, quiet_mlflow
+from distune.models.predictor import check_folder
+from distune.tuning.tracking.promotion import (
+    CHAMPION,
+    TAG,
+    Beside,
+    Candidate,
+    Present,
+    Registered,
+    Terms,
+    candidate_of,
+    wins,
+)
+from distune.tuning.tracking.pulling import download
+from distune.tuning.tracking.runs import is_away
+from distune.tuning.tracking.store import quiet_mlflow, tracking_at
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
 serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
 
-    distune pull {name} my-student
+    distune pull {quoted} my-student
     mlflow.pyfunc.load_model("models:/{name}@champion")
 """
 
 
-@dataclass(frozen=True)
+TRIAL = f"{TAG}trial"
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoggedModel:
-    """A checkpoint as a model of MLflow's, in the run of its search."""
+    """A checkpoint as a model of MLflow's, in the run of its search; `trial` is the one that brought it forth."""
 
     uri: str
     model_id: str
     run_id: str
+    trial: int
     card: str
 
 
-def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> Registered:
-    """Register a logged model as a new version.
+def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Present | None:
+    """The champion that a name has now, copied into a folder; None where it has none, or one that was chosen on other terms.
+
+    Raises what may work when it is asked for again. All else is the fault of the champion, and costs no search its end.
+    """
+    quiet_mlflow()
+    version, client = "", MlflowClient(uri)
+    try:
+        version = (_aliases(client, name) or {}).get(CHAMPION, "")
+        old = candidate_of(client.get_model_version(name, version).tags) if version else None
+        if old is None or terms.other_in(old.terms):
+            return None
+        folder = scratch / uuid.uuid4().hex
+        download(uri, f"models:/{name}/{version}", folder)
+        check_folder(folder)
+    except Exception as error:
+        if is_away(error):
+            raise
+        return Present(version=version, fault=first_line(error))
+    return Present(version=version, folder=folder)
+
+
+def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, beside: Beside | None = None) -> Registered:
+    """Register a logged model as a new version, or go on with the one that the same trial of the same search has already.
 
     The first version of a name is its champion; a later one takes the alias only if it wins, and is the challenger else.
     """
     quiet_mlflow()
     client = MlflowClient(uri)
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=ABOUT.format(name=name))
-    before = _champion(client, name)
-    made = client.create_model_version(name, model.uri, model.run_id, candidate.tags(), model_id=model.model_id)
+    aliases = _aliases(client, name)
+    if aliases is None:
+        client.create_registered_model(name, description=ABOUT.format(name=name, quoted=shlex.quote(name)))
+        aliases = {}
+    earlier = _version_of(client, name, model)
+    tags = {**candidate.tags(), TRIAL: str(model.trial)}
+    with tracking_at(uri):  # Where MLflow looks a model up.
+        made = earlier or client.create_model_version(name, model.uri, model.run_id, tags, model_id=model.model_id)
     version = str(made.version)
     # A server does this by itself, a local store does not.
     client.set_logged_model_tags(
@@ -61,31 +103,69 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate) -> R
     )
     # The registry shows Markdown, and no header of the hub.
     client.update_model_version(name, version, model.card.split("---\n", 2)[-1])
-    if before is None:
-        client.set_registered_model_alias(name, CHAMPION, version)
-        return Registered(version, True, "the first of its name")
-    won, reason = wins(candidate, candidate_of(before.tags))
-    registered = Registered(version, won, f"version {before.version} was the champion: {reason}")
+    if earlier is not None and aliases.get(CHAMPION) == version:
+        return Registered(version, True, "it was registered before the search was interrupted")
+    if CHAMPION in aliases:
+        before = client.get_model_version(name, aliases[CHAMPION])
+        # Another search may have made another champion meanwhile.
+        timed = beside if beside is not None and beside.version in ("", aliases[CHAMPION]) else None
+        won, why = wins(candidate, candidate_of(before.tags), timed)
+        reason = f"version {before.version} was the champion: {why}"
+    else:
+        won, reason = True, _why_first(client, name, version)
+    registered = Registered(version, won, reason)
     client.set_registered_model_alias(name, registered.alias, version)
     return registered
 
 
-def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
+def _why_first(client: MlflowClient, name: str, version: str) -> str:
+    """Why a version is champion where no other is."""
+    others = [other for other in _versions(client, f"name = '{name}'") if str(other.version) != version]
+    if others:
+        return f"none of the {len(others)} earlier versions has the alias {CHAMPION}: it was removed"
+    return "the first of its name"
+
+
+def _aliases(client: MlflowClient, name: str) -> dict[str, str] | None:
+    """The version of each alias of a name; None where the registry says that it has no such name, and only then."""
     try:
-        return client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
+        found = client.get_registered_model(name).aliases
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
         return None
+    return {alias: str(version) for alias, version in found.items()}
 
 
-def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str]) -> LoggedModel:
-    """Log a checkpoint folder as a pyfunc to a search's run; it needs no file of this project."""
+def _version_of(client: MlflowClient, name: str, model: LoggedModel) -> ModelVersion | None:
+    """The version that a search has registered of a trial, before it was interrupted."""
+    of_run = _versions(client, f"run_id = '{model.run_id}'")
+    return next((one for one in of_run if one.name == name and one.tags.get(TRIAL) == str(model.trial)), None)
+
+
+def _versions(client: MlflowClient, condition: str) -> list[ModelVersion]:
+    found: list[ModelVersion] = []
+    page = client.search_model_versions(condition)
+    found += page
+    while page.token:
+        page = client.search_model_versions(condition, page_token=page.token)
+        found += page
+    return found
+
+
+def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str], trial: int) -> LoggedModel:
+    """Log a checkpoint folder as a pyfunc to a search's run, or find the one that the run has of that trial already; it needs no
+    file of this project."""
     quiet_mlflow()
-    mlflow.set_tracking_uri(uri)
+    card = (checkpoint / "README.md").read_text(encoding="utf-8")
+    earlier = _logged(MlflowClient(uri), run_id, trial)
+    if earlier is not None:
+        return LoggedModel(uri=earlier.model_uri, model_id=earlier.model_id, run_id=run_id, trial=trial, card=card)
     labels = _json(checkpoint / "labels.json")
     answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in labels}, "has_known_token": [True]}
     table = pd.DataFrame({"text": list(example)})
     needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
-    with mlflow.start_run(run_id=run_id):
+    with tracking_at(uri), mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="student",
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
@@ -93,62 +173,18 @@ def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str]) -
             signature=infer_signature(table, pd.DataFrame(answer)),
             input_example=table,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in needed],
+            tags={TRIAL: str(trial)},
         )
-    return LoggedModel(info.model_uri, info.model_id, run_id, (checkpoint / "README.md").read_text(encoding="utf-8"))
+    return LoggedModel(uri=info.model_uri, model_id=info.model_id, run_id=run_id, trial=trial, card=card)
+
+
+def _logged(client: MlflowClient, run_id: str, trial: int) -> Any:
+    """The model that a run has of a trial, all of whose files are there; None where there is none."""
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    whole = [one for one in found if one.tags.get(TRIAL) == str(trial) and one.status == LoggedModelStatus.READY]
+    return whole[0] if whole else None
 
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def pull(uri: str, reference: str, target: Path) -> Path:
-    """Copy a checkpoint folder to `target`.
-
-    `reference` is `NAME` (its champion), `NAME@ALIAS` or `NAME/VERSION` of the registry, `runs:/RUN_ID/student` of a search's
-    run, or the folder of a search's results, by path or URI. Raises StudyError for what is not there, for a target that exists,
-    and for a store that is not there: none is made.
-    """
-    if target.exists():
-        raise StudyError(f"{target} exists already; pull into a new folder")
-    if not reference.startswith("runs:/") and ("://" in reference or Path(reference).is_dir()):
-        return _pull_results(Place(reference), target)
-    check_readable(uri, reference)
-    quiet_mlflow()
-    place = reference if "@" in reference or "/" in reference else f"{reference}@{CHAMPION}"
-    try:
-        MlflowClient(uri)  # Raises for what is no store, before MLflow is left pointing there.
-        mlflow.set_tracking_uri(uri)
-        with tempfile.TemporaryDirectory() as scratch:
-            full = place if place.startswith("runs:/") else f"models:/{place}"
-            model = Path(mlflow.artifacts.download_artifacts(full, dst_path=scratch))
-            folders = [path.parent for path in model.rglob("labels.json")]
-            if len(folders) != 1:
-                raise StudyError(f"{full} holds no checkpoint folder of distune")
-            shutil.copytree(folders[0], target)
-    except (MlflowException, OSError) as error:
-        raise StudyError(f"cannot pull {place} from {uri}: {first_line(error)}{_registered(uri)}") from error
-    return target
-
-
-def _registered(uri: str) -> str:
-    """What a store has, to end a line with; nothing where it cannot say."""
-    try:
-        known = [model.name for model in MlflowClient(uri).search_registered_models()]
-    except (MlflowException, OSError):
-        return ""
-    return f"; registered there: {', '.join(known) or 'nothing'}"
-
-
-def _pull_results(place: Place, target: Path) -> Path:
-    try:
-        check_place(str(place))
-        found = [one for one in (place, place / "champion") if (one / "labels.json").is_file()]
-    except PlaceError as error:
-        raise StudyError(f"cannot pull: {error}") from error
-    except (OSError, ValueError) as error:  # A URI that pyarrow does not open is a ValueError.
-        raise StudyError(f"cannot pull {place}: {first_line(error)}") from error
-    if not found:
-        raise StudyError(f"{place} holds neither a checkpoint nor the results of a search that has a champion")
-    with found[0].to_read() as folder:
-        shutil.copytree(folder, target)
-    return target

@@ -6,7 +6,6 @@ MLflow is known here, in `registry.py`, and in `pyfunc_model.py`, which travels 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from distune.corpora.disk import disk_error
+from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.importance import Importance
 from distune.tuning.speed.timing import versions
 from distune.tuning.storage.records import TrialRecord
@@ -24,7 +25,8 @@ from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
-from distune.tuning.tracking.store import quiet_mlflow
+from distune.tuning.tracking.schema import sqlite_file
+from distune.tuning.tracking.store import make_store, quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -44,7 +46,8 @@ class Tracker:
 
     def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
         quiet_mlflow()
-        self._client = MlflowClient(config.tracking.uri)
+        make_store(config.tracking.store)
+        self._client = MlflowClient(config.tracking.store)
         self._teacher_accuracy = teacher_accuracy
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
@@ -143,21 +146,25 @@ class Tracker:
             self._client.log_artifact(self.run_id, str(folder / name))
 
     def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
-        """Say that a logged model is what a trial brought forth, and how good it is."""
-        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
+        """Say that a logged model is what a trial brought forth, and how good it is; once, also where a search is resumed."""
+        outputs = self._client.get_run(self._children[number]).outputs
+        if outputs is not None and any(one.model_id == model_id for one in outputs.model_outputs):
+            return
+        # Last, as it says that the metrics are there.
         for name, value in metrics.items():
             self._client.log_metric(self._children[number], name, value, model_id=model_id)
+        self._client.log_outputs(self._children[number], [LoggedModelOutput(model_id, 0)])
 
     def note(self, text: str) -> None:
         self._tag(self.run_id, {NOTE: text})
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Keep files by their names, which may have a folder."""
-        with tempfile.TemporaryDirectory() as scratch:
+        with scratch_folder() as scratch:
             for name, content in files.items():
-                (Path(scratch) / name).parent.mkdir(exist_ok=True)
-                (Path(scratch) / name).write_bytes(content)
-            self._client.log_artifacts(self.run_id, scratch)
+                (scratch / name).parent.mkdir(exist_ok=True)
+                (scratch / name).write_bytes(content)
+            self._client.log_artifacts(self.run_id, str(scratch))
 
     def log_importances(self, found: Sequence[Importance]) -> None:
         """Keep what mattered: all of it as a file, and the shares among all trials as metrics of the search."""
@@ -186,12 +193,17 @@ class Tracker:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether a call may work when it is made again: the server or its database does not answer, for now."""
+    """Whether a call may work when it is made again: the server or its database does not answer, for now. A disk of this
+    machine that is full takes nothing later either, unless somebody makes room."""
+    if disk_error(error, Path()) is not None:
+        return False
     if isinstance(error, MlflowException):
         return str(error.error_code) in (
             "INTERNAL_ERROR",
             "TEMPORARILY_UNAVAILABLE",
+            "DEADLINE_EXCEEDED",  # 504
             "REQUEST_LIMIT_EXCEEDED",
+            "RESOURCE_EXHAUSTED",  # 429, where the answer is not MLflow's own
             "ABORTED",
         )
     return isinstance(error, OSError)
@@ -216,8 +228,12 @@ def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     if experiment is not None:
         return str(experiment.experiment_id)
     place = None
-    if config.tracking.uri.startswith("sqlite:///"):
+    if database := sqlite_file(config.tracking.store):
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
-        database = Path(config.tracking.uri.removeprefix("sqlite:///")).absolute()
-        place = (database.parent / "mlartifacts").as_uri()
-    return str(client.create_experiment(config.name, artifact_location=place))
+        place = (database.absolute().parent / "mlartifacts").as_uri()
+    try:
+        return str(client.create_experiment(config.name, artifact_location=place))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return _experiment(client, config)  # Another search of this study has made it meanwhile.

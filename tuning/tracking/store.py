@@ -4,51 +4,103 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.models.errors import first_line
-from distune.tuning.study.config import TrackingConfig
+from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
 from distune.tuning.study.errors import StudyError
+from distune.tuning.tracking.schema import deleted_experiment, is_store, refuse_other_schema, sqlite_file
 
 
-def check_store(config: TrackingConfig) -> None:
-    """Raise StudyError unless the MLflow store can be used; a SQLite file that is not there yet is not made."""
-    if config.uri.startswith("sqlite:///"):
-        try:
-            check_writable(Place(str(Path(config.uri.removeprefix("sqlite:///")).parent)))
-        except PlaceError as error:
-            raise StudyError(f"tracking.uri: {error}") from error
+def check_store(config: StudyConfig) -> None:
+    """Raise StudyError unless the MLflow store can be used as it is; a file that is not there yet is not made."""
+    uri, setting = config.tracking.store, config.tracking.setting
+    try:
+        without_secret(uri)
+    except ValueError as error:
+        raise StudyError(f"{setting}: {error}") from error
+    file = sqlite_file(uri)
+    if file is None:
+        _check_server(uri, setting, config.name)
         return
+    try:
+        check_writable(Place(str(file.parent)))
+    except PlaceError as error:
+        raise StudyError(f"{setting}: {error}") from error
+    if file.exists():
+        refuse_other_schema(file, setting)
+        if (deleted := deleted_experiment(file, config.name)) is not None:
+            raise StudyError(_about_deleted(uri, setting, config.name, deleted))
+
+
+def _check_server(uri: str, setting: str, name: str) -> None:
     quiet_mlflow()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient  # MLflow takes seconds to import, and a file needs none of it.
 
     try:
-        MlflowClient(config.uri).search_experiments(max_results=1)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+        experiment = client.get_experiment_by_name(name)
     except (MlflowException, OSError) as error:
-        raise StudyError(f"tracking.uri: the MLflow store {config.uri} cannot be used: {first_line(error)}") from error
+        raise StudyError(f"{setting}: the MLflow store {uri} cannot be used: {first_line(error)}") from error
+    if experiment is not None and experiment.lifecycle_stage == "deleted":
+        raise StudyError(_about_deleted(uri, setting, name, str(experiment.experiment_id)))
+
+
+def _about_deleted(uri: str, setting: str, name: str, experiment: str) -> str:
+    return (
+        f"{setting}: the experiment {name} in {uri} was deleted, and MLflow keeps its name: restore it by MLFLOW_TRACKING_URI={uri} "
+        f"mlflow experiments restore --experiment-id {experiment}, or give the study another name"
+    )
 
 
 def check_readable(uri: str, reference: str) -> None:
-    """Raise StudyError where there is no MLflow store to pull from: MLflow makes one of a file or a folder that is asked for."""
-    scheme, mark, place = uri.partition(":")
-    if scheme.partition("+")[0] == "sqlite":
-        file = Path(place.removeprefix("///").partition("?")[0])
-        is_store = file.is_file() and _is_sqlite(file)
-    elif scheme == "file" or not (mark or scheme.startswith("databricks")):
-        folder = Path(unquote(urlsplit(uri).path))
-        is_store = any(folder.glob("*/meta.yaml"))  # Each experiment has one.
-    else:
-        return
-    if not is_store:
+    """Raise StudyError where there is no MLflow store to pull from, or one of another schema: MLflow makes one of a file or a
+    folder that is asked for, and may change it."""
+    if not has_store(uri):
         raise StudyError(f"{reference} is no folder, and there is no MLflow store at {uri} to pull it from")
+    if file := sqlite_file(uri):
+        refuse_other_schema(file, uri)
 
 
-def _is_sqlite(file: Path) -> bool:
-    with file.open("rb") as content:
-        return content.read(15) == b"SQLite format 3"
+def has_store(uri: str) -> bool:
+    """Whether there is a store, or whatever answers at an address."""
+    if file := sqlite_file(uri):
+        return is_store(file)
+    scheme, mark, _ = uri.partition(":")
+    if scheme == "file" or not (mark or scheme.startswith("databricks")):
+        return any(Path(unquote(urlsplit(uri).path)).glob("*/meta.yaml"))  # Each experiment has one.
+    return True
+
+
+def make_store(uri: str) -> None:
+    """Make the SQLite store of a URI, where it is not there yet: whole, so that of searches that begin at once none meets the
+    half-made tables of another, and a kill leaves none."""
+    file = sqlite_file(uri)
+    if file is None or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    try:
+        _make_tables(unfinished)
+        with suppress(FileExistsError):  # Another search was first.
+            os.link(unfinished, file)
+    finally:
+        for left in file.parent.glob(f"{unfinished.name}*"):  # SQLite has a journal beside it.
+            left.unlink(missing_ok=True)
+
+
+def _make_tables(file: Path) -> None:
+    from mlflow.tracking import MlflowClient  # It takes seconds to import.
+
+    MlflowClient(f"sqlite:///{file}").search_experiments(max_results=1)
 
 
 def quiet_mlflow() -> None:
@@ -60,3 +112,23 @@ def quiet_mlflow() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It prints pages of what it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def tracking_at(uri: str) -> Iterator[None]:
+    """MLflow's tracking URI for the length of a `with`: it keeps one for the whole process and in its environment, and asks it also
+    where it is given another. What the caller had is theirs again afterwards."""
+    import mlflow
+
+    before, variable = mlflow.get_tracking_uri(), os.environ.get(MLFLOW)
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # Which takes the variable away too.
+        if variable is not None:
+            os.environ[MLFLOW] = variable
+        if mlflow.get_tracking_uri() != before:
+            mlflow.set_tracking_uri(before)

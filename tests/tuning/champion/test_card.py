@@ -27,7 +27,7 @@ CARD = Card(
     about={"Teacher": "a BERT"},
     columns=COLUMNS,
     n_test=100,
-    cpu="a CPU",
+    timed="one thread of a CPU, in one run with the teacher, with nothing beside it",
     limits=("It sees 128 words.",),
     packages=["jieba"],
 )
@@ -53,7 +53,7 @@ def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() ->
         "| test accuracy | 0.9000 | 0.7000 | 0.8500 |",
         "- Teacher: a BERT",
         "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069",
-        "One thread of a CPU",
+        "warm, on one thread of a CPU, in one run with the teacher, with nothing beside it.",
         "- Not for law.",
         "- It sees 128 words.",
         "Reviews, CC BY 4.0.",

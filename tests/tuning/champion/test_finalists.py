@@ -5,7 +5,7 @@ import pytest
 
 from distune.models.compression.trained import Trained
 from distune.models.students.config import AverageConfig
-from distune.tuning.champion.finalists import Finalist, choose_champion, select
+from distune.tuning.champion.finalists import Finalist, _seeded, choose_champion, select
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
 from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
@@ -40,14 +40,29 @@ RECORDS = [
 @pytest.mark.parametrize(
     ("rule", "chosen"),
     [
-        (RATIO, [2, 1, 0, 3, 4]),  # those of 0.81 and more by speed, then the one below it; the front first
-        (BUDGET, [1, 2, 3, 0, 4]),  # those within 0.5 ms by accuracy, then the slow one
-        (BOTH, [1, 2, 0, 3, 4]),
+        (RATIO, [2, 1, 0, 4, 3]),  # those of 0.81 and more by speed, the front first; then the one below it
+        (BUDGET, [1, 2, 3, 4, 0]),  # those within 0.5 ms by accuracy, then the slow one
+        (BOTH, [1, 2, 4, 0, 3]),
     ],
 )
 def test_finalists_are_the_distilled_trials_nearest_to_winning(rule: ChampionConfig, chosen: list[int]) -> None:
     assert [one.number for one in select(RECORDS, rule, TEACHER, 9)] == chosen
     assert [one.number for one in select(RECORDS, rule, TEACHER, 2)] == chosen[:2]
+
+
+def test_no_trial_that_fails_the_rule_takes_the_place_of_one_that_meets_it() -> None:
+    # On the front, and short of 0.81 by a hair, beside two that keep it: the second is beaten by the first in both.
+    trials = [record(0, 0.809, 0.1), record(1, 0.83, 0.3), record(2, 0.82, 0.4)]
+    assert [one.number for one in select(trials, RATIO, TEACHER, 2)] == [1, 2]
+
+
+def test_finalists_have_seeds_that_no_trial_has_had() -> None:
+    def seeds(own: int, n_seeds: int, taken: set[int]) -> list[int]:
+        config = TrialConfig.model_validate({"student": {"kind": "average"}, "seed": own})
+        return [one.seed for one in _seeded(config, n_seeds, taken)]
+
+    assert seeds(7, 3, {7}) == [8, 9, 10]  # one seed for all trials, as by default
+    assert seeds(7, 3, {3, 7, 8, 10}) == [9, 11, 12]
 
 
 def finalist(accuracies: tuple[float, ...]) -> Finalist:

@@ -123,3 +123,35 @@ def test_a_fault_in_a_picture_costs_no_champion(
 def test_a_search_that_ended_early_says_why(findings: Findings) -> None:
     early = replace(findings, state={**findings.state, "ended_early": "`distune finish` asked for <it>"})
     assert "It ended early, before 4: `distune finish` asked for &lt;it&gt;." in written(early)
+
+
+@pytest.mark.parametrize(
+    ("how", "said", "unsaid"),
+    [
+        ({}, "warm, with nothing beside it. The finalists and the teacher took turns", "architecture"),
+        (
+            {"teacher_timed": "stand-in", "load": {"busy_cores": 1.6, "n_cores": 2}},
+            "warm, beside other work, which kept 1.6 of 2 cores busy. The teacher is known by its logits alone, and a model of the "
+            "same architecture stands in for it: it and the finalists took turns",
+            "the teacher took turns",
+        ),
+        (
+            {"teacher_timed": "no"},
+            "known by its logits alone and was not timed. The finalists took turns",
+            "architecture",
+        ),
+        # As an earlier version wrote it: what it did not keep is not claimed.
+        (
+            {"teacher_timed": None, "load": None},
+            "warm, with nothing of the search beside it. What was timed",
+            "architecture",
+        ),
+    ],
+)
+def test_the_page_says_what_was_timed_beside_what(
+    findings: Findings, how: dict[str, Any], said: str, unsaid: str
+) -> None:
+    text = page(replace(findings, results=parse_results({**results(), **how})), [], [])
+    text = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert said in text
+    assert unsaid not in text

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,9 +14,10 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from distune.corpora.disk import DiskError
 from distune.corpora.places import Place
 from distune.tuning.checks import check
-from distune.tuning.search.run import earlier_trials
+from distune.tuning.search.run import earlier_trials, forget_lost_trials
 from distune.tuning.search.samplers import sampler
 from distune.tuning.storage.ending import ask_to_finish
 from distune.tuning.storage.journal import Journal
@@ -80,6 +85,59 @@ def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study,
     assert two.cause == f"{message} (log: {tmp_path}/trials/1/log.txt)"
     assert (tmp_path / "trials/1/log.txt").read_text() == f"{message}\n"  # The worker has written none.
     assert ask(searcher, "c")["number"] == 2
+
+
+def test_a_full_disk_ends_the_search_and_its_trials_are_still_to_be_run(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diary = Diary()
+    searcher = proposals(study, tmp_path, diary=diary)
+    ask(searcher, "a")
+    ask(searcher, "b")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        searcher.on_trial_complete("a", epoch(2, 0.8))
+    assert isinstance(searcher.error, DiskError)
+    searcher.on_trial_complete("a", error=True)  # As Ray Tune has it where a searcher raises.
+    searcher.on_trial_complete("b", epoch(2, 0.8))
+    assert searcher.suggest("c") == Searcher.FINISHED
+    assert diary.lines == [("started", 0), ("started", 1), ("reported", 0, 2, 0.8)]  # Nothing has ended.
+    again = proposals(study, tmp_path)
+    assert (again.n_left, ask(again, "d")["number"], ask(again, "e")["number"]) == (4, 0, 1)
+
+
+def test_a_worker_that_found_no_room_ends_the_search_and_fails_no_trial(study: Study, tmp_path: Path) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    searcher.on_trial_complete("a", {"disk": "cannot write /there: no space is left; 0.0 MB are free there (on host)"})
+    assert str(searcher.error) == "cannot write /there: no space is left; 0.0 MB are free there (on host)"
+    assert opened(study, tmp_path).trials[0].state == TrialState.RUNNING
+
+
+def test_a_worker_that_died_where_there_is_no_room_fails_no_trial(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = proposals(study, tmp_path)
+    ask(searcher, "a")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=2_000_000, free=0))
+    searcher.on_trial_complete("a", error=True)
+    assert str(searcher.error).endswith(": no space is left; 0.0 MB of 2.0 MB are free there")
+
+
+def test_what_trials_kept_that_the_journal_has_lost_is_forgotten_aloud(tmp_path: Path, said: list[str]) -> None:
+    folder = Folder(Place(str(tmp_path)))
+    for number in range(4):
+        folder.trial(number).log.write_text("")
+        folder.trial(number).training.write_bytes(b"")
+    forget_lost_trials(folder, n_known=4)
+    assert said == []
+    forget_lost_trials(folder, n_known=2)
+    assert said[0].startswith(f"the journal of {tmp_path} ends before trial 2: of 2 trials there is a log")
+    assert [folder.trial(number).training.exists() for number in range(4)] == [True, True, False, False]
 
 
 def test_an_infeasible_trial_is_told_as_a_constraint(study: Study, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -206,6 +209,40 @@ def test_a_storage_that_is_away_costs_no_trial(place: TrialPlace, capsys: pytest
     assert "the training could not be kept" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", ["log", "training", "trial"])
+def test_a_full_disk_is_no_failure_of_a_trial(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    job = Job(document, tmp_path)
+
+    def full(*arguments: Any, **settings: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if where == "log":
+        (tmp_path / "trials" / "5").mkdir(parents=True)
+        (tmp_path / "trials" / "5" / "log.txt").symlink_to("/dev/full")
+    elif where == "training":
+        monkeypatch.setattr(Path, "replace", full)
+    else:  # As where a compression writes a graph into a temporary folder.
+        monkeypatch.setattr(worker, "run_trial", full)
+    reports = job.run()
+    if where == "trial":
+        assert [list(report) for report in reports] == [["disk"]]
+        assert re.fullmatch(r"cannot write .*: no space is left; .* MB are free there \(on .*\)", reports[0]["disk"])
+    else:
+        assert [report["epoch"] for report in reports] == [1, 2]
+    assert [path.name for path in (tmp_path / "trials" / "5").iterdir() if "training" in path.name] == (
+        ["training.safetensors"] if where == "log" else []
+    )
+
+
+def test_a_damaged_training_is_begun_anew(document: dict[str, Any], tmp_path: Path) -> None:
+    job = Job(document, tmp_path)
+    job.assignment.folder.trial(5).training.write_bytes(b"")
+    assert [report["epoch"] for report in job.run()] == [1, 2]
+    assert "begins anew: " in (tmp_path / "trials" / "5" / "log.txt").read_text(encoding="utf-8")
+
+
 def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:
     assert savepoint_at(place).load() is None
 
@@ -220,3 +257,13 @@ def test_workers_import_nothing_that_takes_seconds() -> None:
         check=True,
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_a_training_that_was_kept_and_is_damaged_begins_anew_and_says_so(
+    place: TrialPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    savepoint = savepoint_at(place)
+    savepoint.save(lambda: {"a": torch.zeros(1)})
+    place.training.write_bytes(place.training.read_bytes()[:-2])
+    assert savepoint.load() is None
+    assert "training.safetensors is damaged" in capsys.readouterr().err

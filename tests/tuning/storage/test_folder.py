@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distune.corpora.disk import DiskError
 from distune.corpora.places import Place
 from distune.tuning.storage.ending import ask_to_finish
 from distune.tuning.storage.journal import Journal
@@ -12,8 +15,9 @@ from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
 from distune.tuning.storage.records import open_study
 from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, search_folders, unfinished_folder
+from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, parse_yaml
+from distune.tuning.study.file import Study
 
 
 def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
@@ -22,6 +26,35 @@ def test_each_search_has_a_folder_of_its_own(document: dict[str, Any]) -> None:
         assert new_folder(study).place.name == str(number)
     assert [folder.place.name for folder in search_folders(study)] == [str(number) for number in range(1, 12)]
     assert unfinished_folder(study).place.name == "11"
+
+
+def test_of_searches_that_begin_at_once_each_gets_a_folder_of_its_own(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Study(document)
+    rename, others = Path.rename, []
+
+    def overtaken(self: Path, target: Path) -> Path:
+        if not others:
+            others.append(target)
+            target.mkdir(parents=True)
+            (target / "study.yaml").write_text("another search's", encoding="utf-8")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    folder = new_folder(study)
+    assert (folder.place.name, (others[0] / "study.yaml").read_text(encoding="utf-8")) == ("2", "another search's")
+    assert Layout(Place(document["storage"])).searches("tiny").names() == ["1", "2"]
+
+
+def test_a_folder_that_finds_no_room_is_not_there(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match="no space is left"):
+        new_folder(Study(document))
+    assert search_folders(Study(document)) == []
 
 
 def test_the_layout_is_the_same_on_a_disk_and_behind_a_uri() -> None:

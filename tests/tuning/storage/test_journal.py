@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from distune.corpora.places import Place
 from distune.tuning.storage.journal import MERGED, Journal
+from distune.tuning.study.errors import StudyError
 
 
 def study_in(journal: Journal) -> optuna.Study:
@@ -87,3 +90,104 @@ def test_a_reader_whose_segment_is_merged_away_reads_again(tmp_path: Path, monke
 def test_looking_writes_nothing(tmp_path: Path) -> None:
     assert study_in(Journal(Place(str(tmp_path)) / "none")).trials == []
     assert list(tmp_path.iterdir()) == []
+
+
+def five_trials(tmp_path: Path) -> list[Path]:
+    """The segments of five trials: one of the study, then one at the beginning of each trial and one at its end."""
+    run_trials(Journal(Place(str(tmp_path))), 5)
+    return sorted(tmp_path.iterdir())
+
+
+def refusal(tmp_path: Path) -> str:
+    with pytest.raises(StudyError) as caught:
+        Journal(Place(str(tmp_path)))
+    return str(caught.value)
+
+
+def test_a_missing_segment_is_refused_with_how_many_trials_are_before_it(tmp_path: Path) -> None:
+    segments = five_trials(tmp_path)
+    assert len(segments) == 10
+    segments[6].unlink()
+    said = refusal(tmp_path)
+    assert f"the journal {tmp_path} is damaged: a segment is missing before {segments[7].name}." in said
+    assert "The 3 trials that ended before it are whole." in said
+
+
+def emptied(content: bytes) -> bytes:
+    return b""
+
+
+def without_its_end(content: bytes) -> bytes:
+    return content[:-5]
+
+
+def without_its_first_line(content: bytes) -> bytes:
+    return content.partition(b"\n")[2]
+
+
+def with_another_value(content: bytes) -> bytes:
+    return content.replace(b'"op_code": 4', b'"op_code": 5')
+
+
+def with_a_broken_line(content: bytes) -> bytes:
+    return content.replace(b"{", b"[", 1)
+
+
+def with_a_broken_letter(content: bytes) -> bytes:
+    return content.replace(b"study_id", b"study_\xff", 1)
+
+
+HARMS = [
+    (emptied, r"is cut: it has 0 of \d entries"),
+    (without_its_end, r"is cut: it has \d of \d entries"),
+    (without_its_first_line, r"is cut: it has \d of \d entries"),
+    (with_another_value, "has changed since it was written"),
+    (with_a_broken_line, "has changed since it was written|is no entry"),
+    (with_a_broken_letter, "has changed since it was written"),
+]
+
+
+@pytest.mark.parametrize(("harm", "words"), HARMS)
+@pytest.mark.parametrize("of_an_older_version", [False, True])
+def test_a_segment_that_is_not_as_it_was_written_is_refused(
+    tmp_path: Path, harm: Callable[[bytes], bytes], words: str, of_an_older_version: bool
+) -> None:
+    segment = five_trials(tmp_path)[4]  # The beginning of trial 2.
+    if of_an_older_version:  # Which kept no checksum in the name.
+        segment = segment.rename(tmp_path / f"{segment.name[:19]}.jsonl")
+    segment.write_bytes(harm(segment.read_bytes()))
+    if of_an_older_version and harm is with_another_value:
+        return  # It is an entry as good as any.
+    said = refusal(tmp_path)
+    assert re.search(words, said)
+    assert segment.name in said
+    assert "The 2 trials that ended before it are whole." in said
+
+
+def test_a_journal_goes_on_where_what_is_damaged_was_taken_away(tmp_path: Path) -> None:
+    for segment in five_trials(tmp_path)[6:]:
+        segment.unlink()
+    study = run_trials(Journal(Place(str(tmp_path))), 1)
+    assert [trial.number for trial in study.trials] == [0, 1, 2, 3]
+
+
+def test_the_segments_of_an_older_version_are_read(tmp_path: Path) -> None:
+    for segment in five_trials(tmp_path):
+        segment.rename(tmp_path / f"{segment.name[:19]}.jsonl")
+    assert [trial.number for trial in study_in(Journal(Place(str(tmp_path)))).trials] == [0, 1, 2, 3, 4]
+
+
+def test_segments_of_two_drivers_are_refused(tmp_path: Path) -> None:
+    run_trials(Journal(Place(str(tmp_path))), 1)
+    one, other = Journal(Place(str(tmp_path))), Journal(Place(str(tmp_path)))
+    run_trials(one, 1)
+    study_in(other).ask()
+    other.append_logs(other.read_logs(0)[-1:] * 9)
+    other.flush()
+    assert "overlaps the segment before it: two drivers wrote" in refusal(tmp_path)
+
+
+def test_what_is_no_segment_is_refused_by_its_name(tmp_path: Path) -> None:
+    five_trials(tmp_path)
+    (tmp_path / "copy of 000000000-000000003.jsonl").write_text("")
+    assert "copy of 000000000-000000003.jsonl is no segment of a journal" in refusal(tmp_path)

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import LocalFileSystem
 
 from distune.corpora.places import Place
 from distune.tuning.storage import lease
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.study.errors import StudyError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -89,6 +93,81 @@ def _be_overtaken(place: Place) -> None:
         for _ in range(15_000):  # Five minutes at most; it is a moment.
             write(place)
             time.sleep(0.02)
+
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+from distune.corpora.places import Place
+from distune.tuning.storage.lease import only_driver
+from distune.tuning.study.errors import StudyError
+Path(sys.argv[1], f"ready-{sys.argv[2]}").touch()
+while not Path(sys.argv[1], "go").exists():
+    pass
+try:
+    with only_driver(Place(sys.argv[1]) / "driver.json"):
+        print("holds it", flush=True)
+        sys.stdin.read()
+except StudyError:
+    print("is refused", flush=True)
+"""
+
+
+@pytest.mark.parametrize("before", ["nothing", "a dead driver's"])
+def test_of_drivers_that_begin_at_once_one_gets_the_lease(place: Place, tmp_path: Path, before: str) -> None:
+    if before != "nothing":
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        write(place, host=socket.gethostname(), pid=dead.pid)
+    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
+    drivers = [
+        subprocess.Popen([*command, str(i)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for i in range(4)
+    ]
+    end = time.monotonic() + 300
+    while len(list(tmp_path.glob("ready-*"))) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    said = sorted(driver.stdout.readline() for driver in drivers if driver.stdout)
+    assert said == ["holds it\n", *["is refused\n"] * 3]
+    for driver in drivers:
+        driver.communicate("")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("driver")] == []
+
+
+def test_a_lease_that_another_has_taken_meanwhile_is_put_back(place: Place) -> None:
+    write(place, name="the newer")
+    path = Path(str(place))
+    lease._remove(path, "the older")
+    assert json.loads(path.read_text(encoding="utf-8"))["name"] == "the newer"
+    lease._remove(path, "the newer")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_in_an_object_store_the_last_that_wrote_gets_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "SETTLED_AFTER_S", 0.0)
+    monkeypatch.setattr(Place, "path", None)
+    path = Path(place.uri)
+    monkeypatch.setattr(Place, "_resolved", property(lambda self: (LocalFileSystem(), self.uri)))
+    settle = lease.time.sleep
+
+    def overtake(seconds: float) -> None:
+        if not path.with_name("overtaken").exists():
+            path.with_name("overtaken").touch()
+            write(place, renewed_s=time.time() + 100, host=socket.gethostname())
+        settle(seconds)
+
+    monkeypatch.setattr(lease.time, "sleep", overtake)
+    with pytest.raises(StudyError, match="another driver runs this search"), only_driver(place):
+        raise AssertionError("held twice")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"name": "a"}', '{"name": 1, "host": 1, "pid": "x", "renewed_s": 1}'])
+def test_a_damaged_lease_is_refused_with_its_name(place: Place, content: str) -> None:
+    place.write_text(content)
+    with pytest.raises(StudyError, match=r"driver\.json is damaged \(.*\); remove it"), only_driver(place):
+        raise AssertionError("held")
 
 
 def test_a_lease_is_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

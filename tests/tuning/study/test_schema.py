@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from distune.tuning.study.file import parse_yaml
+from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.schema import study_schema
 
 ROOT = Path(__file__).resolve().parents[3]

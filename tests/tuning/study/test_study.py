@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from distune.cluster.config import ClusterConfig, ClusterError
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study, parse_yaml, set_at
+from distune.tuning.tracking.store import check_store
 
 Write = Callable[[dict[str, Any]], Path]
 
@@ -152,3 +154,74 @@ def test_a_file_that_is_no_study_is_refused_in_one_line(tmp_path: Path, content:
 def test_a_study_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"cannot read the study .*: No such file"):
         load_study(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["o'neil", 'my "best"', ".", "..", " ", "", "a/b", "a:b", "a@b", "a\nb", "a" * 251])
+def test_a_name_that_the_registry_does_not_take_is_a_fault(document: dict[str, Any], name: str) -> None:
+    document["tracking"]["register_as"] = name
+    with pytest.raises(StudyError, match=r"tracking\.register_as"):
+        Study(document)
+
+
+def test_a_name_may_have_spaces_and_other_letters(document: dict[str, Any]) -> None:
+    document["tracking"]["register_as"] = "评论 student.v2"
+    assert Study(document).config.tracking.register_as == "评论 student.v2"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://host/runs?user=me&password=secret1",
+        "mysql://host/runs?passwd=secret1",
+        "http://host:5000?api_token=secret1",
+    ],
+)
+def test_a_password_in_a_query_is_refused_and_not_repeated(document: dict[str, Any], uri: str) -> None:
+    document["tracking"]["uri"] = uri
+    with pytest.raises(StudyError, match=r"tracking.uri: .* in its query") as caught:
+        Study(document)
+    assert "secret1" not in str(caught.value)
+
+
+def test_the_store_is_that_of_the_study_then_of_the_environment_then_the_default(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, silent = {**document, "tracking": {"uri": "sqlite:///mine.db"}}, {**document, "tracking": {}}
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = Study(silent).document
+    assert Study(silent).config.tracking.store == "sqlite:///mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
+    assert Study(silent).config.tracking.store == "http://server:5000"
+    assert Study({key: block for key, block in document.items() if key != "tracking"}).config.tracking.store == (
+        "http://server:5000"
+    )
+    assert Study(named).config.tracking.store == "sqlite:///mine.db"
+    # What is kept of a search is what was written.
+    assert Study(silent).document == before
+    # The default, where it is written down, is what the study names.
+    assert (
+        Study({**document, "tracking": {"uri": "sqlite:///mlflow.db"}}).config.tracking.store == "sqlite:///mlflow.db"
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret1@server:5000")
+    with pytest.raises(StudyError, match="MLFLOW_TRACKING_URI: must hold no user or password") as caught:
+        check_store(Study(silent).config)
+    assert "secret1" not in str(caught.value)
+
+
+def test_the_cluster_is_that_of_the_study_then_of_the_environment_then_this_machine(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cluster(**settings: Any) -> ClusterConfig:
+        return Study({**document, "cluster": settings}).config.cluster
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert (cluster().place, cluster().is_shared) == ("local", False)
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert (cluster(cpus_per_trial=2).place, cluster().is_shared) == ("head:6379", True)
+    assert Study(document).config.cluster.place == "head:6379"
+    assert (cluster(address="local").place, cluster(address="local").is_shared) == ("local", False)
+    assert cluster(address="auto").place == "auto"
+    monkeypatch.setenv("RAY_ADDRESS", "http://head:8265")
+    assert cluster(address="local").place == "local"
+    with pytest.raises(ClusterError, match=r"RAY_ADDRESS is http://head:8265, a dashboard, .* cluster.address"):
+        _ = cluster().place

@@ -14,7 +14,8 @@ from distune.corpora.encoding import load_encoder
 from distune.models.predictor import Predictor, check_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import Candidate
-from distune.tuning.tracking.registry import log_model, pull, register
+from distune.tuning.tracking.pulling import pull
+from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import Ended, reviews
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
     run_id = client.create_run(client.create_experiment("e")).info.run_id
     checkpoint = Path(str(ended.folder)) / "champion"
     found = []
-    for accuracy in (0.8, 0.7, 0.9):
+    for trial, accuracy in enumerate((0.8, 0.7, 0.9)):
         candidate = Candidate(
             corpus="corpus",
             answers="answers",
@@ -64,7 +65,7 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
             p50_ms=0.1,
             speedup=50.0,
         )
-        registered = register(uri, "tiny-student", log_model(uri, run_id, checkpoint, ["好"]), candidate)
+        registered = register(uri, "tiny-student", log_model(uri, run_id, checkpoint, ["好"], trial), candidate)
         aliases = client.get_registered_model("tiny-student").aliases
         named = [str(aliases.get(name, "")) for name in ("champion", "challenger")]
         found.append((registered.is_champion, *named, registered.reason))

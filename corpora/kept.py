@@ -1,0 +1,64 @@
+"""What a storage keeps, read back: whatever a damaged file does to who reads it is told by one error that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from pyarrow import ArrowException
+
+from distune.corpora.places import Place
+
+FAULTS = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    OSError,
+    ArrowException,
+)
+"""What JSON, Parquet, arrays and what is made of them raise for a content that nobody has written so."""
+
+
+class DamagedError(ValueError):
+    """A file of a storage that cannot be read as what it was written as; the message says which, and what to do."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@contextmanager
+def reading(place: Place | str, advice: str) -> Iterator[None]:
+    """Raise DamagedError, naming what is read and what to do, for whatever goes wrong meanwhile; errors that name it already and
+    files that are not there pass."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except FAULTS as error:
+        if hasattr(error, "exit_code"):
+            raise
+        said = " ".join(str(error).split())
+        bare = isinstance(error, LookupError | TypeError | AttributeError) or not said
+        raise DamagedError(
+            f"{place} is damaged ({f'{type(error).__name__}: ' if bare else ''}{said:.200}); {advice}"
+        ) from error
+
+
+def read_text(place: Place, advice: str) -> str:
+    """The text of a file; raises DamagedError for bytes that are none."""
+    with reading(place, advice):
+        return place.read_text()
+
+
+def read_object(place: Place, advice: str) -> dict[str, Any]:
+    """The object in a file of JSON; raises DamagedError for anything else."""
+    with reading(place, advice):
+        found = json.loads(place.read_text())
+        if not isinstance(found, dict):
+            raise ValueError(f"it must hold an object of JSON, but holds a {type(found).__name__}")
+    return found

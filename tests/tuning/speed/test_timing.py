@@ -1,0 +1,96 @@
+"""The finalists timed with the present champion of their name, and what is said of how they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
+from distune.models.predictor import FILES
+from distune.tuning.speed import load, timing
+from distune.tuning.speed.figures import Load, timed_words
+from distune.tuning.speed.latency import Contender
+from distune.tuning.speed.load import Mark, load_between, mark
+from distune.tuning.speed.timing import TimingJob, files_of, time_here
+from tests.conftest import STUDENTS
+from tests.making.checkpoints import checkpoint_of
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    target = tmp_path_factory.mktemp("timing") / "student"
+    return files_of(save_checkpoint(checkpoint_of(STUDENTS[0]), target, "", Path(encoding.__file__)))
+
+
+def timed(files: Mapping[str, bytes], present: Mapping[str, bytes] | None) -> timing.Timed:
+    return time_here(TimingJob(checkpoints={"3": files}, teachers=(), texts=["好书"], seed=7, present=present))
+
+
+def test_the_present_champion_is_timed_in_the_run_of_the_finalists(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distune.tuning.speed.latency.MIN_CHUNK_S", 0.001)
+    found = timed(files, files)
+    assert set(found.latencies) == {"3", "3 torch", "present champion"}
+    assert (found.latencies["present champion"].p50_ms > 0, found.fault) == (True, "")
+    assert found.load is None or found.load.n_cores >= 1
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name in ("model.onnx", "labels.json")])
+def test_one_that_does_not_run_costs_no_finalist_its_time(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def times(contenders: Mapping[str, Contender], texts: Any, seed: int) -> Any:
+        return dict.fromkeys(contenders)
+
+    monkeypatch.setattr(timing, "time_contenders", times)
+    found = timed(files, {**files, name: b"{"})
+    assert set(found.latencies) == {"3", "3 torch"}
+    assert found.fault
+    assert "\n" not in found.fault
+
+
+def test_what_others_took_is_all_that_was_taken_but_ours() -> None:
+    # 10 s in which all took 26 s of CPU, and this process 10 of them.
+    before = Mark(moment_s=100.0, all_s=1000.0, ours_s=50.0)
+    found = load_between(before, Mark(moment_s=110.0, all_s=1026.0, ours_s=60.0))
+    assert found is not None
+    assert found.busy_cores == 1.6
+    assert load_between(before, None) is None
+
+
+def test_of_the_fields_of_a_system_idle_and_iowait_are_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 10 30 99999 88888 5 5 50 77777 0\ncpu0 1 2 3\n")
+    monkeypatch.setattr(load, "STAT", stat)
+    monkeypatch.setattr("os.sysconf", lambda name: 100)
+    assert mark() is not None
+    assert mark().all_s == 2.0  # type: ignore[union-attr]
+    monkeypatch.setattr(load, "STAT", tmp_path / "none")
+    assert mark() is None
+
+
+@pytest.mark.parametrize(
+    ("teacher", "beside", "words"),
+    [
+        ("itself", Load(0.1, 2), "one thread of a CPU, in one run with the teacher, with nothing beside it"),
+        (
+            "stand-in",
+            Load(1.6, 2),
+            "one thread of a CPU, in one run with a model of the teacher's architecture, which stands in for it, beside other "
+            "work, which kept 1.6 of 2 cores busy",
+        ),
+        (
+            "no",
+            None,
+            "one thread of a CPU, without the teacher, of which the logits alone are known, with nothing of the search beside it",
+        ),
+        (None, None, "one thread of a CPU, with nothing of the search beside it"),
+    ],
+)
+def test_what_was_done_is_what_is_said(teacher: Any, beside: Load | None, words: str) -> None:
+    assert timed_words("a CPU", teacher, beside) == words

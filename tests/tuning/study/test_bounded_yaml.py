@@ -1,0 +1,58 @@
+"""What YAML may ask for in a few lines, and does not get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distune.tuning.study.bounded_yaml import parse_yaml
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import load_study
+from tests.fuzz.mutations import LAUGHS
+
+REFUSED = {
+    "a thousand million of x by aliases": (
+        LAUGHS.decode(),
+        r"with its aliases it has [\d,]+ values; a study has 100,000 at most",
+    ),
+    "an alias of what it stands in": ("a: &a [1, *a]", "an alias in line 1 names a block that it stands in itself"),
+    "a deep block": ("[" * 60 + "]" * 60, "blocks stand more than 50 deep within each other"),
+    "a block deeper than Python goes": ("[" * 100_000, "its blocks stand too deep within each other"),
+    "a number of 5,000 digits": (f"a: 1\nb: {'9' * 5000}", "line 2: a number of 5,000 digits"),
+    "no date": ("a: 2020-99-99", "is not YAML: month must be in 1..12"),
+    "a control character": ("a: \x01", "is not YAML: unacceptable character"),
+    "an object of Python": (
+        "a: !!python/object/apply:os.system [true]",
+        "is not YAML: could not determine a constructor",
+    ),
+    "a million characters": ("#" * 1_000_001, "has 1,000,001 characters; a study has 1,000,000 at most"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_beyond_the_limits_is_refused_in_a_line(what: str, tmp_path: Path) -> None:
+    text, line = REFUSED[what]
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=rf"study\.yaml:? .*{line}|study\.yaml: {line}") as raised:
+        load_study(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_studies_have_is_read() -> None:
+    document = parse_yaml("a: &a {x: 1e-4, y: [1, 2]}\nb: *a\nc: {<<: *a, y: 0x10}\nd: 12345678901234567890\n", "s")
+    assert document == {
+        "a": {"x": 0.0001, "y": [1, 2]},
+        "b": {"x": 0.0001, "y": [1, 2]},
+        "c": {"x": 0.0001, "y": 16},
+        "d": 12345678901234567890,
+    }
+    assert parse_yaml("", "s") is None
+
+
+def test_an_override_is_limited_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("name: x\n")
+    with pytest.raises(StudyError, match=r"^--set search\.trials: line 1: a number of 5,000 digits"):
+        load_study(path, [f"search.trials={'9' * 5000}"])

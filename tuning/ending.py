@@ -1,0 +1,77 @@
+"""How a command ends: what users can cause is a line and an exit code, and nothing keeps a process that has done its work."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from distune.corpora.disk import disk_error
+
+ENDS_WITHIN_S = 20.0
+LONGEST_LINE = 4000
+"""Characters of a line on stderr: a damaged file may have a name of a column that is as long as the file."""
+
+
+def end_within(seconds: float, code: int) -> None:
+    """End this process although a library still waits, as it ends, for processes or servers that were killed: a command that has
+    come here has written all that it has to write."""
+
+    def end() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Run a command and turn what users can cause into lines on stderr and an exit code."""
+    try:
+        run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:  # One of a search says how to go on.
+        print(f"distune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        said, code = str(error), getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
+        if code is None:
+            said, code = _said_by_the_system(error), 1
+            if said is None:
+                raise
+        for line in said.splitlines():
+            print(f"distune: {line if len(line) <= LONGEST_LINE else f'{line[:LONGEST_LINE]} ...'}", file=sys.stderr)
+        return int(code)
+    return 0
+
+
+def _said_by_the_system(error: Exception) -> str | None:
+    """What a system says that takes or gives nothing more, in a line; None for an error with another cause."""
+    if isinstance(error, OSError) and error.filename is None and not _is_open(sys.stdout):
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # What is still to be printed would say so again.
+        return f"cannot print: {error.strerror or error}"
+    if (full := disk_error(error, Path.cwd())) is not None:
+        return str(full)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror or error)
+    return None
+
+
+def _is_open(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True

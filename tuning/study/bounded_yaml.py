@@ -1,0 +1,84 @@
+"""YAML of a study, limited before it becomes values: a few lines of aliases, of nesting or of digits may mean more than a machine holds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from distune.tuning.study.errors import StudyError
+
+LONGEST = 1_000_000
+"""Characters; a study has some thousands, the reading of more takes minutes."""
+MOST_NODES = 100_000
+"""Values, each counted as often as an alias names it."""
+DEEPEST = 50
+MOST_DIGITS = 40
+"""Of a whole number; Python's own limit is 4,300."""
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9a-fA-FxobXOB_:]+")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 1e-4 as a string; everybody who writes it means a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def parse_yaml(text: str, name: str = "the text") -> Any:
+    """The value of a YAML text; `name` is what it is called. Raises StudyError for what is no YAML, or beyond the limits."""
+    if len(text) > LONGEST:
+        raise StudyError(f"{name} has {len(text):,} characters; a study has {LONGEST:,} at most")
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_too_many(node, name)
+        return loader.construct_document(node)
+    except RecursionError as error:
+        raise StudyError(f"{name} is not YAML of a study: its blocks stand too deep within each other") from error
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        if isinstance(error, StudyError):
+            raise
+        raise StudyError(f"{name} is not YAML: {' '.join(str(error).split()):.300}") from error
+
+
+def _refuse_too_many(root: yaml.Node, name: str) -> None:
+    sizes: dict[yaml.Node, int] = {}
+    open_nodes: set[yaml.Node] = set()
+
+    def size(node: yaml.Node, depth: int) -> int:
+        if node in open_nodes:
+            raise StudyError(
+                f"{name}: an alias in line {node.start_mark.line + 1} names a block that it stands in itself"
+            )
+        if depth > DEEPEST:
+            raise StudyError(
+                f"{name}: blocks stand more than {DEEPEST} deep within each other (line {node.start_mark.line + 1})"
+            )
+        if node not in sizes:
+            open_nodes.add(node)
+            sizes[node] = 1 + sum(size(inner, depth + 1) for inner in _inner(node))
+            open_nodes.remove(node)
+        return sizes[node]
+
+    if (n_nodes := size(root, 0)) > MOST_NODES:
+        raise StudyError(f"{name}: with its aliases it has {n_nodes:,} values; a study has {MOST_NODES:,} at most")
+    for node in sizes:
+        if (
+            isinstance(node, yaml.ScalarNode)
+            and node.tag == "tag:yaml.org,2002:int"
+            and len(node.value) > MOST_DIGITS
+            and _WHOLE_NUMBER.fullmatch(node.value)
+        ):
+            raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {len(node.value):,} digits")
+
+
+def _inner(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [one for pair in node.value for one in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
