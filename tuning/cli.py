@@ -13,6 +13,7 @@ from distune.tuning import commands
 from distune.tuning.cli_search import add_search_commands
 from distune.tuning.commands import DEFAULT_URI
 from distune.tuning.ending import ENDS_WITHIN_S, end_within, guarded
+from distune.tuning.serve.limits import Limits
 
 EXAMPLES = """\
 examples:
@@ -110,12 +111,41 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
     serve.add_argument("--port", type=int, default=8000, help="0 takes a free one (8000)")
-    for flag, default, help_text in (
-        ("--max-batch", 64, "texts that are answered in one go"),
-        ("--max-waiting", 4096, "texts that may wait; further requests are refused with 503"),
-        ("--threads", 1, "threads of the network; 0 takes all cores"),
+    serve.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads of the network; 0 takes all cores (1)"
+    )
+    serve.add_argument(
+        "--allowed-hosts",
+        default="",
+        metavar="NAMES",
+        help="hosts that requests may name beside loopback and --host: 'students.example.com,*.internal'; '*' allows all",
+    )
+    serve.add_argument(
+        "--allowed-origins",
+        default="",
+        metavar="ORIGINS",
+        help="origins whose pages may ask beside those of this machine: 'https://app.example.com'; '*' allows all",
+    )
+    for name, help_text in (
+        ("max_batch", "texts that are answered in one go"),
+        ("max_waiting", "texts that may wait; further requests are refused with 503"),
+        ("max_texts", "texts of one request"),
+        ("max_text_chars", "characters of one text"),
+        ("max_body_bytes", "bytes of one request's body"),
+        ("max_connections", "connections that may be open"),
+        ("header_timeout_s", "seconds for the header of a request to come"),
+        ("body_timeout_s", "seconds for its body to come, and for its answer to be taken"),
+        ("idle_timeout_s", "seconds that a connection is kept between two requests"),
     ):
-        serve.add_argument(flag, type=int, default=default, metavar="N", help=f"{help_text} ({default})")
+        default = getattr(Limits(), name)
+        serve.add_argument(
+            f"--{name.removesuffix('_s').replace('_', '-')}",
+            dest=name,
+            type=type(default),
+            default=default,
+            metavar="S" if name.endswith("_s") else "N",
+            help=f"{help_text} ({default:g})" if name.endswith("_s") else f"{help_text} ({default})",
+        )
 
 
 def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:

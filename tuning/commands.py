@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,11 +81,13 @@ def serve(options: argparse.Namespace) -> None:
             raise MissingPackageError(
                 f"distune serve needs the package {package}, which is not installed: pip install 'distune[serve]'"
             )
-    from distune.tuning.serve.batching import Limits
+    from distune.tuning.serve.access import access_of
+    from distune.tuning.serve.limits import Limits
     from distune.tuning.serve.server import serve
 
-    limits = Limits(options.max_batch, options.max_waiting)
-    serve(options.folder, options.host, options.port, options.threads, limits)
+    limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
+    access = access_of(options.host, options.allowed_hosts, options.allowed_origins)
+    serve(options.folder, options.port, options.threads, limits, access)
 
 
 def _texts(path: Path | None) -> list[str]:

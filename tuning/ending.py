@@ -46,9 +46,10 @@ def guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namespa
     except Exception as error:
         said, code = str(error), getattr(error, "exit_code", None)  # Errors of ours that users can cause have one.
         if code is None:
-            said, code = _said_by_the_system(error), 1
-            if said is None:
+            found, code = _said_by_the_system(error), 1
+            if found is None:
                 raise
+            said = found
         for line in said.splitlines():
             print(f"distune: {line if len(line) <= LONGEST_LINE else f'{line[:LONGEST_LINE]} ...'}", file=sys.stderr)
         return int(code)

@@ -61,8 +61,9 @@ DOORS = {
         "tuning/search/worker.py",
     },
     "scipy": {"tuning/teachers/assignment.py"},
-    "starlette": {"tuning/serve/server.py"},
-    "uvicorn": {"tuning/serve/server.py"},
+    "starlette": {"tuning/serve/access.py", "tuning/serve/reading.py", "tuning/serve/server.py"},
+    "uvicorn": {"tuning/serve/connections.py", "tuning/serve/server.py"},
+    "h11": {"tuning/serve/connections.py"},
     "plotly": {
         "tuning/report/compare.py",
         "tuning/report/style.py",

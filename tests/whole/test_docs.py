@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 from unittest import mock
@@ -19,7 +20,7 @@ from distune.models.compression.config import AnyCompressionConfig
 from distune.models.predictor import FILES
 from distune.models.students.config import AnyStudentConfig
 from distune.models.vectors.config import AnyVectorsConfig
-from distune.tuning.serve.batching import Limits
+from distune.tuning.serve.limits import Limits
 from distune.tuning.serve.server import application
 from distune.tuning.study.file import load_study
 
@@ -91,9 +92,10 @@ def test_what_the_folder_holds_and_what_the_server_answers_is_on_the_page() -> N
         "distune_student",
         "__main__.py",
         *routes,
-        "--max-batch",
-        "--max-waiting",
+        *(f"--{field.name.removesuffix('_s').replace('_', '-')}" for field in fields(Limits)),
         "--threads",
         "--host",
+        "--allowed-hosts",
+        "--allowed-origins",
     ):
         assert f"{name}`" in page or f"{name} " in page, name

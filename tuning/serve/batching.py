@@ -8,24 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from distune.models.predictor import Answer
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many texts are answered in one go, and how many may wait."""
-
-    max_batch: int = 64
-    max_waiting: int = 4096
+from distune.tuning.serve.limits import Limits
 
 
 class FullError(Exception):
     """So many texts wait that no more are taken."""
 
 
-@dataclass
+class GoneError(Exception):
+    """Whoever asked has gone before it was answered."""
+
+
+@dataclass(kw_only=True)
 class _Request:
     texts: Sequence[str]
     future: asyncio.Future[list[Answer]]
+    is_gone: Callable[[], bool]
     n_taken: int = 0
     answers: list[Answer] = field(default_factory=list)
 
@@ -42,11 +40,16 @@ class Batcher:
         self._answer, self._limits = answer, limits
         self._queue: asyncio.Queue[_Request] = asyncio.Queue()
 
-    async def ask(self, texts: Sequence[str]) -> list[Answer]:
-        """The answers of one request. Raises FullError, and whatever goes wrong in answering."""
+    @property
+    def is_full(self) -> bool:
+        return self.n_waiting >= self._limits.max_waiting
+
+    async def ask(self, texts: Sequence[str], is_gone: Callable[[], bool] = lambda: False) -> list[Answer]:
+        """The answers of one request. Raises FullError, GoneError where `is_gone` says so before its turn comes, and whatever goes
+        wrong in answering."""
         if self.n_waiting + len(texts) > self._limits.max_waiting:
             raise FullError
-        request = _Request(texts, asyncio.get_running_loop().create_future())
+        request = _Request(texts=texts, future=asyncio.get_running_loop().create_future(), is_gone=is_gone)
         self.n_waiting += len(texts)
         self._queue.put_nowait(request)
         return await request.future
@@ -62,25 +65,35 @@ class Batcher:
         pieces, room = [], self._limits.max_batch
         while requests:
             request = requests.pop()
-            piece = request.texts[request.n_taken : request.n_taken + room]
-            request.n_taken += len(piece)
-            room -= len(piece)
-            pieces.append((request, piece))
+            if request.is_gone():
+                self._end(request, GoneError())
+            else:
+                piece = request.texts[request.n_taken : request.n_taken + room]
+                request.n_taken += len(piece)
+                room -= len(piece)
+                pieces.append((request, piece))
             if room and not self._queue.empty():
                 requests.append(self._queue.get_nowait())
         texts = [text for _, piece in pieces for text in piece]
+        if not texts:
+            return
         loop = asyncio.get_running_loop()
         try:
             answers = iter(await loop.run_in_executor(thread, self._answer, texts))
         except Exception as error:  # noqa: BLE001  # It belongs to those who asked.
             for request, _ in pieces:
-                request.future.set_exception(error)
-                self.n_waiting -= len(request.texts) - len(request.answers)
+                self._end(request, error)
             return
         self.n_waiting -= len(texts)
         for request, piece in pieces:
             request.answers += [next(answers) for _ in piece]
-            if len(request.answers) == len(request.texts):
-                request.future.set_result(request.answers)
-            else:
+            if len(request.answers) < len(request.texts):
                 self._queue.put_nowait(request)
+            elif not request.future.done():  # Whoever awaits it may have been cancelled.
+                request.future.set_result(request.answers)
+
+    def _end(self, request: _Request, error: Exception) -> None:
+        """Answer a request by an error."""
+        self.n_waiting -= len(request.texts) - len(request.answers)
+        if not request.future.done():
+            request.future.set_exception(error)

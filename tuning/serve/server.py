@@ -6,13 +6,15 @@ There is no authentication and no encryption here: beyond this machine a proxy t
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,85 +22,140 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from distune.corpora.encoding import load_encoder
 from distune.models.predictor import Answer, Predictor, check_folder
-from distune.tuning.serve.batching import Batcher, FullError, Limits
+from distune.tuning.serve.access import Access, guarded
+from distune.tuning.serve.batching import Batcher, FullError, GoneError
+from distune.tuning.serve.connections import Connection, watch
+from distune.tuning.serve.limits import Limits, ServingError, allow_files, check_limits
+from distune.tuning.serve.reading import AGAIN, Bodies, texts_of, texts_of_table
 
-MAX_BODY_BYTES = 1 << 20
 PATIENCE_S = 30
 """How long the end waits for answers that are still to be sent."""
+WARM_UP = "很好，very good"
 
 
-class ServingError(ValueError):
-    """Settings that cannot be served with; the message says why."""
-
-    exit_code: ClassVar[int] = 2
-
-
-def serve(folder: Path, host: str, port: int, threads: int, limits: Limits) -> None:
+def serve(folder: Path, port: int, threads: int, limits: Limits, access: Access) -> None:
     """Answer until SIGTERM or Ctrl-C, which let what has been asked be answered first."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     check_folder(folder)
-    for name, value in (("--max-batch", limits.max_batch), ("--max-waiting", limits.max_waiting)):
-        if value < 1:
-            raise ServingError(f"{name} must be at least 1, but got {value}")
+    check_limits(limits)
     if threads < 0:
         raise ServingError(f"--threads must be at least 0, but got {threads}")
-    listener = _listen(host, port)
+    allow_files(limits.max_connections)
+    listener = _bind(access.address, port)
     encoder = load_encoder(folder)
     encoder.read_ahead()
     predictor = Predictor(folder, encoder, threads)
-    config = uvicorn.Config(
-        application(predictor, folder.resolve().name, limits),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=PATIENCE_S,
-    )
-    # uvicorn hands the signal that ended it on when it is done: then there is nothing left to end.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"{folder} answers at http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    list(predictor.answers([WARM_UP] * 2))
+    app = guarded(application(predictor, folder.resolve().name, limits, lambda: server.should_exit), access)
+    server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
+    # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    server.run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that has its address and does not listen yet: until the model is there, nobody's request is taken."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        # Of a server that has just ended, connections may still linger at this port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
     except (OSError, OverflowError) as error:
-        reason = str(error.strerror) if isinstance(error, OSError) else "a port is a number from 0 to 65535"
-        raise ServingError(f"cannot listen at {host}, port {port}: {reason.partition(' (')[0]}") from error
+        raise _cannot_listen(host, port, error) from error
     # Connections inherit it. Without it an answer's second packet waits 40 ms for the client to confirm the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def application(predictor: Predictor, name: str, limits: Limits) -> Starlette:
-    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, and `/health`."""
-    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
+def _cannot_listen(host: str, port: int, error: Exception) -> ServingError:
+    reason = str(error.strerror) if isinstance(error, OSError) else "a port is a number from 0 to 65535"
+    return ServingError(f"cannot listen at {host}, port {port}: {reason.partition(' (')[0]}")
 
-    async def ask(texts: list[str]) -> list[Answer]:
-        if len(texts) > limits.max_waiting:
-            raise HTTPException(
-                413, f"{len(texts):,} texts are too many: send at most {limits.max_waiting:,} at a time"
-            )
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says that it listens once it does, watches its connections, and lets none hold up the end."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, listener: socket.socket, greeting: str) -> None:
+        protocol: Any = partial(Connection, limits)
+        config = uvicorn.Config(
+            app,
+            # One way to speak HTTP, whatever else is installed: h11's, with the limits of `connections.py`.
+            http=protocol,
+            loop="asyncio",
+            ws="none",
+            proxy_headers=False,
+            log_config=None,
+            log_level=logging.ERROR,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=limits.idle_timeout_s,  # type: ignore[arg-type]  # It is handed to the loop, which takes any number.
+            timeout_graceful_shutdown=PATIENCE_S + 10,
+        )
+        super().__init__(config)
+        self._listener, self._greeting = listener, greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        host, port = self._listener.getsockname()[:2]
         try:
-            return await batcher.ask(texts)
-        except FullError:
-            raise HTTPException(
-                503, f"{batcher.n_waiting:,} texts wait already: try again", {"Retry-After": "1"}
-            ) from None
+            await super().startup(sockets)
+        except OSError as error:  # Another has begun to listen there since it was bound.
+            raise _cannot_listen(host, port, error) from error
+        self._watching = asyncio.create_task(watch(self.server_state.connections))
+        print(f"{self._greeting}:{port} (Ctrl-C ends it)", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn would cancel what is left, which it tells as a failure of ours.
+        patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._refuse_rest)
+        await super().shutdown(sockets)
+        patience.cancel()
+        self._watching.cancel()
+
+    def _refuse_rest(self) -> None:
+        connections: Any = self.server_state.connections
+        for connection in list(connections):
+            connection.refuse(503, "the server has ended")
+            connection.transport.abort()
+
+
+def application(
+    predictor: Predictor, name: str, limits: Limits, is_ending: Callable[[], bool] = lambda: False
+) -> Starlette:
+    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/health` and `/ready`."""
+    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
+    bodies = Bodies(limits)
+
+    async def answers(request: Request, texts_in: Callable[[Any, Limits], list[str]]) -> list[Answer]:
+        connection: Connection = request.state.connection
+        with bodies.room(connection) as body:
+            texts = texts_in(await bodies.value(request, body), limits)
+            try:
+                return await batcher.ask(texts, lambda: connection.is_gone)
+            except FullError:
+                raise HTTPException(503, f"{batcher.n_waiting:,} texts wait already: try again", AGAIN) from None
 
     async def predict(request: Request) -> Response:
-        return JSONResponse({"answers": await ask(texts_of(await _body(request)))})
+        return JSONResponse({"answers": await answers(request, texts_of)})
 
     async def invocations(request: Request) -> Response:
-        answers = await ask(texts_of_table(await _body(request)))
-        return JSONResponse({"predictions": [_row(answer) for answer in answers]})
+        return JSONResponse({"predictions": [_row(answer) for answer in await answers(request, texts_of_table)]})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok", "model": name, "labels": predictor.labels, "waiting": batcher.n_waiting})
+
+    async def ready(request: Request) -> Response:
+        if is_ending():
+            raise HTTPException(503, "the server is ending")
+        if batcher.is_full:
+            raise HTTPException(503, f"{batcher.n_waiting:,} texts wait already", AGAIN)
+        return JSONResponse({"status": "ready", "waiting": batcher.n_waiting})
 
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncIterator[None]:
@@ -111,9 +168,17 @@ def application(predictor: Predictor, name: str, limits: Limits) -> Starlette:
         Route("/invocations", invocations, methods=["POST"]),
         Route("/health", health),
         Route("/ping", health),
+        Route("/ready", ready),
     ]
-    handlers: Any = {HTTPException: _refuse, ClientDisconnect: _nobody_there, Exception: _own_fault}
-    return Starlette(routes=routes, lifespan=running, exception_handlers=handlers)
+    handlers: Any = {
+        HTTPException: _refuse,
+        ClientDisconnect: _nobody_there,
+        GoneError: _nobody_there,
+        Exception: _own_fault,
+    }
+    app = Starlette(routes=routes, lifespan=running, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # It would send clients to whatever host they named.
+    return app
 
 
 def _row(answer: Answer) -> dict[str, Any]:
@@ -126,64 +191,10 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _nobody_there(request: Request, error: ClientDisconnect) -> Response:
+async def _nobody_there(request: Request, error: Exception) -> Response:
     return Response(status_code=400)
 
 
 async def _own_fault(request: Request, error: Exception) -> Response:
     """What we did wrong stands in the log, and not in the answer."""
     return JSONResponse({"error": "the server failed; its log says why"}, 500)
-
-
-async def _body(request: Request) -> Any:
-    """The JSON value of a request."""
-    body, n_bytes = bytearray(), 0
-    async for chunk in request.stream():
-        n_bytes += len(chunk)
-        if n_bytes <= MAX_BODY_BYTES:
-            body += chunk
-        elif n_bytes > 16 * MAX_BODY_BYTES:  # Up to here it is read and dropped, so that the client hears why.
-            break
-    if n_bytes > MAX_BODY_BYTES:
-        raise HTTPException(413, f"the body is too large: send at most {MAX_BODY_BYTES:,} bytes at a time")
-    try:
-        return json.loads(body.decode())
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise HTTPException(400, f"the body is not JSON in UTF-8: {reason}") from None
-
-
-def texts_of(value: Any) -> list[str]:
-    """The texts of a body `{"texts": [...]}`. Raises HTTPException for any other."""
-    if not isinstance(value, dict) or set(value) != {"texts"} or not isinstance(value["texts"], list):
-        raise HTTPException(400, 'the body must be {"texts": ["...", ...]}')
-    return _checked(value["texts"])
-
-
-def texts_of_table(value: Any) -> list[str]:
-    """The column `text` of a table in either of MLflow's two forms. Raises HTTPException for any other body."""
-    match value:
-        case {"dataframe_records": [*rows]}:
-            return _checked([row.get("text") if isinstance(row, dict) else None for row in rows])
-        case {"dataframe_split": {"columns": [*columns], "data": [*rows]}} if "text" in columns:
-            place = columns.index("text")
-            fitting = [isinstance(row, list) and len(row) == len(columns) for row in rows]
-            return _checked([row[place] if fits else None for row, fits in zip(rows, fitting, strict=True)])
-    raise HTTPException(
-        400,
-        'the body must be {"dataframe_records": [{"text": "..."}, ...]} or '
-        '{"dataframe_split": {"columns": ["text"], "data": [["..."], ...]}}',
-    )
-
-
-def _checked(texts: Sequence[Any]) -> list[str]:
-    if not texts:
-        raise HTTPException(400, "there are no texts in the body")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise HTTPException(400, f"text {i} must be a string, but got {json.dumps(text)[:40]}")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise HTTPException(400, f"text {i} holds half of a surrogate pair, which is no character") from None
-    return list(texts)

@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -23,7 +25,10 @@ from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
+from distune.tuning.serve.limits import Limits
+from distune.tuning.serve.server import application
 from tests.conftest import STUDENTS, same_answers
+from tests.making.asgi import asked
 from tests.making.checkpoints import checkpoint_of
 from tests.making.server import ROOT, as_json, ask, served
 from tests.processes import listening
@@ -82,6 +87,13 @@ def test_it_says_that_it_is_there_and_what_it_is(port: int) -> None:
     assert ask(port, "/health")[:2] == (200, told)
 
 
+def test_it_is_ready_until_it_ends(port: int) -> None:
+    assert ask(port, "/ready")[:2] == (200, {"status": "ready", "waiting": 0})
+    for ends, status in ((False, 200), (True, 503)):
+        app = application(mock.Mock(), "a", Limits(), partial(bool, ends))
+        assert asked(app, "/ready")[0] == status
+
+
 FAULTS: dict[str, tuple[str, bytes, int, str]] = {
     "no JSON": ("/predict", b"{", 400, "the body is not JSON in UTF-8: Expecting property name"),
     "nothing": ("/predict", b"", 400, "the body is not JSON in UTF-8: Expecting value"),
@@ -101,6 +113,34 @@ FAULTS: dict[str, tuple[str, bytes, int, str]] = {
     "too many texts": ("/predict", as_json({"texts": ["a"] * 301}), 413, "301 texts are too many: send at most 300"),
     "a large body": ("/predict", b" " * 3_000_000, 413, "the body is too large: send at most 1,048,576 bytes"),
     "another path": ("/other", b"{}", 404, "Not Found"),
+    "a slash too many": ("//predict", b"{}", 404, "Not Found"),
+    "a slash at the end": ("/predict/", b"{}", 404, "Not Found"),
+    "a key twice": ("/predict", b'{"texts": ["a"], "texts": ["b"]}', 400, 'the key "texts" stands twice in one object'),
+    "a list in a list": (
+        "/predict",
+        b'{"texts": [' + b"[" * 900 + b"]" * 900 + b"]}",
+        400,
+        "text 0 must be a string, but got a list",
+    ),
+    "no number": ("/predict", b'{"texts": [NaN]}', 400, "text 0 must be a string, but got NaN"),
+    "a long number": (
+        "/predict",
+        b'{"texts": [' + b"9" * 9000 + b"]}",
+        400,
+        "text 0 must be a string, but got Infinity",
+    ),
+    "a long text": (
+        "/predict",
+        as_json({"texts": ["a" * 100_001]}),
+        413,
+        "text 0 has 100,001 characters: send at most 100,000",
+    ),
+    "two columns": (
+        "/invocations",
+        b'{"dataframe_split": {"columns": ["text", "text"], "data": [["a", "b"]]}}',
+        400,
+        "more than one",
+    ),
     "another method": ("/health", b"{}", 405, "Method Not Allowed"),
 }
 
@@ -147,6 +187,8 @@ def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(fol
             # Three wait and five are refused, at once: all eight have come when those are answered.
             while sum(one.done() for one in asked) < 5:
                 time.sleep(0.01)
+            assert ask(port, "/ready")[:2] == (503, {"error": "3 texts wait already"})
+            assert ask(port, "/health")[0] == 200
             process.send_signal(signal.SIGTERM)
             found = [one.result() for one in asked]
         assert process.wait(300) == 0
@@ -161,16 +203,42 @@ def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(fol
 
 def test_answers_over_one_connection_wait_for_no_packet() -> None:
     # Where they do, it is for 40 ms, as long as Linux waits before it confirms what came.
-    with serving._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        connection, _ = listener.accept()
-        with connection:
+    with serving._bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_until_it_is_ready_nobody_is_taken_in() -> None:
+    with serving._bind("127.0.0.1", 0) as listener, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(listener.getsockname())
+
+
+def test_a_body_that_is_refused_is_not_sent_where_the_client_waits(port: int) -> None:
+    for size, told in ((14, b"HTTP/1.1 100 "), (1_048_577, b"HTTP/1.1 413 ")):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            head = (
+                f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: {size}\r\n\r\n"
+            )
+            connection.sendall(head.encode())
+            assert connection.recv(1000).startswith(told)
+
+
+def test_what_a_proxy_could_read_as_something_else_is_refused(port: int) -> None:
+    for header, status in (
+        ("Content-Encoding: gzip", 415),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 2", 400),
+        ("Content-Length: 2\r\nContent-Length: 3", 400),
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(f"POST /predict HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode())
+            assert connection.recv(1000).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def test_a_client_that_goes_away_harms_nobody(folder: Path, tmp_path: Path) -> None:
     with served(folder) as (process, port):
         with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
         assert ask(port, "/predict", as_json({"texts": ["好"]}))[0] == 200
         process.send_signal(signal.SIGINT)
         assert process.stdout

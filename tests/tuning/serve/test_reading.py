@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from distune.tuning.serve.limits import Limits
+from distune.tuning.serve.reading import Bodies
+
+LIMITS = Limits(max_body_bytes=10)  # 320 bytes of all bodies together.
+
+
+class Client:
+    """One who sends a body piece by piece."""
+
+    def __init__(self, bodies: Bodies, stack: ExitStack) -> None:
+        self.connection, self._pieces = mock.Mock(), asyncio.Queue[tuple[bytes, bool]]()
+        body = stack.enter_context(bodies.room(self.connection))
+        request = Request({"type": "http", "method": "POST", "headers": []}, self._receive)
+        self.value = asyncio.create_task(bodies.value(request, body))
+
+    async def _receive(self) -> Any:
+        body, is_more = await self._pieces.get()
+        return {"type": "http.request", "body": body, "more_body": is_more}
+
+    async def send(self, body: bytes, is_more: bool = True) -> None:
+        self._pieces.put_nowait((body, is_more))
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def test_where_bodies_are_too_large_together_the_largest_that_is_not_whole_goes() -> None:
+    async def go() -> None:
+        with ExitStack() as stack:
+            bodies = Bodies(LIMITS)
+            whole = [Client(bodies, stack) for _ in range(31)]
+            for client in whole:
+                await client.send(b" " * 9 + b"1", False)
+            large, larger, small = (Client(bodies, stack) for _ in range(3))
+            await large.send(b" " * 3)
+            await larger.send(b" " * 6)
+            await small.send(b"1", False)  # 320 bytes now: it is full.
+            assert await small.value == 1
+            await large.send(b"1")
+            larger.connection.refuse.assert_called_once_with(503, "too many bodies wait already: try again")
+            await larger.send(b"1", False)
+            with pytest.raises(ClientDisconnect):
+                await larger.value
+            await large.send(b" " * 6, False)
+            with pytest.raises(HTTPException) as refused:  # Nobody else is left to go.
+                await large.value
+            assert (refused.value.status_code, refused.value.headers) == (503, {"Retry-After": "1"})
+            assert {await client.value for client in whole} == {1}
+        assert bodies._n_bytes == 0
+
+    asyncio.run(go())

@@ -1,0 +1,168 @@
+"""The texts of a request: its body, read within limits, and what stands in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from distune.tuning.serve.connections import Connection
+from distune.tuning.serve.limits import Limits
+
+AGAIN = {"Retry-After": "1"}
+
+
+@dataclass(eq=False)
+class Body:
+    """A body that is held here: read, or being read."""
+
+    connection: Connection
+    n_bytes: int = 0
+    is_whole: bool = False
+
+
+class Bodies:
+    """The bodies of all requests until they are answered, whose bytes together are bounded."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._held: dict[Body, None] = {}
+        self._n_bytes = 0
+
+    @contextmanager
+    def room(self, connection: Connection) -> Iterator[Body]:
+        """A place for the body of one request, to be left when it is answered."""
+        body = Body(connection)
+        self._held[body] = None
+        try:
+            yield body
+        finally:
+            self._leave(body)
+
+    def _leave(self, body: Body) -> None:
+        if body in self._held:
+            del self._held[body]
+            self._n_bytes -= body.n_bytes
+
+    def _grow(self, body: Body, n_bytes: int) -> None:
+        """Take more of a body. Where all are too large together, the largest that are not whole go, the oldest first: those who
+        fill our memory with them send large ones, and small requests are whole at once."""
+        body.n_bytes += n_bytes
+        self._n_bytes += n_bytes
+        while self._n_bytes > self._limits.max_held_bytes:
+            largest = max((one for one in self._held if not one.is_whole), key=lambda one: one.n_bytes)
+            if largest is body:
+                raise HTTPException(503, "too many bodies wait already: try again", AGAIN)
+            self._leave(largest)
+            largest.connection.refuse(503, "too many bodies wait already: try again")
+
+    async def value(self, request: Request, body: Body) -> Any:
+        """The JSON value of a request."""
+        limit = self._limits.max_body_bytes
+        too_large = HTTPException(
+            413, f"the body is too large: send at most {limit:,} bytes at a time (--max-body-bytes)"
+        )
+        headers = dict(request.scope["headers"])
+        if (packed := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
+            told = packed[:40].decode("latin-1")
+            raise HTTPException(415, f"a body in Content-Encoding {told} is not taken: send it as it is")
+        if b"content-length" in headers and b"transfer-encoding" in headers:
+            # A proxy may have gone by the other one, and what is a body to it would be a request to us.
+            reason = "a body has Content-Length or Transfer-Encoding, and not both"
+            raise HTTPException(400, reason, {"Connection": "close"})
+        # Before any of it is read: a client that waits for `100 Continue` then sends nothing.
+        if int(headers.get(b"content-length", 0)) > limit:  # h11 takes numbers of 20 digits at most.
+            raise too_large
+        chunks: list[bytes] = []
+        async for chunk in request.stream():
+            if body not in self._held:  # It was refused to make room.
+                raise ClientDisconnect
+            if body.n_bytes + len(chunk) > limit:
+                raise too_large
+            self._grow(body, len(chunk))
+            chunks.append(chunk)
+        body.is_whole = True
+        return json_of(b"".join(chunks))
+
+
+def json_of(content: bytes) -> Any:
+    """The value of a JSON document. Raises HTTPException for what is none, or could be read in two ways."""
+    try:
+        return DECODER.decode(content.decode())
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise HTTPException(400, f"the body is not JSON in UTF-8: {reason}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {json.dumps(twice)[:40]} stands twice in one object")
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    # No number is asked for. Python would name a setting of its own for what is longer than it reads.
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
+
+
+def texts_of(value: Any, limits: Limits) -> list[str]:
+    """The texts of a body `{"texts": [...]}`. Raises HTTPException for any other."""
+    if not isinstance(value, dict) or set(value) != {"texts"} or not isinstance(value["texts"], list):
+        raise HTTPException(400, 'the body must be {"texts": ["...", ...]}')
+    return _checked(value["texts"], limits)
+
+
+def texts_of_table(value: Any, limits: Limits) -> list[str]:
+    """The column `text` of a table in either of MLflow's two forms. Raises HTTPException for any other body."""
+    match value:
+        case {"dataframe_records": [*rows]}:
+            return _checked([row.get("text") if isinstance(row, dict) else None for row in rows], limits)
+        case {"dataframe_split": {"columns": [*columns], "data": [*rows]}} if "text" in columns:
+            if columns.count("text") > 1:
+                raise HTTPException(400, "the table has more than one column text")
+            place = columns.index("text")
+            fitting = [isinstance(row, list) and len(row) == len(columns) for row in rows]
+            return _checked([row[place] if fits else None for row, fits in zip(rows, fitting, strict=True)], limits)
+    raise HTTPException(
+        400,
+        'the body must be {"dataframe_records": [{"text": "..."}, ...]} or '
+        '{"dataframe_split": {"columns": ["text"], "data": [["..."], ...]}}',
+    )
+
+
+def _checked(texts: Sequence[Any], limits: Limits) -> list[str]:
+    if not texts:
+        raise HTTPException(400, "there are no texts in the body")
+    flag, most = min((limits.max_texts, "--max-texts"), (limits.max_waiting, "--max-waiting"))[::-1]
+    if len(texts) > most:
+        raise HTTPException(413, f"{len(texts):,} texts are too many: send at most {most:,} at a time ({flag})")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
+        if len(text) > limits.max_text_chars:
+            raise HTTPException(
+                413,
+                f"text {i} has {len(text):,} characters: send at most {limits.max_text_chars:,} in one (--max-text-chars)",
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise HTTPException(400, f"text {i} holds half of a surrogate pair, which is no character") from None
+    return list(texts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, dict)):  # As deep as could be read may be deeper than can be written.
+        return "a list" if isinstance(value, list) else "an object"
+    return json.dumps(value)[:40]
