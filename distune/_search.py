@@ -101,10 +101,11 @@ class Found:
         return f"Found(study={self.study.config.name!r}, folder={self.folder!r})"
 
 
-def search(study: Study, resume: bool = False) -> Found:
+def search(study: Study, resume: bool = False, force: bool = False) -> Found:
     """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
 
-    `resume` goes on with the last search of the study. Raises NoChampionError where no student meets the rule, StudyError,
+    `resume` goes on with the last search of the study, also where it has ended and the study asks for more trials now; `force`
+    begins another search beside one that runs, which is refused without it. Raises NoChampionError where no student meets the rule, StudyError,
     CorpusError or ModelError for what cannot be used, before anything is trained.
 
         found = distune.search(study)
@@ -115,7 +116,7 @@ def search(study: Study, resume: bool = False) -> Found:
     from distune.tuning.session import search
 
     with _lines_and_console() as console:
-        return Found(study, str(search(study, console, resume)))
+        return Found(study, str(search(study, console, resume, force)))
 
 
 def results(source: str | Path | Study) -> Found:
@@ -134,7 +135,7 @@ def results(source: str | Path | Study) -> Found:
             f"results takes a study, a study file or the folder of a search, but got {_shown(source)}"
             f"{OF_A_DICT if isinstance(source, Mapping) else ''}"
         )
-    from distune.tuning.report.findings import find_search
+    from distune.tuning.storage.searches import find_search
 
     study, folder = find_search(str(source))
     return Found(study, str(folder))

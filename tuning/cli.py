@@ -6,22 +6,30 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from distune.tuning import commands
+from distune.tuning.cli_search import add_search_commands
 from distune.tuning.commands import DEFAULT_URI
 from distune.tuning.ending import ENDS_WITHIN_S, end_within, guarded
 from distune.tuning.serve.limits import Limits
 
-DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
 EXAMPLES = """\
 examples:
   distune check STUDY.yaml                  every fault of a study at once; writes nothing
   distune search STUDY.yaml                 the whole search, ending in a table and a registered champion
   distune search STUDY.yaml --resume        go on after Ctrl-C or a kill, losing and repeating nothing
+  distune finish STUDY.yaml                 from elsewhere: no further trial, then the finalists and the champion
   distune submit STUDY.yaml --address http://HEAD:8265   the same on a Ray cluster; status, logs -f and stop follow it
   distune pull reviews-student my-student   the champion's folder, usable with onnxruntime, numpy and jieba alone
   echo '很好' | distune predict my-student   one JSON object a line
+
+exit codes:
+  0    it did what it was asked to
+  1    a search ended well without a champion, or a server stayed away
+  2    the input cannot be used; each line on stderr says what is wrong and what to do
+  130  it was interrupted, by Ctrl-C or SIGTERM; what was found is kept
 """
 
 
@@ -56,61 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    def study_command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
-        sub = command(name, run, help_text)
-        sub.add_argument("study", type=Path, metavar="STUDY", help="the study file (YAML)")
-        sub.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="PATH=VALUE",
-            dest="overrides",
-            help="override one setting, such as search.trials=8; may be given several times",
-        )
-        return sub
-
-    study_command("check", commands.check, "list every fault of a study at once; writes nothing")
-    cache = study_command(
-        "cache", commands.cache, "train the teacher if it is to be trained, and fill the teacher-logits cache"
-    )
-    cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if it is there")
-    cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="write the logits as one small file as well")
-    search = study_command(
-        "search", commands.search, "search, time the finalists, print the table and register the champion"
-    )
-    _add_resume(search)
-    study_command(
-        "trial",
-        commands.trial,
-        "run one trial in this process, without Ray; ranges take their middle, --set fixes them",
-    )
-    results = study_command(
-        "results", commands.results, "show the table of the last search, its trials and what mattered"
-    )
-    forms = results.add_mutually_exclusive_group()
-    forms.add_argument("--csv", action="store_true", help="a line for each trial instead")
-    forms.add_argument("--json", action="store_true", help="one JSON object instead")
-    report = command(
-        "report", commands.report, "write the page of a search, report.html, and its pictures into its folder"
-    )
-    report.add_argument(
-        "search", metavar="STUDY|FOLDER", help="a study file (its last search), or the folder of a search"
-    )
-    report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
-    report.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="overrides",
-        help="override one setting of a study file, such as storage=PATH",
-    )
-    compare = command("compare", commands.compare, "show two searches side by side: champions, fronts, what changed")
-    for name in ("first", "second"):
-        compare.add_argument(
-            name, metavar="STUDY|FOLDER", help="a study file (its last search), or the folder of a search"
-        )
-    compare.add_argument("--out", type=Path, metavar="FILE.html", help="write the two fronts in one picture as well")
+    add_search_commands(command)
     pull = command("pull", commands.pull, "copy a registered student to a folder")
     pull.add_argument(
         "name",
@@ -134,9 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--texts", type=Path, metavar="FILE", help="real texts, one a line; stdin by default")
     _add_compress(command)
-    _add_cluster_commands(command, study_command)
     ui = command("ui", commands.ui, "open the MLflow UI at the right store, on this machine's loopback address")
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=int, help="5000, and 8080 with --optuna")
+    ui.add_argument(
+        "--optuna", metavar="STUDY|FOLDER", help="optuna-dashboard instead, over the trials of a search as they are now"
+    )
+    completion = command(
+        "completion", partial(commands.completion, parser), "print what makes a shell complete the commands of distune"
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell; `eval` what is printed in it")
     for sub in (pull, ui):
         sub.add_argument(
             "--uri",
@@ -186,58 +146,6 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
             metavar="S" if name.endswith("_s") else "N",
             help=f"{help_text} ({default:g})" if name.endswith("_s") else f"{help_text} ({default})",
         )
-
-
-def _add_resume(command: argparse.ArgumentParser) -> None:
-    ways = command.add_mutually_exclusive_group()
-    ways.add_argument("--resume", action="store_true", help="go on with the last search of this study")
-    ways.add_argument(
-        "--resume-or-begin",
-        action="store_true",
-        help="go on with it, or begin the first one: "
-        "for what is started again by itself, and so it does not repeat one that has ended",
-    )
-
-
-def _add_cluster_commands(
-    command: Callable[..., argparse.ArgumentParser], study_command: Callable[..., argparse.ArgumentParser]
-) -> None:
-    submit = study_command(
-        "submit", commands.submit, "send a search to a Ray cluster as a job, with its code and files"
-    )
-    _add_resume(submit)
-    submit.add_argument(
-        "--install",
-        action="store_true",
-        help="install the packages of this machine in the job: for images that lack them",
-    )
-    status = command("status", commands.status, "show the searches of a cluster, or how far one is")
-    status.add_argument(
-        "job",
-        nargs="?",
-        metavar="STUDY|ID",
-        help="the name of a study (its last job), a job's id, or a "
-        "study file: what its storage holds of its last search, from any machine that sees it",
-    )
-    log = command("logs", commands.logs, "print what a submitted search has printed")
-    log.add_argument("-f", "--follow", action="store_true", help="until it ends")
-    stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")
-    for sub in (log, stop):
-        sub.add_argument("job", metavar="STUDY|ID", help="the name of a study (its last job), or a job's id")
-    for sub in (submit, status, log, stop):
-        sub.add_argument(
-            "--address",
-            default=_dashboard(),
-            metavar="URL",
-            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS where it is http://, else {DEFAULT_DASHBOARD})",
-        )
-
-
-def _dashboard() -> str:
-    """The dashboard that Ray's own commands would ask."""
-    address = os.environ.get("RAY_ADDRESS", "")
-    there = address if address.startswith(("http://", "https://")) else ""
-    return os.environ.get("RAY_API_SERVER_ADDRESS") or there or DEFAULT_DASHBOARD
 
 
 def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -30,10 +31,10 @@ from distune.tuning.search.warm_start import changed_since
 from distune.tuning.shipping import packages
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
-from distune.tuning.storage.paths import ENDED, Folder, dump
+from distune.tuning.storage.paths import Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
 from distune.tuning.storage.room import RESUMED, full_disks_named
-from distune.tuning.storage.searches import new_folder, unfinished_folder
+from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
@@ -65,8 +66,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
         cache_teacher(study, rebuild, export, command, preparing_runner(cluster), FillingView(console))
 
 
-def search(study: Study, console: Console, resume: bool = False) -> Folder:
+def search(study: Study, console: Console, resume: bool = False, force: bool = False) -> Folder:
     """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
+
+    `resume` goes on with the last search; `force` begins another one beside one that runs.
 
     Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, ServerAwayError when the
     MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
@@ -77,6 +80,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         unfinished_folder(study)
     else:
         refuse_few_trials(study.config.search)
+        if not force:
+            refuse_second(study)
     read = read_study(study)
     with ExitStack() as stack:
         stack.enter_context(full_disks_named(study.config))
@@ -93,6 +98,8 @@ def search(study: Study, console: Console, resume: bool = False) -> Folder:
         stack.enter_context(full_disks_named(study.config, then=RESUMED))
         stack.enter_context(only_driver(folder.driver))
         folder.claim(prepared.fingerprints)
+        if resume:
+            go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
         finalists = _finalists(prepared, records, folder, runner, console)
@@ -122,13 +129,18 @@ def _conclude(
     """Time the finalists, write and record what was found, and register the champion."""
     config, tracker = prepared.study.config, outbox.observer
     uri, name = config.tracking.store, config.tracking.register_as
-    with folder.place.to_write() as path, tempfile.TemporaryDirectory() as scratch:
+    with (
+        folder.place.to_write() as path,
+        tempfile.TemporaryDirectory() as scratch,
+        ends_at_once("the finalists were timed"),
+    ):
         present = None
         if name:
             terms = terms_of(prepared, config.champion)
             present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
+        why = folder.state.get("ended_early")
         with console.status("timing the finalists and the teacher on one thread, in turns"):
-            verdict = judge(prepared, finalists, path, runner, present.folder if present else None)
+            verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
         optuna_study = open_study(config, Journal(folder.journal))
         mattered = importances(optuna_study, config.search.objectives, config.search.importance)
         keep_importances(mattered, optuna_study, config.search, folder)
@@ -136,17 +148,21 @@ def _conclude(
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))
     _log.info(folder.table.read_text())
-    with console.status("drawing the pictures and the page"):
+    with console.status("drawing the pictures and the page"), ends_at_once("the page was drawn"):
         outbox.ask(partial(tracker.log_files, publish(prepared.study, folder)))
     if verdict.winner is None:
-        folder.update(state=ENDED)
+        folder.end()
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(
             f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
             f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
         )
-    with console.status("registering the champion"), (folder.place / "champion").to_read() as champion:
+    with (
+        console.status("registering the champion"),
+        ends_at_once("the champion was registered"),
+        (folder.place / "champion").to_read() as champion,
+    ):
         number = verdict.finalists[verdict.winner].record.number
         texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
@@ -156,7 +172,7 @@ def _conclude(
             beside = beside_of(present, verdict, config.champion)
             registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
             _say_registered(registered, name, folder, closed, outbox)
-    folder.update(state=ENDED)
+    folder.end()
 
 
 def _say_registered(
@@ -171,7 +187,8 @@ def _say_registered(
 def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
     tracker = Tracker(prepared.study.config, prepared.teacher_accuracy, folder.state.get("run_id"))
-    folder.update(run_id=tracker.run_id, state="searching")
+    begun_at = folder.state.get("begun_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    folder.update(run_id=tracker.run_id, state="searching", begun_at=begun_at)
     outbox = Outbox(tracker, is_away)
     status: str | None = "FINISHED"
     try:
@@ -203,16 +220,41 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     _log.info(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}")
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
-    with LiveView(study.config.search.trials, console) as line:
-        line.known(known)
-        records = run_search(prepared, folder, [outbox, line])
-    finished = [record for record in records if record.state != "running"]
-    if len(finished) < study.config.search.trials:
+    try:
+        with LiveView(study.config.search.trials, console) as line:
+            line.known(known)
+            records = run_search(prepared, folder, [outbox, line])
+    except KeyboardInterrupt as interrupt:
         raise InterruptedSearchError(
-            f"interrupted after {len(finished)} of {study.config.search.trials} trials; "
-            "the same command with --resume goes on"
-        )
+            f"interrupted after {_n_finished(records_in(study.config, folder))} of {study.config.search.trials} trials; "
+            "the same command with --resume goes on, and after `distune finish STUDY` it goes straight to the finalists"
+        ) from interrupt
+    if why := folder.state.get("ended_early"):
+        _log.info(f"ended early, after {_n_finished(records)} of {study.config.search.trials} trials: {why}")
     return records
+
+
+def _n_finished(records: Sequence[TrialRecord]) -> int:
+    return sum(record.state != "running" for record in records)
+
+
+KEPT = {
+    "the finalists were retrained": "all trials are kept, and no champion is registered; --resume retrains the finalists",
+    "the finalists were timed": "all trials are kept, and no champion is registered; --resume retrains and times the finalists",
+    "the page was drawn": "all trials, the table and the results are kept, and no champion is registered; --resume sees to it",
+    "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
+    "registered already --resume looks, and sees to it",
+}
+"""What is left of a search that is interrupted after its trials, by what was being done."""
+
+
+@contextmanager
+def ends_at_once(doing: str) -> Iterator[None]:
+    """Says, after Ctrl-C, what was being done and what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedSearchError(f"interrupted while {doing}: {KEPT[doing]}") from interrupt
 
 
 def _finalists(
@@ -222,7 +264,7 @@ def _finalists(
     chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-        folder.update(state=ENDED)
+        folder.end()
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
-    with console.status("retraining the finalists"):
+    with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
         return train_finalists(chosen, records, prepared, runner)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -64,6 +65,13 @@ def show_status(address: str, name_or_id: str | None, console: Console) -> None:
     for job in shown:
         table.add_row(job.name, job.job_id, job.status, _time(job.started_s), _took(job), job.message[:80])
     console.print(table)
+
+
+def status_facts(address: str, name_or_id: str | None) -> dict[str, Any]:
+    """The jobs of a cluster, or one of them, for programs."""
+    client = connect(address)
+    shown = [find(client, name_or_id)] if name_or_id else jobs(client)
+    return {"address": address, "jobs": [asdict(job) for job in shown]}
 
 
 def show_logs(address: str, name_or_id: str, follow: bool) -> None:

@@ -39,14 +39,18 @@ DOORS = {
     "optuna": {
         "tuning/search/suggest.py",
         "tuning/search/importance.py",
+        "tuning/storage/ending.py",
         "tuning/storage/journal.py",
         "tuning/storage/records.py",
         "tuning/storage/segments.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
         "tuning/search/samplers.py",
+        "tuning/report/dashboard.py",
         "tuning/report/pictures_search.py",
     },
+    "optuna_dashboard": {"tuning/report/dashboard.py"},
+    "shtab": {"tuning/commands.py"},
     "ray": {
         "cluster/client.py",
         "cluster/connection.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -104,3 +105,60 @@ def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
     parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     assert parent.info.status == "KILLED"
     assert "RUNNING" not in {run.info.status for run in runs}
+
+
+def ended(*command: str) -> str:
+    """What a command prints that must end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "distune", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.soak
+def test_a_search_is_interrupted_finished_interrupted_again_and_extended(
+    long_study: tuple[Path, Path],
+    document: dict[str, Any],
+    write_study: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+) -> None:
+    _, folder = long_study
+    document["tracking"]["register_as"] = "tiny-student"
+    path = write_study(document)
+    driver = start(path)
+    wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
+    driver.send_signal(signal.SIGINT)
+    output, _ = driver.communicate(timeout=300)
+    n_done = len(finished_trials(folder))
+    assert f"interrupted after {n_done} of 8 trials" in output
+    assert f"interrupted after {n_done} of 8 trials" in ended("finish", str(path))
+
+    timing = 'import sys, time, distune.tuning.champion.verdict as v\nv.time_here = lambda job: (print("timing", flush=True), time.sleep(600))\n'
+    timing += f"from distune.tuning.cli import main\nmain(['search', {str(path)!r}, '--resume'])"
+    command = [sys.executable, "-c", timing]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as resumed:
+        assert resumed.stdout is not None
+        said = ""
+        while "timing\n" not in said:
+            said += (line := resumed.stdout.readline())
+            assert line, said
+        time.sleep(0.5)
+        resumed.send_signal(signal.SIGINT)
+        rest, _ = resumed.communicate(timeout=60)
+    assert resumed.returncode == 130, rest
+    assert "`distune finish` asked for it, on" in said
+    assert "interrupted while the finalists were timed: all trials are kept, and no champion is registered" in rest
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert client.search_registered_models() == []
+
+    assert "registered as tiny-student version 1" in ended("search", str(path), "--resume")
+    results = json.loads((folder / "results.json").read_text())
+    assert results["ended_early"].startswith("`distune finish` asked for it, on")
+    n_trials = len(records(folder))
+    output = ended("search", str(path), "--resume", "--set", f"search.trials={n_trials + 1}")
+    assert f"trials {n_trials + 1}/{n_trials + 1} done" in output
+    assert [one.state for one in records(folder)].count("complete") > n_done
+    assert json.loads((folder / "results.json").read_text())["ended_early"] is None
+    assert json.loads((folder / "search.json").read_text())["state"] == "ended"
+    assert f"trials: {n_trials + 1}" in (folder / "study.yaml").read_text()

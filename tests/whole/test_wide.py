@@ -51,7 +51,7 @@ def ended(
     console = Console(file=stream, width=200)
     with lines_on(console):
         folder = search(study, console)
-    show_results(study, Console(file=stream, width=200))
+    show_results(study, folder, Console(file=stream, width=200))
     return study, folder, stream.getvalue()
 
 

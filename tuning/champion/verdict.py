@@ -77,7 +77,12 @@ class Verdict:
 
 
 def judge(
-    prepared: Prepared, finalists: Sequence[Finalist], folder: Path, runner: Runner, present: Path | None = None
+    prepared: Prepared,
+    finalists: Sequence[Finalist],
+    folder: Path,
+    runner: Runner,
+    present: Path | None = None,
+    ended_early: str | None = None,
 ) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
@@ -111,7 +116,7 @@ def judge(
         present=latencies.get(PRESENT),
         present_fault=timed.fault,
     )
-    facts = facts_of(prepared, verdict)
+    facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
     place = Place(str(folder))
     (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed))

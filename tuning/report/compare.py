@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,31 @@ def show_comparison(pair: Pair, console: Console) -> None:
     for change in found:
         table.add_row(*(Text("-" if cell is None else cell) for cell in (change.path, change.first, change.second)))
     console.print(table)
+
+
+def comparison(pair: Pair) -> dict[str, Any]:
+    """What `show_comparison` prints, for programs: of each search its facts and its front, what does not compare, and the
+    settings in which the study files differ."""
+    found = changes(pair[0].study.document, pair[1].study.document)
+    return {
+        "searches": [
+            {
+                "study": one.name,
+                "folder": str(one.folder),
+                "state": one.state.get("state", "new"),
+                "counts": count_states(one.records),
+                "rule": rule_text(one.study.config.champion),
+                "results": asdict(one.results) if one.results else None,
+                "front": [
+                    {"trial": trial.number, "accuracy": trial.accuracy, "latency_ms": trial.latency_ms}
+                    for trial in pareto_front(one.records)
+                ],
+            }
+            for one in pair
+        ],
+        "warnings": warnings(pair),
+        "changes": [asdict(change) for change in found],
+    }
 
 
 def _summary(pair: Pair) -> Table:

@@ -80,7 +80,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         has_answers=answers is not None,
         apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
         wrong=[_shortened(case) for case in both_wrong(answers, N_CASES)] if answers else [],
-        counts=_counts(findings.records),
+        counts=_counts(findings),
         trials=[_trial(record) for record in findings.records],
         facts=_facts(findings),
         card=rendered(findings.card) if findings.card else None,
@@ -128,9 +128,11 @@ def _shortened(case: Case) -> dict[str, Any]:
     return {**vars(case), "text": text}
 
 
-def _counts(records: Sequence[TrialRecord]) -> str:
+def _counts(findings: Findings) -> str:
+    records, why = findings.records, findings.state.get("ended_early")
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    return f"{len(records)} trials: {found}." if records else "There is no trial in its folder."
+    early = f" It ended early, before {findings.study.config.search.trials}: {why}." if why else ""
+    return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
 
 
 def _unfinished(findings: Findings) -> str:

@@ -1,4 +1,4 @@
-"""`distune results`: the last search of a study, from its folder."""
+"""`distune results`: a search, from its folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.table import Table
 from distune.corpora.kept import read_text
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
+from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal, records_in
-from distune.tuning.storage.searches import last_search
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import flatten
@@ -41,23 +41,23 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def write_csv(study: Study, stream: TextIO) -> None:
-    """Write the trials of the last search as CSV; what a trial's configuration does not have is empty."""
-    rows = trial_rows(records_in(study.config, last_search(study)))
+def write_csv(study: Study, folder: Folder, stream: TextIO) -> None:
+    """Write the trials of a search as CSV; what a trial's configuration does not have is empty."""
+    rows = trial_rows(records_in(study.config, folder))
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(stream, names, restval="")
     writer.writeheader()
     writer.writerows(rows)
 
 
-def write_json(study: Study, stream: TextIO) -> None:
-    """Write the last search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
-    folder = last_search(study)
+def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
+    """Write a search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
     records = records_in(study.config, folder)
     found = {
         "study": study.config.name,
         "folder": str(folder),
         "state": folder.state.get("state", "new"),
+        "ended_early": folder.state.get("ended_early"),
         "counts": count_states(records),
         "trials": trial_rows(records),
         "results": read_raw_results(folder),
@@ -66,16 +66,16 @@ def write_json(study: Study, stream: TextIO) -> None:
     stream.write("\n")
 
 
-def show_results(study: Study, console: Console) -> None:
-    """Print the table, the best trials, and why others failed.
-
-    Raises StudyError when the study has not been searched yet.
-    """
-    folder = last_search(study)
+def show_results(study: Study, folder: Folder, console: Console) -> None:
+    """Print the table, the best trials, and why others failed."""
     optuna_study, records = read_journal(study.config, folder)
     read_raw_results(folder)  # The table repeats it; where it is damaged, that is to be known.
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
+    if why := folder.state.get("ended_early"):
+        n_done = sum(record.state != "running" for record in records)
+        line = f"ended early, after {n_done} of {study.config.search.trials} trials: {why}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if folder.table.is_file():
         console.print(
             read_text(folder.table, "results --json shows the same"), highlight=False, markup=False, soft_wrap=True
@@ -88,7 +88,7 @@ def show_results(study: Study, console: Console) -> None:
         console.print(f"what mattered: too few complete trials to tell (fewer than {MIN_TRIALS})", highlight=False)
     for record in records:
         if record.error:
-            console.print(f"trial {record.number} failed: {record.cause}", markup=False, soft_wrap=True)
+            console.print(f"trial {record.number} {record.state}: {record.cause}", markup=False, soft_wrap=True)
 
 
 def _trials(records: list[TrialRecord]) -> Table:

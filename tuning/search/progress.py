@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal
 from distune.tuning.study.file import Study
@@ -128,7 +131,7 @@ def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None)
     counts = count_states(records)
     n_done = len(records) - counts["running"]
     parts = [f"trials {n_done}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
-    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed") if counts[state]]
+    parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "skipped") if counts[state]]
     accurate = [record for record in records if record.accuracy is not None]
     if accurate:
         best = max(accurate, key=lambda record: record.accuracy or 0.0)
@@ -173,16 +176,43 @@ def _failures(records: Sequence[TrialRecord]) -> list[Text]:
     ]
 
 
+def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
+    """Write how far a search is as one JSON object."""
+    records, left_s = _progress(study, folder)
+    counts, front = count_states(records), pareto_front(records)
+    found = {
+        "study": study.config.name,
+        "folder": str(folder),
+        "state": folder.state.get("state", "new"),
+        "ended_early": folder.state.get("ended_early"),
+        "driver": live_driver(folder.driver),
+        "n_trials": study.config.search.trials,
+        "n_done": len(records) - counts["running"],
+        "counts": counts,
+        "best_dev_accuracy": max((one.accuracy for one in records if one.accuracy is not None), default=None),
+        "front": [{"trial": one.number, "accuracy": one.accuracy, "latency_ms": one.latency_ms} for one in front],
+        "running": [one.number for one in records if one.state == "running"],
+        "left_s": left_s,
+    }
+    json.dump(found, stream, ensure_ascii=False, indent=1)
+    stream.write("\n")
+
+
 def show_progress(study: Study, folder: Folder, console: Console) -> None:
     """Print the view of a search that runs elsewhere, from what its storage holds now."""
+    records, left_s = _progress(study, folder)
+    console.print(f"search {folder} ({folder.state.get('state', 'new')})", highlight=False, soft_wrap=True)
+    console.print(view(records, {}, study.config.search.trials, left_s))
+
+
+def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | None]:
+    """The trials of a search, and the seconds that it will still take at the pace so far."""
     optuna_study, records = read_journal(study.config, folder)
     starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
     ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
     elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
     n_done = sum(record.state != "running" for record in records)
-    left_s = time_left_s(elapsed_s, n_done, study.config.search.trials)
-    console.print(f"search {folder} ({folder.state.get('state', 'new')})", highlight=False, soft_wrap=True)
-    console.print(view(records, {}, study.config.search.trials, left_s))
+    return records, time_left_s(elapsed_s, n_done, study.config.search.trials)
 
 
 def _duration(seconds: float) -> str:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import errno
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from ray.tune.search import Searcher
 
 from distune.corpora.disk import DiskError, refuse_full_disks
 from distune.tuning.search.suggest import suggest
+from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
@@ -41,7 +43,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         search, space = settings.config.search, settings.space
         self._study = study
         self._journal = journal
-        self._space = space
+        self._search, self._space = search, space
         self._folder = folder
         self._max_failures = settings.config.cluster.max_failures
         self._objectives = search.objectives
@@ -55,6 +57,9 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
         finished = [record for record in read_records(study) if record.state != "running"]
         self.n_left = max(0, search.trials - len(finished))
+        self.ended_early: str | None = None
+        """Why no further trial is proposed though not all have been tried."""
+        self._began_s, self._searched_before_s = time.monotonic(), searched_before_s(study)
         self._hints = {one.config.architecture(): _hint(one) for one in finished if one.latency_ms and one.size_mb}
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
@@ -70,9 +75,34 @@ class Proposals(Searcher):  # type: ignore[misc]
         loss = TrialConfig.model_validate(midpoint(self._space)).plain().loss
         return TrialConfig.model_validate(suggest(self._space, trial, {"loss": loss.model_dump()})).plain()
 
+    def is_over(self) -> bool:
+        """Whether no trial is to be started. Those that ran when the search was interrupted still are, as they would have gone on,
+        but where somebody has asked for the search to finish."""
+        if self.n_left <= 0:
+            return True
+        self.ended_early = why_it_ends(self._study, self._search, self._folder, self._searched_s())
+        if self.ended_early and self._folder.finish.is_file():
+            while self._orphans:
+                self._give_up(self._orphans.pop(0))
+        return self.ended_early is not None and not self._orphans
+
+    def _searched_s(self) -> float:
+        return self._searched_before_s + time.monotonic() - self._began_s
+
+    def _give_up(self, frozen: FrozenTrial) -> None:
+        """End a trial that ran when the search was interrupted and is not gone on with."""
+        trial, record = Trial(self._study, frozen._trial_id), to_record(frozen)
+        if record is None:
+            return
+        self.n_left -= 1
+        record = replace(record, state="skipped", error=f"it had not ended when the search did: {self.ended_early}")
+        for observer in self._observers:
+            observer.started(record)
+        self._end(trial, record)
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial, with the latency and size of its architecture where they are known."""
-        if self.n_left <= 0 or self.error is not None:
+        if self.error is not None or self._guarded(self.is_over) is not False:
             return str(Searcher.FINISHED)
         self.n_left -= 1
         proposed: dict[str, Any] | None = self._guarded(self._propose, trial_id)
@@ -112,17 +142,17 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._guarded(self._absorb, trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the study how a trial ended: complete, pruned by the scheduler, infeasible or failed."""
-        self._guarded(self._end, trial_id, result or {}, error)
+        """Tell the study how a trial ended: complete, pruned by the scheduler, infeasible, skipped or failed."""
+        self._guarded(self._ended, trial_id, result or {}, error)
 
-    def _end(self, trial_id: str, result: dict[str, Any], error: bool) -> None:
+    def _ended(self, trial_id: str, result: dict[str, Any], error: bool) -> None:
         if "disk" in result:
             raise DiskError(errno.ENOSPC, result["disk"])
         if error:
             refuse_full_disks([self._folder.place.path, Path(tempfile.gettempdir())])
         self._absorb(trial_id, result)
         trial, record = self._trials.pop(trial_id), self._records.pop(trial_id)
-        message = result.get("failed")
+        message, skipped = result.get("failed"), result.get("skipped")
         if error and not message:
             message = self._loss(trial_id)
             self._keep_where_no_log_is(record, message)
@@ -131,12 +161,16 @@ class Proposals(Searcher):  # type: ignore[misc]
         state: State = "pruned"
         if message:
             state = "failed"
+        elif skipped:
+            state, message = "skipped", skipped
         elif result.get("infeasible"):
             state = "infeasible"
             trial.set_constraint("latency_ms", float(result["over_budget_ms"]))
         elif record.epochs >= record.config.epochs:
             state = "complete"
-        record = replace(record, state=state, error=message)
+        self._end(trial, replace(record, state=state, error=message))
+
+    def _end(self, trial: Trial, record: TrialRecord) -> None:
         self._tell(trial, record)
         self._folder.trial(record.number).training.delete()  # There is no further attempt.
         for observer in self._observers:
@@ -185,7 +219,9 @@ class Proposals(Searcher):  # type: ignore[misc]
         else:
             # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
             # trials behind them, and does not compare the two.
-            self._study.tell(trial, state=TrialState.FAIL if record.state == "failed" else TrialState.PRUNED)
+            says_nothing = record.state in ("failed", "skipped")
+            self._study.tell(trial, state=TrialState.FAIL if says_nothing else TrialState.PRUNED)
+        self._study.set_user_attr(SEARCHED_S, self._searched_s())
         self._journal.flush()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,8 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
     """Run the trials that are still to be run, on the connected cluster, and return all records.
 
     A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A trial
-    that fails is recorded and does not end the search.
+    that fails is recorded and does not end the search. Why it ends before its last trial stands in `search.json`. Raises
+    KeyboardInterrupt when it is interrupted.
     """
     config = prepared.study.config
     journal = Journal(folder.journal)
@@ -46,12 +50,37 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
         study.add_trials(earlier_trials(prepared))
     study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
     proposals = Proposals(study, journal, prepared.study, folder, observers)
-    if proposals.n_left:
-        with scratch_folder() as scratch, lost_for_memory_as_for_all():
+    if not proposals.is_over():
+        with interruptible(), scratch_folder() as scratch, lost_for_memory_as_for_all():
             _tuner(prepared, proposals, folder, scratch).fit()
         if proposals.error is not None:
             raise proposals.error
-    return read_records(study)
+    records = read_records(study)
+    if proposals.ended_early is None and sum(one.state != "running" for one in records) < config.search.trials:
+        raise KeyboardInterrupt
+    folder.update(ended_early=proposals.ended_early)
+    return records
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raises KeyboardInterrupt at its end where Ray Tune ended its run for a Ctrl-C.
+
+    Ray takes the signal for itself, gives it back when it has come, and keeps it when it has not: whoever pressed Ctrl-C in a
+    later phase was not heard.
+    """
+    if threading.current_thread() is not threading.main_thread():  # There Ray leaves signals alone.
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "0"
+    try:
+        yield
+        was_given_back = signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if was_given_back:
+        raise KeyboardInterrupt
 
 
 def forget_lost_trials(folder: Folder, n_known: int) -> None:
@@ -66,6 +95,7 @@ def forget_lost_trials(folder: Folder, n_known: int) -> None:
     for number in lost:
         folder.trial(number).training.delete()
         folder.trial(number).timed_out.delete()
+        folder.trial(number).skip.delete()
 
 
 def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:

@@ -25,6 +25,11 @@ def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]
 def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
     """The last search of the study to start from; raises StudyError when it has none on this corpus and its labels."""
     name = str(config.search.warm_start)
+    if name == config.name:
+        raise StudyError(
+            f"search.warm_start: {name} is this study itself; to go on with its last search leave warm_start out, and ask for "
+            "more trials: distune search STUDY --resume --set search.trials=N"
+        )
     folders = searches_of(Layout(Place(config.storage)), name)
     if not folders:
         raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")

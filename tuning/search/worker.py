@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import io
 import logging
+import math
 import os
 import socket
 import sys
@@ -44,6 +45,8 @@ FAR_OVER_BUDGET = 2.0
 SAVING_SHARE = 0.1
 CHEAP_SAVING_S = 0.1
 GRACE_S = 30.0
+LOOKED_FOR_EVERY_S = 1.0
+"""How often a worker asks a storage that is not a path whether its trial is to be skipped: each time is a request."""
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -90,6 +93,8 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
                 return
             with deadline(assignment.timeout_s, place, log):
                 _train(proposal, inputs, assignment, report, place)
+    except SkippedError as skipped:
+        report({"skipped": str(skipped)})
     except Exception as error:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
         if (full := disk_error(error, place.log.path or Path(tempfile.gettempdir()))) is not None:
             report({"disk": f"{full} (on {socket.gethostname()})"})  # No fault of the trial: it is to go on later.
@@ -97,9 +102,29 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
             report({"failed": traceback.format_exc()})
 
 
+class SkippedError(Exception):
+    """Somebody has asked for the trial to be ended."""
+
+
+def skips_at(place: TrialPlace) -> Callable[[], None]:
+    """Raises SkippedError when it is called and somebody has asked for the trial to be skipped."""
+    looked_s, every_s = -math.inf, LOOKED_FOR_EVERY_S if place.skip.path is None else 0.0
+
+    def look() -> None:
+        nonlocal looked_s
+        if time.monotonic() - looked_s >= every_s:
+            looked_s = time.monotonic()
+            if place.skip.is_file():
+                raise SkippedError(place.skip.read_text())
+
+    return look
+
+
 def _train(
     proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment, report: Report, place: TrialPlace
 ) -> None:
+    look = skips_at(place)
+    look()
     plug_in(assignment.plugs)
     config = TrialConfig.model_validate(proposal["trial"])
     shipped, budget_ms = inputs[inputs_key(config)], assignment.budget_ms
@@ -120,6 +145,8 @@ def _train(
             metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
             metrics |= hint_of(epoch.graph, shipped)
         report(metrics)
+        if epoch.epoch < config.epochs:
+            look()
 
     savepoint = savepoint_at(place)
 

@@ -140,18 +140,31 @@ def _read(place: Place) -> dict[str, Any] | None:
     return found
 
 
+def live_driver(place: Place) -> str | None:
+    """Who runs a search now, `process 12 on HOST`; None where nobody does."""
+    other = _read(place)
+    return None if other is None or _is_gone(other) else _named(other)
+
+
+def _named(other: dict[str, Any]) -> str:
+    return f"process {other['pid']} on {other['host']}"
+
+
+def _is_gone(other: dict[str, Any]) -> bool:
+    is_dead = other["host"] == socket.gethostname() and not _is_alive(other["pid"])
+    return is_dead or time.time() - other["renewed_s"] > GONE_AFTER_S
+
+
 def _wait_for_its_end(place: Place) -> str | None:
     """Returns the name of the lease of a driver that is gone, None where there is no lease. Raises StudyError for a driver that
     still runs."""
     deadline = time.monotonic() + GONE_AFTER_S
     while (other := _read(place)) is not None:
-        is_here = other["host"] == socket.gethostname()
-        if (is_here and not _is_alive(other["pid"])) or time.time() - other["renewed_s"] > GONE_AFTER_S:
+        if _is_gone(other):
             return str(other["name"])
-        if is_here or time.monotonic() > deadline:
+        if other["host"] == socket.gethostname() or time.monotonic() > deadline:
             raise StudyError(
-                f"another driver runs this search: process {other['pid']} on {other['host']}; stop it first, "
-                "or wait until it has ended"
+                f"another driver runs this search: {_named(other)}; stop it first, or wait until it has ended"
             )
         time.sleep(1)
     return None

@@ -9,8 +9,9 @@ The layout is the same on a disk and behind a URI:
       study.yaml                 the study as it was searched
       search.json                its MLflow run, what it is bound to (corpus, labels, teacher), and how far it came
       driver.json                who runs it now
+      finish                     there where it is asked to start no further trial
       journal/                   the Optuna study
-      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends
+      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends; skip, where it is to
       finalists/NUMBER/          checkpoints of the finalists
       champion/                  the winner's checkpoint
       results.json, table.txt    what was found
@@ -24,6 +25,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -81,6 +83,14 @@ class Folder:
         return self.place / "driver.json"
 
     @property
+    def finish(self) -> Place:
+        return self.place / "finish"
+
+    @property
+    def study_file(self) -> Place:
+        return self.place / "study.yaml"
+
+    @property
     def table(self) -> Place:
         return self.place / "table.txt"
 
@@ -124,6 +134,10 @@ class Folder:
                 )
         self.update(**{name: fingerprints[name] for name in BOUND_TO})
 
+    def end(self) -> None:
+        """The search has come to its end, with a champion or without."""
+        self.update(state=ENDED, ended_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
     def update(self, **values: Any) -> None:
         (self.place / "search.json").write_text(json.dumps(self.state | values, indent=1) + "\n")
 
@@ -145,6 +159,10 @@ class TrialPlace:
     @property
     def timed_out(self) -> Place:
         return self.place / "timed-out"
+
+    @property
+    def skip(self) -> Place:
+        return self.place / "skip"
 
 
 def dump(document: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
 
-State = Literal["running", "complete", "pruned", "infeasible", "failed"]
+State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
 STATES = get_args(State)
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "latency_ms": "minimize"}
 
@@ -49,7 +49,7 @@ class TrialRecord:
 
     @property
     def cause(self) -> str:
-        """In one line what a failed trial failed of, and where its log is."""
+        """In one line why a trial failed or was skipped, and where its log is."""
         *lines, last = (self.error or "unknown").strip().splitlines()
         return f"{lines[-1]} ({last})" if lines and last.startswith("log: ") else last
 
@@ -146,7 +146,7 @@ def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:
     """How many trials are in each state."""
-    counts = {"running": 0, "complete": 0, "pruned": 0, "infeasible": 0, "failed": 0}
+    counts = {"running": 0, "complete": 0, "pruned": 0, "infeasible": 0, "failed": 0, "skipped": 0}
     for record in records:
         counts[record.state] += 1
     return counts

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import errno
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
+from distune.tuning.storage.ending import limit_reached, searched_before_s
+from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
+from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study, read_kept_document
+from distune.tuning.study.file import Study, kept_study, load_study, read_kept_document
+
+LIMITS = ("trials", "time_budget_s", "patience")
+"""Settings of `search` that say when it ends: `--resume` may change them."""
 
 
 def layout(study: Study) -> Layout:
@@ -32,6 +39,14 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]
+
+
+def studies_in(places: Layout) -> list[str]:
+    """The names of the studies that a storage has searches of. Raises StudyError for one that cannot be read."""
+    try:
+        return [name for name in (places.root / "searches").names() if not name.startswith(".")]
+    except OSError as error:
+        raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
 
 
 def new_folder(study: Study) -> Folder:
@@ -60,27 +75,76 @@ def new_folder(study: Study) -> Folder:
 
 
 def unfinished_folder(study: Study) -> Folder:
-    """The folder of the last search, which `--resume` goes on with.
+    """The folder of the last search, which `--resume` goes on with; one that has ended is where its limits were changed.
 
-    Raises StudyError where there is none, where it has ended, and where the study has changed since.
+    Raises StudyError where there is none, where it has ended, and where more than its cluster and limits has changed since.
     """
     folders = search_folders(study)
     if not folders:
         raise StudyError(f"--resume: there is no search of {study.config.name} in {study.config.storage} yet")
     last = folders[-1]
-    if last.state.get("state") == ENDED:
-        raise StudyError(f"--resume: the last search of {study.config.name} has ended; its results are in {last}")
-    if _what_is_searched(read_kept_document(last.place / "study.yaml")) != _what_is_searched(study.document):
+    kept = read_kept_document(last.study_file)
+    is_extended = _limits(kept) != _limits(study.document)
+    if last.state.get("state") == ENDED and not is_extended:
+        raise StudyError(
+            f"--resume: the last search of {study.config.name} has ended; its results are in {last}; to go on with it, raise what "
+            "ended it, as in --set search.trials=N"
+        )
+    if _what_is_searched(kept) != _what_is_searched(study.document):
         raise StudyError(
             f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
             "is what it was; start a new search without --resume"
         )
+    if is_extended:
+        _refuse_limits_that_are_reached(study, last)
     return last
 
 
 def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
-    """All but where it runs: a search that has lost its cluster may go on on another one."""
-    return {key: block for key, block in document.items() if key != "cluster"}
+    """All but where it runs and when it ends: a search that has lost its cluster may go on on another one, and for longer."""
+    kept = {key: block for key, block in document.items() if key != "cluster"}
+    rest = {name: value for name, value in (document.get("search") or {}).items() if name not in LIMITS}
+    return {**kept, "search": rest}
+
+
+def _limits(document: dict[str, Any]) -> list[Any]:
+    search = document.get("search") or {}
+    return [search.get(name) for name in LIMITS]
+
+
+def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
+    """Raise StudyError where a search would have no further trial under its new limits."""
+    search, (optuna_study, records) = study.config.search, read_journal(study.config, folder)
+    n_done = sum(record.state != "running" for record in records)
+    has_ended = folder.state.get("state") == ENDED
+    if search.trials < n_done or (has_ended and search.trials == n_done):
+        raise StudyError(
+            f"search.trials: {search.trials}, but the search in {folder} has {n_done} trials done; ask for more than that"
+            + ("" if has_ended else f", or for {n_done} to go on to its finalists")
+        )
+    if has_ended and (why := limit_reached(optuna_study, search, searched_before_s(optuna_study))):
+        raise StudyError(f"--resume: the search in {folder} would end at once: {why}; raise that as well")
+
+
+def go_on_with(study: Study, folder: Folder) -> None:
+    """Say in the folder of a resumed search what it searches now. Where its limits were changed, a `distune finish` of before counts
+    no more."""
+    if folder.state.get("state") == ENDED:
+        folder.update(state="searching")
+    if _limits(read_kept_document(folder.study_file)) != _limits(study.document):
+        folder.finish.delete()
+    folder.study_file.write_text(dump(study.document))
+
+
+def refuse_second(study: Study) -> None:
+    """Raise StudyError where the last search of a study runs now."""
+    folders = search_folders(study)
+    driver = live_driver(folders[-1].driver) if folders else None
+    if driver:
+        raise StudyError(
+            f"{study.config.name} is being searched by {driver}, in {folders[-1]}, and two at once spoil each other's speeds: "
+            "`distune status` shows how far it is, `distune finish` lets it end early; --force starts another one all the same"
+        )
 
 
 def last_search(study: Study) -> Folder:
@@ -89,3 +153,40 @@ def last_search(study: Study) -> Folder:
     if not folders:
         raise StudyError(f"{study.config.name} has not been searched yet (nothing in {study.config.storage})")
     return folders[-1]
+
+
+def is_of_storage(reference: str) -> bool:
+    """Whether a word names a study file or the folder of a search, rather than a job of a cluster."""
+    return "://" in reference or Path(reference).is_file() or (Path(reference) / "study.yaml").is_file()
+
+
+def find_search(reference: str, overrides: Sequence[str] = (), number: int | None = None) -> tuple[Study, Folder]:
+    """The study and the folder of a search: of a study file the last one, or that of a number; or the search in a folder of
+    results (a path or URI).
+
+    Raises StudyError for what is neither, for a study that has not been searched yet, and for a number that it has not.
+    """
+    place = Place(reference)
+    if "://" not in reference and not Path(reference).is_dir():
+        study = load_study(Path(reference), overrides)
+        return study, last_search(study) if number is None else numbered_search(study, number)
+    for flag, is_given in (("--set", bool(overrides)), ("--search", number is not None)):
+        if is_given:
+            raise StudyError(f"{flag} goes with a study file, but {reference} is a folder of results")
+    folder = Folder(place)
+    if not folder.study_file.is_file() or not (place / "search.json").is_file():
+        raise StudyError(
+            f"{reference} is no folder of a search, such as STORAGE/searches/NAME/1: it lacks study.yaml or search.json"
+        )
+    return kept_study(folder.study_file), folder
+
+
+def numbered_search(study: Study, number: int) -> Folder:
+    """The folder of a search of a study by its number; raises StudyError naming those that there are."""
+    folders = {int(folder.place.name): folder for folder in search_folders(study)}
+    if number not in folders:
+        there = ", ".join(map(str, folders)) or "none"
+        raise StudyError(
+            f"--search: {study.config.name} has no search {number} in {study.config.storage}; it has {there}"
+        )
+    return folders[number]

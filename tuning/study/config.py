@@ -42,6 +42,11 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
 
     trials: int = Field(default=32, ge=1)
     """How many students are tried, those that are stopped early included."""
+    time_budget_s: float | None = Field(default=None, gt=0)
+    """After so many seconds of searching for trials no further one is started; those that run end, and the finalists follow. The
+    time between an interruption and `--resume` does not count."""
+    patience: int | None = Field(default=None, ge=1)
+    """After so many trials in a row that made the Pareto front of the objectives no better, no further one is started."""
     objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
     """What the search improves: dev accuracy upwards, the hint of the latency downwards."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"

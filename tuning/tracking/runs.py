@@ -32,7 +32,13 @@ PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
-STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "infeasible": "FINISHED", "failed": "FAILED"}
+STATUS = {
+    "complete": "FINISHED",
+    "pruned": "FINISHED",
+    "infeasible": "FINISHED",
+    "failed": "FAILED",
+    "skipped": "KILLED",
+}
 
 
 class Tracker:

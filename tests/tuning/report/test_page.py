@@ -120,6 +120,11 @@ def test_a_fault_in_a_picture_costs_no_champion(
     assert not Path(str(findings.folder)).exists()
 
 
+def test_a_search_that_ended_early_says_why(findings: Findings) -> None:
+    early = replace(findings, state={**findings.state, "ended_early": "`distune finish` asked for <it>"})
+    assert "It ended early, before 4: `distune finish` asked for &lt;it&gt;." in written(early)
+
+
 @pytest.mark.parametrize(
     ("how", "said", "unsaid"),
     [

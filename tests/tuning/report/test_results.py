@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distune.tuning.report.terminal import write_csv, write_json
-from distune.tuning.storage.searches import new_folder
+from distune.tuning.storage.searches import last_search, new_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.making.proposals import ask, epoch, proposals
@@ -31,7 +31,7 @@ def searched(document: dict[str, Any]) -> Study:
 
 def test_every_trial_is_a_line_of_csv(searched: Study) -> None:
     stream = io.StringIO()
-    write_csv(searched, stream)
+    write_csv(searched, last_search(searched), stream)
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert [(row["trial"], row["state"], row["accuracy"]) for row in rows] == [
         ("0", "complete", "0.9"),
@@ -44,13 +44,14 @@ def test_every_trial_is_a_line_of_csv(searched: Study) -> None:
 
 def test_a_search_is_one_json_object(searched: Study) -> None:
     stream = io.StringIO()
-    write_json(searched, stream)
+    write_json(searched, last_search(searched), stream)
     found = json.loads(stream.getvalue())
     assert (found["study"], found["state"], found["results"]) == ("tiny", "new", None)
-    assert found["counts"] == {"running": 1, "complete": 1, "pruned": 0, "infeasible": 0, "failed": 1}
+    assert found["counts"] == {"running": 1, "complete": 1, "pruned": 0, "infeasible": 0, "failed": 1, "skipped": 0}
+    assert found["ended_early"] is None
     assert [trial["on_front"] for trial in found["trials"]] == [True, False, False]
 
 
 def test_a_study_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(StudyError, match="tiny has not been searched yet"):
-        write_json(Study(document), io.StringIO())
+        last_search(Study(document))

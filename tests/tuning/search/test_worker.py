@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 
 from distune.corpora.places import Place
 from distune.tuning.search import worker
-from distune.tuning.search.worker import Assignment, WorkerInputs, deadline, logged, savepoint_at, work
+from distune.tuning.search.worker import Assignment, WorkerInputs, deadline, logged, savepoint_at, skips_at, work
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
@@ -42,9 +43,12 @@ class Job:
         self.assignment = Assignment(folder=Folder(Place(str(tmp_path))), threads=1, budget_ms=None, timeout_s=None)
         self.reports: list[dict[str, Any]] = []
 
+    @property
+    def proposal(self) -> dict[str, Any]:
+        return {"number": 5, "trial": self.config.model_dump(mode="json"), "hint": None}
+
     def run(self) -> list[dict[str, Any]]:
-        proposal = {"number": 5, "trial": self.config.model_dump(mode="json"), "hint": None}
-        work(proposal, self.inputs, self.assignment, self.reports.append)
+        work(self.proposal, self.inputs, self.assignment, self.reports.append)
         return self.reports
 
 
@@ -85,6 +89,44 @@ def test_a_trial_that_timed_out_is_not_begun_again(document: dict[str, Any], tmp
     job = Job(document, tmp_path)
     job.assignment.folder.trial(5).timed_out.write_text("it was ended after trial_timeout_s=3")
     assert job.run() == [{"failed": "it was ended after trial_timeout_s=3"}]
+
+
+def test_a_trial_that_somebody_skips_ends_after_its_epoch(document: dict[str, Any], tmp_path: Path) -> None:
+    document["trial"]["epochs"] = 5
+    job = Job(document, tmp_path)
+    work(job.proposal, job.inputs, job.assignment, skipping(job))
+    assert [report.get("epoch", report.get("skipped")) for report in job.reports] == [1, "skipped by a person"]
+    job.reports.clear()
+    assert job.run() == [{"skipped": "skipped by a person"}]  # As a worker that was killed meanwhile finds it.
+
+
+def skipping(job: Job) -> Callable[[dict[str, Any]], None]:
+    """A report by which somebody asks for the trial to be skipped."""
+
+    def report(metrics: dict[str, Any]) -> None:
+        job.reports.append(metrics)
+        job.assignment.folder.trial(5).skip.write_text("skipped by a person")
+
+    return report
+
+
+def test_the_last_epoch_of_a_trial_is_not_thrown_away(document: dict[str, Any], tmp_path: Path) -> None:
+    document["trial"]["epochs"] = 1
+    job = Job(document, tmp_path)
+    work(job.proposal, job.inputs, job.assignment, skipping(job))
+    assert [report["epoch"] for report in job.reports] == [1]
+
+
+def test_a_worker_looks_at_a_distant_storage_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now: list[float] = [100.0]
+    looks: list[float] = []
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Place, "is_file", lambda self: looks.append(now[0]))
+    look = skips_at(TrialPlace(Place("s3://bucket/trials/5")))
+    for _ in range(5):
+        look()
+        now[0] += 0.5
+    assert looks == [100.0, 101.0, 102.0]
 
 
 def test_the_data_of_a_trial_is_found_by_its_key(document: dict[str, Any], tmp_path: Path) -> None:

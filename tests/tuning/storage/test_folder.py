@@ -9,8 +9,13 @@ import pytest
 
 from distune.corpora.disk import DiskError
 from distune.corpora.places import Place
+from distune.tuning.storage.ending import ask_to_finish
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
-from distune.tuning.storage.searches import new_folder, search_folders, unfinished_folder
+from distune.tuning.storage.records import open_study
+from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, search_folders, unfinished_folder
+from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 
@@ -88,7 +93,7 @@ def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -
 
 def test_a_study_that_has_changed_is_not_resumed(document: dict[str, Any]) -> None:
     new_folder(Study(document))
-    document["search"]["trials"] = 9
+    document["search"]["seed"] = 9
     with pytest.raises(StudyError, match="the study has changed since its search began"):
         unfinished_folder(Study(document))
 
@@ -121,3 +126,81 @@ def test_a_search_stays_with_its_corpus_and_teacher(document: dict[str, Any]) ->
         StudyError, match="an older Distune, which did not keep whether the labels of dev or test have changed"
     ):
         folder.claim(bound)
+
+
+def done(folder: Folder, study: Study, n_trials: int, accuracy: float = 0.5) -> None:
+    """Complete trials in a folder."""
+    journal = Journal(folder.journal)
+    optuna_study = open_study(study.config, journal)
+    for _ in range(n_trials):
+        trial = optuna_study.ask()
+        trial.set_user_attr("config", {"student": {"kind": "average"}})
+        trial.set_user_attr("state", "complete")
+        optuna_study.tell(trial, [accuracy, 1.0])
+    journal.flush()
+
+
+def limits(document: dict[str, Any], **values: Any) -> Study:
+    return Study({**document, "search": {**document["search"], **values}})
+
+
+def test_a_search_that_has_ended_goes_on_with_more_trials(document: dict[str, Any]) -> None:
+    study = Study(document)
+    folder = new_folder(study)
+    done(folder, study, 4)
+    folder.end()
+    ask_to_finish(folder)
+    for n_trials in (2, 4):
+        with pytest.raises(StudyError, match=rf"^search.trials: {n_trials}, but the search in \S+ has 4 trials done"):
+            unfinished_folder(limits(document, trials=n_trials, patience=100))
+    longer = limits(document, trials=9)
+    assert unfinished_folder(longer) == folder
+    go_on_with(longer, folder)
+    assert folder.state["state"] == "searching"
+    assert parse_yaml(folder.study_file.read_text())["search"]["trials"] == 9
+    assert not folder.finish.is_file()
+    assert unfinished_folder(longer) == folder  # As after a kill.
+    with pytest.raises(StudyError, match="the study has changed since its search began"):
+        unfinished_folder(limits(document, trials=9, seed=3))
+
+
+def test_a_search_that_was_interrupted_may_have_fewer_trials_but_no_fewer_than_are_done(
+    document: dict[str, Any],
+) -> None:
+    study = Study(document)
+    folder = new_folder(study)
+    done(folder, study, 3)
+    with pytest.raises(StudyError, match=r"2, but the search in \S+ has 3 .* or for 3 to go on to its finalists$"):
+        unfinished_folder(limits(document, trials=2))
+    assert unfinished_folder(limits(document, trials=3)) == folder
+
+
+def test_a_search_whose_patience_is_used_up_is_not_gone_on_with_for_no_trial(document: dict[str, Any]) -> None:
+    study = limits(document, patience=2)
+    folder = new_folder(study)
+    done(folder, study, 3)
+    folder.end()
+    with pytest.raises(StudyError, match=r"would end at once: search.patience is used up: the last 2 trials"):
+        unfinished_folder(limits(document, patience=2, trials=9))
+    assert unfinished_folder(limits(document, patience=3, trials=9)) == folder
+
+
+def test_an_interrupted_search_keeps_what_it_was_asked_for(document: dict[str, Any]) -> None:
+    study = Study(document)
+    folder = new_folder(study)
+    ask_to_finish(folder)
+    go_on_with(study, folder)
+    assert folder.finish.is_file()
+
+
+def test_a_study_that_is_being_searched_is_not_searched_beside_it(document: dict[str, Any]) -> None:
+    study = Study(document)
+    refuse_second(study)
+    folder = new_folder(study)
+    refuse_second(study)
+    with (
+        only_driver(folder.driver),
+        pytest.raises(StudyError, match=rf"tiny is being searched by process {os.getpid()} on"),
+    ):
+        refuse_second(study)
+    refuse_second(study)

@@ -30,4 +30,11 @@ def test_states_are_counted() -> None:
         record(2, None, None, "failed"),
         record(3, None, None, "running"),
     ]
-    assert count_states(records) == {"running": 1, "complete": 2, "pruned": 0, "infeasible": 0, "failed": 1}
+    assert count_states(records) == {
+        "running": 1,
+        "complete": 2,
+        "pruned": 0,
+        "infeasible": 0,
+        "failed": 1,
+        "skipped": 0,
+    }

@@ -1,0 +1,202 @@
+"""The commands of `distune` for those who search: studies, searches, and searches on a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from distune.tuning import commands_search as commands
+
+DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
+SEARCH = "a study file (its last search), or the folder of a search"
+Command = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
+"""Makes the parser of a command of a name, from what it runs and what it says of itself."""
+
+
+def add_search_commands(command: Command) -> None:
+    _add_study_commands(command)
+    _add_commands_of_running_searches(command)
+    _add_commands_of_results(command)
+    _add_cluster_commands(command)
+
+
+def _study_command(
+    command: Command, name: str, run: Callable[[argparse.Namespace], None], help_text: str
+) -> argparse.ArgumentParser:
+    sub = command(name, run, help_text)
+    sub.add_argument("study", type=Path, metavar="STUDY", help="the study file (YAML)")
+    _add_set(sub)
+    return sub
+
+
+def _add_set(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="override one setting of the study file, such as search.trials=8; may be given several times",
+    )
+
+
+def _add_json(sub: argparse._ActionsContainer) -> None:
+    sub.add_argument("--json", action="store_true", help="one JSON object on stdout instead, and nothing else there")
+
+
+def _add_search(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("search", metavar="STUDY|FOLDER", help=SEARCH)
+    sub.add_argument(
+        "--search", type=int, metavar="N", dest="number", help="the search of this number, not the last one"
+    )
+    _add_set(sub)
+
+
+def _add_study_commands(command: Command) -> None:
+    init = command(
+        "init", commands.init, "write a first study for a file of texts and labels, and say what was assumed"
+    )
+    init.add_argument("data", metavar="DATA", help="a CSV, TSV, JSON or Parquet file of texts and labels")
+    init.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("study.yaml"),
+        metavar="STUDY",
+        help="the study file to write (study.yaml)",
+    )
+    check = _study_command(command, "check", commands.check, "list every fault of a study at once; writes nothing")
+    _add_json(check)
+    cache = _study_command(
+        command, "cache", commands.cache, "train the teacher if it is to be trained, and fill the teacher-logits cache"
+    )
+    cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if it is there")
+    cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="write the logits as one small file as well")
+    search = _study_command(
+        command, "search", commands.search, "search, time the finalists, print the table and register the champion"
+    )
+    _add_resume(search)
+    _study_command(
+        command,
+        "trial",
+        commands.trial,
+        "run one trial in this process, without Ray; ranges take their middle, --set fixes them",
+    )
+    command(
+        "schema", commands.schema, "print the JSON Schema of the study file, by which editors complete and check it"
+    )
+
+
+def _add_resume(command: argparse.ArgumentParser) -> None:
+    ways = command.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the last search of this study; with --set search.trials=N also with one that has ended",
+    )
+    ways.add_argument(
+        "--resume-or-begin",
+        action="store_true",
+        help="go on with it, or begin the first one: "
+        "for what is started again by itself, and so it does not repeat one that has ended",
+    )
+    ways.add_argument("--force", action="store_true", help="begin another search beside one of this study that runs")
+
+
+def _add_commands_of_running_searches(command: Command) -> None:
+    finish = command(
+        "finish",
+        commands.finish,
+        "let a search start no further trial: what runs ends, and finalists and champion follow",
+    )
+    _add_search(finish)
+    skip = command(
+        "skip", commands.skip, "end one trial of a running search after its epoch; its worker goes on with the next"
+    )
+    _add_search(skip)
+    skip.add_argument("trial", type=int, metavar="TRIAL", help="the number of the trial, as `distune status` shows it")
+
+
+def _add_commands_of_results(command: Command) -> None:
+    searches = command(
+        "searches", commands.searches, "list the searches of a study, or of a whole storage, and how they stand"
+    )
+    searches.add_argument("study", type=Path, nargs="?", metavar="STUDY", help="the study file; its searches alone")
+    searches.add_argument(
+        "--storage", metavar="PATH", help="the storage, a path or URI (that of the study, else storage)"
+    )
+    _add_json(searches)
+    results = command("results", commands.results, "show the table of a search, its trials and what mattered")
+    _add_search(results)
+    forms = results.add_mutually_exclusive_group()
+    forms.add_argument("--csv", action="store_true", help="a line for each trial instead")
+    _add_json(forms)
+    report = command(
+        "report", commands.report, "write the page of a search, report.html, and its pictures into its folder"
+    )
+    _add_search(report)
+    report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
+    compare = command("compare", commands.compare, "show two searches side by side: champions, fronts, what changed")
+    for name in ("first", "second"):
+        compare.add_argument(name, metavar="STUDY|FOLDER", help=SEARCH)
+    compare.add_argument(
+        "--search",
+        type=int,
+        nargs=2,
+        default=(None, None),
+        metavar="N",
+        dest="numbers",
+        help="the searches of these numbers",
+    )
+    compare.add_argument("--out", type=Path, metavar="FILE.html", help="write the two fronts in one picture as well")
+    _add_json(compare)
+
+
+def _add_cluster_commands(command: Command) -> None:
+    submit = _study_command(
+        command, "submit", commands.submit, "send a search to a Ray cluster as a job, with its code and files"
+    )
+    _add_resume(submit)
+    submit.add_argument(
+        "--install",
+        action="store_true",
+        help="install the packages of this machine in the job: for images that lack them",
+    )
+    status = command("status", commands.status, "show the searches of a cluster, or how far one is")
+    status.add_argument(
+        "job",
+        nargs="?",
+        metavar="STUDY|FOLDER|ID",
+        help="the name of a study (its last job), a job's id, or a study file or the folder of a search: what its storage holds of "
+        "it, from any machine that sees it",
+    )
+    status.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        dest="number",
+        help="of a study file the search of this number, not the last one",
+    )
+    _add_set(status)
+    _add_json(status)
+    log = command("logs", commands.logs, "print what a submitted search has printed")
+    log.add_argument("-f", "--follow", action="store_true", help="until it ends")
+    stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")
+    for sub in (log, stop):
+        sub.add_argument("job", metavar="STUDY|ID", help="the name of a study (its last job), or a job's id")
+    for sub in (submit, status, log, stop):
+        sub.add_argument(
+            "--address",
+            default=_dashboard(),
+            metavar="URL",
+            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS where it is http://, else {DEFAULT_DASHBOARD})",
+        )
+
+
+def _dashboard() -> str:
+    """The dashboard that Ray's own commands would ask."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    there = address if address.startswith(("http://", "https://")) else ""
+    return os.environ.get("RAY_API_SERVER_ADDRESS") or there or DEFAULT_DASHBOARD

@@ -1,0 +1,97 @@
+"""`distune searches`: what a storage has of searches, each in a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from distune.models.errors import first_line
+from distune.tuning.champion.results import read_raw_results
+from distune.tuning.storage.lease import live_driver
+from distune.tuning.storage.paths import ENDED, Folder, Layout
+from distune.tuning.storage.records import read_journal
+from distune.tuning.storage.searches import searches_of, studies_in
+from distune.tuning.study.file import kept_study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One search; `state` is searching, interrupted, ended or damaged, and times are in UTC."""
+
+    study: str
+    number: int
+    folder: str
+    state: str
+    n_done: int | None = None
+    n_trials: int | None = None
+    best_dev_accuracy: float | None = None
+    champion: int | None = None
+    begun_at: str | None = None
+    ended_at: str | None = None
+    driver: str | None = None
+    ended_early: str | None = None
+    fault: str | None = None
+
+
+def searches_in(places: Layout, study: str | None = None) -> list[Listed]:
+    """The searches of a storage, or of one study in it, by study and number. Raises StudyError for a storage that cannot be read."""
+    names = studies_in(places) if study is None else [study]
+    return [_listed(name, folder) for name in names for folder in searches_of(places, name)]
+
+
+def _listed(study: str, folder: Folder) -> Listed:
+    number = int(folder.place.name)
+    try:
+        return _read(study, number, folder)
+    except Exception as error:  # noqa: BLE001  (whatever has become of one folder, it must not hide the others)
+        return Listed(study=study, number=number, folder=str(folder), state="damaged", fault=first_line(error))
+
+
+def _read(study: str, number: int, folder: Folder) -> Listed:
+    config, state = kept_study(folder.study_file).config, folder.state
+    _, records = read_journal(config, folder)
+    driver, has_ended = live_driver(folder.driver), state.get("state") == ENDED
+    results = read_raw_results(folder) if has_ended else None
+    return Listed(
+        study=study,
+        number=number,
+        folder=str(folder),
+        state="ended" if has_ended else "searching" if driver else "interrupted",
+        n_done=sum(record.state != "running" for record in records),
+        n_trials=config.search.trials,
+        best_dev_accuracy=max((one.accuracy for one in records if one.accuracy is not None), default=None),
+        champion=results["champion"] if results else None,
+        begun_at=state.get("begun_at"),
+        ended_at=state.get("ended_at") if has_ended else None,
+        driver=driver,
+        ended_early=state.get("ended_early"),
+    )
+
+
+def write_searches_json(listed: Sequence[Listed], storage: str, stream: TextIO) -> None:
+    """Write the searches of a storage as one JSON object."""
+    json.dump({"storage": storage, "searches": [asdict(one) for one in listed]}, stream, ensure_ascii=False, indent=1)
+    stream.write("\n")
+
+
+def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> None:
+    """Print the searches of a storage, a line each."""
+    table = Table(title=f"searches in {storage}", title_justify="left")
+    for heading in ("search", "state", "trials", "best dev accuracy", "champion", "begun", "ended", "driver"):
+        table.add_column(heading, justify="left" if heading in ("search", "state", "driver") else "right")
+    for one in listed:
+        n_done = "" if one.n_done is None else f"{one.n_done} of {one.n_trials}"
+        best = "" if one.best_dev_accuracy is None else f"{one.best_dev_accuracy:.4f}"
+        champion = "" if one.champion is None else f"trial {one.champion}"
+        times = (one.begun_at or "", one.ended_at or "")
+        table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times, one.driver or "")
+    console.print(table)
+    for one in listed:
+        if one.fault or one.ended_early:
+            what = f"is damaged: {one.fault}" if one.fault else f"ended early: {one.ended_early}"
+            console.print(f"{one.study} {one.number} {what}", highlight=False, markup=False, soft_wrap=True)
