@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, worker
 from ray._private.state import state
 
 from distune.cluster.config import ClusterConfig, ClusterError
 from distune.cluster.fitting import check_fits, check_latency_node, check_reachable
 
 SHUTDOWN_S = 30.0
+WATCHED_EVERY_S = 0.5
+ENDED_AFTER_S = 20.0
+SHUTTING_DOWN_S = 3.0
+_log = logging.getLogger(__name__)
+_disconnected = threading.Event()
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
@@ -56,6 +63,8 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
             check_latency_node(config, [*alive_nodes(), *startable_nodes()])
+        _disconnected.clear()
+        threading.Thread(target=_watch, args=(_processes_of_ray(),), daemon=True).start()
         yield
     finally:
         disconnect()
@@ -64,9 +73,36 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
 def disconnect() -> None:
     """End the connection. Where the processes of Ray were killed their end is not waited for longer than 30 s: what is written is
     written by then."""
+    _disconnected.set()
     ending = threading.Thread(target=ray.shutdown, daemon=True)
     ending.start()
     ending.join(SHUTDOWN_S)
+
+
+def _processes_of_ray() -> dict[str, subprocess.Popen[bytes]]:
+    """Those without which Ray ends this process without a word that helps, or waits for ever; none of a cluster that was there."""
+    node = worker._global_node
+    kinds = (ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER)
+    started = node.all_processes if node is not None else {}
+    return {kind: started[kind][0].process for kind in kinds if started.get(kind)}
+
+
+def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Say that a process of Ray has died, while there is time to, and end this one, where Ray does not."""
+    while not _disconnected.wait(WATCHED_EVERY_S):
+        for name, process in processes.items():
+            if process.poll() is not None:
+                # Or somebody else has called `ray.shutdown`, or does at this moment.
+                if _disconnected.wait(SHUTTING_DOWN_S) or not ray.is_initialized():
+                    return
+                _log.info(
+                    f"Ray's process {name} has died: it was killed, or the machine ran out of memory. This command ends now; "
+                    "what is kept is whole: a search goes on with --resume, a cache with the same command"
+                )
+                if not _disconnected.wait(ENDED_AFTER_S):  # Without its raylet Ray may wait for ever.
+                    sys.stdout.flush()
+                    os._exit(1)
+                return
 
 
 def _init(address: str, options: dict[str, Any]) -> None:

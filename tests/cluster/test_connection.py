@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from distune.cluster.connection import _init, connected
 from distune.cluster.on_ray import InProcessBesideRay, OnRay
 from tests.processes import family, listening
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads Linux's tables of sockets")
 def test_a_local_instance_listens_on_loopback_alone_and_may_end_before_its_block() -> None:
@@ -19,6 +23,28 @@ def test_a_local_instance_listens_on_loopback_alone_and_may_end_before_its_block
         found = {address for address, _ in listening(family(os.getpid()))}
         assert not OnRay(ClusterConfig()).alone(lambda _: ray.is_initialized(), None)
     assert found == {"127.0.0.1"}
+
+
+KILLS = """
+import logging, sys, time
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+from distune.cluster.config import ClusterConfig
+from distune.cluster.connection import _processes_of_ray, connected
+with connected(ClusterConfig()):
+    _processes_of_ray()[sys.argv[1]].kill()
+    time.sleep(300)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_a_process_of_ray_that_is_killed_is_named_and_no_command_hangs(name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLS, name], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert ended.returncode != 0
+    assert f"Ray's process {name} has died" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
 
 
 def process_of(_: object, shared: object = None) -> int:
