@@ -141,11 +141,17 @@ class _About(BaseModel, frozen=True):
     """What `config.json` says of a student beside its tokens."""
 
     student: dict[str, Any]
+    """Its kind and settings."""
     plug: str | None = None
+    """The digest of the plug that brings its class."""
     structure: Structure
+    """What compressions have left of it."""
     is_quantized: StrictBool
+    """Whether its graph answers in INT8."""
     dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]
+    """The width of its word vectors."""
     trial: dict[str, Any] | None
+    """The settings that trained it, where they are known."""
 
     @field_validator("structure", mode="before")
     @classmethod

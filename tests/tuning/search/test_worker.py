@@ -240,7 +240,9 @@ def test_a_damaged_training_is_begun_anew(document: dict[str, Any], tmp_path: Pa
     job = Job(document, tmp_path)
     job.assignment.folder.trial(5).training.write_bytes(b"")
     assert [report["epoch"] for report in job.run()] == [1, 2]
-    assert "begins anew: " in (tmp_path / "trials" / "5" / "log.txt").read_text(encoding="utf-8")
+    assert "is damaged (Error while deserializing: header too small); the training begins anew" in (
+        tmp_path / "trials" / "5" / "log.txt"
+    ).read_text(encoding="utf-8")
 
 
 def test_there_is_nothing_to_load_at_first(place: TrialPlace) -> None:

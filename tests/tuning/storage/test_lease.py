@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyarrow.fs import LocalFileSystem
 
+from distune.corpora.kept import DamagedError
 from distune.corpora.places import Place
 from distune.tuning.storage import lease
 from distune.tuning.storage.lease import only_driver
@@ -98,6 +99,7 @@ def _be_overtaken(place: Place) -> None:
 DRIVER = """
 import sys, time
 from pathlib import Path
+from distune.corpora.kept import DamagedError
 from distune.corpora.places import Place
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.study.errors import StudyError
@@ -166,7 +168,8 @@ def test_in_an_object_store_the_last_that_wrote_gets_it(place: Place, monkeypatc
 @pytest.mark.parametrize("content", ["", "[]", '{"name": "a"}', '{"name": 1, "host": 1, "pid": "x", "renewed_s": 1}'])
 def test_a_damaged_lease_is_refused_with_its_name(place: Place, content: str) -> None:
     place.write_text(content)
-    with pytest.raises(StudyError, match=r"driver\.json is damaged \(.*\); remove it"), only_driver(place):
+    message = r"driver\.json is damaged \(.*\); see that no driver runs this search, and remove the file"
+    with pytest.raises(DamagedError, match=message), only_driver(place):
         raise AssertionError("held")
 
 
