@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from distune.tuning import commands
-from distune.tuning.cli_search import add_search_commands
-from distune.tuning.commands import DEFAULT_URI
-from distune.tuning.ending import ENDS_WITHIN_S, end_within, guarded
+from distune.tuning.commands import students as commands
+from distune.tuning.commands.ending import ENDS_WITHIN_S, end_within, guarded
+from distune.tuning.commands.search_parser import add_search_commands
+from distune.tuning.commands.students import DEFAULT_URI
 from distune.tuning.serve.limits import Limits
 
 EXAMPLES = """\

@@ -1,4 +1,4 @@
-"""What each command of the CLI for who searches does, from its parsed options; as in commands.py, each imports what it needs."""
+"""What each command of the CLI for who searches does, from its parsed options; as in students.py, each imports what it needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.commands import console_of_stdout, lines_and_console, what_to_do_next
+from distune.tuning.commands.students import console_of_stdout, lines_and_console, what_to_do_next
 
 if TYPE_CHECKING:
     from distune.tuning.storage.paths import Folder

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from distune.corpora.disk import DiskError
-from distune.tuning.ending import guarded
+from distune.tuning.commands.ending import guarded
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = """
 import sys, threading
-from distune.tuning.ending import end_within
+from distune.tuning.commands.ending import end_within
 threading.Thread(target=threading.Event().wait).start()  # As a library that waits for a server which was killed.
 print("done")
 end_within(0.2, 3)

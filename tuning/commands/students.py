@@ -1,4 +1,4 @@
-"""What each command of the CLI does, from its parsed options; those for who searches are in commands_search.py.
+"""What each command of the CLI does, from its parsed options; those for who searches are in searches.py.
 
 Each imports what it needs when it runs: `distune --help` answers at once, and `distune predict` works where only
 onnxruntime, numpy and what segments the texts are installed.

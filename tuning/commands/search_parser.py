@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from distune.tuning import commands_search as commands
+from distune.tuning.commands import searches as commands
 
 DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
 SEARCH = "a study file (its last search), or the folder of a search"
