@@ -112,13 +112,15 @@ def labels_of(
     if class_names:
         spelt = [_class_name(cell, class_names, name, row) for row, cell in enumerate(cells, start=1)]
     else:
-        spelt = [_spelling(cell, name, row) for row, cell in enumerate(cells, start=1)]
-    spelt = _as_known(spelt, {*named, *rename})
-    if unused := [label for label in rename if label not in spelt]:
+        spelt = _spellings(cells, name)
+    there = tuple(dict.fromkeys(spelt))  # A million rows have a few labels.
+    as_known = dict(zip(there, _as_known(there, {*named, *rename}), strict=True))
+    if unused := [label for label in rename if label not in as_known.values()]:
         notes.append(f"  `rename` has labels that no row has: {', '.join(map(repr, unused))}")
-    spelt = [label if label is None else rename.get(label, label) for label in spelt]
+    renamed = {label: None if now is None else rename.get(now, now) for label, now in as_known.items()}
     known = {*named, *rename.values()}
-    found = [None if label in MISSING and label not in known else label for label in spelt]
+    final = {label: None if now in MISSING and now not in known else now for label, now in renamed.items()}
+    found = [final[label] for label in spelt]
     distinct = Counter(label for label in found if label is not None)
     refuse_objects(distinct, known, name)
     refuse_joined(distinct, known, name)
@@ -126,6 +128,19 @@ def labels_of(
         refuse_measure(distinct, name)
         refuse_ids(distinct, name)
         return without_minus_one(found, distinct, name)
+    return found
+
+
+def _spellings(cells: Sequence[Any], name: str) -> list[str | None]:
+    of_texts: dict[str, str | None] = {}
+    found = []
+    for row, cell in enumerate(cells, start=1):
+        if type(cell) is not str:
+            found.append(_spelling(cell, name, row))
+            continue
+        if cell not in of_texts:
+            of_texts[cell] = _spelling(cell, name, row)
+        found.append(of_texts[cell])
     return found
 
 

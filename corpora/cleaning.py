@@ -13,29 +13,34 @@ from distune.corpora.texts import CorpusError, content_key, text_hash
 
 def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
     """Each content once, in its most frequent spelling, sorted by its hash; contradicting labels give way to the most frequent."""
-    spellings: dict[str, Counter[str]] = {}
-    votes: dict[str, Counter[str | None]] = {}
+    first: dict[str, Row] = {}
+    repeated: dict[str, list[Row]] = {}
     for row in rows:
         key = content_key(row.text)
-        spellings.setdefault(key, Counter())[row.text] += 1
-        votes.setdefault(key, Counter())[row.label] += 1
-    chosen = {key: min(found, key=lambda text: (-found[text], text)) for key, found in spellings.items()}
-    contradicting = [key for key, labels in votes.items() if len(labels) > 1]
+        if (other := first.setdefault(key, row)) is not row:
+            repeated.setdefault(key, [other]).append(row)
+    contradicting = [key for key in first if key in repeated and len({row.label for row in repeated[key]}) > 1]
+    chosen = first | {key: _most_frequent(found) for key, found in repeated.items()}
     if contradicting:
         notes.append(
             f"  {len(contradicting)} texts carry contradicting labels; the more frequent one was kept (a tie: the smaller), "
-            f"such as {chosen[contradicting[0]][:40]!r}"
+            f"such as {chosen[contradicting[0]].text[:40]!r}"
         )
-    if len(rows) > len(votes):
-        n_spellings = sum(len(found) for found in spellings.values()) - len(votes)
-        exact = f"{len(rows) - len(votes) - n_spellings} exact duplicates"
+    if repeated:
+        n_spellings = sum(len({row.text for row in found}) - 1 for found in repeated.values())
+        exact = f"{len(rows) - len(first) - n_spellings} exact duplicates"
         also = f" and {n_spellings} other spellings" if n_spellings else ""
-        notes.append(f"  {exact}{also} dropped, {len(votes)} distinct texts kept")
-    kept = [
-        Row(chosen[key], min(labels, key=lambda label: (-labels[label], label_sort_key(label))))
-        for key, labels in votes.items()
-    ]
-    return sorted(kept, key=lambda row: text_hash(row.text))
+        notes.append(f"  {exact}{also} dropped, {len(first)} distinct texts kept")
+    return sorted(chosen.values(), key=lambda row: text_hash(row.text))
+
+
+def _most_frequent(rows: Sequence[Row]) -> Row:
+    """One content in its most frequent spelling with its most frequent label; of equals the smaller."""
+    spellings, labels = Counter(row.text for row in rows), Counter(row.label for row in rows)
+    return Row(
+        min(spellings, key=lambda text: (-spellings[text], text)),
+        min(labels, key=lambda label: (-labels[label], label_sort_key(label))),
+    )
 
 
 def label_names(config: CorpusConfig, rows: Sequence[Row], notes: list[str]) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
-from distune.corpora.texts import CorpusError, content_key, text_hash
+from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
 
 UNLABELLED = -1
 
@@ -28,6 +29,16 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def hashes(self) -> Iterator[bytes]:
+        """The `text_hash` of each text."""
+        joined = self._joined_hashes
+        return (joined[i : i + HASH_BYTES] for i in range(0, len(joined), HASH_BYTES))
+
+    @functools.cached_property
+    def _joined_hashes(self) -> bytes:
+        return b"".join(map(text_hash, self.texts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +96,10 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)
     train, dev, test = split_rows(rows, config, labels, notes)
     train, transfer = keep_labelled(train, labels, config)
-    taken = {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
-    transfer = drawn(transfer + read_unlabelled(config, taken, notes), config)
+    if config.unlabelled or config.more_unlabelled:
+        taken = {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
+        transfer = transfer + read_unlabelled(config, taken, notes)
+    transfer = drawn(transfer, config)
     parts = {
         name: _to_split(part, labels)
         for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
@@ -101,7 +114,8 @@ def load_corpus(config: CorpusConfig) -> Corpus:
                 f"the {name} split is empty: {len(rows)} texts with dev_fraction={config.dev_fraction}, "
                 f"test_fraction={config.test_fraction}"
             )
-    _refuse_shared_texts(parts, config)
+    if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
+        _refuse_shared_texts(parts, config)
     notes += _lacking_classes(labels, parts)
     return Corpus(labels=labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
 
@@ -152,7 +166,7 @@ def labelled_fingerprint(labels: Sequence[str], *splits: Split) -> str:
     for split in splits:
         digest.update(b"\x01")
         names = [b"" if i == UNLABELLED else labels[i].encode() for i in split.labels.tolist()]
-        for text, name in sorted(zip(map(text_hash, split.texts), names, strict=True)):
+        for text, name in sorted(zip(split.hashes, names, strict=True)):
             digest.update(text + len(name).to_bytes(4, "big") + name)
     return digest.hexdigest()
 
@@ -162,6 +176,6 @@ def _fingerprint(labels: Sequence[str], parts: Sequence[Split]) -> str:
     digest = hashlib.blake2b("\x00".join(labels).encode(), digest_size=8)
     for group in (parts[:2], parts[2:3], parts[3:]):
         digest.update(b"\x01")
-        for one in sorted(text_hash(text) for part in group for text in part.texts):
+        for one in sorted(chain.from_iterable(part.hashes for part in group)):
             digest.update(one)
     return digest.hexdigest()

@@ -21,7 +21,7 @@ from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, content_of, endings, read_table
-from distune.corpora.texts import CorpusError, content_key, normalise
+from distune.corpora.texts import CorpusError, has_content, normalise
 
 REVIEWS = "reviews"
 ESCAPES = {
@@ -85,7 +85,7 @@ def read_rows(
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     refuse_texts_of_objects(texts, table.name)
-    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if content_key(text)]
+    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if has_content(text)]
     if not rows:
         raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")
     if labelled:

@@ -22,7 +22,7 @@ from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_cla
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.teacher_logits import Logits, missing_message
-from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
+from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
 
 ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
@@ -130,9 +130,7 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
     """The rows that have a text."""
     if "text" not in table.columns:
         return table
-    has_text = [
-        bool(content_key(text_of(cell, table.name, row))) for row, cell in enumerate(table.column("text"), start=1)
-    ]
+    has_text = [has_content(text_of(cell, table.name, row)) for row, cell in enumerate(table.column("text"), start=1)]
     if all(has_text):
         return table
     notes.append(f"{has_text.count(False)} rows without a text left out")
