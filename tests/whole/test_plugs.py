@@ -16,12 +16,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import yaml
 from rich.console import Console
 
 import distune
 from distune import _kinds
 from distune._plug_files import PlugFile
 from distune.corpora import encoding
+from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.errors import ModelError
@@ -354,13 +356,14 @@ def test_plugin_files_travel_and_are_named_by_their_new_place(
     assert [kind for _, kind, _ in plugs_in(shipped)] == ["gated", "huber"]
 
 
-def test_what_a_search_has_kept_is_read_without_its_plugs(plugged: dict[str, Any]) -> None:
+def test_what_a_search_has_kept_is_read_without_its_plugs(plugged: dict[str, Any], tmp_path: Path) -> None:
     Study(plugged)
     raw = {"student": {"kind": "gated", "features": 3}, "loss": {"teacher_term": {"kind": "huber", "delta": 2.0}}}
     written = TrialConfig.model_validate(raw).model_dump(mode="json")
     plug_in(())
     plugged["plugins"] = ["gone.py"]
-    study = kept_study(plugged)
+    (tmp_path / "kept.yaml").write_text(yaml.safe_dump(plugged), encoding="utf-8")
+    study = kept_study(Place(str(tmp_path / "kept.yaml")))
     assert study.space.root["student"].blocks["gated"]["features"].values == (3, 4)
     kept = TrialConfig.kept(written)
     assert kept.student.kind == "gated"

@@ -9,9 +9,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from shutil import disk_usage
 
-from distune.corpora.disk import disk_error
+from distune.corpora.disk import FULL_BYTES, disk_error
 
 ENDS_WITHIN_S = 20.0
 LONGEST_LINE = 4000
@@ -58,21 +58,14 @@ def guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namespa
 
 def _said_by_the_system(error: Exception) -> str | None:
     """What a system says that takes or gives nothing more, in a line; None for an error with another cause."""
-    if isinstance(error, OSError) and error.filename is None and not _is_open(sys.stdout):
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # What is still to be printed would say so again.
-        return f"cannot print: {error.strerror or error}"
+    if isinstance(error, OSError) and error.filename is None and disk_usage(Path.cwd()).free > FULL_BYTES:
+        # It is the output that takes no more; what is still to be printed would say so again.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return str(error.strerror or error)
     if (full := disk_error(error, Path.cwd())) is not None:
         return str(full)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror or error)
     return None
-
-
-def _is_open(stream: TextIO) -> bool:
-    try:
-        stream.flush()
-    except (OSError, ValueError):
-        return False
-    return True

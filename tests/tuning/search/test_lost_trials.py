@@ -40,7 +40,7 @@ def killed(config: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_loss_of_a_trials_worker_is_told_with_its_cause(tmp_path: Path) -> None:
     told: list[str] = []
     with connected(ClusterConfig()):

@@ -220,7 +220,7 @@ def test_a_search_is_bound_to_labels_as_well_as_texts(document: dict[str, Any], 
     document["corpus"] = {"source": str(source), "dev_fraction": 0.2, "test_fraction": 0.2}
     first = prepared_study(document)
     (folder := new_folder(first.study)).claim(first.fingerprints)
-    warm = Study({**document, "search": {**document["search"], "warm_start": "tiny"}})
+    warm = Study({**document, "name": "later", "search": {**document["search"], "warm_start": "tiny"}})
     assert earlier_folder(warm.config, first.corpus) == folder
     for part, named in (("dev", "answers"), ("test", "answers"), ("train", "train")):
         text = first.corpus.splits[part].texts[0]

@@ -22,7 +22,7 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import Predictor
+from distune.models.predictor import SUMS, Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
 from distune.tuning.serve.limits import Limits
@@ -177,6 +177,7 @@ def slow_folder(folder: Path, tmp_path: Path) -> Path:
     settings = json.loads((copy / "config.json").read_text())
     settings["tokens"] = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
     (copy / "config.json").write_text(json.dumps(settings))
+    (copy / SUMS).unlink()  # As a folder of before them.
     return copy
 
 

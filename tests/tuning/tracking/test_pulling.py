@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from distune.corpora import encoding
+from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import open_session
+from distune.models.students.config import AverageConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.pulling import pull
+from tests.making.checkpoints import checkpoint_of
 
 
 @pytest.fixture
@@ -48,10 +53,12 @@ def test_a_folder_that_leads_to_itself_is_refused(results: Path, tmp_path: Path)
 
 
 def test_a_link_within_the_folder_and_one_that_the_user_names_are_followed(results: Path, tmp_path: Path) -> None:
+    shutil.rmtree(results / "champion")
+    save_checkpoint(checkpoint_of(AverageConfig(kind="average")), results / "champion", "", Path(encoding.__file__))
     (results / "champion" / "copy.json").symlink_to("labels.json")
     (tmp_path / "last").symlink_to(results)
     folder = pull("", str(tmp_path / "last"), tmp_path / "student")
-    assert (folder / "copy.json").read_text() == "[]"
+    assert (folder / "copy.json").read_text() == (folder / "labels.json").read_text()
     assert not (folder / "copy.json").is_symlink()
 
 
