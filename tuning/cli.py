@@ -27,7 +27,7 @@ examples:
 
 exit codes:
   0    it did what it was asked to
-  1    a search ended well without a champion, or a server stayed away
+  1    a search ended well without a champion, a server stayed away, or a disk took no more
   2    the input cannot be used; each line on stderr says what is wrong and what to do
   130  it was interrupted, by Ctrl-C or SIGTERM; what was found is kept
 """
