@@ -56,15 +56,22 @@ def _discarded(table: Table, label: str) -> list[bool]:
     """The rows with the status `discarded`, of the record or of the response that is read."""
     found = [False] * table.n_rows
     if "status" in table.columns and label != "status":
-        states = [str(cell).strip().rsplit(".", 1)[-1].lower() for cell in table.column("status") if cell is not None]
+        states = [state_of(cell) for cell in table.column("status") if cell is not None]
         if states and set(states) <= STATES:
-            found = [str(cell).strip().rsplit(".", 1)[-1].lower() == DISCARDED for cell in table.column("status")]
+            found = [state_of(cell) == DISCARDED for cell in table.column("status")]
     question, _, place = label.rpartition(".")
+    if not place.isdigit():  # A list of one response.
+        question, place = label, "0"
     of_responses = f"{question}.status"
-    if place.isdigit() and of_responses in table.columns:
+    if of_responses in table.columns:
         answers = [_at(cell, int(place)) for cell in table.column(of_responses)]
         found = [before or str(one).strip().lower() == DISCARDED for before, one in zip(found, answers, strict=True)]
     return found
+
+
+def state_of(cell: Any) -> str:
+    """A status in lower case, without the name of its class: `RecordStatus.discarded` is `discarded`."""
+    return str(cell).strip().rsplit(".", 1)[-1].lower()
 
 
 def _at(cell: Any, place: int) -> Any:

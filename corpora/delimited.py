@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from distune.corpora.apostrophes import refuse_apostrophes
 from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
+from distune.corpora.headers import NAMES
 from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
 from distune.corpora.quotation import read_delimited
 from distune.corpora.raw_rows import Cells, Reading
@@ -39,7 +40,7 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     if hint:
         found, lines = hint[1], lines[1:]
     else:
-        found = _delimiter(lines[0], delimiter, config, wanted)
+        found = _delimiter(lines, delimiter, config, wanted)
     reading = _reading(lines, found, config, wanted)
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
@@ -76,17 +77,42 @@ def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: 
     return reading
 
 
-def _delimiter(first: str, usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
+def _delimiter(lines: Sequence[str], usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
     """What separates the columns: the usual sign, unless only another one gives the names that are wanted (or so many columns
-    as are named)."""
-    for delimiter in (usual, *(sign for sign in SEPARATORS if sign != usual)):
-        cells = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
-        if config.columns:
-            if len(config.columns) == 1 or len(cells) >= len(config.columns):
-                return delimiter
-        elif len(cells) > 1 and any(name in cells for name in wanted):
-            return delimiter
-    return usual
+    as are named); where nothing is wanted or named, the first sign by which every row has as many columns as the first line."""
+    cells_of = {
+        sign: [cell.strip().strip('"') for cell in lines[0].rstrip("\r\n").split(sign)]
+        for sign in (usual, *(sign for sign in SEPARATORS if sign != usual))
+    }
+    if config.columns:
+        n_named = len(config.columns)
+        signs = [sign for sign, cells in cells_of.items() if n_named == 1 or len(cells) >= n_named]
+        return signs[0] if n_named == 1 else _fitting(lines, signs, config) or next(iter(signs), usual)
+    signs = [sign for sign, cells in cells_of.items() if len(cells) > 1]
+    if wanted:
+        return next((sign for sign in signs if any(name in cells_of[sign] for name in wanted)), usual)
+    named = (
+        sign for sign in signs if any(cell.casefold() in NAMES for cell in cells_of[sign]) or _fits_most(lines, sign)
+    )
+    return _fitting(lines, signs, config) or next(named, usual)
+
+
+def _fits_most(lines: Sequence[str], sign: str) -> bool:
+    n_signs = lines[0].count(sign)
+    return sum(line.count(sign) == n_signs for line in lines) > len(lines) / 2
+
+
+def _fitting(lines: Sequence[str], signs: Sequence[str], config: TableConfig) -> str | None:
+    """The first of several signs by which all rows have the same number of columns."""
+    width = len(config.columns) if config.columns else None
+    for sign in signs:
+        try:
+            reading = read_delimited(lines, sign, config.quoting, width, config.path)
+        except CorpusError:
+            continue
+        if reading.fits and reading.width > 1:
+            return sign
+    return None
 
 
 def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[str], config: TableConfig) -> None:

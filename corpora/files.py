@@ -16,6 +16,7 @@ from distune.corpora.cells import MISSING, labels_of, text_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
+from distune.corpora.label_columns import about_states
 from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
@@ -82,6 +83,7 @@ def read_rows(
         labels = labels_of(cells, table.name, config.rename, named, class_names, told)
         texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
         told += doubtful_labels(labels, {*named, *config.rename.values()})
+        told += about_states(table, config.text, config.label)
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     refuse_texts_of_objects(texts, table.name)

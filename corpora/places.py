@@ -79,6 +79,9 @@ class Place:
     def is_file(self) -> bool:
         return bool(self._type() == FileType.File)
 
+    def is_folder(self) -> bool:
+        return bool(self._type() == FileType.Directory)
+
     def _type(self) -> FileType:
         system, path = self._resolved
         return system.get_file_info(path).type

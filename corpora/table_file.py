@@ -147,11 +147,16 @@ def content_of(place: Place, name: str) -> bytes:
 
 
 def refuse_folder(place: Place, name: str) -> None:
-    """Raise CorpusError for a folder, such as one of the parts that Spark writes."""
+    """Raise CorpusError for a folder, such as one of the parts that Spark writes, for a device or pipe, and for an empty path."""
+    if not name.strip():
+        raise CorpusError("the path of a file is empty; name a file")
     try:
-        is_folder = place.exists() and not place.is_file()
+        is_there = place.exists() and not place.is_file()
+        is_folder = is_there and place.is_folder()
     except (OSError, pa.ArrowException):
         return  # What cannot be looked at is told where it is read.
+    if is_there and not is_folder:
+        raise CorpusError(f"{name} is a device or a pipe and no file; write what it holds into a file first")
     if is_folder:
         raise CorpusError(f"{name} is a folder; name the file in it, or put its parts together into one file")
 

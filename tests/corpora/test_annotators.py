@@ -88,6 +88,14 @@ def test_responses_that_were_discarded_are_left_out(tmp_path: Path) -> None:
     assert any(note.startswith("  1 rows have several labels that differ, such as neg, pos") for note in notes)
 
 
+def test_a_list_of_one_response_that_was_discarded_is_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"text": "a", "q.responses": ["pos"], "q.responses.status": ["submitted"]},
+        {"text": "b", "q.responses": ["neg"], "q.responses.status": ["discarded"]},
+    ]
+    assert read_rows(FileConfig(path=write(tmp_path, rows), label="q.responses")) == [Row("a", "pos")]
+
+
 @pytest.mark.parametrize("states", [["open", "discarded"], ["pending", "pending"]])
 def test_any_other_column_of_that_name_says_nothing(states: list[str], tmp_path: Path) -> None:
     rows = [{"text": f"t{n}", "label": "x", "status": state} for n, state in enumerate(states)]

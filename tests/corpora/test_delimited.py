@@ -164,3 +164,12 @@ def test_a_file_of_quotation_marks_takes_no_time() -> None:
     with pytest.raises(CorpusError, match=r"a\.csv"):
         read("text,label\n" + '"' * 100_001 + "\n")
     assert read('"' * 100_001)[0]
+
+
+def test_named_columns_are_separated_by_the_sign_that_fits_every_row() -> None:
+    config = TableConfig(path="a.csv", columns=("text", "label"))
+    columns, notes = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
+    assert columns == {"text": ["well, a", "b", "c, really, c"], "label": ["x", "y", "x"]}
+    assert notes[1:] == ["its columns are separated by semicolons"]
+    columns, _ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))
+    assert columns == {"text": ["a;b", "b"], "label": ["x", "y"]}

@@ -23,9 +23,22 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1 reads 1e-4 as a string; everybody who writes it means a number."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotation marks what the loader would read as something else than text."""
+
+
+for _either in (_Loader, _Dumper):
+    _either.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
+
+
+def dump_yaml(value: Any, in_one_line: bool) -> str:
+    """YAML of a value that `parse_yaml` reads as the same value."""
+    written: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=in_one_line, allow_unicode=True, width=LONGEST, sort_keys=False
+    )
+    return written.strip()
 
 
 def parse_yaml(text: str, name: str = "the text") -> Any:

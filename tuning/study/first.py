@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
+from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
-from distune.tuning.study.bounded_yaml import parse_yaml
+from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 
@@ -25,10 +22,11 @@ CHINESE_SHARE = 0.2
 """Of so many Chinese characters or more among all, texts are cut by jieba."""
 CHINESE_TEXT_NAMES = {"文本", "内容", "评论", "句子", "标题"}
 CHINESE_LABEL_NAMES = {"标签", "标注", "类别", "分类", "情感"}
-MOST_CLASSES = 200
+KEY = re.compile(r"`([a-z_]+): ?[^`]*`")
+"""A key of a study, as messages name it."""
 SHAPE = """\
 # Written by `distune init`; every key, its default and its bounds: docs/study-file.md, or `distune schema` for an editor.
-name: {name}
+{name}
 corpus: {corpus}
 # A fine-tuned classifier of the same labels: a hub id, or a folder. Or what any model has answered: {{logits: answers.parquet}}
 teacher: {{checkpoint: ./my-finetuned-bert}}
@@ -45,7 +43,7 @@ trial:
   learning_rate: {{log: [1e-4, 1e-2]}}
 search: {{trials: 64, patience: 24}}
 champion: {{min_teacher_ratio: 0.97}}  # the fastest that keeps 97 % of the teacher's accuracy
-tracking: {{register_as: {name}-student}}
+tracking: {tracking}
 """
 
 
@@ -56,14 +54,17 @@ def write_first_study(data: str, out: Path) -> list[str]:
     """
     if out.exists():
         raise StudyError(f"{out} is there already, and nothing is overwritten; name another file by -o")
-    settings, assumed = _columns(read_table(TableConfig(path=data)))
-    corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
+    name = _name(data)
+    try:
+        settings, assumed = _columns(read_table(TableConfig(path=data)))
+        corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
+    except CorpusError as error:
+        raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error
     is_chinese = _share_of_chinese(corpus) >= CHINESE_SHARE
     content = SHAPE.format(
-        name=_name(data),
-        corpus=yaml.safe_dump(
-            {"source": data, **settings}, default_flow_style=True, allow_unicode=True, width=10_000
-        ).strip(),
+        name=dump_yaml({"name": name}, in_one_line=False),
+        corpus=dump_yaml({"source": data, **settings}, in_one_line=True),
+        tracking=dump_yaml({"register_as": f"{name}-student"}, in_one_line=True),
         tokens="words" if is_chinese else "english_words",
     )
     Study(parse_yaml(content))
@@ -92,6 +93,19 @@ def _name(data: str) -> str:
     return stem or "study"
 
 
+def _by_hand(data: str, message: str) -> str:
+    """What to do where a message names keys of a corpus, which cannot be given to `distune init`."""
+    keys = [key for key in dict.fromkeys(KEY.findall(message)) if key in CorpusConfig.model_fields]
+    if not keys:
+        return ""
+    shown = " or ".join(f"`{key}:`" for key in keys)
+    source = dump_yaml({"source": data}, in_one_line=True).strip("{}")
+    return (
+        f". `distune init` cannot be given {shown}: change the file, or write the study by hand, with the key beside "
+        f"`corpus: {{{source}, ...}}` (a whole one: docs/tutorial.md), then: distune check"
+    )
+
+
 def _share_of_chinese(corpus: Corpus) -> float:
     text = "".join("".join(one.split()) for one in corpus.dev.texts)
     return len(CHINESE.findall(text)) / max(1, len(text))
@@ -99,14 +113,18 @@ def _share_of_chinese(corpus: Corpus) -> float:
 
 def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
     """What a corpus says of the columns of a file, and what was assumed of them."""
-    text, others = _text_column(table)
-    label, why = _label_column(table, others)
+    text = _text_column(table)
+    label, why = _label_column(table, text)
     assumed = [
         f"assumed: {text!r} is the column of the texts (corpus.text)",
         f"assumed: {label!r} is the column of the labels, {why} (corpus.label)",
+        *(
+            f"assumed: {name!r} is the status of an annotation, as {tool} writes it, and no label"
+            for name, tool in annotation_states(table).items()
+        ),
     ]
     names = list(table.columns)
-    if str(label) in {str(cell) for cell in table.columns[label]} and table.hint:
+    if label in names and label in {str(cell) for cell in table.columns[label]} and table.hint:
         given = [
             "text" if name == text else "label" if name == label else f"column_{i}" for i, name in enumerate(names)
         ]
@@ -116,8 +134,8 @@ def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
     return {key: name for key, name in found.items() if name != key}, assumed
 
 
-def _text_column(table: Table) -> tuple[str, list[str]]:
-    """The column of the texts: by its name, else that of the longest strings; and the others."""
+def _text_column(table: Table) -> str:
+    """The column of the texts: by its name, else that of the longest strings."""
     strings = {
         name: sum(map(len, cells)) / len(cells)
         for name in table.columns
@@ -126,31 +144,42 @@ def _text_column(table: Table) -> tuple[str, list[str]]:
     if not strings:
         raise CorpusError(f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}")
     named = [name for name in strings if name.casefold() in TEXT_NAMES | CHINESE_TEXT_NAMES]
-    text = named[0] if named else max(strings, key=lambda name: strings[name])
-    return text, [name for name in table.columns if name != text]
+    return named[0] if named else max(strings, key=lambda name: strings[name])
 
 
-def _label_column(table: Table, names: Sequence[str]) -> tuple[str, str]:
-    """The column of the labels: by its name, else that of the fewest values that come again; and how it was found."""
-    counts = {name: _values(table.columns, name) for name in names}
-    named = [name for name in names if name.casefold() in LABEL_NAMES | CHINESE_LABEL_NAMES]
-    fitting = [name for name, n in counts.items() if n is not None]
-    if named:
+def _label_column(table: Table, text: str) -> tuple[str, str]:
+    """The column of the labels, or a path into it, and how it was found: an annotator's answers, else by its name, else that of the
+    fewest values that come again."""
+    fitting = label_columns(table, text)
+    answers = [name for name in answer_columns(table) if name in fitting]
+    named = [name for name in table.columns if name != text and name.casefold() in LABEL_NAMES | CHINESE_LABEL_NAMES]
+    if answers:
+        label = answers[0]
+        more = answers[1:]
+        why = "the answers of annotators"
+    elif named and not (annotation_states(table) and _is_constant(table, named[0])):
         return named[0], "by its name"
-    if not fitting:
-        raise CorpusError(
-            f"{table.name}: no column looks like labels (2 to {MOST_CLASSES} values that come again); its columns are "
-            f"{', '.join(table.columns)}"
-        )
-    label = min(fitting, key=lambda name: counts[name] or 0)
-    rest = ", ".join(repr(name) for name in fitting if name != label)
-    return label, f"with {counts[label]} values that come again" + (f"; {rest} might be it too" if rest else "")
+    elif fitting:
+        label = min(fitting, key=lambda name: fitting[name])
+        more = [name for name in fitting if name != label]
+        why = f"with {fitting[label]} values that come again"
+    else:
+        raise CorpusError(_no_labels(table))
+    rest = ", ".join(map(repr, more))
+    several = any(isinstance(cell, list) and len(cell) > 1 for cell in table.columns[label])
+    return (f"{label}.0" if several else label), why + (f"; {rest} might be it too" if rest else "")
 
 
-def _values(columns: Mapping[str, Sequence[Any]], name: str) -> int | None:
-    """How many values a column has, None where it cannot be one of labels."""
-    cells = [cell for cell in columns[name] if cell is not None and cell != ""]
-    if not all(isinstance(cell, str | int | bool) for cell in cells):
-        return None
-    n_values = len(Counter(map(str, cells)))
-    return n_values if 2 <= n_values <= min(MOST_CLASSES, len(cells) // 2) else None
+def _is_constant(table: Table, name: str) -> bool:
+    return len({str(cell) for cell in table.columns[name] if cell is not None}) == 1
+
+
+def _no_labels(table: Table) -> str:
+    states = [
+        f"; {name!r} is the status of an annotation, as {tool} writes it, and the label by `label: {name}` alone"
+        for name, tool in annotation_states(table).items()
+    ]
+    return (
+        f"{table.name}: no column looks like labels (2 to {MOST_CLASSES} values that come again); its columns are "
+        f"{', '.join(table.columns)}{''.join(states)}"
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,130 @@ def test_nothing_is_overwritten_and_nothing_is_written_for_what_cannot_be_read()
     with pytest.raises(CorpusError, match=r"ids.csv: no column looks like labels .* its columns are text, id"):
         write_first_study("ids.csv", Path("b.yaml"))
     assert not Path("b.yaml").exists()
+
+
+def records(name: str, rows: list[dict[str, Any]]) -> None:
+    Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_choices_of_prodigy_are_the_labels_and_not_whether_they_were_accepted() -> None:
+    options = [{"id": "pos"}, {"id": "neg"}]
+    rows = [
+        {
+            "text": text,
+            "options": options,
+            "accept": [["neg", "pos"][int(label)]],
+            "_annotator_id": i % 2,
+            "answer": "accept" if i % 10 else "ignore",
+        }
+        for i, (text, label) in enumerate(reviews(120))
+    ]
+    records("a.jsonl", rows)
+    lines = write_first_study("a.jsonl", Path("study.yaml"))
+    study = load_study(Path("study.yaml"))
+    assert study.document["corpus"] == {"source": "a.jsonl", "label": "accept"}
+    assert load_corpus(study.config.corpus).labels == ("neg", "pos")
+    assert "assumed: 'accept' is the column of the labels, the answers of annotators (corpus.label)" in lines
+    assert "assumed: 'answer' is the status of an annotation, as Prodigy writes it, and no label" in lines
+
+
+@pytest.mark.parametrize(("n_responses", "label"), [(1, "mood.responses"), (2, "mood.responses.0")])
+def test_responses_of_argilla_are_the_labels_and_not_their_status(n_responses: int, label: str) -> None:
+    rows = [
+        {
+            "text": text,
+            "status": "completed" if i % 7 else "pending",
+            "mood.responses": [["neg", "pos"][int(mood)]] * n_responses,
+            "mood.responses.users": [["ann", "bob"][i % 2]] * n_responses,
+            "mood.responses.status": ["submitted" if i % 7 else "discarded"] * n_responses,
+            "mood.suggestion.agent": ["one", "two"][i % 2],
+        }
+        for i, (text, mood) in enumerate(reviews(120))
+    ]
+    records("a.jsonl", rows)
+    lines = write_first_study("a.jsonl", Path("study.yaml"))
+    assert load_study(Path("study.yaml")).document["corpus"] == {"source": "a.jsonl", "label": label}
+    assert any(
+        line.startswith("  18 rows that were discarded by an annotator (as Argilla writes it)") for line in lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "values", "tool"),
+    [
+        ({}, "status", ["submitted", "discarded"], "Argilla"),
+        ({"label": "spam"}, "answer", ["accept", "reject"], "Prodigy"),
+        ({}, "was_cancelled", [True, False], "Label Studio"),
+    ],
+)
+def test_a_status_alone_is_no_label_until_the_study_says_so(
+    row: dict[str, Any], status: str, values: list[Any], tool: str
+) -> None:
+    records("a.jsonl", [{"text": text, **row, status: values[i % 2]} for i, (text, _) in enumerate(reviews(120))])
+    with pytest.raises(CorpusError) as raised:
+        write_first_study("a.jsonl", Path("study.yaml"))
+    assert (
+        f"; {status!r} is the status of an annotation, as {tool} writes it, and the label by `label: {status}` alone. "
+        "`distune init` cannot be given `label:`: change the file, or write the study by hand, with the key beside "
+        "`corpus: {source: a.jsonl, ...}`"
+    ) in str(raised.value)
+    assert not Path("study.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["123", "2024-01-01", "true", "null", "1e3", "0x1f", "1_000", "no", "1:30", "~", "="])
+def test_a_name_like_a_number_a_truth_value_or_a_date_stays_text(name: str) -> None:
+    table(f"{name}.csv", ["2e3", name], [[text, label] for text, label in reviews(120)])
+    write_first_study(f"{name}.csv", Path("study.yaml"))
+    study = load_study(Path("study.yaml"))
+    assert study.config.name == (name.replace(":", "-") if name not in "~=" else "study")
+    assert study.config.tracking is not None
+    assert study.config.tracking.register_as == f"{study.config.name}-student"
+    assert study.document["corpus"] == {"source": f"{name}.csv", "text": "2e3", "label": name}
+
+
+@pytest.mark.parametrize(
+    ("file", "sign", "shown"),
+    [("a.csv", ";", "semicolons"), ("a.csv", "|", "vertical bars"), ("a.csv", "\t", "tabs"), ("a.tsv", ",", "commas")],
+)
+@pytest.mark.parametrize("header", [["what", "queue"], ["text", "label"], None])
+def test_columns_may_be_separated_otherwise_than_the_ending_says(
+    file: str, sign: str, shown: str, header: list[str] | None
+) -> None:
+    texts = [
+        text if sign == "," else f"well, {text}" + ", really" * (i % 3) for i, (text, _) in enumerate(reviews(120))
+    ]
+    rows = [*([header] if header else []), *([text, "ab"[i % 2]] for i, text in enumerate(texts))]
+    Path(file).write_text("".join(sign.join(row) + "\n" for row in rows), encoding="utf-8")
+    lines = write_first_study(file, Path("study.yaml"))
+    assert f"  its columns are separated by {shown}" in lines
+    assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("a", "b")
+
+
+def test_rows_that_do_not_fit_are_told_by_the_sign_that_most_rows_have() -> None:
+    rows = [f"well, {text};{label}\n" for text, label in reviews(120)]
+    Path("a.csv").write_text("".join(["what;queue\n", *rows, "one; two;x\n"]), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a.csv: 1 of 122 rows .* quote the cells that hold semicolons, or set"):
+        write_first_study("a.csv", Path("study.yaml"))
+
+
+def test_a_key_that_init_cannot_be_given_is_to_be_written_by_hand() -> None:
+    Path("a.csv").write_bytes(b"text,label\n" + b"a caf\xe9 here,x\n" * 9)
+    with pytest.raises(
+        CorpusError, match=r"by `encoding:` in .*`distune init` cannot be given `encoding:`: change the"
+    ):
+        write_first_study("a.csv", Path("study.yaml"))
+    table("b.csv", ["text", "label"], [[text, label if i % 5 else ""] for i, (text, label) in enumerate(reviews(120))])
+    with pytest.raises(
+        CorpusError, match=r"`distune init` cannot be given `unlabelled:` or `labels:`: change the file"
+    ):
+        write_first_study("b.csv", Path("study.yaml"))
+
+
+def test_what_is_no_file_is_told_as_what_it_is() -> None:
+    for path, message in [
+        ("/dev/null", "/dev/null is a device or a pipe and no file"),
+        ("", "the path of a file is empty; name a file"),
+        (".", r"\. is a folder; name the file in it"),
+    ]:
+        with pytest.raises(CorpusError, match=f"^{message}"):
+            write_first_study(path, Path("study.yaml"))
