@@ -80,25 +80,28 @@ def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: 
 def _delimiter(lines: Sequence[str], usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
     """What separates the columns: the usual sign, unless only another one gives the names that are wanted (or so many columns
     as are named); where nothing is wanted or named, the first sign by which every row has as many columns as the first line."""
+    first = next((line for line in lines if line.strip()), "")
     cells_of = {
-        sign: [cell.strip().strip('"') for cell in lines[0].rstrip("\r\n").split(sign)]
+        sign: [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(sign)]
         for sign in (usual, *(sign for sign in SEPARATORS if sign != usual))
     }
     if config.columns:
         n_named = len(config.columns)
-        signs = [sign for sign, cells in cells_of.items() if n_named == 1 or len(cells) >= n_named]
-        return signs[0] if n_named == 1 else _fitting(lines, signs, config) or next(iter(signs), usual)
+        signs = [sign for sign, cells in cells_of.items() if n_named == 1 or len(cells) >= n_named] or [usual]
+        is_told = len(signs) == 1 or n_named == 1 or config.skip_bad_rows  # Where rows may be left out, any sign fits.
+        return signs[0] if is_told else _fitting(lines, signs, config) or signs[0]
     signs = [sign for sign, cells in cells_of.items() if len(cells) > 1]
     if wanted:
         return next((sign for sign in signs if any(name in cells_of[sign] for name in wanted)), usual)
     named = (
-        sign for sign in signs if any(cell.casefold() in NAMES for cell in cells_of[sign]) or _fits_most(lines, sign)
+        sign
+        for sign in signs
+        if any(cell.casefold() in NAMES for cell in cells_of[sign]) or _fits_most(lines, sign, first.count(sign))
     )
     return _fitting(lines, signs, config) or next(named, usual)
 
 
-def _fits_most(lines: Sequence[str], sign: str) -> bool:
-    n_signs = lines[0].count(sign)
+def _fits_most(lines: Sequence[str], sign: str, n_signs: int) -> bool:
     return sum(line.count(sign) == n_signs for line in lines) > len(lines) / 2
 
 
@@ -119,7 +122,8 @@ def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[
     is_wanted = [name for name in names if name in wanted or not wanted or name.startswith(OF_LABELS)]
     repeated = next((name for name in is_wanted if names.count(name) > 1), None)
     if repeated is not None:
-        raise CorpusError(f"{config.path}: has two columns {repeated!r}; rename one of them")
+        bare = "" if config.columns else ", or name all by `columns: [...]` where the first line is no header"
+        raise CorpusError(f"{config.path}: has two columns {repeated!r}; rename one of them{bare}")
     if config.columns and header != names and any(name in wanted for name in header):
         raise CorpusError(
             f"{config.path}: its first line has the names {', '.join(header)}, but `columns` says {', '.join(names)}; leave "

@@ -173,6 +173,10 @@ def _system(uri: str) -> tuple[FileSystem, str]:
 
 def check_place(uri: str) -> None:
     """Raise PlaceError unless a path or URI can be understood, and holds no secret; nothing is read or written."""
+    if any(
+        "\ud800" <= character <= "\udfff" for character in uri
+    ):  # How Python spells bytes of a name that are no UTF-8.
+        raise PlaceError(f"must be UTF-8; rename the file or folder, but got {uri!r}")
     if "://" not in uri:
         return
     parts = urlsplit(uri)

@@ -10,6 +10,7 @@ from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
+from distune.corpora.places import PlaceError, check_place
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
@@ -22,7 +23,7 @@ CHINESE_SHARE = 0.2
 """Of so many Chinese characters or more among all, texts are cut by jieba."""
 CHINESE_TEXT_NAMES = {"文本", "内容", "评论", "句子", "标题"}
 CHINESE_LABEL_NAMES = {"标签", "标注", "类别", "分类", "情感"}
-KEY = re.compile(r"`([a-z_]+): ?[^`]*`")
+KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=")
 """A key of a study, as messages name it."""
 SHAPE = """\
 # Written by `distune init`; every key, its default and its bounds: docs/study-file.md, or `distune schema` for an editor.
@@ -54,6 +55,10 @@ def write_first_study(data: str, out: Path) -> list[str]:
     """
     if out.exists():
         raise StudyError(f"{out} is there already, and nothing is overwritten; name another file by -o")
+    try:
+        check_place(data)
+    except PlaceError as error:
+        raise StudyError(f"the path of the data {error}") from error
     name = _name(data)
     try:
         settings, assumed = _columns(read_table(TableConfig(path=data)))
@@ -95,7 +100,8 @@ def _name(data: str) -> str:
 
 def _by_hand(data: str, message: str) -> str:
     """What to do where a message names keys of a corpus, which cannot be given to `distune init`."""
-    keys = [key for key in dict.fromkeys(KEY.findall(message)) if key in CorpusConfig.model_fields]
+    found = dict.fromkeys(match[1] or match[2] for match in KEY.finditer(message))
+    keys = [key for key in found if key in CorpusConfig.model_fields]
     if not keys:
         return ""
     shown = " or ".join(f"`{key}:`" for key in keys)
@@ -141,8 +147,14 @@ def _text_column(table: Table) -> str:
         for name in table.columns
         if (cells := [cell for cell in table.columns[name] if isinstance(cell, str) and cell.strip()])
     }
+    if not table.n_rows:
+        raise CorpusError(f"{table.name}: has no rows")
     if not strings:
-        raise CorpusError(f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}")
+        nested = any(isinstance(cell, dict) for cells in table.columns.values() for cell in cells)
+        paths = "; name those within its objects by paths, such as `text: data.text` and `label: meta.label`"
+        raise CorpusError(
+            f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}{paths if nested else ''}"
+        )
     named = [name for name in strings if name.casefold() in TEXT_NAMES | CHINESE_TEXT_NAMES]
     return named[0] if named else max(strings, key=lambda name: strings[name])
 

@@ -161,7 +161,7 @@ def test_a_name_like_a_number_a_truth_value_or_a_date_stays_text(name: str) -> N
     ("file", "sign", "shown"),
     [("a.csv", ";", "semicolons"), ("a.csv", "|", "vertical bars"), ("a.csv", "\t", "tabs"), ("a.tsv", ",", "commas")],
 )
-@pytest.mark.parametrize("header", [["what", "queue"], ["text", "label"], None])
+@pytest.mark.parametrize("header", [["what", "queue"], ["\n\ntext", "label"], None])
 def test_columns_may_be_separated_otherwise_than_the_ending_says(
     file: str, sign: str, shown: str, header: list[str] | None
 ) -> None:
@@ -193,6 +193,30 @@ def test_a_key_that_init_cannot_be_given_is_to_be_written_by_hand() -> None:
         CorpusError, match=r"`distune init` cannot be given `unlabelled:` or `labels:`: change the file"
     ):
         write_first_study("b.csv", Path("study.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "good,thing,good\nbad,other,bad\n", "two columns 'good'; .* cannot be given `columns:`"),
+        (
+            "a.json",
+            json.dumps([{"data": {"text": "a"}, "meta": {"label": "b"}}] * 2),
+            "by paths, such as `text: data.text`",
+        ),
+    ],
+)
+def test_columns_that_only_a_study_can_name_are_to_be_named_by_hand(name: str, content: str, message: str) -> None:
+    Path(name).write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match=message):
+        write_first_study(name, Path("study.yaml"))
+
+
+def test_an_address_that_is_not_read_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"^the path of the data must be UTF-8; rename the file or folder, but got"):
+        write_first_study("\udcff.csv", Path("study.yaml"))
+    with pytest.raises(StudyError, match=r"^the path of the data must be a path, or a URI .* but got https://x/a.csv$"):
+        write_first_study("https://x/a.csv", Path("study.yaml"))
 
 
 def test_what_is_no_file_is_told_as_what_it_is() -> None:
