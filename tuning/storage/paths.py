@@ -122,6 +122,11 @@ class Folder:
         """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search
         read something else, or does not say what."""
         state = self.state
+        if not state and self.journal.names():  # It is there before the first trial.
+            raise StudyError(
+                f"--resume: {self.place / 'search.json'} is missing, which says what the trials of its search are bound to; put it "
+                "back, or start a new search without --resume"
+            )
         for name, what in BOUND_TO.items():
             if "corpus" in state and name not in state:
                 raise StudyError(
