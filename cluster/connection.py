@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, worker
+from ray._private import auto_init_hook, ray_constants, worker
 from ray._private.state import state
 
 from distune.cluster.config import ClusterConfig, ClusterError
@@ -26,6 +26,9 @@ ENDED_AFTER_S = 20.0
 SHUTTING_DOWN_S = 3.0
 _log = logging.getLogger(__name__)
 _disconnected = threading.Event()
+ASKED_TO_END = threading.Event()
+"""Set where this process was asked to end by SIGTERM."""
+INTERRUPTED = 130
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
 
@@ -59,6 +62,8 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         raise ClusterError(f"cannot connect to Ray at {config.place}: {first_line(error)}") from error
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+    # A call that comes when this connection has ended must not go to whatever cluster the machine has.
+    joins, auto_init_hook.enable_auto_connect = auto_init_hook.enable_auto_connect, False
     try:
         check_fits(config, [*alive_nodes(), *startable_nodes()])
         if config.is_shared:
@@ -68,6 +73,7 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
         yield
     finally:
         disconnect()
+        auto_init_hook.enable_auto_connect = joins
 
 
 def disconnect() -> None:
@@ -95,6 +101,10 @@ def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
                 # Or somebody else has called `ray.shutdown`, or does at this moment.
                 if _disconnected.wait(SHUTTING_DOWN_S) or not ray.is_initialized():
                     return
+                if ASKED_TO_END.is_set():  # Slurm, systemd and `timeout` ask all processes of a group, Ray's too.
+                    _log.info("interrupted; what is kept is whole: a search goes on with --resume")
+                    sys.stdout.flush()
+                    os._exit(INTERRUPTED)
                 _log.info(
                     f"Ray's process {name} has died: it was killed, or the machine ran out of memory. This command ends now; "
                     "what is kept is whole: a search goes on with --resume, a cache with the same command"

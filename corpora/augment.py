@@ -40,7 +40,7 @@ class AugmentConfig(BaseModel, frozen=True, extra="forbid"):
     """The probability that a text is cut to some of its words."""
     max_ngram: int = Field(default=5, ge=1)
     """How many words a text is cut to at most."""
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed that decides what is varied, and how."""
 
     @model_validator(mode="after")

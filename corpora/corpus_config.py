@@ -53,7 +53,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """The part of the source that becomes test, which is read once, for the table; with dev's < 1."""
     drop_overlap: bool = False
     """Drop from the source the texts that stand in a dev or test file as well, instead of refusing them."""
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed that decides which texts are drawn for dev, test, `per_class`, `labelled` and `transfer`."""
 
     @model_validator(mode="after")

@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import CheckpointError, Predictor, check_folder
+from distune.models.predictor import MAX_THREADS, CheckpointError, Predictor, check_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from distune._search import Found
 
-MAX_THREADS = 1024
-"""No machine has as many cores, and ONNX Runtime starts as many threads as it is told."""
 TEXTS_IN_MEMORY = 1024
 """Texts of a generator that are answered together."""
 

@@ -24,6 +24,8 @@ _SUM = re.compile(r"([0-9a-f]{64})  ([^/\\\n]+(?:/[^/\\\n]+)*)")
 RESERVED = ["[PAD]", "[UNK]"]
 """How every vocabulary begins."""
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")
+MAX_THREADS = 1024
+"""No machine has as many cores, and ONNX Runtime starts as many threads as it is told."""
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
 BATCH_SIZE = 16

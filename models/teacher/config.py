@@ -106,7 +106,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """Epochs without a better dev accuracy after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
     """An ensemble of so many, differing in their seed; its logits are the mean."""
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the teacher's weights and of the order of its texts, or of the draw of its students and their vectors; each member
     counts on from it."""
     logits_dtype: Literal["float32", "float16"] = "float32"

@@ -161,7 +161,7 @@ def test_status_is_one_json_object(run: Run, study: Study, study_file: Path) -> 
     found = json.loads(run("status", study_file, "--json")[1])
     assert (found["n_done"], found["n_trials"], found["best_dev_accuracy"], found["running"]) == (1, 4, 0.75, [1])
     assert [one["trial"] for one in found["front"]] == [0]
-    assert (found["state"], found["driver"]) == ("searching", None)
+    assert (found["state"], found["driver"]) == ("interrupted", None)
 
 
 def test_two_searches_are_compared_for_programs(run: Run, study: Study) -> None:

@@ -71,7 +71,13 @@ def check(options: argparse.Namespace) -> None:
 
 def _be_interruptible() -> None:
     """What ends a job or a container ends a command as Ctrl-C does: what is open is closed, and said how to go on."""
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    from distune.cluster.connection import ASKED_TO_END
+
+    def end(number: int, frame: object) -> None:
+        ASKED_TO_END.set()
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, end)
     # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from distune.tuning.study.config import StudyConfig
 
 DEFAULT_URI = "sqlite:///mlflow.db"
+STORES = ("sqlite", "postgresql", "mysql", "mssql", "file")
+"""What MLflow's own server opens."""
 
 
 def console_of_stdout() -> Console:
@@ -161,6 +163,8 @@ def ui(options: argparse.Namespace) -> None:
     from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
     from distune.tuning.tracking.store import has_store
 
+    if options.port is not None and not 1 <= options.port <= 65535:
+        raise StudyError(f"--port must be from 1 to 65535, but got {options.port}")
     if options.optuna:
         from distune.tuning.report.dashboard import serve_dashboard
         from distune.tuning.storage.searches import find_search
@@ -170,6 +174,8 @@ def ui(options: argparse.Namespace) -> None:
     port = options.port or 5000
     if options.uri.startswith("http"):
         raise StudyError(f"{options.uri} is a server already: open it in a browser")
+    if "://" in options.uri and options.uri.partition("://")[0].partition("+")[0] not in STORES:
+        raise StudyError(f"--uri must be a path or begin with one of {', '.join(STORES)}, but got {options.uri}")
     if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
     if file := sqlite_file(options.uri):

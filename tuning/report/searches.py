@@ -15,7 +15,7 @@ from distune.tuning.champion.results import read_raw_results
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
 from distune.tuning.storage.records import read_journal
-from distune.tuning.storage.searches import searches_of, studies_in
+from distune.tuning.storage.searches import searches_of, state_of, studies_in
 from distune.tuning.study.file import kept_study
 
 
@@ -55,20 +55,21 @@ def _listed(study: str, folder: Folder) -> Listed:
 def _read(study: str, number: int, folder: Folder) -> Listed:
     config, state = kept_study(folder.study_file).config, folder.state
     _, records = read_journal(config, folder)
-    driver, has_ended = live_driver(folder.driver), state.get("state") == ENDED
+    now = state_of(folder)
+    has_ended = now == ENDED
     results = read_raw_results(folder) if has_ended else None
     return Listed(
         study=study,
         number=number,
         folder=str(folder),
-        state="ended" if has_ended else "searching" if driver else "interrupted",
+        state=now,
         n_done=sum(record.state != "running" for record in records),
         n_trials=config.search.trials,
         best_dev_accuracy=max((one.accuracy for one in records if one.accuracy is not None), default=None),
         champion=results["champion"] if results else None,
         begun_at=state.get("begun_at"),
         ended_at=state.get("ended_at") if has_ended else None,
-        driver=driver,
+        driver=live_driver(folder.driver),
         ended_early=state.get("ended_early"),
     )
 

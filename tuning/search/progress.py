@@ -18,6 +18,7 @@ from rich.text import Text
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal
+from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
 
 LINE_EVERY_S = 15.0
@@ -183,7 +184,7 @@ def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
     found = {
         "study": study.config.name,
         "folder": str(folder),
-        "state": folder.state.get("state", "new"),
+        "state": state_of(folder),
         "ended_early": folder.state.get("ended_early"),
         "driver": live_driver(folder.driver),
         "n_trials": study.config.search.trials,
@@ -201,7 +202,13 @@ def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
 def show_progress(study: Study, folder: Folder, console: Console) -> None:
     """Print the view of a search that runs elsewhere, from what its storage holds now."""
     records, left_s = _progress(study, folder)
-    console.print(f"search {folder} ({folder.state.get('state', 'new')})", highlight=False, soft_wrap=True)
+    state = state_of(folder)
+    console.print(f"search {folder} ({state})", highlight=False, soft_wrap=True)
+    if state == "interrupted":
+        console.print(
+            "nobody runs it: --resume goes on with it, and begins the trials anew that were running", soft_wrap=True
+        )
+        left_s = None
     console.print(view(records, {}, study.config.search.trials, left_s))
 
 

@@ -72,6 +72,10 @@ def access_of(address: str, hosts: str, origins: str) -> Access:
     allowed_hosts, allowed_origins = (
         tuple(one.strip().lower() for one in names.split(",") if one.strip()) for names in (hosts, origins)
     )
+    if not address.strip():
+        raise ServingError(
+            "--host must be an address or a name, but got none; 0.0.0.0 listens at every address of this machine"
+        )
     for one in allowed_hosts:
         if "/" in one or " " in one:
             raise ServingError(

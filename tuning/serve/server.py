@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import Answer, Predictor, check_folder
+from distune.models.predictor import MAX_THREADS, Answer, Predictor, check_folder
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch
@@ -42,8 +42,8 @@ def serve(folder: Path, port: int, threads: int, limits: Limits, access: Access)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     check_folder(folder)
     check_limits(limits)
-    if threads < 0:
-        raise ServingError(f"--threads must be at least 0, but got {threads}")
+    if not 0 <= threads <= MAX_THREADS:
+        raise ServingError(f"--threads must be from 0 to {MAX_THREADS}, but got {threads}")
     allow_files(limits.max_connections)
     listener = _bind(access.address, port)
     encoder = load_encoder(folder)

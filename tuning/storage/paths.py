@@ -28,10 +28,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from distune.corpora.kept import read_object
 from distune.corpora.places import Place
+from distune.tuning.study.bounded_yaml import dump_yaml
 from distune.tuning.study.errors import StudyError
 
 ENDED = "ended"
@@ -122,6 +121,11 @@ class Folder:
         """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search
         read something else, or does not say what."""
         state = self.state
+        if not state and self.journal.names():  # It is there before the first trial.
+            raise StudyError(
+                f"--resume: {self.place / 'search.json'} is missing, which says what the trials of its search are bound to; put it "
+                "back, or start a new search without --resume"
+            )
         for name, what in BOUND_TO.items():
             if "corpus" in state and name not in state:
                 raise StudyError(
@@ -166,4 +170,4 @@ class TrialPlace:
 
 
 def dump(document: dict[str, Any]) -> str:
-    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    return f"{dump_yaml(document)}\n"

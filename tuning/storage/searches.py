@@ -136,6 +136,14 @@ def go_on_with(study: Study, folder: Folder) -> None:
     folder.study_file.write_text(dump(study.document))
 
 
+def state_of(folder: Folder) -> str:
+    """Whether a search is new, searching (somebody runs it), interrupted or ended."""
+    state = folder.state.get("state", "new")
+    if state in ("new", ENDED):
+        return str(state)
+    return "searching" if live_driver(folder.driver) else "interrupted"
+
+
 def refuse_second(study: Study) -> None:
     """Raise StudyError where the last search of a study runs now."""
     folders = search_folders(study)

@@ -20,20 +20,29 @@ _WHOLE_NUMBER = re.compile(r"[-+]?[0-9a-fA-FxobXOB_:]+")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 1e-4 as a string; everybody who writes it means a number."""
+    """A number is what everybody takes for one: 1e-4 is, which YAML 1.1 reads as text; 010 is not 8, and 1:30 not 90."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts in quotation marks what the loader would read as something else than text."""
+    """Puts in quotation marks what the loader, or one of YAML 1.1, would read as something else than text."""
 
 
-for _either in (_Loader, _Dumper):
-    _either.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-    )
+_NUMBERS = {
+    "tag:yaml.org,2002:int": r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F]+)",
+    "tag:yaml.org,2002:float": r"[-+]?(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(f"(?:{_pattern})$"), list("-+.0123456789"))
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
-def dump_yaml(value: Any, in_one_line: bool) -> str:
+def dump_yaml(value: Any, in_one_line: bool = False) -> str:
     """YAML of a value that `parse_yaml` reads as the same value."""
     written: str = yaml.dump(
         value, Dumper=_Dumper, default_flow_style=in_one_line, allow_unicode=True, width=LONGEST, sort_keys=False
@@ -75,6 +84,8 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
             )
         if node not in sizes:
             open_nodes.add(node)
+            if isinstance(node, yaml.MappingNode):
+                _name_keys(node, name)
             sizes[node] = 1 + sum(size(inner, depth + 1) for inner in _inner(node))
             open_nodes.remove(node)
         return sizes[node]
@@ -89,6 +100,23 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
             and _WHOLE_NUMBER.fullmatch(node.value)
         ):
             raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {len(node.value):,} digits")
+
+
+def _name_keys(block: yaml.MappingNode, name: str) -> None:
+    """Each key as the text that it is spelt as, also where it looks like a number or a truth value; none stands twice."""
+    lines: dict[str, int] = {}
+    for key, _ in block.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise StudyError(f"{name}: line {line}: a key must be text, not a list or a block")
+        if key.tag == "tag:yaml.org,2002:merge":
+            continue
+        key.tag = "tag:yaml.org,2002:str"
+        if key.value in lines:
+            raise StudyError(
+                f"{name}: the key {key.value!r} stands twice in one block, in line {lines[key.value]} and in line {line}"
+            )
+        lines[key.value] = line
 
 
 def _inner(node: yaml.Node) -> list[yaml.Node]:

@@ -67,7 +67,7 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     """How many of the best trials are retrained and timed."""
     seeds: int = Field(default=3, ge=1)
     """How often each finalist and its plain twin are retrained."""
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
 
 

@@ -33,10 +33,12 @@ def _plain(value: Any, path: str, faults: list[str]) -> Any:
     if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         value = value.item()
     if isinstance(value, Mapping):
-        return {
-            _plain(key, path, faults): _plain(one, f"{path}.{key}" if path else str(key), faults)
-            for key, one in value.items()
-        }
+        plain = {}
+        for key, one in value.items():
+            if isinstance(key, bool) or not isinstance(key, str | int):
+                faults.append(f"{path or 'study'}: a key must be text, but got {key!r}")
+            plain[str(key)] = _plain(one, f"{path}.{key}" if path else str(key), faults)
+        return plain
     if isinstance(value, list | tuple):
         return [_plain(one, f"{path}.{number}", faults) for number, one in enumerate(value)]
     if isinstance(value, PurePath):

@@ -6,7 +6,7 @@ import difflib
 import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,7 +42,7 @@ def validated(
     """
     left_out: dict[Place, bool] = {}
     """Whether it may be what a rule of its block wants: a wrong value, a misspelt key."""
-    faults: list[str] = []
+    faults = _numbers_by_name(model, value, prefix)
     for _ in range(ROUNDS):
         try:
             valid = model.model_validate(_without(value, left_out), context=context)
@@ -59,21 +59,38 @@ def validated(
                 break
             left_out |= new
         else:
-            faults += _numbers_by_name(valid, value, prefix)
             return (None, faults) if faults else (valid, [])
     return None, faults
 
 
-def _numbers_by_name(valid: Any, value: Any, place: str) -> list[str]:
+def _numbers_by_name(annotation: Any, value: Any, place: str) -> list[str]:
     """`epochs: yes` is the truth value True in YAML, and 1 to pydantic."""
-    if isinstance(valid, BaseModel) and isinstance(value, dict):
-        parts = [(getattr(valid, key, None), inner, f"{place}.{key}" if place else key) for key, inner in value.items()]
-    elif isinstance(valid, list | tuple) and isinstance(value, list | tuple):
-        parts = [(one, inner, f"{place}.{n}") for n, (one, inner) in enumerate(zip(valid, value, strict=False))]
+    if isinstance(value, bool):
+        kinds = _types_in(annotation)
+        is_number = kinds & {int, float} and bool not in kinds
+        return [f"{place}: must be a number, but got {value}"] if is_number else []
+    if isinstance(value, list | tuple):
+        parts = [(annotation, inner, f"{place}.{n}") for n, inner in enumerate(value)]
+    elif isinstance(value, dict):
+        models = _models_in(annotation)
+        tagged = [model for model in models if value.get("kind") in _kinds(model)]
+        fields = {key: field for model in tagged or models for key, field in model.model_fields.items()}
+        parts = [
+            (_annotation_of(fields[key]), inner, f"{place}.{key}" if place else key)
+            for key, inner in value.items()
+            if key in fields
+        ]
     else:
-        is_number = isinstance(valid, int | float) and not isinstance(valid, bool)
-        return [f"{place}: must be a number, but got {value}"] if is_number and isinstance(value, bool) else []
+        return []
     return [line for part in parts for line in _numbers_by_name(*part)]
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """The types that an annotation takes, with `bool` for what is true and false by name."""
+    if get_origin(annotation) is Literal:
+        return {type(one) for one in get_args(annotation)}
+    arguments = get_args(annotation)
+    return {found for one in arguments for found in _types_in(one)} if arguments else {annotation}
 
 
 def _place(value: Any, loc: Sequence[int | str]) -> Place:
@@ -108,6 +125,8 @@ def _follows(place: Place, details: ErrorDetails, left_out: Mapping[Place, bool]
     """Whether pydantic only misses what was left out, or holds a block together of which something was."""
     if details["type"] == "missing":
         return place in left_out
+    if details["type"] == "too_short":  # pydantic counts the valid values alone.
+        return bool(len(details["input"]) >= details["ctx"]["min_length"])
     return any(is_wanted and other[:-1] == place for other, is_wanted in left_out.items())
 
 

@@ -42,7 +42,7 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
     """AdamW's, on all weights."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     """Answer with an exponential mean of the weights over the steps, of this decay, such as 0.99; 0 for the last step's."""
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the first weights, the order of the texts and dropout; finalists count on from it."""
 
     @classmethod

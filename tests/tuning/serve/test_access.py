@@ -130,3 +130,9 @@ def test_what_no_page_asks_is_answered_as_ever() -> None:
         assert not [name for name in told if name.startswith("access-control")]
     told = asked(APP, "/predict", "POST", host="localhost", origin="https://app.example.com")[2]
     assert told["access-control-allow-origin"] == "https://app.example.com"
+
+
+@pytest.mark.parametrize("address", ["", " "])
+def test_no_address_is_not_every_address(address: str) -> None:
+    with pytest.raises(ServingError, match="--host must be an address or a name, but got none"):
+        access_of(address, "", "")

@@ -12,9 +12,16 @@ from distune.corpora.places import Place
 from distune.tuning.storage.ending import ask_to_finish
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
-from distune.tuning.storage.paths import ENDED, Folder, Layout
+from distune.tuning.storage.paths import BOUND_TO, ENDED, Folder, Layout
 from distune.tuning.storage.records import open_study
-from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, search_folders, unfinished_folder
+from distune.tuning.storage.searches import (
+    go_on_with,
+    new_folder,
+    refuse_second,
+    search_folders,
+    state_of,
+    unfinished_folder,
+)
 from distune.tuning.study.bounded_yaml import parse_yaml
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -204,3 +211,25 @@ def test_a_study_that_is_being_searched_is_not_searched_beside_it(document: dict
     ):
         refuse_second(study)
     refuse_second(study)
+
+
+def test_trials_without_what_they_are_bound_to_are_not_gone_on_with(document: dict[str, Any]) -> None:
+    study = Study(document)
+    folder = new_folder(study)
+    assert folder.state == {}
+    (folder.journal / "000000000-000000001.jsonl").write_text("{}\n")
+    with pytest.raises(
+        StudyError, match=r"search\.json is missing, which says what the trials .* put it back, or start"
+    ):
+        folder.claim(dict.fromkeys(BOUND_TO, "a"))
+
+
+def test_a_search_that_nobody_runs_is_interrupted(document: dict[str, Any]) -> None:
+    folder = new_folder(Study(document))
+    assert state_of(folder) == "new"
+    folder.update(state="searching")
+    assert state_of(folder) == "interrupted"
+    with only_driver(folder.driver):
+        assert state_of(folder) == "searching"
+    folder.update(state="ended")
+    assert state_of(folder) == "ended"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from distune.tuning.study.bounded_yaml import parse_yaml
+from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import load_study
 from tests.fuzz.mutations import LAUGHS
@@ -56,3 +57,40 @@ def test_an_override_is_limited_as_well(tmp_path: Path) -> None:
     path.write_text("name: x\n")
     with pytest.raises(StudyError, match=r"^--set search\.trials: line 1: a number of 5,000 digits"):
         load_study(path, [f"search.trials={'9' * 5000}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: 010", {"a": "010"}),  # 8 in YAML 1.1
+        ("a: 1:30", {"a": "1:30"}),  # 90 in YAML 1.1
+        ("a: 1e-4", {"a": 1e-4}),
+        ("a: -1.5", {"a": -1.5}),
+        ("a: 1_000", {"a": 1000}),
+        ("1: 2\nyes: 3\n~: 4\n2024-01-01: 5", {"1": 2, "yes": 3, "~": 4, "2024-01-01": 5}),
+        ("x: &b {a: 1}\ny: {<<: *b, a: 2}", {"x": {"a": 1}, "y": {"a": 2}}),
+    ],
+)
+def test_numbers_are_what_everybody_takes_for_one_and_keys_are_text(text: str, value: object) -> None:
+    assert parse_yaml(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: 1\nb: 2\na: 3", "the key 'a' stands twice in one block, in line 1 and in line 3"),
+        ("a: {b: 1, b: 2}", "the key 'b' stands twice in one block, in line 1 and in line 1"),
+        ("? [1]\n: 2", "line 1: a key must be text, not a list or a block"),
+    ],
+)
+def test_a_key_that_stands_twice_or_is_no_text_is_refused(text: str, fault: str) -> None:
+    with pytest.raises(StudyError, match=re.escape(fault)):
+        parse_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e3", "010", "1:30", "yes", "2024-01-01", "~", "", 1e-5, 7, True, None, ["1.5", 1.5], {"1": {"no": "null"}}],
+)
+def test_what_is_written_is_read_back_as_it_was(value: object) -> None:
+    assert parse_yaml(dump_yaml({"a": value})) == {"a": value}

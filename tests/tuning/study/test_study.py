@@ -96,6 +96,23 @@ def test_a_fault_is_said_in_the_words_of_a_study_file(
     assert found.endswith(f": {line}")
 
 
+def test_keys_of_a_dict_that_are_no_text_are_faults(document: dict[str, Any]) -> None:
+    document["corpus"] |= {None: 1, 1: 2}
+    assert faults(document) == ["corpus: a key must be text, but got None"]
+    del document["corpus"][None]
+    (found,) = faults(document)
+    assert found.startswith("corpus.1: unknown key; ")
+
+
+def test_a_truth_value_for_a_number_is_found_beside_other_faults(document: dict[str, Any]) -> None:
+    document["champion"] = {"min_teacher_ratio": True}
+    document["corpus"] = {"labels": [False, True]}
+    found = faults(document)
+    assert "champion.min_teacher_ratio: must be a number, but got True" in found
+    assert "corpus.source: is missing" in found
+    assert not any("at least 2 values" in fault for fault in found)
+
+
 def test_what_is_missing_is_named(document: dict[str, Any]) -> None:
     del document["corpus"], document["trial"]
     assert faults(document) == ["corpus: is missing", "trial: is missing"]
