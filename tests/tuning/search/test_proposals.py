@@ -221,7 +221,7 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
 
 def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
     earlier = Study({**document, "name": "earlier"})
-    folder = new_folder(earlier)
+    (folder := new_folder(earlier)).update(state="searching")
     first = proposals(earlier, Path(str(folder)))
     given = [ask(first, name)["trial"] for name in "abc"]
     for name, accuracy in zip("abc", (0.6, 0.7, 0.8), strict=True):
