@@ -5,7 +5,7 @@ BIN := .venv/bin
 # other tests run in groups beside each other, as many of them wait for servers and for programs.
 PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py tuning/report/test_browser.py)
-SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py)
+SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py fuzz benchmarks tuning/search tuning/champion)
 
 .PHONY: demo test test-long test-soak fuzz lint docs bench
 demo: .venv/installed

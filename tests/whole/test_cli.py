@@ -17,8 +17,8 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
-from distune.tuning import commands
 from distune.tuning.cli import main
+from distune.tuning.commands import students as commands
 from distune.tuning.session import InterruptedSearchError
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import TrackingConfig

@@ -62,7 +62,8 @@ def _said_by_the_system(error: Exception) -> str | None:
         # It is the output that takes no more; what is still to be printed would say so again.
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError, ValueError):  # A program's own stdout may be no file.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return str(error.strerror or error)
     if (full := disk_error(error, Path.cwd())) is not None:
         return str(full)

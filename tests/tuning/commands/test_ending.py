@@ -40,7 +40,6 @@ def raising(error: Exception) -> int:
 @pytest.mark.parametrize(
     "error",
     [
-        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
         OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/there/file"),
         RuntimeError("(sqlite3.OperationalError) database or disk is full"),
         DiskError(errno.ENOSPC, "cannot write /there/file: no space is left; 0.0 MB of 2.0 MB are free there"),
@@ -51,6 +50,11 @@ def test_a_full_disk_is_one_line_and_exit_code_1(error: Exception, capsys: pytes
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("distune: cannot write /")
     assert line.endswith(" are free there")
+
+
+def test_an_output_that_takes_no_more_blames_no_folder_that_has_room(capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) == 1
+    assert capsys.readouterr().err == "distune: No space left on device\n"
 
 
 def test_an_error_of_ours_that_nobody_foresaw_keeps_its_traceback() -> None:
