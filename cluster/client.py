@@ -29,7 +29,8 @@ HEAD = "node:__internal_head__"
 WAIT_S = 1.0
 ATTEMPTS = 3
 BETWEEN_S = 5.0
-NOT_STARTED = "Starting Ray client server failed"
+NOT_STARTED = ("Starting Ray client server failed", "ZombieProcess")
+"""What Ray says of a process that did not come up, and of one that ended while it was looked at."""
 """What Ray says where the head could not start a client's process."""
 
 
@@ -103,7 +104,7 @@ def _connect(address: str, folder: Path) -> None:
                 address, runtime_env={"working_dir": str(folder)}, logging_level=logging.ERROR, log_to_driver=False
             )
         except (ConnectionError, RuntimeError) as error:
-            if left and NOT_STARTED in str(error):
+            if left and any(words in str(error) for words in NOT_STARTED):
                 time.sleep(BETWEEN_S)
                 continue
             reason = " ".join(str(error).split())

@@ -11,7 +11,9 @@ import ray
 from distune.cluster import client
 from distune.cluster.config import ClusterError
 
-BUSY = ConnectionAbortedError(f"Initialization failure from server: {client.NOT_STARTED}. See its log.")
+BUSY, DEAD = (
+    ConnectionAbortedError(f"Initialization failure from server: {words}. See its log.") for words in client.NOT_STARTED
+)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, errors: list[Exception]) -> list[str]:
@@ -31,14 +33,14 @@ def failing(monkeypatch: pytest.MonkeyPatch, errors: list[Exception]) -> list[st
 def test_a_head_that_is_too_busy_to_start_a_clients_process_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    attempts = failing(monkeypatch, [BUSY, BUSY])
+    attempts = failing(monkeypatch, [BUSY, DEAD])
     client._connect("ray://head:10001", tmp_path)
     assert attempts == ["ray://head:10001"] * 3
 
 
 def test_one_that_never_does_is_refused_with_what_ray_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     attempts = failing(monkeypatch, [BUSY] * 5)
-    with pytest.raises(ClusterError, match=client.NOT_STARTED):
+    with pytest.raises(ClusterError, match=client.NOT_STARTED[0]):
         client._connect("ray://head:10001", tmp_path)
     assert len(attempts) == client.ATTEMPTS
 
