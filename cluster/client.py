@@ -30,8 +30,7 @@ WAIT_S = 1.0
 ATTEMPTS = 3
 BETWEEN_S = 5.0
 NOT_STARTED = ("Starting Ray client server failed", "ZombieProcess")
-"""What Ray says of a process that did not come up, and of one that ended while it was looked at."""
-"""What Ray says where the head could not start a client's process."""
+"""What Ray says where the head could not start a client's process, and where that ended while it was looked at."""
 
 
 class _Command:

@@ -55,6 +55,11 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         return there
 
     @property
+    def setting(self) -> str:
+        """Where the address is named."""
+        return "RAY_ADDRESS" if self.place != self.address else "cluster.address"
+
+    @property
     def threads(self) -> int:
         """The threads that torch has in each trial."""
         return max(1, int(self.cpus_per_trial))

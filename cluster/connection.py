@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _disconnected = threading.Event()
 ASKED_TO_END = threading.Event()
 """Set where this process was asked to end by SIGTERM."""
+IS_A_COMMAND = threading.Event()
+"""Set where this process is a command of ours, and may be ended with Ray's; a program of somebody else's is interrupted."""
 INTERRUPTED = 130
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Ray sets it for what runs as a job."""
@@ -106,12 +108,15 @@ def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
                     sys.stdout.flush()
                     os._exit(INTERRUPTED)
                 _log.info(
-                    f"Ray's process {name} has died: it was killed, or the machine ran out of memory. This command ends now; "
+                    f"Ray's process {name} has died: it was killed, or the machine ran out of memory. This ends what runs on it; "
                     "what is kept is whole: a search goes on with --resume, a cache with the same command"
                 )
-                if not _disconnected.wait(ENDED_AFTER_S):  # Without its raylet Ray may wait for ever.
+                if _disconnected.wait(ENDED_AFTER_S):
+                    return
+                if IS_A_COMMAND.is_set():  # Without its raylet Ray may wait for ever.
                     sys.stdout.flush()
                     os._exit(1)
+                os.kill(os.getpid(), signal.SIGINT)
                 return
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 
 from distune.cluster.config import ClusterConfig, ClusterError
 
 REACH_TIMEOUT_S = 10
+ADDRESS = re.compile(r"local|auto|(ray://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "node:", "accelerator_type:")
 """The names, or how they begin, of the resources that Ray gives a node by itself."""
 
@@ -18,8 +20,12 @@ def refuse_unfit(config: ClusterConfig) -> None:
 
     What a cluster behind `auto` or an address has is known when the search is connected to it.
     """
+    if not ADDRESS.fullmatch(config.place):
+        raise ClusterError(
+            f"{config.setting}: must be local, auto, HOST:PORT or ray://HOST:PORT, but got {config.place!r}"
+        )
     if config.is_shared:
-        check_reachable(config.address)
+        check_reachable(config.place)
     elif "RAY_OVERRIDE_RESOURCES" not in os.environ:  # Ray is told there what the machine has.
         check_fits(config, [{"CPU": float(os.cpu_count() or 1), "GPU": float(_n_gpus(config))}])
 
@@ -38,7 +44,7 @@ def check_reachable(address: str) -> None:
     if not port.isdigit():
         return
     try:
-        socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:  # A port above 65,535 is an OverflowError.
         raise ClusterError(f"cannot connect to Ray at {address}: {error}") from error
 

@@ -48,6 +48,8 @@ def _first_on_path() -> Path | None:
 def main() -> None:
     """Answer the lines of the files that are given, or of stdin, with the folder in which this package stands: a JSON object
     for each."""
+    from .encoding import TokensError
+
     paths = sys.argv[1:]
     if any(path.startswith("-") and path != "-" for path in paths):
         print(
@@ -64,5 +66,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Whoever read has had enough; Python would complain at its end.
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, ImportError, OSError) as error:  # CheckpointError and TextError are the first.
+    except (CheckpointError, TextError, TokensError, ImportError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")

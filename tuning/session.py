@@ -32,7 +32,7 @@ from distune.tuning.shipping import packages
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder, dump
-from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records, records_in
+from distune.tuning.storage.records import TrialRecord, count_done, count_states, open_study, read_records, records_in
 from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
 from distune.tuning.study.errors import StudyError
@@ -226,16 +226,12 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
             records = run_search(prepared, folder, [outbox, line])
     except KeyboardInterrupt as interrupt:
         raise InterruptedSearchError(
-            f"interrupted after {_n_finished(records_in(study.config, folder))} of {study.config.search.trials} trials; "
+            f"interrupted after {count_done(records_in(study.config, folder))} of {study.config.search.trials} trials; "
             "the same command with --resume goes on, and after `distune finish STUDY` it goes straight to the finalists"
         ) from interrupt
     if why := folder.state.get("ended_early"):
-        _log.info(f"ended early, after {_n_finished(records)} of {study.config.search.trials} trials: {why}")
+        _log.info(f"ended early, after {count_done(records)} of {study.config.search.trials} trials: {why}")
     return records
-
-
-def _n_finished(records: Sequence[TrialRecord]) -> int:
-    return sum(record.state != "running" for record in records)
 
 
 KEPT = {

@@ -29,20 +29,28 @@ KILLS = """
 import logging, sys, time
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 from distune.cluster.config import ClusterConfig
-from distune.cluster.connection import _processes_of_ray, connected
-with connected(ClusterConfig()):
-    _processes_of_ray()[sys.argv[1]].kill()
-    time.sleep(300)
+from distune.cluster.connection import IS_A_COMMAND, _processes_of_ray, connected
+if sys.argv[2] == "command":
+    IS_A_COMMAND.set()
+try:
+    with connected(ClusterConfig()):
+        _processes_of_ray()[sys.argv[1]].kill()
+        time.sleep(300)
+except KeyboardInterrupt:
+    print("interrupted, and alive")
+    sys.exit(7)
 """
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
-def test_a_process_of_ray_that_is_killed_is_named_and_no_command_hangs(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "whose"), [("raylet", "command"), ("gcs_server", "command"), ("raylet", "program")]
+)  # Without its gcs_server Ray ends whatever process it is in.
+def test_a_process_of_ray_that_is_killed_is_named_and_nothing_hangs(name: str, whose: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", KILLS, name], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+        [sys.executable, "-c", KILLS, name, whose], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
     )
-    assert ended.returncode != 0
+    assert ended.returncode == 7 if whose == "program" else ended.returncode not in (0, 7)
     assert f"Ray's process {name} has died" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
 

@@ -51,6 +51,27 @@ def test_an_address_that_nobody_listens_at_is_refused(address: str) -> None:
         refuse_unfit(ClusterConfig(address=address))
 
 
+@pytest.mark.parametrize("address", ["nonsense", "ray://", "ray://head", "head:", "", "http://head:8265", "a b:1"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(
+        ClusterError, match=r"^cluster\.address: must be local, auto, HOST:PORT or ray://HOST:PORT, but got"
+    ):
+        refuse_unfit(ClusterConfig(address=address))
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [("nonsense", "RAY_ADDRESS: must be local, auto"), ("127.0.0.1:1", "cannot connect to Ray at 127.0.0.1:1")],
+)
+def test_the_address_of_the_environment_is_held_to_the_same(
+    monkeypatch: pytest.MonkeyPatch, address: str, fault: str
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ClusterError, match=fault):
+        refuse_unfit(ClusterConfig())
+    refuse_unfit(ClusterConfig(address="auto"))  # What the study names goes before it.
+
+
 def test_neither_ray_nor_torch_is_imported_for_a_study_without_gpus() -> None:
     program = (
         "import sys; from distune.cluster.config import ClusterConfig; from distune.cluster.fitting import refuse_unfit; "

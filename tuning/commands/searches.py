@@ -71,7 +71,9 @@ def check(options: argparse.Namespace) -> None:
 
 def _be_interruptible() -> None:
     """What ends a job or a container ends a command as Ctrl-C does: what is open is closed, and said how to go on."""
-    from distune.cluster.connection import ASKED_TO_END
+    from distune.cluster.connection import ASKED_TO_END, IS_A_COMMAND
+
+    IS_A_COMMAND.set()
 
     def end(number: int, frame: object) -> None:
         ASKED_TO_END.set()

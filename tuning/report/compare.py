@@ -17,7 +17,8 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG
 from distune.tuning.report.pictures_front import hover
 from distune.tuning.report.style import TEACHER, escaped, figure, wide_axis
-from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
+from distune.tuning.storage.records import TrialRecord, count_states, front_facts, pareto_front
+from distune.tuning.storage.searches import state_of
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import rule_text
@@ -121,14 +122,11 @@ def comparison(pair: Pair) -> dict[str, Any]:
             {
                 "study": one.name,
                 "folder": str(one.folder),
-                "state": one.state.get("state", "new"),
+                "state": state_of(one.folder),
                 "counts": count_states(one.records),
                 "rule": rule_text(one.study.config.champion),
                 "results": asdict(one.results) if one.results else None,
-                "front": [
-                    {"trial": trial.number, "accuracy": trial.accuracy, "latency_ms": trial.latency_ms}
-                    for trial in pareto_front(one.records)
-                ],
+                "front": front_facts(one.records),
             }
             for one in pair
         ],

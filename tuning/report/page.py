@@ -23,7 +23,7 @@ from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
-from distune.tuning.storage.records import TrialRecord, count_states
+from distune.tuning.storage.records import TrialRecord, count_done, count_states
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
@@ -136,9 +136,8 @@ def _counts(findings: Findings) -> str:
 
 
 def _unfinished(findings: Findings) -> str:
-    n_done = sum(record.state != "running" for record in findings.records)
     return (
-        f"{n_done} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
+        f"{count_done(findings.records)} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
         "champion is chosen. This is what there was when the page was written."
     )
 

@@ -14,7 +14,7 @@ from distune.models.errors import first_line
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
-from distune.tuning.storage.records import read_journal
+from distune.tuning.storage.records import best_accuracy, count_done, read_journal
 from distune.tuning.storage.searches import searches_of, state_of, studies_in
 from distune.tuning.study.file import kept_study
 
@@ -63,9 +63,9 @@ def _read(study: str, number: int, folder: Folder) -> Listed:
         number=number,
         folder=str(folder),
         state=now,
-        n_done=sum(record.state != "running" for record in records),
+        n_done=count_done(records),
         n_trials=config.search.trials,
-        best_dev_accuracy=max((one.accuracy for one in records if one.accuracy is not None), default=None),
+        best_dev_accuracy=best_accuracy(records),
         champion=results["champion"] if results else None,
         begun_at=state.get("begun_at"),
         ended_at=state.get("ended_at") if has_ended else None,

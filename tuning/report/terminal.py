@@ -14,7 +14,8 @@ from distune.corpora.kept import read_text
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal, records_in
+from distune.tuning.storage.records import TrialRecord, count_done, count_states, pareto_front, read_journal, records_in
+from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import flatten
@@ -56,7 +57,7 @@ def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
     found = {
         "study": study.config.name,
         "folder": str(folder),
-        "state": folder.state.get("state", "new"),
+        "state": state_of(folder),
         "ended_early": folder.state.get("ended_early"),
         "counts": count_states(records),
         "trials": trial_rows(records),
@@ -73,8 +74,7 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
     if why := folder.state.get("ended_early"):
-        n_done = sum(record.state != "running" for record in records)
-        line = f"ended early, after {n_done} of {study.config.search.trials} trials: {why}"
+        line = f"ended early, after {count_done(records)} of {study.config.search.trials} trials: {why}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if folder.table.is_file():
         console.print(

@@ -17,7 +17,15 @@ from rich.text import Text
 
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord, count_states, pareto_front, read_journal
+from distune.tuning.storage.records import (
+    TrialRecord,
+    best_accuracy,
+    count_done,
+    count_states,
+    front_facts,
+    pareto_front,
+    read_journal,
+)
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
 
@@ -74,7 +82,7 @@ class LiveView:
             self._console.print(self._line())
 
     def _left_s(self) -> float | None:
-        n_new = sum(record.state != "running" for record in self._records.values()) - self._n_before
+        n_new = count_done(self._records.values()) - self._n_before
         return time_left_s(time.monotonic() - self._started_s, n_new, self._n_trials - self._n_before)
 
     def _line(self) -> Text:
@@ -130,8 +138,7 @@ def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:
 def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None) -> Text:
     """A search in a line."""
     counts = count_states(records)
-    n_done = len(records) - counts["running"]
-    parts = [f"trials {n_done}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
+    parts = [f"trials {count_done(records)}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
     parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "skipped") if counts[state]]
     accurate = [record for record in records if record.accuracy is not None]
     if accurate:
@@ -146,9 +153,8 @@ def view(
     records: Sequence[TrialRecord], epochs: Mapping[int, str], n_trials: int, left_s: float | None
 ) -> RenderableType:
     """A search as a bar, the front so far, what runs and what has failed; `epochs` says how far a running trial is."""
-    n_done = sum(record.state != "running" for record in records)
     bar = Table.grid()
-    bar.add_row(ProgressBar(n_trials, n_done, width=60))
+    bar.add_row(ProgressBar(n_trials, count_done(records), width=60))
     parts: list[RenderableType] = [bar, summary(records, n_trials, left_s)]
     front = pareto_front(records)
     if front:
@@ -180,7 +186,7 @@ def _failures(records: Sequence[TrialRecord]) -> list[Text]:
 def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
     """Write how far a search is as one JSON object."""
     records, left_s = _progress(study, folder)
-    counts, front = count_states(records), pareto_front(records)
+    counts = count_states(records)
     found = {
         "study": study.config.name,
         "folder": str(folder),
@@ -188,10 +194,10 @@ def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
         "ended_early": folder.state.get("ended_early"),
         "driver": live_driver(folder.driver),
         "n_trials": study.config.search.trials,
-        "n_done": len(records) - counts["running"],
+        "n_done": count_done(records),
         "counts": counts,
-        "best_dev_accuracy": max((one.accuracy for one in records if one.accuracy is not None), default=None),
-        "front": [{"trial": one.number, "accuracy": one.accuracy, "latency_ms": one.latency_ms} for one in front],
+        "best_dev_accuracy": best_accuracy(records),
+        "front": front_facts(records),
         "running": [one.number for one in records if one.state == "running"],
         "left_s": left_s,
     }
@@ -218,8 +224,7 @@ def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | 
     starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
     ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
     elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
-    n_done = sum(record.state != "running" for record in records)
-    return records, time_left_s(elapsed_s, n_done, study.config.search.trials)
+    return records, time_left_s(elapsed_s, count_done(records), study.config.search.trials)
 
 
 def _duration(seconds: float) -> str:

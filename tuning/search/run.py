@@ -26,7 +26,7 @@ from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.search.worker import Assignment, WorkerInputs, trial_on_worker
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import Observer, TrialRecord, open_study, read_records
+from distune.tuning.storage.records import Observer, TrialRecord, count_done, open_study, read_records
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
@@ -56,7 +56,7 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
         if proposals.error is not None:
             raise proposals.error
     records = read_records(study)
-    if proposals.ended_early is None and sum(one.state != "running" for one in records) < config.search.trials:
+    if proposals.ended_early is None and count_done(records) < config.search.trials:
         raise KeyboardInterrupt
     folder.update(ended_early=proposals.ended_early)
     return records

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder
-from distune.tuning.storage.records import DIRECTIONS, records_in
+from distune.tuning.storage.records import DIRECTIONS, count_done, records_in
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -34,9 +34,8 @@ def finish_search(study: Study, folder: Folder) -> str:
     if driver:
         return f"{folder}, run by {driver}, starts no further trial: what runs ends, and finalists, table and champion follow"
     records = records_in(study.config, folder)
-    n_done = sum(record.state != "running" for record in records)
     return (
-        f"{folder} is run by nobody: it was interrupted after {n_done} of {study.config.search.trials} trials; "
+        f"{folder} is run by nobody: it was interrupted after {count_done(records)} of {study.config.search.trials} trials; "
         "`distune search STUDY --resume` now goes straight to its finalists"
     )
 

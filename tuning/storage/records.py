@@ -144,6 +144,23 @@ def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     return front
 
 
+def count_done(records: Iterable[TrialRecord]) -> int:
+    """How many trials have ended, in whatever way."""
+    return sum(record.state != "running" for record in records)
+
+
+def best_accuracy(records: Iterable[TrialRecord]) -> float | None:
+    """The best dev accuracy of all trials, None where none has one."""
+    return max((record.accuracy for record in records if record.accuracy is not None), default=None)
+
+
+def front_facts(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    """The Pareto front for programs."""
+    return [
+        {"trial": one.number, "accuracy": one.accuracy, "latency_ms": one.latency_ms} for one in pareto_front(records)
+    ]
+
+
 def count_states(records: Sequence[TrialRecord]) -> dict[str, int]:
     """How many trials are in each state."""
     counts = {"running": 0, "complete": 0, "pruned": 0, "infeasible": 0, "failed": 0, "skipped": 0}

@@ -14,7 +14,7 @@ from distune.models.errors import first_line
 from distune.tuning.storage.ending import limit_reached, searched_before_s
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
-from distune.tuning.storage.records import read_journal
+from distune.tuning.storage.records import count_done, read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, kept_study, load_study, read_kept_document
 
@@ -115,12 +115,12 @@ def _limits(document: dict[str, Any]) -> list[Any]:
 def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
     """Raise StudyError where a search would have no further trial under its new limits."""
     search, (optuna_study, records) = study.config.search, read_journal(study.config, folder)
-    n_done = sum(record.state != "running" for record in records)
+    done = count_done(records)
     has_ended = folder.state.get("state") == ENDED
-    if search.trials < n_done or (has_ended and search.trials == n_done):
+    if search.trials < done or (has_ended and search.trials == done):
         raise StudyError(
-            f"search.trials: {search.trials}, but the search in {folder} has {n_done} trials done; ask for more than that"
-            + ("" if has_ended else f", or for {n_done} to go on to its finalists")
+            f"search.trials: {search.trials}, but the search in {folder} has {done} trials done; ask for more than that"
+            + ("" if has_ended else f", or for {done} to go on to its finalists")
         )
     if has_ended and (why := limit_reached(optuna_study, search, searched_before_s(optuna_study))):
         raise StudyError(f"--resume: the search in {folder} would end at once: {why}; raise that as well")
