@@ -15,7 +15,7 @@ DISCARDED, CANCELLED = "discarded", "was_cancelled"
 
 
 def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
-    """Of each row whether an annotator gave it the label at the path `label`: all did, unless the table says otherwise as Label Studio
+    """Whether, for each row, an annotator gave it the label at the path `label`: all did, unless the table says otherwise as Label Studio
     or Argilla do; `notes` is told of rows that do not count, and of those with further, other labels.
 
     Raises CorpusError where no row counts.

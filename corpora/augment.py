@@ -111,7 +111,7 @@ def _tag(text: str) -> list[Tagged]:
 
 
 def words_by_tag(tagged: Iterable[Sequence[Tagged]]) -> dict[str, TagWords]:
-    """Of each part of speech its words, to be drawn by their frequency."""
+    """The words of each part of speech, to be drawn by their frequency."""
     counts: dict[str, Counter[str]] = {}
     for tokens in tagged:
         for word, tag in tokens:

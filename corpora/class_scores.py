@@ -21,7 +21,7 @@ from distune.corpora.texts import CorpusError
 BESIDE = ("labels", "classes", "categories", "label_names", "class_names")
 """How columns are called that hold a list of names for the list of numbers in the same row."""
 PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
-"""Of a list as numpy prints it, without commas."""
+"""A list as numpy prints it, without commas."""
 NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
 """How NumPy prints a number in a list of Python."""
 FEWEST_SORTED = 20

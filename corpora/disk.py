@@ -143,6 +143,6 @@ def _sentence(number: int, path: Path) -> str:
 
 
 def _usage(path: Path) -> shutil._ntuple_diskusage:
-    """Of the file system of a path, or of the folder that it would be made in."""
+    """How full the file system of a path is, or that of the folder that it would be made in."""
     path = path.absolute()
     return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists()))

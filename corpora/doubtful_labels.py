@@ -27,7 +27,7 @@ JOINED_BY = {
 }
 """What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
 FEWEST_ROWS = 20
-"""Of so many rows or more, labels that are nearly all distinct are no classes."""
+"""In a file of so many rows or more, labels that are nearly all distinct are no classes."""
 NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 

@@ -15,7 +15,7 @@ CHINESE_NAMES = {"标签", "标注", "类别", "分类", "情感", "文本", "�
 NAMES = LABEL_NAMES | TEXT_NAMES | CHINESE_NAMES | OTHER_NAMES
 """How columns are called, in lower case."""
 REPEATED_ROWS = 10
-"""Of so many rows or more, a label that stands in the first one alone is worth a line."""
+"""In a file of so many rows or more, a label that stands in the first one alone is worth a line."""
 
 
 def check_first_row(texts: Sequence[str], labels: Sequence[str | None], named: Collection[str], name: str) -> list[str]:

@@ -23,7 +23,7 @@ UNPACKERS: dict[bytes, Callable[[BufferedReader[Any]], Any]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"\x28\xb5\x2f\xfd": zstd_stream,
 }
-"""By how a packed file begins."""
+"""The bytes with which a packed file begins."""
 
 
 class Utf8:

@@ -115,7 +115,7 @@ class ShardWriter:
 
 @dataclass(frozen=True)
 class Source:
-    """Who answers: how a process gets the teacher, what is known of it, and who calls the writer for each of the shards, which is
+    """The teacher that answers: how a process gets the teacher, what is known of it, and who calls the writer for each of the shards, which is
     answered by its place among them."""
 
     load: Callable[[], TeacherFunction]

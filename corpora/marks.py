@@ -35,7 +35,7 @@ def kinds(reading: Reading, delimiter: str) -> Counter[str]:
 
 
 def kinds_of(row: RawRow, delimiter: str, skips_spaces: bool) -> Iterator[str]:
-    """Of each cell with a quotation mark whether it is quoted by need, quoted without need, or holds the mark bare."""
+    """Whether each cell with a quotation mark is quoted by need, quoted without need, or holds the mark bare."""
     for raw, cell in zip(_raw_cells(row, delimiter, skips_spaces), row.cells, strict=False):
         if raw.startswith('"'):
             yield "needed" if any(sign in cell for sign in ('"', delimiter, "\n", "\r")) else "whole"

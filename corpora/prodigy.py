@@ -14,7 +14,7 @@ ANSWERS = ("accept", "reject", "ignore")
 
 
 def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[bool]:
-    """Of each row whether it counts as labelled: all do, unless the table has Prodigy's column `answer`.
+    """Whether each row counts as labelled: all do, unless the table has Prodigy's column `answer`.
 
     `read` are the columns that the study reads; one of them is no such column, nor is one with other values. Rows without
     an answer, as files that were joined have them, count. Raises CorpusError where no row counts.

@@ -33,7 +33,7 @@ class Reading:
     quoting: Quoting
     rows: list[Cells]
     starts: list[int]
-    """Of each row the place of its first line among `lines`."""
+    """The place of each row's first line among `lines`."""
     lines: Sequence[str]
     width: int
     """How many cells a row must have."""

@@ -16,7 +16,7 @@ from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keepi
 from distune.corpora.texts import CorpusError
 
 MOST_DIGITS = 12
-"""Of a word's frequency; jieba's own add up to 60 million."""
+"""The most digits that a word's frequency has; jieba's own add up to 60 million."""
 
 
 class _Tokens(BaseModel, frozen=True, extra="forbid"):

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from distune._search import Found, check, load_study, results, run_trial, search
     from distune._student import Student, load
     from distune.corpora.texts import CorpusError
+    from distune.models.checkpoint_folder import CheckpointError
     from distune.models.errors import ModelError
-    from distune.models.predictor import CheckpointError, TextError
+    from distune.models.predictor import TextError
     from distune.tuning.champion.verdict import NoChampionError
-    from distune.tuning.session import InterruptedSearchError
+    from distune.tuning.concluding import InterruptedSearchError
     from distune.tuning.study.errors import StudyError
     from distune.tuning.study.file import Study
 
@@ -49,10 +50,10 @@ __all__ = [
     "search",
 ]
 _HOMES = {
-    "CheckpointError": "distune.models.predictor",
+    "CheckpointError": "distune.models.checkpoint_folder",
     "CorpusError": "distune.corpora.texts",
     "Found": "distune._search",
-    "InterruptedSearchError": "distune.tuning.session",
+    "InterruptedSearchError": "distune.tuning.concluding",
     "ModelError": "distune.models.errors",
     "NoChampionError": "distune.tuning.champion.verdict",
     "Student": "distune._student",

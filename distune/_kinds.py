@@ -42,7 +42,7 @@ def _unpickled(file: PlugFile, name: str, settings: dict[str, Any]) -> Any:
 
 
 def kind_of(model: type[BaseModel]) -> str:
-    """By what a block says that it is of this model."""
+    """The words by which a block says that it is of this model."""
     return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
@@ -133,7 +133,7 @@ class OpenKinds:
         return self._as(_stand_in(self.base, kind), value)  # Another version of the plug has written it.
 
     def _as(self, model: type[Part], value: Any) -> Any:
-        """By a union, so that the path of a fault has the kind in it as for ours."""
+        """Validates by a union, so that the path of a fault has the kind in it as for ours."""
         if isinstance(value, model):
             return value
         if model not in self._adapters:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import MAX_THREADS, CheckpointError, Predictor, check_folder
+from distune.models.checkpoint_folder import CheckpointError, check_folder
+from distune.models.predictor import MAX_THREADS, Predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,11 +123,11 @@ def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -
         return Student(place, threads)
     if not isinstance(uri, str | None):
         raise CheckpointError(f"uri must be that of an MLflow store, such as sqlite:///mlflow.db, but got {uri!r}")
-    from distune.tuning.commands.students import DEFAULT_URI
+    from distune.tuning.study.config import TrackingConfig
     from distune.tuning.tracking.pulling import pull
 
     with tempfile.TemporaryDirectory() as scratch:
-        store = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        store = uri or TrackingConfig().store
         return Student(pull(store, place, Path(scratch) / "student"), threads)
 
 

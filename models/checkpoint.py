@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distune._kinds import content_of
-from distune.models import distune_student, predictor
+from distune.models import checkpoint_folder, distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.errors import ModelError
@@ -115,7 +115,8 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    shutil.copyfile(predictor.__file__, package / "predictor.py")
+    for place in (checkpoint_folder.__file__, predictor.__file__):
+        shutil.copyfile(place, package / Path(place).name)
     for program in encoding.glob("*.py"):
         shutil.copyfile(program, package / "encoding" / program.name)
 
@@ -123,8 +124,8 @@ def _write_package(folder: Path, encoding: Path) -> None:
 def _write_sums(folder: Path) -> None:
     """Write the checksum of each file but README.md, which may be edited."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "README.md")
-    lines = [f"{predictor.checksum(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
-    (folder / predictor.SUMS).write_text("".join(lines), encoding="utf-8", newline="")
+    lines = [f"{checkpoint_folder.checksum(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / checkpoint_folder.SUMS).write_text("".join(lines), encoding="utf-8", newline="")
 
 
 def _stored_weights(trained: Trained) -> dict[str, Tensor]:
@@ -175,12 +176,17 @@ def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
     try:
         config: StudentShape = TypeAdapter(StudentConfig).validate_python(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
         raise ModelError(
-            f"{folder}: config.json does not fit the class of its student: {place}: {first['msg']}"
+            f"{folder}: config.json does not fit the class of its student: {_first_fault(error)}"
         ) from error
     return config
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Where the first fault is, and what."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{'.'.join(map(str, first['loc']))}: {message}"
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -188,16 +194,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises CheckpointError when the folder is not whole, and ModelError when its parts do not fit each other.
     """
-    predictor.check_folder(folder, has_weights=True)
+    checkpoint_folder.check_folder(folder, has_weights=True)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     vocabulary = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     try:
         about = _About.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ModelError(f"{folder / 'config.json'} is damaged: {place}: {first['msg']}") from error
+        raise ModelError(f"{folder / 'config.json'} is damaged: {_first_fault(error)}") from error
     config = _student_config(about.student, folder)
     if about.plug is not None and _plug(config) != {"plug": about.plug}:
         raise ModelError(

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .predictor import Answer, CheckpointError, Predictor, TextError, answer_lines, check_folder
+from .checkpoint_folder import CheckpointError, check_folder
+from .predictor import Answer, Predictor, TextError, answer_lines
 
 __all__ = ["Answer", "CheckpointError", "Predictor", "TextError", "load", "main"]
 

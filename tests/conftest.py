@@ -279,6 +279,7 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     from rich.console import Console
 
     import distune.tuning.champion.verdict
+    import distune.tuning.concluding
     import distune.tuning.session
     from distune.tuning.report.lines import lines_on
     from distune.tuning.study.file import Study
@@ -286,7 +287,7 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     study = Study(unlucky_document)
     distune.tuning.session.cache(study, False, None, "", Console(file=io.StringIO()))
     counts = {"all": 0, "before timing": -1}
-    forward, judge = BertForSequenceClassification.forward, distune.tuning.session.judge
+    forward, judge = BertForSequenceClassification.forward, distune.tuning.concluding.judge
     time_here = distune.tuning.champion.verdict.time_here
 
     def counting(self: Any, *arguments: Any, **settings: Any) -> Any:
@@ -305,7 +306,7 @@ def ended(unlucky_document: dict[str, Any]) -> Ended:
     console = Console(file=stream, width=200)
     with lines_on(console), pytest.MonkeyPatch.context() as patch:
         patch.setattr(BertForSequenceClassification, "forward", counting)
-        patch.setattr("distune.tuning.session.judge", noting)
+        patch.setattr("distune.tuning.concluding.judge", noting)
         patch.setattr("distune.tuning.champion.verdict.time_here", timing)
         folder = distune.tuning.session.search(study, console)
     return Ended(

@@ -12,9 +12,10 @@ from pathlib import Path
 from distune.tuning.commands import students as commands
 from distune.tuning.commands.ending import ENDS_WITHIN_S, end_within, guarded
 from distune.tuning.commands.search_parser import add_search_commands
-from distune.tuning.commands.students import DEFAULT_URI
 from distune.tuning.serve.limits import Limits
 
+DEFAULT_URI = "sqlite:///mlflow.db"
+"""That of a study which names no store; told here, as --help is to answer at once."""
 EXAMPLES = """\
 examples:
   distune check STUDY.yaml                  every fault of a study at once; writes nothing

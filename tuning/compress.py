@@ -20,10 +20,11 @@ from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import Encoder, load_encoder, needed_packages
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig, CompressionConfig
 from distune.models.compression.trained import CalibrationData
-from distune.models.predictor import CheckpointError, Predictor
+from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
 from distune.tuning.speed.contenders import onnx_contender

@@ -3,54 +3,40 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from rich.console import Console
 
 from distune.cluster.connection import connected
 from distune.cluster.on_ray import OnRay, preparing_runner
-from distune.cluster.runner import Runner
 from distune.corpora.places import Place
-from distune.tuning.champion.finalists import Finalist, select, train_finalists
-from distune.tuning.champion.verdict import NoChampionError, judge
+from distune.tuning.champion.verdict import NoChampionError
 from distune.tuning.checks import check_shared, check_surroundings, refuse_few_trials
-from distune.tuning.report.write import publish
+from distune.tuning.concluding import InterruptedSearchError, chosen_finalists, conclude
 from distune.tuning.search.gpus import with_gpus
-from distune.tuning.search.importance import importances, keep_importances
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.progress import FillingView, LiveView
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
 from distune.tuning.search.warm_start import changed_since
 from distune.tuning.shipping import packages
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder, dump
-from distune.tuning.storage.records import TrialRecord, count_done, count_states, open_study, read_records, records_in
+from distune.tuning.storage.records import TrialRecord, count_done, records_in
 from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
-from distune.tuning.tracking.entries import SearchEnd, closing, opening, with_version
+from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
-from distune.tuning.tracking.promotion import Registered, beside_of, candidate_of_verdict, terms_of
-from distune.tuning.tracking.registry import log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker, is_away
 
 _log = logging.getLogger(__name__)
-
-
-class InterruptedSearchError(KeyboardInterrupt):
-    """A search that was ended by Ctrl-C; what it found is kept. `except Exception` lets it through, as it does Ctrl-C."""
-
-    exit_code: ClassVar[int] = 130
 
 
 def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:
@@ -102,8 +88,8 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = _finalists(prepared, records, folder, runner, console)
-        _conclude(prepared, finalists, folder, runner, outbox, console)
+        finalists = chosen_finalists(prepared, records, folder, runner, console)
+        conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 
 
@@ -116,71 +102,6 @@ def connected_if_shared(study: Study) -> Iterator[None]:
     with connected(study.config.cluster, packages()):
         check_shared(Place(study.config.storage))
         yield
-
-
-def _conclude(
-    prepared: Prepared,
-    finalists: Sequence[Finalist],
-    folder: Folder,
-    runner: Runner,
-    outbox: Outbox[Tracker],
-    console: Console,
-) -> None:
-    """Time the finalists, write and record what was found, and register the champion."""
-    config, tracker = prepared.study.config, outbox.observer
-    uri, name = config.tracking.store, config.tracking.register_as
-    with (
-        folder.place.to_write() as path,
-        tempfile.TemporaryDirectory() as scratch,
-        ends_at_once("the finalists were timed"),
-    ):
-        present = None
-        if name:
-            terms = terms_of(prepared, config.champion)
-            present = outbox.ask(partial(present_champion, uri, name, terms, Path(scratch)))
-        why = folder.state.get("ended_early")
-        with console.status("timing the finalists and the teacher on one thread, in turns"):
-            verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
-        optuna_study = open_study(config, Journal(folder.journal))
-        mattered = importances(optuna_study, config.search.objectives, config.search.importance)
-        keep_importances(mattered, optuna_study, config.search, folder)
-        outbox.ask(partial(tracker.log_importances, mattered))
-        closed = closing(verdict, read_records(optuna_study), config, folder)
-        outbox.ask(partial(tracker.log_results, closed, path))
-    _log.info(folder.table.read_text())
-    with console.status("drawing the pictures and the page"), ends_at_once("the page was drawn"):
-        outbox.ask(partial(tracker.log_files, publish(prepared.study, folder)))
-    if verdict.winner is None:
-        folder.end()
-        nearest = verdict.columns[-1]
-        p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
-        raise NoChampionError(
-            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
-            f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
-        )
-    with (
-        console.status("registering the champion"),
-        ends_at_once("the champion was registered"),
-        (folder.place / "champion").to_read() as champion,
-    ):
-        number = verdict.finalists[verdict.winner].record.number
-        texts = prepared.corpus.dev.texts[:2]
-        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
-        outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
-        if name:
-            candidate = candidate_of_verdict(verdict, prepared, config.champion)
-            beside = beside_of(present, verdict, config.champion)
-            registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
-            _say_registered(registered, name, folder, closed, outbox)
-    folder.end()
-
-
-def _say_registered(
-    registered: Registered, name: str, folder: Folder, closed: SearchEnd, outbox: Outbox[Tracker]
-) -> None:
-    outbox.ask(partial(outbox.observer.note, with_version(closed.note, name, registered)))
-    folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
-    _log.info(f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})")
 
 
 @contextmanager
@@ -232,35 +153,3 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     if why := folder.state.get("ended_early"):
         _log.info(f"ended early, after {count_done(records)} of {study.config.search.trials} trials: {why}")
     return records
-
-
-KEPT = {
-    "the finalists were retrained": "all trials are kept, and no champion is registered; --resume retrains the finalists",
-    "the finalists were timed": "all trials are kept, and no champion is registered; --resume retrains and times the finalists",
-    "the page was drawn": "all trials, the table and the results are kept, and no champion is registered; --resume sees to it",
-    "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
-    "registered already --resume looks, and sees to it",
-}
-"""What is left of a search that is interrupted after its trials, by what was being done."""
-
-
-@contextmanager
-def ends_at_once(doing: str) -> Iterator[None]:
-    """Says, after Ctrl-C, what was being done and what is kept."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        raise InterruptedSearchError(f"interrupted while {doing}: {KEPT[doing]}") from interrupt
-
-
-def _finalists(
-    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
-) -> list[Finalist]:
-    config = prepared.study.config
-    chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
-    if not chosen:
-        counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-        folder.end()
-        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
-    with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
-        return train_finalists(chosen, records, prepared, runner)

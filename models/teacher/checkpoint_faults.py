@@ -96,7 +96,7 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
         "save the tokenizer anew where they are",
     ),
 )
-"""By the type of an error and words in it, what is wrong and what to do; the first that fits counts."""
+"""For the type of an error and words in it: what is wrong and what to do; the first that fits counts."""
 
 
 @contextmanager

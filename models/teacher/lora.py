@@ -18,7 +18,7 @@ from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoin
 from distune.models.teacher.own_code import refuse_unknown_class
 
 PREFIX = "base_model.model."
-"""Of the names of an adapter's tensors."""
+"""The beginning of the names of an adapter's tensors."""
 
 
 def load_adapter(place: str | Path) -> Loaded:

@@ -19,7 +19,7 @@ from distune.models.training.loop import Schedule, optimise, with_progress
 _log = logging.getLogger(__name__)
 IGNORED = -100
 HEADS = {"bert": "cls", "ernie": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head", "camembert": "lm_head"}
-"""By family, what makes logits over the vocabulary of the last layer's states, row by row."""
+"""What, for each family, makes logits over the vocabulary of the last layer's states, row by row."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ N_ALONE = 2
 LONG = 8
 """Characters for each token that a text is to fill, so that it is cut off at the last."""
 EXACT, HALF = 1e-3, 0.1
-"""By how much the logits of one text may differ, of the largest: in float32, and in 16 bits on a GPU."""
+"""How much the logits of one text may differ, as a part of the largest: in float32, and in 16 bits on a GPU."""
 
 
 def rehearse(teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState] = ()) -> NDArray[np.float32]:

@@ -55,7 +55,7 @@ class Teacher:
     notes: tuple[str, ...] = ()
     """What was assumed while it was loaded, a line each."""
     orders: tuple[tuple[int, ...], ...] = ()
-    """Of each member, which of its columns each class of the corpus is; empty where the columns are taken as they stand."""
+    """Which column of each member each class of the corpus is; empty where the columns are taken as they stand."""
     is_stand_in: bool = False
     """Whether its weights are random ones, in the place of a teacher that is known by its logits alone."""
 

@@ -47,7 +47,7 @@ from distune.models.training.loop import Schedule, optimise, pick_device, with_p
 
 _log = logging.getLogger(__name__)
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
-"""Of pretraining: weights that have learnt a language already are not to be shaken."""
+"""The learning rate of pretraining: weights that have learnt a language already are not to be shaken."""
 
 
 @dataclass(frozen=True, kw_only=True)

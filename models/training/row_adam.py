@@ -43,7 +43,7 @@ class Read:
 
 
 class Delays:
-    """For each earlier step, what a row that was last moved in it has missed since."""
+    """What, for each earlier step, a row that was last moved in it has missed since."""
 
     def __init__(self, n_steps: int, betas: tuple[float, float]) -> None:
         self.now, self._betas = 0, betas

@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 import distune
-from distune.models.predictor import FILES, SUMS
+from distune.models.checkpoint_folder import FILES, SUMS
 from distune.tuning.cli import main
 from distune.tuning.speed.bench import bench
 from distune.tuning.tracking.registry import log_model

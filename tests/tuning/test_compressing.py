@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from distune.models.checkpoint import load_checkpoint
+from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
-from distune.models.predictor import CheckpointError
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of

@@ -101,6 +101,7 @@ FLOORS = (
 """The rooms of tuning/, from the ground up. `serve` stands by itself."""
 PACKED = (
     "models/distune_student.py",
+    "models/checkpoint_folder.py",
     "models/predictor.py",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )

@@ -17,9 +17,8 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
-from distune.tuning.cli import main
 from distune.tuning.commands import students as commands
-from distune.tuning.session import InterruptedSearchError
+from distune.tuning.concluding import InterruptedSearchError
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.file import Study
@@ -27,22 +26,9 @@ from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.store import quiet_mlflow
 from tests.conftest import STUDENTS, reviews
 from tests.making.checkpoints import checkpoint_of
+from tests.whole.conftest import Run
 
 Write = Callable[[dict[str, Any]], Path]
-Run = Callable[..., tuple[int, str, list[str]]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command and gives its exit code, its stdout and the lines of its stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err.splitlines()
-
-    return call
 
 
 def test_a_good_study_passes_and_nothing_is_written(

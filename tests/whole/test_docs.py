@@ -16,8 +16,8 @@ import distune.tuning.storage.paths
 from distune.cluster.config import ClusterConfig
 from distune.corpora.tokens import AnyTokensConfig
 from distune.losses.config import AnyHiddenConfig, AnyTeacherTerm
+from distune.models.checkpoint_folder import FILES
 from distune.models.compression.config import AnyCompressionConfig
-from distune.models.predictor import FILES
 from distune.models.students.config import AnyStudentConfig
 from distune.models.vectors.config import AnyVectorsConfig
 from distune.tuning.serve.limits import Limits

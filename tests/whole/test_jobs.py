@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 
 from distune.cluster.services import Services
 from distune.corpora.places import Place
-from distune.models.predictor import check_folder
+from distune.models.checkpoint_folder import check_folder
 from distune.tuning.cli import main
 from distune.tuning.storage.paths import Folder, Layout
 from distune.tuning.storage.records import TrialRecord, records_in

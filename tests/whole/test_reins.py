@@ -12,28 +12,13 @@ from typing import Any
 
 import pytest
 
-from distune.tuning.cli import main
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import Study
 from tests.making.findings import results
 from tests.making.proposals import ask, epoch, proposals
-
-Run = Callable[..., tuple[int, str, list[str]]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command and gives its exit code, its stdout and the lines of its stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err.splitlines()
-
-    return call
+from tests.whole.conftest import Run
 
 
 @pytest.fixture

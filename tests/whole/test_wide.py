@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
-from distune.models.predictor import check_folder
+from distune.models.checkpoint_folder import check_folder
 from distune.tuning.report.lines import lines_on
 from distune.tuning.report.terminal import show_results
 from distune.tuning.session import search

@@ -24,7 +24,7 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """Of each test text its label `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
+    """The label of each test text `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
     student, the student's as it is served."""
 
     trial: int

@@ -49,12 +49,12 @@ class Verdict:
     columns: tuple[Column, Column, Column]
     winner: int | None
     sizes_mb: dict[int, float]
-    """Of each finalist's network, by the number of its trial."""
+    """The size of each finalist's network, by the number of its trial."""
     cpu: str
     host: str
     """Where it was timed."""
     versions: dict[str, str]
-    """Of the packages there."""
+    """The versions of the packages there."""
     teacher_timed: TeacherTimed
     load: Load | None
     """What else ran there."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from distune.tuning.storage.paths import Folder
     from distune.tuning.study.config import StudyConfig
 
-DEFAULT_URI = "sqlite:///mlflow.db"
 STORES = ("sqlite", "postgresql", "mysql", "mssql", "file")
 """What MLflow's own server opens."""
 
@@ -46,9 +45,10 @@ def lines_and_console() -> Iterator[Console]:
 
 def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
     """Where a search that has ended has put what it found, and the commands that take it."""
+    from distune.tuning.study.config import TrackingConfig
+
     uri, registered = config.tracking.store, folder.state.get("registered")
-    by_default = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-    extra = "" if uri == by_default else f" --uri {shlex.quote(uri)}"
+    extra = "" if uri == TrackingConfig().store else f" --uri {shlex.quote(uri)}"
     lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():
         lines.append(f"read:    {folder.report}")
@@ -100,7 +100,7 @@ def _texts(path: Path | None) -> list[str]:
 
 
 def bench(options: argparse.Namespace) -> None:
-    from distune.models.predictor import check_folder
+    from distune.models.checkpoint_folder import check_folder
     from distune.tuning.speed.bench import bench
 
     check_folder(options.folder)

@@ -130,7 +130,7 @@ def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool) -> None:
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """Of each dotted path its last part, or of a kind what it is the kind of; the whole path where two would be alike."""
+    """The last part of each dotted path, for a kind what it is the kind of; the whole path where two would be alike."""
     short = {path: path.removesuffix(".kind").rpartition(".")[2].partition("@")[0] for path in paths}
     taken = [*short.values(), "trial"]
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}

@@ -32,7 +32,7 @@ class Limits:
 
     @property
     def max_held_bytes(self) -> int:
-        """Of all bodies together that are being read or wait for their answers: without it, memory would be bounded by the
+        """The bytes of all bodies together that are being read or wait for their answers: without it, memory would be bounded by the
         connections alone, a thousand bodies."""
         return 32 * self.max_body_bytes
 

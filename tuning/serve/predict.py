@@ -16,7 +16,8 @@ from typing import Any
 from distune.corpora.decoding import COMPRESSIONS
 from distune.corpora.encoding import load_encoder
 from distune.corpora.incoming import BLOCK_BYTES, Utf8
-from distune.models.predictor import CheckpointError, Predictor, answer_lines, check_folder
+from distune.models.checkpoint_folder import CheckpointError, check_folder
+from distune.models.predictor import Predictor, answer_lines
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""

@@ -25,7 +25,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import MAX_THREADS, Answer, Predictor, check_folder
+from distune.models.checkpoint_folder import check_folder
+from distune.models.predictor import MAX_THREADS, Answer, Predictor
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch

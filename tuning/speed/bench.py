@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from distune.models.predictor import CheckpointError
+from distune.models.checkpoint_folder import CheckpointError
 from distune.models.students.config import STUDENTS
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import load_teacher

@@ -31,7 +31,7 @@ class Latency:
     texts_per_s: float
     stages_ms: dict[str, float]
     quantiles_ms: tuple[float, ...] = ()
-    """Of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
+    """The quantiles of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def time_contenders(
 
 
 def _single_stream(contender: Contender, chunk: Sequence[str]) -> list[list[float]]:
-    """For each text the milliseconds of each stage."""
+    """The milliseconds of each stage for each text."""
     samples: list[list[float]] = []
     end = time.perf_counter() + MIN_CHUNK_S
     while not samples or time.perf_counter() < end:

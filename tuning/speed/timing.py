@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distune.corpora.scratch import scratch_folder
+from distune.models.checkpoint_folder import FILES
 from distune.models.errors import first_line
-from distune.models.predictor import FILES
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
 from distune.tuning.speed.figures import Latency, Load

@@ -15,7 +15,7 @@ MOST_NODES = 100_000
 """Values, each counted as often as an alias names it."""
 DEEPEST = 50
 MOST_DIGITS = 40
-"""Of a whole number; Python's own limit is 4,300."""
+"""The most digits of a whole number; Python's own limit is 4,300."""
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9a-fA-FxobXOB_:]+")
 
 

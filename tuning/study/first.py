@@ -20,7 +20,7 @@ from distune.tuning.study.file import Study
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 CHINESE_SHARE = 0.2
-"""Of so many Chinese characters or more among all, texts are cut by jieba."""
+"""With such a share of Chinese characters or more, texts are cut by jieba."""
 CHINESE_TEXT_NAMES = {"文本", "内容", "评论", "句子", "标题"}
 CHINESE_LABEL_NAMES = {"标签", "标注", "类别", "分类", "情感"}
 KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=")

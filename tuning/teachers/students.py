@@ -22,9 +22,10 @@ from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of, probabilities
-from distune.models.predictor import Predictor, check_folder
+from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.draws import draw_students
@@ -36,7 +37,7 @@ from distune.tuning.trial.tasks import TrainingData, train_if_it_converges
 
 _log = logging.getLogger(__name__)
 SMALLEST = 1e-6
-"""Of a mean probability, before its logarithm."""
+"""The least that a mean probability counts as, before its logarithm."""
 BATCH_TEXTS = 64
 
 
@@ -57,7 +58,7 @@ class Training:
     material: RawInputs
     """Without anything that a teacher says; its seed is that of the draw too."""
     threads: int
-    """Of torch, for each student."""
+    """The threads that torch has for each student."""
     runner: Runner
 
 

@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.places import Place, PlaceError, check_place
+from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import first_line
-from distune.models.predictor import check_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import CHAMPION
 from distune.tuning.tracking.store import check_readable, quiet_mlflow, tracking_at

@@ -20,8 +20,8 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import needed_packages
+from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import first_line
-from distune.models.predictor import check_folder
 from distune.tuning.tracking.promotion import (
     CHAMPION,
     TAG,

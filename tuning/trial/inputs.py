@@ -66,7 +66,7 @@ class RawInputs:
     teachers: LogitsSource
     pieces: Callable[[AnyTokensConfig], Sequence[str]]
     seed: int
-    """Of the trained word vectors."""
+    """The seed of the trained word vectors."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import CheckpointError
+from distune.models.checkpoint_folder import CheckpointError
 from distune.tuning.serve.predict import predict
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of

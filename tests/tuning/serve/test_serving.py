@@ -22,7 +22,8 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import SUMS, Predictor
+from distune.models.checkpoint_folder import SUMS
+from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
 from distune.tuning.serve.limits import Limits

@@ -10,7 +10,7 @@ import pytest
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import FILES
+from distune.models.checkpoint_folder import FILES
 from distune.tuning.speed import load, timing
 from distune.tuning.speed.figures import Load, timed_words
 from distune.tuning.speed.latency import Contender

@@ -15,8 +15,8 @@ from rich.console import Console
 from distune.cluster.runner import IN_PROCESS
 from distune.corpora.corpus import Corpus, Split, load_corpus
 from distune.corpora.places import Place
+from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import ModelError
-from distune.models.predictor import check_folder
 from distune.models.teacher.config import TeacherConfig
 from distune.tuning.checks import check
 from distune.tuning.report.lines import lines_on

@@ -11,7 +11,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from distune.corpora.encoding import load_encoder
-from distune.models.predictor import Predictor, check_folder
+from distune.models.checkpoint_folder import check_folder
+from distune.models.predictor import Predictor
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import Candidate
 from distune.tuning.tracking.pulling import pull

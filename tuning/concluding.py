@@ -1,0 +1,164 @@
+"""What follows the trials of a search: finalists retrained, timed and judged, the table and the page written, the champion registered.
+
+Ctrl-C ends each of these at once, and says what is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import Console
+
+from distune.cluster.runner import Runner
+from distune.corpora.scratch import scratch_folder
+from distune.tuning.champion.finalists import Finalist, select, train_finalists
+from distune.tuning.champion.verdict import NoChampionError, Verdict, judge
+from distune.tuning.report.write import publish
+from distune.tuning.search.importance import importances, keep_importances
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.storage.journal import Journal
+from distune.tuning.storage.paths import Folder
+from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
+from distune.tuning.tracking.entries import SearchEnd, closing, with_version
+from distune.tuning.tracking.outbox import Outbox
+from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
+from distune.tuning.tracking.registry import log_model, present_champion, register
+from distune.tuning.tracking.runs import Tracker
+
+_log = logging.getLogger(__name__)
+
+
+class InterruptedSearchError(KeyboardInterrupt):
+    """A search that was ended by Ctrl-C; what it found is kept. `except Exception` lets it through, as it does Ctrl-C."""
+
+    exit_code: ClassVar[int] = 130
+
+
+KEPT = {
+    "the finalists were retrained": "all trials are kept, and no champion is registered; --resume retrains the finalists",
+    "the finalists were timed": "all trials are kept, and no champion is registered; --resume retrains and times the finalists",
+    "the page was drawn": "all trials, the table and the results are kept, and no champion is registered; --resume sees to it",
+    "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
+    "registered already --resume looks, and sees to it",
+}
+"""What is left of a search that is interrupted after its trials, by what was being done."""
+
+
+@contextmanager
+def ends_at_once(doing: str) -> Iterator[None]:
+    """Says, after Ctrl-C, what was being done and what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedSearchError(f"interrupted while {doing}: {KEPT[doing]}") from interrupt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What was found of the finalists, what MLflow was told of it, and the champion that they may take the place of."""
+
+    verdict: Verdict
+    closed: SearchEnd
+    present: Present | None
+
+
+def chosen_finalists(
+    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
+) -> list[Finalist]:
+    """The finalists, retrained. Raises NoChampionError where no distilled trial was completed."""
+    config = prepared.study.config
+    chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
+    if not chosen:
+        counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
+        folder.end()
+        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+    with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
+        return train_finalists(chosen, records, prepared, runner)
+
+
+def conclude(
+    prepared: Prepared,
+    finalists: Sequence[Finalist],
+    folder: Folder,
+    runner: Runner,
+    outbox: Outbox[Tracker],
+    console: Console,
+) -> None:
+    """Time the finalists, write and record what was found, and register the champion. Raises NoChampionError where there is none."""
+    with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
+        present = _present(prepared, outbox, scratch)
+        with console.status("timing the finalists and the teacher on one thread, in turns"):
+            judged = _judged(prepared, finalists, folder, runner, outbox, present)
+    verdict = judged.verdict
+    _log.info(folder.table.read_text())
+    with console.status("drawing the pictures and the page"), ends_at_once("the page was drawn"):
+        outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
+    if verdict.winner is None:
+        folder.end()
+        nearest = verdict.columns[-1]
+        p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
+        raise NoChampionError(
+            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
+            f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
+        )
+    with console.status("registering the champion"), ends_at_once("the champion was registered"):
+        _register(prepared, judged, verdict.winner, folder, outbox)
+    folder.end()
+
+
+def _present(prepared: Prepared, outbox: Outbox[Tracker], scratch: Path) -> Present | None:
+    """The champion that the study's name has now, to be timed beside the finalists."""
+    config = prepared.study.config
+    name = config.tracking.register_as
+    if not name:
+        return None
+    terms = terms_of(prepared, config.champion)
+    return outbox.ask(partial(present_champion, config.tracking.store, name, terms, scratch))
+
+
+def _judged(
+    prepared: Prepared,
+    finalists: Sequence[Finalist],
+    folder: Folder,
+    runner: Runner,
+    outbox: Outbox[Tracker],
+    present: Present | None,
+) -> Judged:
+    """The verdict, written into the search's folder and recorded."""
+    config, tracker = prepared.study.config, outbox.observer
+    with folder.place.to_write() as path:
+        why = folder.state.get("ended_early")
+        verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
+        optuna_study = open_study(config, Journal(folder.journal))
+        mattered = importances(optuna_study, config.search.objectives, config.search.importance)
+        keep_importances(mattered, optuna_study, config.search, folder)
+        outbox.ask(partial(tracker.log_importances, mattered))
+        closed = closing(verdict, read_records(optuna_study), config, folder)
+        outbox.ask(partial(tracker.log_results, closed, path))
+    return Judged(verdict=verdict, closed=closed, present=present)
+
+
+def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, outbox: Outbox[Tracker]) -> None:
+    """Log the champion as a model of its run, and register it where the study has a name for it."""
+    verdict, closed = judged.verdict, judged.closed
+    config, tracker = prepared.study.config, outbox.observer
+    uri, name = config.tracking.store, config.tracking.register_as
+    number = verdict.finalists[winner].record.number
+    with (folder.place / "champion").to_read() as champion:
+        texts = prepared.corpus.dev.texts[:2]
+        model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
+    outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
+    if not name:
+        return
+    candidate = candidate_of_verdict(verdict, prepared, config.champion)
+    beside = beside_of(judged.present, verdict, config.champion)
+    registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
+    outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))
+    folder.update(registered={"name": name, "version": registered.version, "alias": registered.alias})
+    _log.info(f"registered as {name} version {registered.version}, alias {registered.alias} ({registered.reason})")
