@@ -116,7 +116,9 @@ def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
                 if IS_A_COMMAND.is_set():  # Without its raylet Ray may wait for ever.
                     sys.stdout.flush()
                     os._exit(1)
-                os.kill(os.getpid(), signal.SIGINT)
+                # A shell lets what it starts in the background ignore SIGINT.
+                is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+                os.kill(os.getpid(), signal.SIGTERM if is_ignored else signal.SIGINT)
                 return
 
 
