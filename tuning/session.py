@@ -28,7 +28,7 @@ from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_done, records_in
 from distune.tuning.storage.room import RESUMED, full_disks_named
-from distune.tuning.storage.searches import go_on_with, new_folder, refuse_second, unfinished_folder
+from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
@@ -66,11 +66,11 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
         unfinished_folder(study)
     else:
         refuse_few_trials(study.config.search)
-        if not force:
-            refuse_second(study)
-    read = read_study(study)
-    with ExitStack() as stack:
+    with ExitStack() as stack, ExitStack() as beginning:
         stack.enter_context(full_disks_named(study.config))
+        if not (resume or force):
+            beginning.enter_context(only_beginning(study))
+        read = read_study(study)
         stack.enter_context(connected_if_shared(study))
         prepared = prepare(read, preparing_runner(study.config.cluster), FillingView(console))
         if not study.config.cluster.is_shared:
@@ -83,6 +83,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
         folder = unfinished_folder(study) if resume else new_folder(study)
         stack.enter_context(full_disks_named(study.config, then=RESUMED))
         stack.enter_context(only_driver(folder.driver))
+        beginning.close()
         folder.claim(prepared.fingerprints)
         if resume:
             go_on_with(study, folder)

@@ -29,8 +29,8 @@ ADVICE = "see that no driver runs this search, and remove the file"
 
 
 @contextmanager
-def only_driver(place: Place) -> Iterator[None]:
-    """Be the one driver of a search for the length of a `with`.
+def only_driver(place: Place, other: str = "another driver runs this search") -> Iterator[None]:
+    """Be the one driver of a search for the length of a `with`; `other` is what is said of one that runs.
 
     Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. Of drivers that begin at
     once, one gets it, where the file system can make a file only if there is none, as those of this machine can. An object
@@ -39,7 +39,7 @@ def only_driver(place: Place) -> Iterator[None]:
     (10 s).
     """
     name, ended = uuid.uuid4().hex, threading.Event()
-    _take(place, name)
+    _take(place, name, other)
     thread = threading.Thread(target=_renew, args=(place, name, ended), daemon=True)
     thread.start()
     try:
@@ -51,10 +51,10 @@ def only_driver(place: Place) -> Iterator[None]:
             place.delete()
 
 
-def _take(place: Place, name: str) -> None:
+def _take(place: Place, name: str, other: str) -> None:
     """Write the lease where there is none, or one of a driver that is gone. Raises StudyError for one that still runs."""
     while True:
-        gone = _wait_for_its_end(place)
+        gone = _wait_for_its_end(place, other)
         path = place.path
         if path is None:
             _write(place, name)
@@ -155,7 +155,7 @@ def _is_gone(other: dict[str, Any]) -> bool:
     return is_dead or time.time() - other["renewed_s"] > GONE_AFTER_S
 
 
-def _wait_for_its_end(place: Place) -> str | None:
+def _wait_for_its_end(place: Place, what: str) -> str | None:
     """Returns the name of the lease of a driver that is gone, None where there is no lease. Raises StudyError for a driver that
     still runs."""
     deadline = time.monotonic() + GONE_AFTER_S
@@ -163,9 +163,7 @@ def _wait_for_its_end(place: Place) -> str | None:
         if _is_gone(other):
             return str(other["name"])
         if other["host"] == socket.gethostname() or time.monotonic() > deadline:
-            raise StudyError(
-                f"another driver runs this search: {_named(other)}; stop it first, or wait until it has ended"
-            )
+            raise StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
         time.sleep(1)
     return None
 

@@ -63,6 +63,10 @@ class Layout:
     def searches(self, study: str) -> Place:
         return self.root / "searches" / study
 
+    def beginning(self, study: str) -> Place:
+        """Who prepares a search that has no folder yet."""
+        return self.root / "searches" / f".beginning-{study}.json"
+
 
 @dataclass(frozen=True)
 class Folder:

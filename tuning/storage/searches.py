@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.storage.ending import limit_reached, searched_before_s
-from distune.tuning.storage.lease import live_driver
+from distune.tuning.storage.lease import live_driver, only_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
 from distune.tuning.storage.records import count_done, read_journal
 from distune.tuning.study.errors import StudyError
@@ -144,8 +145,20 @@ def state_of(folder: Folder) -> str:
     return "searching" if live_driver(folder.driver) else "interrupted"
 
 
-def refuse_second(study: Study) -> None:
-    """Raise StudyError where the last search of a study runs now."""
+@contextmanager
+def only_beginning(study: Study) -> Iterator[None]:
+    """Be the only one that prepares a search of a study for the length of a `with`, as caches are filled before it has a folder.
+
+    Raises StudyError where the last search of the study runs now, or another one is being prepared.
+    """
+    _refuse_second(study)
+    name = study.config.name
+    is_prepared = f"another search of {name} is being prepared, and --force starts this one beside it all the same"
+    with only_driver(layout(study).beginning(name), is_prepared):
+        yield
+
+
+def _refuse_second(study: Study) -> None:
     folders = search_folders(study)
     driver = live_driver(folders[-1].driver) if folders else None
     if driver:

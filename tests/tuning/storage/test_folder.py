@@ -17,7 +17,7 @@ from distune.tuning.storage.records import open_study
 from distune.tuning.storage.searches import (
     go_on_with,
     new_folder,
-    refuse_second,
+    only_beginning,
     search_folders,
     state_of,
     unfinished_folder,
@@ -202,15 +202,23 @@ def test_an_interrupted_search_keeps_what_it_was_asked_for(document: dict[str, A
 
 def test_a_study_that_is_being_searched_is_not_searched_beside_it(document: dict[str, Any]) -> None:
     study = Study(document)
-    refuse_second(study)
+    with (
+        only_beginning(study),
+        pytest.raises(StudyError, match=rf"another search of tiny is being prepared.*: process {os.getpid()} on"),
+        only_beginning(study),
+    ):
+        pass
     folder = new_folder(study)
-    refuse_second(study)
+    with only_beginning(study):
+        pass
     with (
         only_driver(folder.driver),
         pytest.raises(StudyError, match=rf"tiny is being searched by process {os.getpid()} on"),
+        only_beginning(study),
     ):
-        refuse_second(study)
-    refuse_second(study)
+        pass
+    with only_beginning(study):
+        pass
 
 
 def test_trials_without_what_they_are_bound_to_are_not_gone_on_with(document: dict[str, Any]) -> None:
