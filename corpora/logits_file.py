@@ -28,6 +28,8 @@ ABOUT = b"distune"
 SMALLEST_PROBABILITY = 1e-7
 FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 """The logit of a class to which a file gives the probability 0."""
+SAME_PROBABILITY = 0.01
+"""What rounding may make of a difference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,25 +176,62 @@ def _values(
     in_metadata: Sequence[str] | None,
     notes: list[str],
 ) -> tuple[Logits, ColumnOrder]:
-    """Logits `[texts, classes]` in the order of the labels, and how they were ordered."""
-    for list_name, prefix, are_probabilities in (("logits", "logit_", False), ("probabilities", "probability_", True)):
-        prefixed = [name for name in table.columns if name.startswith(prefix)]
-        if list_name in table.columns and prefixed:
-            raise CorpusError(
-                f"{table.name}: has a column {list_name} and columns {', '.join(prefixed)}; leave one of the two out"
-            )
-        if list_name in table.columns:
-            matrix = class_scores(table, list_name, len(labels), notes)
-        elif prefixed:
-            matrix = of_columns(table, prefixed, prefix)
-        else:
-            continue
-        order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
-        if (matrix.names is None and in_metadata is None) or not order.by_name:
-            refuse_sorted(matrix.values, table.name)
-        in_float32 = narrowed(matrix.values[:, order.order], "float32", table.name)
-        return _log(in_float32, table.name) if are_probabilities else in_float32, order
-    refuse_unnamed(table, labels)
+    """Logits `[texts, classes]` in the order of the labels, and how they were ordered.
+
+    Where a file has probabilities as well as logits, the logits are taken, and the probabilities must be theirs.
+    """
+    found = [
+        _of_kind(table, labels, said, in_metadata, notes, kind)
+        for kind in (("logits", "logit_"), ("probabilities", "probability_"))
+    ]
+    logits, probabilities = found
+    if logits is not None:
+        if probabilities is not None:
+            _refuse_contradiction(logits[0], probabilities[0], table.name)
+            notes.append("it has logits and probabilities; the logits are taken")
+        return logits
+    if probabilities is None:
+        refuse_unnamed(table, labels)
+    return _log(probabilities[0], table.name), probabilities[1]
+
+
+def _of_kind(
+    table: Table,
+    labels: Sequence[str],
+    said: Sequence[str] | None,
+    in_metadata: Sequence[str] | None,
+    notes: list[str],
+    kind: tuple[str, str],
+) -> tuple[Logits, ColumnOrder] | None:
+    """The numbers of a list column, or of the columns that begin with a prefix, in the order of the labels; None where there are none."""
+    list_name, prefix = kind
+    prefixed = [name for name in table.columns if name.startswith(prefix)]
+    if list_name in table.columns and prefixed:
+        raise CorpusError(
+            f"{table.name}: has a column {list_name} and columns {', '.join(prefixed)}; leave one of the two out"
+        )
+    if list_name in table.columns:
+        matrix = class_scores(table, list_name, len(labels), notes)
+    elif prefixed:
+        matrix = of_columns(table, prefixed, prefix)
+    else:
+        return None
+    order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
+    if (matrix.names is None and in_metadata is None) or not order.by_name:
+        refuse_sorted(matrix.values, table.name)
+    return narrowed(matrix.values[:, order.order], "float32", table.name).astype(np.float32, copy=False), order
+
+
+def _refuse_contradiction(logits: Logits, probabilities: Logits, name: str) -> None:
+    """Raise CorpusError where the likeliest class of a row is another one by its probabilities than by its logits."""
+    likeliest = logits.argmax(axis=1)
+    behind = probabilities.max(axis=1) - probabilities[np.arange(len(probabilities)), likeliest]
+    if (behind > SAME_PROBABILITY).any():
+        row = int((behind > SAME_PROBABILITY).argmax())
+        raise CorpusError(
+            f"{name}: has logits and probabilities, and they contradict each other, first in row {row + 1}: the largest logit is of another class than the "
+            "largest probability; leave one of the two out"
+        )
 
 
 def _order(

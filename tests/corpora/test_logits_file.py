@@ -282,3 +282,12 @@ def test_a_file_without_rows_lacks_every_text(tmp_path: Path, column: str) -> No
         file = read_logits_file(path, LABELS)
         with pytest.raises(CorpusError, match="1 of 1 texts"):
             file.of(["好"])
+
+
+def test_logits_and_probabilities_in_one_file_must_say_the_same(tmp_path: Path) -> None:
+    header = "text,logit_bad,logit_good,probability_bad,probability_good"
+    file = read_logits_file(csv(tmp_path, header, "好,1,3,0.12,0.88", "差,2,2.01,0.5,0.5"), LABELS)
+    assert file.logits.tolist() == [[1, 3], [2, np.float32(2.01)]]
+    assert file.notes == ("it has logits and probabilities; the logits are taken",)
+    with pytest.raises(CorpusError, match="contradict each other, first in row 2"):
+        read_logits_file(csv(tmp_path, header, "好,1,3,0.12,0.88", "差,2,1,0.3,0.7"), LABELS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,10 @@ from distune.models.errors import first_line
 from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.schema import deleted_experiment, is_store, refuse_other_schema, sqlite_file
+
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Where the databases of MLflow listen, unless a URI says otherwise."""
+REACHED_WITHIN_S = 10.0
 
 
 def check_store(config: StudyConfig) -> None:
@@ -43,15 +48,38 @@ def _check_server(uri: str, setting: str, name: str) -> None:
     quiet_mlflow()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient  # MLflow takes seconds to import, and a file needs none of it.
+    from sqlalchemy.exc import SQLAlchemyError
 
+    _refuse_silent_database(uri, setting)
     try:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         experiment = client.get_experiment_by_name(name)
-    except (MlflowException, OSError) as error:
+    except (
+        MlflowException,
+        OSError,
+        ImportError,
+        SQLAlchemyError,
+    ) as error:  # A driver may not be installed, or not exist.
         raise StudyError(f"{setting}: the MLflow store {uri} cannot be used: {first_line(error)}") from error
     if experiment is not None and experiment.lifecycle_stage == "deleted":
         raise StudyError(_about_deleted(uri, setting, name, str(experiment.experiment_id)))
+
+
+def _refuse_silent_database(uri: str, setting: str) -> None:
+    """Raise StudyError where nobody listens at the address of a database: MLflow would try for a minute before it said so."""
+    kind = uri.partition(":")[0].partition("+")[0]
+    if kind not in PORTS:
+        return
+    from sqlalchemy.engine import make_url  # It comes with MLflow, and takes as long to import.
+
+    url = make_url(uri)
+    if not url.host or "host" in url.query:  # A socket of this machine, or several hosts.
+        return
+    try:
+        socket.create_connection((url.host, url.port or PORTS[kind]), timeout=REACHED_WITHIN_S).close()
+    except (OSError, OverflowError) as error:
+        raise StudyError(f"{setting}: the MLflow store {uri} cannot be reached: {error}") from error
 
 
 def _about_deleted(uri: str, setting: str, name: str, experiment: str) -> str:

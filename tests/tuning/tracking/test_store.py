@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 from distune.tuning.tracking import store
-from distune.tuning.tracking.store import make_store
+from distune.tuning.tracking.store import check_store, make_store
 
 
 def test_a_store_is_made_whole_and_one_that_is_there_is_left_alone(
@@ -46,3 +51,22 @@ def test_a_store_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "postgresql://host/db"])
 def test_a_server_is_not_made(uri: str) -> None:
     make_store(uri)
+
+
+@pytest.mark.parametrize("uri", ["postgresql://127.0.0.1:1/db", "mysql+pymysql://127.0.0.1:1/db"])
+def test_a_database_where_nobody_listens_is_refused_at_once(uri: str, document: dict[str, Any]) -> None:
+    study = Study({**document, "tracking": {"uri": uri}})
+    began_s = time.monotonic()
+    with pytest.raises(
+        StudyError, match=r"tracking.uri: the MLflow store .*127.0.0.1:1/db cannot be reached: .*refused"
+    ):
+        check_store(study.config)
+    assert time.monotonic() - began_s < 30
+
+
+def test_a_database_without_its_driver_is_refused_in_a_line(document: dict[str, Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        study = Study({**document, "tracking": {"uri": f"mssql+absent://127.0.0.1:{port}/db"}})
+        with pytest.raises(StudyError, match=r"tracking.uri: the MLflow store .* cannot be used: "):
+            check_store(study.config)
