@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import types
 import typing
@@ -144,7 +145,8 @@ def _line(details: ErrorDetails, model: type[BaseModel], prefix: str) -> str:
     if kind == "missing":
         return f"{place}: is missing"
     message = in_words(details)
-    got = "" if isinstance(value, dict) or "but got" in message else f", but got {value!r}"
+    shown = str(value) if isinstance(value, datetime.date) else repr(value)
+    got = "" if isinstance(value, dict) or "but got" in message else f", but got {shown}"
     return f"{place or 'study'}: {message}{got}"
 
 
