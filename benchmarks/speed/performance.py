@@ -52,25 +52,26 @@ def columns(rows: Mapping[str, Result], shown: Mapping[str, str]) -> str:
 
 
 def training(result: Result) -> str:
+    sizes = result["hidden"]
     rows = [
-        [f"{hidden}, {name}", one["texts_per_cpu_s"], times(one, "cpu"), times(one, "wall"), one["accuracy"]]
-        for hidden, contenders in result["hidden"].items()
-        for name, one in contenders.items()
+        [name, *(times(of[name]) for of in sizes.values()), *(of[name]["accuracy"] for of in sizes.values())]
+        for name in next(iter(sizes.values()))
     ]
-    return table(["hidden size, loop", "texts/s", "times distune's CPU seconds", "of the clock", "dev accuracy"], rows)
+    head = ["distune is so many times as fast as", *(f"at {size} units" for size in sizes)]
+    return table([*head, *(f"dev accuracy at {size}" for size in sizes)], rows)
 
 
-def times(one: Result, kind: str) -> str:
-    """A ratio with the smallest and the largest of its rounds."""
-    return f"{one[f'{kind}_times_distune']} ({one[f'{kind}_times_from']} to {one[f'{kind}_times_to']})"
+def times(one: Result) -> str:
+    """A ratio of CPU seconds with the smallest and the largest of its rounds."""
+    return f"{one['cpu_times_distune']} ({one['cpu_times_from']} to {one['cpu_times_to']})"
 
 
 def teacher_cache(result: Result) -> str:
     rows = [[name, speed, result["distune_times"][name]] for name, speed in result["texts_per_s"].items()]
-    opening = table(
-        ["opening 1,000,000 rows, ms", "its first 1,000 answers, ms"], [[result["open_ms"], result["first_1000_ms"]]]
+    opening = (
+        f"Opening 1,000,000 rows takes {result['open_ms']} ms, their first 1,000 answers {result['first_1000_ms']} ms."
     )
-    return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}"
+    return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}\n"
 
 
 def teacher_training(result: Result) -> str:
@@ -86,28 +87,12 @@ def inference(result: Result) -> str:
     shown = {
         "accuracy": "dev accuracy",
         "p50_ms": "p50 ms",
-        "p95_ms": "p95 ms",
         "p99_ms": "p99 ms",
         "texts_per_s": "texts/s, batches of 32",
         "texts_per_s_256": "of 256",
-        "load_ms": "load ms",
         "rss_mb": "RSS MB",
     }
-    contenders = result["contenders"]
-    stages = {name: one["stages_ms"] for name, one in contenders.items() if one["stages_ms"]}
-    found = f"{columns(contenders, shown)}\nThe medians of the stages of one answer, in milliseconds:\n\n"
-    found += columns(stages, {stage: stage for stage in ("segmentation", "encoding", "network")})
-    for title, names in result["goals"].items():
-        rows = [
-            [peer, *([] if "p50" in one else [student]), times["p50"], times["texts_per_s"], times["texts_per_s_256"]]
-            for peer, one in names.items()
-            for student, times in (one.items() if "p50" not in one else [("", one)])
-        ]
-        if rows:
-            named = ["student"] if len(rows[0]) == 5 else []
-            head = [title, *named, "times at p50", "in batches of 32", "of 256"]
-            found += f"\n{table(head, rows)}"
-    return found
+    return columns(result["contenders"], shown)
 
 
 def search(result: Result) -> str:
@@ -136,8 +121,7 @@ def growth(result: Result) -> str:
         trials,
         {
             "driver_s": "driver, s a trial",
-            "first_s": "the first 100",
-            "last_s": "the last 100",
+            "last_s": "of the last 100",
             "driver_growth_mb": "driver grows by, MB",
             "journal_mb": "journal, MB",
             "mlflow_mb": "MLflow, MB",
@@ -152,7 +136,6 @@ def growth(result: Result) -> str:
                 "open_ms": "open, ms",
                 "first_batch_ms": "first batch, ms",
                 "size_mb": "on disk, MB",
-                "actor_mb": "an actor, MB",
             },
         )
     rows = {f"{one['rows']:,} rows": one for one in result["rows"]}
@@ -166,11 +149,7 @@ def growth(result: Result) -> str:
                 "own_mb_mean": "of its own, each, MB",
             },
         )
-    exponents = [
-        [name, *(", ".join(f"{cost} {value}" for cost, value in one.items()),)]
-        for name, one in result["exponents"].items()
-    ]
-    return f"{found}\n{table(['exponents of growth', ''], exponents)}"
+    return found
 
 
 @dataclass(frozen=True)
