@@ -119,7 +119,7 @@ def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:
     client = MlflowClient(ended.study.config.tracking.uri)
     assert "serve" in client.get_registered_model("tiny-student").description
     version = client.get_model_version_by_alias("tiny-student", "champion")
-    assert version.description.startswith("# tiny-student\n")
+    assert version.description.startswith("Keeps ")
     assert "95 % confidence interval" in version.description
 
 
@@ -156,7 +156,7 @@ def test_mlflows_own_pages_show_search_trials_curves_and_champion(ended: Ended, 
     runs = f"{ui}/#/experiments/{experiment}/runs"
     page.goto(f"{runs}/{parent.info.run_id}")
     page.get_by_text("distilled champion").first.wait_for()  # the table of its description
-    for shown in ("reviews.csv", "tiny-student", "distune.champion_trial", f"trial-{trial}"):
+    for shown in ("reviews.csv", "tiny-student", "distune.champion_trial", f"trial {trial}: "):
         page.get_by_text(shown).first.wait_for()
     page.goto(f"{runs}/{child.info.run_id}/model-metrics")
     page.locator(".main-svg .lines path.js-line").first.wait_for(state="attached")  # the curve of an epoch's metric

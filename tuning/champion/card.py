@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
 from distune.tuning.study.config import CardConfig
 
@@ -45,7 +46,7 @@ def model_card(card: Card) -> str:
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
 
-A text classifier for the CPU, distilled by Distune.
+{outcome(card.columns)}. A text classifier for the CPU, distilled by Distune.
 
 {facts}
 

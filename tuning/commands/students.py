@@ -160,7 +160,7 @@ def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 def ui(options: argparse.Namespace) -> None:
     from distune.tuning.study.errors import StudyError
-    from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+    from distune.tuning.tracking.schema import last_experiment, refuse_other_schema, sqlite_file
     from distune.tuning.tracking.store import has_store
 
     if options.port is not None and not 1 <= options.port <= 65535:
@@ -178,9 +178,12 @@ def ui(options: argparse.Namespace) -> None:
         raise StudyError(f"--uri must be a path or begin with one of {', '.join(STORES)}, but got {options.uri}")
     if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
+    opens_at = f"http://127.0.0.1:{port}"
     if file := sqlite_file(options.uri):
         refuse_other_schema(file, "--uri")
-    print(f"MLflow UI of {options.uri}: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+        if experiment := last_experiment(file):
+            opens_at += f"/#/experiments/{experiment}/runs"
+    print(f"MLflow UI of {options.uri}: {opens_at} (Ctrl-C ends it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     # One reader: MLflow's four workers and its own jobs would only take longer to start.
     program = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--backend-store-uri", options.uri]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune.tuning.champion.answers import Case, both_wrong, disagreements
+from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
 from distune.tuning.report.findings import Findings
@@ -76,6 +78,8 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         of_model=_named(pictures, OF_MODEL),
         of_search=_named(pictures, OF_SEARCH),
         unfinished=None if results else _unfinished(findings),
+        outcome=outcome(results.columns, results.champion is not None) if results else "",
+        next_steps=_next_steps(findings),
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
@@ -133,6 +137,23 @@ def _counts(findings: Findings) -> str:
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     early = f" It ended early, before {findings.study.config.search.trials}: {why}." if why else ""
     return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
+
+
+def _next_steps(findings: Findings) -> list[tuple[str, str]]:
+    """What to do next: a command, and what it does."""
+    results, folder = findings.results, shlex.quote(str(findings.folder))
+    if results is None:
+        return [("distune search STUDY --resume", "goes on with this search")]
+    if results.champion is None:
+        return [
+            (f"distune results {folder}", "shows what kept the others from the rule"),
+            ("distune search STUDY --resume --set search.trials=N", "goes on with more trials"),
+        ]
+    return [
+        (f"distune pull {folder} student", "copies the champion's folder"),
+        ("distune predict student < texts.txt", "answers a text a line"),
+        ("distune bench student < texts.txt", "measures its speed on your machine"),
+    ]
 
 
 def _unfinished(findings: Findings) -> str:

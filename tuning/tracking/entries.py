@@ -14,6 +14,7 @@ from typing import Any
 
 from distune.corpora.corpus import Corpus
 from distune.tuning.champion.card import markdown_table
+from distune.tuning.champion.outcome import outcome, short_name
 from distune.tuning.champion.verdict import Verdict
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.paths import Folder
@@ -37,8 +38,9 @@ class DataSource:
 
 @dataclass(frozen=True)
 class SearchStart:
-    """What is known when a search begins."""
+    """What is known when a search begins; `name` is its run's."""
 
+    name: str
     note: str
     tags: Mapping[str, str]
     sources: Sequence[DataSource]
@@ -46,8 +48,9 @@ class SearchStart:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchEnd:
-    """What is known when a search has ended: of itself, and of its trials by number."""
+    """What is known when a search has ended: of itself, and of its trials by number; `name` is its run's."""
 
+    name: str
     note: str
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -68,8 +71,15 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
         "distune.teacher": key.teacher,
         "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion),
+        "mlflow.source.name": f"distune search {shlex.quote(config.name)}",
+        "mlflow.source.type": "JOB" if config.cluster.is_shared else "LOCAL",
     }
-    return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
+    return SearchStart(run_name(config, folder), note, tags, (_corpus(config, corpus), _teacher(prepared)))
+
+
+def run_name(config: StudyConfig, folder: Folder) -> str:
+    """The name and the number of a search, as `distune searches` has them."""
+    return f"{config.name} {folder.place.name}"
 
 
 def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
@@ -130,7 +140,9 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
         trial_tags.setdefault(number, {})["distune.finalist"] = "yes"
     if verdict.winner is not None:
         trial_tags[shown.number]["distune.champion"] = "yes"
+    short = short_name(shown.config.student.kind, verdict.columns)
     return SearchEnd(
+        name=f"{run_name(config, folder)}: {short if verdict.winner is not None else 'no champion'}",
         note=_note(verdict, records, config, folder),
         tags=tags,
         metrics={**columns, **_metrics(verdict)},
@@ -171,7 +183,8 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
 
 def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    return f"""**{verdict.rule}**
+    found = outcome(verdict.columns, verdict.winner is not None)
+    return f"""**{found}.** The rule: {verdict.rule}.
 
 {markdown_table(verdict.columns)}
 

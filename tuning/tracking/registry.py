@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import shlex
 import uuid
 from collections.abc import Sequence
@@ -102,8 +103,8 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     client.set_logged_model_tags(
         model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": made.version}])}
     )
-    # The registry shows Markdown, and no header of the hub.
-    client.update_model_version(name, version, model.card.split("---\n", 2)[-1])
+    # The registry shows Markdown, and neither a header of the hub nor a heading beside its own.
+    client.update_model_version(name, version, re.sub(r"\A# .*\n+", "", model.card.split("---\n", 2)[-1]))
     if earlier is not None and aliases.get(CHAMPION) == version:
         return Registered(version, True, "it was registered before the search was interrupted")
     if CHAMPION in aliases:
@@ -116,7 +117,17 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
         won, reason = True, _why_first(client, name, version)
     registered = Registered(version, won, reason)
     client.set_registered_model_alias(name, registered.alias, version)
+    if won:
+        _describe(client, name, version)
     return registered
+
+
+def _describe(client: MlflowClient, name: str, version: str) -> None:
+    """Let the description of a name begin with what its champion reaches; one that somebody has written is left as it is."""
+    about = ABOUT.format(name=name, quoted=shlex.quote(name))
+    if (client.get_registered_model(name).description or "").endswith(about):
+        first = (client.get_model_version(name, version).description or "").partition("\n")[0]
+        client.update_registered_model(name, f"Version {version}, the champion: {first}\n\n{about}")
 
 
 def _why_first(client: MlflowClient, name: str, version: str) -> str:

@@ -30,6 +30,9 @@ from distune.tuning.tracking.store import make_store, quiet_mlflow
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
+KIND = "mlflow.experimentKind"
+TRAINING = "custom_model_development"
+"""What MLflow's UI shows of an experiment: runs and models, and no pages for agents."""
 NUMBER = "distune.trial"
 STATE = "distune.state"
 STATUS = {
@@ -81,6 +84,7 @@ class Tracker:
         self._client.log_dict(self.run_id, versions(), "packages.json")
         self._client.log_inputs(self.run_id, [_dataset(source) for source in opening.sources])
         self._tag(self.run_id, {**opening.tags, NOTE: opening.note})
+        self._client.update_run(self.run_id, name=opening.name)
 
     def started(self, record: TrialRecord) -> None:
         """Open the child run of a trial, or go on in the one it had before its driver was killed."""
@@ -95,7 +99,9 @@ class Tracker:
             self._known_epochs[record.number] = max((point.step for point in known), default=0)
             return
         tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
-        run = self._client.create_run(self._experiment_id, run_name=f"trial-{record.number}", tags=tags)
+        run = self._client.create_run(
+            self._experiment_id, run_name=f"trial {record.number}: {record.config.student.kind}", tags=tags
+        )
         params = flatten(record.config.model_dump(mode="json"))
         self._client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
         self._children[record.number] = run.info.run_id
@@ -139,6 +145,7 @@ class Tracker:
         """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
         for its readers."""
         self._log(self.run_id, closing.metrics, 0, {**closing.tags, NOTE: closing.note})
+        self._client.update_run(self.run_id, name=closing.name)
         for number in closing.trial_metrics.keys() | closing.trial_tags.keys():
             values, tags = closing.trial_metrics.get(number, {}), closing.trial_tags.get(number, {})
             self._log(self._children[number], values, 0, tags)
@@ -226,13 +233,15 @@ def _dataset(source: DataSource) -> DatasetInput:
 def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     experiment = client.get_experiment_by_name(config.name)
     if experiment is not None:
+        if KIND not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, KIND, TRAINING)
         return str(experiment.experiment_id)
     place = None
     if database := sqlite_file(config.tracking.store):
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
         place = (database.absolute().parent / "mlartifacts").as_uri()
     try:
-        return str(client.create_experiment(config.name, artifact_location=place))
+        return str(client.create_experiment(config.name, artifact_location=place, tags={KIND: TRAINING}))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distune.tuning.champion.outcome import outcome, short_name
+from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.speed.figures import Latency
+
+
+def column(name: str, dev_accuracy: float, p50_ms: float | None, size_mb: float | None) -> Column:
+    latency = p50_ms and Latency(p50_ms=p50_ms, p95_ms=9.0, p99_ms=9.0, texts_per_s=1.0, stages_ms={})
+    quality = Quality(Spread(dev_accuracy, 0.0), Spread(0.5, 0.0), Spread(0.5, 0.0), None)
+    return Column(name=name, quality=quality, n_parameters=1, size_mb=size_mb, latency=latency or None)
+
+
+TEACHER = column("teacher", 0.84, 6.0, 17.2)
+ALONE = column("student alone", 0.7, 0.015, 6.5)
+STUDENT = column("distilled champion", 0.819, 0.015, 6.53)
+
+
+def test_the_outcome_says_what_is_kept_and_at_which_cost() -> None:
+    found = outcome((TEACHER, ALONE, STUDENT))
+    assert found == "Keeps 97.5% of the teacher's dev accuracy at 0.015 ms and 6.5 MB: 400 times as fast"
+    slow = replace(TEACHER, latency=column("teacher", 0.84, 0.033, None).latency)
+    assert outcome((slow, ALONE, STUDENT)).endswith("6.5 MB: 2.2 times as fast")
+
+
+def test_a_teacher_without_a_time_or_without_a_right_answer_is_compared_with_nothing() -> None:
+    untimed, never_right = column("teacher", 0.84, None, None), column("teacher", 0.0, None, None)
+    assert outcome((untimed, ALONE, STUDENT)) == "Keeps 97.5% of the teacher's dev accuracy at 0.015 ms and 6.5 MB"
+    assert outcome((never_right, ALONE, column("x", 0.819, None, None))) == "Has dev accuracy 0.819"
+
+
+def test_where_the_rule_is_missed_the_outcome_says_so_first() -> None:
+    found = outcome((TEACHER, ALONE, STUDENT), meets_rule=False)
+    assert found.startswith("No student meets the rule; the nearest keeps 97.5% of the teacher's dev accuracy")
+
+
+def test_a_student_in_a_list_has_its_family_accuracy_and_time() -> None:
+    assert short_name("bilstm", (TEACHER, ALONE, STUDENT)) == "bilstm 0.819, 0.015 ms"
+    assert short_name("bilstm", (column("x", 0.8187, None, 1.0),)) == "bilstm 0.819"
