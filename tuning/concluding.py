@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -25,7 +25,7 @@ from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
-from distune.tuning.tracking.entries import SearchEnd, closing, with_version
+from distune.tuning.tracking.entries import SearchEnd, closing, outcome, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
 from distune.tuning.tracking.registry import log_model, present_champion, register
@@ -153,6 +153,7 @@ def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, o
     with (folder.place / "champion").to_read() as champion:
         texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
+    model = replace(model, outcome=outcome(verdict))
     outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
     if not name:
         return

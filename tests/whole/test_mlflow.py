@@ -51,6 +51,13 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     assert {"study.yaml", "packages.json", "table.txt", "results.json", "report.html"} <= kept
     assert parents[0].data.metrics["teacher/p50_ms"] > 0
     note = parents[0].data.tags["mlflow.note.content"]
+    assert note.startswith("**Keeps ")
+    assert parents[0].info.run_name.endswith(" ms, the champion")
+    assert {run.data.tags["mlflow.source.name"] for run in runs} == {"distune search"}
+    assert all(
+        run.info.run_name.startswith(f"tiny {number}: {run.data.params['student.kind']} ")
+        for number, run in children.items()
+    )
     assert "| dev accuracy |" in note
     assert f"`distune pull {ended.folder} my-student`" in note
     assert "Registered as `tiny-student` version 1, alias `champion` (the first of its name)" in note
@@ -119,7 +126,9 @@ def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:
     client = MlflowClient(ended.study.config.tracking.uri)
     assert "serve" in client.get_registered_model("tiny-student").description
     version = client.get_model_version_by_alias("tiny-student", "champion")
-    assert version.description.startswith("Keeps ")
+    assert version.description.startswith("**Keeps ")
+    assert "\n# tiny-student\n" in version.description
+    assert client.get_registered_model("tiny-student").description.startswith("**Keeps ")
     assert "95 % confidence interval" in version.description
 
 
@@ -156,7 +165,7 @@ def test_mlflows_own_pages_show_search_trials_curves_and_champion(ended: Ended, 
     runs = f"{ui}/#/experiments/{experiment}/runs"
     page.goto(f"{runs}/{parent.info.run_id}")
     page.get_by_text("distilled champion").first.wait_for()  # the table of its description
-    for shown in ("reviews.csv", "tiny-student", "distune.champion_trial", f"trial {trial}: "):
+    for shown in ("reviews.csv", "tiny-student", "distune.champion_trial", f"tiny {trial}: "):
         page.get_by_text(shown).first.wait_for()
     page.goto(f"{runs}/{child.info.run_id}/model-metrics")
     page.locator(".main-svg .lines path.js-line").first.wait_for(state="attached")  # the curve of an epoch's metric

@@ -160,8 +160,8 @@ def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 def ui(options: argparse.Namespace) -> None:
     from distune.tuning.study.errors import StudyError
-    from distune.tuning.tracking.schema import last_experiment, refuse_other_schema, sqlite_file
-    from distune.tuning.tracking.store import has_store
+    from distune.tuning.tracking.schema import refuse_other_schema, sqlite_file
+    from distune.tuning.tracking.store import has_store, page_of_last_search
 
     if options.port is not None and not 1 <= options.port <= 65535:
         raise StudyError(f"--port must be from 1 to 65535, but got {options.port}")
@@ -181,9 +181,8 @@ def ui(options: argparse.Namespace) -> None:
     opens_at = f"http://127.0.0.1:{port}"
     if file := sqlite_file(options.uri):
         refuse_other_schema(file, "--uri")
-        if experiment := last_experiment(file):
-            opens_at += f"/#/experiments/{experiment}/runs"
-    print(f"MLflow UI of {options.uri}: {opens_at} (Ctrl-C ends it)", flush=True)
+    page = page_of_last_search(options.uri)
+    print(f"MLflow UI of {options.uri}: http://127.0.0.1:{port}{page} (Ctrl-C ends it)", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     # One reader: MLflow's four workers and its own jobs would only take longer to start.
     program = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--backend-store-uri", options.uri]

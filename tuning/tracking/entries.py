@@ -22,6 +22,7 @@ from distune.tuning.storage.records import TrialRecord, count_states, pareto_fro
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.rule import rule_text, teacher_ratio
 from distune.tuning.tracking.promotion import Registered
+from distune.tuning.tracking.view import figures, shown_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class SearchEnd:
     metrics: Mapping[str, float]
     trial_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     trial_tags: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    trial_names: Mapping[int, str] = field(default_factory=dict)
 
 
 def opening(prepared: Prepared, folder: Folder) -> SearchStart:
@@ -140,15 +142,25 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
         trial_tags.setdefault(number, {})["distune.finalist"] = "yes"
     if verdict.winner is not None:
         trial_tags[shown.number]["distune.champion"] = "yes"
-    short = short_name(shown.config.student.kind, verdict.columns)
+    names = _names(verdict)
     return SearchEnd(
-        name=f"{run_name(config, folder)}: {short if verdict.winner is not None else 'no champion'}",
+        name=f"{config.name}: " + ("no champion" if verdict.winner is None else names[shown.number]),
+        trial_names={number: f"{config.name} {number}: {name}" for number, name in names.items()},
         note=_note(verdict, records, config, folder),
         tags=tags,
         metrics={**columns, **_metrics(verdict)},
         trial_metrics=finalists,
         trial_tags=trial_tags,
     )
+
+
+def _names(verdict: Verdict) -> dict[int, str]:
+    """What each finalist is, in a few words, with its figures as they were timed alone."""
+    return {
+        one.record.number: f"{shown_kind(one.record)} "
+        + figures(one.accuracy, verdict.latencies[str(one.record.number)].p50_ms)
+        for one in verdict.finalists
+    }
 
 
 def _metrics(verdict: Verdict) -> dict[str, float]:
@@ -183,8 +195,9 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
 
 def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    found = outcome(verdict.columns, verdict.winner is not None)
-    return f"""**{found}.** The rule: {verdict.rule}.
+    return f"""**{outcome(verdict)}**
+
+Asked for: {verdict.rule}.
 
 {markdown_table(verdict.columns)}
 
@@ -192,6 +205,24 @@ def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig,
 
 {len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
+
+
+def outcome(verdict: Verdict) -> str:
+    """What came out of a search, in a sentence."""
+    teacher, student = verdict.columns[0], verdict.columns[-1]
+    accuracy = student.quality.dev_accuracy.mean
+    kept = teacher_ratio(accuracy, teacher.quality.dev_accuracy.mean)
+    what = f"has dev accuracy {accuracy:.4f}" if kept is None else f"keeps {kept:.1%} of the teacher's dev accuracy"
+    costs = [f"{student.latency.p50_ms:.3f} ms a text"] if student.latency else []
+    costs += [] if student.size_mb is None else [f"{student.size_mb:.1f} MB"]
+    sentence = " at ".join([what, *([" and ".join(costs)] if costs else [])])
+    if teacher.latency and student.latency:
+        times = teacher.latency.p50_ms / student.latency.p50_ms
+        beside = "a stand-in of the teacher's shape" if verdict.teacher_timed == "stand-in" else "the teacher"
+        sentence += f": {times:,.{1 if times < 10 else 0}f} times as fast as {beside}"
+    if verdict.winner is None:
+        return f"No champion: the nearest student {sentence}"
+    return sentence[0].upper() + sentence[1:]
 
 
 def _champion(verdict: Verdict, folder: Folder) -> str:

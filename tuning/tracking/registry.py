@@ -58,6 +58,8 @@ class LoggedModel:
     run_id: str
     trial: int
     card: str
+    outcome: str = ""
+    """What came out of the search, in a sentence."""
 
 
 def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Present | None:
@@ -92,7 +94,7 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     client = MlflowClient(uri)
     aliases = _aliases(client, name)
     if aliases is None:
-        client.create_registered_model(name, description=ABOUT.format(name=name, quoted=shlex.quote(name)))
+        client.create_registered_model(name, description=_about(name))
         aliases = {}
     earlier = _version_of(client, name, model)
     tags = {**candidate.tags(), TRIAL: str(model.trial)}
@@ -103,8 +105,9 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     client.set_logged_model_tags(
         model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": made.version}])}
     )
-    # The registry shows Markdown, and neither a header of the hub nor a heading beside its own.
-    client.update_model_version(name, version, re.sub(r"\A# .*\n+", "", model.card.split("---\n", 2)[-1]))
+    # The registry shows Markdown, and no header of the hub.
+    card = model.card.split("---\n", 2)[-1]
+    client.update_model_version(name, version, f"**{model.outcome}**\n\n{card}" if model.outcome else card)
     if earlier is not None and aliases.get(CHAMPION) == version:
         return Registered(version, True, "it was registered before the search was interrupted")
     if CHAMPION in aliases:
@@ -116,18 +119,23 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     else:
         won, reason = True, _why_first(client, name, version)
     registered = Registered(version, won, reason)
+    if registered.is_champion and model.outcome:
+        _describe(client, name, f"**{model.outcome}** (version {version}, the champion)")
     client.set_registered_model_alias(name, registered.alias, version)
     if won:
         _describe(client, name, version)
     return registered
 
 
-def _describe(client: MlflowClient, name: str, version: str) -> None:
-    """Let the description of a name begin with what its champion reaches; one that somebody has written is left as it is."""
-    about = ABOUT.format(name=name, quoted=shlex.quote(name))
-    if (client.get_registered_model(name).description or "").endswith(about):
-        first = (client.get_model_version(name, version).description or "").partition("\n")[0]
-        client.update_registered_model(name, f"Version {version}, the champion: {first}\n\n{about}")
+def _describe(client: MlflowClient, name: str, begin: str) -> None:
+    """Let the description of a name begin with what its champion reaches, unless somebody has written one of their own."""
+    about = _about(name)
+    if (client.get_registered_model(name).description or "").strip().endswith(about.strip()):
+        client.update_registered_model(name, f"{begin}\n\n{about}")
+
+
+def _about(name: str) -> str:
+    return ABOUT.format(name=name, quoted=shlex.quote(name))
 
 
 def _why_first(client: MlflowClient, name: str, version: str) -> str:

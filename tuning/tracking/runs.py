@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from distune.tuning.study.rule import teacher_ratio
 from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
 from distune.tuning.tracking.schema import sqlite_file
 from distune.tuning.tracking.store import make_store, quiet_mlflow
+from distune.tuning.tracking.view import source_tags, trial_name, view_tags
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -52,16 +53,19 @@ class Tracker:
         make_store(config.tracking.store)
         self._client = MlflowClient(config.tracking.store)
         self._teacher_accuracy = teacher_accuracy
+        self._study = config.name
+        self._source = source_tags()
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
         self._begun: set[int] = set()
         self._known_epochs: dict[int, int] = {}
         if run_id is None:
-            run = self._client.create_run(
-                self._experiment_id, run_name=config.name, tags={"distune.study": config.name}
-            )
+            tags = {"distune.study": config.name, **self._source}
+            run = self._client.create_run(self._experiment_id, run_name=config.name, tags=tags)
             run_id = run.info.run_id
         self.run_id: str = run_id
+        for name, value in view_tags(int(time.time() * 1000)).items():
+            self._client.set_experiment_tag(self._experiment_id, name, value)
         for child in self._child_runs():
             self._children[int(child.data.tags[NUMBER])] = child.info.run_id
         self._client.update_run(run_id, status="RUNNING")
@@ -98,10 +102,9 @@ class Tracker:
             known = self._client.get_metric_history(run_id, "epoch/accuracy")
             self._known_epochs[record.number] = max((point.step for point in known), default=0)
             return
-        tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running"}
-        run = self._client.create_run(
-            self._experiment_id, run_name=f"trial {record.number}: {record.config.student.kind}", tags=tags
-        )
+        tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running", **self._source}
+        name = trial_name(self._study, replace(record, state="running"))
+        run = self._client.create_run(self._experiment_id, run_name=name, tags=tags)
         params = flatten(record.config.model_dump(mode="json"))
         self._client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
         self._children[record.number] = run.info.run_id
@@ -127,6 +130,7 @@ class Tracker:
         }
         metrics = {name: value for name, value in known.items() if value is not None}
         self._log(run_id, metrics, 0, {STATE: record.state})
+        self._client.update_run(run_id, name=trial_name(self._study, record))
         if record.error:
             self._client.log_text(run_id, record.error, "traceback.txt")
         self._client.set_terminated(run_id, STATUS[record.state])
@@ -146,6 +150,8 @@ class Tracker:
         for its readers."""
         self._log(self.run_id, closing.metrics, 0, {**closing.tags, NOTE: closing.note})
         self._client.update_run(self.run_id, name=closing.name)
+        for number, name in closing.trial_names.items():
+            self._client.update_run(self._children[number], name=name)
         for number in closing.trial_metrics.keys() | closing.trial_tags.keys():
             values, tags = closing.trial_metrics.get(number, {}), closing.trial_tags.get(number, {})
             self._log(self._children[number], values, 0, tags)

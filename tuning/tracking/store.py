@@ -17,6 +17,7 @@ from distune.models.errors import first_line
 from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.schema import deleted_experiment, is_store, refuse_other_schema, sqlite_file
+from distune.tuning.tracking.view import runs_page
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Where the databases of MLflow listen, unless a URI says otherwise."""
@@ -106,6 +107,30 @@ def has_store(uri: str) -> bool:
     if scheme == "file" or not (mark or scheme.startswith("databricks")):
         return any(Path(unquote(urlsplit(uri).path)).glob("*/meta.yaml"))  # Each experiment has one.
     return True
+
+
+def page_of_last_search(uri: str) -> str:
+    """The part of an address at which MLflow shows the training runs of the last search; empty where the store has none.
+
+    Raises StudyError where the store cannot be read.
+    """
+    quiet_mlflow()
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient  # It takes seconds to import.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    _refuse_silent_database(uri, "--uri")
+    try:
+        client = MlflowClient(uri)
+        experiments = {str(one.experiment_id): one for one in client.search_experiments()}
+        newest_first = ["attributes.start_time DESC"]
+        last = client.search_runs(list(experiments), "tags.`distune.study` != ''", order_by=newest_first, max_results=1)
+    except (MlflowException, OSError, ImportError, SQLAlchemyError) as error:
+        raise StudyError(f"--uri: the MLflow store {uri} cannot be used: {first_line(error)}") from error
+    if not last:
+        return ""
+    experiment_id = str(last[0].info.experiment_id)
+    return runs_page(experiment_id, experiments[experiment_id].tags)
 
 
 def make_store(uri: str) -> None:

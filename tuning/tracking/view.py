@@ -1,0 +1,119 @@
+"""How MLflow's pages show a search: what its runs are called, where they come from, and which columns and pictures stand beside them.
+
+MLflow's page of an experiment reads a saved view from a tag `mlflow.sharedViewState.KEY`, and opens it at an address that ends in
+`viewStateShareKey=KEY`. The names inside are the page's own: those of its `ExperimentPageUIState` and `ExperimentPageSearchFacetsState`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distune.tuning.storage.records import TrialRecord
+
+VIEW_KEY = "distune"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
+KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""What makes an experiment one of trained models, and not of traces of language models."""
+COLUMNS = (
+    "metrics.`accuracy`",
+    "metrics.`latency_ms`",
+    "metrics.`size_mb`",
+    "metrics.`teacher_ratio`",
+    "metrics.`speedup`",
+    "tags.`distune.state`",
+    "tags.`distune.finalist`",
+    "tags.`distune.champion`",
+    "params.`student.kind`",
+)
+SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
+"""What students are called in print, where that is not their `kind`."""
+IN_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""What Ray sets in the environment of a submitted job."""
+_SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True, "isReordered": True}
+
+
+def trial_name(study: str, record: TrialRecord) -> str:
+    """What the run of a trial is called: its study, its number, its student and how it ended."""
+    begun = f"{study} {record.number}: {shown_kind(record)}"
+    if record.state == "running":
+        return begun
+    if record.state != "complete" or record.accuracy is None or record.latency_ms is None:
+        return f"{begun}, {record.state}"
+    return f"{begun} {figures(record.accuracy, record.latency_ms)}"
+
+
+def shown_kind(record: TrialRecord) -> str:
+    kind = record.config.student.kind
+    return SHOWN_KINDS.get(kind, kind)
+
+
+def figures(accuracy: float, latency_ms: float) -> str:
+    """An accuracy and a latency, as short as they tell trials apart."""
+    return f"{accuracy:.3f}, {latency_ms:.2g} ms" if latency_ms < 10 else f"{accuracy:.3f}, {latency_ms:.0f} ms"
+
+
+def source_tags() -> dict[str, str]:
+    """Who searches, and what they have started: the command, a program, a notebook, or a job on a cluster."""
+    program = Path(sys.argv[0])
+    name = "python" if sys.argv[0] in ("", "-c") else str(program)
+    kind = "LOCAL"
+    if program.name == "ipykernel_launcher.py":
+        name, kind = os.environ.get("JPY_SESSION_NAME", "notebook"), "NOTEBOOK"
+    elif program.stem == "distune" or (program.name == "__main__.py" and program.parent.name == "distune"):
+        name = "distune search"
+    if IN_RAY_JOB in os.environ:
+        kind = "JOB"
+    tags = {"mlflow.source.name": name, "mlflow.source.type": kind}
+    with suppress(OSError, KeyError, ImportError):  # A container's user may have no name.
+        tags["mlflow.user"] = getpass.getuser()
+    return tags
+
+
+def view_tags(made_ms: int) -> dict[str, str]:
+    """The tags of an experiment by which its page shows what matters of a search, the most accurate first."""
+    state = {
+        "searchFilter": "",
+        "orderByKey": "metrics.`accuracy`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": COLUMNS,
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": [
+            _scatter("all", "All trials, hints of speed", "latency_ms", "accuracy"),
+            _scatter("finalists", "Finalists, timed alone", "final/p50_ms", "final/dev_accuracy"),
+        ],
+        "compareRunSections": [_SECTION],
+        "isAccordionReordered": True,
+    }
+    made = {"createdAt": made_ms, "updatedAt": made_ms}
+    return {**KIND_TAGS, VIEW_TAG: json.dumps({"name": "Distune", **made, "state": json.dumps(state)})}
+
+
+def _scatter(name: str, title: str, x: str, y: str) -> Mapping[str, Any]:
+    return {
+        "uuid": f"distune-{name}",
+        "type": "SCATTER",
+        "displayName": title,
+        "xaxis": {"key": x, "type": "METRIC"},
+        "yaxis": {"key": y, "type": "METRIC"},
+        "runsCountToCompare": 100,
+        "metricSectionId": _SECTION["uuid"],
+        "deleted": False,
+        "isGenerated": False,
+    }
+
+
+def runs_page(experiment_id: str, tags: Mapping[str, str]) -> str:
+    """The part of an address, after MLflow's own, at which the training runs of an experiment are."""
+    return f"/#/experiments/{experiment_id}/runs" + (f"?viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else "")
