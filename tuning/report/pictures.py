@@ -146,6 +146,13 @@ def write_html(pictures: Sequence[Picture], folder: Path) -> None:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 
 
+def still(figure: go.Figure) -> go.Figure:
+    """The figure as a picture that nobody can click: a trace that only its legend entry would show leaves the legend too."""
+    found = go.Figure(figure)
+    found.update_traces({"showlegend": False}, selector={"visible": "legendonly"})
+    return found
+
+
 def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
     import kaleido
@@ -153,7 +160,7 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     files = [folder / f"{picture.name}.png" for picture in pictures]
     jobs = [
         {
-            "fig": picture.figure,
+            "fig": still(picture.figure),
             "path": file,
             "opts": {"format": "png", "width": PNG_WIDTH, "height": picture.figure.layout.height, "scale": 2},
         }

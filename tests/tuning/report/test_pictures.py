@@ -13,7 +13,7 @@ import pytest
 
 from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
-from distune.tuning.report.pictures import draw, write_html, write_pngs
+from distune.tuning.report.pictures import draw, still, write_html, write_pngs
 from distune.tuning.report.pictures_search import most_telling, short_names
 from distune.tuning.report.style import escaped, wide_axis
 from distune.tuning.search.importance import Importance
@@ -170,6 +170,16 @@ def test_html_files_share_one_plotly_and_no_text_breaks_out(findings: Findings, 
     assert 'src="plotly.min.js"' in page
     assert "broken out'</script>" not in page
     assert escaped(EVIL).count("<") == 0
+
+
+def test_a_still_picture_has_no_legend_entry_of_what_only_a_click_would_show(findings: Findings) -> None:
+    front = draw(findings)[0][0].figure
+    clicked = {trace.name for trace in front.data if trace.visible == "legendonly"}
+    assert clicked == {"stopped early"}
+    assert {trace.name for trace in still(front).data if trace.showlegend is False} >= clicked
+    assert all(
+        trace.showlegend is None for trace in front.data if trace.name in clicked
+    )  # The page's own is left as it is.
 
 
 def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(
