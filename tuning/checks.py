@@ -14,6 +14,7 @@ from distune.tuning.search.reading import read_study
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
@@ -39,7 +40,7 @@ def check(study: Study) -> str:
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
-    sentence = f"no fault; {read.sizes}; {study.config.search.trials} trials; teacher logits {cached}"
+    sentence = f"no fault; {read.sizes}; {n_of(study.config.search.trials, 'trial')}; teacher logits {cached}"
     assumptions = (
         *read.of_columns,
         *read.of_teachers,

@@ -32,6 +32,7 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
 from distune.tuning.trial.config import TrialConfig
@@ -205,9 +206,32 @@ def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[
     }
     agreement = float((answers["before"] == answers["after"]).mean())
     console.print(
-        _table(sides, agreement, f"{target}: measured on {len(texts.measured)} texts, one thread of {cpu_name()}")
+        _table(
+            sides, agreement, f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
+        )
     )
+    for line in what_got_worse(sides["before"], sides["after"]):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return {"agreement": agreement, "cpu": cpu_name(), **{name: asdict(side) for name, side in sides.items()}}
+
+
+SLOWER = 1.05
+"""A ratio of two timings that is nearer to 1 says nothing."""
+
+
+def what_got_worse(before: Side, after: Side) -> list[str]:
+    """A line for each figure in which a compressed student is worse."""
+    lines = []
+    was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
+    if is_ms > SLOWER * was_ms:
+        lines.append(
+            f"slower than before: p50 {is_ms:.3f} ms against {was_ms:.3f} ms, {is_ms / was_ms:.2f} times as long"
+        )
+    if after.size_mb > before.size_mb:
+        lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
+    if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
+        lines.append(f"less accurate than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
+    return lines
 
 
 def _answers(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:

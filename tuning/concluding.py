@@ -22,9 +22,11 @@ from distune.tuning.champion.verdict import NoChampionError, Verdict, judge
 from distune.tuning.report.write import publish
 from distune.tuning.search.importance import importances, keep_importances
 from distune.tuning.search.preparation import Prepared
+from distune.tuning.search.progress import counted
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
+from distune.tuning.study.plural import n_of
 from distune.tuning.tracking.entries import SearchEnd, closing, outcome, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
@@ -78,8 +80,11 @@ def chosen_finalists(
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         folder.end()
         raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
-    with console.status("retraining the finalists"), ends_at_once("the finalists were retrained"):
-        return train_finalists(chosen, records, prepared, runner)
+    with (
+        counted(console, "retraining the finalists", "trainings") as told,
+        ends_at_once("the finalists were retrained"),
+    ):
+        return train_finalists(chosen, records, prepared, runner, told)
 
 
 def conclude(
@@ -93,7 +98,7 @@ def conclude(
     """Time the finalists, write and record what was found, and register the champion. Raises NoChampionError where there is none."""
     with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
         present = _present(prepared, outbox, scratch)
-        with console.status("timing the finalists and the teacher on one thread, in turns"):
+        with console.status(f"timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"):
             judged = _judged(prepared, finalists, folder, runner, outbox, present)
     verdict = judged.verdict
     _log.info(folder.table.read_text())
@@ -153,7 +158,7 @@ def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, o
     with (folder.place / "champion").to_read() as champion:
         texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
-    model = replace(model, outcome=outcome(verdict))
+    model = replace(model, outcome=outcome(verdict.columns))
     outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
     if not name:
         return

@@ -31,6 +31,7 @@ from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import cache_teacher
 from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
@@ -139,7 +140,7 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
     study, tracker = prepared.study, outbox.observer
     outbox.ask(partial(tracker.describe, dump(study.document), opening(prepared, folder)))
-    _log.info(f"search {folder}: {study.config.search.trials} trials; MLflow run {tracker.run_id}")
+    _log.info(f"search {folder}: {n_of(study.config.search.trials, 'trial')}; MLflow run {tracker.run_id}")
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
     try:
@@ -148,9 +149,9 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
             records = run_search(prepared, folder, [outbox, line])
     except KeyboardInterrupt as interrupt:
         raise InterruptedSearchError(
-            f"interrupted after {count_done(records_in(study.config, folder))} of {study.config.search.trials} trials; "
+            f"interrupted after {count_done(records_in(study.config, folder))} of {n_of(study.config.search.trials, 'trial')}; "
             "the same command with --resume goes on, and after `distune finish STUDY` it goes straight to the finalists"
         ) from interrupt
     if why := folder.state.get("ended_early"):
-        _log.info(f"ended early, after {count_done(records)} of {study.config.search.trials} trials: {why}")
+        _log.info(f"ended early, after {count_done(records)} of {n_of(study.config.search.trials, 'trial')}: {why}")
     return records

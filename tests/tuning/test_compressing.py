@@ -15,7 +15,8 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
-from distune.tuning.compress import configs_of
+from distune.tuning.compress import Side, configs_of, what_got_worse
+from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
@@ -171,3 +172,17 @@ def test_flags_become_compressions_in_their_order() -> None:
     assert found[0] == PruneUnitsConfig(kind="prune_units", keep=0.25, epochs=3)
     with pytest.raises(CheckpointError, match=r"--trim-vocabulary: must be > 0, but got 0.0"):
         configs_of({**NO_FLAGS, "trim_vocabulary": 0.0}, None)
+
+
+def side(p50_ms: float, size_mb: float, accuracy: float | None) -> Side:
+    latency = Latency(p50_ms=p50_ms, p95_ms=9.0, p99_ms=9.0, texts_per_s=1.0, stages_ms={})
+    return Side(size_mb=size_mb, n_parameters=1, accuracy=accuracy, latency=latency)
+
+
+def test_a_compressed_student_that_is_worse_is_said_to_be_so() -> None:
+    assert what_got_worse(side(0.1, 1.0, 0.9), side(0.15, 1.5, 0.85)) == [
+        "slower than before: p50 0.150 ms against 0.100 ms, 1.50 times as long",
+        "larger than before: 1.50 MB against 1.00 MB",
+        "less accurate than before: 0.8500 against 0.9000",
+    ]
+    assert what_got_worse(side(0.1, 1.0, None), side(0.104, 0.5, None)) == []

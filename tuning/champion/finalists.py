@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +74,14 @@ def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) ->
 
 
 def train_finalists(
-    chosen: Sequence[TrialRecord], records: Sequence[TrialRecord], prepared: Prepared, runner: Runner
+    chosen: Sequence[TrialRecord],
+    records: Sequence[TrialRecord],
+    prepared: Prepared,
+    runner: Runner,
+    told: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> list[Finalist]:
     """Retrain each with every seed, and once for each architecture and seed its plain twin; `records` are all trials, whose seeds
-    no finalist has."""
+    no finalist has; `told` hears how many of how many trainings are done."""
     n_seeds = prepared.study.config.search.seeds
     taken = {record.config.seed for record in records}
     of_each = [
@@ -89,8 +93,10 @@ def train_finalists(
         {key: inputs.data for key, inputs in prepared.inputs.items()}, prepared.study.config.cluster.threads
     )
     results: dict[str, TrialResult] = {}
+    told(0, len(runs))
     for index, result in runner.each(train_one, runs.values(), shared):
         run, results[keys[index]] = runs[keys[index]], result
+        told(len(results), len(runs))
         kind = "plain" if run.loss.is_plain else "distilled"
         _log.info(
             f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} (seed {run.seed}): dev accuracy "

@@ -11,6 +11,7 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 
 NAMES = {"accuracy": "dev accuracy", "latency_ms": "latency hint, ms"}
 
@@ -25,7 +26,7 @@ def serve_dashboard(study: Study, folder: Folder, port: int) -> None:
 
     copy = named_copy(study, folder)
     print(
-        f"optuna-dashboard of {folder}, {len(copy.trials)} trials as they are now: http://127.0.0.1:{port} (Ctrl-C ends it)",
+        f"optuna-dashboard of {folder}, {n_of(len(copy.trials), 'trial')} as they are now: http://127.0.0.1:{port} (Ctrl-C ends it)",
         flush=True,
     )
     try:

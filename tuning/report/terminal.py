@@ -18,6 +18,7 @@ from distune.tuning.storage.records import TrialRecord, count_done, count_states
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import flatten
 
 N_BEST = 10
@@ -74,7 +75,7 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
     if why := folder.state.get("ended_early"):
-        line = f"ended early, after {count_done(records)} of {study.config.search.trials} trials: {why}"
+        line = f"ended early, after {count_done(records)} of {n_of(study.config.search.trials, 'trial')}: {why}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if folder.table.is_file():
         console.print(

@@ -22,6 +22,7 @@ from distune.corpora.kept import read_object
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
 from distune.tuning.study.config import SearchConfig
+from distune.tuning.study.plural import n_of
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
@@ -142,7 +143,7 @@ def importance_table(found: Sequence[Importance]) -> Table:
     for heading in ("objective", "among", "parameter", "share"):
         table.add_column(heading, justify="right" if heading == "share" else "left")
     for one in found:
-        among = f"{one.group or 'all'} ({one.n_trials} trials)"
+        among = f"{one.group or 'all'} ({n_of(one.n_trials, 'trial')})"
         for row, (name, share) in enumerate(one.shares.items()):
             table.add_row("" if row else one.objective, "" if row else among, name, f"{share:.2f}")
     return table

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -28,6 +29,7 @@ from distune.tuning.storage.records import (
 )
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 
 LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3
@@ -118,7 +120,7 @@ class FillingView:
             self._printed_s = now
             left_s = time_left_s(now - self._started_s, n_done - self._n_before, n_texts - self._n_before)
             left = "" if left_s is None else f", about {_duration(left_s)} left"
-            self._console.print(f"teacher logits: {n_done:,} of {n_texts:,} texts{left}", highlight=False)
+            self._console.print(f"teacher logits: {n_done:,} of {n_of(n_texts, 'text')}{left}", highlight=False)
 
     def _end(self, n_texts: int, now: float) -> None:
         """The next call is about another cache."""
@@ -127,7 +129,24 @@ class FillingView:
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = None
-        self._console.print(f"teacher logits: {n_texts:,} texts in {_duration(now - self._started_s)}", highlight=False)
+        self._console.print(
+            f"teacher logits: {n_of(n_texts, 'text')} in {_duration(now - self._started_s)}", highlight=False
+        )
+
+
+@contextmanager
+def counted(console: Console, what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with a count on a terminal, moved by telling it how many of how many are done; elsewhere the lines of the work say it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(60),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda n_done, n_all: bar.update(task, completed=n_done, total=n_all)
 
 
 def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:

@@ -27,8 +27,8 @@ def run_single(study: Study) -> TrialResult:
     config = TrialConfig.model_validate(midpoint(study.space))
     prepared = prepare(read_study(study, only=config))
     inputs = prepared.of(config)
-    for path, value in flatten(config.model_dump(mode="json")).items():
-        _log.info(f"  {path} = {value}")
+    for line in what_differs(config):
+        _log.info(line)
     with _told_in_a_line(study):
         hint = hint_for(config, WorkerInputs.of(inputs))
     _log.info(
@@ -44,6 +44,16 @@ def run_single(study: Study) -> TrialResult:
     shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
     _log.info(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
     return result
+
+
+def what_differs(config: TrialConfig) -> list[str]:
+    """A line for each setting that is not its default, and for the kind of each part that has one; then how many others there are."""
+    every = flatten(config.model_dump(mode="json"))
+    other = flatten(config.model_dump(mode="json", exclude_defaults=True))
+    parts = {"student.", *(path[: path.rfind(".") + 1] for path in other if "." in path)}
+    shown = {path: value for path, value in every.items() if path in other or path in {f"{part}kind" for part in parts}}
+    lines = [f"  {path} = {value}" for path, value in shown.items()]
+    return [*lines, f"  the other {len(every) - len(shown)} settings have their defaults"]
 
 
 @contextmanager

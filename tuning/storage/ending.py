@@ -18,6 +18,7 @@ from distune.tuning.storage.records import DIRECTIONS, count_done, records_in
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 
 SEARCHED_S = "searched_s"
 """The attribute of the Optuna study that holds for how long its trials have been searched for."""
@@ -35,7 +36,7 @@ def finish_search(study: Study, folder: Folder) -> str:
         return f"{folder}, run by {driver}, starts no further trial: what runs ends, and finalists, table and champion follow"
     records = records_in(study.config, folder)
     return (
-        f"{folder} is run by nobody: it was interrupted after {count_done(records)} of {study.config.search.trials} trials; "
+        f"{folder} is run by nobody: it was interrupted after {count_done(records)} of {n_of(study.config.search.trials, 'trial')}; "
         "`distune search STUDY --resume` now goes straight to its finalists"
     )
 

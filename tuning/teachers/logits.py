@@ -25,6 +25,7 @@ from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
+from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -86,7 +87,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     """One teacher's answers on texts: opened, or asked for once."""
     if has_cache(place.cache_root, place.key):
         folder = place.key.folder(place.cache_root)
-        _log.info(f"teacher logits: {len(texts)} texts from the cache {folder}, the teacher is not run")
+        _log.info(f"teacher logits: {n_of(len(texts), 'text')} from the cache {folder}, the teacher is not run")
         return open_cache(place.cache_root, place.key)
     settings, file = place.settings, place.logits_file
     form = ShardForm(settings.logits_dtype, rows_of_shard(len(texts)), asking.progress)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from distune.tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
+from distune.tuning.search.single import what_differs
 from distune.tuning.storage.records import State, TrialRecord
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import Study
@@ -117,3 +118,11 @@ def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere() -> 
         "teacher logits: 1,000 texts in 0 s",
         "teacher logits: 30 texts in 0 s",
     ]
+
+
+def test_a_trial_is_shown_by_what_is_not_its_default() -> None:
+    config = TrialConfig.model_validate({"student": {"kind": "average"}, "epochs": 2})
+    *lines, last = what_differs(config)
+    assert lines == ["  student.kind = average", "  epochs = 2"]
+    assert last.startswith("  the other ")
+    assert last.endswith(" settings have their defaults")
