@@ -18,6 +18,7 @@ from rich.console import Console
 from distune.cluster.runner import Runner
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
+from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.verdict import NoChampionError, Verdict, judge
 from distune.tuning.report.write import publish
 from distune.tuning.search.importance import importances, keep_importances
@@ -27,7 +28,7 @@ from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
 from distune.tuning.study.plural import n_of
-from distune.tuning.tracking.entries import SearchEnd, closing, outcome, with_version
+from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
 from distune.tuning.tracking.registry import log_model, present_champion, register
@@ -158,7 +159,7 @@ def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, o
     with (folder.place / "champion").to_read() as champion:
         texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
-    model = replace(model, outcome=outcome(verdict.columns))
+    model = replace(model, outcome=outcome(verdict.columns, stands_in=verdict.teacher_timed == "stand-in"))
     outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
     if not name:
         return

@@ -8,8 +8,9 @@ from distune.tuning.champion.table import Column
 from distune.tuning.study.rule import teacher_ratio
 
 
-def outcome(columns: Sequence[Column], meets_rule: bool = True) -> str:
-    """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table.
+def outcome(columns: Sequence[Column], *, meets_rule: bool = True, stands_in: bool = False) -> str:
+    """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table, and `stands_in` says
+    that a model of the teacher's shape was timed for it.
 
     Without a teacher's time there is no word of how much faster it is, and where the teacher is never right its accuracy stands
     instead of what is kept.
@@ -24,11 +25,5 @@ def outcome(columns: Sequence[Column], meets_rule: bool = True) -> str:
     if student.latency and teacher.latency:
         times = teacher.latency.p50_ms / student.latency.p50_ms
         found += f": {times:,.0f} times as fast" if times >= 10 else f": {times:.1f} times as fast"
+        found += " as a model of the teacher's shape" if stands_in else ""
     return f"{found[0].upper()}{found[1:]}" if meets_rule else f"No student meets the rule; the nearest {found}"
-
-
-def short_name(family: str, columns: Sequence[Column]) -> str:
-    """A student in a few words, for a list: its family, its mean dev accuracy, its time."""
-    student = columns[-1]
-    latency = f", {student.latency.p50_ms:.3g} ms" if student.latency else ""
-    return f"{family} {student.quality.dev_accuracy.mean:.3f}{latency}"

@@ -178,7 +178,6 @@ def ui(options: argparse.Namespace) -> None:
         raise StudyError(f"--uri must be a path or begin with one of {', '.join(STORES)}, but got {options.uri}")
     if not has_store(options.uri):
         raise StudyError(f"there is no MLflow store at {options.uri} yet; a search makes it")
-    opens_at = f"http://127.0.0.1:{port}"
     if file := sqlite_file(options.uri):
         refuse_other_schema(file, "--uri")
     page = page_of_last_search(options.uri)

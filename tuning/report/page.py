@@ -78,7 +78,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         of_model=_named(pictures, OF_MODEL),
         of_search=_named(pictures, OF_SEARCH),
         unfinished=None if results else _unfinished(findings),
-        outcome=outcome(results.columns, results.champion is not None) if results else "",
+        outcome=_outcome(results) if results else "",
         next_steps=_next_steps(findings),
         **_of_results(results, findings),
         has_answers=answers is not None,
@@ -137,6 +137,11 @@ def _counts(findings: Findings) -> str:
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     early = f" It ended early, before {findings.study.config.search.trials}: {why}." if why else ""
     return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
+
+
+def _outcome(results: Results) -> str:
+    is_met, stands_in = results.champion is not None, results.teacher_timed == "stand-in"
+    return outcome(results.columns, meets_rule=is_met, stands_in=stands_in)
 
 
 def _next_steps(findings: Findings) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from distune.corpora.corpus import Corpus
 from distune.tuning.champion.card import markdown_table
-from distune.tuning.champion.outcome import outcome, short_name
+from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.verdict import Verdict
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.paths import Folder
@@ -39,9 +39,8 @@ class DataSource:
 
 @dataclass(frozen=True)
 class SearchStart:
-    """What is known when a search begins; `name` is its run's."""
+    """What is known when a search begins."""
 
-    name: str
     note: str
     tags: Mapping[str, str]
     sources: Sequence[DataSource]
@@ -73,15 +72,8 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
         "distune.teacher": key.teacher,
         "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion),
-        "mlflow.source.name": f"distune search {shlex.quote(config.name)}",
-        "mlflow.source.type": "JOB" if config.cluster.is_shared else "LOCAL",
     }
-    return SearchStart(run_name(config, folder), note, tags, (_corpus(config, corpus), _teacher(prepared)))
-
-
-def run_name(config: StudyConfig, folder: Folder) -> str:
-    """The name and the number of a search, as `distune searches` has them."""
-    return f"{config.name} {folder.place.name}"
+    return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
 
 def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
@@ -195,7 +187,9 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
 
 def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    return f"""**{outcome(verdict)}**
+    stands_in = verdict.teacher_timed == "stand-in"
+    found = outcome(verdict.columns, meets_rule=verdict.winner is not None, stands_in=stands_in)
+    return f"""**{found}.**
 
 Asked for: {verdict.rule}.
 
@@ -205,24 +199,6 @@ Asked for: {verdict.rule}.
 
 {len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
-
-
-def outcome(verdict: Verdict) -> str:
-    """What came out of a search, in a sentence."""
-    teacher, student = verdict.columns[0], verdict.columns[-1]
-    accuracy = student.quality.dev_accuracy.mean
-    kept = teacher_ratio(accuracy, teacher.quality.dev_accuracy.mean)
-    what = f"has dev accuracy {accuracy:.4f}" if kept is None else f"keeps {kept:.1%} of the teacher's dev accuracy"
-    costs = [f"{student.latency.p50_ms:.3f} ms a text"] if student.latency else []
-    costs += [] if student.size_mb is None else [f"{student.size_mb:.1f} MB"]
-    sentence = " at ".join([what, *([" and ".join(costs)] if costs else [])])
-    if teacher.latency and student.latency:
-        times = teacher.latency.p50_ms / student.latency.p50_ms
-        beside = "a stand-in of the teacher's shape" if verdict.teacher_timed == "stand-in" else "the teacher"
-        sentence += f": {times:,.{1 if times < 10 else 0}f} times as fast as {beside}"
-    if verdict.winner is None:
-        return f"No champion: the nearest student {sentence}"
-    return sentence[0].upper() + sentence[1:]
 
 
 def _champion(verdict: Verdict, folder: Folder) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 import shlex
 import uuid
 from collections.abc import Sequence

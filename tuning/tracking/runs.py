@@ -31,9 +31,6 @@ from distune.tuning.tracking.view import source_tags, trial_name, view_tags
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
-KIND = "mlflow.experimentKind"
-TRAINING = "custom_model_development"
-"""What MLflow's UI shows of an experiment: runs and models, and no pages for agents."""
 NUMBER = "distune.trial"
 STATE = "distune.state"
 STATUS = {
@@ -88,7 +85,6 @@ class Tracker:
         self._client.log_dict(self.run_id, versions(), "packages.json")
         self._client.log_inputs(self.run_id, [_dataset(source) for source in opening.sources])
         self._tag(self.run_id, {**opening.tags, NOTE: opening.note})
-        self._client.update_run(self.run_id, name=opening.name)
 
     def started(self, record: TrialRecord) -> None:
         """Open the child run of a trial, or go on in the one it had before its driver was killed."""
@@ -239,15 +235,13 @@ def _dataset(source: DataSource) -> DatasetInput:
 def _experiment(client: MlflowClient, config: StudyConfig) -> str:
     experiment = client.get_experiment_by_name(config.name)
     if experiment is not None:
-        if KIND not in experiment.tags:
-            client.set_experiment_tag(experiment.experiment_id, KIND, TRAINING)
         return str(experiment.experiment_id)
     place = None
     if database := sqlite_file(config.tracking.store):
         # Beside the database and absolute, so that the UI finds artifacts from wherever it is started.
         place = (database.absolute().parent / "mlartifacts").as_uri()
     try:
-        return str(client.create_experiment(config.name, artifact_location=place, tags={KIND: TRAINING}))
+        return str(client.create_experiment(config.name, artifact_location=place))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

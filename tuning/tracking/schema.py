@@ -95,15 +95,3 @@ def _schemas() -> _Schemas:
                 (earlier if down else revisions).add(name)
     heads = revisions - earlier
     return _Schemas(frozenset(revisions), next(iter(heads)) if len(heads) == 1 else None)
-
-
-def last_experiment(file: Path) -> str | None:
-    """The id of the experiment that has the newest run, None where there is no run."""
-    if not {"experiments", "runs"} <= set(_tables(file)):
-        return None
-    found = _value(
-        file,
-        "SELECT runs.experiment_id FROM runs JOIN experiments USING (experiment_id) WHERE runs.lifecycle_stage = 'active' "
-        "AND experiments.lifecycle_stage = 'active' ORDER BY runs.start_time DESC LIMIT 1",
-    )
-    return None if found is None else str(found)

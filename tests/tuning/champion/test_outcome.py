@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from distune.tuning.champion.outcome import outcome, short_name
+from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, Quality, Spread
 from distune.tuning.speed.figures import Latency
 
@@ -36,6 +36,7 @@ def test_where_the_rule_is_missed_the_outcome_says_so_first() -> None:
     assert found.startswith("No student meets the rule; the nearest keeps 97.5% of the teacher's dev accuracy")
 
 
-def test_a_student_in_a_list_has_its_family_accuracy_and_time() -> None:
-    assert short_name("bilstm", (TEACHER, ALONE, STUDENT)) == "bilstm 0.819, 0.015 ms"
-    assert short_name("bilstm", (column("x", 0.8187, None, 1.0),)) == "bilstm 0.819"
+def test_a_model_that_was_timed_in_the_teachers_place_is_named() -> None:
+    assert outcome((TEACHER, ALONE, STUDENT), stands_in=True).endswith(
+        "400 times as fast as a model of the teacher's shape"
+    )

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from mlflow.store.db.utils import _get_latest_schema_revision
-from mlflow.tracking import MlflowClient
 
 from distune.tuning.cli import main
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.tracking.schema import _schemas, last_experiment, sqlite_file
-from distune.tuning.tracking.store import check_readable, check_store, has_store, make_store
+from distune.tuning.tracking.schema import _schemas, sqlite_file
+from distune.tuning.tracking.store import check_readable, check_store, has_store
 
 FIRST = "451aebb31d03"
 """The first schema that MLflow ever had."""
@@ -117,16 +116,3 @@ def test_files_of_sqlite_have_several_names() -> None:
         "mlruns": None,
     }
     assert {uri: file and str(file) for uri, file in ((uri, sqlite_file(uri)) for uri in names)} == names
-
-
-def test_the_ui_opens_at_the_experiment_of_the_newest_run(tmp_path: Path) -> None:
-    file = tmp_path / "mlflow.db"
-    make_store(f"sqlite:///{file}")
-    assert last_experiment(file) is None
-    client = MlflowClient(f"sqlite:///{file}")
-    first, second = client.create_experiment("first"), client.create_experiment("second")
-    client.create_run(second, start_time=1)
-    client.create_run(first, start_time=2)
-    assert last_experiment(file) == first
-    client.delete_experiment(first)
-    assert last_experiment(file) == second
