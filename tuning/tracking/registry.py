@@ -118,11 +118,9 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     else:
         won, reason = True, _why_first(client, name, version)
     registered = Registered(version, won, reason)
+    client.set_registered_model_alias(name, registered.alias, version)
     if registered.is_champion and model.outcome:
         _describe(client, name, f"**{model.outcome}** (version {version}, the champion)")
-    client.set_registered_model_alias(name, registered.alias, version)
-    if won:
-        _describe(client, name, version)
     return registered
 
 
