@@ -115,5 +115,6 @@ def _scatter(name: str, title: str, x: str, y: str) -> Mapping[str, Any]:
 
 
 def runs_page(experiment_id: str, tags: Mapping[str, str]) -> str:
-    """The part of an address, after MLflow's own, at which the training runs of an experiment are."""
-    return f"/#/experiments/{experiment_id}/runs" + (f"?viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else "")
+    """The part of an address, after MLflow's own, at which the training runs of an experiment are, with the side bar for such."""
+    view = f"&viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else ""
+    return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning{view}"
