@@ -29,6 +29,8 @@ class Card:
     n_test: int
     timed: str
     """How its speed was taken."""
+    stands_in: bool
+    """Whether a model of the teacher's shape was timed for it."""
     limits: Sequence[str]
     packages: Sequence[str]
     """What its tokens need beside onnxruntime and numpy."""
@@ -46,7 +48,7 @@ def model_card(card: Card) -> str:
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
 
-{outcome(card.columns)}. A text classifier for the CPU, distilled by Distune.
+{outcome(card.columns, stands_in=card.stands_in)}. A text classifier for the CPU, distilled by Distune.
 
 {facts}
 

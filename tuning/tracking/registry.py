@@ -104,9 +104,9 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     client.set_logged_model_tags(
         model.model_id, {"mlflow.modelVersions": json.dumps([{"name": name, "version": made.version}])}
     )
-    # The registry shows Markdown, and no header of the hub.
-    card = model.card.split("---\n", 2)[-1]
-    client.update_model_version(name, version, f"**{model.outcome}**\n\n{card}" if model.outcome else card)
+    # The registry shows Markdown, and no header of the hub; its list of versions shows how a description begins, as plain text.
+    card = model.card.split("---\n", 2)[-1].removeprefix(f"# {name}\n\n")
+    client.update_model_version(name, version, card if model.outcome in card else f"{model.outcome}.\n\n{card}")
     if earlier is not None and aliases.get(CHAMPION) == version:
         return Registered(version, True, "it was registered before the search was interrupted")
     if CHAMPION in aliases:
@@ -120,7 +120,8 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     registered = Registered(version, won, reason)
     client.set_registered_model_alias(name, registered.alias, version)
     if registered.is_champion and model.outcome:
-        _describe(client, name, f"**{model.outcome}** (version {version}, the champion)")
+        _describe(client, name, f"**{model.outcome}** (version {version}, the champion).")
+    client.set_registered_model_alias(name, registered.alias, version)
     return registered
 
 

@@ -33,6 +33,8 @@ COLUMNS = (
     "tags.`distune.champion`",
     "params.`student.kind`",
 )
+WIDTHS_PX = {"attributes.`Run Name`": 300, "runDateAndNestInfo": 115}
+"""What MLflow gives to names is too little for their figures, and to dates more than they need."""
 SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
 """What students are called in print, where that is not their `kind`."""
 IN_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -88,6 +90,8 @@ def view_tags(made_ms: int) -> dict[str, str]:
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
         "selectedColumns": COLUMNS,
+        "columnOrder": (*WIDTHS_PX, *COLUMNS),
+        "columnWidths": WIDTHS_PX,
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": [
             _scatter("all", "All trials, hints of speed", "latency_ms", "accuracy"),
@@ -115,5 +119,6 @@ def _scatter(name: str, title: str, x: str, y: str) -> Mapping[str, Any]:
 
 
 def runs_page(experiment_id: str, tags: Mapping[str, str]) -> str:
-    """The part of an address, after MLflow's own, at which the training runs of an experiment are."""
-    return f"/#/experiments/{experiment_id}/runs" + (f"?viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else "")
+    """The part of an address, after MLflow's own, at which the training runs of an experiment are, with the side bar for such."""
+    view = f"&viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else ""
+    return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning{view}"

@@ -70,11 +70,12 @@ def test_the_ui_opens_at_the_runs_of_the_last_search_of_whichever_version(tmp_pa
     assert page_of_last_search(uri) == ""
     client.create_run(old, start_time=1, tags={"distune.study": "old"})
     client.create_run(new, start_time=3)  # Of another program.
-    assert page_of_last_search(uri) == f"/#/experiments/{old}/runs"
+    assert page_of_last_search(uri) == f"/#/experiments/{old}/runs?workflowType=machine_learning"
     client.create_run(new, start_time=2, tags={"distune.study": "new"})
     for name, value in view_tags(5).items():
         client.set_experiment_tag(new, name, value)
-    assert page_of_last_search(uri) == f"/#/experiments/{new}/runs?viewStateShareKey=distune"
+    page = f"/#/experiments/{new}/runs?workflowType=machine_learning&viewStateShareKey=distune"
+    assert page_of_last_search(uri) == page
 
 
 def test_a_store_that_cannot_be_read_is_refused_in_a_line() -> None:
