@@ -19,11 +19,12 @@ from distune.tuning.champion.answers import Case, both_wrong, disagreements
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.outcome import headline, lead, next_steps
 from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
-from distune.tuning.storage.records import TrialRecord, count_done, count_states
+from distune.tuning.storage.records import TrialRecord, count_states
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
@@ -75,7 +76,10 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         pictures=pictures,
         of_model=_named(pictures, OF_MODEL),
         of_search=_named(pictures, OF_SEARCH),
-        unfinished=None if results else _unfinished(findings),
+        headline=headline(findings),
+        lead=lead(findings),
+        steps=next_steps(findings),
+        has_ended=results is not None,
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
@@ -135,13 +139,6 @@ def _counts(findings: Findings) -> str:
     return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
 
 
-def _unfinished(findings: Findings) -> str:
-    return (
-        f"{count_done(findings.records)} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
-        "champion is chosen. This is what there was when the page was written."
-    )
-
-
 def _trial(record: TrialRecord) -> dict[str, Any]:
     def cell(value: float | None, form: str) -> str:
         return "-" if value is None else format(value, form)
@@ -159,11 +156,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
 def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     """What the page has only of a search that has come to its end."""
     if results is None:
-        return {"verdict": None, "about": "", "tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
-    family = results.shown.config.student.kind
-    verdict = f"The champion is trial {results.champion} ({family})."
-    if results.champion is None:
-        verdict = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
+        return {"tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
     way = way_to_teacher(*results.columns[:2])
     ratio = (
         ""
@@ -174,8 +167,6 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         )
     )
     return {
-        "verdict": verdict,
-        "about": describe_trial(results.shown.config),
         "tiles": _tiles(results),
         "ratio": ratio,
         "protocol": _protocol(results),
