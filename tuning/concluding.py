@@ -159,7 +159,7 @@ def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, o
     with (folder.place / "champion").to_read() as champion:
         texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
-    model = replace(model, outcome=outcome(verdict.columns, stands_in=verdict.teacher_timed == "stand-in"))
+    model = replace(model, outcome=outcome(verdict.columns, teacher_timed=verdict.teacher_timed))
     outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
     if not name:
         return

@@ -155,3 +155,29 @@ def counts_of(answers: Answers, logits: Logits) -> NDArray[np.int64]:
     n_classes = len(answers.names)
     pairs = np.bincount(answers.labels * n_classes + logits.argmax(1), minlength=n_classes**2)
     return pairs.reshape(n_classes, n_classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusedPair:
+    """One label that is taken for another, and in how many test texts each of the two models does so."""
+
+    label: str
+    answer: str
+    n_student: int
+    n_teacher: int
+
+
+def confused_pairs(answers: Answers, n: int) -> list[ConfusedPair]:
+    """What the student confuses most, the most texts first; among equals what the teacher confuses more often is first."""
+    student, teacher = counts_of(answers, answers.student), counts_of(answers, answers.teacher)
+    wrong = [(int(i), int(j)) for i, j in zip(*np.nonzero(student), strict=True) if i != j]
+    found = sorted(wrong, key=lambda pair: (-student[pair], -teacher[pair]))[:n]
+    return [
+        ConfusedPair(
+            label=answers.names[i],
+            answer=answers.names[j],
+            n_student=int(student[i, j]),
+            n_teacher=int(teacher[i, j]),
+        )
+        for i, j in found
+    ]

@@ -12,6 +12,7 @@ import yaml
 
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
+from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.config import CardConfig
 
 _USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL)
@@ -29,8 +30,7 @@ class Card:
     n_test: int
     timed: str
     """How its speed was taken."""
-    stands_in: bool
-    """Whether a model of the teacher's shape was timed for it."""
+    teacher_timed: TeacherTimed | None
     limits: Sequence[str]
     packages: Sequence[str]
     """What its tokens need beside onnxruntime and numpy."""
@@ -48,7 +48,7 @@ def model_card(card: Card) -> str:
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
 
-{outcome(card.columns, stands_in=card.stands_in)}. A text classifier for the CPU, distilled by Distune.
+{outcome(card.columns, teacher_timed=card.teacher_timed)}. A text classifier for the CPU, distilled by Distune.
 
 {facts}
 

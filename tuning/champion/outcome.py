@@ -1,29 +1,45 @@
-"""What a search has found, in a sentence: the headline of its page, its MLflow run and its champion's card."""
+"""What a search has found, in a sentence: the headline of its page, of its MLflow run and of its champion's card."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from distune.tuning.champion.table import Column
+from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.rule import teacher_ratio
 
 
-def outcome(columns: Sequence[Column], *, meets_rule: bool = True, stands_in: bool = False) -> str:
-    """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table, and `stands_in` says
-    that a model of the teacher's shape was timed for it.
+def outcome(
+    columns: Sequence[Column], *, meets_rule: bool = True, teacher_timed: TeacherTimed | None = "itself"
+) -> str:
+    """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table.
 
-    Without a teacher's time there is no word of how much faster it is, and where the teacher is never right its accuracy stands
-    instead of what is kept.
+    The accuracies are of the test split, by which nothing was chosen. Where the teacher is never right, the student's own stands there.
     """
-    teacher, _, student = columns
-    accuracy = student.quality.dev_accuracy.mean
-    kept = teacher_ratio(accuracy, teacher.quality.dev_accuracy.mean)
-    found = f"has dev accuracy {accuracy:.3f}" if kept is None else f"keeps {kept:.1%} of the teacher's dev accuracy"
-    costs = [f"{student.latency.p50_ms:.3f} ms"] if student.latency else []
-    costs += [f"{student.size_mb:.1f} MB"] if student.size_mb is not None else []
-    found += f" at {' and '.join(costs)}" if costs else ""
-    if student.latency and teacher.latency:
-        times = teacher.latency.p50_ms / student.latency.p50_ms
-        found += f": {times:,.0f} times as fast" if times >= 10 else f": {times:.1f} times as fast"
-        found += " as a model of the teacher's shape" if stands_in else ""
-    return f"{found[0].upper()}{found[1:]}" if meets_rule else f"No student meets the rule; the nearest {found}"
+    found = f"{_kept(columns)}{_cost(columns, teacher_timed)}"
+    return f"{found[0].upper()}{found[1:]}" if meets_rule else f"No student meets the rule: the nearest {found}"
+
+
+def _kept(columns: Sequence[Column]) -> str:
+    teacher, student = columns[0].quality.test_accuracy.mean, columns[-1].quality.test_accuracy.mean
+    kept = teacher_ratio(student, teacher)
+    if kept is None:
+        return f"reaches test accuracy {student:.3f}"
+    return f"keeps {'all' if kept >= 1 else f'{100 * kept:.1f} %'} of the teacher{f' ({100 * kept:.1f} %)' if kept >= 1 else ''}"
+
+
+def _cost(columns: Sequence[Column], teacher_timed: TeacherTimed | None) -> str:
+    teacher, student = columns[0], columns[-1]
+    size = "" if student.size_mb is None else f"{student.size_mb:.1f} MB"
+    if student.latency is None:
+        return f" at {size}" if size else ""
+    cost = f" at {student.latency.p50_ms:.3f} ms{f' and {size}' if size else ''}"
+    if teacher.latency is None:
+        return f"{cost}; the teacher was not timed"
+    stands_in = teacher_timed == "stand-in"
+    who = "a model of the teacher's architecture" if stands_in else "the teacher"
+    times = teacher.latency.p50_ms / student.latency.p50_ms
+    if times < 1:
+        return f"{cost}: slower than {who}, which takes {teacher.latency.p50_ms:.3f} ms"
+    faster = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+    return f"{cost}: {faster} times as fast{f' as {who}' if stands_in else ''}"

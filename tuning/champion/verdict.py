@@ -225,7 +225,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
             columns=verdict.columns,
             n_test=len(corpus.test),
             timed=verdict.timed,
-            stands_in=verdict.teacher_timed == "stand-in",
+            teacher_timed=verdict.teacher_timed,
             limits=limits,
             packages=needed_packages(inputs.encoder.settings),
         )

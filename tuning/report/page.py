@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +16,15 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune.tuning.champion.answers import Case, both_wrong, disagreements
-from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
-from distune.tuning.storage.records import TrialRecord, count_done, count_states
+from distune.tuning.storage.records import TrialRecord, count_states
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
@@ -77,9 +76,10 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         pictures=pictures,
         of_model=_named(pictures, OF_MODEL),
         of_search=_named(pictures, OF_SEARCH),
-        unfinished=None if results else _unfinished(findings),
-        outcome=_outcome(results) if results else "",
-        next_steps=_next_steps(findings),
+        headline=headline(findings),
+        lead=lead(findings),
+        steps=next_steps(findings),
+        has_ended=results is not None,
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
@@ -139,35 +139,6 @@ def _counts(findings: Findings) -> str:
     return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
 
 
-def _outcome(results: Results) -> str:
-    is_met, stands_in = results.champion is not None, results.teacher_timed == "stand-in"
-    return outcome(results.columns, meets_rule=is_met, stands_in=stands_in)
-
-
-def _next_steps(findings: Findings) -> list[tuple[str, str]]:
-    """What to do next: a command, and what it does."""
-    results, folder = findings.results, shlex.quote(str(findings.folder))
-    if results is None:
-        return [("distune search STUDY --resume", "goes on with this search")]
-    if results.champion is None:
-        return [
-            (f"distune results {folder}", "shows what kept the others from the rule"),
-            ("distune search STUDY --resume --set search.trials=N", "goes on with more trials"),
-        ]
-    return [
-        (f"distune pull {folder} student", "copies the champion's folder"),
-        ("distune predict student < texts.txt", "answers a text a line"),
-        ("distune bench student < texts.txt", "measures its speed on your machine"),
-    ]
-
-
-def _unfinished(findings: Findings) -> str:
-    return (
-        f"{count_done(findings.records)} of {findings.study.config.search.trials} trials are done; the finalists have not been timed and no "
-        "champion is chosen. This is what there was when the page was written."
-    )
-
-
 def _trial(record: TrialRecord) -> dict[str, Any]:
     def cell(value: float | None, form: str) -> str:
         return "-" if value is None else format(value, form)
@@ -185,11 +156,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
 def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     """What the page has only of a search that has come to its end."""
     if results is None:
-        return {"verdict": None, "about": "", "tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
-    family = results.shown.config.student.kind
-    verdict = f"The champion is trial {results.champion} ({family})."
-    if results.champion is None:
-        verdict = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
+        return {"tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
     way = way_to_teacher(*results.columns[:2])
     ratio = (
         ""
@@ -200,8 +167,6 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         )
     )
     return {
-        "verdict": verdict,
-        "about": describe_trial(results.shown.config),
         "tiles": _tiles(results),
         "ratio": ratio,
         "protocol": _protocol(results),

@@ -11,9 +11,17 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from distune.models.errors import first_line
+from distune.tuning.champion.answers import Answers
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.fonts import first_without_font
 from distune.tuning.report.pictures_front import front_picture
-from distune.tuning.report.pictures_model import calibration_picture, confusion_picture, latency_picture
+from distune.tuning.report.pictures_model import (
+    calibration_picture,
+    confusion_picture,
+    has_many_classes,
+    latency_picture,
+    pairs_picture,
+)
 from distune.tuning.report.pictures_search import (
     curves_picture,
     history_picture,
@@ -72,8 +80,8 @@ def _of_search(findings: Findings) -> list[_Plan]:
         _Plan(
             name="front",
             title="Pareto front: accuracy and speed",
-            caption="Up and left is better. Circles are trials, as large as their network; their time is a hint, taken while "
-            "others ran. Diamonds are the finalists, retrained with several seeds and timed alone.",
+            caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
+            "others ran. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
             draw=partial(front_picture, records, results, config.champion) if has_front else None,
             needs="a complete trial",
         ),
@@ -122,13 +130,7 @@ def _of_model(findings: Findings) -> list[_Plan]:
             draw=partial(calibration_picture, answers) if answers else None,
             needs="answers on the test texts",
         ),
-        _Plan(
-            name="confusion",
-            title="Confusion matrix",
-            caption="Test texts by their label and by the answer. The diagonal is right.",
-            draw=partial(confusion_picture, answers) if answers else None,
-            needs="answers on the test texts",
-        ),
+        _confusion(answers),
         _Plan(
             name="latency",
             title="Latency distribution",
@@ -140,27 +142,47 @@ def _of_model(findings: Findings) -> list[_Plan]:
     ]
 
 
+def _confusion(answers: Answers | None) -> _Plan:
+    """The matrix, or of many classes the pairs that are confused most."""
+    needs = "answers on the test texts"
+    if answers and has_many_classes(answers):
+        return _Plan(
+            name="confusion",
+            title="Most confused pairs",
+            caption=f"Of {len(answers.names)} labels, the pairs (label → answer) that the student confuses in most test texts, and in how many "
+            "the teacher does. What both confuse lies in the data; what the student alone confuses was lost.",
+            draw=partial(pairs_picture, answers),
+            needs=needs,
+        )
+    return _Plan(
+        name="confusion",
+        title="Confusion matrix",
+        caption="Test texts by their label and by the answer. The diagonal is right.",
+        draw=partial(confusion_picture, answers) if answers else None,
+        needs=needs,
+    )
+
+
 def write_html(pictures: Sequence[Picture], folder: Path) -> None:
     """Write each picture as HTML, all with one plotly.min.js beside them."""
     for picture in pictures:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 
 
-def still(figure: go.Figure) -> go.Figure:
-    """The figure as a picture that nobody can click: a trace that only its legend entry would show leaves the legend too."""
-    found = go.Figure(figure)
-    found.update_traces({"showlegend": False}, selector={"visible": "legendonly"})
-    return found
-
-
 def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
-    import kaleido
-
+    try:
+        import kaleido
+    except ImportError:
+        _log.info(
+            f"no PNGs of the pictures ({', '.join(picture.name for picture in pictures)}): the package kaleido is not installed; "
+            "pip install 'distune[pictures]', and `distune report` draws them"
+        )
+        return []
     files = [folder / f"{picture.name}.png" for picture in pictures]
     jobs = [
         {
-            "fig": still(picture.figure),
+            "fig": picture.figure,
             "path": file,
             "opts": {"format": "png", "width": PNG_WIDTH, "height": picture.figure.layout.height, "scale": 2},
         }
@@ -176,4 +198,10 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
             "machine with Chromium draws them"
         )
         return []
+    lacking = first_without_font(str(picture.figure.to_plotly_json()) for picture in pictures)
+    if lacking:
+        _log.info(
+            f"the PNGs of the pictures have boxes instead of characters such as {lacking}: this machine has no font with it; install one "
+            "(apt-get install fonts-noto-cjk), and `distune report` draws them again"
+        )
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,22 +17,27 @@ from distune.tuning.study.rule import ChampionConfig, percent
 from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
+GHOST = 0.3
+"""Hints are pale beside what was timed alone."""
 
 
 def front_picture(records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig) -> go.Figure:
     """Dev accuracy against milliseconds: trials by their hints, finalists and the teacher as they were measured alone."""
     found = figure("Pareto front: accuracy and speed", 540)
     complete = [record for record in records if record.state == "complete"]
-    for trace in (*_trials(complete), _front(complete)):
+    for trace in (*_trials(complete), *_front(complete)):
         found.add_trace(trace)
-    found.add_traces(list(_stopped([record for record in records if record.state == "pruned" and record.latency_ms])))
     times = [record.latency_ms for record in records if record.latency_ms and record.accuracy is not None]
     if results:
         found.add_traces([_moved(results, complete), *_finalists(results), *_compared(results)])
         times += [one.latency.p50_ms for one in results.finalists]
         times += [column.latency.p50_ms for column in results.columns if column.latency]
+        _draw_teacher(found, results.columns[0])
         _draw_rule(found, rule, results.columns[0].quality.dev_accuracy.mean)
-    found.update_xaxes(**wide_axis("milliseconds for one text", times or [1.0]))
+    axis = wide_axis("milliseconds for one text", times or [1.0])
+    found.update_xaxes(**axis)
+    if results:
+        _name_champion(found, results, axis.get("type") == "log")
     found.update_yaxes(title_text="dev accuracy", tickformat=".3~f")
     return found
 
@@ -47,12 +53,12 @@ def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
             x=[record.latency_ms for record in of_family],
             y=[record.accuracy for record in of_family],
             mode="markers",
-            name=family,
+            name=f"{family}, hints",
             hovertext=[hover(record) for record in of_family],
             hoverinfo="text",
             marker={
                 "color": colour,
-                "opacity": 0.55,
+                "opacity": GHOST,
                 "line": {"color": colour, "width": 1},
                 "size": [record.size_mb or min(sizes, default=1.0) for record in of_family],
                 "sizemode": "area",
@@ -62,30 +68,19 @@ def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
         )
 
 
-def _front(complete: Sequence[TrialRecord]) -> go.Scatter:
+def _front(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     front = pareto_front(complete)[::-1]
-    return go.Scatter(
+    if len(front) < 2:
+        return  # One point has no line, and would be an empty entry of the legend.
+    yield go.Scatter(
         x=[record.latency_ms for record in front],
         y=[record.accuracy for record in front],
         mode="lines",
         line={"color": QUIET, "width": 1.5, "shape": "hv"},
-        name="front of the trials",
+        opacity=0.6,
+        name="front of the hints",
         hoverinfo="skip",
     )
-
-
-def _stopped(pruned: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
-    if pruned:
-        yield go.Scatter(
-            x=[record.latency_ms for record in pruned],
-            y=[record.accuracy for record in pruned],
-            mode="markers",
-            name="stopped early",
-            hovertext=[hover(record) for record in pruned],
-            hoverinfo="text",
-            marker={"color": QUIET, "symbol": "circle-open", "size": 7},
-            visible="legendonly",
-        )
 
 
 def hover(record: TrialRecord) -> str:
@@ -130,10 +125,7 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
             x=[one.latency.p50_ms],
             y=[accuracy.mean],
             error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
-            mode="markers+text" if is_champion else "markers",
-            text=["champion" if is_champion else ""],
-            textposition="top center",
-            cliponaxis=False,
+            mode="markers",
             name="finalists, retrained and timed alone",
             legendgroup="finalists",
             showlegend=one is results.finalists[0],
@@ -146,6 +138,24 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
                 "line": {"color": QUIET, "width": 2 if is_champion else 1},
             },
         )
+
+
+def _name_champion(found: go.Figure, results: Results, is_log: bool) -> None:
+    """The champion's label: on an arrow, away from its mark, its error bar and what lies along the front beside it."""
+    if results.champion is None:
+        return
+    one = results.shown
+    x = one.latency.p50_ms
+    found.add_annotation(
+        x=math.log10(x) if is_log else x,
+        y=float(np.mean(one.dev_accuracy)),
+        text="<b>champion</b>",
+        ax=-44,
+        ay=-46,
+        arrowhead=0,
+        arrowcolor=QUIET,
+        standoff=10,
+    )
 
 
 def _sd(values: Sequence[float]) -> float:
@@ -183,8 +193,18 @@ def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) ->
     )
 
 
+def _draw_teacher(found: go.Figure, teacher: Column) -> None:
+    """A teacher that was not timed has an accuracy and no place in time: a line."""
+    if teacher.latency is None:
+        found.add_hline(
+            teacher.quality.dev_accuracy.mean,
+            line={"color": TEACHER, "width": 2},
+            annotation={"text": f"{escaped(teacher.name)}, not timed", "xanchor": "right", "yanchor": "bottom"},
+        )
+
+
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
-    """The bounds of the champion rule."""
+    """The bounds of the champion rule; its label lies on the side of its line where the teacher does not."""
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
         found.add_hline(
@@ -193,7 +213,7 @@ def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
             annotation={
                 "text": f"{percent(rule.min_teacher_ratio)} of the teacher",
                 "xanchor": "right",
-                "yanchor": "bottom",
+                "yanchor": "top" if rule.min_teacher_ratio <= 1 else "bottom",
             },
         )
     if rule.max_latency_ms is not None:

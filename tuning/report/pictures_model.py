@@ -8,11 +8,14 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from distune.tuning.champion.answers import BINS, Answers, counts_of, reliability
+from distune.tuning.champion.answers import BINS, Answers, confused_pairs, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
 from distune.tuning.speed.figures import Latency
 
+MATRIX_CLASSES = 30
+"""More than so many have no matrix that reads, but a list of the pairs that are confused most."""
+SHOWN_PAIRS = 25
 READABLE_CLASSES = 12
 """More than so many have no numbers in their matrix."""
 
@@ -116,6 +119,34 @@ def confusion_picture(answers: Answers) -> go.Figure:
     found.update_xaxes(title_text="answer", type="category", showgrid=False)
     found.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return found.update_yaxes(title_text="label", row=1, col=1)
+
+
+def has_many_classes(answers: Answers) -> bool:
+    return len(answers.names) > MATRIX_CLASSES
+
+
+def pairs_picture(answers: Answers) -> go.Figure:
+    """The pairs of labels that the student confuses most, with the teacher beside it."""
+    pairs = confused_pairs(answers, SHOWN_PAIRS)
+    names = [f"{escaped(one.label)} → {escaped(one.answer)}" for one in pairs]
+    found = figure("Most confused pairs", 150 + 30 * len(pairs))
+    for who, counts, colour in (
+        ("student", [one.n_student for one in pairs], STUDENT),
+        ("teacher", [one.n_teacher for one in pairs], TEACHER),
+    ):
+        found.add_trace(
+            go.Bar(
+                x=counts,
+                y=names,
+                orientation="h",
+                name=who,
+                marker={"color": colour},
+                hovertemplate="label → answer: %{y}<br>%{x:,} test texts<extra>" + who + "</extra>",
+            )
+        )
+    found.update_layout(bargap=0.3, barmode="group")
+    found.update_xaxes(title_text="test texts", rangemode="tozero", tickformat=",d")
+    return found.update_yaxes(type="category", autorange="reversed", ticklen=0, dtick=1)
 
 
 def latency_picture(results: Results) -> go.Figure:

@@ -23,6 +23,9 @@ from distune.tuning.study.space import Space
 NAMES = {"accuracy": "dev accuracy", "latency_ms": "hint, ms"}
 MIN_TRIALS = 2
 MAX_AXES = 10
+LINES_THAT_READ = 15
+"""More curves than about so many are paler, so that where many run is dark and the finalists stand out."""
+PALEST = 0.15
 
 
 def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -> go.Figure:
@@ -183,7 +186,8 @@ def curves_picture(records: Sequence[TrialRecord], finalists: Mapping[int, str])
     for family in families(one.config.student.kind for one in with_curve):
         thin = [one for one in with_curve if one.config.student.kind == family and one.number not in finalists]
         if thin:
-            style = {"line": {"color": colour_of(family), "width": 1}, "opacity": 0.6, "name": family}
+            opacity = max(PALEST, min(0.6, LINES_THAT_READ / len(with_curve)))
+            style = {"line": {"color": colour_of(family), "width": 1}, "opacity": opacity, "name": family}
             _add_curves(drawn, thin, style)
     for record in with_curve:
         if record.number in finalists:
@@ -217,7 +221,7 @@ def _add_curves(drawn: go.Figure, records: Sequence[TrialRecord], style: dict[st
                 y=y,
                 hovertext=texts,
                 hoverinfo="text",
-                mode="lines+markers",
+                mode="lines+markers" if len(records) <= LINES_THAT_READ else "lines",
                 marker={"size": 5},
                 connectgaps=False,
                 legendgroup=style["name"],

@@ -187,8 +187,7 @@ def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
 
 def _note(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
-    stands_in = verdict.teacher_timed == "stand-in"
-    found = outcome(verdict.columns, meets_rule=verdict.winner is not None, stands_in=stands_in)
+    found = outcome(verdict.columns, meets_rule=verdict.winner is not None, teacher_timed=verdict.teacher_timed)
     return f"""**{found}.**
 
 Asked for: {verdict.rule}.

@@ -28,7 +28,7 @@ CARD = Card(
     columns=COLUMNS,
     n_test=100,
     timed="one thread of a CPU, in one run with the teacher, with nothing beside it",
-    stands_in=False,
+    teacher_timed="itself",
     limits=("It sees 128 words.",),
     packages=["jieba"],
 )

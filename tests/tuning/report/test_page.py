@@ -10,9 +10,12 @@ import pytest
 
 from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.headline import headline, next_steps
 from distune.tuning.report.page import page, policy, rendered
 from distune.tuning.report.pictures import draw
 from distune.tuning.report.write import publish
+from distune.tuning.storage.paths import Folder
+from distune.tuning.study.file import Study
 from tests.making.findings import EVIL, column, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
@@ -45,6 +48,70 @@ def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings
     ):
         assert words in text, words
     assert "has not ended" not in text
+
+
+FAST, SLOW, ALONE = column("teacher", 0.9, 9.0), column("teacher", 0.9, 0.05), column("student alone", 0.7, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # 0.83 of 0.9 are 92.2 %; 9 ms over 0.1 ms are 90.
+        ({}, "Keeps 92.2 % of the teacher at 0.100 ms and 1.5 MB: 90 times as fast"),
+        (
+            {"teacher_timed": "stand-in"},
+            "Keeps 92.2 % of the teacher at 0.100 ms and 1.5 MB: 90 times as fast as a model of the teacher's architecture",
+        ),
+        (
+            {"columns": [FAST | {"latency": None}, ALONE, column("student", 0.83, 0.1)]},
+            "Keeps 92.2 % of the teacher at 0.100 ms and 1.5 MB; the teacher was not timed",
+        ),
+        (
+            {"columns": [SLOW, ALONE, column("student", 0.918, 0.1) | {"size_mb": None}]},
+            "Keeps all of the teacher (102.0 %) at 0.100 ms: slower than the teacher, which takes 0.050 ms",
+        ),
+        (
+            {"champion": None},
+            "No student meets the rule: the nearest keeps 92.2 % of the teacher at 0.100 ms and 1.5 MB: 90 times as fast",
+        ),
+        (
+            {"columns": [column("teacher", 0.0, 0.25), ALONE, column("student", 0.83, 0.1)]},
+            "Reaches test accuracy 0.830 at 0.100 ms and 1.5 MB: 2.5 times as fast",
+        ),
+    ],
+)
+def test_the_headline_is_the_outcome(findings: Findings, changes: dict[str, Any], said: str) -> None:
+    assert headline(replace(findings, results=parse_results({**results(), **changes}))) == said
+
+
+def test_after_the_headline_come_the_commands_that_fit_the_outcome(findings: Findings) -> None:
+    def commands(found: Findings) -> list[str]:
+        return [step.command for step in next_steps(found)]
+
+    longer = "distune search STUDY.yaml --resume --set search.trials=8"
+    of_folder = findings.folder.place / "champion"
+    without_name = Study({**findings.study.document, "tracking": {"uri": "sqlite:///mlflow.db"}})
+    assert commands(replace(findings, study=without_name)) == [
+        f"distune predict {of_folder} < texts.txt",
+        f"distune serve {of_folder}",
+        longer,
+    ]
+    document = {**findings.study.document, "tracking": {"uri": "sqlite:///a b.db", "register_as": "tiny student"}}
+    named = replace(findings, study=Study(document), state={"registered": {"name": "tiny student", "version": "2"}})
+    assert commands(named)[0] == "distune pull 'tiny student/2' my-student --uri 'sqlite:///a b.db'"
+    assert commands(named)[1] == "distune predict my-student < texts.txt"
+    none = replace(findings, results=parse_results(results(champion=None)))
+    assert commands(none) == [longer, "distune search STUDY.yaml"]
+    assert commands(replace(findings, results=None))[1] == "distune finish STUDY.yaml"
+
+
+def test_an_interrupted_search_says_so_and_how_to_go_on(findings: Findings) -> None:
+    findings.folder.update(state="searching")  # Nobody runs it.
+    stopped = replace(findings, results=None)
+    assert headline(stopped) == "Interrupted: 5 of 4 trials done, best dev accuracy so far 0.900, no champion yet"
+    assert [step.command for step in next_steps(stopped)] == ["distune search STUDY.yaml --resume"]
+    empty = replace(stopped, records=(), folder=Folder(findings.folder.place / "not-there"))
+    assert headline(empty) == "Not finished: 0 of 4 trials done, no trial has an accuracy yet, no champion yet"
 
 
 def test_what_people_have_written_stays_text(findings: Findings) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 
 from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
-from distune.tuning.report.pictures import draw, still, write_html, write_pngs
+from distune.tuning.report.fonts import first_without_font
+from distune.tuning.report.pictures import draw, write_html, write_pngs
 from distune.tuning.report.pictures_search import most_telling, short_names
 from distune.tuning.report.style import escaped, wide_axis
 from distune.tuning.search.importance import Importance
@@ -48,13 +50,61 @@ def test_the_front_has_trials_by_hint_and_finalists_and_teacher_as_measured(find
     assert traces(front, "front")[0]["x"] == [0.1, 0.3]  # trials 1 and 2
     assert [trace["x"] for trace in traces(front, "finalists")] == [[0.1], [0.3]]
     assert traces(front, "finalists")[0]["y"] == pytest.approx([0.83])
-    assert traces(front, "finalists")[0]["text"] == ["champion"]
+    champion = next(one for one in front["layout"]["annotations"] if one["text"] == "<b>champion</b>")
+    assert (champion["x"], champion["y"]) == (pytest.approx(-1), pytest.approx(0.83))  # log10 of 0.1 ms
+    # Its label stands away from its mark and its error bar.
+    assert min(abs(champion["ax"]), abs(champion["ay"])) > 30
+    assert traces(front, "finalists")[0]["error_y"]["array"] == pytest.approx([0.0141421356])  # of 0.82 and 0.84
+    assert traces(front, "bilstm, hints")[0]["marker"]["opacity"] < 0.5
     assert (traces(front, "teacher")[0]["x"], traces(front, "teacher")[0]["y"]) == ([9.0], [0.9])
     assert front["layout"]["xaxis"]["type"] == "log"  # 0.1 to 9 ms
     (rule,) = front["layout"]["shapes"]
     assert rule["y0"] == pytest.approx(0.81)  # 90 % of 0.9
     assert "<b>trial 2</b>, after 2 of 2 epochs, complete" in traces(front, "bilstm")[0]["hovertext"][1]
     assert "bilstm hidden_size=8" in traces(front, "bilstm")[0]["hovertext"][1]
+
+
+def test_a_teacher_that_was_not_timed_is_a_line_at_its_accuracy(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][0]["latency"] = None
+    front = drawn(replace(findings, results=parse_results(raw)))["front"]
+    assert traces(front, "teacher") == []
+    line, rule = front["layout"]["shapes"]
+    assert (line["y0"], line["y1"]) == (0.9, 0.9)
+    assert rule["y0"] == pytest.approx(0.81)
+    assert "teacher, not timed" in [one["text"] for one in front["layout"]["annotations"]]
+
+
+def test_no_entry_of_the_legend_of_the_front_is_empty(findings: Findings) -> None:
+    front = drawn(replace(findings, records=RECORDS[1:2]))["front"]  # One trial is no line of a front.
+    named = [trace for trace in front["data"] if trace.get("showlegend", True)]
+    assert [trace["name"] for trace in named] == [
+        "average, hints",
+        "finalists, retrained and timed alone",
+        "teacher",
+        "student alone",
+    ]
+    assert all(trace.get("visible", True) is True for trace in named)
+
+
+def test_of_many_labels_the_most_confused_pairs_are_drawn_in_order(findings: Findings) -> None:
+    labels = np.array([0, 0, 0, 1, 1, 2, 3, 4])
+    said = {"student": [1, 1, 2, 0, 1, 2, 4, 3], "teacher": [1, 0, 0, 1, 1, 2, 3, 3]}
+    logits = {name: np.eye(60, dtype=np.float32)[rows] for name, rows in said.items()}
+    texts, names = tuple("零一二三四五六七"), tuple(f"类{i}" for i in range(60))
+    many = replace(ANSWERS, names=names, texts=texts, labels=labels, **logits)
+    student, teacher = drawn(replace(findings, answers=many))["confusion"]["data"]
+    # Twice 0 is taken for 1; of the pairs that occur once, the teacher shares the one of 4.
+    assert student["y"] == ["类0 → 类1", "类4 → 类3", "类0 → 类2", "类1 → 类0", "类3 → 类4"]
+    assert (student["x"], teacher["x"]) == ([2, 1, 1, 1, 1], [1, 1, 0, 0, 0])
+
+
+def test_of_two_hundred_curves_the_finalists_stand_out(findings: Findings) -> None:
+    many = tuple(replace(RECORDS[1 + n % 2], number=n) for n in range(200))
+    curves = drawn(replace(findings, records=many))["curves"]
+    thin, thick = traces(curves, "bilstm")[0], traces(curves, "champion")[0]
+    assert (thin["mode"], thin["opacity"]) == ("lines", 0.15)
+    assert (thick["mode"], thick["line"]["width"]) == ("lines+markers", 4)
 
 
 def test_the_history_counts_trials_by_their_own_numbers(findings: Findings) -> None:
@@ -172,16 +222,6 @@ def test_html_files_share_one_plotly_and_no_text_breaks_out(findings: Findings, 
     assert escaped(EVIL).count("<") == 0
 
 
-def test_a_still_picture_has_no_legend_entry_of_what_only_a_click_would_show(findings: Findings) -> None:
-    front = draw(findings)[0][0].figure
-    clicked = {trace.name for trace in front.data if trace.visible == "legendonly"}
-    assert clicked == {"stopped early"}
-    assert {trace.name for trace in still(front).data if trace.showlegend is False} >= clicked
-    assert all(
-        trace.showlegend is None for trace in front.data if trace.name in clicked
-    )  # The page's own is left as it is.
-
-
 def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(
     findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
@@ -191,3 +231,26 @@ def test_where_there_is_no_chromium_the_missing_pngs_are_one_line(
     assert line.startswith("no PNGs of the pictures (front, history, parallel, importance, curves, calibration, ")
     assert line.endswith("; `distune report` on a machine with Chromium draws them")
     assert os.linesep not in line
+
+
+def test_without_kaleido_the_page_is_written_and_the_missing_package_is_named(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    assert write_pngs(draw(findings)[0], tmp_path) == []
+    (line,) = said
+    assert "the package kaleido is not installed; pip install 'distune[pictures]'" in line
+
+
+@pytest.mark.parametrize(
+    ("fonts", "texts", "lacking"),
+    [("", ["accuracy", "label 好"], "好"), ("A font", ["好"], None), ("", ["accuracy"], None)],
+)
+def test_a_character_without_a_font_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts: str, texts: list[str], lacking: str | None
+) -> None:
+    program = tmp_path / "fc-list"
+    program.write_text(f"#!/bin/sh\n[ $1 = :charset=597d ] && echo '{fonts}'\n")  # U+597D is 好.
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert first_without_font(texts) == lacking

@@ -1,0 +1,112 @@
+"""What a page begins with: the outcome of a search in one sentence, what stands behind it, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from distune.tuning.champion.outcome import outcome
+from distune.tuning.champion.results import Results
+from distune.tuning.champion.table import wilson_interval
+from distune.tuning.report.findings import Findings
+from distune.tuning.storage.records import best_accuracy, count_done
+from distune.tuning.storage.searches import state_of
+from distune.tuning.study.config import TrackingConfig
+from distune.tuning.study.describe import describe_trial
+from distune.tuning.study.rule import teacher_ratio
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do next: what it is for, and its command."""
+
+    what: str
+    command: str
+
+
+def headline(findings: Findings) -> str:
+    """The outcome in one sentence; its accuracy is of the test split, by which nothing was chosen."""
+    results = findings.results
+    if results is None:
+        return _so_far(findings)
+    return outcome(results.columns, meets_rule=results.champion is not None, teacher_timed=results.teacher_timed)
+
+
+def _so_far(findings: Findings) -> str:
+    n_done, n_trials = count_done(findings.records), findings.study.config.search.trials
+    how = "Interrupted" if state_of(findings.folder) == "interrupted" else "Not finished"
+    best = best_accuracy(findings.records)
+    reached = "no trial has an accuracy yet" if best is None else f"best dev accuracy so far {best:.3f}"
+    return f"{how}: {n_done} of {n_trials} trials done, {reached}, no champion yet"
+
+
+def lead(findings: Findings) -> list[str]:
+    """What stands behind the headline, in sentences; of a search that has not ended, what is still to come."""
+    results = findings.results
+    if results is None:
+        return [
+            f"This search has not ended. {count_done(findings.records)} of {findings.study.config.search.trials} trials are done; "
+            "the finalists have not been timed and no champion is chosen. This is what there was when the page was written."
+        ]
+    family = results.shown.config.student.kind
+    who = f"The champion is trial {results.champion} ({family})."
+    if results.champion is None:
+        who = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
+    return [f"{who} {_on_test(results)} {_on_dev(results)}", f"It is {describe_trial(results.shown.config)}."]
+
+
+def _on_test(results: Results) -> str:
+    teacher, alone, student = (column.quality.test_accuracy.mean for column in results.columns)
+    n_test = results.texts.get("test")
+    interval = ""
+    if n_test:
+        low, high = wilson_interval(student, n_test)
+        interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts)"
+        if low <= teacher <= high:
+            interval = f"{interval[:-1]}, too wide to tell it from the teacher)"
+    return f"On test it has accuracy {student:.3f}{interval}, its teacher {teacher:.3f}, the same student without a teacher {alone:.3f}."
+
+
+def _on_dev(results: Results) -> str:
+    teacher, _, student = (column.quality.dev_accuracy.mean for column in results.columns)
+    kept = teacher_ratio(student, teacher)
+    return "" if kept is None else f"On dev, where it was chosen, it keeps {100 * kept:.1f} % of the teacher."
+
+
+def next_steps(findings: Findings) -> list[Step]:
+    """The commands for whoever has read the headline."""
+    results, search = findings.results, findings.study.config.search
+    if results is None and state_of(findings.folder) == "interrupted":
+        return [Step("Go on with it; no finished trial is repeated", "distune search STUDY.yaml --resume")]
+    if results is None:
+        return [
+            Step("See how far it is", f"distune results {shlex.quote(str(findings.folder))}"),
+            Step("Start no further trial, and choose a champion of what there is", "distune finish STUDY.yaml"),
+        ]
+    longer = f"distune search STUDY.yaml --resume --set search.trials={2 * search.trials}"
+    if results.champion is None:
+        return [
+            Step("Search longer; the trials that there are stay", longer),
+            Step("Or ask for less: change `champion:` in the study, and search anew", "distune search STUDY.yaml"),
+        ]
+    return [*_to_use(findings), Step("Search longer, if its history still rises", longer)]
+
+
+def _to_use(findings: Findings) -> list[Step]:
+    tracking = findings.study.config.tracking
+    registered = findings.state.get("registered")
+    folder = str(findings.folder.place / "champion")
+    steps = []
+    if tracking.register_as:
+        # A page that the search itself writes is older than the version; the name alone is the present champion, which another may be.
+        name = f"{registered['name']}/{registered['version']}" if registered else tracking.register_as
+        store = tracking.store
+        extra = "" if store == TrackingConfig().store else f" --uri {shlex.quote(store)}"
+        folder = "my-student"
+        steps.append(Step("Take the student", f"distune pull {shlex.quote(name)} {folder}{extra}"))
+    place = shlex.quote(folder)
+    return [
+        *steps,
+        Step("Answer your own texts, one a line", f"distune predict {place} < texts.txt"),
+        Step("Serve it over HTTP", f"distune serve {place}"),
+    ]
