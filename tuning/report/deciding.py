@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder, load_encoder
+from distune.models.errors import first_line
 from distune.models.predictor import open_session, run_network, softmax
 from distune.tuning.storage.paths import Folder
 
+_log = logging.getLogger(__name__)
 HIDDEN = "\0"
 """No token of any vocabulary: it is looked up as an unknown one."""
 SHOWN_WORDS = 3
@@ -41,6 +44,17 @@ def deciding_words(tokens: Sequence[str], ask: Probabilities) -> list[Word]:
 
 
 def words_of_texts(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
+    """The same as `_words`, for a page that a champion which cannot be asked must not cost: that is said, and no more."""
+    try:
+        return _words(folder, texts)
+    except Exception as error:  # noqa: BLE001  (see above)
+        _log.info(
+            f"the page has no words that decided: {folder.place / 'champion'} cannot be asked ({first_line(error)})"
+        )
+        return {}
+
+
+def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
     """The words that decided the champion's answer to each text; empty where the search has no champion's folder."""
     champion = folder.place / "champion"
     if not texts or not (champion / "model.onnx").is_file():

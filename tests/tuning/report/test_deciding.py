@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from distune.tuning.report.deciding import deciding_words
+from distune.corpora.places import Place
+from distune.tuning.report.deciding import deciding_words, words_of_texts
+from distune.tuning.storage.paths import Folder
 
 
 def ask(tokens: Sequence[str]) -> NDArray[np.float32]:
@@ -30,3 +33,11 @@ def test_a_word_against_the_answer_did_not_decide_it() -> None:
 def test_a_word_that_comes_twice_is_hidden_in_both_places() -> None:
     (word,) = deciding_words(["很", "书", "很"], ask)
     assert (word.text, word.drop) == ("很", pytest.approx(0.2))
+
+
+def test_a_champion_that_cannot_be_asked_costs_no_page(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "champion").mkdir()
+    (tmp_path / "champion" / "model.onnx").write_bytes(b"no graph")
+    assert words_of_texts(Folder(Place(str(tmp_path))), ["好"]) == {}
+    (line,) = said
+    assert line.startswith("the page has no words that decided: ")
