@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from plotly.offline import get_plotlyjs
 from distune.tuning.champion.answers import Case, both_wrong, disagreements
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
+from distune.tuning.report.deciding import Word, words_of_texts
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.pictures import CONFIG, Picture
@@ -53,6 +54,9 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
     results, answers = findings.results, findings.answers
+    apart = disagreements(answers, N_CASES) if answers else []
+    wrong = both_wrong(answers, N_CASES) if answers else []
+    words = words_of_texts(findings.folder, [case.text for case in (*apart, *wrong)])
     places = [
         ("found", "What was found"),
         ("model", "Student and teacher"),
@@ -82,8 +86,9 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         has_ended=results is not None,
         **_of_results(results, findings),
         has_answers=answers is not None,
-        apart=[_shortened(case) for case in disagreements(answers, N_CASES)] if answers else [],
-        wrong=[_shortened(case) for case in both_wrong(answers, N_CASES)] if answers else [],
+        apart=[_shortened(case, words) for case in apart],
+        wrong=[_shortened(case, words) for case in wrong],
+        has_words=bool(words),
         counts=_counts(findings),
         trials=[_trial(record) for record in findings.records],
         facts=_facts(findings),
@@ -127,9 +132,9 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
     return [picture for name in names for picture in pictures if picture.name == name]
 
 
-def _shortened(case: Case) -> dict[str, Any]:
+def _shortened(case: Case, words: Mapping[str, Sequence[Word]]) -> dict[str, Any]:
     text = case.text if len(case.text) <= LONGEST_TEXT else f"{case.text[:LONGEST_TEXT]}…"
-    return {**vars(case), "text": text}
+    return {**vars(case), "text": text, "words": words.get(case.text, [])}
 
 
 def _counts(findings: Findings) -> str:
