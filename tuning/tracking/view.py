@@ -33,13 +33,13 @@ COLUMNS = (
     "tags.`distune.champion`",
     "params.`student.kind`",
 )
-WIDTHS_PX = {"attributes.`Run Name`": 300, "runDateAndNestInfo": 115}
+WIDTHS_PX = {"attributes.`Run Name`": 280, "runDateAndNestInfo": 135}
 """What MLflow gives to names is too little for their figures, and to dates more than they need."""
 SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
 """What students are called in print, where that is not their `kind`."""
 IN_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """What Ray sets in the environment of a submitted job."""
-_SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True, "isReordered": True}
+_SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True, "isReordered": True, "columns": 2}
 
 
 def trial_name(study: str, record: TrialRecord) -> str:
