@@ -121,7 +121,6 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     client.set_registered_model_alias(name, registered.alias, version)
     if registered.is_champion and model.outcome:
         _describe(client, name, f"**{model.outcome}** (version {version}, the champion).")
-    client.set_registered_model_alias(name, registered.alias, version)
     return registered
 
 

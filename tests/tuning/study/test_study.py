@@ -79,6 +79,11 @@ def test_what_a_misspelt_key_was_to_say_is_not_called_missing(document: dict[str
         ("cluster.cpus_per_trial", "two", "must be a number, but got 'two'"),
         ("cluster.cpus_per_trial", 0, "must be > 0, but got 0"),
         ("name", 5, "must be text, but got 5"),
+        (
+            "name",
+            "评论",
+            "must have letters of A to Z, digits, '.', '_' and '-' alone, and begin with a letter or a digit, but got '评论'",
+        ),
         ("name", datetime.date(2024, 1, 2), "must be text, but got 2024-01-02"),
         ("corpus.drop_overlap", "maybe", "must be true or false, but got 'maybe'"),
         ("search.sampler", "luck", "must be 'tpe', 'nsga2', 'gp' or 'random', but got 'luck'"),
