@@ -127,7 +127,7 @@ def test_the_registered_version_is_described_by_its_card(ended: Ended) -> None:
     assert "serve" in client.get_registered_model("tiny-student").description
     version = client.get_model_version_by_alias("tiny-student", "champion")
     assert version.description.startswith("Keeps ")
-    assert version.description.count("of the teacher's dev accuracy") == 1
+    assert version.description.count("of the teacher (") == 1
     assert client.get_registered_model("tiny-student").description.startswith("**Keeps ")
     assert "95 % confidence interval" in version.description
 

@@ -105,10 +105,10 @@ LONGEST_NAME = 250
 def _registrable(name: str) -> str:
     """A name that the registry takes, and that its own searches can ask for."""
     is_path = posixpath.normpath(name) != name or name in (".", "..")
-    if not name.strip() or is_path or not name.isprintable() or set(name) & set("'\"`") or len(name) > LONGEST_NAME:
+    if not name.strip() or is_path or not name.isprintable() or set(name) & set("'\"`/:@") or len(name) > LONGEST_NAME:
         raise ValueError(
             f"must be a name that MLflow's registry takes: of at most {LONGEST_NAME} characters, not blank, no '.' or '..', and "
-            f"without quotation marks; but got {name!r}"
+            f"without quotation marks, '/', ':' and '@'; but got {name!r}"
         )
     return name
 
@@ -119,7 +119,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
     uri: Annotated[str, AfterValidator(without_secret)] = "sqlite:///mlflow.db"
     """The MLflow store: `sqlite:///FILE`, or the address of a server; never with a user or password in it. Where a study does
     not name one, it is that of `MLFLOW_TRACKING_URI`."""
-    register_as: Annotated[str, Field(pattern=r"^[^/:@]+$"), AfterValidator(_registrable)] | None = None
+    register_as: Annotated[str, AfterValidator(_registrable)] | None = None
     """The name that the champion gets in the model registry."""
 
     @property
