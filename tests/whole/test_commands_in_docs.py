@@ -41,7 +41,6 @@ PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kub
 NOT_RUN = {
     r"make (demo|test)": ".ci/run",
     r"make bench": "it measures for hours",
-    r"python -m benchmarks\.(speed\.search|cluster\.growth)": "it measures for an hour",
     r"distune submit .*": "tests/whole/test_jobs.py",
     r"distune status": "tests/whole/test_jobs.py",
     r"distune (logs|stop) .*": "tests/whole/test_jobs.py",
