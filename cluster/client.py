@@ -21,8 +21,8 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
-from distune.cluster.config import ClusterError
-from distune.cluster.connection import JOB, disconnect
+from distune.cluster.config import JOB, ClusterError
+from distune.cluster.connection import disconnect
 from distune.cluster.fitting import check_reachable
 
 HEAD = "node:__internal_head__"

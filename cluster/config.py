@@ -7,6 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Ray sets it for what runs as a job."""
+
 
 class ClusterError(ValueError):
     """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""

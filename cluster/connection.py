@@ -17,7 +17,7 @@ import ray
 from ray._private import auto_init_hook, ray_constants, worker
 from ray._private.state import state
 
-from distune.cluster.config import ClusterConfig, ClusterError
+from distune.cluster.config import JOB, ClusterConfig, ClusterError
 from distune.cluster.fitting import check_fits, check_latency_node, check_reachable
 
 SHUTDOWN_S = 30.0
@@ -31,8 +31,6 @@ ASKED_TO_END = threading.Event()
 IS_A_COMMAND = threading.Event()
 """Set where this process is a command of ours, and may be ended with Ray's; a program of somebody else's is interrupted."""
 INTERRUPTED = 130
-JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Ray sets it for what runs as a job."""
 
 
 def first_line(error: Exception) -> str:

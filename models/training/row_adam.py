@@ -73,8 +73,8 @@ class Delays:
         self._kept.fill_(1.0)
 
     def missed(self, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """For rows moved last in the steps `last` `[rows]`: what is left of the vector, by what to move it along its
-        momentum, and what to multiply epsilon by; each `[rows]`."""
+        """What is left of the vectors of rows that were last moved in the steps `last` `[rows]`, how far they move along their
+        momentum, and what epsilon is multiplied by; each `[rows]`."""
         sizes = self._sizes[last]
         epsilons = torch.where(sizes > 0, self._epsilons[last] / sizes, 1.0)
         now = self._kept[self.now]

@@ -45,10 +45,7 @@ def lines_and_console() -> Iterator[Console]:
 
 def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
     """Where a search that has ended has put what it found, and the commands that take it."""
-    from distune.tuning.study.config import TrackingConfig
-
-    uri, registered = config.tracking.store, folder.state.get("registered")
-    extra = "" if uri == TrackingConfig().store else f" --uri {shlex.quote(uri)}"
+    uri, extra, registered = config.tracking.store, config.tracking.option, folder.state.get("registered")
     lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():
         lines.append(f"read:    {folder.report}")

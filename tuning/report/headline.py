@@ -11,7 +11,6 @@ from distune.tuning.champion.table import wilson_interval
 from distune.tuning.report.findings import Findings
 from distune.tuning.storage.records import best_accuracy, count_done
 from distune.tuning.storage.searches import state_of
-from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import teacher_ratio
 
@@ -100,10 +99,8 @@ def _to_use(findings: Findings) -> list[Step]:
     if tracking.register_as:
         # A page that the search itself writes is older than the version; the name alone is the present champion, which another may be.
         name = f"{registered['name']}/{registered['version']}" if registered else tracking.register_as
-        store = tracking.store
-        extra = "" if store == TrackingConfig().store else f" --uri {shlex.quote(store)}"
         folder = "my-student"
-        steps.append(Step("Take the student", f"distune pull {shlex.quote(name)} {folder}{extra}"))
+        steps.append(Step("Take the student", f"distune pull {shlex.quote(name)} {folder}{tracking.option}"))
     place = shlex.quote(folder)
     return [
         *steps,

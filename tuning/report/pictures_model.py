@@ -177,7 +177,7 @@ def latency_picture(results: Results) -> go.Figure:
 
 
 def _timed(results: Results) -> list[tuple[str, Latency, dict[str, str]]]:
-    """Who has quantiles: name, latency and how its line looks."""
+    """The models that have quantiles, each with its name, its latency and the look of its line."""
     teacher = results.columns[0].latency
     found: list[tuple[str, Latency, dict[str, str]]] = []
     if teacher is not None and teacher.quantiles_ms:

@@ -39,7 +39,7 @@ def _why(trial: Trial) -> str:
 
 @contextmanager
 def lost_for_memory_as_for_all() -> Iterator[None]:
-    """For the length of a `with`, a worker that Ray ends because its machine runs out of memory is lost as any other is.
+    """A worker that Ray ends because its machine runs out of memory is lost as any other is, for the length of a `with`.
 
     Ray Tune 2.60 knows an actor's death by RayActorError alone, and OutOfMemoryError is none: a worker that is ended so in the
     middle of a training would end the whole search.

@@ -19,7 +19,7 @@ TPE_TRIALS = 1000
 
 
 def sampler(search: SearchConfig, n_known: int) -> optuna.samplers.BaseSampler:
-    """Who proposes, of Optuna's samplers."""
+    """The sampler of Optuna's that proposes trials."""
     # Seeded by what is known already: a resumed search must not draw its first proposals once more.
     seed = search.seed + n_known
     n_startup = min(10, max(4, search.trials // 4))

@@ -90,7 +90,7 @@ def limit_reached(study: optuna.Study, search: SearchConfig, searched_s: float) 
 
 
 def searched_before_s(study: optuna.Study) -> float:
-    """For how long the drivers that ran this search before have searched for trials."""
+    """The seconds for which earlier drivers of this search have searched for trials."""
     return float(study.user_attrs.get(SEARCHED_S, 0.0))
 
 

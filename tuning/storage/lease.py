@@ -141,7 +141,7 @@ def _read(place: Place) -> dict[str, Any] | None:
 
 
 def live_driver(place: Place) -> str | None:
-    """Who runs a search now, `process 12 on HOST`; None where nobody does."""
+    """The driver that runs a search now, as `process 12 on HOST`; None where nobody does."""
     other = _read(place)
     return None if other is None or _is_gone(other) else _named(other)
 

@@ -64,7 +64,7 @@ class Layout:
         return self.root / "searches" / study
 
     def beginning(self, study: str) -> Place:
-        """Who prepares a search that has no folder yet."""
+        """The lease of the driver that prepares a search which has no folder yet."""
         return self.root / "searches" / f".beginning-{study}.json"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -50,7 +51,7 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
     """What the search improves: dev accuracy upwards, the hint of the latency downwards."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
-    """Who proposes: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
+    """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
     first: tuple[dict[str, Any], ...] = ()
     """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled."""
     warm_start: Annotated[str, Field(pattern=NAME)] | None = None
@@ -126,6 +127,11 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
     def store(self) -> str:
         """The MLflow store that is used: the one that a study names, else that of the environment, else the default."""
         return self.uri if "uri" in self.model_fields_set else os.environ.get(MLFLOW) or self.uri
+
+    @property
+    def option(self) -> str:
+        """What names the store to a command, ` --uri STORE`; empty where a command finds it by itself."""
+        return "" if self.store == TrackingConfig().store else f" --uri {shlex.quote(self.store)}"
 
     @property
     def setting(self) -> str:

@@ -49,7 +49,7 @@ class Asking:
     corpus: Corpus
     places: tuple[TeacherPlace, ...]
     runner: Runner
-    """Who asks for the shards, trains a teacher, and trains the students that one is made of."""
+    """What asks for the shards, trains a teacher, and trains the students that one is made of."""
     progress: Progress
 
 

@@ -51,7 +51,7 @@ class Terms:
     rule: str
 
     def other_in(self, old: Terms) -> str | None:
-        """By what else the other was chosen; None where it was chosen on the same terms."""
+        """The terms on which the other was chosen where they differ; None where it was chosen on the same ones."""
         others = {
             "corpus": "by another corpus",
             "answers": "by other labels of dev or test",

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from distune.corpora.disk import UNFINISHED
@@ -18,6 +19,9 @@ from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.schema import deleted_experiment, is_store, refuse_other_schema, sqlite_file
 from distune.tuning.tracking.view import runs_page
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Where the databases of MLflow listen, unless a URI says otherwise."""
@@ -46,41 +50,44 @@ def check_store(config: StudyConfig) -> None:
 
 
 def _check_server(uri: str, setting: str, name: str) -> None:
+    with _asked(uri, setting) as client:
+        client.search_experiments(max_results=1)
+        experiment = client.get_experiment_by_name(name)
+    if experiment is not None and experiment.lifecycle_stage == "deleted":
+        raise StudyError(_about_deleted(uri, setting, name, str(experiment.experiment_id)))
+
+
+@contextmanager
+def _asked(uri: str, setting: str) -> Iterator[MlflowClient]:
+    """A client of a store. Raises StudyError where what is asked of it in a `with` cannot be answered, at once where nobody listens
+    at the address of a database: MLflow would try for a minute before it said so."""
     quiet_mlflow()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient  # MLflow takes seconds to import, and a file needs none of it.
     from sqlalchemy.exc import SQLAlchemyError
 
-    _refuse_silent_database(uri, setting)
     try:
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-        experiment = client.get_experiment_by_name(name)
-    except (
-        MlflowException,
-        OSError,
-        ImportError,
-        SQLAlchemyError,
-    ) as error:  # A driver may not be installed, or not exist.
+        _reach_database(uri)
+        yield MlflowClient(uri)
+    # The driver of a database may not be installed, or not exist; a port may be no number.
+    except (MlflowException, OSError, ImportError, SQLAlchemyError, ValueError) as error:
         raise StudyError(f"{setting}: the MLflow store {uri} cannot be used: {first_line(error)}") from error
-    if experiment is not None and experiment.lifecycle_stage == "deleted":
-        raise StudyError(_about_deleted(uri, setting, name, str(experiment.experiment_id)))
 
 
-def _refuse_silent_database(uri: str, setting: str) -> None:
-    """Raise StudyError where nobody listens at the address of a database: MLflow would try for a minute before it said so."""
+def _reach_database(uri: str) -> None:
+    """Raise OSError where nobody listens at the address of a database, and ValueError for what is no address."""
+    from sqlalchemy.engine import make_url
+
     kind = uri.partition(":")[0].partition("+")[0]
     if kind not in PORTS:
         return
-    from sqlalchemy.engine import make_url  # It comes with MLflow, and takes as long to import.
-
     url = make_url(uri)
     if not url.host or "host" in url.query:  # A socket of this machine, or several hosts.
         return
-    try:
-        socket.create_connection((url.host, url.port or PORTS[kind]), timeout=REACHED_WITHIN_S).close()
-    except (OSError, OverflowError) as error:
-        raise StudyError(f"{setting}: the MLflow store {uri} cannot be reached: {error}") from error
+    port = url.port or PORTS[kind]
+    if not 0 < port < 1 << 16:
+        raise ValueError(f"a port is a number from 1 to 65535, but got {port}")
+    socket.create_connection((url.host, port), timeout=REACHED_WITHIN_S).close()
 
 
 def _about_deleted(uri: str, setting: str, name: str, experiment: str) -> str:
@@ -114,19 +121,10 @@ def page_of_last_search(uri: str) -> str:
 
     Raises StudyError where the store cannot be read.
     """
-    quiet_mlflow()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient  # It takes seconds to import.
-    from sqlalchemy.exc import SQLAlchemyError
-
-    _refuse_silent_database(uri, "--uri")
-    try:
-        client = MlflowClient(uri)
+    with _asked(uri, "--uri") as client:
         experiments = {str(one.experiment_id): one for one in client.search_experiments()}
         newest_first = ["attributes.start_time DESC"]
         last = client.search_runs(list(experiments), "tags.`distune.study` != ''", order_by=newest_first, max_results=1)
-    except (MlflowException, OSError, ImportError, SQLAlchemyError) as error:
-        raise StudyError(f"--uri: the MLflow store {uri} cannot be used: {first_line(error)}") from error
     if not last:
         return ""
     experiment_id = str(last[0].info.experiment_id)

@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune.cluster.config import JOB
+
 if TYPE_CHECKING:
     from distune.tuning.storage.records import TrialRecord
 
@@ -37,8 +39,6 @@ WIDTHS_PX = {"attributes.`Run Name`": 280, "runDateAndNestInfo": 135}
 """What MLflow gives to names is too little for their figures, and to dates more than they need."""
 SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
 """What students are called in print, where that is not their `kind`."""
-IN_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""What Ray sets in the environment of a submitted job."""
 _SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True, "isReordered": True, "columns": 2}
 
 
@@ -71,7 +71,7 @@ def source_tags() -> dict[str, str]:
         name, kind = os.environ.get("JPY_SESSION_NAME", "notebook"), "NOTEBOOK"
     elif program.stem == "distune" or (program.name == "__main__.py" and program.parent.name == "distune"):
         name = "distune search"
-    if IN_RAY_JOB in os.environ:
+    if JOB in os.environ:
         kind = "JOB"
     tags = {"mlflow.source.name": name, "mlflow.source.type": kind}
     with suppress(OSError, KeyError, ImportError):  # A container's user may have no name.

@@ -79,5 +79,5 @@ def test_the_ui_opens_at_the_runs_of_the_last_search_of_whichever_version(tmp_pa
 
 
 def test_a_store_that_cannot_be_read_is_refused_in_a_line() -> None:
-    with pytest.raises(StudyError, match=r"--uri: the MLflow store postgresql://127.0.0.1:1/db cannot be reached"):
+    with pytest.raises(StudyError, match=r"--uri: the MLflow store postgresql://127.0.0.1:1/db cannot be used"):
         page_of_last_search("postgresql://127.0.0.1:1/db")
