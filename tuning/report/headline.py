@@ -92,18 +92,14 @@ def next_steps(findings: Findings) -> list[Step]:
 
 
 def _to_use(findings: Findings) -> list[Step]:
-    tracking = findings.study.config.tracking
-    registered = findings.state.get("registered")
-    folder = str(findings.folder.place / "champion")
-    steps = []
-    if tracking.register_as:
-        # A page that the search itself writes is older than the version; the name alone is the present champion, which another may be.
-        name = f"{registered['name']}/{registered['version']}" if registered else tracking.register_as
-        folder = "my-student"
-        steps.append(Step("Take the student", f"distune pull {shlex.quote(name)} {folder}{tracking.option}"))
-    place = shlex.quote(folder)
+    """A page that the search itself writes is older than its version, and the name alone may be another search's champion: the folder
+    of this one is taken then."""
+    pull = f"distune pull {shlex.quote(str(findings.folder))} my-student"
+    if registered := findings.state.get("registered"):
+        version = shlex.quote(f"{registered['name']}/{registered['version']}")
+        pull = f"distune pull {version} my-student{findings.study.config.tracking.option}"
     return [
-        *steps,
-        Step("Answer your own texts, one a line", f"distune predict {place} < texts.txt"),
-        Step("Serve it over HTTP", f"distune serve {place}"),
+        Step("Take the student", pull),
+        Step("Answer your own texts, one a line", "distune predict my-student < texts.txt"),
+        Step("Serve it over HTTP", "distune serve my-student"),
     ]

@@ -89,11 +89,10 @@ def test_after_the_headline_come_the_commands_that_fit_the_outcome(findings: Fin
         return [step.command for step in next_steps(found)]
 
     longer = "distune search STUDY.yaml --resume --set search.trials=8"
-    of_folder = findings.folder.place / "champion"
-    without_name = Study({**findings.study.document, "tracking": {"uri": "sqlite:///mlflow.db"}})
-    assert commands(replace(findings, study=without_name)) == [
-        f"distune predict {of_folder} < texts.txt",
-        f"distune serve {of_folder}",
+    assert commands(findings) == [
+        f"distune pull {findings.folder} my-student",  # Not by the name alone, which may be another search's champion.
+        "distune predict my-student < texts.txt",
+        "distune serve my-student",
         longer,
     ]
     document = {**findings.study.document, "tracking": {"uri": "sqlite:///a b.db", "register_as": "tiny student"}}
