@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,6 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import save_checkpoint
-from distune.models.checkpoint_folder import SUMS
 from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
@@ -167,31 +165,19 @@ def test_those_who_ask_at_the_same_time_get_their_own_answers(folder: Path, port
         assert same_answers(value["answers"], [answers[i % 35]] * (1 + i % 3))
 
 
-SLOW = as_json({"texts": ["好书" * 30_000]})
-"""Takes the encoder a moment, but not the network."""
-
-
-def slow_folder(folder: Path, tmp_path: Path) -> Path:
-    """The same student with words, whose jieba takes a moment for a long text."""
-    copy = tmp_path / "slow"
-    shutil.copytree(folder, copy)
-    settings = json.loads((copy / "config.json").read_text())
-    settings["tokens"] = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9}
-    (copy / "config.json").write_text(json.dumps(settings))
-    (copy / SUMS).unlink()  # As a folder of before them.
-    return copy
-
-
 def test_when_too_much_waits_more_is_refused_and_the_end_answers_what_it_has(folder: Path, tmp_path: Path) -> None:
-    with served(slow_folder(folder, tmp_path), "--max-waiting", 3, "--max-batch", 1) as (process, port):
+    gate = tmp_path / "gate"
+    text = as_json({"texts": ["等"]})
+    with served(folder, "--max-waiting", 3, "--max-batch", 1, gate=gate) as (process, port):
         with ThreadPoolExecutor(8) as clients:
-            asked = [clients.submit(ask, port, "/predict", SLOW) for _ in range(8)]
-            # Three wait and five are refused, at once: all eight have come when those are answered.
+            asked = [clients.submit(ask, port, "/predict", text) for _ in range(8)]
+            # Three wait at the gate and five are refused at once: all eight have come when those are answered.
             while sum(one.done() for one in asked) < 5:
                 time.sleep(0.01)
             assert ask(port, "/ready")[:2] == (503, {"error": "3 texts wait already"})
             assert ask(port, "/health")[0] == 200
             process.send_signal(signal.SIGTERM)
+            gate.touch()
             found = [one.result() for one in asked]
         assert process.wait(300) == 0
         assert process.stdout
