@@ -1,7 +1,7 @@
 """Holds pages and docstrings to the style of .ci/prose.toml: its words, and sentences that are not too long.
 
 Run: python .ci/prose.py [FILE ...]
-Code, links and headings are not read as sentences, and cells of tables only for their words. Each finding is a line
+Code, links and headings are not read, and cells of tables only for their words. Each finding is a line
 `FILE:LINE: what was found: what to write`; the exit code is 1 if there is one. proselint has no rules of one's own, and the package
 `vale` downloads its program when it runs. So this is a script.
 """
@@ -42,7 +42,7 @@ class Style:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A paragraph, an item of a list, a cell of a table or a heading, with its first line in the file."""
+    """A paragraph, an item of a list or a cell of a table, with its first line in the file."""
 
     text: str
     line: int
@@ -62,7 +62,7 @@ def blocks(markdown: str, first_line: int = 1) -> Iterator[Block]:
     for token in READ.parse(markdown):
         if token.type in ("paragraph_open", "heading_open", "td_open", "th_open"):
             kind = token.type
-        if token.type == "inline" and token.map is not None:
+        if token.type == "inline" and token.map is not None and kind != "heading_open":
             yield Block(
                 text=_plain(token.children or []), line=first_line + token.map[0], is_prose=kind == "paragraph_open"
             )
