@@ -54,7 +54,7 @@ class FileConfig(TableConfig, frozen=True):
     label: str = "label"
     """The name of the label column, or a path into nested ones."""
     rename: dict[LabelName, str] = Field(default={})
-    """Labels as this file spells them -> as the corpus does; for files that are joined to a corpus."""
+    """A map from this file's spellings of labels to the corpus' spellings, for files that are joined to a corpus."""
 
 
 def read_rows(

@@ -18,9 +18,9 @@ class TeacherDataConfig(BaseModel, frozen=True, extra="forbid"):
     """Files that train the teacher alone; the students never see them."""
 
     labelled: tuple[FileConfig, ...] = ()
-    """Files whose labels the teacher is fine-tuned on as well."""
+    """Files with labels for the teacher's fine-tuning."""
     unlabelled: tuple[FileConfig, ...] = ()
-    """Files that a teacher with `pretrain` reads as well; one from scratch takes its characters from them too."""
+    """Files of texts for a teacher with `pretrain`. A teacher from scratch also takes its characters from them."""
 
 
 @dataclass(frozen=True)
