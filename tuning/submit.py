@@ -70,7 +70,7 @@ def show_status(address: str, name_or_id: str | None, console: Console) -> None:
     console.print(table)
     for job in shown:
         if job.status not in SELF_EVIDENT and job.message:
-            console.print(f"{job.job_id}: {job.message}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{job.job_id}: {_cause(job.message)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def status_facts(address: str, name_or_id: str | None) -> dict[str, Any]:
@@ -97,6 +97,13 @@ def stop_search(address: str, name_or_id: str) -> Job:
 
 def _time(seconds: float | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _cause(message: str) -> str:
+    """What Ray says of a job, with the last line of its log in place of the last ten."""
+    what, _, log = message.partition(", last available logs")
+    lines = [line for line in log.splitlines() if line.strip()]
+    return f"{what}: {lines[-1]}" if len(lines) > 1 else what
 
 
 def _took(job: Job) -> str:

@@ -26,9 +26,10 @@ def job(number: int, status: str, took_s: float, message: str) -> Job:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_narrow_terminal_cuts_nothing_of_the_jobs(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = "(truncated to 20,000 chars):\n│ times faster │\n\ndistune: [no] finalist\n"
     found = [
         job(1, "SUCCEEDED", 5400.0, "Job finished successfully."),
-        job(2, "FAILED", 42.0, "The job ended with [exit code 2]."),
+        job(2, "FAILED", 42.0, f"It failed with exit code 1, last available logs {log}"),
     ]
     monkeypatch.setattr("distune.tuning.submit.connect", lambda address: None)
     monkeypatch.setattr("distune.tuning.submit.jobs", lambda client: found)
@@ -52,5 +53,5 @@ def test_a_narrow_terminal_cuts_nothing_of_the_jobs(width: int, monkeypatch: pyt
     ]
     assert cells in [line.split() for line in printed.splitlines()]
     assert max(map(len, printed.splitlines())) <= width
-    assert printed.splitlines()[-1] == "raysubmit_5gt87hpzQfjXYNU2: The job ended with [exit code 2]."
+    assert printed.splitlines()[-1] == "raysubmit_5gt87hpzQfjXYNU2: It failed with exit code 1: distune: [no] finalist"
     assert "finished successfully" not in printed
