@@ -1,4 +1,4 @@
-"""What a study says of its teacher."""
+"""The settings of the teacher in a study."""
 
 from __future__ import annotations
 
