@@ -152,7 +152,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class TrialPlace:
-    """What the workers of one trial keep: its log, and the training as it was after the last epoch."""
+    """The files of the workers of one trial: its log, and the training after the last epoch."""
 
     place: Place
 

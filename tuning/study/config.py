@@ -139,7 +139,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def setting(self) -> str:
-        """Where it is named."""
+        """The place that names it."""
         return "tracking.uri" if "uri" in self.model_fields_set or not os.environ.get(MLFLOW) else MLFLOW
 
 
