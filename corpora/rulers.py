@@ -1,4 +1,5 @@
-"""What programs print around a table for people to see: rules under the names of columns, names again, the number of rows."""
+"""The decoration that programs print around a table: rules under the names of columns, names again, the number of
+rows."""
 
 from __future__ import annotations
 

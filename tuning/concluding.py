@@ -1,4 +1,5 @@
-"""What follows the trials of a search: finalists retrained, timed and judged, the table and the page written, the champion registered.
+"""The phases after the trials of a search: finalists retrained, timed and judged, the table and the page written, the
+champion registered.
 
 Ctrl-C ends each of these at once, and says what is kept.
 """

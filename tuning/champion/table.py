@@ -89,7 +89,7 @@ def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes:
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
     """How much of the way from the student alone to the teacher distillation went, on test.
 
-    None where the teacher is no better than the student alone.
+    None if the teacher is no better than the student alone.
     """
     way = way_to_teacher(teacher, plain)
     return None if way <= ROUNDING else (distilled.quality.test_accuracy.mean - plain.quality.test_accuracy.mean) / way

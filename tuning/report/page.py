@@ -235,7 +235,7 @@ def _protocol(results: Results) -> list[str]:
 
 
 def _facts(findings: Findings) -> list[tuple[str, str]]:
-    """Where, on what and with what it was measured."""
+    """The machine, the texts and the packages of the measurement."""
     config, results, state = findings.study.config, findings.results, findings.state
     texts, answers = state.get("corpus", "unknown"), state.get("answers", "unknown")
     found = [("corpus", f"{config.corpus.source} (fingerprint {texts}; with the labels of dev and test {answers})")]

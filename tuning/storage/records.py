@@ -81,7 +81,8 @@ def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
 
 
 def read_journal(config: StudyConfig, folder: Folder) -> tuple[optuna.Study, list[TrialRecord]]:
-    """The Optuna study of a search and every trial, as its folder has them now. Raises DamagedError where they cannot be read."""
+    """The Optuna study of a search and every trial, as its folder has them now. Raises DamagedError if they cannot
+    be read."""
     with reading(folder.journal, "copy it from where it was kept whole, or start a new search"):
         study = open_study(config, Journal(folder.journal))
         return study, read_records(study)

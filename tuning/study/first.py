@@ -99,7 +99,7 @@ def _name(data: str) -> str:
 
 
 def _by_hand(data: str, message: str) -> str:
-    """What to do where a message names keys of a corpus, which cannot be given to `distune init`."""
+    """The advice for a message that names keys of a corpus, which `distune init` does not take."""
     found = dict.fromkeys(match[1] or match[2] for match in KEY.finditer(message))
     keys = [key for key in found if key in CorpusConfig.model_fields]
     if not keys:

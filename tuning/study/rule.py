@@ -62,5 +62,5 @@ def rule_text(rule: ChampionConfig) -> str:
 
 
 def teacher_ratio(accuracy: float, teacher_accuracy: float) -> float | None:
-    """The part of the teacher's accuracy that a student keeps; None where the teacher is never right."""
+    """The part of the teacher's accuracy that a student keeps; None if the teacher is never right."""
     return accuracy / teacher_accuracy if teacher_accuracy > 0 else None
