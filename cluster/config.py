@@ -1,4 +1,4 @@
-"""What a study says of where its trials run; it needs no Ray."""
+"""The settings of the cluster in a study; they need no Ray."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 class ClusterError(ValueError):
-    """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
+    """A cluster that cannot be reached, or that is too small; the message says what to do."""
 
     exit_code: ClassVar[int] = 2
 
@@ -48,8 +48,8 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def place(self) -> str:
-        """The address that is used: the one that a study names, else that of the environment, else the default. Raises ClusterError
-        where that of the environment is a dashboard, which `submit` takes and no search."""
+        """The address that is used: the one that a study names, else that of the environment, else the default.
+        Raises ClusterError if that of the environment is a dashboard, which `submit` takes and no search."""
         if "address" in self.model_fields_set:
             return self.address
         there = os.environ.get("RAY_ADDRESS") or self.address
@@ -62,7 +62,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def setting(self) -> str:
-        """Where the address is named."""
+        """The place that names the address."""
         return "RAY_ADDRESS" if self.place != self.address else "cluster.address"
 
     @property

@@ -27,20 +27,22 @@ SHUTTING_DOWN_S = 3.0
 _log = logging.getLogger(__name__)
 _disconnected = threading.Event()
 ASKED_TO_END = threading.Event()
-"""Set where this process was asked to end by SIGTERM."""
+"""Set after this process got a SIGTERM."""
 IS_A_COMMAND = threading.Event()
-"""Set where this process is a command of ours, and may be ended with Ray's; a program of somebody else's is interrupted."""
+"""Set if this process is a command of ours, which may end with Ray's. A program of somebody else is interrupted
+instead."""
 INTERRUPTED = 130
 
 
 def first_line(error: Exception) -> str:
-    """What of Ray's pages is worth showing."""
+    """The useful part of Ray's pages."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[None]:
-    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code that other nodes are to have.
+    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code for the
+    other nodes.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
     """
@@ -77,8 +79,8 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
 
 
 def disconnect() -> None:
-    """End the connection. Where the processes of Ray were killed their end is not waited for longer than 30 s: what is written is
-    written by then."""
+    """End the connection. If the processes of Ray were killed, this waits for their end for 30 s at most; their data
+    are written by then."""
     _disconnected.set()
     ending = threading.Thread(target=ray.shutdown, daemon=True)
     ending.start()
@@ -94,7 +96,7 @@ def _processes_of_ray() -> dict[str, subprocess.Popen[bytes]]:
 
 
 def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Say that a process of Ray has died, while there is time to, and end this one, where Ray does not."""
+    """Print that a process of Ray has died, while there is time, and end this process if Ray does not."""
     while not _disconnected.wait(WATCHED_EVERY_S):
         for name, process in processes.items():
             if process.poll() is not None:
@@ -121,7 +123,7 @@ def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _init(address: str, options: dict[str, Any]) -> None:
-    """Start Ray, or connect to it; on a busy machine it gives up after 30 s, and is started anew."""
+    """Start Ray, or connect to it; on a busy machine it gives up after 30 s and starts again."""
     for is_last in (False, False, True):
         try:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
@@ -139,8 +141,8 @@ def _init(address: str, options: dict[str, Any]) -> None:
 
 @contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """Puts back what a program has said to do on SIGTERM: Ray's own handlers, which `ray.init` puts in its place, end the
-    process at once or abort it 3 s later, whatever it still has to write."""
+    """Puts back a program's own handler of SIGTERM. `ray.init` replaces it by Ray's handlers, which end the process
+    at once or abort it 3 s later, even if it still has to write."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if callable(before) and threading.current_thread() is threading.main_thread():

@@ -75,9 +75,10 @@ class TagWords:
 
 
 def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]) -> Augmented:
-    """Vary train and transfer texts `n_iter` times; what says the same as another text, or as one held out, is dropped.
+    """Vary train and transfer texts `n_iter` times; a variation with the content of another text, or of a held-out one,
+    is dropped.
 
-    What a text becomes depends on the seed, the text and the iteration alone.
+    The variation of a text depends only on the seed, the text and the iteration.
     """
     texts = sorted(texts)  # Which of two that become the same is dropped must not depend on their order.
     tagged = [_tag(text) for text in texts]

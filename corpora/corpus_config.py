@@ -1,4 +1,4 @@
-"""What a study says of its corpus."""
+"""The settings of the corpus in a study."""
 
 from __future__ import annotations
 

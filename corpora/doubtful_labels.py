@@ -11,7 +11,7 @@ from distune.corpora.texts import CorpusError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS, MOST_FRACTIONS = 50, 10
-"""So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
+"""Up to this many distinct numbers, or numbers that are not whole, are classes and not a measurement."""
 JOINED_BY = {
     "|": True,
     ";": True,
@@ -25,15 +25,15 @@ JOINED_BY = {
     "+": False,
     " ": False,
 }
-"""What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
+"""The signs that join several labels in one cell, and whether two cells with a common part are enough evidence."""
 FEWEST_ROWS = 20
-"""In a file of so many rows or more, labels that are nearly all distinct are no classes."""
+"""In a file with at least this many rows, labels that are nearly all distinct are no classes."""
 NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
 
 def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
-    """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
+    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur."""
     for sign, is_enough_to_share in JOINED_BY.items():
         joined = {
             label: [part.strip() for part in label.split(sign)]
@@ -52,7 +52,7 @@ def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> 
 
 
 def refuse_ids(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError where most rows have a label of their own."""
+    """Raise CorpusError if most rows have a label of their own."""
     n_rows = distinct.total()
     if n_rows >= FEWEST_ROWS and 2 * len(distinct) > n_rows:
         raise CorpusError(
@@ -62,7 +62,7 @@ def refuse_ids(distinct: Counter[str], name: str) -> None:
 
 
 def refuse_measure(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError for so many distinct numbers that they are no classes but a measure."""
+    """Raise CorpusError for too many distinct numbers: they are a measurement and no classes."""
     if not all(NUMBER.fullmatch(label) for label in distinct):
         return
     values = sorted(float(label) for label in distinct)
@@ -75,7 +75,7 @@ def refuse_measure(distinct: Counter[str], name: str) -> None:
 
 
 def without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name: str) -> list[str | None]:
-    """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
+    """Labels with -1 as missing if it is the only one. Together with 0 it may be a class, and the study must say so."""
     if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
         return list(labels)
     others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)

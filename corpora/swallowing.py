@@ -11,17 +11,17 @@ from distune.corpora.marks import kinds_of, quotes_a_whole_column
 from distune.corpora.raw_rows import RawRow, Reading
 
 FEW = 20
-"""A column of at most so many values is one of classes, whatever the number of rows."""
+"""A column with at most this many values holds classes, whatever the number of rows."""
 FEWEST_LINES = 6
-"""A text may look like so many rows once; that several do is told from whole rows that stray marks have swallowed."""
+"""One text may look like this many rows. Several such texts are whole rows that stray marks have swallowed."""
 Likeness = Literal["row", "perhaps", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Columns:
-    """What the cells of a file's columns are like.
+    """The form of the cells of a file's columns.
 
-    Nothing is told of the longest column, which is that of the texts, nor of one whose values do not come again.
+    The longest column, which has the texts, is left out, and so is a column without repeated values.
     """
 
     values: list[frozenset[str] | None]
@@ -51,8 +51,8 @@ class _Columns:
     def likeness(self, line: str, delimiter: str) -> Likeness:
         """Whether a line is a row by itself.
 
-        It is none with another number of cells, or with a word where all other rows have numbers. In a file of commas, which
-        texts hold too, a cell must be such as its column has elsewhere; it is a row beyond doubt where each cell is.
+        It is no row with another number of cells, or with a word in a column of numbers. Texts hold commas too. So in a
+        file of commas a cell must look like the other cells of its column; if each cell does, it is a row beyond doubt.
         """
         cells = [cell.strip('"') for cell in line.rstrip("\r\n").split(delimiter)]
         if len(cells) != len(self.values) or self._has_words_for_numbers(cells):

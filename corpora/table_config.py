@@ -1,4 +1,4 @@
-"""What a study says of a file with columns."""
+"""The settings of a file with columns in a study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a teacher may read beyond the corpus: more labelled texts and plain texts, none of them of dev or test."""
+"""The texts of a teacher in addition to the corpus: more labelled texts and plain texts, none of them of dev or
+test."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class TeacherData:
     train: Split
     pretraining_texts: tuple[str, ...]
     n_removed: int
-    """Rows left out because their content stands in the corpus' dev or test split."""
+    """Rows left out because their content is in the corpus' dev or test split."""
     notes: tuple[str, ...] = ()
     """How the files were read."""
 

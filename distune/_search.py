@@ -40,7 +40,8 @@ def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what it will do, the classes, how files were read, what was assumed.
+    """Refuse a study that would stop later. Returns lines about what it will do, its classes, the reading of its files,
+    and its assumptions.
 
     Nothing is written. Raises StudyError, CorpusError, ModelError or CheckpointError.
 
@@ -54,7 +55,7 @@ def check(study: Study) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found, read from its folder when it is asked for."""
+    """The results of a search. Each is read from the search's folder when you use it."""
 
     study: Study
     folder: str
@@ -62,7 +63,7 @@ class Found:
 
     @property
     def champion(self) -> str:
-        """The champion's checkpoint folder; raises StudyError where the search has none."""
+        """The champion's checkpoint folder; raises StudyError if the search has none."""
         place = self._place.place / "champion"
         if not (place / "labels.json").is_file():
             raise StudyError(f"the search in {self.folder} has no champion; its table says how far it came")
@@ -70,7 +71,7 @@ class Found:
 
     @property
     def table(self) -> str:
-        """The table that ended the search; empty where it has not come to its end."""
+        """The table that ended the search; empty before its end."""
         return self._place.table.read_text() if self._place.table.is_file() else ""
 
     @property
@@ -104,9 +105,9 @@ class Found:
 def search(study: Study, resume: bool = False, force: bool = False) -> Found:
     """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
 
-    `resume` goes on with the last search of the study, also where it has ended and the study asks for more trials now; `force`
-    begins another search beside one that runs, which is refused without it. Raises NoChampionError where no student meets the rule, StudyError,
-    CorpusError or ModelError for what cannot be used, before anything is trained.
+    `resume` continues the last search of the study, even after its end if the study now has more trials. `force` starts
+    another search while one runs; without it this is refused. Raises NoChampionError if no student meets the rule.
+    Raises StudyError, CorpusError or ModelError for unusable input, before anything is trained.
 
         found = distune.search(study)
         print(found.table)
@@ -120,7 +121,7 @@ def search(study: Study, resume: bool = False, force: bool = False) -> Found:
 
 
 def results(source: str | Path | Study) -> Found:
-    """What the last search of a study found, or the search in a folder; also while it runs.
+    """The results of a study's last search, or of the search in a folder; it also works while the search runs.
 
     Raises StudyError for a study that has not been searched yet.
 
@@ -173,8 +174,8 @@ def _shown(value: Any) -> str:
 
 @contextmanager
 def _lines_and_console() -> Iterator[Console]:
-    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too, where they go to no
-    handler of the user's."""
+    """A console to draw on, as a terminal or a notebook shows it. Lines for people are printed on it too, unless
+    they go to a handler of the user."""
     from rich.console import Console
 
     from distune.tuning.report.lines import lines_where_they_go

@@ -1,4 +1,4 @@
-"""What a study says of the loss. It needs no torch: each term imports its own module when it is built."""
+"""The settings of the loss in a study. They need no torch: each term imports its own module when it is built."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class TeacherTerm(Part, frozen=True):
     """The comparison of a student's logits with its teacher's."""
 
     def build(self) -> nn.Module:
-        """What is called as `(student_logits, teacher_logits, labels, progress)` and gives one value a row, `[batch]` of
-        `[batch, classes]`; a row without a label has -1, and `progress` is the part of the training that is done."""
+        """The term as a module. It is called with `(student_logits, teacher_logits, labels, progress)` and gives one
+        value a row, `[batch]` from `[batch, classes]`. A row without a label has -1, and `progress` is the part of
+        the training that is done."""
         raise NotImplementedError
 
 
@@ -28,8 +29,9 @@ class HiddenTerm(Part, frozen=True):
     """The comparison of a student's pooled state with its teacher's hidden states."""
 
     def build(self, n_student: int, n_teacher: int) -> nn.Module:
-        """What is called as `(student_states, teacher_states)` and gives one value a row, `[batch]` of `[batch, n_student]` and
-        `[batch, n_teacher]`; its parameters are learnt beside the student's."""
+        """The term as a module. It is called with `(student_states, teacher_states)` and gives one value a row,
+        `[batch]` from `[batch, n_student]` and `[batch, n_teacher]`. The training learns its parameters together
+        with the student's."""
         raise NotImplementedError
 
 
@@ -46,7 +48,7 @@ class SoftenedConfig(TeacherTerm, frozen=True):
     """`true` divides logits by their own spread first. Then the student does not have to learn the teacher's spread
     (Sun et al. 2024).
 
-    Of no use with two classes: the standardised logits are always 1 and -1.
+    It is useless with two classes, because the standardised logits are always 1 and -1.
     """
 
     def schedule(self) -> Annealed:

@@ -1,4 +1,4 @@
-"""What a submitted search takes with it: this code, the study, and the files that the study names."""
+"""The files of a submitted search: this code, the study, and the files that the study names."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ that is before the finalists are timed. The shell outlives the search when it is
 
 
 def command(study: Study, options: str) -> str:
-    """What runs a packed study there, at the store that is meant here: in the environment, as the study that is kept must
-    stay the one that was written."""
+    """The command that runs a packed study there, with the store of this machine. The store is in the environment,
+    because the kept study must stay the written one."""
     tracking = study.config.tracking
     exported = f"export {MLFLOW}={shlex.quote(tracking.store)}; " if tracking.setting == MLFLOW else ""
     return exported + COMMAND.format(options=options)
 
 
 def pack(study: Study, folder: Path) -> Path:
-    """Write code, study and files into an empty folder, the study's paths changed to where they lie in it.
+    """Write code, study and files into an empty folder, the study's paths changed to their places in it.
 
     Raises StudyError for a study whose results would be lost with the job, and for files too large to be sent.
     """

@@ -100,7 +100,7 @@ def _time(seconds: float | None) -> str:
 
 
 def _cause(message: str) -> str:
-    """What Ray says of a job, with the last line of its log in place of the last ten."""
+    """Ray's message about a job, with the last line of its log in place of the last ten."""
     what, _, log = message.partition(", last available logs")
     lines = [line for line in log.splitlines() if line.strip()]
     return f"{what}: {lines[-1]}" if len(lines) > 1 else what

@@ -1,4 +1,5 @@
-"""What a study says of compression. It needs neither torch nor onnx: each kind imports its own module when it is applied."""
+"""The settings of compression in a study. They need no torch and no onnx: each kind imports its own module when it
+is applied."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CompressionShape(BaseModel, frozen=True, extra="forbid"):
-    """What a kind does to a trained student (nothing by default), and to the graph that serves it."""
+    """The effect of a kind on a trained student (none by default), and on the graph that serves it."""
 
     is_exact: ClassVar[bool] = True
     """Whether the graph answers as the student does in torch; that of a kind with a `quantize` does not."""

@@ -1,4 +1,4 @@
-"""What compressions take and give: a student, the settings that it is built from, and what has changed in its parts."""
+"""The input and output of compressions: a student, the settings that build it, and the changes in its parts."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class CalibrationData:
-    """What a compression may learn from: rows of token ids of train texts, and a way to train a student on.
+    """The data of a compression: rows of token ids of train texts, and a way to train a student further.
 
-    `fine_tune(student, epochs, after_step)` trains in place; None where there are no texts to train on.
+    `fine_tune(student, epochs, after_step)` trains in place; it is None without texts to train on.
     """
 
     rows: Sequence[NDArray[np.integer[Any]]]
     fine_tune: Callable[[nn.Module, int, AfterStep], None] | None = None
 
     def tune(self, student: nn.Module, epochs: int, after_step: AfterStep = lambda: None) -> None:
-        """Fine-tune where epochs are asked for and there is something to learn from."""
+        """Fine-tune if there are epochs and data to learn from."""
         if epochs and self.fine_tune is not None:
             self.fine_tune(student, epochs, after_step)
             student.eval()

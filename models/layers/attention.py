@@ -1,8 +1,8 @@
 """Scaled dot-product attention (Vaswani et al. 2017, equation 1), written out where torch's fused kernel is the slower one.
 
-On a CPU with AVX-512 that kernel is slower in bf16 than in float32, its backward pass for heads of 16 features ten times. With
-dropout, torch leaves it: it draws a number for each pair of positions one after the other and multiplies in float32,
-whatever autocast says. What is computed here is the same, in the type of its inputs.
+On a CPU with AVX-512 that kernel is slower in bf16 than in float32, its backward pass for heads of 16 features ten
+times. With dropout, torch leaves it: it draws a number for each pair of positions one after the other and multiplies in
+float32, whatever autocast says. The computation here is the same, in the type of its inputs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def is_better_written_out(queries: Tensor, dropout: float = 0.0) -> bool:
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """What each of `queries` makes of `values`, all `[batch, heads, length, features]`, of which it sees those where the
-    boolean `mask` is true."""
+    """The output of each of `queries` makes of `values`, all `[batch, heads, length, features]`, of which it sees
+    those where the boolean `mask` is true."""
     if is_better_written_out(queries):
         return written_out(queries, keys, values, mask)
     return nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)

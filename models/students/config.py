@@ -1,4 +1,4 @@
-"""What a study says of the student. It needs no torch: each family imports its own module when it is built."""
+"""The settings of the student in a study. They need no torch: each family imports its own module when it is built."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class StudentShape(Part, frozen=True):
         return Student(self, torch.tensor(vectors), n_classes)
 
     def build_body(self, n_inputs: int) -> nn.Module:
-        """What the family does with word vectors: it reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must
-        be zero beyond a text's end."""
+        """The part of the family that reads word vectors: it turns `(vectors, lengths)` into states `[batch, length,
+        output_size]`, which must be zero beyond a text's end."""
         raise NotImplementedError
 
     def keep_units(self, body: Any, keep: float) -> PrunedBody:

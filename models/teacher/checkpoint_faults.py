@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint, in one line: where it is, what was found there, and what to do."""
+"""The fault of a checkpoint, in one line: its place, its content, and what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAULTS = (
     SafetensorError,  # Weights that are not whole, or are no weights
     StrictDataclassError,  # A value of the wrong type in config.json
 )
-"""What transformers and the packages beneath it raise for files that they cannot use."""
+"""The errors that transformers and the packages beneath it raise for unusable files."""
 CODE_OF_ITS_OWN = "it needs code of its own (trust_remote_code), which Distune does not run"
 INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
 AS_OBJECT = 'write it as {{"0": "the label of column 0", "1": ...}}'
@@ -135,7 +135,7 @@ def _has_weights(folder: Path) -> bool:
 
 
 def adapter_base(folder: Path) -> str:
-    """The hub id or folder of the model that an adapter was trained on; raises ModelError where it names none."""
+    """The hub id or folder of the model that an adapter was trained on; raises ModelError if it names none."""
     base = adapter_settings(folder).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ModelError(
@@ -161,9 +161,10 @@ def refuse_other_adapters(folder: Path) -> None:
 
 
 def refuse_other_folders(folder: Path) -> None:
-    """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
+    """Raise ModelError for a path on this machine that is no folder of a transformers model; the message says what it
+    is.
 
-    Nothing is said of a hub id, nor of an adapter, which `distune.models.teacher.lora` reads.
+    A hub id passes, and so does an adapter, because `distune.models.teacher.lora` reads it.
     """
     if folder.is_file():
         raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")
@@ -188,7 +189,7 @@ def refuse_other_folders(folder: Path) -> None:
 
 
 def _refuse_missing_parts(folder: Path) -> None:
-    """Raise ModelError where an index names files of weights that are not there."""
+    """Raise ModelError if an index names files of weights that are not there."""
     for index in sorted(folder.glob("*.index.json")):
         with in_one_line(f"the teacher {folder}: {index.name} cannot be read"):
             settings = json.loads(index.read_text(encoding="utf-8"))
@@ -204,7 +205,7 @@ def _refuse_missing_parts(folder: Path) -> None:
 
 
 def _kind_of(folder: Path) -> str | None:
-    """What a folder is, where it is none of transformers, and what to do."""
+    """The kind of a folder that is not from transformers, and what to do."""
     if (folder / "labels.json").is_file() and (folder / "vocabulary.txt").is_file():
         return "is a student that Distune saved, no transformers model; name the folder or hub id of a classifier"
     other = next((name for pattern, name in OTHER_FORMATS.items() if any(folder.glob(pattern))), None)
@@ -226,7 +227,7 @@ def _kind_of(folder: Path) -> str | None:
 
 
 def _in_cache(folder: Path) -> str | None:
-    """What a folder of the hub's cache is, and what to name in its place."""
+    """The kind of a folder in the hub's cache, and what to name instead."""
     snapshots = sorted(
         (path.parent for path in folder.glob("snapshots/*/config.json")), key=lambda path: path.stat().st_mtime
     )

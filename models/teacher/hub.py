@@ -14,10 +14,10 @@ A_PATH = "it is a path and no hub id; name a folder that is there, or a hub id"
 
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
-    """The commit that a hub id stands for at a revision (its default branch where none is named), None for a local folder.
+    """The commit that a hub id stands for at a revision (by default its default branch), None for a local folder.
 
-    `what` begins an error's message. Where the hub cannot be reached, it is the commit that this machine's cache of the hub has for the revision. Raises
-    ModelError where there is none, and for a revision of a folder.
+    `what` begins an error's message. Without access to the hub it is the commit that this machine's cache of the hub
+    has for the revision. Raises ModelError without a commit, and for a revision of a folder.
     """
     if Path(checkpoint).exists():
         if revision is not None:
@@ -44,8 +44,8 @@ def _is_path(checkpoint: str) -> bool:
 def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[str, Any]]:
     """The `config.json` of each member of a checkpoint by the member's name, "" for one that is no ensemble.
 
-    Of a folder without that file (an adapter) nothing is said. Raises ModelError for a file that cannot be had or is no
-    JSON object.
+    A folder without that file (an adapter) is skipped. Raises ModelError for a file that cannot be read or is no JSON
+    object.
     """
     folder = Path(checkpoint)
     try:
@@ -88,7 +88,8 @@ def unless_adapter(place: str | Path, revision: str | None) -> Iterator[None]:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    """What huggingface_hub raises for a file that cannot be had; it is asked when there is a fault, as it takes half a second to import."""
+    """The errors of huggingface_hub for an unavailable file. It is imported only after a fault, because the import
+    takes half a second."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return (HfHubHTTPError, OSError, ValueError)

@@ -1,4 +1,4 @@
-"""What a study says of word vectors."""
+"""The settings of word vectors in a study."""
 
 from __future__ import annotations
 

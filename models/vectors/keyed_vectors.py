@@ -1,4 +1,4 @@
-"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files beside them."""
+"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files next to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONVERSION = (
 
 
 def refuse_missing_gensim(what: str) -> None:
-    """Raise ModelError where gensim, which `what` needs, is not installed."""
+    """Raise ModelError if gensim, which `what` needs, is not installed."""
     if importlib.util.find_spec("gensim") is None:
         raise ModelError(
             f"{what} need the package gensim, which is not installed: pip install gensim. It has no wheel for Python 3.14, "
@@ -31,7 +31,7 @@ def refuse_missing_gensim(what: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Keyed:
-    """`vectors` is `[words, dimension]`; `composed` makes a vector of a word's n-grams, where the file has those."""
+    """`vectors` is `[words, dimension]`; `composed` makes a vector from a word's n-grams, if the file has them."""
 
     rows: Mapping[str, int]
     vectors: NDArray[np.float32]
@@ -41,7 +41,7 @@ class Keyed:
 def read_keyed_vectors(path: Path) -> Keyed:
     """The vectors that gensim saved, alone or as a part of a Word2Vec or FastText model; nothing of the file is run.
 
-    Raises ModelError for another pickle and for one whose arrays are not beside it.
+    Raises ModelError for another pickle, and if its arrays are not next to it.
     """
     try:
         with path.open("rb") as file:
@@ -107,7 +107,7 @@ def _rows(attributes: Mapping[str, Any]) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class _NGrams:
-    """What FastText makes a word's vector of: `vectors` are `[bucket, dimension]`."""
+    """The parts of a FastText word vector: `vectors` are `[bucket, dimension]`."""
 
     vectors: NDArray[Any]
     shortest: int

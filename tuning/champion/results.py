@@ -30,9 +30,9 @@ class FinalStudent:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What a search that has come to its end found; `columns` are those of its table.
+    """The results of a search that has ended; `columns` are those of its table.
 
-    What results of an older Distune do not say is empty.
+    Entries that results of an older Distune lack are empty.
     """
 
     rule: str
@@ -100,7 +100,8 @@ ADVICE = "copy it from where it was kept whole, or search --resume to make it ag
 
 
 def read_raw_results(folder: Folder) -> dict[str, Any] | None:
-    """The parsed `results.json` of a search, None where it has not come to it. Raises DamagedError for one that is damaged."""
+    """The parsed `results.json` of a search, None if it has not come to it. Raises DamagedError for one that is
+    damaged."""
     place = folder.place / "results.json"
     if not place.is_file():
         return None
@@ -111,7 +112,7 @@ def read_raw_results(folder: Folder) -> dict[str, Any] | None:
 
 
 def read_results(folder: Folder) -> Results | None:
-    """The results of a search, None where it has not come to them. Raises DamagedError where they are damaged."""
+    """The results of a search, None if it has none yet. Raises DamagedError if they are damaged."""
     raw = read_raw_results(folder)
     return None if raw is None else parse_results(raw)
 

@@ -1,4 +1,4 @@
-"""What a search has found, read back from its folder: what its page, its pictures and a comparison are made of."""
+"""The results of a search, read back from its folder: the data of its page, its pictures and a comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from distune.tuning.study.file import Study
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """One search; `results` and `answers` are None where it has not come to them, `answers` also in an old one."""
+    """One search; `results` and `answers` are None if it has not come to them, `answers` also in an old one."""
 
     study: Study
     folder: Folder

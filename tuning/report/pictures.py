@@ -1,4 +1,4 @@
-"""All pictures of a search, and their files: HTML beside one plotly.min.js, and PNG where there is a Chromium."""
+"""All pictures of a search, and their files: HTML with one plotly.min.js, and PNG if there is a Chromium."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Plan:
     title: str
     caption: str
     draw: Callable[[], go.Figure] | None
-    """None where what it needs is not there."""
+    """None if what it needs is not there."""
     needs: str
 
 
@@ -164,13 +164,13 @@ def _confusion(answers: Answers | None) -> _Plan:
 
 
 def write_html(pictures: Sequence[Picture], folder: Path) -> None:
-    """Write each picture as HTML, all with one plotly.min.js beside them."""
+    """Write each picture as HTML, all with one plotly.min.js next to them."""
     for picture in pictures:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 
 
 def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
-    """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
+    """Write each picture as PNG, in one start of the machine's Chromium. Without one, say so and write none."""
     try:
         import kaleido
     except ImportError:

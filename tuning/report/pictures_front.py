@@ -18,7 +18,7 @@ from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
 GHOST = 0.3
-"""Hints are pale beside what was timed alone."""
+"""Hints are paler than exact timings."""
 
 
 def front_picture(records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig) -> go.Figure:
@@ -141,7 +141,7 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
 
 
 def _name_champion(found: go.Figure, results: Results, is_log: bool) -> None:
-    """The champion's label: on an arrow, away from its mark, its error bar and what lies along the front beside it."""
+    """The champion's label: on an arrow, away from its mark, its error bar and its neighbours on the front."""
     if results.champion is None:
         return
     one = results.shown
@@ -171,7 +171,7 @@ def _hover_of_finalist(one: FinalStudent, accuracy: Spread, is_champion: bool) -
 
 
 def _compared(results: Results) -> Iterator[go.Scatter]:
-    """The teacher and the student alone, where they were timed."""
+    """The teacher and the student alone, if they were timed."""
     marks = zip(results.columns, (("star", 17, TEACHER), ("x", 10, QUIET)), strict=False)
     for column, (symbol, size, colour) in marks:
         if column.latency is not None:
@@ -204,7 +204,7 @@ def _draw_teacher(found: go.Figure, teacher: Column) -> None:
 
 
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
-    """The bounds of the champion rule; its label lies on the side of its line where the teacher does not."""
+    """The bounds of the champion rule; its label lies on the side of its line without the teacher."""
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
         found.add_hline(

@@ -107,7 +107,7 @@ def _minute(moment: str | None) -> str:
 
 
 def _besides(one: Listed) -> list[str]:
-    """What the table has no room for."""
+    """Facts of a search that get no column of the table."""
     return [
         *([f"is damaged: {one.fault}"] if one.fault else []),
         *([f"ended early: {one.ended_early}"] if one.ended_early else []),

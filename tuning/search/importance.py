@@ -68,8 +68,8 @@ def keep_importances(found: Sequence[Importance], study: optuna.Study, search: S
 
 
 def importances_of(study: optuna.Study, search: SearchConfig, folder: Folder) -> list[Importance]:
-    """What mattered in a search: as it was kept when it ended, and computed where it has not ended, has gone on, or was kept
-    otherwise."""
+    """The importance of the settings in a search: the kept one of its end. It is computed if the search has not
+    ended, was continued, or kept it in another way."""
     asked = _asked(study, search)
     try:
         kept = read_object(folder.importance, "") if folder.importance.is_file() else {}
@@ -113,7 +113,8 @@ def _groups(trials: Sequence[FrozenTrial]) -> list[tuple[str, list[FrozenTrial],
 
 
 def _condition(name: str, members: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str | None:
-    """What holds of the trials that have a parameter and of no others, or None where no one choice tells them apart."""
+    """The choice that holds for the trials with a parameter and for no others, or None if no single choice separates
+    them."""
     if len(members) == len(trials):
         return ""
     found: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""Whose requests are answered: by the Host that they ask for, and by the Origin of the page that asks.
+"""The requests that are answered: by the Host that they ask for, and by the Origin of the page that asks.
 
 A page elsewhere can have its own name resolve to this machine (DNS rebinding), and its browser then asks us as that page's own
 server; the Host that it names gives it away. A page can also send a request here by our own name; its Origin gives it away.
@@ -26,7 +26,8 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,]+", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What is allowed beside loopback: the address of --host, and names of hosts and origins, in which `*` stands for anything."""
+    """The allowed hosts and origins in addition to loopback: the address of --host, and names of hosts and origins,
+    in which `*` stands for anything."""
 
     address: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Access:
         return len(header) <= MAX_HOST_CHARS and _has_host(self, header)
 
     def judge_host(self, header: str) -> bool:
-        """What `has_host` says, and remembers."""
+        """The answer of `has_host`, which remembers it."""
         name = _name(header)
         if name is not None and self._is_own(name):
             return True
@@ -90,7 +91,7 @@ def access_of(address: str, hosts: str, origins: str) -> Access:
 
 
 def _name(netloc: str) -> str | None:
-    """The host of `host` or `host:port`, without the brackets of an address; None where it is neither."""
+    """The host of `host` or `host:port`, without the brackets of an address; None if it is neither."""
     try:
         parts = urlsplit(f"//{netloc}")
         _ = parts.port  # It raises for what is no port.

@@ -12,11 +12,11 @@ from distune.tuning.serve.limits import Limits
 
 
 class FullError(Exception):
-    """So many texts wait that no more are taken."""
+    """Too many texts wait, so no more are accepted."""
 
 
 class GoneError(Exception):
-    """Whoever asked has gone before it was answered."""
+    """The client has disconnected before its answer."""
 
 
 @dataclass(kw_only=True)
@@ -45,8 +45,8 @@ class Batcher:
         return self.n_waiting >= self._limits.max_waiting
 
     async def ask(self, texts: Sequence[str], is_gone: Callable[[], bool] = lambda: False) -> list[Answer]:
-        """The answers of one request. Raises FullError, GoneError where `is_gone` says so before its turn comes, and whatever goes
-        wrong in answering."""
+        """The answers of one request. Raises FullError, GoneError if `is_gone` says so before its turn comes, and
+        whatever goes wrong in answering."""
         if self.n_waiting + len(texts) > self._limits.max_waiting:
             raise FullError
         request = _Request(texts=texts, future=asyncio.get_running_loop().create_future(), is_gone=is_gone)
@@ -55,7 +55,7 @@ class Batcher:
         return await request.future
 
     async def run(self) -> None:
-        """Answer what is asked until cancelled."""
+        """Answer the waiting texts until cancelled."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="network") as thread:
             while True:
                 await self._answer_batch(thread, [await self._queue.get()])

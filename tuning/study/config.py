@@ -134,12 +134,12 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def option(self) -> str:
-        """What names the store to a command, ` --uri STORE`; empty where a command finds it by itself."""
+        """The option that names the store to a command, ` --uri STORE`; empty if a command finds it by itself."""
         return "" if self.store == TrackingConfig().store else f" --uri {shlex.quote(self.store)}"
 
     @property
     def setting(self) -> str:
-        """Where it is named."""
+        """The place that names it."""
         return "tracking.uri" if "uri" in self.model_fields_set or not os.environ.get(MLFLOW) else MLFLOW
 
 
@@ -179,5 +179,6 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
         return (self.teacher, *self.more_teachers)
 
     def space_of(self, students: StudentsConfig, path: str = "teacher") -> Space:
-        """What students that are a teacher, the one at `path`, are drawn from; raises StudyError listing its faults."""
+        """The space of the students that are a teacher, the one at `path`, are drawn from; raises StudyError listing
+        its faults."""
         return parse_space(students.trial or self.trial, TrialConfig, f"{path}.students.trial")

@@ -100,7 +100,7 @@ def _name(data: str) -> str:
 
 
 def _by_hand(data: str, message: str) -> str:
-    """What to do where a message names keys of a corpus, which cannot be given to `distune init`."""
+    """The advice for a message that names keys of a corpus, which `distune init` does not take."""
     found = dict.fromkeys(match[1] or match[2] for match in KEY.finditer(message))
     keys = [key for key in found if key in CorpusConfig.model_fields]
     if not keys:
@@ -119,7 +119,7 @@ def _share_of_chinese(corpus: Corpus) -> float:
 
 
 def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
-    """What a corpus says of the columns of a file, and what was assumed of them."""
+    """The columns of a file in the terms of a corpus, and the assumptions about them."""
     text = _text_column(table)
     label, why = _label_column(table, text)
     assumed = [

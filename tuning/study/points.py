@@ -14,7 +14,8 @@ from distune.tuning.study.space import Alternatives, Config, Node, Range, Space,
 
 
 def draw(space: Space, rng: np.random.Generator) -> Config:
-    """A config drawn at random: of each choice any, of each range any number in it (its logarithm, where the range is `log`)."""
+    """A config drawn at random: of each choice any, of each range any number in it (its logarithm, if the range is
+    `log`)."""
 
     def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
         if isinstance(node, Alternatives):
@@ -32,9 +33,9 @@ def draw(space: Space, rng: np.random.Generator) -> Config:
 
 
 def params_of(space: Space, point: Config, prefix: str, whole: bool = False) -> Config:
-    """The Optuna parameters, by name, of a part of a config; what it does not say is not among them.
+    """The Optuna parameters, by name, of a part of a config, without those that it does not set.
 
-    Of a `whole` config, keys that the space does not name are passed over. Raises StudyError listing what is not in the
+    In a `whole` config, keys that the space does not name are ignored. Raises StudyError listing what is not in the
     space, each with its path under `prefix`.
     """
     params: Config = {}
@@ -106,7 +107,7 @@ def with_kind(space: Space, path: str, kind: str) -> Config:
 
 
 def upper_bound(space: Space, path: str) -> float:
-    """The largest number that a leaf may be; 0 where it is not given."""
+    """The largest number that a leaf may be; 0 without the leaf."""
     values = [value for found, _, leaf in leaves(space.root) for value in leaf.values if found == path]
     node: Node = space.root
     for part in path.split("."):
@@ -115,7 +116,7 @@ def upper_bound(space: Space, path: str) -> float:
 
 
 def values_at(space: Space, path: str) -> list[Any]:
-    """All values that a leaf may take, a `kind` among them; nothing where the space does not name it."""
+    """All values that a leaf may take, a `kind` among them; nothing if the space does not name it."""
     found: list[Any] = []
 
     def walk(node: Node, parts: Sequence[str]) -> None:

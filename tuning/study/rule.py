@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field, model_validator
 
 ROUNDING = 1e-9
-"""Accuracies are counts over counts: what is nearer than this is the same, but for the rounding of sums."""
+"""Accuracies are counts over counts: closer values than this are the same, up to the rounding of sums."""
 
 
 class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
@@ -45,7 +45,7 @@ def rank(
 
 
 def percent(share: float) -> str:
-    """A share in percent with one digit, or with all that it has: two different rules must not read alike."""
+    """A share in percent with one digit, or with all its digits: two different rules must not look the same."""
     short = f"{share:.1%}"
     return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
 
@@ -62,5 +62,5 @@ def rule_text(rule: ChampionConfig) -> str:
 
 
 def teacher_ratio(accuracy: float, teacher_accuracy: float) -> float | None:
-    """The part of the teacher's accuracy that a student keeps; None where the teacher is never right."""
+    """The part of the teacher's accuracy that a student keeps; None if the teacher is never right."""
     return accuracy / teacher_accuracy if teacher_accuracy > 0 else None

@@ -1,10 +1,10 @@
 """A guard against columns in the wrong order: would another assignment of a teacher's columns to labels be right far more often?
 
-Found is the assignment that is right on the most dev texts, an assignment problem over the confusion matrix (Kuhn 1955). Some
-permutation always beats the given order by chance, and the more so the more classes there are. So it counts only where three
-things hold for the columns that it moves. It gains a share of dev that matters. McNemar's exact test says that it is right more
-often than the given order by no chance. And it is right more often than any permutation would be whose answers had nothing to do
-with the labels: a teacher that always says one class tells nothing of an order.
+Found is the assignment that is right on the most dev texts, an assignment problem over the confusion matrix (Kuhn
+1955). Some permutation always beats the given order by chance, and the more so the more classes there are. So it counts
+only if three things hold for the columns that it moves. It gains a share of dev that matters. McNemar's exact test says
+that it is right more often than the given order by no chance. And it is right more often than any permutation would be
+whose answers had nothing to do with the labels: a teacher that always says one class tells nothing of an order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from distune.corpora.columns import ColumnOrder
 from distune.corpora.texts import CorpusError
 
 CHANCE = 1e-5
-"""How likely a refusal may be, over all permutations, where the columns are in order."""
+"""The largest probability of a refusal, over all permutations, if the columns are in order."""
 WITHIN = 0.2
 """How likely the answers of a cycle may go with the labels that it moves them to by chance."""
 MIN_GAIN = 0.03
@@ -39,11 +39,12 @@ def refuse_other_assignment(
     columns: ColumnOrder | None = None,
     setting: str | None = "teacher.labels",
 ) -> None:
-    """Raise CorpusError where the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another order.
+    """Raise CorpusError if the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another
+    order.
 
-    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they were
-    ordered, by which the message names the order in which the source has them. `setting` is where the study can say it, None for
-    a teacher that has learnt the labels of train, whose dev must mean something else by them.
+    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they
+    were ordered, by which the message names the order in which the source has them. `setting` is the key of the study
+    for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them.
     """
     counts = confusion(logits.argmax(axis=1), labels, len(names))
     moves = better_assignment(counts)
@@ -89,8 +90,8 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
 
 
 def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """What a dev split of `n_texts` `[classes]` cannot tell of an order, even of a teacher that is always right; "" where it tells
-    all."""
+    """The question about an order that a dev split of `n_texts` `[classes]` cannot answer, even for a teacher that
+    is always right; "" if it answers all."""
     by_size = np.argsort(n_texts, kind="stable")
     # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
     few = [
@@ -121,7 +122,7 @@ def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def _cycles(best: Moves) -> Iterator[Moves]:
-    """Each cycle of a permutation alone, with the other columns where they are."""
+    """Each cycle of a permutation alone, with the other columns unchanged."""
     seen: set[int] = set()
     for start in range(len(best)):
         cycle = [start]
@@ -169,8 +170,8 @@ def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def log_at_least(k: int, n: int, share: float) -> float:
-    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf where that
-    probability is too small for a float."""
+    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf if
+    that probability is too small for a float."""
     from scipy.special import bdtrc  # scipy.stats would take a second to import.
 
     probability = float(bdtrc(k - 1, n, share))

@@ -10,7 +10,8 @@ from distune.corpora.texts import CorpusError
 
 
 def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
-    """Raise CorpusError where the logits `[texts, classes]` of all texts and classes are one number, as those of an empty head."""
+    """Raise CorpusError if the logits `[texts, classes]` of all texts and classes are one number, as those of an
+    empty head."""
     if logits.size and np.ptp(logits) == 0:
         raise CorpusError(
             f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
@@ -19,7 +20,8 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
 
 
 def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
-    """What is to be told where a teacher's logits on dev `[texts, classes]` name one class for all its texts, which have several."""
+    """The line about a teacher whose logits on dev `[texts, classes]` give one class to all texts, although these
+    have several."""
     answers, counts = np.unique(logits.argmax(axis=1)), np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
     if len(answers) > 1 or (counts > 0).sum() < 2:
         return []

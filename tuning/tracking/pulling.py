@@ -53,7 +53,7 @@ def download(uri: str, reference: str, target: Path) -> None:
 
 
 def _registered(uri: str) -> str:
-    """What a store has, to end a line with; nothing where it cannot say."""
+    """The content of a store, as the end of a line; nothing if it is unknown."""
     try:
         known = [model.name for model in MlflowClient(uri).search_registered_models()]
     except (MlflowException, OSError):
@@ -83,7 +83,7 @@ def _pull_results(place: Place, target: Path) -> Path:
 
 
 def _refuse_links(named: Path, folder: Path) -> None:
-    """Raise StudyError where a folder from elsewhere would bring along what lies outside of it on this machine."""
+    """Raise StudyError if a folder from elsewhere would bring along what lies outside of it on this machine."""
     root = named.resolve()
     for path in (folder, *folder.rglob("*")):
         # One to a folder may lead in a circle.

@@ -1,4 +1,4 @@
-"""What a SQLite file holds, read without MLflow, which makes the tables that it misses and may bring old ones up to date."""
+"""The content of a SQLite file, read without MLflow, because MLflow makes missing tables and may update old ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REVISION = re.compile(r"""^(down_)?revision(?:: [^=]+)? = ["'](\w+)["']""", re.
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite store, None where the store is another."""
+    """The file of a SQLite store, None if the store is another."""
     scheme, _, place = uri.partition(":")
     return Path(place.removeprefix("///").partition("?")[0]) if scheme.partition("+")[0] == "sqlite" else None
 
@@ -53,7 +53,7 @@ def refuse_other_schema(file: Path, setting: str) -> None:
 
 
 def deleted_experiment(file: Path, name: str) -> str | None:
-    """The id of the experiment of that name where it was deleted."""
+    """The id of the deleted MLflow experiment of that name."""
     if "experiments" not in _tables(file):
         return None
     found = _value(file, "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted' AND name = ?", name)
@@ -77,7 +77,7 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 @dataclass(frozen=True)
 class _Schemas:
-    """All schemas of the MLflow that is installed, and the last; None where it does not keep them where it did."""
+    """All schemas of the MLflow that is installed, and the last; None if it does not keep them where it did."""
 
     all: frozenset[str]
     head: str | None

@@ -1,4 +1,4 @@
-"""What a trial depends on beside its data."""
+"""The settings of a trial."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
         return cls.model_validate(raw, context=KEPT)
 
     def architecture(self) -> str:
-        """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""
+        """The settings that decide the speed: two trials with the same ones are equally fast, whatever they have
+        learnt."""
         parts = (self.tokens, self.vectors, self.student, self.compression)
         return "\n".join(part.model_dump_json(exclude={"dropout", "epochs"}) for part in parts)
 

@@ -1,4 +1,4 @@
-"""From a corpus and what is said of its texts to the inputs of trials: token ids, word vectors, labels and logits."""
+"""From a corpus and the teachers' answers to the inputs of trials: token ids, word vectors, labels and logits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class LogitsSource(Protocol):
-    """What teachers say of texts."""
+    """The teachers' answers to texts."""
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -56,7 +56,7 @@ class NoTeacher:
 
 @dataclass(frozen=True, kw_only=True)
 class RawInputs:
-    """What inputs are made of.
+    """The corpus, the teachers and the texts that inputs are made from.
 
     `pieces` is the vocabulary of a teacher's tokenizer, for tokens that are taken from it; `augmented` makes the texts of a
     setting, once, and has the teachers' answers on them.
@@ -71,8 +71,8 @@ class RawInputs:
 
 
 def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
-    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions. What is logged of them begins with `whose`."""
+    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each
+    of their reductions. Log lines about them begin with `whose`."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
     vectors: dict[str, WordVectors] = {}
     inputs = {}

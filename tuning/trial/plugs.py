@@ -1,4 +1,5 @@
-"""Which plugs a trial may name: those of the files of one study at a time, beside ours and those of installed packages."""
+"""The plugs that a trial may name: those of the files of one study at a time, our own, and those of installed
+packages."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def _installed(kinds: OpenKinds, kind: str) -> str:
 
 
 def refuse_installed_clashes() -> None:
-    """Raise PlugError where an installed package calls a plug as one of ours is called."""
+    """Raise PlugError if an installed package calls a plug as one of ours is called."""
     for kinds in OPEN:
         for kind in kinds.names_of_ours:
             if by := _installed(kinds, kind):
@@ -86,7 +87,7 @@ def refuse_installed_clashes() -> None:
 
 
 def plug_lines(files: Sequence[PlugFile], used: Sequence[tuple[OpenKinds, str]]) -> list[str]:
-    """What code a study runs that is not ours, a line for each file, and for each installed package that it uses."""
+    """The foreign code that a study runs: a line for each file, and for each installed package that it uses."""
     lines = []
     for file in files:
         of_part = {kinds: [kind_of(model) for one, model in plugs_of(file) if one is kinds] for kinds in OPEN}
@@ -111,7 +112,7 @@ def plug_identity(model: type[Part]) -> str | None:
 
 
 def call_plugged(function: Callable[[Argument], Answer], files: Sequence[PlugFile], argument: Argument) -> Answer:
-    """Call a function in a process that may not have the plugs of these files yet."""
+    """Call a function in a process, after loading the plugs of these files if they are missing."""
     plug_in(files)
     return function(argument)
 
