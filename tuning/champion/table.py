@@ -17,6 +17,8 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
+TERMINAL_COLUMNS = 80
+"""The narrowest terminal that the table and its notes are made for."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,13 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     for row, cells in rows_of_table(columns):
         table.add_row(row, *cells)
     stream = io.StringIO()
-    console = Console(file=stream, width=110)
-    console.print(table)
-    console.print(
+    Console(file=stream, width=110).print(table)
+    # The file is printed as it is: on a narrow terminal, longer lines would break within words.
+    notes = Console(file=stream, width=TERMINAL_COLUMNS)
+    notes.print(
         f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
     )
-    console.print(f"timed from raw text to label on {timed}", highlight=False)
+    notes.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 
 

@@ -79,9 +79,16 @@ def test_a_way_that_is_only_the_rounding_of_a_sum_is_none() -> None:
 def test_a_ratio_of_a_small_way_says_how_small() -> None:
     columns = column("t", 0.9004), column("s", 0.9), column("d", 0.9016)
     assert ratio_text(*columns) == "4.00 (the whole way is 0.0004, so that it says little)"
-    assert "on test: 4.00 (the whole way is 0.0004" in table_text("demo", "rule", columns, "a CPU")
+    assert "on test: 4.00 (the whole way is 0.0004" in " ".join(table_text("demo", "rule", columns, "a CPU").split())
     assert ratio_text(column("t", 0.7), *COLUMNS[1:]) == "- (the teacher is no better than the student alone)"
     assert ratio_text(*COLUMNS) == "0.75"
+
+
+def test_the_notes_of_the_table_fit_a_terminal_of_80_columns() -> None:
+    timed = "one thread of AMD EPYC, without the teacher, of which the logits alone are known, beside other work"
+    notes = table_text("demo", "the fastest", COLUMNS, timed).split("┘\n")[1]
+    assert max(map(len, notes.splitlines())) <= 80
+    assert f"timed from raw text to label on {timed}" in " ".join(notes.split())
 
 
 def test_the_table_shows_the_ratio_of_the_latencies() -> None:
