@@ -75,18 +75,18 @@ class Found:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial: its state, whether it is on the Pareto front, dev accuracy, the hint of its latency in ms, its size
+        """A row for each trial: its state, whether it is on the Pareto front, its score on dev by the metric's name, the hint of its latency in ms, its size
         in MB, and every setting by its dotted path."""
         import pandas as pd
 
         from distune.tuning.report.terminal import trial_rows
         from distune.tuning.storage.records import records_in
 
-        return pd.DataFrame(trial_rows(records_in(self.study.config, self._place)))
+        return pd.DataFrame(trial_rows(records_in(self.study.config, self._place), self.study.config.metric))
 
     @property
     def front(self) -> pd.DataFrame:
-        """The trials on the Pareto front of dev accuracy and latency, the fastest first."""
+        """The trials on the Pareto front of the score on dev and latency, the fastest first."""
         trials = self.trials
         return trials[trials["on_front"]].sort_values("latency_ms") if len(trials) else trials
 
@@ -145,10 +145,10 @@ def run_trial(study: Study, **settings: Any) -> TrialResult:
     """Train one student in this process, without Ray, as `distune trial` does.
 
     `settings` replace parts of the study's `trial`; choices left in it take their first value and ranges their middle. Returns
-    the trained student with its dev accuracy. Raises StudyError for settings that no trial can have.
+    the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can have.
 
         result = distune.run_trial(study, student={"kind": "bilstm", "hidden_size": 64}, epochs=2)
-        result.accuracy
+        result.score
     """
     _be_study(study, "run_trial")
     from distune.tuning.search.single import run_single

@@ -39,7 +39,7 @@ def check(study: Study) -> str:
         refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
-        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
+        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches), read.metric)
     sentence = f"no fault; {read.sizes}; {n_of(study.config.search.trials, 'trial')}; teacher logits {cached}"
     assumptions = (
         *read.of_columns,

@@ -76,7 +76,7 @@ def chosen_finalists(
 ) -> list[Finalist]:
     """The finalists, retrained. Raises NoChampionError where no distilled trial was completed."""
     config = prepared.study.config
-    chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
+    chosen = select(records, config.champion, prepared.teacher_score, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         folder.end()
@@ -110,8 +110,8 @@ def conclude(
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(
-            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
-            f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
+            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev {nearest.quality.metric.title} "
+            f"{nearest.quality.dev_score} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), ends_at_once("the champion was registered"):
         _register(prepared, judged, verdict.winner, folder, outbox)
@@ -142,8 +142,8 @@ def _judged(
         why = folder.state.get("ended_early")
         verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
         optuna_study = open_study(config, Journal(folder.journal))
-        mattered = importances(optuna_study, config.search.objectives, config.search.importance)
-        keep_importances(mattered, optuna_study, config.search, folder)
+        mattered = importances(optuna_study, config.objective_names, config.search.importance)
+        keep_importances(mattered, optuna_study, config, folder)
         outbox.ask(partial(tracker.log_importances, mattered))
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))

@@ -109,7 +109,7 @@ def connected_if_shared(study: Study) -> Iterator[None]:
 @contextmanager
 def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
-    tracker = Tracker(prepared.study.config, prepared.teacher_accuracy, folder.state.get("run_id"))
+    tracker = Tracker(prepared.study.config, prepared.teacher_score, folder.state.get("run_id"))
     begun_at = folder.state.get("begun_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
     folder.update(run_id=tracker.run_id, state="searching", begun_at=begun_at)
     outbox = Outbox(tracker, is_away)
@@ -144,7 +144,7 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
     try:
-        with LiveView(study.config.search.trials, console) as line:
+        with LiveView(study.config.search.trials, console, study.config.metric.title) as line:
             line.known(known)
             records = run_search(prepared, folder, [outbox, line])
     except KeyboardInterrupt as interrupt:

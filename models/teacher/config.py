@@ -103,7 +103,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """Tokens of a text that the teacher reads; the rest is cut off. A checkpoint with fewer positions reads as many as it has
     where this is left out, and is refused where it is set."""
     patience: int = Field(default=2, ge=1)
-    """Epochs without a better dev accuracy after which fine-tuning stops."""
+    """Epochs without a better score on dev, by the study's metric, after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
     """An ensemble of so many, differing in their seed; its logits are the mean."""
     seed: int = Field(default=7, ge=0, lt=2**63)

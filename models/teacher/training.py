@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,6 +65,9 @@ class TrainingTexts:
     pretraining_texts: Sequence[str] = ()
     has_other_classes: bool = False
     """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
+    score: Callable[[NDArray[np.floating[Any]], NDArray[np.int64]], float] = accuracy_of
+    """What epochs are compared by, of logits `[texts, classes]` and labels `[texts]`; more is better."""
+    score_name: str = "accuracy"
 
 
 def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
@@ -271,17 +276,19 @@ def _fine_tune(
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
     steps = with_progress(steps, n_steps, "teacher")
-    best_accuracy, best_weights, best_epoch = -1.0, {}, 0
+    best_score, best_weights, best_epoch = -math.inf, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
         logits = teacher_logits(
             Teacher(models=(model.eval(),), tokenizer=tokenizer, max_length=config.max_length), data.dev_texts
         )
-        accuracy = accuracy_of(logits, data.dev_labels)
-        _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
-        if accuracy > best_accuracy:
-            best_accuracy, best_epoch = accuracy, epoch
+        score = data.score(logits, data.dev_labels)
+        _log.info(
+            f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev {data.score_name} {score:.4f}"
+        )
+        if score > best_score:
+            best_score, best_epoch = score, epoch
             best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         elif epoch - best_epoch >= config.patience:
             break

@@ -136,7 +136,7 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
         "teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
         "logits_dtype=float16 would change"
     ) in said
-    assert prepared.teacher_accuracy == 1.0
+    assert prepared.teacher_score == 1.0
 
 
 def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(

@@ -89,7 +89,7 @@ COMMANDS = "commands"
 """The room above all others: its files may import what stands in no room too."""
 FLOORS = (
     {"serve"},
-    {"speed"},
+    {"speed", "metric"},
     {"trial"},
     {"study"},
     {"storage"},

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from distune.tuning.champion.answers import Case, both_wrong, disagreements
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
+from distune.tuning.champion.table import SMALL_WAY, interval_of, rows_of_table, way_to_teacher
 from distune.tuning.report.deciding import Word, words_of_texts
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
@@ -73,7 +73,8 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         figures=figures_json(pictures),
         font=FONT,
         name=findings.name,
-        rule=results.rule if results else rule_text(findings.study.config.champion),
+        metric=findings.study.config.metric.title,
+        rule=results.rule if results else rule_text(findings.study.config.champion, findings.study.config.metric),
         places=[one for one in places if one[0] not in lacking],
         roomy=ROOMY,
         missing=missing,
@@ -151,7 +152,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
     return {
         "number": record.number,
         "state": record.state,
-        "accuracy": cell(record.accuracy, ".4f"),
+        "score": cell(record.score, ".4f"),
         "hint": cell(record.latency_ms, ".3f"),
         "size": cell(record.size_mb, ".2f"),
         "configuration": describe_trial(record.config),
@@ -183,23 +184,23 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
 
 def _tiles(results: Results) -> list[Tile]:
     teacher, alone, student = results.columns
-    kept = teacher_ratio(student.quality.dev_accuracy.mean, teacher.quality.dev_accuracy.mean)
-    accuracy = student.quality.test_accuracy.mean
+    kept = teacher_ratio(student.quality.dev_score.mean, teacher.quality.dev_score.mean)
+    title, score = student.quality.metric.title, student.quality.test_score.mean
     n_test = results.texts.get("test")
     interval = ""
-    if n_test:
-        low, high = wilson_interval(accuracy, n_test)
+    if n_test and (bounds := interval_of(student.quality, n_test)):
+        low, high = bounds
         interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
     tiles = [
         Tile(
             "-" if kept is None else f"{kept:.1%}",
-            "of the teacher's dev accuracy",
-            f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}",
+            f"of the teacher's dev {title}",
+            f"{student.quality.dev_score} of {teacher.quality.dev_score}",
         ),
         Tile(
-            f"{accuracy:.3f}",
-            f"test accuracy;{interval}" if interval else "test accuracy",
-            f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}",
+            f"{score:.3f}",
+            f"test {title};{interval}" if interval else f"test {title}",
+            f"teacher {teacher.quality.test_score.mean:.3f}, student alone {alone.quality.test_score.mean:.3f}",
         ),
     ]
     if student.latency:
@@ -221,7 +222,7 @@ def _tiles(results: Results) -> list[Tile]:
 
 def _protocol(results: Results) -> list[str]:
     """How the figures came about, in sentences."""
-    n_seeds = len(results.shown.dev_accuracy)
+    n_seeds = len(results.shown.dev_scores)
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
         f"Everything was chosen on the dev split alone: each of {len(results.finalists)} finalists was retrained with {n_seeds} "

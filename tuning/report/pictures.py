@@ -68,7 +68,8 @@ def draw(findings: Findings) -> tuple[list[Picture], list[str]]:
 
 def _of_search(findings: Findings) -> list[_Plan]:
     config, records, results = findings.study.config, findings.records, findings.results
-    objectives, space = config.search.objectives, findings.study.space
+    objectives, space = config.search.figures, findings.study.space
+    metric = config.metric
     has_front = any(record.state == "complete" for record in records)
     is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
     finalists = (
@@ -79,10 +80,10 @@ def _of_search(findings: Findings) -> list[_Plan]:
     return [
         _Plan(
             name="front",
-            title="Pareto front: accuracy and speed",
+            title=f"Pareto front: {metric.title} and speed",
             caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
             "others ran. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
-            draw=partial(front_picture, records, results, config.champion) if has_front else None,
+            draw=partial(front_picture, records, results, config.champion, metric) if has_front else None,
             needs="a complete trial",
         ),
         _Plan(
@@ -90,29 +91,31 @@ def _of_search(findings: Findings) -> list[_Plan]:
             title="Optimisation history",
             caption="Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
             "trials would hardly find more.",
-            draw=partial(history_picture, records, objectives) if is_enough else None,
+            draw=partial(history_picture, records, objectives, metric) if is_enough else None,
             needs="two complete trials",
         ),
         _Plan(
             name="parallel",
             title="Parallel coordinates",
-            caption="A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+            caption="A line is a trial, blue where no other beats it in both quality and speed. None: its branch of the space does "
             "not have that setting. Of many settings these are the ten that mattered most.",
-            draw=partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
+            draw=partial(parallel_picture, records, objectives, space, findings.mattered, metric)
+            if is_enough
+            else None,
             needs="two complete trials",
         ),
         _Plan(
             name="importance",
             title="Hyperparameter importance",
             caption="The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
-            draw=partial(importance_picture, findings.mattered) if findings.mattered else None,
+            draw=partial(importance_picture, findings.mattered, metric) if findings.mattered else None,
             needs=f"{MIN_TRIALS} complete trials that differ",
         ),
         _Plan(
             name="curves",
             title="Learning curves",
-            caption="Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
-            draw=partial(curves_picture, records, finalists) if has_curves else None,
+            caption="Lines that end early were stopped. Losses of different kinds do not compare; scores do.",
+            draw=partial(curves_picture, records, finalists, metric) if has_curves else None,
             needs="epochs, which this search did not keep",
         ),
     ]

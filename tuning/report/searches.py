@@ -14,7 +14,7 @@ from distune.models.errors import first_line
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
-from distune.tuning.storage.records import best_accuracy, count_done, read_journal
+from distune.tuning.storage.records import best_score, count_done, read_journal
 from distune.tuning.storage.searches import searches_of, state_of, studies_in
 from distune.tuning.study.file import kept_study
 
@@ -29,7 +29,9 @@ class Listed:
     state: str
     n_done: int | None = None
     n_trials: int | None = None
-    best_dev_accuracy: float | None = None
+    metric: str | None = None
+    """What its scores are of."""
+    best_dev_score: float | None = None
     champion: int | None = None
     begun_at: str | None = None
     ended_at: str | None = None
@@ -65,7 +67,8 @@ def _read(study: str, number: int, folder: Folder) -> Listed:
         state=now,
         n_done=count_done(records),
         n_trials=config.search.trials,
-        best_dev_accuracy=best_accuracy(records),
+        metric=config.metric.title,
+        best_dev_score=best_score(records),
         champion=results["champion"] if results else None,
         begun_at=state.get("begun_at"),
         ended_at=state.get("ended_at") if has_ended else None,
@@ -83,11 +86,11 @@ def write_searches_json(listed: Sequence[Listed], storage: str, stream: TextIO) 
 def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> None:
     """Print the searches of a storage, a line each."""
     table = Table(title=f"searches in {storage}", title_justify="left")
-    for heading in ("search", "state", "trials", "best dev accuracy", "champion", "begun", "ended", "driver"):
+    for heading in ("search", "state", "trials", "best on dev", "champion", "begun", "ended", "driver"):
         table.add_column(heading, justify="left" if heading in ("search", "state", "driver") else "right")
     for one in listed:
         n_done = "" if one.n_done is None else f"{one.n_done} of {one.n_trials}"
-        best = "" if one.best_dev_accuracy is None else f"{one.best_dev_accuracy:.4f}"
+        best = "" if one.best_dev_score is None else f"{one.metric} {one.best_dev_score:.4f}"
         champion = "" if one.champion is None else f"trial {one.champion}"
         times = (one.begun_at or "", one.ended_at or "")
         table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times, one.driver or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from distune.corpora.kept import read_text
 from distune.tuning.champion.results import read_raw_results
+from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_done, count_states, pareto_front, read_journal, records_in
@@ -24,15 +26,15 @@ from distune.tuning.study.points import flatten
 N_BEST = 10
 
 
-def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
-    """Each trial as a flat row: how it ended, then its configuration by dotted path."""
+def trial_rows(records: Sequence[TrialRecord], metric: MetricConfig = ACCURACY) -> list[dict[str, Any]]:
+    """Each trial as a flat row: how it ended, its score by the metric's name, then its configuration by dotted path."""
     front = {record.number for record in pareto_front(records)}
     return [
         {
             "trial": record.number,
             "state": record.state,
             "on_front": record.number in front,
-            "accuracy": record.accuracy,
+            metric.kind: record.score,
             "latency_ms": record.latency_ms,
             "size_mb": record.size_mb,
             "epochs": record.epochs,
@@ -45,7 +47,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
 
 def write_csv(study: Study, folder: Folder, stream: TextIO) -> None:
     """Write the trials of a search as CSV; what a trial's configuration does not have is empty."""
-    rows = trial_rows(records_in(study.config, folder))
+    rows = trial_rows(records_in(study.config, folder), study.config.metric)
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(stream, names, restval="")
     writer.writeheader()
@@ -61,7 +63,7 @@ def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
         "state": state_of(folder),
         "ended_early": folder.state.get("ended_early"),
         "counts": count_states(records),
-        "trials": trial_rows(records),
+        "trials": trial_rows(records, study.config.metric),
         "results": read_raw_results(folder),
     }
     json.dump(found, stream, ensure_ascii=False, indent=1)
@@ -81,8 +83,8 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
         console.print(
             read_text(folder.table, "results --json shows the same"), highlight=False, markup=False, soft_wrap=True
         )
-    console.print(_trials(records))
-    found = importances_of(optuna_study, study.config.search, folder)
+    console.print(_trials(records, study.config.metric.title))
+    found = importances_of(optuna_study, study.config, folder)
     if found:
         console.print(importance_table(found))
     else:
@@ -92,19 +94,21 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
             console.print(f"trial {record.number} {record.state}: {record.cause}", markup=False, soft_wrap=True)
 
 
-def _trials(records: list[TrialRecord]) -> Table:
+def _trials(records: list[TrialRecord], metric: str) -> Table:
     front = {record.number for record in pareto_front(records)}
     table = Table(
-        title=f"the best trials by dev accuracy (* on the Pareto front), {N_BEST} at most", title_justify="left"
+        title=f"the best trials by dev {metric} (* on the Pareto front), {N_BEST} at most", title_justify="left"
     )
-    for heading in ("trial", "", "dev accuracy", "hint ms", "what differs from the defaults"):
+    for heading in ("trial", "", f"dev {metric}", "hint ms", "what differs from the defaults"):
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     seen = [record for record in records if record.state == "complete"]
-    for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+    for record in sorted(seen, key=lambda record: -math.inf if record.score is None else record.score, reverse=True)[
+        :N_BEST
+    ]:
         table.add_row(
             str(record.number),
             "*" if record.number in front else "",
-            f"{record.accuracy:.4f}",
+            f"{record.score:.4f}",
             f"{record.latency_ms:.3f}",
             describe_trial(record.config),
         )

@@ -29,7 +29,7 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
 
-METRICS = ("accuracy", "loss", "compressed_accuracy")
+METRICS = ("score", "loss", "compressed_score")
 HINT = ("latency_ms", "size_mb")
 
 
@@ -39,14 +39,14 @@ class Proposals(Searcher):  # type: ignore[misc]
     def __init__(
         self, study: optuna.Study, journal: Journal, settings: Study, folder: Folder, observers: Sequence[Observer]
     ) -> None:
-        super().__init__(metric="accuracy", mode="max")
+        super().__init__(metric="score", mode="max")
         search, space = settings.config.search, settings.space
         self._study = study
         self._journal = journal
         self._search, self._space = search, space
         self._folder = folder
         self._max_failures = settings.config.cluster.max_failures
-        self._objectives = search.objectives
+        self._objectives = search.figures
         self._observers = tuple(observers)
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
@@ -201,23 +201,23 @@ class Proposals(Searcher):  # type: ignore[misc]
         epoch = result.get("epoch", 0)
         if epoch > record.epochs:
             # What a compressed student reaches is what counts of it, not what it reached before.
-            best = result["best_accuracy"]
-            accuracy = float(result.get("compressed_accuracy", best))
-            point = Epoch(epoch, float(result["accuracy"]), float(result["loss"]))
-            record = replace(record, epochs=epoch, accuracy=accuracy, curve=(*record.curve, point))
+            best = result["best_score"]
+            score = float(result.get("compressed_score", best))
+            point = Epoch(epoch, float(result["score"]), float(result["loss"]))
+            record = replace(record, epochs=epoch, score=score, curve=(*record.curve, point))
             metrics = {name: float(result[name]) for name in METRICS if name in result}
             for observer in self._observers:
                 observer.reported(record.number, metrics, epoch)
         self._records[trial_id] = record
 
     def _tell(self, trial: Trial, record: TrialRecord) -> None:
-        for name in ("state", "accuracy", *HINT, "epochs", "error"):
+        for name in ("state", "score", *HINT, "epochs", "error"):
             trial.set_user_attr(name, getattr(record, name))
         trial.set_user_attr("curve", [astuple(epoch) for epoch in record.curve])
         if record.state == "complete":
             self._study.tell(trial, [getattr(record, name) for name in self._objectives])
         else:
-            # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
+            # An early-stopped trial's score is of another epoch than that of complete ones: Optuna ranks pruned
             # trials behind them, and does not compare the two.
             says_nothing = record.state in ("failed", "skipped")
             self._study.tell(trial, state=TrialState.FAIL if says_nothing else TrialState.PRUNED)

@@ -111,7 +111,7 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     every_distribution = distributions(space)
     found = []
     for record in read_records(earlier):
-        values = [getattr(record, objective) for objective in config.search.objectives]
+        values = [getattr(record, objective) for objective in config.search.figures]
         try:
             params = params_of(space, record.config.model_dump(mode="json"), "", whole=True)
             same = TrialConfig.model_validate(suggest(space, optuna.trial.FixedTrial(params))) == record.config
@@ -140,7 +140,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
     folders the trainings."""
     os.environ |= {
-        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no accuracy.
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no score.
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     }
@@ -184,7 +184,7 @@ def _scheduler(config: StudyConfig, prepared: Prepared) -> TrialScheduler:
     max_epochs = max(_epochs(prepared))
     return ASHAScheduler(
         time_attr="epoch",
-        metric="accuracy",
+        metric="score",
         mode="max",
         max_t=max_epochs,
         grace_period=min(config.search.grace_epochs, max_epochs),

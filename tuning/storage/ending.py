@@ -83,7 +83,7 @@ def limit_reached(study: optuna.Study, search: SearchConfig, searched_s: float) 
             f"search.time_budget_s is used up: trials were searched for {searched_s:.0f} of {search.time_budget_s:g} s"
         )
     if search.patience is not None:
-        n = trials_since_better(study.get_trials(deepcopy=False), search.objectives)
+        n = trials_since_better(study.get_trials(deepcopy=False), search.figures)
         if n >= search.patience:
             return f"search.patience is used up: the last {n} trials made the Pareto front no better"
     return None

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from distune.cluster.config import ClusterConfig
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import check_place
 from distune.corpora.teacher_data import TeacherDataConfig
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.study.rule import ChampionConfig
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
@@ -35,7 +36,8 @@ class CardConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Objective = Literal["accuracy", "latency_ms"]
+Figure = Literal["score", "latency_ms"]
+Objective = Literal["metric", "latency_ms", "accuracy"]
 
 
 class SearchConfig(BaseModel, frozen=True, extra="forbid"):
@@ -48,8 +50,9 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     time between an interruption and `--resume` does not count."""
     patience: int | None = Field(default=None, ge=1)
     """After so many trials in a row that made the Pareto front of the objectives no better, no further one is started."""
-    objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
-    """What the search improves: dev accuracy upwards, the hint of the latency downwards."""
+    objectives: tuple[Objective, ...] = Field(default=("metric", "latency_ms"), min_length=1)
+    """What the search improves: the study's metric on dev upwards, the hint of the latency downwards. `accuracy` is another word for
+    `metric` where the metric is accuracy."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
     first: tuple[dict[str, Any], ...] = ()
@@ -70,6 +73,11 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     """How often each finalist and its plain twin are retrained."""
     seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The objectives by their names in the record of a trial."""
+        return tuple("latency_ms" if name == "latency_ms" else "score" for name in self.objectives)
 
 
 def _usable_place(uri: str) -> str:
@@ -156,6 +164,8 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """Python files whose own students and losses the space may name; reading the study runs them."""
     trial: dict[str, Any]
     """The search space."""
+    metric: MetricConfig = MetricConfig()
+    """What epochs, trials and finalists are compared by on dev, and what the champion keeps of the teacher."""
     search: SearchConfig = SearchConfig()
     """How many trials, what for, and what is done with the best of them."""
     champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
@@ -169,6 +179,19 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
     """Where trained teachers, teacher logits and the results of searches are kept: a path, or a URI of pyarrow's file
     systems (`s3://`, `gs://`, `hdfs://`), whose credentials come from the environment."""
+
+    @model_validator(mode="after")
+    def _objectives_are_of_the_metric(self) -> StudyConfig:
+        if "accuracy" in self.search.objectives and not self.metric.is_accuracy:
+            raise ValueError(
+                f"search.objectives: names accuracy, but the study's metric is {self.metric.title}: write metric instead"
+            )
+        return self
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """What the search improves, the score by the name of its metric."""
+        return tuple("latency_ms" if name == "latency_ms" else self.metric.kind for name in self.search.figures)
 
     @property
     def teachers(self) -> tuple[TeacherConfig, ...]:

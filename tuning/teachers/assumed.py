@@ -9,7 +9,7 @@ import numpy as np
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
-from distune.models.logits import accuracy_of
+from distune.tuning.metric.metric import Metric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
@@ -51,7 +51,7 @@ def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
     ]
 
 
-def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
+def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric) -> list[str]:
     """What the teachers' answers on dev show."""
     each = teachers.each(corpus.dev.texts)
     found = [
@@ -66,9 +66,9 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
             f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
             "teacher.temperature divides them"
         )
-    if accuracy_of(together, corpus.dev.labels) == 0:
+    if metric.score(together, corpus.dev.labels) == 0:
         found.append(
-            "the teacher is right on no text of dev: there is no part of its accuracy to keep, so that every student "
+            f"the teacher's dev {metric.config.title} is 0: there is no part of it to keep, so that every student "
             "meets champion.min_teacher_ratio"
         )
     return found
@@ -135,6 +135,6 @@ def _of_weights(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
         return []
     shown = ", ".join(f"{weight:g}" for weight in weights)
     return [
-        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the accuracy that students are held "
+        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the score that students are held "
         f"against weighs them {shown}; leave it out, and students learn from the same"
     ]

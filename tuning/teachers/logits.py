@@ -20,8 +20,9 @@ from distune.corpora.logits_filling import (
 )
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
-from distune.models.logits import accuracy_of
 from distune.models.teacher.teacher import Teacher
+from distune.tuning.metric.config import ACCURACY
+from distune.tuning.metric.metric import metric_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
@@ -118,16 +119,18 @@ def cache_teacher(
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)
     teachers = logits_for(config, corpus, places, runner, progress, rebuild)
+    metrics = {"accuracy": ACCURACY, config.metric.kind: config.metric}
     figures = {
-        name: accuracy_of(teachers.of(split.texts), split.labels)
-        for name, split in (("dev", corpus.dev), ("test", corpus.test))
+        f"{split} {one.title}": metric_of(one, corpus.labels, {split: of.labels}).score(
+            teachers.of(of.texts), of.labels
+        )
+        for one in metrics.values()
+        for split, of in (("dev", corpus.dev), ("test", corpus.test))
     }
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
-    _log.info(
-        f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}"
-    )
+    _log.info(f"teacher: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}; the cache is {folders}")
     if export is not None:
-        accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
+        accuracies = {name.replace(" ", "_"): round(value, 4) for name, value in figures.items()}
         about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
         seen = (*corpus.train.texts, *corpus.transfer.texts)
         dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)

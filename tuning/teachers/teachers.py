@@ -217,6 +217,8 @@ def _parts(
             *(rows_identity(file, True, corpus.labels) for file in more.labelled),
         ]
         parts["chosen_on"] = labelled_fingerprint(corpus.labels, corpus.dev)
+        if not config.metric.is_accuracy:  # Teachers of before it could be chosen were chosen by accuracy.
+            parts["chosen_by"] = config.metric.model_dump(mode="json", exclude_none=True)
         reads_plain_texts = settings.pretrain or settings.from_scratch or settings.students
         if reads_plain_texts or more.labelled:  # Transfer texts too, and nothing that stands in dev or test.
             parts["corpus"] = corpus.fingerprint

@@ -1,6 +1,6 @@
 """What is recorded of a search in MLflow, as values; `tracking.py` writes them.
 
-The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
+The columns of a trial's run: its score by the metric of the study, under the metric's name, such as `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
 taken beside other trials. Finalists also have `final/...` and `speedup`, timed alone.
 """
 
@@ -63,15 +63,15 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
     """What the run of a search says while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
-        f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
-        f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
+        f"Searching for {rule_text(config.champion, config.metric)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
+        f"teacher's dev {config.metric.title} is {prepared.teacher_score:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
         "distune.corpus": key.corpus,
         "distune.answers": corpus.answers_fingerprint,
         "distune.teacher": key.teacher,
         "distune.folder": str(folder),
-        "distune.rule": rule_text(config.champion),
+        "distune.rule": rule_text(config.champion, config.metric),
     }
     return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
@@ -96,7 +96,7 @@ def _teacher(prepared: Prepared) -> DataSource:
     profile = {
         **about,
         "texts": sum(len(split) for split in prepared.corpus.splits.values()),
-        "dev_accuracy": prepared.teacher_accuracy,
+        f"dev_{prepared.study.config.metric.kind}": prepared.teacher_score,
     }
     uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
     return DataSource(
@@ -122,8 +122,9 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
             "distune.champion_compression": shown.config.compression.kind,
         }
     )
+    metric = config.metric.kind
     columns = {
-        "accuracy": finalists[shown.number]["final/dev_accuracy"],
+        metric: finalists[shown.number][f"final/dev_{metric}"],
         "latency_ms": finalists[shown.number]["final/p50_ms"],
     }
     columns |= {name: value for name, value in finalists[shown.number].items() if "/" not in name}
@@ -150,7 +151,7 @@ def _names(verdict: Verdict) -> dict[int, str]:
     """What each finalist is, in a few words, with its figures as they were timed alone."""
     return {
         one.record.number: f"{shown_kind(one.record)} "
-        + figures(one.accuracy, verdict.latencies[str(one.record.number)].p50_ms)
+        + figures(one.score, verdict.latencies[str(one.record.number)].p50_ms)
         for one in verdict.finalists
     }
 
@@ -159,9 +160,10 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     """Figures of the three columns, by name."""
     figures = {} if verdict.ratio is None else {"distillation_ratio": verdict.ratio}
     for column in verdict.columns:
-        name = column.name.replace(" ", "_")
-        figures[f"{name}/dev_accuracy"] = column.quality.dev_accuracy.mean
+        name, metric = column.name.replace(" ", "_"), column.quality.metric.kind
+        figures[f"{name}/dev_{metric}"] = column.quality.dev_score.mean
         figures[f"{name}/test_accuracy"] = column.quality.test_accuracy.mean
+        figures[f"{name}/test_{metric}"] = column.quality.test_score.mean
         if column.latency:
             figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}
     return figures
@@ -170,16 +172,16 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
 def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
     found = {}
     teacher = verdict.columns[0]
-    teacher_accuracy = teacher.quality.dev_accuracy.mean
+    teacher_score = teacher.quality.dev_score.mean
     for one in verdict.finalists:
         latency = verdict.latencies[str(one.record.number)]
         found[one.record.number] = {
-            "final/dev_accuracy": one.accuracy,
+            f"final/dev_{teacher.quality.metric.kind}": one.score,
             "final/p50_ms": latency.p50_ms,
             "final/p95_ms": latency.p95_ms,
             "final/texts_per_s": latency.texts_per_s,
             "size_mb": verdict.sizes_mb[one.record.number],
-            **({} if (kept := teacher_ratio(one.accuracy, teacher_accuracy)) is None else {"teacher_ratio": kept}),
+            **({} if (kept := teacher_ratio(one.score, teacher_score)) is None else {"teacher_ratio": kept}),
             **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
         }
     return found

@@ -15,6 +15,7 @@ from distune.corpora.corpus import UNLABELLED, Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
+from distune.tuning.metric.metric import BY_ACCURACY, Metric
 from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import encode_ms
 from distune.tuning.trial.config import TrialConfig
@@ -67,6 +68,8 @@ class RawInputs:
     pieces: Callable[[AnyTokensConfig], Sequence[str]]
     seed: int
     """The seed of the trained word vectors."""
+    metric: Metric = BY_ACCURACY
+    """What students are compared by, on dev."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 
@@ -127,6 +130,7 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
         dev=encode_texts(encoder, corpus.dev.texts),
         dev_labels=corpus.dev.labels,
         vectors=np.zeros((0, 0), dtype=np.float32),
+        metric=material.metric,
     )
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 

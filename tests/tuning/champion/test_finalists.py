@@ -23,7 +23,7 @@ def record(
     number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete"
 ) -> TrialRecord:
     config = TrialConfig.model_validate({"student": {"kind": "average"}, "loss": {"kd_weight": kd_weight}})
-    return TrialRecord(number=number, state=state, config=config, accuracy=accuracy, latency_ms=latency_ms)
+    return TrialRecord(number=number, state=state, config=config, score=accuracy, latency_ms=latency_ms)
 
 
 RECORDS = [
@@ -108,7 +108,7 @@ def test_exactly_the_part_that_a_rule_asks_for_is_enough(accuracy: float, ratio:
 
 
 def test_a_trial_whose_speed_is_not_known_is_not_the_fastest() -> None:
-    unknown = TrialRecord(number=7, state="complete", config=record(0, 0.9, 0.9).config, accuracy=0.9, latency_ms=None)
+    unknown = TrialRecord(number=7, state="complete", config=record(0, 0.9, 0.9).config, score=0.9, latency_ms=None)
     assert [one.number for one in select([unknown, record(1, 0.84, 0.4)], RATIO, TEACHER, 9)] == [1, 7]
     assert [one.number for one in pareto_front([unknown, record(1, 0.84, 0.4)])] == [1]
 
@@ -119,8 +119,8 @@ def test_two_different_rules_do_not_read_alike() -> None:
 
 
 def test_the_seed_that_is_best_on_dev_is_kept() -> None:
-    assert finalist((0.8, 0.9, 0.85)).best.accuracy == 0.9
-    assert finalist((0.8, 0.9, 0.85)).accuracy == pytest.approx(0.85)
+    assert finalist((0.8, 0.9, 0.85)).best.score == 0.9
+    assert finalist((0.8, 0.9, 0.85)).score == pytest.approx(0.85)
 
 
 def test_a_rule_reads_as_a_sentence() -> None:

@@ -66,7 +66,7 @@ def test_an_early_stopped_trial_is_pruned_with_what_it_reached(study: Study, tmp
     study_ = opened(study, tmp_path)
     assert study_.trials[0].state == TrialState.PRUNED
     record = read_records(study_)[0]
-    assert (record.state, record.accuracy, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
+    assert (record.state, record.score, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
 
 
 def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study, tmp_path: Path) -> None:
@@ -260,9 +260,9 @@ def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_result("a", epoch(1, 0.9))
-    searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_accuracy": 0.7, "latency_ms": 0.1})
+    searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_score": 0.7, "latency_ms": 0.1})
     (record,) = records_in(study.config, Folder(Place(str(tmp_path))))[:1]
-    assert (record.state, record.accuracy, record.latency_ms) == ("complete", 0.7, 0.1)
+    assert (record.state, record.score, record.latency_ms) == ("complete", 0.7, 0.1)
 
 
 def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
@@ -365,4 +365,4 @@ def test_a_skipped_trial_says_nothing_to_the_sampler(study: Study, tmp_path: Pat
     trial = opened(study, tmp_path).trials[0]
     assert trial.state == TrialState.FAIL
     (record,) = records_in(study.config, Folder(Place(str(tmp_path))))
-    assert (record.state, record.accuracy, record.cause) == ("skipped", 0.6, "skipped by a person, on here")
+    assert (record.state, record.score, record.cause) == ("skipped", 0.6, "skipped by a person, on here")
