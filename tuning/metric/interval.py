@@ -24,16 +24,18 @@ def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / whole), min(1.0, (centre + half) / whole)
 
 
-def bootstrap_interval(metric: Metric, logits: Sequence[Logits], labels: Labels) -> tuple[float, float]:
+def bootstrap_interval(
+    metric: Metric, logits: Sequence[Logits], labels: Labels, n_samples: int = N_SAMPLES
+) -> tuple[float, float]:
     """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, classes]` of the same texts.
 
-    The texts of each label are drawn anew with replacement 1,000 times, and the interval holds the middle 95 % of the scores (Efron
+    The texts of each label are drawn anew with replacement `n_samples` times, and the interval holds the middle 95 % of the scores (Efron
     1979). Label by label, as a draw from all texts can leave a rare label without one.
     """
     generator = np.random.default_rng(SEED)
     of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     found = []
-    for _ in range(N_SAMPLES):
+    for _ in range(n_samples):
         rows = np.concatenate([generator.choice(texts, len(texts)) for texts in of_label])
         found.append(float(np.mean([metric.score(one[rows], labels[rows]) for one in logits])))
     low, high = np.quantile(found, [0.025, 0.975])

@@ -74,9 +74,9 @@ def test_more_is_better_and_other_units_of_the_logits_change_no_order(given: Any
 @pytest.mark.parametrize("given", [given for given, _ in BY_HAND], ids=str)
 def test_the_bootstrapped_interval_holds_the_score(given: Any) -> None:
     metric = metric_of(MetricConfig.model_validate(given), NAMES, {"dev": LABELS})
-    low, high = bootstrap_interval(metric, [LOGITS], LABELS)
+    low, high = bootstrap_interval(metric, [LOGITS], LABELS, n_samples=50)
     assert low <= metric.score(LOGITS, LABELS) <= high
-    assert bootstrap_interval(metric, [LOGITS], LABELS) == (low, high)
+    assert bootstrap_interval(metric, [LOGITS], LABELS, n_samples=50) == (low, high)
 
 
 def test_the_bootstrapped_interval_of_an_accuracy_is_nearly_that_of_the_binomial() -> None:
