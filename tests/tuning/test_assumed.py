@@ -90,7 +90,7 @@ def test_a_mean_that_does_not_follow_the_weights_is_told(document: dict[str, Any
     document["more_teachers"] = [{**document["teacher"], "weight": 3}]
     document["trial"]["loss"]["teachers"] = "mean"
     assert check(Study(document)).splitlines()[-1] == (
-        "  trial.loss.teachers: mean counts the 2 teachers alike, but the accuracy that students are held against weighs them 1, 3; "
+        "  trial.loss.teachers: mean counts the 2 teachers alike, but the score that students are held against weighs them 1, 3; "
         "leave it out, and students learn from the same"
     )
     document["more_teachers"][0]["weight"] = 1
@@ -146,7 +146,7 @@ def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(
     study = written(document, write_logits, lambda labels: np.stack([labels, 1 - labels], axis=1))
     run_single(study)
     lines = "\n".join(said)
-    assert "the teacher is right on no text of dev: there is no part of its accuracy to keep" in lines
+    assert "the teacher's dev accuracy is 0: there is no part of it to keep" in lines
     assert ", but the teacher is never right" in lines
 
 

@@ -97,7 +97,11 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         only=only,
         earlier=earlier,
         of_columns=tuple(assumptions(places)),
-        of_settings=(*assumed.of_seen_texts(study, places), *assumed.of_settings(study, corpus, places)),
+        of_settings=(
+            *assumed.of_seen_texts(study, places),
+            *assumed.of_settings(study, corpus, places),
+            *assumed.of_rare_labels(config.metric, corpus),
+        ),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
     )

@@ -1,4 +1,4 @@
-"""What a study takes for granted of its teachers' numbers: lines that `check` and a search print."""
+"""What a study takes for granted of its teachers' numbers and its metric: lines that `check` and a search print."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import Metric
 from distune.tuning.study.file import Study
+from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
@@ -19,6 +21,8 @@ from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 
 LARGE_LOGIT = 100.0
 """Those of classifiers stay below 20; logarithms of probabilities end at -16."""
+RARE = 0.05
+"""A label with a smaller part of dev is hardly counted by accuracy."""
 
 
 def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
@@ -48,6 +52,22 @@ def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
     return [
         f"{', '.join(elsewhere)}: trained elsewhere; if it has learnt rows of corpus.source, it looks better on {' and '.join(drawn)} "
         f"than it is, as they are drawn from it; give texts that it has not seen as {' and '.join(f'corpus.{name}' for name in drawn)}"
+    ]
+
+
+def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
+    """A warning where accuracy hardly counts a label: one under 5 % of dev, and under half of what it has where all are alike."""
+    if not metric.is_accuracy:
+        return []
+    shares = np.bincount(corpus.dev.labels, minlength=len(corpus.labels)) / len(corpus.dev)
+    rare = [index for index, share in enumerate(shares) if share < min(RARE, 0.5 / len(shares))]
+    if not rare:
+        return []
+    first = min(rare, key=lambda index: shares[index])
+    more = f", and {n_of(len(rare) - 1, 'more label')} are as rare" if len(rare) > 1 else ""
+    return [
+        f"metric: accuracy hardly counts {corpus.labels[first]!r}, which is {shares[first]:.1%} of dev{more}: a student that never answers it "
+        "loses no more than that; macro_f1, balanced_accuracy or {f1: LABEL} count it"
     ]
 
 

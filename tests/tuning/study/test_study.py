@@ -25,7 +25,7 @@ def faults(document: dict[str, Any]) -> list[str]:
 def test_a_study_is_read_into_frozen_values(document: dict[str, Any], write_study: Write) -> None:
     study = load_study(write_study(document))
     assert study.config.search.trials == 4
-    assert study.config.search.objectives == ("accuracy", "latency_ms")
+    assert study.config.search.objectives == ("metric", "latency_ms")
     with pytest.raises(ValidationError, match="frozen"):
         study.config.search.trials = 5  # type: ignore[misc]
 
