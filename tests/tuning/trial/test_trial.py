@@ -238,6 +238,7 @@ def test_trial_data_has_no_place_for_the_test_split() -> None:
         "dev",
         "dev_labels",
         "vectors",
+        "metric",
     }
 
 
