@@ -39,6 +39,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/prose.py
 
 docs: .venv/installed
 	$(BIN)/python -m distune.tuning.study.reference > docs/study-file.md

@@ -15,10 +15,11 @@ DISCARDED, CANCELLED = "discarded", "was_cancelled"
 
 
 def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
-    """Whether, for each row, an annotator gave it the label at the path `label`: all did, unless the table says otherwise as Label Studio
-    or Argilla do; `notes` is told of rows that do not count, and of those with further, other labels.
+    """Whether, for each row, an annotator gave it the label at the path `label`: all did, unless the table says
+    otherwise as Label Studio or Argilla do. `notes` gets the rows that do not count, and those with more, different
+    labels.
 
-    Raises CorpusError where no row counts.
+    Raises CorpusError if no row counts.
     """
     skipped = {
         f"skipped by an annotator (`{CANCELLED}`, as Label Studio writes it)": _cancelled(table, label),
@@ -39,7 +40,7 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
 
 
 def _cancelled(table: Table, label: str) -> list[bool]:
-    """The rows whose annotation that is read was cancelled; of a flat export, whose column says so."""
+    """The rows with a cancelled annotation; in a flat export a column says so."""
     parts = label.split(".")
     if CANCELLED in table.columns and label != CANCELLED:
         return [str(cell).strip().lower() in ("true", "1") for cell in table.column(CANCELLED)]
@@ -79,7 +80,7 @@ def _at(cell: Any, place: int) -> Any:
 
 
 def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[str]:
-    """What is to be told where a path that names one of several annotations passes by others with other labels."""
+    """The line about a path to one of several annotations, if others have different labels."""
     parts = label.split(".")
     parent = next((n for n in range(1, len(parts)) if ".".join(parts[:n]) in table.columns), None)
     if label in table.columns or parent is None or not any(part.isdigit() for part in parts[parent:]):

@@ -1,4 +1,4 @@
-"""What a cell of a file says: a text, or a label; what says neither is refused, what says nothing is missing."""
+"""The content of a cell: a text or a label. Any other content is refused, and an empty cell is missing."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def is_nothing(cell: Any) -> bool:
 
 
 def text_of(cell: Any, name: str, row: int) -> str:
-    """The text in a cell in its normal form, empty where there is none; raises CorpusError for what is no text."""
+    """The text in a cell in its normal form, or an empty text; raises CorpusError for a cell that is no text."""
     if isinstance(cell, str | bytes):
         return normalise(_decoded(cell, name, row))
     if is_nothing(cell):
@@ -102,11 +102,12 @@ def labels_of(
     class_names: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> list[str | None]:
-    """The label in each cell as it is spelt without white space around it, None where there is none.
+    """The label in each cell in its own spelling without surrounding white space, or None.
 
-    A list of one label is that label, and a whole float is the whole number where all numbers are whole. `named` are the
-    labels that the study names: they are classes whatever they look like, and as they are spelt there. `class_names` are
-    those that numbers stand for; `notes` is told what `rename` does not change. Raises CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
+    A list of one label is that label, and a whole float is the whole number where all numbers are whole. `named` are
+    the labels that the study names: they are classes whatever they look like, and as they are spelt there.
+    `class_names` are those that numbers stand for; `notes` gets the labels that `rename` does not change. Raises
+    CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
     """
     notes = [] if notes is None else notes
     if class_names:
@@ -188,7 +189,8 @@ def _listed(label: str) -> Any:
 
 
 def _is_list(inner: str, bracket: str) -> bool:
-    """Whether what stands in brackets is a list: parts in quotation marks, or in square or curly ones; `(a b)` is a label."""
+    """Whether the content of brackets is a list: parts in quotation marks, or in square or curly ones; `(a b)` is a
+    label."""
     return bracket != "(" or inner.strip()[:1] in ("'", '"')
 
 
@@ -239,7 +241,8 @@ def _value(label: str) -> str:
 
 
 def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
-    """1.0 as 1, as a program writes whole numbers beside missing ones; 1.0 beside 1.5 stays as it is."""
+    """1.0 as 1, because a program writes whole numbers so if some are missing; 1.0 together with 1.5 does not
+    change."""
     distinct = {label for label in labels if label is not None}
     numbers = {label for label in distinct if NUMBER.fullmatch(label)}
     if any(not float(label).is_integer() for label in numbers):

@@ -22,7 +22,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Split:
-    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 where there is none."""
+    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 without a label."""
 
     texts: tuple[str, ...]
     labels: NDArray[np.int64]
@@ -43,11 +43,11 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A text stands in exactly one of the four splits; `fingerprint` tells which texts and classes there are.
+    """A text is in exactly one of the four splits. `fingerprint` covers the texts and the classes.
 
-    The fingerprint says neither which label a text has nor which of the train texts are labelled: one teacher-logits
-    cache serves every choice of `labelled`, and labels that were corrected. What is compared by accuracy must have the
-    same `answers_fingerprint` too, and what has learnt from the labels of train the same `train_fingerprint`.
+    The fingerprint does not cover the label of a text or the choice of labelled train texts. So one teacher-logits
+    cache serves every choice of `labelled`, and corrected labels. Accuracies can be compared only with the same
+    `answers_fingerprint`. Models that learnt from the labels of train need the same `train_fingerprint`.
     """
 
     labels: tuple[str, ...]
@@ -64,7 +64,7 @@ class Corpus:
 
     @functools.cached_property
     def answers_fingerprint(self) -> str:
-        """16 hex digits over the texts of dev and of test with their labels: what every accuracy is held against."""
+        """16 hex digits over the texts of dev and of test with their labels, on which every accuracy depends."""
         return labelled_fingerprint(self.labels, self.dev, self.test)
 
     @functools.cached_property

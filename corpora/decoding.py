@@ -81,7 +81,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     """The characters of a text file, by its byte-order mark, as UTF-8, or as UTF-16 or GB18030 where that is beyond doubt.
 
     A file that says by a mark that it is UTF-8 or UTF-16, or that is valid UTF-8 beyond ASCII, is read so whatever
-    `encoding` is: files of two encodings may stand in one study. Raises CorpusError for a file that cannot be told.
+    `encoding` is: files of two encodings may be in one study. Raises CorpusError for a file that cannot be told.
     """
     for magic, advice in MAGICS.items():
         if content.startswith(magic):

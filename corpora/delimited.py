@@ -18,7 +18,7 @@ from distune.corpora.texts import CorpusError
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """What separates the columns by the ending of a file's name, unless its header says otherwise."""
 HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
-"""The first line by which Excel is told what separates the columns."""
+"""The first line that tells Excel the separator of the columns."""
 MARKS = {
     "none": "as characters of their texts",
     "csv": "around cells, as CSV has them",
@@ -32,8 +32,8 @@ Columns = dict[str, list[str]]
 def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> tuple[Columns, list[str]]:
     """The columns of a CSV or TSV file by name, and notes on how they were read.
 
-    Raises CorpusError for rows of unequal length (unless they are to be skipped), names that repeat, and quotation marks
-    that can be read neither way.
+    Raises CorpusError for rows of unequal length (unless they are skipped), names that repeat, and quotation marks that
+    can be read neither way.
     """
     lines = lines_of_table(text)
     hint = HINT.fullmatch(lines[0])
@@ -78,8 +78,9 @@ def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: 
 
 
 def _delimiter(lines: Sequence[str], usual: str, config: TableConfig, wanted: Sequence[str]) -> str:
-    """What separates the columns: the usual sign, unless only another one gives the names that are wanted (or so many columns
-    as are named); where nothing is wanted or named, the first sign by which every row has as many columns as the first line."""
+    """The separator of the columns. It is the usual sign, unless only another one gives the wanted names or the
+    number of named columns. Without wanted or named columns, it is the first sign that gives every row as many
+    columns as the first line."""
     first = next((line for line in lines if line.strip()), "")
     cells_of = {
         sign: [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(sign)]

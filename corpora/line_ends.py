@@ -1,4 +1,5 @@
-"""Where the lines of a table end: at line feeds, or at carriage returns as on an old Macintosh; what marks a file's begin."""
+"""The ends of the lines of a table: line feeds, or carriage returns as on an old Macintosh; and the mark at a file's
+beginning."""
 
 from __future__ import annotations
 

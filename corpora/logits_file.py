@@ -36,7 +36,7 @@ SAME_PROBABILITY = 0.01
 class LogitsFile:
     """A file's logits by text hash; `about` is what the file says of its teacher, empty for a foreign file.
 
-    `columns` says how the columns of the file became the classes of the corpus, `notes` what else is to be told of the file.
+    `columns` says how the columns of the file became the classes of the corpus, `notes` are other lines about the file.
     """
 
     path: str
@@ -48,7 +48,7 @@ class LogitsFile:
     notes: tuple[str, ...] = ()
 
     def of(self, texts: Sequence[str]) -> TeacherAnswers:
-        """What the file says of texts, joined by hash; raises CorpusError naming the texts that it lacks."""
+        """The logits that the file has for texts, joined by hash; raises CorpusError naming the texts that it lacks."""
         found = [self.rows.get(text_hash(text)) for text in texts]
         if None in found:
             raise CorpusError(missing_message(self.path, texts, [place is not None for place in found]))
@@ -83,12 +83,12 @@ class LogitsFile:
 def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str] | None = None) -> LogitsFile:
     """Read a file of one row for each text: Parquet, CSV, TSV or JSON, by its path or URI.
 
-    A column `text`, or `text_hash` (`distune.corpora.texts.text_hash`, bytes or hex); and the logits as a column `logits` of lists,
-    or of a value for each label, or as columns `logit_LABEL`; or `probabilities` and `probability_LABEL` likewise, whose
-    logarithm serves as logits up to a constant. Columns are the labels by their names (`distune.corpora.columns`), those of a list
-    by the labels that the file's metadata names, else in the order of `labels`; `said` are the labels of the columns in
-    their order, and count before any names. A list column `hidden` may hold hidden states of the teacher, of any one width.
-    Raises CorpusError for anything else.
+    A column `text`, or `text_hash` (`distune.corpora.texts.text_hash`, bytes or hex); and the logits as a column
+    `logits` of lists or of a value for each label, or as columns `logit_LABEL`. `probabilities` and `probability_LABEL`
+    work the same way; their logarithm equals the logits up to a constant. Columns are matched to labels by their names
+    (`distune.corpora.columns`). The values of a list have the labels in the file's metadata, else the order of
+    `labels`. `said` are the labels of the columns in their order, and count before any names. A list column `hidden`
+    may hold hidden states of the teacher, of any one width. Raises CorpusError for anything else.
     """
     path = str(path)
     notes: list[str] = []
@@ -143,7 +143,7 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
 
 
 def _about(table: Table) -> dict[str, Any]:
-    """What the file's metadata says of its teacher."""
+    """The teacher in the file's metadata."""
     try:
         about = json.loads(table.metadata.get(ABOUT, b"{}"))
     except ValueError:
@@ -178,7 +178,7 @@ def _values(
 ) -> tuple[Logits, ColumnOrder]:
     """Logits `[texts, classes]` in the order of the labels, and how they were ordered.
 
-    Where a file has probabilities as well as logits, the logits are taken, and the probabilities must be theirs.
+    If a file has both probabilities and logits, the logits are taken, and the probabilities must match them.
     """
     found = [
         _of_kind(table, labels, said, in_metadata, notes, kind)
@@ -203,7 +203,8 @@ def _of_kind(
     notes: list[str],
     kind: tuple[str, str],
 ) -> tuple[Logits, ColumnOrder] | None:
-    """The numbers of a list column, or of the columns that begin with a prefix, in the order of the labels; None where there are none."""
+    """The numbers of a list column, or of the columns that begin with a prefix, in the order of the labels; None
+    without such columns."""
     list_name, prefix = kind
     prefixed = [name for name in table.columns if name.startswith(prefix)]
     if list_name in table.columns and prefixed:

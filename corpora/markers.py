@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from distune.corpora.texts import CorpusError
 
 OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
-"""What a formula gives that cannot be computed."""
+"""The results of formulas that cannot be computed."""
 DOUBTFUL = frozenset(
     {
         *("?", "??", "???", ".", "..", "...", "-", "--", "---", "–", "—", "_"),
@@ -52,7 +52,7 @@ def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
 
 
 def doubtful_labels(labels: Sequence[str | None], named: Collection[str]) -> list[str]:
-    """What is to be told of labels that may mean that there is none, unless the study names them."""
+    """The line about labels that may mean "no label", unless the study names them."""
     counts = Counter(label for label in labels if label is not None)
     return [
         f"  the label {label!r} has {n} row{'s' if n > 1 else ''}: if it means that there is none, name the classes in `labels:`, which "

@@ -94,7 +94,7 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
 
 
 def _spelt(cell: str) -> Any:
-    """What a cell of CSV spells: a list or an object of JSON or Python, or a list as numpy prints it."""
+    """The value of a cell of CSV: a list or an object of JSON or Python, or a list as numpy prints it."""
     found = literal(cell)
     return cell.strip()[1:-1].split() if found is None and SPACES.fullmatch(cell.strip()) else found
 

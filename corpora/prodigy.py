@@ -16,8 +16,8 @@ ANSWERS = ("accept", "reject", "ignore")
 def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[bool]:
     """Whether each row counts as labelled: all do, unless the table has Prodigy's column `answer`.
 
-    `read` are the columns that the study reads; one of them is no such column, nor is one with other values. Rows without
-    an answer, as files that were joined have them, count. Raises CorpusError where no row counts.
+    `read` are the columns that the study reads. They are no such column, and a column with other values is not one
+    either. Rows without an answer, as files that were joined have them, count. Raises CorpusError if no row counts.
     """
     everything = [True] * table.n_rows
     if COLUMN not in table.columns or COLUMN in read:

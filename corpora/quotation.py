@@ -22,8 +22,8 @@ LEFT_MARKS = re.compile(r' +"[^"]*" *')
 def read_delimited(lines: Sequence[str], delimiter: str, quoting: Quoting, width: int | None, name: str) -> Reading:
     """The rows of a file that keeps to `quoting`; `width` is the number of columns, by default that of the first row.
 
-    `auto` takes quotation marks for CSV's where they follow its rules, for characters where they do not. Raises CorpusError
-    where a quoted cell holds whole rows, and where no reading comes to the end of the file.
+    `auto` takes quotation marks for CSV's if they follow its rules, else for characters. Raises CorpusError if a quoted
+    cell holds whole rows, and if no reading reaches the end of the file.
     """
     if quoting == "auto":
         reading = _decided(lines, delimiter, width, name)
@@ -74,7 +74,7 @@ def _with_marks(lines: Sequence[str], delimiter: str, width: int | None) -> Read
 
 
 def _refuse_left_marks(reading: Reading, name: str) -> None:
-    """Raise CorpusError for a cell in quotation marks that are left, as a space stands before them."""
+    """Raise CorpusError for a cell that keeps its quotation marks because a space comes before them."""
     for row in reading.marked:
         left = next((cell for cell in row.cells[1:] if LEFT_MARKS.fullmatch(cell)), None)
         if left is not None:

@@ -39,7 +39,7 @@ def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool
 
 
 def _is_rule(cells: Cells) -> bool:
-    """Whether all cells are hyphens, but for the empty ones at the edges of a table of bars."""
+    """Whether all cells are hyphens, except the empty ones at the edges of a table of bars."""
     inner = cells[1:-1] if len(cells) > 2 and not cells[0].strip() and not cells[-1].strip() else cells
     return all(RULE.fullmatch(cell) for cell in inner) or (
         len(cells) == 1 and PSQL_RULE.fullmatch(cells[0]) is not None

@@ -1,4 +1,4 @@
-"""One reader for every file of texts, labels or logits: its columns as they stand, and how they were read."""
+"""One reader for every file of texts, labels or logits: its unchanged columns, and how they were read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Table:
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     metadata: Mapping[bytes, bytes] = field(default_factory=dict)
     hint: str = ""
-    """What may be wrong where a column is not there."""
+    """The possible causes of a missing column."""
 
     def column(self, name: str) -> list[Any]:
         """The cells of one column, by its name or by a path into nested ones such as `data.text`.
@@ -90,7 +90,7 @@ def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
-    """The table in a file; `wanted` names columns of which at least one must be there, by which separators are told.
+    """The table in a file; `wanted` names columns of which at least one must exist; they decide the separator.
 
     Raises CorpusError for a missing file, an unknown format, and content that cannot be read rightly.
     """
@@ -197,7 +197,8 @@ def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
-    """The names of classes that Hugging Face's datasets write beside columns of class numbers, by the path of the column."""
+    """The names of classes that Hugging Face's datasets write for columns of class numbers, by the path of the
+    column."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         return dict(_named_features(features, ()))

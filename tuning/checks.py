@@ -1,4 +1,4 @@
-"""What would stop a study later is found before anything starts, and what it takes for granted is said."""
+"""Faults that would stop a study later are found before anything starts, and its assumptions are printed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from distune.tuning.trial.plugs import plug_lines
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and in a line each the classes, how
-    the files were read and what was assumed.
+    """Refuse a study that would stop later. Returns a sentence about what it will do, and lines about the classes, the
+    reading of the files and the assumptions.
 
-    Nothing is written, but for a probe in a storage behind a URI, which is removed.
+    Nothing is written, except a probe in a storage behind a URI, which is removed.
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
@@ -73,7 +73,7 @@ def class_lines(corpus: Corpus) -> list[str]:
 
 
 def refuse_few_trials(search: SearchConfig) -> None:
-    """Raise StudyError where no distilled student, or not each first point, would be tried."""
+    """Raise StudyError if the search would try no distilled student, or not each first point."""
     if search.trials == 1:
         raise StudyError(
             "search.trials: must be at least 2, as the first trial is the student that learns from labels alone, but got 1"

@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two checkpoints that are compared; `accuracy` is None where no labels are known."""
+    """One of the two checkpoints that are compared; `accuracy` is None without labels."""
 
     size_mb: float
     n_parameters: int
@@ -55,7 +55,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Texts:
-    """What is read: texts to learn from, and texts to measure on with their labels, -1 where there are none."""
+    """The texts for learning, and the texts for measuring with their labels, -1 without one."""
 
     train: Sequence[str]
     measured: Sequence[str]

@@ -50,7 +50,7 @@ KEPT = {
     "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
     "registered already --resume looks, and sees to it",
 }
-"""What is left of a search that is interrupted after its trials, by what was being done."""
+"""The parts of a search that remain after an interruption, by its phase."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def ends_at_once(doing: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What was found of the finalists, what MLflow was told of it, and the champion that they may take the place of."""
+    """The results of the finalists, their entries in MLflow, and the champion that they may replace."""
 
     verdict: Verdict
     closed: SearchEnd
@@ -74,7 +74,7 @@ class Judged:
 def chosen_finalists(
     prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
 ) -> list[Finalist]:
-    """The finalists, retrained. Raises NoChampionError where no distilled trial was completed."""
+    """The finalists, retrained. Raises NoChampionError if no distilled trial was completed."""
     config = prepared.study.config
     chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
@@ -96,7 +96,8 @@ def conclude(
     outbox: Outbox[Tracker],
     console: Console,
 ) -> None:
-    """Time the finalists, write and record what was found, and register the champion. Raises NoChampionError where there is none."""
+    """Time the finalists, write and record the results, and register the champion. Raises NoChampionError without
+    one."""
     with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
         present = _present(prepared, outbox, scratch)
         with console.status(f"timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"):
@@ -119,7 +120,7 @@ def conclude(
 
 
 def _present(prepared: Prepared, outbox: Outbox[Tracker], scratch: Path) -> Present | None:
-    """The champion that the study's name has now, to be timed beside the finalists."""
+    """The champion that the study's name has now, for timing together with the finalists."""
     config = prepared.study.config
     name = config.tracking.register_as
     if not name:
@@ -151,7 +152,7 @@ def _judged(
 
 
 def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, outbox: Outbox[Tracker]) -> None:
-    """Log the champion as a model of its run, and register it where the study has a name for it."""
+    """Log the champion as a model of its run, and register it if the study has a name for it."""
     verdict, closed = judged.verdict, judged.closed
     config, tracker = prepared.study.config, outbox.observer
     uri, name = config.tracking.store, config.tracking.register_as

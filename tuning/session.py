@@ -56,10 +56,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
 def search(study: Study, console: Console, resume: bool = False, force: bool = False) -> Folder:
     """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
 
-    `resume` goes on with the last search; `force` begins another one beside one that runs.
+    `resume` continues the last search; `force` begins another one while one runs.
 
     Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, ServerAwayError when the
-    MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
+    MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for unusable input, before
     anything is trained.
     """
     check_surroundings(study)

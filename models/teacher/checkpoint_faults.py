@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint, in one line: where it is, what was found there, and what to do."""
+"""The fault of a checkpoint, in one line: its place, its content, and what to do."""
 
 from __future__ import annotations
 
@@ -161,9 +161,10 @@ def refuse_other_adapters(folder: Path) -> None:
 
 
 def refuse_other_folders(folder: Path) -> None:
-    """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
+    """Raise ModelError for a path on this machine that is no folder of a transformers model; the message says what it
+    is.
 
-    Nothing is said of a hub id, nor of an adapter, which `distune.models.teacher.lora` reads.
+    A hub id passes, and so does an adapter, because `distune.models.teacher.lora` reads it.
     """
     if folder.is_file():
         raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")
@@ -204,7 +205,7 @@ def _refuse_missing_parts(folder: Path) -> None:
 
 
 def _kind_of(folder: Path) -> str | None:
-    """What a folder is, where it is none of transformers, and what to do."""
+    """The kind of a folder that is not from transformers, and what to do."""
     if (folder / "labels.json").is_file() and (folder / "vocabulary.txt").is_file():
         return "is a student that Distune saved, no transformers model; name the folder or hub id of a classifier"
     other = next((name for pattern, name in OTHER_FORMATS.items() if any(folder.glob(pattern))), None)
@@ -226,7 +227,7 @@ def _kind_of(folder: Path) -> str | None:
 
 
 def _in_cache(folder: Path) -> str | None:
-    """What a folder of the hub's cache is, and what to name in its place."""
+    """The kind of a folder in the hub's cache, and what to name instead."""
     snapshots = sorted(
         (path.parent for path in folder.glob("snapshots/*/config.json")), key=lambda path: path.stat().st_mtime
     )

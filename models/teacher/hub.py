@@ -12,10 +12,10 @@ from distune.models.errors import ModelError
 
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
-    """The commit that a hub id stands for at a revision (its default branch where none is named), None for a local folder.
+    """The commit that a hub id stands for at a revision (by default its default branch), None for a local folder.
 
-    `what` begins an error's message. Where the hub cannot be reached, it is the commit that this machine's cache of the hub has for the revision. Raises
-    ModelError where there is none, and for a revision of a folder.
+    `what` begins an error's message. Without access to the hub it is the commit that this machine's cache of the hub
+    has for the revision. Raises ModelError without a commit, and for a revision of a folder.
     """
     if Path(checkpoint).exists():
         if revision is not None:
@@ -37,8 +37,8 @@ def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") 
 def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[str, Any]]:
     """The `config.json` of each member of a checkpoint by the member's name, "" for one that is no ensemble.
 
-    Of a folder without that file (an adapter) nothing is said. Raises ModelError for a file that cannot be had or is no
-    JSON object.
+    A folder without that file (an adapter) is skipped. Raises ModelError for a file that cannot be read or is no JSON
+    object.
     """
     folder = Path(checkpoint)
     try:

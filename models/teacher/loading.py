@@ -35,7 +35,8 @@ class Loaded:
 
 
 def at(revision: str | None) -> dict[str, str]:
-    """What `from_pretrained` is told of a revision, so that settings, tokenizer and weights are all of one."""
+    """The arguments of `from_pretrained` about a revision, so that settings, tokenizer and weights have the same
+    one."""
     return {} if revision is None else {"revision": revision}
 
 
@@ -69,7 +70,7 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
 
 
 def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:
-    """What is to be told where a checkpoint that is trained on was saved by a class that transformers does not have."""
+    """The line about a checkpoint that is trained further, if a class that transformers does not have saved it."""
     unknown = unknown_class(load_config(place, revision))
     taken = type(model).__name__
     return (
@@ -80,7 +81,7 @@ def about_its_class(place: str | Path, revision: str | None, model: PreTrainedMo
 
 
 def refuse_adapter(place: str | Path) -> None:
-    """Raise ModelError for an adapter, where a whole model is to be trained."""
+    """Raise ModelError for an adapter, because the training needs a whole model."""
     if is_adapter(place):
         refuse_other_adapters(Path(place))
         raise ModelError(
@@ -90,7 +91,7 @@ def refuse_adapter(place: str | Path) -> None:
 
 
 def load_trunk(kind: Any, place: str | Path, revision: str | None = None, **head: Any) -> PreTrainedModel:
-    """A checkpoint as one of transformers' kinds, in float32; its head may be new, its encoder may not.
+    """A checkpoint as one of transformers' kinds, in float32; its head may be new, but its encoder must not be.
 
     Raises ModelError.
     """

@@ -1,4 +1,4 @@
-"""Training a teacher: fine-tuned from a checkpoint, or from nothing where there is no model hub."""
+"""Training a teacher: fine-tuned from a checkpoint, or from scratch without a model hub."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
-    """What a teacher learns from: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
+    """The data of a teacher: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
     pretraining texts need no label."""
 
     texts: Sequence[str]
@@ -62,7 +62,8 @@ class TrainingTexts:
     label_names: Sequence[str]
     pretraining_texts: Sequence[str] = ()
     has_other_classes: bool = False
-    """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
+    """Whether the checkpoint's classification head is for other classes; then its last layer gets new random
+    weights."""
 
 
 def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
@@ -121,7 +122,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
 def _start(
     config: TeacherConfig, data: TrainingTexts, folder: Path
 ) -> tuple[str | BertConfig, PreTrainedTokenizerBase]:
-    """What the members start from: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
+    """The start of the members: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
     texts = data.pretraining_texts or data.texts
     start: str | BertConfig
     if config.from_scratch is None:
@@ -156,7 +157,7 @@ def _start(
 def _masked_model(
     config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[PreTrainedModel, int]:
-    """The masked language model that is pretrained, and how many tokens of a text it reads."""
+    """The masked language model that is pretrained, and the number of tokens that it reads."""
     if tokenizer.mask_token_id is None:
         raise ModelError(
             f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
@@ -224,7 +225,7 @@ def _draw_last_layer(model: PreTrainedModel, n_classes: int) -> None:
 
 
 def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -> None:
-    """Freeze the embeddings and all but the last N encoder layers; the pooler and the head are always trained.
+    """Freeze the embeddings and all encoder layers except the last N; the pooler and the head are always trained.
 
     Raises ModelError when the model has fewer layers, or none that can be found, or layers that share their weights.
     """

@@ -1,4 +1,4 @@
-"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files beside them."""
+"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files next to them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Keyed:
 def read_keyed_vectors(path: Path) -> Keyed:
     """The vectors that gensim saved, alone or as a part of a Word2Vec or FastText model; nothing of the file is run.
 
-    Raises ModelError for another pickle and for one whose arrays are not beside it.
+    Raises ModelError for another pickle, and if its arrays are not next to it.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""What a file of word vectors has for a vocabulary: text, word2vec's binary format, or gensim's KeyedVectors.
+"""The vectors of a file for a vocabulary: text, word2vec's binary format, or gensim's KeyedVectors.
 
-gensim reads a whole file into memory, stops where the header says, and knows words as they are spelt alone. Here text and the
-binary format are read to their end and in little memory; what differs from what a file says of itself is noted or refused.
+gensim reads a whole file into memory, stops where the header says, and knows words only in their own spelling. Here
+text and the binary format are read to their end in little memory. Differences from the header are noted or refused.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PICKLE = b"\x80"
 
 @dataclass(frozen=True, kw_only=True)
 class FoundVectors:
-    """What a file has for the wanted words; `n_respelt` of them it has in another width or case alone."""
+    """The vectors of a file for the wanted words; `n_respelt` of them are in the file only in another width or case."""
 
     dimension: int
     vectors: Known
@@ -114,7 +114,7 @@ class Wanted:
     n_not_finite: int = 0
 
     def place(self, word: str) -> tuple[Known, str] | None:
-        """Where the vector of a word belongs, and under which name; None where it is not wanted."""
+        """The row for the vector of a word, and its name; None if the word is not wanted."""
         if word in self.words:
             if word not in self.spelt:
                 return self.spelt, word

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from distune.models.errors import ModelError
 
 SAMPLED_ROWS = 1000
-"""Lines from which the dimension of a file of text is told."""
+"""The number of lines that decide the dimension of a text file."""
 BLOCK_BYTES = 1 << 20
 LONGEST_WORD = 10_000
 """Bytes; where a word of a binary file were longer, its dimension would be another than the header says."""

@@ -20,7 +20,7 @@ _USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What stands in a card; `columns` are the teacher, the student alone and the distilled student."""
+    """The content of a card; `columns` are the teacher, the student alone and the distilled student."""
 
     name: str
     settings: CardConfig
@@ -33,7 +33,7 @@ class Card:
     teacher_timed: TeacherTimed | None
     limits: Sequence[str]
     packages: Sequence[str]
-    """What its tokens need beside onnxruntime and numpy."""
+    """The packages of its tokens, in addition to onnxruntime and numpy."""
 
 
 def model_card(card: Card) -> str:
@@ -81,7 +81,7 @@ def markdown_table(columns: Sequence[Column]) -> str:
 
 
 def _metadata(card: Card) -> dict[str, Any]:
-    """What the hub reads."""
+    """The metadata that the hub reads."""
     quality = card.columns[-1].quality
     name = Path(card.source).name
     metrics = [

@@ -21,7 +21,7 @@ SMALL_WAY = 0.01
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean and its sample standard deviation over seeds (0 where there is one value)."""
+    """A mean and its sample standard deviation over seeds (0 for one value)."""
 
     mean: float
     sd: float
@@ -101,7 +101,7 @@ def way_to_teacher(teacher: Column, plain: Column) -> float:
 
 
 def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
-    """The distillation ratio in words: it says little where there was hardly a way to go."""
+    """The distillation ratio in words: it says little if the teacher is hardly better than the student alone."""
     ratio = distillation_ratio(teacher, plain, distilled)
     if ratio is None:
         return "- (the teacher is no better than the student alone)"
@@ -153,7 +153,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
 
 def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
-    """The 95 % confidence interval of an accuracy over so many texts (Wilson 1927); from 0 to 1 over none."""
+    """The 95 % confidence interval of an accuracy over `n_texts` texts (Wilson 1927); from 0 to 1 over none."""
     if n_texts == 0:
         return 0.0, 1.0
     z = 1.959964

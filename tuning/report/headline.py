@@ -1,4 +1,4 @@
-"""What a page begins with: the outcome of a search in one sentence, what stands behind it, and what to do next."""
+"""The beginning of a page: the outcome of a search in one sentence, its evidence, and the next steps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _so_far(findings: Findings) -> str:
 
 
 def lead(findings: Findings) -> list[str]:
-    """What stands behind the headline, in sentences; of a search that has not ended, what is still to come."""
+    """The evidence of the headline, in sentences; for a search that has not ended, its remaining phases."""
     results = findings.results
     if results is None:
         return [
@@ -73,7 +73,7 @@ def _on_dev(results: Results) -> str:
 
 
 def next_steps(findings: Findings) -> list[Step]:
-    """The commands for whoever has read the headline."""
+    """The commands for the reader of the headline."""
     results, search = findings.results, findings.study.config.search
     if results is None and state_of(findings.folder) == "interrupted":
         return [Step("Go on with it; no finished trial is repeated", "distune search STUDY.yaml --resume")]

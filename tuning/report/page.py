@@ -41,7 +41,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure of the headline: what it is, and what it is beside."""
+    """One figure of the headline, and the figure to compare it with."""
 
     figure: str
     what: str
@@ -110,7 +110,7 @@ def policy(*scripts: str) -> str:
 
 
 def figures_json(pictures: Sequence[Picture]) -> str:
-    """The pictures without their titles, which the page has, for a script element: no `<` stands in it."""
+    """The pictures without their titles, which the page has, for a script element: it contains no `<`."""
     figures: Figures = {}
     for picture in pictures:
         figures[picture.name] = json.loads(picture.figure.to_json())
@@ -159,7 +159,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
 
 
 def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
-    """What the page has only of a search that has come to its end."""
+    """The parts of the page that only a finished search has."""
     if results is None:
         return {"tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
     way = way_to_teacher(*results.columns[:2])

@@ -1,4 +1,4 @@
-"""All pictures of a search, and their files: HTML beside one plotly.min.js, and PNG where there is a Chromium."""
+"""All pictures of a search, and their files: HTML with one plotly.min.js, and PNG if there is a Chromium."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _confusion(answers: Answers | None) -> _Plan:
 
 
 def write_html(pictures: Sequence[Picture], folder: Path) -> None:
-    """Write each picture as HTML, all with one plotly.min.js beside them."""
+    """Write each picture as HTML, all with one plotly.min.js next to them."""
     for picture in pictures:
         picture.figure.write_html(folder / f"{picture.name}.html", include_plotlyjs="directory", config=CONFIG)
 

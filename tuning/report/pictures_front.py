@@ -18,7 +18,7 @@ from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
 GHOST = 0.3
-"""Hints are pale beside what was timed alone."""
+"""Hints are paler than exact timings."""
 
 
 def front_picture(records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig) -> go.Figure:
@@ -141,7 +141,7 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
 
 
 def _name_champion(found: go.Figure, results: Results, is_log: bool) -> None:
-    """The champion's label: on an arrow, away from its mark, its error bar and what lies along the front beside it."""
+    """The champion's label: on an arrow, away from its mark, its error bar and its neighbours on the front."""
     if results.champion is None:
         return
     one = results.shown

@@ -1,4 +1,4 @@
-"""Pictures of the student that was chosen, beside its teacher: how sure, how right, how fast."""
+"""Pictures of the chosen student and its teacher: confidence, accuracy, speed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, esca
 from distune.tuning.speed.figures import Latency
 
 MATRIX_CLASSES = 30
-"""More than so many have no matrix that reads, but a list of the pairs that are confused most."""
+"""More labels than this get a list of the pairs that are confused most, because their matrix would be unreadable."""
 SHOWN_PAIRS = 25
 READABLE_CLASSES = 12
-"""More than so many have no numbers in their matrix."""
+"""More labels than this get no numbers in their matrix."""
 
 
 def calibration_picture(answers: Answers) -> go.Figure:
@@ -126,7 +126,7 @@ def has_many_classes(answers: Answers) -> bool:
 
 
 def pairs_picture(answers: Answers) -> go.Figure:
-    """The pairs of labels that the student confuses most, with the teacher beside it."""
+    """The pairs of labels that the student confuses most, together with the teacher's counts."""
     pairs = confused_pairs(answers, SHOWN_PAIRS)
     names = [f"{escaped(one.label)} → {escaped(one.answer)}" for one in pairs]
     found = figure("Most confused pairs", 150 + 30 * len(pairs))

@@ -53,7 +53,7 @@ def write_csv(study: Study, folder: Folder, stream: TextIO) -> None:
 
 
 def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
-    """Write a search as one JSON object: where it is, how far it came, its trials, and its results if it has ended."""
+    """Write a search as one JSON object: its place, its progress, its trials, and its results if it has ended."""
     records = records_in(study.config, folder)
     found = {
         "study": study.config.name,

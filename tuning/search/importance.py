@@ -113,7 +113,8 @@ def _groups(trials: Sequence[FrozenTrial]) -> list[tuple[str, list[FrozenTrial],
 
 
 def _condition(name: str, members: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str | None:
-    """What holds of the trials that have a parameter and of no others, or None where no one choice tells them apart."""
+    """The choice that holds for the trials with a parameter and for no others, or None if no single choice separates
+    them."""
     if len(members) == len(trials):
         return ""
     found: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""What is made once, before the search: the corpus, the teacher's logits, and the data of every kind of trial."""
+"""The preparation of a search: the corpus, the teacher's logits, and the data of every kind of trial, made once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Prepared:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """What a search is bound to, by content: `Folder.claim` takes it."""
+        """The fingerprints that bind a search: `Folder.claim` takes them."""
         files = trial_files(self.configs, self.teachers.places[0].key.teacher)
         files |= {f"{kinds.part}={kind}": plug_identity(model) for kinds, kind, model in plugs_in(self.study)}
         return {
@@ -63,9 +63,9 @@ class Prepared:
 
 
 def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = unseen) -> Prepared:
-    """Have the teachers' logits, which the runner computes where there are none, and make the inputs of every trial.
+    """Read the teachers' logits, or let the runner compute missing ones, and make the inputs of every trial.
 
-    Raises CorpusError and ModelError for what cannot be used.
+    Raises CorpusError and ModelError for unusable input.
     """
     study, corpus = read.study, read.corpus
     _log.info(f"corpus {study.config.corpus.source}: {read.sizes}; labels {', '.join(corpus.labels)}")

@@ -36,7 +36,7 @@ N_FRONT, N_FAILURES = 6, 3
 
 
 class LiveView:
-    """An observer that keeps the view of a search up to date; where there is no terminal, it prints a line now and then."""
+    """An observer that keeps the view of a search up to date; without a terminal it prints a line now and then."""
 
     def __init__(self, n_trials: int, console: Console) -> None:
         self._n_trials = n_trials

@@ -1,4 +1,4 @@
-"""`distune predict`: texts in, answers out as they come, and how far it is where somebody watches."""
+"""`distune predict`: texts in, answers out as they come, and the progress on a terminal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def predict(folder: Path, texts: Path | None) -> None:
 
 
 def _about_tabs(first: bytes) -> str:
-    """What is to be told of lines that look like the rows of a table: several, all with the same number of tabs."""
+    """The note about lines that look like the rows of a table: several, all with the same number of tabs."""
     counts = [line.count(b"\t") for line in first.split(b"\n")[:-1] if line.strip()]
     if len(counts) < 2 or not counts[0] or len(set(counts)) > 1:
         return ""
@@ -67,8 +67,8 @@ def _ending(texts: Path) -> str:
 
 @contextmanager
 def _watched(source: BufferedReader[Any]) -> Iterator[Callable[[int], object]]:
-    """What is told how many texts were answered and shows it on stderr, where that is a terminal, stdout is none (there the
-    answers themselves are seen) and rich is installed."""
+    """The function that shows the number of answered texts on stderr. It needs a terminal as stderr, none as stdout
+    (which shows the answers themselves), and rich."""
     if not sys.stderr.isatty() or sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
         yield lambda n_texts: None
         return

@@ -1,4 +1,4 @@
-"""The texts of a request: its body, read within limits, and what stands in it."""
+"""The texts of a request: its body, read within limits, and its content."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Bodies:
             self._n_bytes -= body.n_bytes
 
     def _grow(self, body: Body, n_bytes: int) -> None:
-        """Take more of a body. Where all are too large together, the largest that are not whole go, the oldest first: those who
-        fill our memory with them send large ones, and small requests are whole at once."""
+        """Read more of a body. If all bodies together are too large, the largest incomplete ones go, the oldest
+        first. An attack on our memory sends large bodies, and small requests are complete at once."""
         body.n_bytes += n_bytes
         self._n_bytes += n_bytes
         while self._n_bytes > self._limits.max_held_bytes:

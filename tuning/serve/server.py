@@ -197,5 +197,5 @@ async def _nobody_there(request: Request, error: Exception) -> Response:
 
 
 async def _own_fault(request: Request, error: Exception) -> Response:
-    """What we did wrong stands in the log, and not in the answer."""
+    """The log has our own error, and the answer does not."""
     return JSONResponse({"error": "the server failed; its log says why"}, 500)

@@ -1,6 +1,7 @@
-"""What people ask of a search that runs: to finish, or to skip a trial; and why one that is told no more ends before its last trial.
+"""Requests to a running search: to finish, or to skip a trial; and the reasons for which a search ends before its last
+trial.
 
-What is asked is a file in the search's folder: it is seen wherever the search and its workers run, and on every file system.
+A request is a file in the search's folder: the search and its workers see it on every machine and file system.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _by_whom(what: str) -> str:
 
 
 def why_it_ends(study: optuna.Study, search: SearchConfig, folder: Folder, searched_s: float) -> str | None:
-    """Why no further trial is started though not all have been tried, None where there is no reason."""
+    """The reason to start no further trial before all are tried, or None."""
     if folder.finish.is_file():
         return folder.finish.read_text()
     return limit_reached(study, search, searched_s)

@@ -1,4 +1,4 @@
-"""What is known of the trials of a search: values read back from the Optuna study, the one truth about it."""
+"""The records of the trials of a search: values read back from the Optuna study, the one truth about it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One trial; `accuracy` is its best epoch's on dev, `latency_ms` the hint it took before training, `size_mb` that of
-    its network as it is served, `curve` the epochs that the driver saw which told how it ended."""
+    """One trial. `accuracy` is its best epoch's on dev, `latency_ms` the hint before training, `size_mb` the size of
+    its served network. `curve` has the epochs that its last driver saw."""
 
     number: int
     state: State
@@ -65,7 +65,7 @@ class Observer(Protocol):
 
 
 def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
-    """The Optuna study of a search, made where it is not there yet; `journal.flush` makes what it is told durable."""
+    """The Optuna study of a search, made if it does not exist; `journal.flush` makes its entries durable."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
         study_name=config.name,
@@ -150,7 +150,7 @@ def count_done(records: Iterable[TrialRecord]) -> int:
 
 
 def best_accuracy(records: Iterable[TrialRecord]) -> float | None:
-    """The best dev accuracy of all trials, None where none has one."""
+    """The best dev accuracy of all trials, None without one."""
     return max((record.accuracy for record in records if record.accuracy is not None), default=None)
 
 

@@ -76,9 +76,10 @@ def new_folder(study: Study) -> Folder:
 
 
 def unfinished_folder(study: Study) -> Folder:
-    """The folder of the last search, which `--resume` goes on with; one that has ended is where its limits were changed.
+    """The folder of the last search, which `--resume` continues. It continues a search that has ended only if its
+    limits were changed.
 
-    Raises StudyError where there is none, where it has ended, and where more than its cluster and limits has changed since.
+    Raises StudyError if there is none, if it has ended, and if more than its cluster and limits has changed.
     """
     folders = search_folders(study)
     if not folders:
@@ -102,7 +103,8 @@ def unfinished_folder(study: Study) -> Folder:
 
 
 def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
-    """All but where it runs and when it ends: a search that has lost its cluster may go on on another one, and for longer."""
+    """Everything except its cluster and its limits: a search that has lost its cluster may continue on another one,
+    and for longer."""
     kept = {key: block for key, block in document.items() if key != "cluster"}
     rest = {name: value for name, value in (document.get("search") or {}).items() if name not in LIMITS}
     return {**kept, "search": rest}
@@ -128,8 +130,8 @@ def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
 
 
 def go_on_with(study: Study, folder: Folder) -> None:
-    """Say in the folder of a resumed search what it searches now. Where its limits were changed, a `distune finish` of before counts
-    no more."""
+    """Write into the folder of a resumed search what it searches now. If its limits were changed, an earlier
+    `distune finish` no longer counts."""
     if folder.state.get("state") == ENDED:
         folder.update(state="searching")
     if _limits(read_kept_document(folder.study_file)) != _limits(study.document):

@@ -1,7 +1,7 @@
 """The segments of a journal: which of them to read, and what is refused of them.
 
-A segment is named by the numbers of its first entry and of the one after its last, and since it has one by the checksum of its
-content: `000000012-000000024-1a2b3c4d.jsonl`. Merged ones may lie beside their parts.
+A segment is named by the numbers of its first entry and of the one after its last, and since it has one by the checksum
+of its content: `000000012-000000024-1a2b3c4d.jsonl`. Merged ones may be in the same folder as their parts.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def start_of(name: str) -> int:
 
 
 def read_segments(folder: Place, names: Sequence[str]) -> list[str]:
-    """The lines of all entries, in order. Raises DamagedJournalError where some are lost or have changed, and
-    FileNotFoundError where the driver merges a segment meanwhile."""
+    """The lines of all entries, in order. Raises DamagedJournalError if some are lost or have changed, and
+    FileNotFoundError if the driver merges a segment during the reading."""
     lines: list[str] = []
     segments = sorted(segment for name in names if (segment := _segment(folder, name)) is not None)
     for segment in segments:

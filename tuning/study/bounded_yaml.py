@@ -10,7 +10,7 @@ import yaml
 from distune.tuning.study.errors import StudyError
 
 LONGEST = 1_000_000
-"""Characters; a study has some thousands, the reading of more takes minutes."""
+"""Characters. A study has a few thousand; reading more than this takes minutes."""
 MOST_NODES = 100_000
 """Values, each counted as often as an alias names it."""
 DEEPEST = 50
@@ -103,7 +103,7 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
 
 
 def _name_keys(block: yaml.MappingNode, name: str) -> None:
-    """Each key as the text that it is spelt as, also where it looks like a number or a truth value; none stands twice."""
+    """Each key as a text in its own spelling, also if it looks like a number or a truth value; no key occurs twice."""
     lines: dict[str, int] = {}
     for key, _ in block.value:
         line = key.start_mark.line + 1

@@ -61,8 +61,8 @@ def kept_study(place: Place) -> Study:
 
 
 def runnable(study: Study) -> Study:
-    """The study with its plugs in place, also where another was read since. Raises StudyError where one is gone or changed its
-    settings."""
+    """The study with its plugs in place, also if another study was read since. Raises StudyError if a plug is gone
+    or has changed its settings."""
     if study.config.plugins and not study.plugs:
         return Study(study.document)
     plug_in(study.plugs)
@@ -166,7 +166,7 @@ def _faults_of_plugs(space: Space) -> list[str]:
 
 
 def _faults_of_students(config: StudyConfig) -> list[str]:
-    """What is wrong with the spaces that teachers made of students have of their own."""
+    """The faults in the own spaces of teachers that are made of students."""
     faults = []
     for number, settings in enumerate(config.teachers):
         if settings.students and settings.students.trial:

@@ -118,7 +118,7 @@ def _share_of_chinese(corpus: Corpus) -> float:
 
 
 def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
-    """What a corpus says of the columns of a file, and what was assumed of them."""
+    """The columns of a file in the terms of a corpus, and the assumptions about them."""
     text = _text_column(table)
     label, why = _label_column(table, text)
     assumed = [

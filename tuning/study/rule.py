@@ -5,17 +5,18 @@ from __future__ import annotations
 from pydantic import BaseModel, Field, model_validator
 
 ROUNDING = 1e-9
-"""Accuracies are counts over counts: what is nearer than this is the same, but for the rounding of sums."""
+"""Accuracies are counts over counts: closer values than this are the same, up to the rounding of sums."""
 
 
 class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
-    """The rule, on dev: the fastest that keeps `min_teacher_ratio` of the teacher's accuracy, or the most accurate
-    within `max_latency_ms` from raw text to label. With both, the most accurate that meets both."""
+    """The rule, on dev. With `min_teacher_ratio` the champion is the fastest student that keeps this part of the
+    teacher's accuracy. With `max_latency_ms` it is the most accurate student within this time. With both it is the
+    most accurate student that meets both."""
 
     min_teacher_ratio: float | None = Field(default=None, gt=0)
-    """The part of the teacher's dev accuracy that a champion keeps."""
+    """The part of the teacher's dev accuracy that a champion must keep."""
     max_latency_ms: float | None = Field(default=None, gt=0)
-    """The most milliseconds that a champion takes: p50, from raw text to label, on one thread."""
+    """The largest p50 of a champion in milliseconds, from raw text to label, on one thread."""
 
     @model_validator(mode="after")
     def _a_rule_is_given(self) -> ChampionConfig:
@@ -44,7 +45,7 @@ def rank(
 
 
 def percent(share: float) -> str:
-    """A share in percent with one digit, or with all that it has: two different rules must not read alike."""
+    """A share in percent with one digit, or with all its digits: two different rules must not look the same."""
     short = f"{share:.1%}"
     return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
 

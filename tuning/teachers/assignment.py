@@ -39,11 +39,12 @@ def refuse_other_assignment(
     columns: ColumnOrder | None = None,
     setting: str | None = "teacher.labels",
 ) -> None:
-    """Raise CorpusError where the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another order.
+    """Raise CorpusError if the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another
+    order.
 
-    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they were
-    ordered, by which the message names the order in which the source has them. `setting` is where the study can say it, None for
-    a teacher that has learnt the labels of train, whose dev must mean something else by them.
+    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they
+    were ordered, by which the message names the order in which the source has them. `setting` is the key of the study
+    for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them.
     """
     counts = confusion(logits.argmax(axis=1), labels, len(names))
     moves = better_assignment(counts)
@@ -89,8 +90,8 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
 
 
 def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """What a dev split of `n_texts` `[classes]` cannot tell of an order, even of a teacher that is always right; "" where it tells
-    all."""
+    """The question about an order that a dev split of `n_texts` `[classes]` cannot answer, even for a teacher that
+    is always right; "" if it answers all."""
     by_size = np.argsort(n_texts, kind="stable")
     # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
     few = [
@@ -121,7 +122,7 @@ def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def _cycles(best: Moves) -> Iterator[Moves]:
-    """Each cycle of a permutation alone, with the other columns where they are."""
+    """Each cycle of a permutation alone, with the other columns unchanged."""
     seen: set[int] = set()
     for start in range(len(best)):
         cycle = [start]

@@ -1,4 +1,4 @@
-"""What a study takes for granted of its teachers' numbers: lines that `check` and a search print."""
+"""The assumptions of a study about its teachers' numbers: lines that `check` and a search print."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGE_LOGIT = 100.0
 
 
 def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """What can be told before any teacher is asked."""
+    """The lines that are known before any teacher answers."""
     files = [place.logits_file for place in places if place.logits_file is not None]
     return [
         *(f"{file.path}: {note}" for file in files for note in file.notes),
@@ -34,7 +34,7 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
 
 
 def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
-    """Where a teacher that was trained elsewhere may have learnt the rows that become dev and test."""
+    """The line about a teacher that was trained elsewhere and may have learnt the rows of dev and test."""
     drawn = [name for name in ("dev", "test") if getattr(study.config.corpus, name) is None]
     elsewhere = [
         place.name
@@ -52,7 +52,7 @@ def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
 
 
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
-    """What the teachers' answers on dev show."""
+    """The lines about the teachers' answers on dev."""
     each = teachers.each(corpus.dev.texts)
     found = [
         line
@@ -75,7 +75,7 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
 
 
 def of_files(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """What the answers on dev show of teachers that are files, before they are in the cache."""
+    """The lines about the answers on dev of teachers that are files, before they are in the cache."""
     return [
         line
         for place in places
@@ -92,7 +92,7 @@ def fits_logits(space: Space) -> bool:
 
 
 def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """Where columns that have no names were taken in an order that dev is too small to be held against."""
+    """The line about columns without names, if dev is too small to check their order."""
     n_texts = np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
     unknown = about_few_texts(n_texts, corpus.labels)
     if not unknown:

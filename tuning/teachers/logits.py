@@ -49,9 +49,9 @@ def logits_for(
     progress: Progress = unseen,
     rebuild: bool = False,
 ) -> Teachers:
-    """The teachers' answers on every text of the corpus, from the caches where there are such.
+    """The teachers' answers on every text of the corpus, from the caches if they exist.
 
-    Raises CorpusError where the columns of one are in another order than the labels, by what it says of dev.
+    Raises CorpusError if the columns of one are in another order than the labels, by its answers on dev.
     """
     asking = Asking(config=config, corpus=corpus, places=tuple(places), runner=runner, progress=progress)
     caches = []
@@ -136,8 +136,8 @@ def cache_teacher(
 
 
 def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:
-    """The teachers to be timed: the real ones where they can be had, a twin of an architecture with random weights where
-    only its logits can; none where of one of them nothing is known."""
+    """The teachers for timing: the real ones if they are available, or a twin of an architecture with random weights
+    if only the logits are. There are none if nothing is known of one of them."""
     found = [
         _timing_teacher(place, cache.manifest.about, texts)
         for place, cache in zip(teachers.places, teachers.caches, strict=True)

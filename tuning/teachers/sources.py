@@ -1,4 +1,4 @@
-"""Whom a teacher's logits come from: a BERT, trained first where the study says so, or students that answer together."""
+"""The sources of a teacher's logits: a BERT, trained first if the study says so, or students that answer together."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def source_of(asking: Asking, place: TeacherPlace) -> Source:
 
 
 def _bert(asking: Asking, place: TeacherPlace) -> Source:
-    """A BERT that can be asked; it is trained first, where it is to be trained."""
+    """A BERT that can answer; it is trained first, if the study says so."""
     # Here and below: transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
     from distune.models.teacher.teacher import teacher_logits
     from distune.models.teacher.training import TrainingTexts
@@ -183,7 +183,7 @@ def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | N
 
 
 def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
-    """The vocabulary that a student's tokens are taken from, where they are those of a teacher; else nothing.
+    """The vocabulary that a student's tokens come from, if they are those of a teacher; else nothing.
 
     Raises ModelError when its tokenizer cannot be loaded.
     """
@@ -201,7 +201,7 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
 
 
 def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:
-    """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
+    """The teacher in a manifest: its source, its data, and its architecture (for timing)."""
     settings = place.settings
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
     scratch = settings.from_scratch

@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What the students of an ensemble are drawn from, learn from, and are run by."""
+    """The space, the data and the runner of the students of an ensemble."""
 
     students: StudentsConfig
     space: Space
@@ -63,9 +63,9 @@ class Training:
 
 
 def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
-    """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns what they are.
+    """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns their description.
 
-    Raises ModelError when fewer of them have learnt than are to answer.
+    Raises ModelError when fewer of them have learnt than must answer.
     """
     students, corpus = training.students, training.material.corpus
     configs = draw_students(training.space, students.trials, training.material.seed)
@@ -97,7 +97,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
 
 
 def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training) -> list[Member]:
-    """The best on dev of all that were trained; of two alike the one that was drawn first."""
+    """The best on dev of all that were trained; of two equal ones the one that was drawn first."""
     shared = TrainingData({key: one.data for key, one in inputs.items()}, training.threads)
     kept: list[tuple[float, int, Member]] = []
     n_done, n_failed, threads = 0, 0, torch.get_num_threads()
@@ -136,8 +136,8 @@ def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -
 
 
 def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
-    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a text is
-    encoded once for all members that read it alike.
+    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a
+    text is encoded once for all members that read it in the same way.
 
     Raises CorpusError for a member that has other labels.
     """

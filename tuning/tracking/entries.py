@@ -1,7 +1,7 @@
-"""What is recorded of a search in MLflow, as values; `tracking.py` writes them.
+"""The entries of a search in MLflow, as values; `tracking.py` writes them.
 
-The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
-taken beside other trials. Finalists also have `final/...` and `speedup`, timed alone.
+The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint
+that was measured while other trials ran. Finalists also have `final/...` and `speedup`, timed alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from distune.tuning.tracking.view import figures, shown_kind
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Data that a search reads; `columns` are their types by name, `profile` is what is known of them."""
+    """Data that a search reads; `columns` are their types by name, `profile` describes them."""
 
     name: str
     digest: str
@@ -39,7 +39,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class SearchStart:
-    """What is known when a search begins."""
+    """The facts at the beginning of a search."""
 
     note: str
     tags: Mapping[str, str]
@@ -48,7 +48,7 @@ class SearchStart:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchEnd:
-    """What is known when a search has ended: of itself, and of its trials by number; `name` is its run's."""
+    """The facts at the end of a search, about itself and about its trials by number; `name` is the name of its run."""
 
     name: str
     note: str
@@ -60,7 +60,7 @@ class SearchEnd:
 
 
 def opening(prepared: Prepared, folder: Folder) -> SearchStart:
-    """What the run of a search says while it runs."""
+    """The text of the run of a search while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
         f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
@@ -110,7 +110,7 @@ def _teacher(prepared: Prepared) -> DataSource:
 
 
 def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> SearchEnd:
-    """What the runs of a search and of its trials say when it has ended."""
+    """The entries of the runs of a search and of its trials after its end."""
     finalists = _metrics_of_finalists(verdict)
     shown = verdict.finalists[verdict.shown].record
     tags = (

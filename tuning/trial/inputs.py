@@ -1,4 +1,4 @@
-"""From a corpus and what is said of its texts to the inputs of trials: token ids, word vectors, labels and logits."""
+"""From a corpus and the teachers' answers to the inputs of trials: token ids, word vectors, labels and logits."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class RawInputs:
 
 
 def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
-    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions. What is logged of them begins with `whose`."""
+    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each
+    of their reductions. Log lines about them begin with `whose`."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
     vectors: dict[str, WordVectors] = {}
     inputs = {}
