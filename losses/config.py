@@ -19,8 +19,9 @@ class TeacherTerm(Part, frozen=True):
     """How a student's answers are compared with its teacher's."""
 
     def build(self) -> nn.Module:
-        """What is called as `(student_logits, teacher_logits, labels, progress)` and gives one value a row, `[batch]` of
-        `[batch, classes]`; a row without a label has -1, and `progress` is the part of the training that is done."""
+        """The module that compares them. It is called as `(student_logits, teacher_logits, labels, progress)` and gives one value
+        a row, `[batch]` of `[batch, classes]`. A row without a label has -1, and `progress` is the part of the training that is
+        done."""
         raise NotImplementedError
 
 
@@ -28,8 +29,8 @@ class HiddenTerm(Part, frozen=True):
     """How a student's pooled state is compared with its teacher's hidden states."""
 
     def build(self, n_student: int, n_teacher: int) -> nn.Module:
-        """What is called as `(student_states, teacher_states)` and gives one value a row, `[batch]` of `[batch, n_student]` and
-        `[batch, n_teacher]`; its parameters are learnt beside the student's."""
+        """The module that compares them. It is called as `(student_states, teacher_states)` and gives one value a row, `[batch]`
+        of `[batch, n_student]` and `[batch, n_teacher]`. Its parameters are learnt beside the student's."""
         raise NotImplementedError
 
 

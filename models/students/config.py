@@ -22,7 +22,7 @@ PoolingKind = Literal["mean", "max", "attention"]
 
 
 class StudentShape(Part, frozen=True):
-    """Settings of every family."""
+    """The settings that every family of students has; a family adds its own, and `build_body`."""
 
     channels: Channels = "tuned"
     """Tuned vectors, static ones, or one channel of each (Kim 2014, section 3.1)."""
@@ -46,8 +46,8 @@ class StudentShape(Part, frozen=True):
         return Student(self, torch.tensor(vectors), n_classes)
 
     def build_body(self, n_inputs: int) -> nn.Module:
-        """What the family does with word vectors: it reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must
-        be zero beyond a text's end."""
+        """The module that the family is: it reads word vectors, as `(vectors, lengths)`, to states `[batch, length, output_size]`,
+        which must be zero beyond a text's end."""
         raise NotImplementedError
 
     def keep_units(self, body: Any, keep: float) -> PrunedBody:
