@@ -47,9 +47,10 @@ docs: .venv/installed
 picture: .venv/installed
 	$(BIN)/python docs/making/rooms.py
 
-# The documentation as pages, without a network: open build/site/index.html.
+# The documentation as pages, made and read without a network.
 site: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open build/site/index.html"
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.speed.performance

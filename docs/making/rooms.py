@@ -147,7 +147,7 @@ def _kind(room: str) -> str:
 def _legend(right: int, bottom: int) -> list[str]:
     left = right - 300
     lines = [
-        ("leaf", "a folder at the root that knows no other one"),
+        ("leaf", "a folder that knows no other one"),
         ("room", "a room of tuning/"),
         ("door", "distune/ itself"),
     ]

@@ -6,6 +6,7 @@ Files keep the paths that they have in the repository, so that a link works on t
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -47,6 +48,9 @@ API = {
 }
 """The public names, in the order in which they are needed."""
 TITLES = {"api/distune.md": "The API of `distune`", "api/plugs.md": "The API of plugs"}
+UNDER_A_NOTEBOOK = (
+    "*This page shows a notebook of the folder `examples/`. Outputs are not kept in it: they come when you run it.*"
+)
 FENCE = re.compile(r"(^```.*?^```[ ]*$)", re.M | re.S)
 UNPARTED_LIST = re.compile(r"^(?![ ]|[-*] |\d+\. )(.+)\n(?=[-*] |1\. )", re.M)
 PARAGRAPH_OF_AN_ITEM = re.compile(r"(?<=\n\n)((?:    .*\n)+)(?=[-*] |\d+\. )")
@@ -57,6 +61,10 @@ class NotebookFile(File):
 
     def is_documentation_page(self) -> bool:
         return True
+
+
+def on_config(config: MkDocsConfig) -> None:
+    logging.getLogger("jieba").setLevel(logging.WARNING)  # It tells how it loads its dictionary.
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -99,7 +107,8 @@ def notebook_as_markdown(document: str) -> str:
     """The cells of a notebook, of which nothing is run."""
     cells = json.loads(document)["cells"]
     sources = [("".join(cell["source"]), cell["cell_type"]) for cell in cells]
-    return "\n\n".join(f"```python\n{source}\n```" if kind == "code" else source for source, kind in sources)
+    shown = [f"```python\n{source}\n```" if kind == "code" else source for source, kind in sources]
+    return "\n\n".join([*shown, UNDER_A_NOTEBOOK])
 
 
 def _file(path: Path, config: MkDocsConfig) -> File:

@@ -11,17 +11,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "making" / "rooms.py"))
+IMPORTS = ROOMS["imports_of_rooms"]()
 
 
 def test_the_picture_of_the_rooms_is_that_of_the_imports() -> None:
-    drawn = ROOMS["picture_of"](ROOMS["imports_of_rooms"]())
+    drawn = ROOMS["picture_of"](IMPORTS)
     assert drawn == ROOMS["PICTURE"].read_text(encoding="utf-8"), "the imports have changed: run `make picture`"
 
 
 def test_every_room_of_the_repository_is_in_the_picture() -> None:
     rooms = {f"tuning/{path.parent.name}" for path in (ROOT / "tuning").glob("*/__init__.py")}
     own = {ROOMS[name] for name in ("DOOR", "KINDS", "ABOVE")}
-    assert set(ROOMS["imports_of_rooms"]()) == {*rooms, *own, *ROOMS["LEAVES"]} == set(ROOMS["SAYS"])
+    assert set(IMPORTS) == {*rooms, *own, *ROOMS["LEAVES"]} == set(ROOMS["SAYS"])
 
 
 def test_a_room_stands_one_floor_above_the_highest_that_it_imports() -> None:
