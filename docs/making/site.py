@@ -16,16 +16,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("*.md", "docs/*.md", "examples/*.ipynb")
-BESIDE = (
-    "docs/images/*",
-    "docs/making/*.css",
-    "docs/making/*.js",
-    "examples/*.yaml",
-    "examples/plugs/*",
-    "examples/use/*",
-    "LICENSE",
-)
-"""What pages show and what they link to."""
+ASSETS = ("docs/making/*.css", "docs/making/*.js")
+LINK = re.compile(r"\]\(([^)\s#]+)")
 API = {
     "api/distune.md": {
         "What you call": ("load_study", "check", "search", "results", "run_trial", "load"),
@@ -68,15 +60,13 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """All that the site is made of, by its path in the repository."""
+    """All that the site is made of, by its path in the repository: the pages, and what they show and link to."""
     of_theme = [file for file in files if file.src_dir != config.docs_dir]
-    return Files(
-        [
-            *of_theme,
-            *(_file(path, config) for pattern in (*PAGES, *BESIDE) for path in sorted(ROOT.glob(pattern))),
-            *(File.generated(config, name, content=_api_page(name)) for name in API),
-        ]
-    )
+    pages = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
+    beside = [path for pattern in ASSETS for path in sorted(ROOT.glob(pattern))]
+    beside += sorted({path for page in pages for path in _linked(page)} - {*pages})
+    of_api = [File.generated(config, name, content=_api_page(name)) for name in API]
+    return Files([*of_theme, *(_file(path, config) for path in (*pages, *beside)), *of_api])
 
 
 def on_page_read_source(page: Page, config: MkDocsConfig) -> str | None:
@@ -109,6 +99,12 @@ def notebook_as_markdown(document: str) -> str:
     sources = [("".join(cell["source"]), cell["cell_type"]) for cell in cells]
     shown = [f"```python\n{source}\n```" if kind == "code" else source for source, kind in sources]
     return "\n\n".join([*shown, UNDER_A_NOTEBOOK])
+
+
+def _linked(page: Path) -> set[Path]:
+    """The files of the repository that a page links to."""
+    places = {(page.parent / target).resolve() for target in LINK.findall(page.read_text(encoding="utf-8"))}
+    return {place for place in places if place.is_relative_to(ROOT) and place.is_file()}
 
 
 def _file(path: Path, config: MkDocsConfig) -> File:
