@@ -27,12 +27,15 @@ KEPT_ADVICE = "copy it from where its search was kept whole, or start a new sear
 
 @dataclass(frozen=True)
 class Study:
-    """A valid study, made of a document: its settings and its search space. Raises StudyError listing every fault.
+    """A valid study, made of a document: its settings and its search space.
 
-    Study({"name": "tickets", "corpus": {"source": "tickets.csv"}, "teacher": {...}, "trial": {...}})
+    Raises StudyError, whose message has a line for each fault.
+
+        Study({"name": "tickets", "corpus": {"source": "tickets.csv"}, "teacher": {...}, "trial": {...}})
     """
 
     document: dict[str, Any]
+    """What the study file says, in its own shape."""
     # Parsed from the document, but where a search has settled one of them further.
     config: StudyConfig = None  # type: ignore[assignment]
     space: Space = None  # type: ignore[assignment]
