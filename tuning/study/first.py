@@ -30,6 +30,7 @@ SHAPE = """\
 {name}
 corpus: {corpus}
 # A fine-tuned classifier of the same labels: a hub id, or a folder. Or what any model has answered: {{logits: answers.parquet}}
+# Without a classifier, students that learn from the labels first: {{students: {{trials: 16, members: 8}}}}
 teacher: {{checkpoint: ./my-finetuned-bert}}
 trial:
   tokens: {{kind: {tokens}}}
