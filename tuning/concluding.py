@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
@@ -27,7 +28,6 @@ from distune.tuning.search.progress import counted
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
-from distune.tuning.study.plural import n_of
 from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of

@@ -129,7 +129,7 @@ class TextRows:
         return bool(numbers.translate(None, _PLAIN))
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise ModelError(f"{self._path} cannot be read as word2vec vectors: line {self._number:,}: {reason}")
+        raise ModelError(f"{self._path} cannot be read as word2vec vectors: line {self._number}: {reason}")
 
 
 def _n_numbers(line: bytes) -> int:

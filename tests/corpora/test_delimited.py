@@ -12,7 +12,7 @@ EXPECTED = {"text": ["a", "b"], "label": ["1", "0"]}
 
 
 def read(content: str, delimiter: str = ",", **settings: Any) -> tuple[dict[str, list[str]], list[str]]:
-    return read_columns(content, delimiter, TableConfig(path="a.csv", **settings), ("text", "label"))
+    return read_columns(content, delimiter, TableConfig(path="a.csv", **settings), ("text", "label"))[:2]
 
 
 @pytest.mark.parametrize(
@@ -119,17 +119,17 @@ def test_a_rule_under_the_names_and_the_number_of_rows_are_no_rows(content: str)
 
 def test_the_number_of_rows_under_a_file_of_one_column_is_no_text() -> None:
     config = TableConfig(path="a.csv")
-    columns, notes = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
+    columns, notes, _ = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "bad"]}
     assert notes[2] == "its last line, (2 rows affected), is the number of its rows and no row"
-    columns, notes = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
+    columns, notes, _ = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "(9 rows)"]}
     assert notes[1] == "its last line, (9 rows), is read as a row, though it has 1 others: do texts hold line breaks?"
     assert read_columns("text\na\n---\n", ",", config, ("text",))[0] == {"text": ["a", "---"]}
 
 
 def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
-    columns, notes = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
+    columns, notes, _ = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
     assert columns == {"text": ["a", "text", "b"]}
     assert notes[1:] == ["1 rows that are the name of the column, 'text', are read as rows"]
 
@@ -137,7 +137,7 @@ def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
 def test_a_stray_carriage_return_in_the_first_line_ends_no_lines() -> None:
     config = TableConfig(path="a.txt", columns=("text",))
     content = "fi\rrst\n" + "".join(f"text {n}\n" for n in range(100))
-    columns, _ = read_columns(content, "\t", config, ("text",))
+    columns, *_ = read_columns(content, "\t", config, ("text",))
     assert (len(columns["text"]), columns["text"][:2]) == (101, ["fi\rrst", "text 0"])
 
 
@@ -168,8 +168,8 @@ def test_a_file_of_quotation_marks_takes_no_time() -> None:
 
 def test_named_columns_are_separated_by_the_sign_that_fits_every_row() -> None:
     config = TableConfig(path="a.csv", columns=("text", "label"))
-    columns, notes = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
+    columns, notes, _ = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
     assert columns == {"text": ["well, a", "b", "c, really, c"], "label": ["x", "y", "x"]}
     assert notes[1:] == ["its columns are separated by semicolons"]
-    columns, _ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))
+    columns, *_ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))
     assert columns == {"text": ["a;b", "b"], "label": ["x", "y"]}

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_text
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
@@ -18,7 +19,6 @@ from distune.tuning.storage.records import TrialRecord, count_done, count_states
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import flatten
 
 N_BEST = 10

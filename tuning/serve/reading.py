@@ -147,7 +147,7 @@ def _checked(texts: Sequence[Any], limits: Limits) -> list[str]:
     flag, most = min((limits.max_texts, "--max-texts"), (limits.max_waiting, "--max-waiting"))[::-1]
     if len(texts) > most:
         raise HTTPException(413, f"{len(texts):,} texts are too many: send at most {most:,} at a time ({flag})")
-    for i, text in enumerate(texts):
+    for i, text in enumerate(texts, start=1):
         if not isinstance(text, str):
             raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
         if len(text) > limits.max_text_chars:

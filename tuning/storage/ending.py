@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder
 from distune.tuning.storage.records import DIRECTIONS, count_done, records_in
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 SEARCHED_S = "searched_s"
 """The attribute of the Optuna study that holds for how long its trials have been searched for."""

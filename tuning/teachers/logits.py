@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
@@ -25,7 +26,6 @@ from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
