@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from distune._plural import n_of
 from distune.corpora.apostrophes import refuse_apostrophes
 from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
 from distune.corpora.headers import NAMES
@@ -163,22 +164,22 @@ def _about_odd_rows(reading: Reading, places: Sequence[int], config: TableConfig
     shown = odd.raw.rstrip("\r\n")
     named = "the names in `columns`" if config.columns else "the header"
     return (
-        f"{config.path}: {len(are_odd)} of {len(reading.rows)} rows have another number of columns than {named}, such as line "
+        f"{config.path}: {len(are_odd):,} of {n_of(len(reading.rows), 'row has', 'rows have')} another number of columns than {named}, such as line "
         f"{odd.number} with {len(odd.cells)} instead of {reading.width}: {shown[:60]!r}; quote the cells that hold "
         f"{SEPARATORS.get(delimiter, repr(delimiter))}, or set `skip_bad_rows: true` to leave these rows out"
     )
 
 
 def _notes(reading: Reading, n_kept: int, n_odd: int) -> list[str]:
-    notes = [f"{n_kept:,} rows of {len(reading.lines):,} lines"]
+    notes = [f"{n_of(n_kept, 'row')} of {n_of(len(reading.lines), 'line')}"]
     if reading.marked:
         notes[0] += f", quotation marks {MARKS[reading.quoting]}"
     if reading.skips_spaces:
         notes.append("the spaces behind its commas are no part of its cells")
     if reading.unescaped:
         notes.append(
-            f"{reading.unescaped:,} doubled backslashes read as one each, as all of its backslashes are doubled"
+            f"{n_of(reading.unescaped, 'doubled backslash', 'doubled backslashes')} read as one each, as all of its backslashes are doubled"
         )
     if n_odd:
-        notes.append(f"{n_odd:,} rows with another number of columns than {reading.width} left out")
+        notes.append(f"{n_of(n_odd, 'row')} with another number of columns than {reading.width} left out")
     return notes

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from distune._plural import n_of
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Records, read_json
@@ -180,7 +181,7 @@ def _of_parquet(content: bytes, name: str) -> Table:
         raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
     metadata = dict(table.schema.metadata or {})
     columns = dict(zip(table.column_names, cells, strict=True))
-    note = f"{name}: {table.num_rows:,} rows of Parquet"
+    note = f"{name}: {n_of(table.num_rows, 'row')} of Parquet"
     return Table(
         name=name,
         columns=columns,
@@ -240,7 +241,7 @@ def _of_records(found: Records, name: str, encoding: str) -> Table:
         "split": "JSON (split)",
         "index": "JSON (index)",
     }
-    note = f"{name}: {len(records):,} rows of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
+    note = f"{name}: {n_of(len(records), 'row')} of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
     return Table(name=name, columns=columns, n_rows=len(records), notes=(note,), rows=rows)
 
 

@@ -90,7 +90,7 @@ def _of_counts(search: SearchConfig) -> list[str]:
     if search.finalists <= n_distilled:
         return []
     return [
-        f"search.finalists: {search.finalists} are asked for, but of {search.trials} trials {n_distilled} are distilled students, so "
+        f"search.finalists: {search.finalists} are asked for, but of {n_of(search.trials, 'trial')} {n_distilled} are distilled students, so "
         f"that there are {n_distilled} at most"
     ]
 

@@ -149,7 +149,7 @@ def test_numbers_are_classes_where_they_are_few_or_named() -> None:
 def test_minus_one_is_missing_alone_a_class_beside_1_and_to_be_said_beside_0() -> None:
     assert labels("-1", -1) == [None, None]
     assert labels("-1", "1") == ["-1", "1"]
-    with pytest.raises(CorpusError, match=r"-1 \(1 rows\) may be a class .* `labels: \[0, 1\]` leaves its rows out"):
+    with pytest.raises(CorpusError, match=r"-1 \(1 row\) may be a class .* `labels: \[0, 1\]` leaves its rows out"):
         labels("-1", "0", "1")
     assert labels("-1", "0", "1", named=("0", "1")) == ["-1", "0", "1"]
     assert labels("-1", "0", "1", rename={"-1": "bad"}) == ["bad", "0", "1"]

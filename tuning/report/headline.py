@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import wilson_interval
@@ -36,7 +37,7 @@ def _so_far(findings: Findings) -> str:
     how = "Interrupted" if state_of(findings.folder) == "interrupted" else "Not finished"
     best = best_accuracy(findings.records)
     reached = "no trial has an accuracy yet" if best is None else f"best dev accuracy so far {best:.3f}"
-    return f"{how}: {n_done} of {n_trials} trials done, {reached}, no champion yet"
+    return f"{how}: {n_done} of {n_of(n_trials, 'trial')} done, {reached}, no champion yet"
 
 
 def lead(findings: Findings) -> list[str]:
@@ -44,7 +45,7 @@ def lead(findings: Findings) -> list[str]:
     results = findings.results
     if results is None:
         return [
-            f"This search has not ended. {count_done(findings.records)} of {findings.study.config.search.trials} trials are done; "
+            f"This search has not ended. {count_done(findings.records)} of {n_of(findings.study.config.search.trials, 'trial is', 'trials are')} done; "
             "the finalists have not been timed and no champion is chosen. This is what there was when the page was written."
         ]
     family = results.shown.config.student.kind
@@ -60,7 +61,7 @@ def _on_test(results: Results) -> str:
     interval = ""
     if n_test:
         low, high = wilson_interval(student, n_test)
-        interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts)"
+        interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')})"
         if low <= teacher <= high:
             interval = f"{interval[:-1]}, too wide to tell it from the teacher)"
     return f"On test it has accuracy {student:.3f}{interval}, its teacher {teacher:.3f}, the same student without a teacher {alone:.3f}."

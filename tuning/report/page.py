@@ -15,6 +15,7 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
+from distune._plural import n_of
 from distune.tuning.champion.answers import Case, both_wrong, disagreements
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
@@ -141,7 +142,7 @@ def _counts(findings: Findings) -> str:
     records, why = findings.records, findings.state.get("ended_early")
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     early = f" It ended early, before {findings.study.config.search.trials}: {why}." if why else ""
-    return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
+    return f"{n_of(len(records), 'trial')}: {found}.{early}" if records else "There is no trial in its folder."
 
 
 def _trial(record: TrialRecord) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def _tiles(results: Results) -> list[Tile]:
     interval = ""
     if n_test:
         low, high = wilson_interval(accuracy, n_test)
-        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
+        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')}"
     tiles = [
         Tile(
             "-" if kept is None else f"{kept:.1%}",
@@ -224,8 +225,8 @@ def _protocol(results: Results) -> list[str]:
     n_seeds = len(results.shown.dev_accuracy)
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
-        f"Everything was chosen on the dev split alone: each of {len(results.finalists)} finalists was retrained with {n_seeds} "
-        "seeds, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
+        f"Everything was chosen on the dev split alone: each of {n_of(len(results.finalists), 'finalist')} was retrained with "
+        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
         "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
         f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "

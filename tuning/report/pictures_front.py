@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from distune._plural import n_of
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
@@ -88,7 +89,7 @@ def hover(record: TrialRecord) -> str:
     size = "" if record.size_mb is None else f" · {record.size_mb:.1f} MB"
     reached = f"dev accuracy {record.accuracy:.4f}" if record.accuracy is not None else "no epoch"
     cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
-    state = f"after {record.epochs} of {record.config.epochs} epochs, {record.state}"
+    state = f"after {record.epochs} of {n_of(record.config.epochs, 'epoch')}, {record.state}"
     return "<br>".join([f"<b>trial {record.number}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)])
 
 

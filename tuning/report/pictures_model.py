@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from distune._plural import n_of
 from distune.tuning.champion.answers import BINS, Answers, confused_pairs, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
@@ -43,7 +44,7 @@ def calibration_picture(answers: Answers) -> go.Figure:
         bins = reliability(logits, answers.labels)
         shares = bins.counts / len(answers.labels)
         texts = [
-            f"<b>{name}</b>: {count} texts<br>sure by {sure:.3f}, right in {right:.3f}"
+            f"<b>{name}</b>: {n_of(count, 'text')}<br>sure by {sure:.3f}, right in {right:.3f}"
             for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
         ]
         found.add_trace(

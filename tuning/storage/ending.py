@@ -85,7 +85,7 @@ def limit_reached(study: optuna.Study, search: SearchConfig, searched_s: float) 
     if search.patience is not None:
         n = trials_since_better(study.get_trials(deepcopy=False), search.objectives)
         if n >= search.patience:
-            return f"search.patience is used up: the last {n} trials made the Pareto front no better"
+            return f"search.patience is used up: the last {'trial' if n == 1 else f'{n} trials'} made the Pareto front no better"
     return None
 
 

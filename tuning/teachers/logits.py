@@ -99,7 +99,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
         _log.info(
-            f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+            f"teacher logits: {cache.n_wider} of {n_of(len(cache.shards), 'shard is', 'shards are')} kept in float32, as their logits reach "
             f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
         )
     return cache
