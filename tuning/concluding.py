@@ -72,15 +72,23 @@ class Judged:
 
 
 def chosen_finalists(
-    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
+    prepared: Prepared,
+    records: Sequence[TrialRecord],
+    folder: Folder,
+    runner: Runner,
+    outbox: Outbox[Tracker],
+    console: Console,
 ) -> list[Finalist]:
-    """The finalists, retrained. Raises NoChampionError where no distilled trial was completed."""
+    """The finalists, retrained. Where no distilled trial was completed the page says what became of them; raises NoChampionError."""
     config = prepared.study.config
     chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         folder.end()
-        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+        outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
+        raise NoChampionError(
+            f"no distilled trial was completed ({counts}); `distune results` shows why, and {folder.report} what to do next"
+        )
     with (
         counted(console, "retraining the finalists", "trainings") as told,
         ends_at_once("the finalists were retrained"),

@@ -90,7 +90,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = chosen_finalists(prepared, records, folder, runner, console)
+        finalists = chosen_finalists(prepared, records, folder, runner, outbox, console)
         conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 

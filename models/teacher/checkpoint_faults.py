@@ -199,7 +199,7 @@ def _refuse_missing_parts(folder: Path) -> None:
         is_whole = (folder / index.name.removesuffix(".index.json")).is_file()
         if missing and not is_whole:
             raise ModelError(
-                f"the teacher {folder} lacks {len(missing)} of the {n_of(len(parts), 'file')} of its weights that {index.name} names: "
+                f"the teacher {folder} lacks {len(missing)} of {n_of(len(parts), 'file')} of its weights that {index.name} names: "
                 f"{', '.join(missing[:MOST_SHOWN])}{' and more' if missing[MOST_SHOWN:] else ''}; copy or download them"
             )
 

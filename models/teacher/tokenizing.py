@@ -267,8 +267,8 @@ def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequenc
         example = texts[int(shares.argmax())][:40]
         tokens = " ".join(tokenizer.convert_ids_to_tokens(tokenizer(example)["input_ids"])[:12]) or "nothing"
         raise ModelError(
-            f"{name}: its tokenizer does not know {shares.mean():.0%} of the corpus: {example!r} becomes {tokens}; name "
+            f"{name}: its tokenizer does not know {100 * shares.mean():.0f} % of the corpus: {example!r} becomes {tokens}; name "
             "a checkpoint of the texts' language, and see that the tokenizer's files are its own"
         )
-    known = f"{name}: its tokenizer does not know {shares.mean():.1%} of the texts' characters"
+    known = f"{name}: its tokenizer does not know {100 * shares.mean():.1f} % of the texts' characters"
     return [known] if shares.mean() > WORTH_A_LINE else []

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import wilson_interval
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.unchosen import Step, has_none_to_choose, headline_of_none, lead_of_none, steps_of_none
 from distune.tuning.storage.records import best_accuracy, count_done
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import teacher_ratio
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to do next: what it is for, and its command."""
-
-    what: str
-    command: str
-
-
 def headline(findings: Findings) -> str:
     """The outcome in one sentence; its accuracy is of the test split, by which nothing was chosen."""
     results = findings.results
     if results is None:
-        return _so_far(findings)
+        return headline_of_none(findings) if has_none_to_choose(findings) else _so_far(findings)
     return outcome(results.columns, meets_rule=results.champion is not None, teacher_timed=results.teacher_timed)
 
 
@@ -43,6 +35,8 @@ def _so_far(findings: Findings) -> str:
 def lead(findings: Findings) -> list[str]:
     """What stands behind the headline, in sentences; of a search that has not ended, what is still to come."""
     results = findings.results
+    if has_none_to_choose(findings):
+        return lead_of_none(findings)
     if results is None:
         return [
             f"This search has not ended. {count_done(findings.records)} of {n_of(findings.study.config.search.trials, 'trial is', 'trials are')} done; "
@@ -76,6 +70,8 @@ def _on_dev(results: Results) -> str:
 def next_steps(findings: Findings) -> list[Step]:
     """The commands for whoever has read the headline."""
     results, search = findings.results, findings.study.config.search
+    if has_none_to_choose(findings):
+        return steps_of_none(findings)
     if results is None and state_of(findings.folder) == "interrupted":
         return [Step("Go on with it; no finished trial is repeated", "distune search STUDY.yaml --resume")]
     if results is None:

@@ -16,14 +16,16 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune._plural import n_of
-from distune.tuning.champion.answers import Case, both_wrong, disagreements
+from distune.tuning.champion.answers import Answers, Case, both_wrong, confused_pairs, disagreements
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
 from distune.tuning.report.deciding import Word, words_of_texts
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.pictures import CONFIG, Picture
+from distune.tuning.report.pictures_model import has_many_classes
 from distune.tuning.report.style import DARK, FONT, LIGHT
+from distune.tuning.report.unchosen import has_none_to_choose
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
@@ -66,7 +68,12 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         ("measured", "How it was measured"),
         ("more", "Card and study"),
     ]
-    lacking = {"model" if not any(one.name in OF_MODEL for one in pictures) else "", "" if answers else "errors"}
+    has_front = any(one.name == "front" for one in pictures)
+    lacking = {
+        "" if results or has_front else "found",
+        "model" if not any(one.name in OF_MODEL for one in pictures) else "",
+        "" if answers else "errors",
+    }
     return template.render(
         policy=policy(plotly, script),
         plotly=plotly,
@@ -74,17 +81,20 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         figures=figures_json(pictures),
         font=FONT,
         name=findings.name,
-        rule=results.rule if results else rule_text(findings.study.config.champion),
+        rule=rule_text(findings.study.config.champion),
         places=[one for one in places if one[0] not in lacking],
         roomy=ROOMY,
         missing=missing,
         pictures=pictures,
         of_model=_named(pictures, OF_MODEL),
+        nothing_confused=_nothing_confused(answers),
         of_search=_named(pictures, OF_SEARCH),
         headline=headline(findings),
         lead=lead(findings),
         steps=next_steps(findings),
         has_ended=results is not None,
+        has_none=has_none_to_choose(findings),
+        has_front=has_front,
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case, words) for case in apart],
@@ -133,6 +143,13 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
     return [picture for name in names for picture in pictures if picture.name == name]
 
 
+def _nothing_confused(answers: Answers | None) -> str:
+    """In words what a picture of confused pairs would show where there is none."""
+    if answers is None or not has_many_classes(answers) or confused_pairs(answers, 1):
+        return ""
+    return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."
+
+
 def _shortened(case: Case, words: Mapping[str, Sequence[Word]]) -> dict[str, Any]:
     text = case.text if len(case.text) <= LONGEST_TEXT else f"{case.text[:LONGEST_TEXT]}…"
     return {**vars(case), "text": text, "words": words.get(case.text, [])}
@@ -168,7 +185,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         ""
         if results.ratio is None
         else (
-            f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
+            f"Distillation went {100 * results.ratio:.0f} % of the way from the student alone to its teacher, on test"
             f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
         )
     )
@@ -193,7 +210,7 @@ def _tiles(results: Results) -> list[Tile]:
         interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')}"
     tiles = [
         Tile(
-            "-" if kept is None else f"{kept:.1%}",
+            "-" if kept is None else f"{100 * kept:.1f} %",
             "of the teacher's dev accuracy",
             f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}",
         ),

@@ -92,7 +92,7 @@ def confusion_picture(answers: Answers) -> go.Figure:
     )
     for column, logits in enumerate((answers.teacher, answers.student), start=1):
         counts = counts_of(answers, logits)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         found.add_trace(
             go.Heatmap(
                 z=shares,
@@ -100,17 +100,17 @@ def confusion_picture(answers: Answers) -> go.Figure:
                 y=names,
                 text=counts,
                 zmin=0,
-                zmax=1,
+                zmax=100,
                 showscale=column == 2,
                 xgap=2,
                 ygap=2,
                 colorscale="Blues",
                 texttemplate="%{text:,}" if n <= READABLE_CLASSES else None,
                 textfont={"size": 15 if n <= 4 else 11},
-                hovertemplate="label %{y}, answer %{x}<br>%{text:,} texts, %{z:.1%} of the label<extra></extra>",
+                hovertemplate="label %{y}, answer %{x}<br>test texts: %{text:,}, %{z:.1f} % of the label<extra></extra>",
                 colorbar={
                     "title": {"text": "share of the label", "side": "right"},
-                    "tickformat": ".0%",
+                    "ticksuffix": " %",
                     "thickness": 12,
                 },
             ),
@@ -142,7 +142,7 @@ def pairs_picture(answers: Answers) -> go.Figure:
                 orientation="h",
                 name=who,
                 marker={"color": colour},
-                hovertemplate="label → answer: %{y}<br>%{x:,} test texts<extra>" + who + "</extra>",
+                hovertemplate="label → answer: %{y}<br>test texts: %{x:,}<extra>" + who + "</extra>",
             )
         )
     found.update_layout(bargap=0.3, barmode="group")

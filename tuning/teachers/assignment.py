@@ -58,7 +58,7 @@ def refuse_other_assignment(
         remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(
         f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
-        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); {remedy}"
+        f"texts ({100 * given / n:.1f} %), taken as {', '.join(fitting)} it would be right on {better} ({100 * better / n:.1f} %); {remedy}"
     )
 
 
