@@ -172,6 +172,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
         "accuracy": cell(record.accuracy, ".4f"),
         "hint": cell(record.latency_ms, ".3f"),
         "size": cell(record.size_mb, ".2f"),
+        "title": record.title,
         "configuration": describe_trial(record.config),
     }
 

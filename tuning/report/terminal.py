@@ -30,6 +30,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number,
+            "title": record.title,
             "state": record.state,
             "on_front": record.number in front,
             "accuracy": record.accuracy,
@@ -101,11 +102,12 @@ def _trials(records: list[TrialRecord]) -> Table:
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     seen = [record for record in records if record.state == "complete"]
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+        described = describe_trial(record.config)
         table.add_row(
             str(record.number),
             "*" if record.number in front else "",
             f"{record.accuracy:.4f}",
             f"{record.latency_ms:.3f}",
-            describe_trial(record.config),
+            f"{record.title}: {described}" if record.title else described,
         )
     return table

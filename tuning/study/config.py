@@ -6,7 +6,7 @@ import os
 import posixpath
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -34,6 +34,27 @@ class CardConfig(BaseModel, frozen=True, extra="forbid"):
     """What it should not be used for, or is known to get wrong."""
 
 
+LONGEST_POINT_NAME = 60
+FIRST = "search.first"
+
+
+def _named_by_text(points: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    for number, point in enumerate(points):
+        name = point.get("name", "-")
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_POINT_NAME:
+            raise ValueError(
+                f"the name of point {number} must be a text of 1 to {LONGEST_POINT_NAME} characters, but got {name!r}"
+            )
+    return points
+
+
+class Point(NamedTuple):
+    """A point of `search.first`: what its trial is called, and the part of a trial that it says."""
+
+    name: str
+    part: dict[str, Any]
+
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Objective = Literal["accuracy", "latency_ms"]
 
@@ -52,8 +73,9 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     """What the search improves: dev accuracy upwards, the hint of the latency downwards."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
-    first: tuple[dict[str, Any], ...] = ()
-    """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled."""
+    first: Annotated[tuple[dict[str, Any], ...], AfterValidator(_named_by_text)] = ()
+    """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled. A point may have a `name`,
+    such as the paper that it is from, by which pictures and tables call its trial."""
     warm_start: Annotated[str, Field(pattern=NAME)] | None = None
     """An earlier study in the same storage whose trials the sampler starts from, where they lie in this space."""
     importance: Literal["fanova", "mdi"] = "fanova"
@@ -70,6 +92,17 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     """How often each finalist and its plain twin are retrained."""
     seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """What `first` lists, each by its name, or by its place."""
+        return tuple(
+            Point(
+                name=point.get("name", f"{FIRST}.{number}").strip(),
+                part={key: value for key, value in point.items() if key != "name"},
+            )
+            for number, point in enumerate(self.first)
+        )
 
 
 def _usable_place(uri: str) -> str:

@@ -143,8 +143,8 @@ def _parsed(
             space = parse_space(trial, TrialConfig, context=context)
             prepared_blocks(space)
             faults += _faults_of_plugs(space)
-            for number, point in enumerate(config.search.first if config else ()):
-                params_of(space, point, f"search.first.{number}")
+            for number, point in enumerate(config.search.points if config else ()):
+                params_of(space, point.part, f"search.first.{number}")
         except StudyError as error:
             faults += str(error).split("\n")
     if config and context is None:

@@ -30,6 +30,13 @@ def test_a_study_is_read_into_frozen_values(document: dict[str, Any], write_stud
         study.config.search.trials = 5  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("name", [2019, "", "  ", "a\nb", "x" * 61])
+def test_a_point_is_named_by_a_short_text(document: dict[str, Any], name: object) -> None:
+    document["search"]["first"] = [{"loss": {"kd_weight": 1}}, {"name": name}]
+    (fault,) = faults(document)
+    assert fault.startswith("search.first: the name of point 1 must be a text of 1 to 60 characters, but got ")
+
+
 def test_all_faults_of_settings_and_space_are_listed_at_once(document: dict[str, Any]) -> None:
     document["serch"] = {}
     document["corpus"]["labeled"] = 3
