@@ -82,7 +82,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
             name="front",
             title="Pareto front: accuracy and speed",
             caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
-            "others ran. Open marks around a hint are the student alone and the named points of `search.first`. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
+            "others ran. Open marks around a hint are the student alone and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
             draw=partial(front_picture, records, results, config.champion) if has_front else None,
             needs="a complete trial",
         ),

@@ -98,12 +98,12 @@ def _titled(records: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     drawn = [one for one in records if one.title and one.accuracy is not None and one.latency_ms]
     marks = itertools.cycle(OPEN_MARKS)
     for record in drawn:
-        stopped = "" if record.state == "complete" else f", {record.state}"
+        ends = {"complete": "", "pruned": ", stopped early"}
         yield go.Scatter(
             x=[record.latency_ms],
             y=[record.accuracy],
             mode="markers",
-            name=f"{escaped(record.title)}, hint{stopped}",
+            name=f"{escaped(record.title)}, hint{ends.get(record.state, f', {record.state}')}",
             hovertext=[hover(record)],
             hoverinfo="text",
             marker={
@@ -235,7 +235,7 @@ def _draw_teacher(found: go.Figure, teacher: Column) -> None:
         found.add_hline(
             teacher.quality.dev_accuracy.mean,
             line={"color": TEACHER, "width": 2},
-            annotation={"text": f"{escaped(teacher.name)}, not timed", "xanchor": "right", "yanchor": "bottom"},
+            annotation={"text": f"{escaped(teacher.name)}, not timed", "x": 0, "xanchor": "left", "yanchor": "bottom"},
         )
 
 

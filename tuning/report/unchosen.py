@@ -13,13 +13,13 @@ from distune.tuning.storage.paths import ENDED
 from distune.tuning.storage.records import TrialRecord
 
 ENDS = {
-    "failed": "failed",
-    "pruned": "stopped early by the scheduler",
-    "infeasible": "far over the time that the rule allows, by the hint",
-    "skipped": "skipped",
-    "running": "cut off",
+    "failed": ("failed", "failed"),
+    "pruned": ("was stopped early", "were stopped early"),
+    "infeasible": ("was far over the time that the rule allows", "were far over the time that the rule allows"),
+    "skipped": ("was skipped", "were skipped"),
+    "running": ("was cut off", "were cut off"),
 }
-"""What is said of trials that were not completed, by their state."""
+"""What is said of one trial that was not completed, and of more, by their state."""
 LONGEST_CAUSE = 200
 
 
@@ -49,8 +49,11 @@ def lead_of_none(findings: Findings) -> list[str]:
     said = ["This search has ended without finalists, and nothing was registered."]
     if distilled:
         counts = Counter(one.state for one in distilled)
-        shown = ", ".join(f"{n} {ENDS.get(state, state)}" for state, n in counts.most_common())
-        said[0] += f" Of its {n_of(len(distilled), 'distilled trial')}: {shown}."
+        shown = [n_of(n, *ENDS.get(state, (state, state))) for state, n in counts.most_common()]
+        said[0] += f" Of {n_of(len(distilled), 'distilled trial')} {', '.join(shown)}."
+    hints_ms = [one.latency_ms for one in distilled if one.state == "infeasible" and one.latency_ms]
+    if hints_ms:
+        said.append(f"The hint of the fastest of those that were too slow is {min(hints_ms):.3f} ms for a text.")
     causes = Counter(cause for one in distilled if (cause := _cause(one)))
     if causes:
         cause, n = causes.most_common(1)[0]
@@ -79,7 +82,7 @@ def steps_of_none(findings: Findings) -> list[Step]:
             return [
                 look,
                 Step(
-                    "Allow more milliseconds, or name faster students in `trial:`",
+                    "Allow more milliseconds, or name faster students in the study",
                     "distune search STUDY.yaml --set champion.max_latency_ms=MS",
                 ),
             ]

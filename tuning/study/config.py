@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -55,7 +56,24 @@ class Point(NamedTuple):
     part: dict[str, Any]
 
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_NAME_BYTES = 219
+"""File systems take names of 255 bytes, and one of ours is `.beginning-NAME.json.01234567.unfinished`."""
+
+
+def _study_name(name: str) -> str:
+    """The name of a study in NFC: a folder, an MLflow experiment and a job are called by it."""
+    name = unicodedata.normalize("NFC", name)
+    kinds = [unicodedata.category(sign)[0] for sign in name]
+    is_text = all(kind in "LMN" or sign in "._-" for sign, kind in zip(name, kinds, strict=True))
+    if not is_text or not kinds or kinds[0] not in "LN" or len(name.encode()) > LONGEST_NAME_BYTES:
+        raise ValueError(
+            "must have letters, digits, '.', '_' and '-' alone, begin with a letter or a digit, and take at most "
+            f"{LONGEST_NAME_BYTES} bytes in UTF-8, but got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_study_name)]
 Objective = Literal["accuracy", "latency_ms"]
 
 
@@ -76,7 +94,7 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     first: Annotated[tuple[dict[str, Any], ...], AfterValidator(_named_by_text)] = ()
     """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled. A point may have a `name`,
     such as the paper that it is from, by which pictures and tables call its trial."""
-    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    warm_start: Name | None = None
     """An earlier study in the same storage whose trials the sampler starts from, where they lie in this space."""
     importance: Literal["fanova", "mdi"] = "fanova"
     """How `distune results` weighs what mattered: functional ANOVA, or mean decrease in impurity."""
@@ -175,7 +193,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Name
     """The study's name, in the storage, in MLflow and for `distune submit`."""
     corpus: CorpusConfig
     """What is read and how it is split."""

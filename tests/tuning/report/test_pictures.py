@@ -83,7 +83,7 @@ def test_the_points_that_a_study_names_and_the_student_alone_are_drawn_by_their_
     (mark,) = traces(front, "Tang &lt;et al.&gt;, hint")
     assert (mark["x"], mark["y"]) == ([0.1], [0.8])
     assert mark["hovertext"][0].startswith("<b>trial 1, Tang &lt;et al.&gt;</b>, after 2 of 2 epochs, complete")
-    assert [one["name"] for one in traces(front, "search.first")] == ["search.first.1, hint, pruned"]
+    assert [one["name"] for one in traces(front, "search.first")] == ["search.first.1, hint, stopped early"]
     assert traces(front, "never") == []
     plain, alone = traces(front, "student alone")
     assert (plain["name"], plain["x"], plain["y"]) == ("student alone, hint", [0.2], [0.7])

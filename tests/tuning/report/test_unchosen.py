@@ -40,8 +40,7 @@ def test_a_search_whose_trials_failed_says_why_and_how_to_find_the_fault(finding
     found = ended(findings, *(without(n, "failed", fault.format(n)) for n in (1, 2)), without(4, "pruned"))
     assert headline(found) == "No student to choose from: 3 distilled trials, none completed"
     assert lead(found) == [
-        "This search has ended without finalists, and nothing was registered. Of its 3 distilled trials: 2 failed, 1 stopped "
-        "early by the scheduler.",
+        "This search has ended without finalists, and nothing was registered. Of 3 distilled trials 2 failed, 1 was stopped early.",
         "The cause of 2 trials: RuntimeError: <b>no</b> memory",
     ]
     assert [step.command for step in next_steps(found)] == [
@@ -60,18 +59,20 @@ def test_a_search_whose_trials_failed_says_why_and_how_to_find_the_fault(finding
     [
         (
             "infeasible",
-            "1 far over the time that the rule allows",
+            "1 was far over the time that the rule allows",
             "distune search STUDY.yaml --set champion.max_latency_ms=MS",
         ),
-        ("pruned", "1 stopped early by the scheduler", "distune search STUDY.yaml --set search.scheduler=none"),
-        ("skipped", "1 skipped", "distune search STUDY.yaml --resume --set search.trials=8"),
+        ("pruned", "1 was stopped early", "distune search STUDY.yaml --set search.scheduler=none"),
+        ("skipped", "1 was skipped", "distune search STUDY.yaml --resume --set search.trials=8"),
     ],
 )
 def test_what_to_do_next_goes_by_what_became_of_the_trials(
     findings: Findings, state: State, said: str, command: str
 ) -> None:
     found = ended(findings, without(1, state))
-    assert f"Of its 1 distilled trial: {said}" in lead(found)[0]
+    assert lead(found)[0].endswith(f"Of 1 distilled trial {said}.")
+    hint = ["The hint of the fastest of those that were too slow is 0.100 ms for a text."]
+    assert lead(found)[1:] == (hint if state == "infeasible" else [])
     assert next_steps(found)[-1].command == command
 
 
