@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_text
 from distune.tuning.champion.results import read_raw_results, read_results
 from distune.tuning.report.finalists import finalists_table
@@ -19,7 +20,6 @@ from distune.tuning.storage.records import TrialRecord, count_done, count_states
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import flatten
 
 N_BEST = 10
@@ -31,6 +31,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number,
+            "title": record.title,
             "state": record.state,
             "on_front": record.number in front,
             "accuracy": record.accuracy,
@@ -104,11 +105,12 @@ def _trials(records: list[TrialRecord]) -> Table:
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     seen = [record for record in records if record.state == "complete"]
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+        described = describe_trial(record.config)
         table.add_row(
             str(record.number),
             "*" if record.number in front else "",
             f"{record.accuracy:.4f}",
             f"{record.latency_ms:.3f}",
-            describe_trial(record.config),
+            f"{record.title}: {described}" if record.title else described,
         )
     return table
