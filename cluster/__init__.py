@@ -1,1 +1,1 @@
-"""Where it runs: connecting, placing work, sharing data. Nothing here knows what it runs."""
+"""The cluster: connecting, placing work, sharing data. This folder does not know what it runs."""

@@ -1,7 +1,7 @@
 """A command run on the head of a cluster that is reached through `ray://HOST:PORT`, its output followed from here.
 
-Ray Tune's own way through the client pickles the searcher and runs it there; a search holds connections and files that
-no pickle can, so all of it runs there, as it would as a job.
+Ray Tune's own way through the client pickles the searcher and runs it there. A search holds connections and files that
+cannot be pickled. So the whole search runs there, as a job does.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Command:
                 self._news.notify()
 
     def news(self) -> tuple[bytes, int | None]:
-        """What it has printed since, after a second at most, and its exit status when it has ended."""
+        """The new output, after a second at most, and the exit status after the end."""
         with self._news:
             self._news.wait_for(lambda: self._pieces, WAIT_S)
             printed, self._pieces = b"".join(self._pieces), []

@@ -1,4 +1,4 @@
-"""What a study says of where its trials run; it needs no Ray."""
+"""The settings of the cluster in a study; they need no Ray."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 class ClusterError(ValueError):
-    """A cluster that cannot be reached or cannot hold what is asked of it; the message says what to do."""
+    """A cluster that cannot be reached, or that is too small; the message says what to do."""
 
     exit_code: ClassVar[int] = 2
 
@@ -25,23 +25,26 @@ def _number_or_auto(value: Any) -> Any:
 
 
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
-    """Where trials run, and what each is given."""
+    """The place where trials run, and the resources of each trial."""
 
     address: str = "local"
-    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`. Where a study does not name one, it is
-    that of `RAY_ADDRESS`."""
+    """`local`, `auto` (the cluster this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`. A study without an
+    address takes `RAY_ADDRESS`."""
     cpus_per_trial: float = Field(default=1, gt=0)
-    """CPUs that each trial is given; torch gets as many threads."""
+    """The CPUs of each trial; torch gets the same number of threads."""
     gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0
-    """At least 0; `auto`: what the largest configuration of the space takes of a card's memory; 0 where there is no GPU."""
+    """The GPUs of each trial, at least 0. `auto` measures the share of a card's memory that the largest
+    configuration of the space needs; without a GPU it is 0."""
     concurrent_trials: int | None = Field(default=None, ge=1)
-    """How many trials run at a time; by default as many as the cluster holds, with what its autoscaler may start."""
+    """The number of trials that run at a time; by default as many as fit on the cluster, including the nodes that
+    its autoscaler may start."""
     max_failures: int = Field(default=3, ge=0)
-    """How often a trial is begun again, after its last epoch, when its worker process or node is lost."""
+    """The number of times that a trial continues after its last epoch when its worker process or node is lost."""
     trial_timeout_s: float | None = Field(default=None, gt=0)
-    """A trial that takes longer is ended; one that hangs would hold its worker for ever."""
+    """Distune ends a trial that takes longer. Without a limit a trial that hangs keeps its worker for ever."""
     latency_node: str | None = None
-    """The custom resource of a node on which finalists are timed, alone on it; by default where the search is started."""
+    """The custom resource of the node on which finalists are timed, with nothing else on it. By default they are
+    timed where the search starts."""
 
     @property
     def place(self) -> str:
@@ -59,7 +62,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def setting(self) -> str:
-        """Where the address is named."""
+        """The place that names the address."""
         return "RAY_ADDRESS" if self.place != self.address else "cluster.address"
 
     @property

@@ -40,7 +40,8 @@ def first_line(error: Exception) -> str:
 
 @contextmanager
 def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[None]:
-    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code that other nodes are to have.
+    """A Ray connection for the length of a `with`, or until `ray.shutdown`; `packages` are folders of code for the
+    other nodes.
 
     Raises ClusterError when the cluster is out of reach, or has no node that one trial fits on.
     """
@@ -77,8 +78,8 @@ def connected(config: ClusterConfig, packages: Sequence[Path] = ()) -> Iterator[
 
 
 def disconnect() -> None:
-    """End the connection. Where the processes of Ray were killed their end is not waited for longer than 30 s: what is written is
-    written by then."""
+    """End the connection. If the processes of Ray were killed, this waits for their end for 30 s at most; their data
+    are written by then."""
     _disconnected.set()
     ending = threading.Thread(target=ray.shutdown, daemon=True)
     ending.start()
@@ -121,7 +122,7 @@ def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _init(address: str, options: dict[str, Any]) -> None:
-    """Start Ray, or connect to it; on a busy machine it gives up after 30 s, and is started anew."""
+    """Start Ray, or connect to it; on a busy machine it gives up after 30 s and starts again."""
     for is_last in (False, False, True):
         try:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
@@ -139,8 +140,8 @@ def _init(address: str, options: dict[str, Any]) -> None:
 
 @contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """Puts back what a program has said to do on SIGTERM: Ray's own handlers, which `ray.init` puts in its place, end the
-    process at once or abort it 3 s later, whatever it still has to write."""
+    """Puts back a program's own handler of SIGTERM. `ray.init` replaces it by Ray's handlers, which end the process
+    at once or abort it 3 s later, even if it still has to write."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if callable(before) and threading.current_thread() is threading.main_thread():

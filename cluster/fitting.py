@@ -16,9 +16,10 @@ OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "node:", "accelerator_t
 
 
 def refuse_unfit(config: ClusterConfig) -> None:
-    """Raise ClusterError for what is known before Ray starts: an address that nobody listens at, a trial that this machine cannot hold.
+    """Raise ClusterError for faults that are known before Ray starts: an address without a listener, a trial that is
+    too large for this machine.
 
-    What a cluster behind `auto` or an address has is known when the search is connected to it.
+    The resources behind `auto` or an address are known only when the search is connected.
     """
     if not ADDRESS.fullmatch(config.place):
         raise ClusterError(
@@ -50,7 +51,7 @@ def check_reachable(address: str) -> None:
 
 
 def check_latency_node(config: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> None:
-    """Raise ClusterError unless one of the nodes has the resource that finalists are to be timed on."""
+    """Raise ClusterError unless one of the nodes has the resource for timing the finalists."""
     wanted = config.latency_node
     if wanted is not None and not any(node.get(wanted, 0) >= 1 for node in nodes):
         raise ClusterError(

@@ -123,7 +123,7 @@ def find(client: JobSubmissionClient, name_or_id: str) -> Job:
 
 
 def logs(client: JobSubmissionClient, job: Job, follow: bool) -> Iterator[str]:
-    """What a job has printed, in pieces; with `follow` until it ends."""
+    """The output of a job, in pieces; with `follow` until it ends."""
     if not follow:
         yield client.get_job_logs(job.job_id)
         return

@@ -19,7 +19,8 @@ from distune.cluster.runner import Answer, Argument, InProcess, Runner, Shared
 
 
 def preparing_runner(config: ClusterConfig) -> Runner:
-    """The runner of a teacher's work before a search: the nodes of the connected cluster where it is shared, else this process."""
+    """The runner of a teacher's work before a search: the nodes of the connected cluster if it is shared, else this
+    process."""
     return OnRay(config) if config.is_shared else InProcessBesideRay(config)
 
 
@@ -52,8 +53,8 @@ class OnRay:
                 ray.cancel(reference, force=True)
 
     def map(self, function: Callable[[Argument], Answer], items: Sequence[Argument]) -> Iterator[tuple[int, Answer]]:
-        """The items go through Ray Data, to an actor for each GPU, or each CPU where there is none; each keeps the function, and items stream
-        through."""
+        """The items go through Ray Data, to an actor for each GPU, or for each CPU without GPUs; each keeps the
+        function, and items stream through."""
         import ray.data  # It brings pandas, which no trial needs.
 
         nodes = alive_nodes()
@@ -83,8 +84,8 @@ class OnRay:
             raise _given_up(error) from error
 
     def once(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
-        """With a GPU where the cluster has one, else where there is a free CPU; what our loggers say there stands in the log
-        of that worker."""
+        """On a GPU if the cluster has one, else on a free CPU; the output of our loggers goes to the log of that
+        worker."""
         remote = ray.remote(num_cpus=1, num_gpus=int(_has_gpu()), max_retries=3)(_aloud)
         answer: Answer = _answer(remote.remote(function, *arguments))
         return answer
@@ -105,7 +106,7 @@ class OnRay:
 
 @dataclass(frozen=True)
 class InProcessBesideRay(InProcess):
-    """This process, but for `each`: its calls run beside each other, on a Ray of their own that is there for that time alone."""
+    """This process. Only the calls of `each` run in parallel, on a Ray of their own that exists during these calls."""
 
     config: ClusterConfig
 
@@ -129,7 +130,7 @@ def run_on_each_node(function: Callable[[Argument], Answer], argument: Argument)
 
 
 def _answer(call: ray.ObjectRef) -> Any:
-    """What a call returns or raises; raises ClusterError where its worker was lost as often as it may be."""
+    """The result of a call, or its error; raises ClusterError if its worker was lost too often."""
     try:
         return ray.get(call)
     except LOST as error:
@@ -145,12 +146,12 @@ def _has_gpu() -> bool:
 
 
 def _gpus(config: ClusterConfig) -> float:
-    """The GPUs of each call; where `auto` is not measured yet, a card, where there are any."""
+    """The GPUs of each call. If `auto` is not measured yet, it is one card, or 0 without GPUs."""
     return float(_has_gpu()) if config.gpus_per_trial == "auto" else config.gpus
 
 
 def _aloud(function: Callable[..., Answer], *arguments: Any) -> Answer:
-    """Call a function in a worker; what our loggers say meanwhile goes to its standard output."""
+    """Call a function in a worker; the output of our loggers goes to its standard output."""
     logger = logging.getLogger(__name__.partition(".")[0])
     printer, level = logging.StreamHandler(sys.stdout), logger.level
     logger.addHandler(printer)

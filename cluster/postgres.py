@@ -103,7 +103,7 @@ def make_files(folder: Path, password: str) -> None:
 
 
 def make_databases(folder: Path, superuser: dict[str, str], password: str) -> None:
-    """Make MLflow's databases where they are missing, and their owner `mlflow` with its password."""
+    """Make MLflow's databases if they are missing, and their owner `mlflow` with its password."""
     typed = ROLE.format(password=password) + "".join(DATABASE.format(name=name) for name in DATABASES)
     command = [str(binaries() / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
     run(command, folder / "logs" / "psql.log", inherited(superuser), typed=typed)

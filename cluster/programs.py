@@ -24,7 +24,7 @@ class ServicesError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What is started, where and as whom, what tells that it answers, and the signal that asks it to end."""
+    """A program to start: its command, folder and user, the sign that it answers, and the signal that ends it."""
 
     command: Sequence[str]
     environment: Mapping[str, str]

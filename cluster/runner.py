@@ -22,10 +22,10 @@ class Runner(Protocol):
         """Yield (index, answer) as a function that keeps what it has loaded answers items, in any order."""
 
     def once(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
-        """The answer of one call, where it is fastest."""
+        """The answer of one call, on the fastest device."""
 
     def alone(self, function: Callable[[Argument], Answer], argument: Argument) -> Answer:
-        """The answer of one call beside which nothing else of ours runs."""
+        """The answer of one call, while none of our other work runs."""
 
 
 class InProcess:

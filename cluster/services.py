@@ -139,7 +139,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def _settings(path: Path) -> Settings:
-    """The settings of a folder; a port that somebody else has taken meanwhile is replaced."""
+    """The settings of a folder; a port that another program has taken is replaced."""
     if path.exists():
         settings = Settings(**json.loads(path.read_text(encoding="utf-8")))
     else:
@@ -234,7 +234,7 @@ def _make_buckets(port: int) -> None:
 
 
 def _status(port: int, method: str, path: str) -> int | None:
-    """The HTTP status of an answer; None where there is none."""
+    """The HTTP status of an answer; None without an answer."""
     connection = http.client.HTTPConnection(HOST, port, timeout=10)
     try:
         connection.request(method, path)

@@ -1,1 +1,1 @@
-"""What is read: labelled and unlabelled text, segmentation, splits and the teacher-logits cache."""
+"""The data: labelled and unlabelled text, segmentation, splits and the teacher-logits cache."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
@@ -15,10 +16,11 @@ DISCARDED, CANCELLED = "discarded", "was_cancelled"
 
 
 def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
-    """Whether, for each row, an annotator gave it the label at the path `label`: all did, unless the table says otherwise as Label Studio
-    or Argilla do; `notes` is told of rows that do not count, and of those with further, other labels.
+    """Whether, for each row, an annotator gave it the label at the path `label`: all did, unless the table says
+    otherwise as Label Studio or Argilla do. `notes` gets the rows that do not count, and those with more, different
+    labels.
 
-    Raises CorpusError where no row counts.
+    Raises CorpusError if no row counts.
     """
     skipped = {
         f"skipped by an annotator (`{CANCELLED}`, as Label Studio writes it)": _cancelled(table, label),
@@ -27,7 +29,7 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
     for what, rows in skipped.items():
         if any(rows):
             notes.append(
-                f"  {sum(rows)} rows that were {what} left out; name the file in `unlabelled:` too to have their texts without labels"
+                f"  {n_of(sum(rows), 'row that was', 'rows that were')} {what} left out; name the file in `unlabelled:` too to have their texts without labels"
             )
     left_out = [any(found) for found in zip(*skipped.values(), strict=True)]
     if left_out and all(left_out):
@@ -39,7 +41,7 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
 
 
 def _cancelled(table: Table, label: str) -> list[bool]:
-    """The rows whose annotation that is read was cancelled; of a flat export, whose column says so."""
+    """The rows with a cancelled annotation; in a flat export a column says so."""
     parts = label.split(".")
     if CANCELLED in table.columns and label != CANCELLED:
         return [str(cell).strip().lower() in ("true", "1") for cell in table.column(CANCELLED)]
@@ -79,7 +81,7 @@ def _at(cell: Any, place: int) -> Any:
 
 
 def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[str]:
-    """What is to be told where a path that names one of several annotations passes by others with other labels."""
+    """The line about a path to one of several annotations, if others have different labels."""
     parts = label.split(".")
     parent = next((n for n in range(1, len(parts)) if ".".join(parts[:n]) in table.columns), None)
     if label in table.columns or parent is None or not any(part.isdigit() for part in parts[parent:]):
@@ -94,7 +96,7 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
         return []
     shown = ", ".join(several[0])
     return [
-        f"  {len(several)} rows have several labels that differ, such as {shown[:60]}: of these the one at {label!r} is taken; settle them "
+        f"  {n_of(len(several), 'row has', 'rows have')} several labels that differ, such as {shown[:60]}: of these the one at {label!r} is taken; settle them "
         "where they were annotated if that is not meant"
     ]
 

@@ -1,4 +1,5 @@
-"""CSV whose cells stand in apostrophes, as a `quotechar` of pandas or MySQL's ENCLOSED BY may have written it: refused where it shows."""
+"""CSV with apostrophes around cells, as a `quotechar` of pandas or MySQL's ENCLOSED BY writes it. It is refused if
+it shows."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def refuse_apostrophes(reading: Reading, delimiter: str, name: str) -> None:
 
 
 def _enclosed_column(reading: Reading) -> str:
-    """A cell of a column all of whose cells are enclosed, but for empty ones; "" where there is none."""
+    """A cell of a column in which all cells except empty ones are enclosed; "" without such a column."""
     rows = [cells for cells in reading.rows[1:] if len(cells) == reading.width]
     for column in range(reading.width):
         filled = [cell for cells in rows if (cell := cells[column].strip())]
@@ -41,7 +42,7 @@ def _enclosed_column(reading: Reading) -> str:
 
 
 def _doubled(reading: Reading) -> str:
-    """A cell with doubled apostrophes within, where no cell has one outside of such marks."""
+    """A cell with doubled apostrophes inside, if no cell has one outside of such marks."""
     marked = [cell.strip() for cells in reading.rows for cell in cells if "'" in cell]
     if not all(ENCLOSED.fullmatch(cell) for cell in marked):
         return ""
@@ -49,7 +50,8 @@ def _doubled(reading: Reading) -> str:
 
 
 def _whole_by_apostrophes(reading: Reading, delimiter: str) -> str:
-    """The beginning of a row that has another number of cells, where none has if apostrophes enclose cells."""
+    """The beginning of a row with another number of cells, if all rows have the same number once apostrophes enclose
+    cells."""
     if not reading.odd:
         return ""
     for dialect in DIALECTS:

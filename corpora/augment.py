@@ -28,10 +28,10 @@ Tagged = tuple[str, str]
 
 
 class AugmentConfig(BaseModel, frozen=True, extra="forbid"):
-    """How often each text is varied, and how; the probabilities are those of the paper."""
+    """The variations of each text. The default probabilities are those of the paper."""
 
     n_iter: int = Field(default=0, ge=0)
-    """How many variations of each text; 0 for none."""
+    """The number of variations of each text; 0 for none."""
     p_mask: Probability = 0.1
     """The probability that a word is masked."""
     p_pos: Probability = 0.1
@@ -39,9 +39,9 @@ class AugmentConfig(BaseModel, frozen=True, extra="forbid"):
     p_ngram: Probability = 0.25
     """The probability that a text is cut to some of its words."""
     max_ngram: int = Field(default=5, ge=1)
-    """How many words a text is cut to at most."""
+    """The largest number of words that such a text keeps."""
     seed: int = Field(default=7, ge=0, lt=2**63)
-    """The seed that decides what is varied, and how."""
+    """The seed of the variations."""
 
     @model_validator(mode="after")
     def _one_fate_for_each_word(self) -> AugmentConfig:
@@ -75,9 +75,10 @@ class TagWords:
 
 
 def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]) -> Augmented:
-    """Vary train and transfer texts `n_iter` times; what says the same as another text, or as one held out, is dropped.
+    """Vary train and transfer texts `n_iter` times; a variation with the content of another text, or of a held-out one,
+    is dropped.
 
-    What a text becomes depends on the seed, the text and the iteration alone.
+    The variation of a text depends only on the seed, the text and the iteration.
     """
     texts = sorted(texts)  # Which of two that become the same is dropped must not depend on their order.
     tagged = [_tag(text) for text in texts]

@@ -1,4 +1,4 @@
-"""A teacher's numbers as other programs write them: a list in each cell, by the names that stand in it or beside it.
+"""A teacher's numbers as other programs write them: a list in each cell, by the names in it or next to it.
 
 Hugging Face's pipelines sort the classes of every text by their score: the first number is another class's from row to row.
 """
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.literals import literal
 from distune.corpora.matrices import Matrix, of_lists
 from distune.corpora.table_file import Table
@@ -25,26 +26,27 @@ PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
 NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
 """How NumPy prints a number in a list of Python."""
 FEWEST_SORTED = 20
-"""So many rows in one order are no chance."""
+"""This many rows in one order are no coincidence."""
 BY_NAME = (
     'write a value for each class, as {"CLASS": 0.9, ...}, or the list of their names in each row as a column `labels`'
 )
 
 
 def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) -> Matrix:
-    """The numbers of a column of lists, or of values by name, `[rows, classes]`; `notes` is told what stood beside them.
+    """The numbers of a column of lists, or of values by name, `[rows, classes]`; `notes` gets the columns next to them.
 
-    Taken are lists, objects, maps, lists of one label and its score each, and all of these in a list of one; where a column of
-    `BESIDE` has a list of names in each row, numbers are matched by them, row by row. Raises CorpusError as `of_lists` does.
+    It accepts lists, objects, maps, lists of one label and its score each, and all of these in a list of one. If a
+    column of `BESIDE` has a list of names in each row, numbers are matched by them, row by row. Raises CorpusError as
+    `of_lists` does.
     """
-    must_have = f"{n_classes} classes in each row, as the corpus has"
+    must_have = f"{n_of(n_classes, 'class', 'classes')} in each row, as the corpus has"
     if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
         return of_lists(table, column, must_have, n_classes)
     read = [
-        _unwrapped(_spelt(cell), f"{table.name}: {column}, row {row}")
-        for row, cell in enumerate(table.column(column), start=1)
+        _unwrapped(_spelt(cell), f"{table.name}: {column}, {table.rows[place]}")
+        for place, cell in enumerate(table.column(column))
     ]
-    _refuse_other_objects(read, table.name, column, n_classes)
+    _refuse_other_objects(read, table, column, n_classes)
     for beside in BESIDE:
         if beside in table.columns and not any(isinstance(one, Mapping) for one in read):
             read = _named(read, table, column, beside, notes)
@@ -65,7 +67,8 @@ def refuse_sorted(values: NDArray[np.float64], name: str) -> None:
 
 
 def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
-    """Raise CorpusError for a file without logits by the names that they must have, saying which of its columns may be they."""
+    """Raise CorpusError for a file without logits by the names that they must have, and say which of its columns may
+    be the logits."""
     columns = ", ".join(table.columns)
     needs = f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL"
     if named := _named_as_classes(list(table.columns), labels):
@@ -83,7 +86,7 @@ def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
 
 
 def _named_as_classes(columns: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """The columns whose names are the classes, with one word before or behind all of them or none; nothing where there are none."""
+    """The columns whose names are the classes, with one word before or after all of them or none; otherwise nothing."""
     by_key = {column.casefold(): column for column in columns}
     keys = [label.casefold() for label in labels]
     for key in by_key:
@@ -138,20 +141,21 @@ def _unwrapped(cell: Any, where: str) -> Any:
     return dict(pairs)
 
 
-def _refuse_other_objects(read: Sequence[Any], name: str, column: str, n_classes: int) -> None:
-    """Raise CorpusError for what is said of tokens, and of the likeliest class alone."""
-    for row, cell in enumerate(read, start=1):
+def _refuse_other_objects(read: Sequence[Any], table: Table, column: str, n_classes: int) -> None:
+    """Raise CorpusError for scores of tokens, and for scores of the likeliest class alone."""
+    for place, cell in enumerate(read):
         first = cell[0] if isinstance(cell, list | tuple) and cell else cell
         if not isinstance(first, Mapping):
             continue
+        where = f"{table.name}: {column}, {table.rows[place]}"
         if {"token", "logprob"} <= first.keys():
             raise CorpusError(
-                f"{name}: {column}, row {row}: has log-probabilities of the tokens that a language model writes "
+                f"{where}: has log-probabilities of the tokens that a language model writes "
                 f"({', '.join(first)}), not of the classes; {BY_NAME}"
             )
         if first.keys() == {"label", "score"} or (len(first) == 1 < n_classes and cell is first):
             raise CorpusError(
-                f"{name}: {column}, row {row}: has the score of one class alone ({str(first)[:60]}); a pipeline of transformers gives "
+                f"{where}: has the score of one class alone ({str(first)[:60]}); a pipeline of transformers gives "
                 "all of them with top_k=None"
             )
 
@@ -166,10 +170,10 @@ def _named(read: Sequence[Any], table: Table, column: str, beside: str, notes: l
     if 2 * sum(fits) <= len(fits):
         return list(read)
     if not all(fits):
-        row = fits.index(False)
+        odd = fits.index(False)
         raise CorpusError(
-            f"{table.name}: {beside} has the names of the numbers in {column}, but row {row + 1} has {str(names[row])[:60]} for "
-            f"{str(read[row])[:60]}; give every row a name for each number"
+            f"{table.name}: {beside} has the names of the numbers in {column}, but {table.rows[odd]} has {str(names[odd])[:60]} for "
+            f"{str(read[odd])[:60]}; give every row a name for each number"
         )
     orders = {tuple(map(str, one)) for one in names}
     if len(orders) > 1 and all(set(one) == {"0", "1"} for one in orders):

@@ -1,4 +1,5 @@
-"""Which column of a teacher is which class of the corpus: matched by name where there are names, else in a stated order."""
+"""Which column of a teacher is which class of the corpus: matched by name if they have names, else in a stated
+order."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distune._plural import n_of
 from distune.corpora.texts import CorpusError
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -30,7 +32,7 @@ class ColumnOrder:
 
     @property
     def is_as_the_labels(self) -> bool:
-        """Whether the columns stand in the order of the labels already."""
+        """Whether the columns are in the order of the labels already."""
         return self.order == tuple(range(len(self.order)))
 
     def by_column(self, labels: Sequence[str]) -> list[str]:
@@ -53,17 +55,17 @@ def column_order(
 ) -> ColumnOrder:
     """The order in which a teacher's columns are the labels of the corpus.
 
-    `names` are the names of its columns, None where it has none; `said` are the labels of its columns as the study says
-    them outright (`teacher.labels`), which count before any names. Names that differ from the labels by case, width,
-    surrounding white space or the spelling of a whole number (1, "1", 1.0) are the labels. Names that are numbered
-    only (LABEL_0, LABEL_1) are taken in the order of the labels, or by number where the labels are these numbers.
+    `names` are the names of its columns, None where it has none; `said` are the labels of its columns in the study
+    (`teacher.labels`), which count before any names. Names that differ from the labels by case, width, surrounding
+    white space or the spelling of a whole number (1, "1", 1.0) are the labels. Names that are numbered only (LABEL_0,
+    LABEL_1) are taken in the order of the labels, or by number where the labels are these numbers.
 
     Raises CorpusError, with both lists, for names that match in part or not at all, and for another number of columns.
     """
     texts = None if names is None else [str(name) for name in names]
     if texts is not None and len(texts) != len(labels):
         raise CorpusError(
-            f"{source} has {len(texts)} columns ({', '.join(texts)}), but the corpus has {len(labels)} labels "
+            f"{source} has {n_of(len(texts), 'column')} ({', '.join(texts)}), but the corpus has {n_of(len(labels), 'label')} "
             f"({', '.join(labels)})"
         )
     if said is not None:
@@ -140,10 +142,10 @@ def _key(name: str) -> str:
 
 
 def class_names(settings: Mapping[str, object], source: str) -> list[str] | None:
-    """The names of the columns of a classifier, by column, from its `config.json`; None where it has none.
+    """The names of the columns of a classifier, by column, from its `config.json`; None without names.
 
-    `id2label` counts, and `label2id` where there is no other. Raises CorpusError where they contradict each other, or do
-    not name the columns 0, 1, 2, ... each once.
+    `id2label` counts, or `label2id` without it. Raises CorpusError if they contradict each other, or do not name the
+    columns 0, 1, 2, ... each once.
     """
     by_id = _numbered(settings.get("id2label"), f"{source}: id2label in config.json")
     raw = settings.get("label2id")

@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
@@ -22,7 +23,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Split:
-    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 where there is none."""
+    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 without a label."""
 
     texts: tuple[str, ...]
     labels: NDArray[np.int64]
@@ -43,11 +44,11 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A text stands in exactly one of the four splits; `fingerprint` tells which texts and classes there are.
+    """A text is in exactly one of the four splits. `fingerprint` covers the texts and the classes.
 
-    The fingerprint says neither which label a text has nor which of the train texts are labelled: one teacher-logits
-    cache serves every choice of `labelled`, and labels that were corrected. What is compared by accuracy must have the
-    same `answers_fingerprint` too, and what has learnt from the labels of train the same `train_fingerprint`.
+    The fingerprint does not cover the label of a text or the choice of labelled train texts. So one teacher-logits
+    cache serves every choice of `labelled`, and corrected labels. Accuracies can be compared only with the same
+    `answers_fingerprint`. Models that learnt from the labels of train need the same `train_fingerprint`.
     """
 
     labels: tuple[str, ...]
@@ -64,7 +65,7 @@ class Corpus:
 
     @functools.cached_property
     def answers_fingerprint(self) -> str:
-        """16 hex digits over the texts of dev and of test with their labels: what every accuracy is held against."""
+        """16 hex digits over the texts of dev and of test with their labels, on which every accuracy depends."""
         return labelled_fingerprint(self.labels, self.dev, self.test)
 
     @functools.cached_property
@@ -111,7 +112,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
                     f"the {name} split is empty: no row of {getattr(config, name)} has a class of `labels`"
                 )
             raise CorpusError(
-                f"the {name} split is empty: {len(rows)} texts with dev_fraction={config.dev_fraction}, "
+                f"the {name} split is empty: {n_of(len(rows), 'text')} with dev_fraction={config.dev_fraction}, "
                 f"test_fraction={config.test_fraction}"
             )
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
@@ -155,7 +156,7 @@ def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
         both_are_files = config.dev is not None and config.test is not None and (first, second) == ("dev", "test")
         advice = "" if both_are_files else ", or set drop_overlap: true to drop them from the source"
         raise CorpusError(
-            f"{len(texts)} texts stand in two splits, such as {texts[0][:40]!r}; clean the files{advice} (the splits are {first} "
+            f"{n_of(len(texts), 'text stands', 'texts stand')} in two splits, such as {texts[0][:40]!r}; clean the files{advice} (the splits are {first} "
             f"and {second})"
         )
 

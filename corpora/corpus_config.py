@@ -1,4 +1,4 @@
-"""What a study says of its corpus."""
+"""The settings of the corpus in a study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
-    """What is read and how it is split."""
+    """The texts and labels of the study, and their splits."""
 
     source: FileName
     """`reviews`, or a file of texts and labels: CSV, TSV, JSON or Parquet, by its path or URI."""
@@ -25,36 +25,42 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     columns: tuple[str, ...] | None = None
     """The names of the columns, for CSV or TSV files without a header."""
     quoting: Quoting = "auto"
-    """What quotation marks mean in CSV and TSV files: `csv` around cells, `none` a character like any other, `backslash` around
-    cells with `\\"` for one within; `auto` decides for each file, and says so."""
+    """The meaning of quotation marks in CSV and TSV files. `csv`: they surround cells. `none`: they are ordinary
+    characters. `backslash`: they surround cells, and `\\"` is one inside a cell. `auto` decides for each file, and
+    says so."""
     encoding: Encoding = None
-    """The encoding of text files, such as `gb18030`; by default it is told from each file, or the file is refused."""
+    """The encoding of text files, such as `gb18030`; by default Distune detects it for each file, or refuses the
+    file."""
     skip_bad_rows: bool = False
-    """Leave out rows of CSV and TSV files with another number of columns than the first, instead of refusing the file."""
+    """`true` leaves out rows of CSV and TSV files with another number of columns than the first; `false` refuses the
+    file."""
     dev: FileName | None = None
-    """A file of its own for dev; without one, dev is `dev_fraction` of the source, drawn by content."""
+    """A separate file for dev. Without it, dev is `dev_fraction` of the source, drawn by content."""
     test: FileName | None = None
-    """A file of its own for test; without one, test is `test_fraction` of the source, drawn by content."""
+    """A separate file for test. Without it, test is `test_fraction` of the source, drawn by content."""
     unlabelled: FileName | None = None
-    """Further texts for the transfer set."""
+    """A file of more texts for the transfer set."""
     more_unlabelled: tuple[FileConfig, ...] = ()
-    """Further files of texts for the transfer set, each with columns of its own."""
+    """More files of texts for the transfer set, each with its own columns."""
     labels: tuple[LabelName, ...] | None = Field(default=None, min_length=2)
-    """These classes only, in this order, in all files; by default all that occur, sorted, whole numbers by their value."""
+    """The classes that the study keeps, in this order, in all files. By default it keeps all classes, sorted; whole
+    numbers are sorted by value."""
     per_class: int | None = Field(default=None, ge=1)
-    """At most so many texts of each class, the same number for all."""
+    """The largest number of texts of each class, the same for all classes."""
     labelled: int | None = Field(default=None, ge=1)
-    """Keep so many labels of train, balanced over the classes; its other texts join the transfer set."""
+    """The number of labels of train that the study keeps, balanced over the classes; the other texts of train join
+    the transfer set."""
     transfer: int | None = Field(default=None, ge=0)
-    """Keep so many texts of the transfer set, drawn by content; all by default."""
+    """The number of texts of the transfer set that the study keeps, drawn by content; all by default."""
     dev_fraction: Fraction = 0.115
-    """The part of the source that becomes dev, on which everything is chosen."""
+    """The part of the source that becomes dev. Distune makes every choice on dev."""
     test_fraction: Fraction = 0.115
-    """The part of the source that becomes test, which is read once, for the table; with dev's < 1."""
+    """The part of the source that becomes test. Distune reads test once, for the table. The parts of dev and test
+    together must be < 1."""
     drop_overlap: bool = False
-    """Drop from the source the texts that stand in a dev or test file as well, instead of refusing them."""
+    """`true` drops from the source the texts that are also in a dev or test file; `false` refuses the files."""
     seed: int = Field(default=7, ge=0, lt=2**63)
-    """The seed that decides which texts are drawn for dev, test, `per_class`, `labelled` and `transfer`."""
+    """The seed that draws the texts of dev, test, `per_class`, `labelled` and `transfer`."""
 
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:

@@ -81,7 +81,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     """The characters of a text file, by its byte-order mark, as UTF-8, or as UTF-16 or GB18030 where that is beyond doubt.
 
     A file that says by a mark that it is UTF-8 or UTF-16, or that is valid UTF-8 beyond ASCII, is read so whatever
-    `encoding` is: files of two encodings may stand in one study. Raises CorpusError for a file that cannot be told.
+    `encoding` is: files of two encodings may be in one study. Raises CorpusError for a file that cannot be told.
     """
     for magic, advice in MAGICS.items():
         if content.startswith(magic):
@@ -163,7 +163,9 @@ def _refuse_lines_of_utf8(content: bytes, name: str) -> None:
 
 
 def _fault(content: bytes, error: UnicodeError) -> str:
-    if not isinstance(error, UnicodeDecodeError) or error.start >= len(content):
+    if not isinstance(error, UnicodeDecodeError) or error.start >= len(error.object):
         return str(error)
-    line = content[: error.start].count(b"\n") + 1
-    return f"byte {content[error.start]:#04x} in line {line}"
+    # In UTF-16 the byte of a line feed is half of other characters too, such as 上.
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    line = before.count("\n" if "\n" in before else "\r") + 1
+    return f"byte {error.object[error.start]:#04x} in line {line}"

@@ -46,8 +46,8 @@ class DiskError(OSError):
 def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
     """Write a file, which is whole when this returns, and as it was before when it raises; its folders are made.
 
-    What is `durable` is then on the disk, which costs ten milliseconds. Raises DiskError for a disk that takes no more, and
-    OSError for what else goes wrong.
+    A `durable` file is then on the disk, which costs ten milliseconds. Raises DiskError for a full disk, and OSError
+    for other faults.
     """
     unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
@@ -90,9 +90,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def disk_error(error: BaseException, place: Path, database: Path | None = None) -> DiskError | None:
-    """What a disk that takes no more is to blame for, as a DiskError; None for an error with another cause.
+    """The error of a full disk, as a DiskError; None for an error with another cause.
 
-    `place` is named where the error itself names no file, and `database` where it is SQLite's.
+    The message names `place` if the error itself names no file, and `database` if it is SQLite's.
     """
     chain = _chain(error)
     for one in chain:
@@ -118,7 +118,7 @@ def number_of(error: BaseException) -> int | None:
 
 
 def refuse_full_disks(places: Iterable[Path | None]) -> None:
-    """Raise DiskError where there is no room at one of the places that are on this machine."""
+    """Raise DiskError if one of the places on this machine has no room."""
     for place in places:
         if place is not None and _usage(place).free < FULL_BYTES:
             raise DiskError(errno.ENOSPC, _sentence(errno.ENOSPC, place))

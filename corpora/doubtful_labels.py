@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.texts import CorpusError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS, MOST_FRACTIONS = 50, 10
-"""So many distinct numbers, or numbers that are not whole, are still classes and no measure."""
+"""Up to this many distinct numbers, or numbers that are not whole, are classes and not a measurement."""
 JOINED_BY = {
     "|": True,
     ";": True,
@@ -27,7 +28,7 @@ JOINED_BY = {
 }
 """What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
 FEWEST_ROWS = 20
-"""In a file of so many rows or more, labels that are nearly all distinct are no classes."""
+"""In a file with at least this many rows, labels that are nearly all distinct are no classes."""
 NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
@@ -62,7 +63,7 @@ def refuse_ids(distinct: Counter[str], name: str) -> None:
 
 
 def refuse_measure(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError for so many distinct numbers that they are no classes but a measure."""
+    """Raise CorpusError for too many distinct numbers: they are a measurement and no classes."""
     if not all(NUMBER.fullmatch(label) for label in distinct):
         return
     values = sorted(float(label) for label in distinct)
@@ -75,13 +76,13 @@ def refuse_measure(distinct: Counter[str], name: str) -> None:
 
 
 def without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name: str) -> list[str | None]:
-    """Labels with -1 as missing where there is no other; beside 0 it may be a class, which the study must say."""
+    """Labels with -1 as missing if it is the only one. Together with 0 it may be a class, and the study must say so."""
     if NO_LABEL not in distinct or (len(distinct) > 1 and "0" not in distinct):
         return list(labels)
     others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)
     if others:
         raise CorpusError(
-            f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
+            f"{name}: the label -1 ({n_of(distinct[NO_LABEL], 'row')}) may be a class or Hugging Face's sign for no label; name the "
             f"classes: `labels: [{', '.join(others)}]` leaves its rows out, `labels: [-1, {', '.join(others)}]` takes it for one"
         )
     return [None] * len(labels)

@@ -12,7 +12,7 @@ BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
 CONTROLS = re.compile("[\x01-\x08\x0e-\x1f]")
 """Signs that Hive and others put between columns, which texts do not hold."""
 LONGEST_PREFACE = 10
-"""In so many lines the names of the columns are looked for."""
+"""The number of lines that are searched for the names of the columns."""
 
 
 def refuse_other_headers(lines: Sequence[str], delimiter: str, wanted: Sequence[str], name: str) -> None:

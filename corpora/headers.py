@@ -15,13 +15,13 @@ CHINESE_NAMES = {"标签", "标注", "类别", "分类", "情感", "文本", "�
 NAMES = LABEL_NAMES | TEXT_NAMES | CHINESE_NAMES | OTHER_NAMES
 """How columns are called, in lower case."""
 REPEATED_ROWS = 10
-"""In a file of so many rows or more, a label that stands in the first one alone is worth a line."""
+"""In a file with at least this many rows, a label that is only in the first row is worth a line."""
 
 
 def check_first_row(texts: Sequence[str], labels: Sequence[str | None], named: Collection[str], name: str) -> list[str]:
-    """What is to be told of a first row; `named` are labels that are classes whatever they look like.
+    """The line about a first row; `named` are labels that are classes whatever they look like.
 
-    Raises CorpusError where its label stands in no other row and it, or its text, is what columns are called, or all other
+    Raises CorpusError if its label is in no other row, and it or its text is a usual name of columns, or all other
     labels are numbers.
     """
     if len(texts) < 2:

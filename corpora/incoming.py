@@ -27,10 +27,10 @@ UNPACKERS: dict[bytes, Callable[[BufferedReader[Any]], Any]] = {
 
 
 class Utf8:
-    """Bytes of UTF-8, as `read1` of an open file gives them; `first` is what stands at the beginning.
+    """Bytes of UTF-8, as `read1` of an open file gives them; `first` is the beginning.
 
-    What the first block shows decides: UTF-16 and UTF-32 by their mark or their NUL bytes, GB18030 where it is Chinese beyond
-    doubt, as `distune.corpora.decoding` has it; all else is passed on as it is. Raises CorpusError for what is no text.
+    The first block decides: UTF-16 and UTF-32 by their mark or their NUL bytes, GB18030 if it is Chinese beyond doubt,
+    as in `distune.corpora.decoding`. Everything else passes unchanged. Raises CorpusError for what is no text.
     """
 
     def __init__(self, source: BufferedReader[Any], name: str) -> None:
@@ -46,7 +46,7 @@ class Utf8:
         self.first = codecs.getincrementaldecoder(encoding)().decode(block).encode() if encoding else block
 
     def read1(self, size: int, /) -> bytes:
-        """What has come, b"" at the end."""
+        """The bytes that have arrived, b"" at the end."""
         try:
             while True:
                 block = self._source.read1(size)

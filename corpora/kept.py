@@ -1,4 +1,4 @@
-"""What a storage keeps, read back: whatever a damaged file does to who reads it is told by one error that names it."""
+"""Reading back from a storage: whatever a damaged file causes, one error names the file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class DamagedError(ValueError):
 
 @contextmanager
 def reading(place: Place | str, advice: str) -> Iterator[None]:
-    """Raise DamagedError, naming what is read and what to do, for whatever goes wrong meanwhile; errors that name it already and
-    files that are not there pass."""
+    """Raise DamagedError, naming what is read and what to do, for any fault inside. Errors that name it already
+    pass, and so do missing files."""
     try:
         yield
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Columns that may be the labels of a file, and those beside them in which a tool says how far the annotation went."""
+"""Columns that may be the labels of a file, and the columns in which a tool keeps the status of the annotation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def annotation_states(table: Table) -> dict[str, str]:
 
 
 def answer_columns(table: Table) -> list[str]:
-    """The columns that hold the answers of annotators, in a list for each text: known by the status that stands beside them."""
+    """The columns that hold the answers of annotators, in a list for each text: known by the status column next to
+    them."""
     states = annotation_states(table)
     return [
         name
@@ -42,7 +43,7 @@ def label_columns(table: Table, text: str) -> dict[str, int]:
 
 
 def about_states(table: Table, text: str, label: str) -> list[str]:
-    """What is to be told where the labels of a study are the status of an annotation, and another column may be the labels."""
+    """The line about labels that are the status of an annotation, if another column may be the labels."""
     tool = _tool_of_state(table, label) if label in table.columns else ""
     others = label_columns(table, text) if tool else {}
     if not others:

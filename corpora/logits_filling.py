@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import (
@@ -36,7 +37,7 @@ HIDDEN = "the teacher's hidden states"
 
 @dataclass(frozen=True)
 class TeacherAnswers:
-    """What a teacher says of texts: logits `[texts, classes]` and, where asked for, hidden states `[texts, width]`."""
+    """A teacher's answers to texts: logits `[texts, classes]` and, on request, hidden states `[texts, width]`."""
 
     logits: Logits
     hidden: NDArray[np.floating[Any]] | None = None
@@ -47,7 +48,8 @@ TeacherFunction = Callable[[Sequence[str]], TeacherAnswers]
 
 @dataclass(frozen=True)
 class ShardForm:
-    """How a cache is written: the type of its logits, how many texts to a shard, and who is told at first and after each.
+    """How a cache is written: the type of its logits, the number of texts in a shard, and the function that is called
+    at first and after each.
 
     In a float16 cache, a shard with logits that float16 would change too much is in float32.
     """
@@ -184,8 +186,8 @@ def _index(shards: Iterable[Shard]) -> NDArray[np.uint64]:
 
 
 def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Checksums:
-    """The checksums of a shard that an earlier run has written; nothing where it is not whole, has changed, or is of other
-    texts. What has no checksums is of an older Distune, and may be anything."""
+    """The checksums of a shard that an earlier run has written; nothing if it is incomplete, has changed, or has
+    other texts. A shard without checksums comes from an older Distune and may be anything."""
     written = _checksums(folder, shard, there)
     if not written or not written.keys() <= there:
         return {}
@@ -200,7 +202,7 @@ def _whole_shard(folder: Place, shard: Shard, dtype: str, there: set[str]) -> Ch
 
 
 def _checksums(folder: Place, shard: Shard, there: set[str]) -> Checksums:
-    """What was written of a shard, by its own word; nothing where that is damaged."""
+    """The files of a shard by its own record; nothing if the record is damaged."""
     if shard.checksums_file not in there:
         return {}
     try:
@@ -221,7 +223,7 @@ def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str
             f"the labels {', '.join(labels)}, but gave {list(logits.shape)}"
         )
     if hidden is not None and len(hidden) != len(texts):
-        raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
+        raise CorpusError(f"the teacher must give {n_of(len(texts), 'row')} of hidden states, but gave {len(hidden)}")
     if not np.isfinite(logits).all():
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
         raise CorpusError(

@@ -1,4 +1,5 @@
-"""Whether quotation marks stand where a program that writes CSV puts them, and not where texts have them."""
+"""Whether quotation marks are at the places where a program that writes CSV puts them, and not where texts have
+them."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def _raw_cells(row: RawRow, delimiter: str, skips_spaces: bool = False) -> list[
 
 
 def has_spaces_throughout(reading: Reading, delimiter: str) -> bool:
-    """Whether a space stands behind every delimiter between cells, as people write CSV by hand."""
+    """Whether a space follows every delimiter between cells, as people write CSV by hand."""
     sign = re.escape(delimiter)
     cell = re.compile(rf'( *"(?:[^"]|"")*"|[^{sign}]*)(?:{sign}|$)')
     for place, cells in enumerate(reading.rows):
@@ -62,7 +63,7 @@ def has_spaces_throughout(reading: Reading, delimiter: str) -> bool:
 
 
 def quotes_a_whole_column(reading: Reading, delimiter: str) -> bool:
-    """Whether all cells of a column are quoted but for empty ones: two at least, of which one may be its name."""
+    """Whether all cells of a column except empty ones are quoted: two at least, of which one may be its name."""
     n_quoted = [0] * reading.width
     for place in range(len(reading.rows)):
         raw_cells = _raw_cells(reading.row(place), delimiter, reading.skips_spaces)

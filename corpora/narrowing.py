@@ -36,7 +36,7 @@ def with_classes(rounded: Floats, classes: NDArray[np.int64]) -> Floats:
 
 
 def narrowest(logits: Floats) -> Floats:
-    """Logits in float16 where they are small enough for it, else in float32."""
+    """Logits in float16 if they are small enough for it, else in float32."""
     largest = float(np.abs(logits).max(initial=0.0))
     return narrowed(logits, "float16" if largest < LARGEST_IN_HALF else "float32", "the teacher's logits")
 

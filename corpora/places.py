@@ -22,7 +22,7 @@ from distune.corpora.disk import UNFINISHED, write_whole
 from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
-"""File systems on which an object appears when it is complete; elsewhere it is written beside its place and moved."""
+"""File systems on which an object appears when it is complete; elsewhere it is written next to its place and moved."""
 
 
 class PlaceError(ValueError):
@@ -87,7 +87,7 @@ class Place:
         return system.get_file_info(path).type
 
     def names(self) -> list[str]:
-        """The names of what lies in a folder, sorted; none where there is no folder."""
+        """The names in a folder, sorted; none without a folder."""
         system, path = self._resolved
         return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
 
@@ -102,8 +102,8 @@ class Place:
         return self.read_bytes().decode()
 
     def write_bytes(self, content: bytes, durable: bool = True) -> None:
-        """Write a file, which is either whole or not there; its folders are made. What is `durable` is on the disk then, and
-        survives a loss of power. Raises DiskError where a disk of this machine takes no more."""
+        """Write a file, which is either whole or missing; its folders are made. A `durable` file is on the disk
+        then, and survives a loss of power. Raises DiskError if a disk of this machine is full."""
         if self.path is not None:
             write_whole(self.path, content, durable)
             return
@@ -148,7 +148,8 @@ class Place:
 
     @contextmanager
     def to_write(self) -> Iterator[Path]:
-        """A folder on this machine to write into: itself, or one whose files are put there when the `with` ends well."""
+        """A folder on this machine to write into: itself, or another one: its files are put there when the `with`
+        ends well."""
         if self.path is not None:
             self.path.mkdir(parents=True, exist_ok=True)
             yield self.path

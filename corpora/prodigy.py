@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.cells import is_nothing
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
@@ -16,8 +17,8 @@ ANSWERS = ("accept", "reject", "ignore")
 def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[bool]:
     """Whether each row counts as labelled: all do, unless the table has Prodigy's column `answer`.
 
-    `read` are the columns that the study reads; one of them is no such column, nor is one with other values. Rows without
-    an answer, as files that were joined have them, count. Raises CorpusError where no row counts.
+    `read` are the columns that the study reads. They are no such column, and a column with other values is not one
+    either. Rows without an answer, as files that were joined have them, count. Raises CorpusError if no row counts.
     """
     everything = [True] * table.n_rows
     if COLUMN not in table.columns or COLUMN in read:
@@ -32,9 +33,9 @@ def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[b
         raise CorpusError(
             f"{table.name}: no row was accepted: its column {COLUMN!r}, as Prodigy writes it, has {shown}"
         )
-    also = f"; {counts['']} rows without an answer kept" if counts[""] else ""
+    also = f"; {n_of(counts[''], 'row')} without an answer kept" if counts[""] else ""
     notes.append(
-        f"  {n_left_out} rows that an annotator did not accept ({shown} in the column {COLUMN!r}, as Prodigy writes it) left "
+        f"  {n_of(n_left_out, 'row')} that an annotator did not accept ({shown} in the column {COLUMN!r}, as Prodigy writes it) left "
         f"out{also}; name the file in `unlabelled:` too to have their texts without labels"
     )
     return [answer not in ANSWERS[1:] for answer in answers]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from distune._plural import n_of
 from distune.corpora.marks import follows_rules, has_spaces_throughout, kinds
 from distune.corpora.raw_rows import Cells, Quoting, Reading
 from distune.corpora.swallowing import Swallowing
@@ -22,8 +23,8 @@ LEFT_MARKS = re.compile(r' +"[^"]*" *')
 def read_delimited(lines: Sequence[str], delimiter: str, quoting: Quoting, width: int | None, name: str) -> Reading:
     """The rows of a file that keeps to `quoting`; `width` is the number of columns, by default that of the first row.
 
-    `auto` takes quotation marks for CSV's where they follow its rules, for characters where they do not. Raises CorpusError
-    where a quoted cell holds whole rows, and where no reading comes to the end of the file.
+    `auto` takes quotation marks for CSV's if they follow its rules, else for characters. Raises CorpusError if a quoted
+    cell holds whole rows, and if no reading reaches the end of the file.
     """
     if quoting == "auto":
         reading = _decided(lines, delimiter, width, name)
@@ -51,9 +52,9 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
     if quoted.fits and swallowing.rows:
         first = swallowing.rows[0]
         raise CorpusError(
-            f"{name}: line {first.number} opens a quotation that closes {len(first.lines) - 1} lines further on and holds what "
-            f"look like whole rows; set `quoting: none` where quotation marks are characters like any other ({len(plain.rows):,} rows), "
-            f"`quoting: csv` where the cell is meant ({len(quoted.rows):,} rows)"
+            f"{name}: line {first.number} opens a quotation that closes {n_of(len(first.lines) - 1, 'line')} further on and holds what "
+            f"look like whole rows; set `quoting: none` where quotation marks are characters like any other ({n_of(len(plain.rows), 'row')}), "
+            f"`quoting: csv` where the cell is meant ({n_of(len(quoted.rows), 'row')})"
         )
     # Neither fits: rows of another length are named by the one that has fewer of them.
     return quoted if not quoted.fault and len(quoted.odd) < len(plain.odd) else plain
@@ -74,7 +75,7 @@ def _with_marks(lines: Sequence[str], delimiter: str, width: int | None) -> Read
 
 
 def _refuse_left_marks(reading: Reading, name: str) -> None:
-    """Raise CorpusError for a cell in quotation marks that are left, as a space stands before them."""
+    """Raise CorpusError for a cell that keeps its quotation marks because a space comes before them."""
     for row in reading.marked:
         left = next((cell for cell in row.cells[1:] if LEFT_MARKS.fullmatch(cell)), None)
         if left is not None:

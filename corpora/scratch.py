@@ -1,7 +1,7 @@
 """Temporary folders that are gone with the process that made them, however it ended.
 
-A process holds a lock on each of its folders for as long as it lives. Whoever makes one next removes those that nobody
-holds: what a kill has left behind.
+A process holds a lock on each of its folders for as long as it lives. The next process that makes one removes the
+folders without a lock, which a kill has left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 PREFIX = "distune-scratch-"
 NEW_FOR_S = 60.0
-"""A folder that was made a moment ago may not be locked yet."""
+"""A new folder may have no lock yet."""
 
 
 @contextmanager

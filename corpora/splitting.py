@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
@@ -43,7 +44,7 @@ def split_rows(
 
 
 def _held_out(path: str | None, config: CorpusConfig, labels: Sequence[str], notes: list[str]) -> list[Row] | None:
-    """The rows of a dev or test file, of the classes that `labels` picks; None where there is no file."""
+    """The rows of a dev or test file, of the classes that `labels` picks; None without a file."""
     if path is None:
         return None
     rows = read_rows(file_of(config, path), named=labels, notes=notes)
@@ -56,10 +57,10 @@ def _held_out(path: str | None, config: CorpusConfig, labels: Sequence[str], not
 
 
 def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
-    """The source without what stands in a dev or test file, before a dev or test that has none is drawn of it."""
+    """The source without the texts of a dev or test file. A dev or test without a file is drawn from it afterwards."""
     keys = {content_key(row.text) for row in held_out}
     kept = [row for row in rows if content_key(row.text) not in keys]
-    notes.append(f"{len(rows) - len(kept)} texts of the source dropped because they stand in dev or test")
+    notes.append(f"{n_of(len(rows) - len(kept), 'text')} of the source dropped: dev or test has the same")
     return kept
 
 
@@ -98,7 +99,8 @@ def keep_labelled(train: Sequence[Row], labels: Sequence[str], config: CorpusCon
 
 
 def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:
-    """How many labels each class keeps: the same number, and one more for classes that have so many until none remains."""
+    """How many labels each class keeps: the same number, and one more for classes with enough texts until none
+    remains."""
     share, rest = divmod(n_labelled, len(labels))
     most = min(there[label] for label in labels) * len(labels) + len(labels) - 1
     for label in labels:
@@ -127,7 +129,7 @@ def read_unlabelled(config: CorpusConfig, taken: set[str], notes: list[str]) -> 
 
 
 def drawn(transfer: Sequence[Row], config: CorpusConfig) -> list[Row]:
-    """So much of the transfer set as the config wants, in its own order."""
+    """The part of the transfer set that the config wants, in its own order."""
     if config.transfer is None:
         return list(transfer)
     if config.transfer > len(transfer):

@@ -11,17 +11,17 @@ from distune.corpora.marks import kinds_of, quotes_a_whole_column
 from distune.corpora.raw_rows import RawRow, Reading
 
 FEW = 20
-"""A column of at most so many values is one of classes, whatever the number of rows."""
+"""A column with at most this many values holds classes, whatever the number of rows."""
 FEWEST_LINES = 6
-"""A text may look like so many rows once; that several do is told from whole rows that stray marks have swallowed."""
+"""One text may look like this many rows. Several such texts are whole rows that stray marks have swallowed."""
 Likeness = Literal["row", "perhaps", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Columns:
-    """What the cells of a file's columns are like.
+    """The form of the cells of a file's columns.
 
-    Nothing is told of the longest column, which is that of the texts, nor of one whose values do not come again.
+    The longest column, which has the texts, is left out, and so is a column without repeated values.
     """
 
     values: list[frozenset[str] | None]

@@ -1,4 +1,4 @@
-"""What a study says of a file with columns."""
+"""The settings of a file with columns in a study."""
 
 from __future__ import annotations
 
@@ -48,14 +48,15 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     """One file with columns: CSV, TSV, JSON or Parquet."""
 
     path: FileName
-    """The file, or its URI. Its ending tells the format: `.csv`, `.tsv`, `.txt` (as TSV), `.jsonl`, `.json` or `.parquet`;
-    behind all but the last may stand `.gz`, `.bz2`, `.xz` or `.zst`."""
+    """The file, or its URI. Its ending gives the format: `.csv`, `.tsv`, `.txt` (as TSV), `.jsonl`, `.json` or
+    `.parquet`. All except the last may be followed by `.gz`, `.bz2`, `.xz` or `.zst`."""
     columns: tuple[str, ...] | None = None
     """The names of the columns, for a CSV or TSV file without a header."""
     skip_bad_rows: bool = False
-    """Leave out rows with another number of columns than the first, instead of refusing the file."""
+    """`true` leaves out rows with another number of columns than the first; `false` refuses the file."""
     quoting: Quoting = "auto"
-    """What quotation marks mean in a CSV or TSV file: `csv` around cells, `none` a character like any other, `backslash` around
-    cells with `\\"` for one within; `auto` decides from the file, and says so."""
+    """The meaning of quotation marks in a CSV or TSV file. `csv`: they surround cells. `none`: they are ordinary
+    characters. `backslash`: they surround cells, and `\\"` is one inside a cell. `auto` decides from the file, and
+    says so."""
     encoding: Encoding = None
-    """The encoding of a text file, such as `gb18030`; by default it is told from the file, or refused."""
+    """The encoding of a text file, such as `gb18030`; by default Distune detects it, or refuses the file."""

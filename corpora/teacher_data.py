@@ -1,4 +1,5 @@
-"""What a teacher may read beyond the corpus: more labelled texts and plain texts, none of them of dev or test."""
+"""The texts of a teacher in addition to the corpus: more labelled texts and plain texts, none of them of dev or
+test."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ class TeacherDataConfig(BaseModel, frozen=True, extra="forbid"):
     """Files that train the teacher alone; the students never see them."""
 
     labelled: tuple[FileConfig, ...] = ()
-    """Files whose labels the teacher is fine-tuned on as well."""
+    """Files with labels for the teacher's fine-tuning."""
     unlabelled: tuple[FileConfig, ...] = ()
-    """Files that a teacher with `pretrain` reads as well; one from scratch takes its characters from them too."""
+    """Files of texts for a teacher with `pretrain`. A teacher from scratch also takes its characters from them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class TeacherData:
     train: Split
     pretraining_texts: tuple[str, ...]
     n_removed: int
-    """Rows left out because their content stands in the corpus' dev or test split."""
+    """Rows left out because their content is in the corpus' dev or test split."""
     notes: tuple[str, ...] = ()
     """How the files were read."""
 

@@ -1,8 +1,8 @@
-"""The teacher-logits cache: what a teacher says of every text, computed once, kept beside the text's own hash.
+"""The teacher-logits cache: a teacher's answer to every text, computed once, kept with the text's own hash.
 
-A cache is a folder of shards, each a few `.npy` files and their checksums, an index of all hashes, and a `manifest.json` that is
-written last: a folder with its manifest is whole. Logits, and the hidden states where they are asked for, are joined to texts
-by hash, never by row order. `logits_filling.py` writes it.
+A cache is a folder of shards, each a few `.npy` files and their checksums, an index of all hashes, and a
+`manifest.json` that is written last: a folder with its manifest is whole. Logits, and hidden states on request, are
+joined to texts by hash, never by row order. `logits_filling.py` writes it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from distune._plural import n_of
 from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
 from distune.corpora.scratch import make_scratch, remove_scratch
@@ -33,7 +34,7 @@ Checksums = dict[str, str]
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What a cache belongs to: the fingerprints of the teacher (with its tokenizer settings) and of the corpus."""
+    """The identity of a cache: the fingerprints of the teacher (with its tokenizer settings) and of the corpus."""
 
     teacher: str
     corpus: str
@@ -45,7 +46,7 @@ class CacheKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a whole cache holds; `checksums` are of its files, `about` is what is known of the teacher."""
+    """The content of a whole cache; `checksums` are those of its files, and `about` describes the teacher."""
 
     teacher: str
     corpus: str
@@ -55,7 +56,7 @@ class Manifest:
     checksums: Checksums
     about: dict[str, Any] = field(default_factory=dict)
     hidden_width: int = 0
-    """Features of the hidden states beside the logits; 0 where there are none."""
+    """The number of features of the hidden states; 0 without hidden states."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class TeacherLogits:
     def of(self, texts: Sequence[str]) -> Logits:
         """Logits `[texts, classes]` in float32, joined by hash.
 
-        Raises CorpusError when a text is not in the cache, a file that is read for it is damaged, or it holds what is no
-        finite number, as a float16 cache of an older Distune did where logits were beyond 65,504.
+        Raises CorpusError when a text is not in the cache, a file that is read for it is damaged, or it holds a number
+        that is not finite. A float16 cache of an older Distune has such numbers for logits beyond 65,504.
         """
         found = self._gather(self.shards, texts, len(self.manifest.labels), np.float32)
         if not np.isfinite(found).all():
@@ -134,14 +135,16 @@ class TeacherLogits:
 
 def missing_message(source: str, texts: Sequence[str], known: Sequence[bool]) -> str:
     """Which texts have no logits, in one line."""
-    rows = [row for row, one in enumerate(known) if not one]
-    shown = ", ".join(f"{row} ({texts[row][:20]!r})" for row in rows[:3])
-    return f"{source} lacks {len(rows)} of {len(texts)} texts of the corpus: rows {shown}{', ...' if rows[3:] else ''}"
+    # By what they say: the texts of a corpus are of several files, in an order of its own.
+    lacking = [text for text, one in zip(texts, known, strict=True) if not one]
+    shown = ", ".join(repr(text[:20]) for text in lacking[:3])
+    more = ", ..." if lacking[3:] else ""
+    return f"{source} lacks {len(lacking):,} of {n_of(len(texts), 'text')} of the corpus: {shown}{more}"
 
 
 def halves(hashes: bytes) -> NDArray[np.uint64]:
-    """`[texts, 2]`: a hash as two numbers. Two texts alike in the first half are as good as impossible below 10^8 texts,
-    and would be reported as missing."""
+    """`[texts, 2]`: a hash as two numbers. Below 10^8 texts, two texts with the same first half are practically
+    impossible; they would be reported as missing."""
     return np.frombuffer(hashes, dtype="<u8").reshape(-1, HASH_BYTES // 8)
 
 

@@ -41,9 +41,9 @@ def text_hash(text: str) -> bytes:
 # Five steps of reading a corpus ask it of each text.
 @functools.lru_cache(maxsize=65_536)
 def content_key(text: str) -> str:
-    """What a text says, whatever its width, case, spacing and characters that nobody sees.
+    """The content of a text, without its width, case, spacing and invisible characters.
 
-    Splits are drawn by this key, so that two spellings of one text never stand on both sides.
+    Splits are drawn by this key, so two spellings of one text are never on both sides.
     """
     key = unicodedata.normalize("NFKC", text).casefold()
     if not key.isascii() and UNSEEN.search(key):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from distune._plural import n_of
 from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
 from distune.corpora.texts import CorpusError
 
@@ -20,34 +21,38 @@ MOST_DIGITS = 12
 
 
 class _Tokens(BaseModel, frozen=True, extra="forbid"):
-    """What all kinds of tokens share: how many are known, and how many of a text are read."""
+    """The settings that all kinds of tokens share."""
 
     min_count: int = Field(default=2, ge=1)
-    """How often a token must occur in train and transfer texts to be in the vocabulary."""
+    """A token must occur at least this often in train and transfer texts to be in the vocabulary."""
     max_vocabulary: int = Field(default=30_000, ge=3)
-    """At most so many tokens, the most frequent ones; padding and the unknown token count as two."""
+    """The largest number of tokens in the vocabulary, which keeps the most frequent ones. Padding and the unknown
+    token count as two."""
     max_tokens: int = Field(default=128, ge=1)
-    """Tokens of a text that the student reads; the rest is cut off."""
+    """The number of tokens of a text that the student reads; the rest is cut off."""
     max_ngram: int = Field(default=1, ge=1, le=5)
-    """Runs of up to so many tokens are read as well, after the tokens and where the vocabulary has them: all that an averaged
-    student can know of their order. 2 or 3, of characters, suits Chinese; `max_vocabulary` has to hold them."""
+    """The student also reads runs of up to this number of tokens, after the tokens, if they are in the vocabulary.
+    An averaged student knows nothing else about the order of tokens. 2 or 3 characters suit Chinese.
+    `max_vocabulary` must be large enough for the runs."""
 
 
 class WordsConfig(_Tokens, frozen=True):
-    """Words as jieba cuts the text as it is spelt, in lower case after that."""
+    """Words as jieba cuts the text in its own spelling, lower-cased afterwards."""
 
     kind: Literal["words"] = "words"
     segmenter: Literal["jieba", "rjieba"] = "jieba"
-    """`rjieba` is a Rust program with jieba's dictionary: the same cuts six times faster."""
+    """The program that cuts the words. `rjieba` is a Rust program with jieba's dictionary: it makes the same cuts
+    six times faster."""
     hmm: bool = False
-    """Let jieba guess words that its dictionary lacks; a third slower, and the vocabulary knows few of them."""
+    """`true` lets jieba guess words outside its dictionary. This is a third slower, and the vocabulary knows few of
+    them."""
     dictionary: Path | None = Field(default=None, json_schema_extra={"travels": True})
-    """A user dictionary in jieba's format: a line for each word, with its frequency where it has one. A word with letters counts in
-    lower case, in capitals and with a capital first as well."""
+    """A user dictionary in jieba's format: a line for each word, with an optional frequency. A word with letters
+    also counts in lower case, in capitals and with a capital first."""
 
 
 class WordsCharactersConfig(WordsConfig, frozen=True):
-    """Words, and those that the vocabulary lacks spelt in characters: no word is unknown."""
+    """Words, and the characters of words outside the vocabulary: no word is unknown."""
 
     kind: Literal["words_characters"]  # type: ignore[assignment]
 
@@ -60,11 +65,12 @@ class CharactersConfig(_Tokens, frozen=True):
 
 
 class WordPieceConfig(_Tokens, frozen=True):
-    """The pieces of a BERT tokenizer that occur in the corpus: the teacher's, unless a checkpoint is named."""
+    """The pieces of a BERT tokenizer that occur in the corpus. It is the teacher's tokenizer, unless the study names
+    a checkpoint."""
 
     kind: Literal["wordpiece"]
     checkpoint: str | None = Field(default=None, json_schema_extra={"travels": True})
-    """A hub id or a local folder whose tokenizer is taken."""
+    """A hub id or a local folder. Distune takes its tokenizer."""
     revision: str | None = None
     """The branch, tag or commit of a checkpoint of the hub; by default its main branch."""
 
@@ -203,7 +209,7 @@ def read_dictionary(path: Path) -> list[list[Any]]:
                 f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r}"
             )
         if rest and len(rest[0]) > MOST_DIGITS:
-            raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {len(rest[0]):,} digits")
+            raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {n_of(len(rest[0]), 'digit')}")
         found[word] = int(rest[0]) if rest else None
     for word in list(found):
         for other in (word.lower(), word.upper(), word.capitalize()):

@@ -23,7 +23,7 @@ OF_A_DICT = "; distune.load_study(...) makes a study of a file or a dict"
 
 
 def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study:
-    """The study in a YAML file or a dict, with single settings replaced by their dotted path.
+    """Read the study in a YAML file or a dict; `settings` replace single ones by their dotted path.
 
     Raises StudyError, whose message has a line for each fault.
 
@@ -40,9 +40,10 @@ def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what it will do, the classes, how files were read, what was assumed.
+    """Refuse whatever would stop the study later, and say what it will do.
 
-    Nothing is written. Raises StudyError, CorpusError, ModelError or CheckpointError.
+    The text that is returned names the classes, says how each file was read, and what was assumed. Nothing is written. Raises
+    StudyError, CorpusError, ModelError or CheckpointError.
 
         print(distune.check(study))
     """
@@ -57,12 +58,13 @@ class Found:
     """What a search found, read from its folder when it is asked for."""
 
     study: Study
+    """The study that was searched."""
     folder: str
     """The folder of the search: a path or a URI."""
 
     @property
     def champion(self) -> str:
-        """The champion's checkpoint folder; raises StudyError where the search has none."""
+        """The champion's checkpoint folder. Raises StudyError where the search has none."""
         place = self._place.place / "champion"
         if not (place / "labels.json").is_file():
             raise StudyError(f"the search in {self.folder} has no champion; its table says how far it came")
@@ -104,9 +106,11 @@ class Found:
 def search(study: Study, resume: bool = False, force: bool = False) -> Found:
     """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
 
-    `resume` goes on with the last search of the study, also where it has ended and the study asks for more trials now; `force`
-    begins another search beside one that runs, which is refused without it. Raises NoChampionError where no student meets the rule, StudyError,
-    CorpusError or ModelError for what cannot be used, before anything is trained.
+    `resume` goes on with the last search of the study, also where it has ended and the study asks for more trials now. `force`
+    begins another search beside one that runs, which is refused without it.
+
+    Raises StudyError, CorpusError or ModelError for what cannot be used, before anything is trained, and NoChampionError at the
+    end, where no student meets the rule.
 
         found = distune.search(study)
         print(found.table)
@@ -120,7 +124,7 @@ def search(study: Study, resume: bool = False, force: bool = False) -> Found:
 
 
 def results(source: str | Path | Study) -> Found:
-    """What the last search of a study found, or the search in a folder; also while it runs.
+    """Read what the last search of a study found, or the search in a folder; also while it runs.
 
     Raises StudyError for a study that has not been searched yet.
 
@@ -144,10 +148,10 @@ def results(source: str | Path | Study) -> Found:
 def run_trial(study: Study, **settings: Any) -> TrialResult:
     """Train one student in this process, without Ray, as `distune trial` does.
 
-    `settings` replace parts of the study's `trial`; choices left in it take their first value and ranges their middle. Returns
-    the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can have.
+    `settings` replace parts of the study's `trial`. Of what is left open in it, choices take their first value and ranges their
+    middle. Returns the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can have.
 
-        result = distune.run_trial(study, student={"kind": "bilstm", "hidden_size": 64}, epochs=2)
+        result = distune.run_trial(study, student={"kind": "average"}, epochs=2)
         result.score
     """
     _be_study(study, "run_trial")

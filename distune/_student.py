@@ -29,12 +29,12 @@ TEXTS_IN_MEMORY = 1024
 class Student:
     """A trained student, ready to answer texts on one CPU thread.
 
-    Raises CheckpointError for a folder that is no checkpoint. Texts may come as a list, as a pandas Series, whose index the
-    answers keep, or as a generator, which is answered as it is read. TextError names the first row that is no text.
+    Texts may come as a list, as a pandas Series, whose index the answers keep, or as a generator, which is answered as it is
+    read. TextError names the first row that is no text, CheckpointError a folder that is no checkpoint.
 
         student = distune.load("my-student")
-        student.predict(["很好", "太慢了"])            # ["1", "0"]
-        student.predict_proba(["很好"]).shape          # (1, 2): [texts, classes], in the order of student.labels
+        student.predict(["很好", "太慢了"])    # ["1", "0"]
+        student.predict_proba(["很好"]).shape  # (1, 2): [texts, classes]
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
@@ -50,7 +50,7 @@ class Student:
         return tuple(self._predictor.labels)
 
     def predict(self, texts: Iterable[str]) -> Any:
-        """The label of each text: a list, a Series for a Series, a generator for a generator."""
+        """The label of each text: a list, but a Series for a Series and a generator for a generator."""
         if isinstance(texts, Iterator):
             return (label for part in self._parts(texts) for label in self._labels_of(part))
         labels = self._labels_of(self._predictor.probabilities(_all(texts)))
@@ -59,8 +59,8 @@ class Student:
         return labels
 
     def predict_proba(self, texts: Iterable[str]) -> Any:
-        """Probabilities `[texts, classes]` in the order of `labels`: an array, a DataFrame with a column for each label for a
-        Series, a generator of rows for a generator."""
+        """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array, but for a Series a DataFrame with a
+        column for each label, and for a generator a generator of rows."""
         if isinstance(texts, Iterator):
             return (row for part in self._parts(texts) for row in part)
         probabilities = self._predictor.probabilities(_all(texts))
@@ -108,12 +108,14 @@ def _as_series(texts: Any) -> pd.Series | None:
 
 
 def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -> Student:
-    """A student that answers: of a checkpoint folder, of what `search` found, or of the registry of MLflow.
+    """Load a student that answers: from a checkpoint folder, from what `search` found, or from MLflow's registry.
 
-    `source` is a folder, a Found, or what `distune pull` takes: `NAME` (its champion), `NAME@ALIAS`, `NAME/VERSION`, `runs:/RUN_ID/student`.
-    `uri` is the MLflow store of a name, by default MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`; it is read, and never made.
-    `threads` is how many threads the network takes. Raises CheckpointError for a folder that is no checkpoint and for what can be
-    none, StudyError for a name that is not there.
+    - `source` is a folder, a Found, or what `distune pull` takes: `NAME` (its champion), `NAME@ALIAS`, `NAME/VERSION`,
+      `runs:/RUN_ID/student`.
+    - `uri` is the MLflow store of a name, by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`. It is read, and never made.
+    - `threads` is how many threads the network takes.
+
+    Raises CheckpointError for a folder that is no checkpoint and for what can be none, StudyError for a name that is not there.
 
         student = distune.load("my-student")
     """

@@ -18,7 +18,7 @@ class Annealed:
     shape: Annealing = "constant"
 
     def at(self, progress: float) -> float:
-        """The value when so much of the training is done, from 0 to 1."""
+        """The value at a progress of the training from 0 to 1."""
         if self.shape == "constant":
             return self.start
         gone = progress if self.shape == "linear" else (1 - math.cos(math.pi * progress)) / 2

@@ -1,4 +1,4 @@
-"""What a study says of the loss. It needs no torch: each term imports its own module when it is built."""
+"""The settings of the loss in a study. They need no torch: each term imports its own module when it is built."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ TeachersKind = Literal["mean", "weighted", "sampled"]
 
 
 class TeacherTerm(Part, frozen=True):
-    """How a student's answers are compared with its teacher's."""
+    """The comparison of a student's logits with its teacher's."""
 
     def build(self) -> nn.Module:
-        """What is called as `(student_logits, teacher_logits, labels, progress)` and gives one value a row, `[batch]` of
-        `[batch, classes]`; a row without a label has -1, and `progress` is the part of the training that is done."""
+        """The term as a module. It is called with `(student_logits, teacher_logits, labels, progress)` and gives one
+        value a row, `[batch]` from `[batch, classes]`. A row without a label has -1, and `progress` is the part of
+        the training that is done."""
         raise NotImplementedError
 
 
 class HiddenTerm(Part, frozen=True):
-    """How a student's pooled state is compared with its teacher's hidden states."""
+    """The comparison of a student's pooled state with its teacher's hidden states."""
 
     def build(self, n_student: int, n_teacher: int) -> nn.Module:
-        """What is called as `(student_states, teacher_states)` and gives one value a row, `[batch]` of `[batch, n_student]` and
-        `[batch, n_teacher]`; its parameters are learnt beside the student's."""
+        """The term as a module. It is called with `(student_states, teacher_states)` and gives one value a row,
+        `[batch]` from `[batch, n_student]` and `[batch, n_teacher]`. The training learns its parameters together
+        with the student's."""
         raise NotImplementedError
 
 
@@ -37,15 +39,16 @@ class SoftenedConfig(TeacherTerm, frozen=True):
     """Settings of the terms that compare softened probabilities."""
 
     temperature: float = Field(default=2.0, gt=0, le=1000)
-    """T: logits are divided by it before they become probabilities."""
+    """The temperature T. Logits are divided by it before they become probabilities."""
     annealing: Annealing = "constant"
-    """How the temperature goes to `final_temperature` while the student learns."""
+    """The way in which the temperature changes to `final_temperature` during the training."""
     final_temperature: float = Field(default=1.0, gt=0, le=1000)
     """The temperature at the end of the training, unless it is constant."""
     standardise: bool = False
-    """Divide logits by their own spread first, so that the student need not learn the teacher's (Sun et al. 2024).
+    """`true` divides logits by their own spread first. Then the student does not have to learn the teacher's spread
+    (Sun et al. 2024).
 
-    Of no use with two classes: the standardised logits are always 1 and -1.
+    It is useless with two classes, because the standardised logits are always 1 and -1.
     """
 
     def schedule(self) -> Annealed:
@@ -53,7 +56,7 @@ class SoftenedConfig(TeacherTerm, frozen=True):
 
 
 class KLConfig(SoftenedConfig, frozen=True):
-    """Softened probabilities, the teacher's to the student's (Hinton et al. 2015)."""
+    """KL divergence of softened probabilities, from the teacher's to the student's (Hinton et al. 2015)."""
 
     kind: Literal["kl"]
 
@@ -64,7 +67,7 @@ class KLConfig(SoftenedConfig, frozen=True):
 
 
 class ReverseKLConfig(SoftenedConfig, frozen=True):
-    """The same, the student's to the teacher's (Gu et al. 2024)."""
+    """KL divergence of softened probabilities, from the student's to the teacher's (Gu et al. 2024)."""
 
     kind: Literal["reverse_kl"]
 
@@ -86,14 +89,14 @@ class JensenShannonConfig(SoftenedConfig, frozen=True):
 
 
 class DecoupledConfig(SoftenedConfig, frozen=True):
-    """How sure the teacher is of the target, and how it ranks the other classes (Zhao et al. 2022). With two classes there
-    is nothing to rank: the second part is zero."""
+    """Two parts: the teacher's confidence in the target, and its ranking of the other classes (Zhao et al. 2022).
+    With two classes there is no ranking, so the second part is zero."""
 
     kind: Literal["decoupled"]
     target_weight: float = Field(default=1.0, ge=0)
-    """The weight of the first part; α of the paper."""
+    """The weight of the first part; α in the paper."""
     other_weight: float = Field(default=2.0, ge=0)
-    """The weight of the second part; β of the paper, which takes 8 for CIFAR-100 and 0.5 for ImageNet."""
+    """The weight of the second part; β in the paper, which uses 8 for CIFAR-100 and 0.5 for ImageNet."""
 
     def build(self) -> nn.Module:
         from distune.losses.decoupled import DecoupledLoss
@@ -149,30 +152,31 @@ HiddenConfig = Annotated[AnyHiddenConfig, HIDDEN]
 
 
 class LossConfig(BaseModel, frozen=True, extra="forbid"):
-    """The mix; `kd_weight` 0 is the plain student, which sees labels alone, and 1 the teacher alone.
+    """The mix of the terms. With `kd_weight` 0 the student learns from the labels alone, and with 1 from the teacher
+    alone.
 
-    It is not called alpha: some papers weigh the teacher by that name, others the labels.
+    The weight is not called alpha: in some papers alpha is the teacher's weight, in others the labels'.
     """
 
     kd_weight: float = Field(default=0.9, ge=0, le=1)
-    """The teacher term's share; the cross-entropy of the labels has the rest."""
+    """The weight of the teacher term; the cross-entropy of the labels has the rest."""
     kd_annealing: Annealing = "constant"
-    """How kd_weight goes to `final_kd_weight` while the student learns."""
+    """The way in which kd_weight changes to `final_kd_weight` during the training."""
     final_kd_weight: float = Field(default=0.5, ge=0, le=1)
-    """The share at the end of the training, unless it is constant."""
+    """The value of kd_weight at the end of the training, unless it is constant."""
     teacher_term: TeacherTermConfig = MSEConfig(kind="mse")
-    """How the student's answers are compared with the teacher's."""
+    """The comparison of the student's logits with the teacher's."""
     teachers: TeachersKind = "weighted"
-    """What is taken of several teachers: `weighted` follows each one's `weight`, as the accuracy does that students are held
-    against; `mean` counts all alike; `sampled` takes for each batch one of them, drawn by weight."""
+    """The combination of several teachers. `weighted` uses each teacher's `weight`, as the teachers' common accuracy
+    does. `mean` counts all equally. `sampled` draws one teacher for each batch, by weight."""
     weigh_by_confidence: bool = False
-    """Count a row in the teacher term by how sure the teacher is of it: 1 - its entropy / the largest one."""
+    """`true` weighs each row of the teacher term by the teacher's confidence: 1 - its entropy / the largest entropy."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The part of each label that is spread over all classes, in the cross-entropy."""
     hidden_weight: float = Field(default=0.0, ge=0)
-    """What the hidden term is multiplied by; it needs `teacher.hidden_states`."""
+    """The weight of the hidden term; it needs `teacher.hidden_states`."""
     hidden: HiddenConfig = HiddenMSEConfig(kind="mse")
-    """How the hidden states are compared."""
+    """The comparison of the hidden states."""
 
     @property
     def schedule(self) -> Annealed:

@@ -1,4 +1,4 @@
-"""What a student minimises: `kd_weight * teacher term + (1 - kd_weight) * cross-entropy + hidden_weight * hidden term`."""
+"""The loss of a student: `kd_weight * teacher term + (1 - kd_weight) * cross-entropy + hidden_weight * hidden term`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _refuse_other_than_rows(rows: Tensor, labels: Tensor, part: str, kind: str) 
 
 
 def confidence(logits: Tensor) -> Tensor:
-    """`[batch]` of `[batch, classes]`: 1 for a certain answer, 0 where all classes are alike."""
+    """`[batch]` from `[batch, classes]`: 1 for a certain answer, 0 if all classes have the same probability."""
     logs = nn.functional.log_softmax(logits, dim=-1)
     entropy = -torch.sum(logs.exp() * logs, dim=-1)
     return (1 - entropy / math.log(logits.shape[-1])).clamp_min(0.0)

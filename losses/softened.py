@@ -1,4 +1,4 @@
-"""What the terms share that compare probabilities softened by a temperature."""
+"""The common part of the terms that compare probabilities softened by a temperature."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from distune.losses.config import TeachersKind
 def combined_logits(kind: TeachersKind, logits: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
     """`[batch, classes]` of `[teachers, batch, classes]`; `weights` `[teachers]` are positive.
 
-    `mean` counts all alike, `weighted` by the weights, and `sampled` takes for this batch one of them, drawn by weight.
+    `mean` counts all equally, `weighted` uses the weights, and `sampled` draws one of them for this batch, by weight.
     """
     if len(logits) == 1:
         return logits[0]

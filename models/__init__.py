@@ -1,1 +1,1 @@
-"""What is trained or asked: teachers, students, word vectors and the checkpoint folder."""
+"""The models: teachers, students, word vectors and the checkpoint folder."""

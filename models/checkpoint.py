@@ -1,8 +1,9 @@
-"""The checkpoint folder: all that is needed to use a student, without ray, mlflow, transformers or this project.
+"""The checkpoint folder: everything that a student needs to answer, without ray, mlflow, transformers or this project.
 
-`model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and the
-package `distune_student`, a name that no other project has, with `__main__.py`, by which `python FOLDER` answers; and the checksums
-of all but the card, `SHA256SUMS`. Nothing is pickled. Folders of earlier versions have the programs `predict.py` and `encoding.py` in their place; none of our code needs them.
+`model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and
+`SHA256SUMS`, the checksums of all files except the card. The package `distune_student`, a name that no other project
+has, answers; `__main__.py` makes `python FOLDER` do so. Nothing is pickled. Folders of earlier versions have the
+programs `predict.py` and `encoding.py` in their place; none of our code needs them.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 class _About(BaseModel, frozen=True):
-    """What `config.json` says of a student beside its tokens."""
+    """The part of `config.json` about the student, without its tokens."""
 
     student: dict[str, Any]
     """Its kind and settings."""
@@ -152,7 +153,7 @@ class _About(BaseModel, frozen=True):
     dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]
     """The width of its word vectors."""
     trial: dict[str, Any] | None
-    """The settings that trained it, where they are known."""
+    """The settings that trained it, if they are known."""
 
     @field_validator("structure", mode="before")
     @classmethod
@@ -183,7 +184,7 @@ def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
 
 
 def _first_fault(error: ValidationError) -> str:
-    """Where the first fault is, and what."""
+    """The place of the first fault, and the fault."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{'.'.join(map(str, first['loc']))}: {message}"

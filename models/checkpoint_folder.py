@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 SUMS = "SHA256SUMS"
-"""The checksums of a folder's files, but for README.md, which may be edited; `sha256sum -c` reads them too. Folders of earlier versions
-have none."""
+"""The checksums of a folder's files without README.md, which may be edited; `sha256sum -c` reads them too. Folders
+of earlier versions have none."""
 _SUM = re.compile(r"([0-9a-f]{64})  ([^/\\\n]+(?:/[^/\\\n]+)*)")
 RESERVED = ["[PAD]", "[UNK]"]
 """How every vocabulary begins."""
@@ -28,10 +28,10 @@ class CheckpointError(ValueError):
 
 
 def check_folder(folder: Path, has_weights: bool = False) -> None:
-    """Raise CheckpointError unless the folder holds every file of a checkpoint, each as it was saved: by its checksum, or in a folder
-    of before those as well as can be told without opening its graph.
+    """Raise CheckpointError unless the folder holds every file of a checkpoint, unchanged. Checksums show this. A
+    folder from before them is checked as far as possible without opening its graph.
 
-    Whoever answers needs no `weights.safetensors`; its checksum is held for those who say so.
+    Answers need no `weights.safetensors`, so its checksum is checked only on request.
     """
     if not folder.is_dir():
         raise CheckpointError(f"no such checkpoint folder: {folder}")

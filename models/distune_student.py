@@ -1,4 +1,5 @@
-"""A student that answers, by ONNX Runtime alone: `load()` opens the folder in which this package stands, `load(FOLDER)` another.
+"""A student that answers, by ONNX Runtime alone: `load()` opens the folder that contains this package, `load(FOLDER)`
+another.
 
     from distune_student import load
 
@@ -6,7 +7,7 @@
     student.label("很好")
     list(student.answers(["很好", "太慢了"]))
 
-A copy of this file travels with every checkpoint as `distune_student/__init__.py`, beside `predictor.py` and `encoding/`.
+Every checkpoint has a copy of this file as `distune_student/__init__.py`, next to `predictor.py` and `encoding/`.
 """
 
 from __future__ import annotations

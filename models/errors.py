@@ -1,4 +1,4 @@
-"""What a model can be wrong about, and the line of another package's error that is worth showing."""
+"""The errors of models, and the line of another package's error that is worth showing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
 
 MAX_THREADS = 1024
-"""No machine has as many cores, and ONNX Runtime starts as many threads as it is told."""
+"""No machine has that many cores, but ONNX Runtime starts any number of threads."""
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
 BATCH_SIZE = 16
@@ -28,7 +28,7 @@ UNKNOWN = 1
 """The id of every token that the vocabulary lacks."""
 _OUTPUTS = ["logits"]
 _RUN_OPTIONS = onnxruntime.RunOptions()
-"""Where none are given, every call makes some: a tenth of the shortest."""
+"""Without them every call makes some, which takes a tenth of the shortest call."""
 
 
 class TextError(ValueError):
@@ -41,13 +41,13 @@ class Source(Protocol):
     """Where lines come from, such as a file that is open for reading bytes."""
 
     def read1(self, size: int, /) -> bytes:
-        """What has come, b"" at the end."""
+        """The bytes that have arrived, b"" at the end."""
         ...
 
 
 class Answer(TypedDict):
-    """What is said of a text. `has_known_token` is false where the vocabulary has none of the tokens that were read: the label
-    then says nothing about the text."""
+    """The answer to a text. `has_known_token` is false if the vocabulary has none of the tokens of the text; then
+    the label says nothing about the text."""
 
     label: str
     probabilities: dict[str, float]
@@ -146,8 +146,8 @@ class Predictor:
             ) from error
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits `[texts, classes]`; texts of about one length are computed together. A text's are the same in any company, but
-        for rounding."""
+        """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
+        same in any batch, up to rounding."""
         return self._logits([self.encode(text) for text in texts])
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -168,7 +168,8 @@ class Predictor:
         return softmax(self._logits(self._encoded(texts, first_row)))
 
     def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
-        """What is said of each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row that is no text."""
+        """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row
+        that is no text."""
         n_before = 0
         for window in _batches(texts, TEXTS_IN_MEMORY):
             rows = self._encoded(window, n_before)
@@ -211,8 +212,8 @@ def answer_lines(
 ) -> None:
     """Answer each line of `source` by one JSON object, in order, as soon as the line has come.
 
-    What has come meanwhile is answered together; `after` is told how many texts that was. Raises TextError for a line that
-    is not UTF-8.
+    Lines that arrive together are answered together, and `after` gets their number. Raises TextError for a line that is
+    not UTF-8.
     """
     for texts in _texts_as_they_come(source):
         lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]

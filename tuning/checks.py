@@ -1,9 +1,10 @@
-"""What would stop a study later is found before anything starts, and what it takes for granted is said."""
+"""Faults that would stop a study later are found before anything starts, and its assumptions are printed."""
 
 from __future__ import annotations
 
 import uuid
 
+from distune._plural import n_of
 from distune.cluster.config import ClusterConfig
 from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
@@ -14,7 +15,6 @@ from distune.tuning.search.reading import read_study
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
@@ -22,10 +22,10 @@ from distune.tuning.trial.plugs import plug_lines
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later; returns what the study will do, in a sentence, and in a line each the classes, how
-    the files were read and what was assumed.
+    """Refuse a study that would stop later. Returns a sentence about what it will do, and lines about the classes, the
+    reading of the files and the assumptions.
 
-    Nothing is written, but for a probe in a storage behind a URI, which is removed.
+    Nothing is written, except a probe in a storage behind a URI, which is removed.
 
     Raises StudyError, CorpusError, ModelError or CheckpointError.
     """
@@ -73,7 +73,7 @@ def class_lines(corpus: Corpus) -> list[str]:
 
 
 def refuse_few_trials(search: SearchConfig) -> None:
-    """Raise StudyError where no distilled student, or not each first point, would be tried."""
+    """Raise StudyError if the search would try no distilled student, or not each first point."""
     if search.trials == 1:
         raise StudyError(
             "search.trials: must be at least 2, as the first trial is the student that learns from labels alone, but got 1"
@@ -90,7 +90,7 @@ def _of_counts(search: SearchConfig) -> list[str]:
     if search.finalists <= n_distilled:
         return []
     return [
-        f"search.finalists: {search.finalists} are asked for, but of {search.trials} trials {n_distilled} are distilled students, so "
+        f"search.finalists: {search.finalists} are asked for, but of {n_of(search.trials, 'trial')} {n_distilled} are distilled students, so "
         f"that there are {n_distilled} at most"
     ]
 

@@ -15,7 +15,7 @@ from distune.tuning.commands.search_parser import add_search_commands
 from distune.tuning.serve.limits import Limits
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-"""That of a study which names no store; told here, as --help is to answer at once."""
+"""The store of a study that names none. It is written here because --help must answer at once."""
 EXAMPLES = """\
 examples:
   distune check STUDY.yaml                  every fault of a study at once; writes nothing

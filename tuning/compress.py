@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import Encoder, load_encoder, needed_packages
@@ -32,7 +33,6 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
 from distune.tuning.trial.config import TrialConfig
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two checkpoints that are compared; `accuracy` is None where no labels are known."""
+    """One of the two checkpoints that are compared; `accuracy` is None without labels."""
 
     size_mb: float
     n_parameters: int
@@ -55,7 +55,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Texts:
-    """What is read: texts to learn from, and texts to measure on with their labels, -1 where there are none."""
+    """The texts for learning, and the texts for measuring with their labels, -1 without one."""
 
     train: Sequence[str]
     measured: Sequence[str]

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
@@ -27,7 +28,6 @@ from distune.tuning.search.progress import counted
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
-from distune.tuning.study.plural import n_of
 from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
@@ -50,7 +50,7 @@ KEPT = {
     "the champion was registered": "all trials, the table, the results and the champion's folder are kept; whether it is "
     "registered already --resume looks, and sees to it",
 }
-"""What is left of a search that is interrupted after its trials, by what was being done."""
+"""The parts of a search that remain after an interruption, by its phase."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def ends_at_once(doing: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What was found of the finalists, what MLflow was told of it, and the champion that they may take the place of."""
+    """The results of the finalists, their entries in MLflow, and the champion that they may replace."""
 
     verdict: Verdict
     closed: SearchEnd
@@ -72,15 +72,24 @@ class Judged:
 
 
 def chosen_finalists(
-    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
+    prepared: Prepared,
+    records: Sequence[TrialRecord],
+    folder: Folder,
+    runner: Runner,
+    outbox: Outbox[Tracker],
+    console: Console,
 ) -> list[Finalist]:
-    """The finalists, retrained. Raises NoChampionError where no distilled trial was completed."""
+    """The finalists, retrained. If no distilled trial was completed, the page says what became of them, and this raises
+    NoChampionError."""
     config = prepared.study.config
     chosen = select(records, config.champion, prepared.teacher_score, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         folder.end()
-        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+        outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
+        raise NoChampionError(
+            f"no distilled trial was completed ({counts}); `distune results` shows why, and {folder.report} what to do next"
+        )
     with (
         counted(console, "retraining the finalists", "trainings") as told,
         ends_at_once("the finalists were retrained"),
@@ -96,7 +105,8 @@ def conclude(
     outbox: Outbox[Tracker],
     console: Console,
 ) -> None:
-    """Time the finalists, write and record what was found, and register the champion. Raises NoChampionError where there is none."""
+    """Time the finalists, write and record the results, and register the champion. Raises NoChampionError without
+    one."""
     with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
         present = _present(prepared, outbox, scratch)
         with console.status(f"timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"):
@@ -119,7 +129,7 @@ def conclude(
 
 
 def _present(prepared: Prepared, outbox: Outbox[Tracker], scratch: Path) -> Present | None:
-    """The champion that the study's name has now, to be timed beside the finalists."""
+    """The champion that the study's name has now, for timing together with the finalists."""
     config = prepared.study.config
     name = config.tracking.register_as
     if not name:
@@ -151,7 +161,7 @@ def _judged(
 
 
 def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, outbox: Outbox[Tracker]) -> None:
-    """Log the champion as a model of its run, and register it where the study has a name for it."""
+    """Log the champion as a model of its run, and register it if the study has a name for it."""
     verdict, closed = judged.verdict, judged.closed
     config, tracker = prepared.study.config, outbox.observer
     uri, name = config.tracking.store, config.tracking.register_as

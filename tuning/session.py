@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.connection import connected
 from distune.cluster.on_ray import OnRay, preparing_runner
 from distune.corpora.places import Place
@@ -31,7 +32,6 @@ from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import cache_teacher
 from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
@@ -56,10 +56,10 @@ def cache(study: Study, rebuild: bool, export: Path | None, command: str, consol
 def search(study: Study, console: Console, resume: bool = False, force: bool = False) -> Folder:
     """Search, retrain the finalists, time them alone, pick the champion and register it; returns the search's folder.
 
-    `resume` goes on with the last search; `force` begins another one beside one that runs.
+    `resume` continues the last search; `force` begins another one while one runs.
 
     Raises NoChampionError when no student meets the rule, InterruptedSearchError after Ctrl-C, ServerAwayError when the
-    MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for what cannot be used, before
+    MLflow server stays away, and StudyError, CorpusError, ModelError or ClusterError for unusable input, before
     anything is trained.
     """
     check_surroundings(study)
@@ -90,7 +90,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = chosen_finalists(prepared, records, folder, runner, console)
+        finalists = chosen_finalists(prepared, records, folder, runner, outbox, console)
         conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 

@@ -1,4 +1,4 @@
-"""What a submitted search takes with it: this code, the study, and the files that the study names."""
+"""The files of a submitted search: this code, the study, and the files that the study names."""
 
 from __future__ import annotations
 

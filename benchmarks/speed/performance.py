@@ -1,4 +1,4 @@
-"""Runs the programs of docs/performance.md one after the other and puts their figures into its tables.
+"""Run the programs of docs/performance.md one after the other and put their figures into its tables.
 
     python -m benchmarks.speed.performance [PART ...] [--write]
 
@@ -57,7 +57,7 @@ def training(result: Result) -> str:
         [name, *(times(of[name]) for of in sizes.values()), *(of[name]["accuracy"] for of in sizes.values())]
         for name in next(iter(sizes.values()))
     ]
-    head = ["distune is so many times as fast as", *(f"at {size} units" for size in sizes)]
+    head = ["distune is N times as fast as", *(f"N at {size} units" for size in sizes)]
     return table([*head, *(f"dev accuracy at {size}" for size in sizes)], rows)
 
 
@@ -68,19 +68,29 @@ def times(one: Result) -> str:
 
 def teacher_cache(result: Result) -> str:
     rows = [[name, speed, result["distune_times"][name]] for name, speed in result["texts_per_s"].items()]
-    opening = (
-        f"Opening 1,000,000 rows takes {result['open_ms']} ms, their first 1,000 answers {result['first_1000_ms']} ms."
-    )
-    return f"{table(['', 'texts/s', 'distune is so many times as fast'], rows)}\n{opening}\n"
+    opening = f"Opening 1,000,000 rows takes {result['open_ms']} ms, and reading their first 1,000 answers {result['first_1000_ms']} ms."
+    return f"{table(['', 'texts/s', 'distune is N times as fast'], rows)}\n{opening}\n"
 
 
 def teacher_training(result: Result) -> str:
     shown = {
         "texts_per_s": "texts/s",
-        "distune_times": "distune is so many times as fast",
+        "distune_times": "distune is N times as fast",
         "matrix_share": "of the matrix rate",
     }
     return columns(result["figures"], shown)
+
+
+NOT_SHOWN = (
+    "average int8 table",
+    "average of n-grams int8 table",
+    "bilstm-64 low-rank",
+    "BERT-base torch int8",
+    "TinyBERT torch",
+    "TinyBERT torch int8",
+    "TinyBERT onnxruntime",
+)
+"""Contenders whose figures are recorded but tell a reader nothing that other rows do not."""
 
 
 def inference(result: Result) -> str:
@@ -92,7 +102,7 @@ def inference(result: Result) -> str:
         "texts_per_s_256": "of 256",
         "rss_mb": "RSS MB",
     }
-    return columns(result["contenders"], shown)
+    return columns({name: one for name, one in result["contenders"].items() if name not in NOT_SHOWN}, shown)
 
 
 def search(result: Result) -> str:
@@ -115,8 +125,17 @@ def search(result: Result) -> str:
     return f"{found}\n{columns(lengths, {**of_lengths})}" if lengths else found
 
 
+def ends(rows: Sequence[Result]) -> list[Result]:
+    """The smallest and the largest size of those that were measured."""
+    return [rows[0], rows[-1]] if len(rows) > 1 else list(rows)
+
+
 def growth(result: Result) -> str:
-    trials = {f"{one['trials']:,} trials, {one['sampler']}": one for one in result["trials"]}
+    by_sampler = {
+        one["sampler"]: [row for row in result["trials"] if row["sampler"] == one["sampler"]]
+        for one in result["trials"]
+    }
+    trials = {f"{one['trials']:,} trials, {one['sampler']}": one for rows in by_sampler.values() for one in ends(rows)}
     found = columns(
         trials,
         {
@@ -127,7 +146,7 @@ def growth(result: Result) -> str:
             "mlflow_mb": "MLflow, MB",
         },
     )
-    texts = {f"{one['texts']:,} texts": one for one in result["texts"]}
+    texts = {f"{one['texts']:,} texts": one for one in ends(result["texts"])}
     if texts:
         found += "\n" + columns(
             texts,
@@ -138,7 +157,7 @@ def growth(result: Result) -> str:
                 "size_mb": "on disk, MB",
             },
         )
-    rows = {f"{one['rows']:,} rows": one for one in result["rows"]}
+    rows = {f"{one['rows']:,} rows": one for one in ends(result["rows"])}
     if rows:
         found += "\n" + columns(
             rows,
@@ -208,8 +227,8 @@ def filled(page: str, records: Sequence[Mapping[str, Any]]) -> str:
             return region[0]
         result = latest[name]["result"]
         where = result.get("cpu") or result.get("device") or "a machine that it does not name"
-        about = f"Taken on {where}, its load at the end {result.get('load', '-')}, in {latest[name]['seconds'] / 60:.0f} min."
-        return f"{region[1]}\n{PARTS[name].shown(result)}\n{about}\n\n{region[3]}"
+        about = f"Measured on {where} in {latest[name]['seconds'] / 60:.0f} min; its load at the end was {result.get('load', '-')}."
+        return f"{region[1]}\n{PARTS[name].shown(result)}\n{about}\n{region[3]}"
 
     return REGION.sub(figures, page)
 

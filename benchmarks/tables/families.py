@@ -276,12 +276,12 @@ def size_mb(folder: Path) -> float:
 
 HEAD = """# Families, losses and compressions, measured
 
-Written by `python -m benchmarks.tables.families --data data` (the data: [data.md](data.md)); {cpu}.
+`python -m benchmarks.tables.families --data data` wrote this page on {cpu}. The data are in [data.md](data.md).
 
-Accuracies are of dev, mean ± sample standard deviation over three seeds, each student with 4 epochs at a learning rate of
-3e-3, nothing searched. Speed is of one thread, from raw text (cut by rjieba) to label in ONNX Runtime, all students of a
-table taking turns in one run with nothing beside it; "network" is the median without segmentation, and texts/s is in
-batches of 32. With two classes the second part of decoupled distillation is zero, and what is left of it is KL.
+Accuracies are dev accuracies, mean ± sample standard deviation over three seeds. Each student trains for 4 epochs at a learning rate of 3e-3, and nothing is
+searched. Speed is from raw text to label on one thread, with rjieba as segmenter and ONNX Runtime. All students of a table take turns in one run, and no other work
+runs on the machine. "network" is the median without segmentation, and texts/s is in batches of 32. With two classes the second part of decoupled distillation is
+zero, and the rest of it is KL.
 
 """
 

@@ -30,7 +30,8 @@ class Row:
     def title(self) -> str:
         """Its name, and for how many seeds no student of its search met its rule."""
         missed = sum(not one["about"].get("meets the rule", True) for one in self.choices)
-        return f"{self.name} (none met it with {missed} seeds: the most accurate)" if missed else self.name
+        rule = f"no student met the rule with {missed} of {len(self.choices)} seeds: the most accurate"
+        return f"{self.name} ({rule})" if missed else self.name
 
     def accuracies(self, title: str, labels: NDArray[np.int64]) -> list[float]:
         """On a final set, by seed."""
@@ -74,7 +75,7 @@ def section(name: str, records: Sequence[Record]) -> str:
 
 
 def _passed(rows: Sequence[Row]) -> str:
-    """After how many trials each search was better on dev than a training at the best fixed setting is in the mean."""
+    """After how many trials each search passed the mean dev accuracy of the best fixed setting."""
     fixed = {
         row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
         for row in rows
@@ -94,7 +95,7 @@ def _passed(rows: Sequence[Row]) -> str:
             ]
             shown = ", ".join("never" if first is None else str(first) for first in firsts)
             found += (
-                f"Trials until *{row.name}* was better on dev than a training of *{name}* is in the mean "
+                f"Trials until *{row.name}* passed the mean dev accuracy of *{name}* "
                 f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n"
             )
     return found
@@ -134,7 +135,7 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 
 def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: Sequence[Row], against: str) -> str:
     reference = next((row for row in rows if row.name == against), None)
-    head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | less *{against}* |\n"
+    head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | difference from *{against}* |\n"
     lines = [head + "|---|---:|---:|---:|---:|---|"]
     for row in rows:
         right = row.right(title, labels)
@@ -180,33 +181,29 @@ def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
 HOW = "How the tables are made"
 HEAD = f"""# Results
 
-Written by `python -m benchmarks.tables.run examples/hotel.yaml` and so on, from what that records; the methods are those of
-`benchmarks/tables/tables.yaml`, the data those of [data.md](data.md).
+`python -m benchmarks.tables.run examples/hotel.yaml` wrote the tables of `hotel`, and the other studies have the same command. The methods are in
+`benchmarks/tables/tables.yaml`, and the data are in [data.md](data.md).
 
 ## {HOW}
 
-- **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and
-  augmented texts are made of train and transfer texts; a final text that stands in any other split ends the run.
-- **Dev chooses**: the best epoch of a training, which trials a search stops, the settings of the logistic regression, the student
-  of a search, which of its trainings is kept.
-- **The final rows are read once**, when every method is chosen with every seed. Students answer as they are served, from raw text by
-  ONNX Runtime.
-- **A seed** is that of the search, of the word vectors and of the trainings; where a study was searched once, of the trainings
-  alone, so that the search's own luck is not in ±. For each seed a student is trained as often as its table says and the training
-  that is best on dev is kept, as a search keeps its champion: searched and fixed students alike. ± is the sample standard
-  deviation over seeds; a method with one seed has none, as it is the same for every seed.
-- **Searched**: as many trials for the student alone as for the distilled one, in the same space, but that `kd_weight` is 0. The three
-  best trials on dev are trained anew, and the best mean of these is taken; the plain trial with which a search begins is no
-  distilled one. "The fastest with 97 %" is of the same search, taken by the hint of the latency.
-- **Several teachers**: what the papers do is done with the study's first teacher as it is. Where a study has more of them, it is
-  searched with the first alone as well, so that what the search brings and what the teachers bring can be told apart.
-- **Fixed**: the papers' loss, student and weight, with the study's tokens and word vectors, its epochs, and AdamW, not the paper's
-  optimiser.
-- **A difference** is of the accuracies, with the 95 % percentile interval of a paired bootstrap: each of 4,000 draws takes texts and
-  seeds with replacement, the same for both methods. One whose interval holds 0 is called none. Of five seeds a bootstrap sees a
-  little less spread than there is (by the factor √(4/5) in the part that is due to seeds).
-- **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32), everything taking turns in one run: see
-  [speed.md](speed.md). Of each method the student of the seed that is best on dev is timed. The BERT-base shape is that of
-  bert-base-chinese (12 layers of 768, vocabulary 21,128) with random weights, on which speed does not depend; it reads as many tokens as the
-  teacher. "Teacher" is the study's first, where it can be had.
+- **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and augmented texts come from
+  train and transfer texts. A final text that is in any other split ends the run.
+- **Dev chooses** the best epoch of a training, the trials that a search stops, the settings of the logistic regression, the student of a search, and which of
+  its trainings is kept.
+- **The final rows are read once**, after every method is chosen with every seed. Students answer as they are served, from raw text by ONNX Runtime.
+- **A seed** sets the search, the word vectors and the trainings. If a study was searched once, a seed sets only the trainings, so ± does not contain the luck of
+  the search. For each seed a student is trained as often as its table says. The training with the best dev accuracy is kept, for searched and fixed students.
+- **±** is the sample standard deviation over seeds. A method with one seed has none, because it is the same for every seed.
+- **Searched**: the student alone and the distilled student have the same number of trials in the same space, but the student alone has `kd_weight` 0. The three
+  best trials on dev are trained again, and the best mean of these wins. The plain trial that begins a search does not count as distilled. "The fastest with
+  97 %" comes from the same search and is chosen by the hint of the latency.
+- **Several teachers**: the papers' methods use the study's first teacher as it is. A study with more teachers is also searched with the first alone. This
+  separates the gain of the search from the gain of the teachers.
+- **Fixed**: the papers' loss, student and weight, with the study's tokens, word vectors and epochs. The optimiser is AdamW, not the paper's.
+- **A difference** is between accuracies, with the 95 % percentile interval of a paired bootstrap. Each of 4,000 draws takes texts and seeds with replacement, the
+  same for both methods. If the interval contains 0, the table says "none". With five seeds a bootstrap sees slightly less spread than there is (by the factor
+  √(4/5) in the part that comes from seeds).
+- **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32). All contenders take turns in one run: see [speed.md](speed.md). For each
+  method the student of the best seed on dev is timed. The BERT-base shape is the shape of bert-base-chinese (12 layers of 768, vocabulary 21,128) with random
+  weights, because weights do not change the speed. It reads as many tokens as the teacher. "Teacher" is the study's first teacher, if its weights are available.
 """

@@ -33,8 +33,8 @@ def normalized(text: str) -> str:
 def _nfkc(text: str) -> str:
     """The text in NFKC.
 
-    Most Chinese texts are in NFKC but for a few signs. Replaced first, which changes nothing of the result, they leave a text
-    that is known to be normal at a glance: a quarter of the time.
+    Most Chinese texts are in NFKC except for a few signs. Replaced first, which changes nothing of the result, they
+    leave a text that is known to be normal at a glance: a quarter of the time.
     """
     if text.isascii():
         return text

@@ -68,8 +68,8 @@ def _english_words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segm
 
 
 _APOSTROPHES = re.compile("[\u2018\u2019\u201b\u02bc]|(?<=[^\\W_])(?:`|\u2032| \u0301)(?=[^\\W_])")
-"""Other signs than `'` for an apostrophe: typographic ones, and between letters those that keyboards offer beside it. An acute accent
-that stands alone is a space and a combining mark in NFKC."""
+"""Other signs than `'` for an apostrophe: typographic ones, and between letters those that keyboards offer as well.
+An acute accent that stands alone is a space and a combining mark in NFKC."""
 
 
 @functools.cache
@@ -104,7 +104,7 @@ SEGMENTERS: dict[str, Callable[[Mapping[str, Any], Sequence[str]], Segment]] = {
 
 
 def needed_packages(tokens: Mapping[str, Any]) -> list[str]:
-    """What must be installed to segment by these settings."""
+    """The package that segmenting with these settings needs."""
     return [tokens["segmenter"]] if "segmenter" in tokens else ["tokenizers"] if tokens["kind"] == "wordpiece" else []
 
 

@@ -20,11 +20,11 @@ UserWords = tuple[tuple[str, int], ...]
 def _jieba(user_words: UserWords) -> Any:
     """jieba's own tokenizer: the same cuts, a third faster, and ready in a fifth of a second instead of a whole one.
 
-    Two things are done otherwise. jieba looks every candidate word up twice, first for the graph of words and then for the
-    path through it; here the most probable path is found in one pass. At a text of some 50 characters these look-ups, in a
-    dictionary of half a million words, are most of what an answer costs. And jieba reads its whole dictionary first, or
-    the copy that anybody left in the folder for temporary files; here the words that begin with a character are read when
-    the character first occurs.
+    Two things are done otherwise. jieba looks every candidate word up twice, first for the graph of words and then for
+    the path through it; here the most probable path is found in one pass. For a text of about 50 characters these
+    look-ups, in a dictionary of half a million words, are most of what an answer costs. And jieba reads its whole
+    dictionary first, or the copy that anybody left in the folder for temporary files; here the words that begin with a
+    character are read when the character first occurs.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # From Python 3.12 on its escapes warn where it is compiled.
@@ -106,7 +106,7 @@ def keeping_frequency(word: str) -> int:
 
 _GUESSED = re.compile(r"([A-Za-z0-9]+(?:\.[0-9]+)?%?)")
 _SIGN_BESIDE = re.compile(r"[A-Za-z0-9][!-/:-@[-`{-~]|[!-/:-@[-`{-~][!-~]")
-"""What a word of ASCII that is to be cut has in it: a sign and another character next to it."""
+"""The mark of an ASCII word that must be cut: a sign and another character next to it."""
 
 
 def _cut_by_jieba(user_words: UserWords, hmm: bool) -> Segment:
@@ -114,7 +114,7 @@ def _cut_by_jieba(user_words: UserWords, hmm: bool) -> Segment:
 
 
 def _cut_by_rjieba(user_words: UserWords, hmm: bool) -> Segment:
-    """jieba's cuts by a Rust program, some six times faster; the same but for white space, which is dropped anyway.
+    """jieba's cuts by a Rust program, about six times faster. They differ only in white space, which is dropped anyway.
 
     Where words are guessed (`hmm`), it keeps `60-70` and `mail.com` whole, which jieba cuts at what is no letter or
     digit; they are cut here.

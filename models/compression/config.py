@@ -1,4 +1,5 @@
-"""What a study says of compression. It needs neither torch nor onnx: each kind imports its own module when it is applied."""
+"""The settings of compression in a study. They need no torch and no onnx: each kind imports its own module when it
+is applied."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CompressionShape(BaseModel, frozen=True, extra="forbid"):
-    """What a kind does to a trained student (nothing by default), and to the graph that serves it."""
+    """The effect of a kind on a trained student (none by default), and on the graph that serves it."""
 
     is_exact: ClassVar[bool] = True
     """Whether the graph answers as the student does in torch; that of a kind with a `quantize` does not."""
@@ -26,7 +27,7 @@ class CompressionShape(BaseModel, frozen=True, extra="forbid"):
 
 
 class NoCompressionConfig(CompressionShape, frozen=True):
-    """The student as it was trained."""
+    """The student is not compressed."""
 
     kind: Literal["none"] = "none"
 
@@ -35,7 +36,7 @@ class FineTunedConfig(CompressionShape, frozen=True):
     """Settings of every compression that changes weights."""
 
     epochs: int = Field(default=0, ge=0)
-    """Epochs of fine-tuning afterwards, against the student's own loss."""
+    """The number of epochs of fine-tuning afterwards, with the student's own loss."""
 
 
 class TrimVocabularyConfig(FineTunedConfig, frozen=True):
@@ -43,7 +44,7 @@ class TrimVocabularyConfig(FineTunedConfig, frozen=True):
 
     kind: Literal["trim_vocabulary"]
     keep: float = Field(default=0.5, gt=0, le=1)
-    """Part of the vocabulary that is kept, the most frequent words first."""
+    """The part of the vocabulary that is kept, the most frequent words first."""
 
     def shrink(self, trained: Trained, material: CalibrationData) -> Trained:
         from distune.models.compression.vocabulary import trim_vocabulary
@@ -56,7 +57,7 @@ class PruneUnitsConfig(FineTunedConfig, frozen=True):
 
     kind: Literal["prune_units"]
     keep: float = Field(default=0.5, gt=0, le=1)
-    """Part of the units that is kept: of recurrent layers, filters, feed-forward parts and hidden layers."""
+    """The part of the units that is kept, in recurrent layers, filters, feed-forward parts and hidden layers."""
     epochs: int = Field(default=1, ge=0)
 
     def shrink(self, trained: Trained, material: CalibrationData) -> Trained:
@@ -66,11 +67,11 @@ class PruneUnitsConfig(FineTunedConfig, frozen=True):
 
 
 class PruneWeightsConfig(FineTunedConfig, frozen=True):
-    """The smallest weights become zero; no runtime here is faster or smaller for it."""
+    """The smallest weights become zero. This makes no runtime here faster or smaller."""
 
     kind: Literal["prune_weights"]
     sparsity: float = Field(default=0.8, ge=0, lt=1)
-    """Part of the weights of each matrix that becomes zero; word vectors and biases are left alone."""
+    """The part of the weights of each matrix that becomes zero. Word vectors and biases do not change."""
     epochs: int = Field(default=1, ge=0)
 
     def shrink(self, trained: Trained, material: CalibrationData) -> Trained:
@@ -80,11 +81,11 @@ class PruneWeightsConfig(FineTunedConfig, frozen=True):
 
 
 class LowRankConfig(FineTunedConfig, frozen=True):
-    """Matrices as products of two thin ones."""
+    """Each matrix becomes the product of two thin ones."""
 
     kind: Literal["low_rank"]
     energy: float = Field(default=0.9, gt=0, le=1)
-    """Part of a matrix's squared singular values that is kept."""
+    """The part of a matrix's squared singular values that is kept."""
     rank: int | None = Field(default=None, ge=1)
     """One rank for all matrices, instead of the energy."""
 
@@ -95,7 +96,7 @@ class LowRankConfig(FineTunedConfig, frozen=True):
 
 
 class EmbeddingInt8Config(FineTunedConfig, frozen=True):
-    """Word vectors in 8 bits; fine-tuning trains what reads them, and leaves them as they are."""
+    """Word vectors have 8 bits. Fine-tuning trains the layers that read them, and does not change them."""
 
     kind: Literal["embedding_int8"]
 
@@ -106,11 +107,11 @@ class EmbeddingInt8Config(FineTunedConfig, frozen=True):
 
 
 class HalfConfig(CompressionShape, frozen=True):
-    """Weights stored in 16 bits, and widened when they are loaded."""
+    """Weights are stored in 16 bits and widened when they are loaded."""
 
     kind: Literal["half"]
     dtype: Literal["float16", "bfloat16"] = "float16"
-    """`float16` keeps more digits, `bfloat16` a wider range."""
+    """The number type: `float16` keeps more digits, and `bfloat16` keeps a wider range."""
 
     def shrink(self, trained: Trained, material: CalibrationData) -> Trained:
         from distune.models.compression.half import halve
@@ -131,12 +132,13 @@ class Int8Config(CompressionShape, frozen=True):
 
 
 class Int8StaticConfig(CompressionShape, frozen=True):
-    """Static INT8: ranges are learnt from train texts. Recurrent cells stay in float32, as there is no such kernel."""
+    """Static INT8: the ranges come from train texts. Recurrent cells stay in float32, because ONNX Runtime has no
+    such kernel."""
 
     is_exact: ClassVar[bool] = False
     kind: Literal["int8_static"]
     calibration_texts: int = Field(default=256, ge=1)
-    """How many train texts the ranges are learnt from."""
+    """The number of train texts that give the ranges."""
 
     def quantize(self, graph: bytes, material: CalibrationData) -> bytes:
         from distune.models.compression.int8 import quantize_graph_static

@@ -42,9 +42,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class CalibrationData:
-    """What a compression may learn from: rows of token ids of train texts, and a way to train a student on.
+    """The data of a compression: rows of token ids of train texts, and a way to train a student further.
 
-    `fine_tune(student, epochs, after_step)` trains in place; None where there are no texts to train on.
+    `fine_tune(student, epochs, after_step)` trains in place; it is None without texts to train on.
     """
 
     rows: Sequence[NDArray[np.integer[Any]]]

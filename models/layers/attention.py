@@ -1,8 +1,8 @@
 """Scaled dot-product attention (Vaswani et al. 2017, equation 1), written out where torch's fused kernel is the slower one.
 
-On a CPU with AVX-512 that kernel is slower in bf16 than in float32, its backward pass for heads of 16 features ten times. With
-dropout, torch leaves it: it draws a number for each pair of positions one after the other and multiplies in float32,
-whatever autocast says. What is computed here is the same, in the type of its inputs.
+On a CPU with AVX-512 that kernel is slower in bf16 than in float32, its backward pass for heads of 16 features ten
+times. With dropout, torch leaves it: it draws a number for each pair of positions one after the other and multiplies in
+float32, whatever autocast says. The computation here is the same, in the type of its inputs.
 """
 
 from __future__ import annotations

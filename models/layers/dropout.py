@@ -39,7 +39,8 @@ class _Hide(torch.autograd.Function):
 
 
 def keep_mask(features: Tensor, hidden: int) -> Tensor:
-    """In the shape and type of `features`, 1 where one stays and 0 where it is among the `hidden` of 65,536."""
+    """A mask in the shape and type of `features`: 1 for a feature that stays, and 0 for the `hidden` of 65,536 that
+    do not."""
     size = features.numel()
     # Full 64-bit draws, each read as four numbers from -32,768 to 32,767.
     drawn = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:size]

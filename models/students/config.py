@@ -1,4 +1,4 @@
-"""What a study says of the student. It needs no torch: each family imports its own module when it is built."""
+"""The settings of the student in a study. They need no torch: each family imports its own module when it is built."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ PoolingKind = Literal["mean", "max", "attention"]
 
 
 class StudentShape(Part, frozen=True):
-    """Settings of every family."""
+    """The settings that every family of students has; a family adds its own, and `build_body`."""
 
     channels: Channels = "tuned"
-    """Tuned vectors, static ones, or one channel of each (Kim 2014, section 3.1)."""
+    """The use of the word vectors: tuned, static, or one channel of each (Kim 2014, section 3.1)."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    """The part of the features that is hidden in each training step."""
+    """The part of the features that each training step drops."""
     pooling: PoolingKind = "mean"
-    """How the states of a text's tokens become one: their mean, their maximum, or a mean by learned weights."""
+    """The way in which the states of a text's tokens become one: their mean, their maximum, or a mean with learned
+    weights."""
     layer_norm: bool = False
-    """Normalise what the text was pooled to."""
+    """`true` normalises the pooled state of the text."""
     hidden_layer: int = Field(default=0, ge=0, le=4096)
     """Units of each hidden layer before the logits; 0 for none."""
     hidden_layers: int = Field(default=1, ge=1, le=8)
-    """How many hidden layers there are, where `hidden_layer` is not 0."""
+    """The number of hidden layers, if `hidden_layer` is not 0."""
 
     def build(self, vectors: NDArray[np.float32], n_classes: int) -> Student:
         """A student with fresh weights over word vectors `[vocabulary, dimension]`, whose row 0 is the padding."""
@@ -46,8 +47,8 @@ class StudentShape(Part, frozen=True):
         return Student(self, torch.tensor(vectors), n_classes)
 
     def build_body(self, n_inputs: int) -> nn.Module:
-        """What the family does with word vectors: it reads `(vectors, lengths)` to states `[batch, length, output_size]`, which must
-        be zero beyond a text's end."""
+        """The part of the family that reads word vectors: it turns `(vectors, lengths)` into states `[batch, length,
+        output_size]`, which must be zero beyond a text's end."""
         raise NotImplementedError
 
     def keep_units(self, body: Any, keep: float) -> PrunedBody:
@@ -59,9 +60,9 @@ class RecurrentConfig(StudentShape, frozen=True):
     """Settings of both recurrent families."""
 
     hidden_size: int = Field(default=64, ge=1, le=4096)
-    """Units of each direction."""
+    """The number of units in each direction."""
     layers: int = Field(default=1, ge=1, le=8)
-    """Recurrent layers, one upon the other."""
+    """The number of recurrent layers."""
 
     def build_body(self, n_inputs: int) -> nn.Module:
         from distune.models.students.recurrent import Recurrent
@@ -91,13 +92,13 @@ class TextCNNConfig(StudentShape, frozen=True):
 
     kind: Literal["textcnn"]
     filters: int = Field(default=64, ge=1, le=4096)
-    """Filters of each width."""
+    """The number of filters of each width."""
     width: int = Field(default=3, ge=1, le=16)
     """The smallest width, in tokens."""
     widths: int = Field(default=3, ge=1, le=8)
-    """How many widths there are: 3 from a width of 3 are 3, 4 and 5."""
+    """The number of widths: 3 from a width of 3 are 3, 4 and 5."""
     layers: int = Field(default=1, ge=1, le=8)
-    """Layers of convolutions, one upon the other."""
+    """The number of layers of convolutions."""
     pooling: PoolingKind = "max"
 
     def build_body(self, n_inputs: int) -> nn.Module:
@@ -133,13 +134,13 @@ class TransformerConfig(StudentShape, frozen=True):
 
     kind: Literal["transformer"]
     heads: int = Field(default=4, ge=1, le=64)
-    """Attention heads of each layer."""
+    """The number of attention heads of each layer."""
     head_size: int = Field(default=16, ge=2, le=256, multiple_of=2)
-    """Features of each head; an even number."""
+    """The number of features of each head; an even number."""
     layers: int = Field(default=1, ge=1, le=12)
-    """Encoder layers."""
+    """The number of encoder layers."""
     feedforward: int = Field(default=128, ge=1, le=16_384)
-    """Units of each layer's feed-forward part."""
+    """The number of units of each layer's feed-forward part."""
 
     def build_body(self, n_inputs: int) -> nn.Module:
         from distune.models.students.transformer import Transformer

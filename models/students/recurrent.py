@@ -62,7 +62,7 @@ class Recurrent(nn.Module):
 
 def reversed_positions(lengths: Tensor, length: int) -> Tensor:
     """`[batch * length]`: which position of all texts' takes each one's place when texts are read backwards; padding
-    stays where it is."""
+    keeps its place."""
     places, ends = torch.arange(length).unsqueeze(0), lengths.unsqueeze(1)
     turned = torch.where(places < ends, ends - 1 - places, places)
     return (turned + length * torch.arange(len(lengths)).unsqueeze(1)).view(-1)

@@ -34,7 +34,7 @@ class Student(nn.Module):
         self.head = classifier_head(self.n_features, config, n_classes)
 
     def pooled(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-        """What a text is to the head, `[batch, features]`; hidden states of a teacher are compared with it."""
+        """The input of the head for each text, `[batch, features]`; hidden states of a teacher are compared with it."""
         states = self.body(self.dropout(self.embedding(token_ids)), lengths)
         pooled: Tensor = self.norm(self.pooling(states, lengths))
         return pooled

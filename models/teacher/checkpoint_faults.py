@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint, in one line: where it is, what was found there, and what to do."""
+"""The fault of a checkpoint, in one line: its place, its content, and what to do."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
+from distune._plural import n_of
 from distune.models.errors import ModelError, first_line
 
 FAULTS = (
@@ -161,9 +162,10 @@ def refuse_other_adapters(folder: Path) -> None:
 
 
 def refuse_other_folders(folder: Path) -> None:
-    """Raise ModelError for a path on this machine that is no folder of a transformers model, saying what it is.
+    """Raise ModelError for a path on this machine that is no folder of a transformers model; the message says what it
+    is.
 
-    Nothing is said of a hub id, nor of an adapter, which `distune.models.teacher.lora` reads.
+    A hub id passes, and so does an adapter, because `distune.models.teacher.lora` reads it.
     """
     if folder.is_file():
         raise ModelError(f"the teacher {folder} is a file; name the folder that has its config.json and its weights")
@@ -198,13 +200,13 @@ def _refuse_missing_parts(folder: Path) -> None:
         is_whole = (folder / index.name.removesuffix(".index.json")).is_file()
         if missing and not is_whole:
             raise ModelError(
-                f"the teacher {folder} lacks {len(missing)} of the {len(parts)} files of its weights that {index.name} names: "
+                f"the teacher {folder} lacks {len(missing)} of {n_of(len(parts), 'file')} of its weights that {index.name} names: "
                 f"{', '.join(missing[:MOST_SHOWN])}{' and more' if missing[MOST_SHOWN:] else ''}; copy or download them"
             )
 
 
 def _kind_of(folder: Path) -> str | None:
-    """What a folder is, where it is none of transformers, and what to do."""
+    """The kind of a folder that is not from transformers, and what to do."""
     if (folder / "labels.json").is_file() and (folder / "vocabulary.txt").is_file():
         return "is a student that Distune saved, no transformers model; name the folder or hub id of a classifier"
     other = next((name for pattern, name in OTHER_FORMATS.items() if any(folder.glob(pattern))), None)
@@ -226,7 +228,7 @@ def _kind_of(folder: Path) -> str | None:
 
 
 def _in_cache(folder: Path) -> str | None:
-    """What a folder of the hub's cache is, and what to name in its place."""
+    """The kind of a folder in the hub's cache, and what to name instead."""
     snapshots = sorted(
         (path.parent for path in folder.glob("snapshots/*/config.json")), key=lambda path: path.stat().st_mtime
     )
@@ -238,7 +240,7 @@ def _in_cache(folder: Path) -> str | None:
     kept = sorted(path.name for path in folder.glob("models--*--*"))
     if kept:
         name = "/".join(kept[0].removeprefix("models--").split("--"))
-        return f"is the hub's cache of {len(kept)} models; name the hub id of one of them, such as {name}"
+        return f"is the hub's cache of {n_of(len(kept), 'model')}; name the hub id of one of them, such as {name}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a study says of its teacher."""
+"""The settings of the teacher in a study."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Label = Annotated[str, BeforeValidator(_spelt)]
 
 
 class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
-    """A BERT over characters whose weights start at random, for where there is no model hub."""
+    """A BERT over characters whose weights start at random, for machines without access to a model hub."""
 
     layers: int = Field(default=4, ge=1)
-    """Encoder layers."""
+    """The number of encoder layers."""
     hidden_size: int = Field(default=256, ge=8)
-    """Features of each state; a multiple of `heads`. The feed-forward parts have four times as many."""
+    """The number of features of each state, a multiple of `heads`. The feed-forward parts have four times as many."""
     heads: int = Field(default=4, ge=1)
-    """Attention heads of each layer."""
+    """The number of attention heads of each layer."""
     min_count: int = Field(default=3, ge=1)
-    """How often a character must occur to be in the vocabulary."""
+    """A character must occur at least this often to be in the vocabulary."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> FromScratchConfig:
@@ -37,27 +37,27 @@ class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class PretrainConfig(BaseModel, frozen=True, extra="forbid"):
-    """Masked-language modelling before the fine-tuning, over all texts that the teacher may read: train and transfer texts
-    and those of `teacher_data`, never one of dev or test."""
+    """Masked-language modelling before the fine-tuning. It reads train and transfer texts and those of
+    `teacher_data`, but no text of dev or test."""
 
     epochs: int = Field(default=1, ge=1)
-    """Passes over these texts."""
+    """The number of passes over these texts."""
     mask_probability: float = Field(default=0.15, gt=0, lt=1)
-    """The part of the tokens that is asked for."""
+    """The part of the tokens that the teacher must predict."""
     learning_rate: float | None = Field(default=None, gt=0)
-    """The highest of the pretraining; by default 5e-4 from scratch and 5e-5 from a checkpoint."""
+    """The highest learning rate of the pretraining; by default 5e-4 from scratch and 5e-5 from a checkpoint."""
 
 
 class StudentsConfig(BaseModel, frozen=True, extra="forbid"):
     """Students that learn from the labels alone and answer together as a teacher: the log of the mean of their probabilities."""
 
     trials: int = Field(default=16, ge=1)
-    """How many are drawn at random from the space and trained."""
+    """The number of students that are drawn at random from the space and trained."""
     members: int = Field(default=8, ge=1)
-    """So many of them answer, those that are best on dev; at most `trials`."""
+    """The number of students that answer: those that are best on dev, at most `trials`."""
     trial: dict[str, Any] | None = None
-    """A space of their own to be drawn from, in the shape of the study's `trial`, which it is by default; what it says of
-    teachers, augmentation and compression does not count."""
+    """The space from which they are drawn, in the shape of the study's `trial`; the default is that `trial` itself.
+    Its settings of teachers, augmentation and compression do not count."""
 
     @model_validator(mode="after")
     def _members_are_among_the_trials(self) -> StudentsConfig:
@@ -70,56 +70,60 @@ STUDENTS_MAY_SAY = {"students", "seed", "logits_dtype", "weight", "temperature"}
 
 
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
-    """Where the teacher comes from (one of `checkpoint`, `from_scratch`, `logits` and `students`) and how it is trained."""
+    """The source of the teacher (one of `checkpoint`, `from_scratch`, `logits` and `students`) and the settings of
+    its training."""
 
     checkpoint: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A hub id or a local folder; with the package peft, also the folder of a LoRA adapter."""
     revision: str | None = None
-    """The branch, tag or commit of a checkpoint of the hub; by default its main branch. The commit that it stands for is what the
-    teacher is known by."""
+    """The branch, tag or commit of a checkpoint of the hub; by default its main branch. Distune identifies the
+    teacher by the commit."""
     labels: tuple[Label, ...] | None = Field(default=None, min_length=2)
-    """Which label each column of the checkpoint or of the logits is, in the order of the columns; by default they are matched by
-    their names, and without names taken in the order of the corpus' labels."""
+    """The label of each column of the checkpoint or of the logits, in the order of the columns. By default Distune
+    matches names, and takes columns without names in the order of the corpus' labels."""
     from_scratch: FromScratchConfig | None = None
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
     logits: str | None = Field(default=None, json_schema_extra={"travels": True})
-    """A file, by its path or URI, of text (or its hash) and logits or probabilities, from any model anywhere."""
+    """A file with texts (or their hashes) and logits or probabilities from any model, by its path or URI."""
     students: StudentsConfig | None = None
-    """An ensemble of the study's own students that have learnt from the labels alone, and from those of `teacher_data`; of
-    the keys below it takes `seed`, `logits_dtype`, `weight` and `temperature`."""
+    """An ensemble of the study's own students. They learn from the labels alone, including those of `teacher_data`.
+    The keys below that apply to them are `seed`, `logits_dtype`, `weight` and `temperature`."""
     pretrain: PretrainConfig | None = None
-    """Pretraining on the task's own texts, from scratch or on from a checkpoint (Gururangan et al. 2020); it needs `epochs`."""
+    """Pretraining on the task's own texts, from scratch or from a checkpoint (Gururangan et al. 2020); it needs
+    `epochs`."""
     epochs: int = Field(default=0, ge=0)
-    """Epochs of fine-tuning; 0 takes a checkpoint as it is."""
+    """The number of epochs of fine-tuning; 0 takes a checkpoint unchanged."""
     train_last_layers: int | None = Field(default=None, ge=0)
-    """Freeze the embeddings and all encoder layers but the last N; 0 trains the head alone, null trains everything."""
+    """The number of last encoder layers that are trained; the embeddings and the other layers are frozen. 0 trains
+    only the head, and null trains everything."""
     learning_rate: float = Field(default=5e-5, gt=0)
     """The highest learning rate of the fine-tuning; it falls to zero."""
     warmup_fraction: float = Field(default=0.1, ge=0, lt=1)
-    """The part of the fine-tuning's steps in which the learning rate climbs."""
+    """The part of the fine-tuning's steps in which the learning rate rises."""
     batch_size: int = Field(default=32, ge=1)
-    """Texts in each step of fine-tuning and of pretraining."""
+    """The number of texts in each step of fine-tuning and of pretraining."""
     max_length: int = Field(default=128, ge=4)
-    """Tokens of a text that the teacher reads; the rest is cut off. A checkpoint with fewer positions reads as many as it has
-    where this is left out, and is refused where it is set."""
+    """The number of tokens of a text that the teacher reads; the rest is cut off. For a checkpoint with fewer
+    positions the default is lowered to them, and a larger value in the study is refused."""
     patience: int = Field(default=2, ge=1)
-    """Epochs without a better score on dev, by the study's metric, after which fine-tuning stops."""
+    """The number of epochs without a better score on dev, by the study's metric, after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
-    """An ensemble of so many, differing in their seed; its logits are the mean."""
+    """The number of members of an ensemble. They differ in their seed, and the logits are their mean."""
     seed: int = Field(default=7, ge=0, lt=2**63)
-    """The seed of the teacher's weights and of the order of its texts, or of the draw of its students and their vectors; each member
-    counts on from it."""
+    """The seed of the teacher's weights and of the order of its texts, or of the draw of its students and their
+    vectors. Each further member adds 1 to it."""
     logits_dtype: Literal["float32", "float16"] = "float32"
-    """How the cache keeps the logits."""
+    """The number type of the logits in the cache."""
     hidden_states: tuple[HiddenState, ...] = ()
-    """What else is cached, for `loss.hidden_weight`: `pooled` is what the last layer before the logits reads, a number
-    is that layer's mean over the text (0 the embeddings)."""
+    """The hidden states that are cached too, for `loss.hidden_weight`. `pooled` is the input of the last layer
+    before the logits. A number is that layer's mean over the text, and 0 is the embeddings."""
     weight: float = Field(default=1.0, gt=0)
-    """How much this teacher counts among several: in their accuracy together, and in what students learn unless
+    """The weight of this teacher among several. It counts in their common accuracy, and in the students' loss unless
     `loss.teachers` is `mean`."""
     temperature: float = Field(default=1.0, gt=0)
-    """What its logits are divided by before anything reads them; the cache keeps them undivided. It softens a teacher that is
-    too sure of itself, whose large logits would be all that is heard of several teachers."""
+    """Distune divides this teacher's logits by this number before anything reads them; the cache keeps them
+    undivided. It softens a teacher that is too confident: otherwise its large logits dominate those of the other
+    teachers."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherConfig:

@@ -1,4 +1,4 @@
-"""What the last layer of a sequence classifier reads, whatever its family."""
+"""The input of the last layer of a sequence classifier, for every family."""
 
 from __future__ import annotations
 

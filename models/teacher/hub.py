@@ -10,12 +10,14 @@ from typing import Any
 
 from distune.models.errors import ModelError
 
+A_PATH = "it is a path and no hub id; name a folder that is there, or a hub id"
+
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
-    """The commit that a hub id stands for at a revision (its default branch where none is named), None for a local folder.
+    """The commit that a hub id stands for at a revision (by default its default branch), None for a local folder.
 
-    `what` begins an error's message. Where the hub cannot be reached, it is the commit that this machine's cache of the hub has for the revision. Raises
-    ModelError where there is none, and for a revision of a folder.
+    `what` begins an error's message. Without access to the hub it is the commit that this machine's cache of the hub
+    has for the revision. Raises ModelError without a commit, and for a revision of a folder.
     """
     if Path(checkpoint).exists():
         if revision is not None:
@@ -30,15 +32,20 @@ def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") 
     try:
         return str(resolve_revision(checkpoint, revision=revision).resolved)
     except (RevisionResolutionError, HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = A_PATH if _is_path(checkpoint) else str(error).strip().split("\n")[0]
         raise ModelError(f"{what} {where} is no folder here, and from the hub it cannot be loaded: {reason}") from error
+
+
+def _is_path(checkpoint: str) -> bool:
+    """Whether a name can only be meant as a path: hub ids are NAME or ORGANISATION/NAME."""
+    return checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1
 
 
 def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[str, Any]]:
     """The `config.json` of each member of a checkpoint by the member's name, "" for one that is no ensemble.
 
-    Of a folder without that file (an adapter) nothing is said. Raises ModelError for a file that cannot be had or is no
-    JSON object.
+    A folder without that file (an adapter) is skipped. Raises ModelError for a file that cannot be read or is no JSON
+    object.
     """
     folder = Path(checkpoint)
     try:

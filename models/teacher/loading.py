@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import (
     INSTEAD,
@@ -35,7 +36,8 @@ class Loaded:
 
 
 def at(revision: str | None) -> dict[str, str]:
-    """What `from_pretrained` is told of a revision, so that settings, tokenizer and weights are all of one."""
+    """The arguments of `from_pretrained` about a revision, so that settings, tokenizer and weights have the same
+    one."""
     return {} if revision is None else {"revision": revision}
 
 
@@ -69,7 +71,7 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
 
 
 def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:
-    """What is to be told where a checkpoint that is trained on was saved by a class that transformers does not have."""
+    """The line about a checkpoint that is trained further, if a class that transformers does not have saved it."""
     unknown = unknown_class(load_config(place, revision))
     taken = type(model).__name__
     return (
@@ -80,7 +82,7 @@ def about_its_class(place: str | Path, revision: str | None, model: PreTrainedMo
 
 
 def refuse_adapter(place: str | Path) -> None:
-    """Raise ModelError for an adapter, where a whole model is to be trained."""
+    """Raise ModelError for an adapter, because the training needs a whole model."""
     if is_adapter(place):
         refuse_other_adapters(Path(place))
         raise ModelError(
@@ -90,7 +92,7 @@ def refuse_adapter(place: str | Path) -> None:
 
 
 def load_trunk(kind: Any, place: str | Path, revision: str | None = None, **head: Any) -> PreTrainedModel:
-    """A checkpoint as one of transformers' kinds, in float32; its head may be new, its encoder may not.
+    """A checkpoint as one of transformers' kinds, in float32; its head may be new, but its encoder must not be.
 
     Raises ModelError.
     """
@@ -139,7 +141,7 @@ def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
         )
     if kind == REGRESSION or config.num_labels < 2:
         raise ModelError(
-            f"the teacher {place} has {config.num_labels} output{'s' if config.num_labels > 1 else ''}"
+            f"the teacher {place} has {n_of(config.num_labels, 'output')}"
             f"{' and problem_type regression' if kind else ''}, a score and no class; "
             "set epochs >= 1 to fine-tune it"
         )

@@ -70,7 +70,7 @@ def load_adapter(place: str | Path) -> Loaded:
 
 
 def _named(folder: Path, n_classes: int) -> dict[str, Any]:
-    """How many classes an adapter has; their names only where a config.json was saved beside it."""
+    """The number of classes of an adapter; their names too, if its folder has a config.json."""
     named = load_config(folder) if (folder / "config.json").is_file() else None
     if named is None or named.num_labels != n_classes:
         return {"num_labels": n_classes}

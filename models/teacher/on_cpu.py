@@ -1,5 +1,5 @@
-"""What a teacher that learns on a CPU computes otherwise than transformers would: its dropout is drawn by `distune.models.layers.dropout`, and its
-attention is that of `distune.models.layers.attention`."""
+"""The two computations of a teacher that learns on a CPU that differ from transformers: its dropout comes from
+`distune.models.layers.dropout`, and its attention from `distune.models.layers.attention`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from distune.models.layers.dropout import Dropout
 
 ATTENTION = "distune_on_cpu"
 SPECIAL = ("position_bias", "softcap", "cache", "s_aux")
-"""What some families hand to attention beside its mask."""
+"""The arguments that some families give to attention in addition to its mask."""
 
 
 @contextmanager
 def cheap_dropout(model: PreTrainedModel) -> Iterator[None]:
-    """While it is open, a model that learns on a CPU draws its dropout cheaply; one on an accelerator is left as it is.
+    """While it is open, a model that learns on a CPU draws its dropout cheaply; one on an accelerator does not change.
 
-    Attention is replaced where it is torch's (`sdpa`) and the model lets it be set.
+    Attention is replaced if it is torch's (`sdpa`) and the model allows it.
     """
     if next(model.parameters()).device.type != "cpu":
         yield
@@ -61,8 +61,8 @@ def attention_on_cpu(  # noqa: PLR0913, PLR0917 - as transformers calls it
 ) -> tuple[Tensor, None]:
     """Attention of `query`, `key` and `value`, `[batch, heads, length, features]`, as transformers calls it.
 
-    In float32 without dropout, and where it is causal, has a bias of positions or fewer heads of keys than of queries, it is
-    torch's.
+    It is torch's own in float32 without dropout, and if it is causal, has a bias of positions, or has fewer heads of
+    keys than of queries.
     """
     causal = others.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal

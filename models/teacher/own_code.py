@@ -14,7 +14,7 @@ from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import INSTEAD
 
 ASKED_FOR = ("AutoConfig", "AutoModelForSequenceClassification")
-"""What a classifier is made by; other entries of `auto_map` are of other uses of the same weights."""
+"""The entries of `auto_map` that make a classifier; its other entries are for other uses of the same weights."""
 OF_OTHERS = ("TF", "Flax")
 """How transformers called its classes for TensorFlow and JAX."""
 OR_SAVE = "or save it with a class of transformers"
@@ -37,7 +37,7 @@ def refuse_own_code(place: str | Path, config: PreTrainedConfig) -> None:
 
 
 def taken_as(place: str | Path, config: PreTrainedConfig, model: PreTrainedModel) -> list[str]:
-    """What is to be told where the class of transformers that was taken is not the one that the checkpoint names.
+    """The line about a checkpoint, if its class in transformers is not the one that it names.
 
     Raises ModelError where its `auto_map` names a class of another family.
     """
@@ -98,7 +98,8 @@ def _named_classes(auto_map: Any, wanted: tuple[str, ...]) -> Iterator[str]:
 
 
 def is_known(name: str) -> bool:
-    """Whether transformers has a class of this name, be it under its name for a slow or a fast one, or for TensorFlow."""
+    """Whether transformers has a class of this name, also under its name for a slow or a fast one, or for
+    TensorFlow."""
     for prefix in OF_OTHERS:
         name = name.removeprefix(prefix)
     return any(hasattr(transformers, one) for one in (name, f"{name}Fast", name.removesuffix("Fast")))

@@ -45,9 +45,9 @@ class MaskIds:
 def mask_tokens(
     token_ids: Tensor, ids: MaskIds, probability: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Ask for a part of the tokens: of these 80 % become the mask, 10 % a random token, 10 % stay.
+    """Choose the tokens that the model must predict: 80 % of them become the mask, 10 % a random token, 10 % stay.
 
-    `token_ids` is `[batch, length]`; returns the masked ids and the targets, -100 where nothing is asked.
+    `token_ids` is `[batch, length]`; returns the masked ids and the targets, -100 for all other tokens.
     """
     special = torch.isin(token_ids, torch.tensor(ids.special))
     asked = (torch.rand(token_ids.shape, generator=generator) < probability) & ~special
@@ -61,7 +61,7 @@ def mask_tokens(
 def asked_logits(model: Any, token_ids: Tensor, attention_mask: Tensor, asked: Tensor) -> Tensor:
     """Logits over the vocabulary, `[asked, vocabulary]`, of the tokens where `asked` `[batch, length]` is true.
 
-    Where a family's head is known, they are computed for these tokens alone, which are one in seven.
+    If the head of the family is known, they are computed only for these tokens, which are one in seven.
     """
     head = HEADS.get(model.config.model_type)
     logits: Tensor

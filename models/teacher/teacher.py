@@ -1,6 +1,6 @@
 """The teacher: any transformers sequence classifier, and its logits.
 
-What a checkpoint must be is in `classifier_loading.py`, `tokenizing.py` and `heads.py`.
+`classifier_loading.py`, `tokenizing.py` and `heads.py` have the requirements for a checkpoint.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import is_adapter, refuse_other_adapters
 from distune.models.teacher.config import HiddenState
@@ -53,9 +54,9 @@ class Teacher:
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     notes: tuple[str, ...] = ()
-    """What was assumed while it was loaded, a line each."""
+    """The assumptions of its loading, a line each."""
     orders: tuple[tuple[int, ...], ...] = ()
-    """Which column of each member each class of the corpus is; empty where the columns are taken as they stand."""
+    """The column of each member for each class of the corpus; empty if the columns keep their order."""
     is_stand_in: bool = False
     """Whether its weights are random ones, in the place of a teacher that is known by its logits alone."""
 
@@ -68,7 +69,7 @@ class Teacher:
         return int(self.models[0].config.num_labels)
 
     def description(self) -> dict[str, Any]:
-        """What the speed depends on, enough to build a twin with other weights (see `timing_twin`)."""
+        """The settings that decide the speed, enough to build a twin with other weights (see `timing_twin`)."""
         return {
             "config": self.models[0].config.to_diff_dict(),
             "members": len(self.models),
@@ -86,8 +87,8 @@ def load_teacher(
 ) -> Teacher:
     """Load a fine-tuned classifier by hub id (at a revision) or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
 
-    It computes from float32 whatever it is stored in. Where it has fewer positions than `max_length`, it reads as many as it
-    has if it `may_cut`.
+    It computes from float32, whatever its stored type. If it has fewer positions than `max_length` and `may_cut`, it
+    reads as many as it has.
 
     Raises ModelError when it cannot be loaded, is no classifier of one class for each text, has no vocabulary, fewer positions
     or another number of classes than `labels`.
@@ -150,7 +151,7 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
 def _check_classes(checkpoint: str | Path, n_classes: int, labels: Sequence[str] | None) -> None:
     if labels is not None and n_classes != len(labels):
         raise ModelError(
-            f"the teacher {checkpoint} has {n_classes} classes and the corpus "
+            f"the teacher {checkpoint} has {n_of(n_classes, 'class', 'classes')} and the corpus "
             f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`"
         )
 
@@ -164,10 +165,11 @@ def teacher_logits(teacher: Teacher, texts: Sequence[str]) -> NDArray[np.float32
 def ask_teacher(
     teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenState], bf16_on_cpu: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-    """The mean of the members' logits, `[texts, classes]`, in the order of the corpus' labels, and the hidden states of all members side by side,
-    `[texts, width]`, in the order of `texts`; sorted by length, in batches of so many tokens.
+    """The mean of the members' logits, `[texts, classes]`, in the order of the corpus' labels, and the hidden states of
+    all members side by side, `[texts, width]`, in the order of `texts`. Inside, texts are sorted by length, in batches
+    of a fixed number of tokens.
 
-    A GPU computes in 16 bits; a CPU does where it is asked to and has the hardware for it.
+    A GPU computes in 16 bits; a CPU does so on request, if it has the hardware.
 
     Raises ModelError when the teacher has no such state, and when a logit is no finite number.
     """

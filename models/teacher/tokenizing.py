@@ -1,4 +1,4 @@
-"""The teacher's tokenizer: loading and making one, token ids, padding, and how much of a text it knows."""
+"""The teacher's tokenizer: loading and making one, token ids, padding, and the known part of a text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
 from distune.models.teacher.hub import unless_adapter
@@ -22,7 +23,7 @@ from distune.models.teacher.own_code import refuse_own_tokenizer
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 READ_FROM_LEFT = {"xlnet"}
-"""Families whose head reads the last position, whatever stands there."""
+"""Families whose head reads the last position, whatever its token."""
 LOOKED_AT = 1000
 """Characters of a text; more would say no more of a tokenizer."""
 WORTH_A_LINE = 0.05
@@ -59,7 +60,7 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
         known = [token for token in tokenizer.get_vocab() if token not in special]
     if not any(character.isalnum() for token in known for character in token):
         raise ModelError(
-            f"the tokenizer of {place} has no vocabulary: it knows {len(known) + len(special)} tokens, none of them a "
+            f"the tokenizer of {place} has no vocabulary: it knows {n_of(len(known) + len(special), 'token')}, none of them a "
             "word or a part of one; copy tokenizer.json (or vocab.txt) into it from where the checkpoint was made"
         )
     _refuse_vocabulary_without_special_tokens(place, tokenizer)
@@ -67,8 +68,8 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
 
 
 def _refuse_vocabulary_without_special_tokens(place: str | Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise ModelError where transformers had to append special tokens to a vocabulary of WordPiece, as to none that was trained with
-    them; of a whole tokenizer.json only [UNK] is looked for, without which an unknown word is an error."""
+    """Raise ModelError if transformers had to append special tokens to a vocabulary of WordPiece, because a trained
+    vocabulary has them. In a whole tokenizer.json only [UNK] is checked: without it an unknown word is an error."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or type(getattr(backend, "model", None)).__name__ != "WordPiece":
         return
@@ -79,13 +80,13 @@ def _refuse_vocabulary_without_special_tokens(place: str | Path, tokenizer: PreT
     missing = [str(token) for token in wanted if token is not None and token not in vocabulary]
     if missing:
         raise ModelError(
-            f"the tokenizer of {place} has a vocabulary of {len(vocabulary)} tokens without {', '.join(missing)}; copy vocab.txt or "
+            f"the tokenizer of {place} has a vocabulary of {n_of(len(vocabulary), 'token')} without {', '.join(missing)}; copy vocab.txt or "
             "tokenizer.json into it from where the checkpoint was made"
         )
 
 
 def tokenizer_place(place: str | Path) -> str:
-    """Where a checkpoint's tokenizer is: of an adapter that was saved without one, with its base."""
+    """The place of a checkpoint's tokenizer; for an adapter without one, the place of its base."""
     folder = Path(place)
     if not is_adapter(folder) or (folder / "tokenizer_config.json").is_file() or (folder / "tokenizer.json").is_file():
         return str(place)
@@ -114,8 +115,8 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_lengt
 def inputs_of(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
 ) -> list[dict[str, list[int]]]:
-    """What a model is given of each text, before padding: `input_ids`, and `token_type_ids` where leaving them out would not be the
-    same as zeros.
+    """The input of a model for each text, before padding: `input_ids`, and `token_type_ids` if leaving them out is not
+    the same as zeros.
 
     XLNet's tokenizer marks the token that the head reads; GPT-2 adds the embedding of any type that it is given.
     """
@@ -148,12 +149,13 @@ def padded(
 
 
 def agree_on_padding(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Have a model and its tokenizer pad with the same token, on the side that changes no answer; returns what was assumed.
+    """Make a model and its tokenizer pad with the same token, on the side that changes no answer; returns the
+    assumptions.
 
-    A decoder reads its answer from the last token that is not `pad_token_id` of config.json, so that this one counts where
-    the two name different tokens.
+    A decoder reads its answer from the last token that is not `pad_token_id` of config.json, so this one counts if the
+    two name different tokens.
 
-    Raises ModelError where there is no such token.
+    Raises ModelError without such a token.
     """
     vocabulary, shape = set(tokenizer.get_vocab().values()), model.config.get_text_config()
     tokenizer.padding_side = "left" if shape.model_type in READ_FROM_LEFT else "right"
@@ -191,9 +193,9 @@ def most_tokens(model: PreTrainedModel) -> int | None:
 
 
 def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: bool) -> tuple[int, list[str]]:
-    """The tokens of a text that a model reads, and what is to be told of it.
+    """The number of tokens of a text that a model reads, and the lines about it.
 
-    Raises ModelError where they are more than it has positions, unless it `may_cut`.
+    Raises ModelError if it has fewer positions, unless it `may_cut`.
     """
     most = most_tokens(model)
     if most is None or max_length <= most:
@@ -201,7 +203,7 @@ def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: 
     if not may_cut:
         raise ModelError(f"max_length must be <= {most}, the positions of {name}, but got {max_length=}")
     return most, [
-        f"{name} reads at most {most} tokens, as it has no more positions, instead of {max_length} by default"
+        f"{name} reads at most {n_of(most, 'token')}, as it has no more positions, instead of {max_length} by default"
     ]
 
 
@@ -216,7 +218,7 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
     if vocabulary[last] >= rows:
         raise ModelError(
             f"{name}: its tokenizer does not belong to its weights: it gives ids up to {vocabulary[last]} ({last!r}), and "
-            f"the model embeds {rows} tokens; name the tokenizer's own checkpoint, or copy its files there"
+            f"the model embeds {n_of(rows, 'token')}; name the tokenizer's own checkpoint, or copy its files there"
         )
 
 
@@ -258,7 +260,7 @@ def _blank_ids(tokenizer: PreTrainedTokenizerBase) -> set[int | None]:
 
 
 def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[str]:
-    """Raise ModelError where of most texts at least half is unknown to the tokenizer; returns what is to be told."""
+    """Raise ModelError if the tokenizer does not know at least half of most texts; returns the lines about it."""
     shares = unknown_shares(tokenizer, texts)
     if len(shares) == 0:
         return []
@@ -266,8 +268,8 @@ def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequenc
         example = texts[int(shares.argmax())][:40]
         tokens = " ".join(tokenizer.convert_ids_to_tokens(tokenizer(example)["input_ids"])[:12]) or "nothing"
         raise ModelError(
-            f"{name}: its tokenizer does not know {shares.mean():.0%} of the corpus: {example!r} becomes {tokens}; name "
+            f"{name}: its tokenizer does not know {100 * shares.mean():.0f} % of the corpus: {example!r} becomes {tokens}; name "
             "a checkpoint of the texts' language, and see that the tokenizer's files are its own"
         )
-    known = f"{name}: its tokenizer does not know {shares.mean():.1%} of the texts' characters"
+    known = f"{name}: its tokenizer does not know {100 * shares.mean():.1f} % of the texts' characters"
     return [known] if shares.mean() > WORTH_A_LINE else []

@@ -1,4 +1,4 @@
-"""Training a teacher: fine-tuned from a checkpoint, or from nothing where there is no model hub."""
+"""Training a teacher: fine-tuned from a checkpoint, or from scratch without a model hub."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
@@ -54,7 +55,7 @@ SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
-    """What a teacher learns from: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
+    """The data of a teacher: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
     pretraining texts need no label."""
 
     texts: Sequence[str]
@@ -64,9 +65,10 @@ class TrainingTexts:
     label_names: Sequence[str]
     pretraining_texts: Sequence[str] = ()
     has_other_classes: bool = False
-    """Whether a classification head that the checkpoint brings is for other classes: its last layer is then drawn anew."""
+    """Whether the checkpoint's classification head is for other classes; then its last layer gets new random
+    weights."""
     score: Callable[[NDArray[np.floating[Any]], NDArray[np.int64]], float] = accuracy_of
-    """What epochs are compared by, of logits `[texts, classes]` and labels `[texts]`; more is better."""
+    """The score of logits `[texts, classes]` against labels `[texts]`. The training keeps the epoch with the highest."""
     score_name: str = "accuracy"
 
 
@@ -126,7 +128,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
 def _start(
     config: TeacherConfig, data: TrainingTexts, folder: Path
 ) -> tuple[str | BertConfig, PreTrainedTokenizerBase]:
-    """What the members start from: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
+    """The start of the members: a checkpoint to load, or the shape of a fresh model, with its tokenizer."""
     texts = data.pretraining_texts or data.texts
     start: str | BertConfig
     if config.from_scratch is None:
@@ -161,7 +163,7 @@ def _start(
 def _masked_model(
     config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[PreTrainedModel, int]:
-    """The masked language model that is pretrained, and how many tokens of a text it reads."""
+    """The masked language model that is pretrained, and the number of tokens that it reads."""
     if tokenizer.mask_token_id is None:
         raise ModelError(
             f"teacher.pretrain: the tokenizer of {start} has no mask token, as those of BERT's kin have; "
@@ -229,7 +231,7 @@ def _draw_last_layer(model: PreTrainedModel, n_classes: int) -> None:
 
 
 def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -> None:
-    """Freeze the embeddings and all but the last N encoder layers; the pooler and the head are always trained.
+    """Freeze the embeddings and all encoder layers except the last N; the pooler and the head are always trained.
 
     Raises ModelError when the model has fewer layers, or none that can be found, or layers that share their weights.
     """
@@ -242,7 +244,7 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
     n_stated = getattr(model.config, "num_hidden_layers", len(layers))
     if train_last_layers and len(layers) < n_stated:
         raise ModelError(
-            f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
+            f"train_last_layers must be 0 or left out, as the {n_of(n_stated, 'layer')} of a {model.config.model_type} share "
             f"their weights, but got {train_last_layers=}"
         )
     if train_last_layers > len(layers):

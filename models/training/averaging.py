@@ -19,7 +19,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, n_steps: int) -> None:
-        """Take in the weights as they are after so many steps."""
+        """Take in the present weights after this number of steps."""
         decay = min(self._decay, (1 + n_steps) / (10 + n_steps))
         torch._foreach_lerp_(list(self.weights.values()), self._followed, 1 - decay)
 

@@ -37,15 +37,15 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, in_bf16: bool = True) -> torch.autocast:
-    """bf16 autocast where it is wanted, on hardware that computes it, else float32."""
+    """bf16 autocast on request, on hardware that computes it, else float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=in_bf16 and has_fast_bf16(device))
 
 
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees, for what it allocates next.
 
-    Each step allocates tensors of the same few megabytes. glibc gives them back to the system and asks for them again, and the
-    system fills every page with zeros: a sixth of the time of a small biLSTM.
+    Each step allocates tensors of the same few megabytes. glibc gives them back to the system and asks for them again,
+    and the system fills every page with zeros. This takes a sixth of the time of a small biLSTM.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # The most that it takes.
@@ -87,10 +87,10 @@ class EagerAdamW(torch.optim.AdamW):
 
 
 class Stepper:
-    """AdamW under a schedule, over what of a model is trained; its state can be taken and put back between two steps.
+    """AdamW under a schedule, over the trained parts of a model; its state can be taken and put back between two steps.
 
-    Of `tables`, which are part of the model, each step moves only the rows that it has read; between two steps they are
-    whole only after `catch_up`.
+    `tables` are part of the model. Each step moves only the rows of them that it has read; between two steps they are
+    complete only after `catch_up`.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Stepper:
             table.catch_up()
 
     def state(self) -> dict[str, Tensor]:
-        """All that a later step depends on beside the model."""
+        """Everything except the model that a later step depends on."""
         self.catch_up()
         moments = {
             f"{number}.{name}": tensor

@@ -1,11 +1,11 @@
 """AdamW over a table of word vectors of which each step reads few rows: a row is moved when it is next read.
 
-AdamW moves all rows in every step, also those that the batch has not read, by their fading momentum. A row with the moments m
-and v that has not been read for k steps is moved in the last of them by `c * m r^k / (sqrt(v) + e q_k)`, in which c is the
-learning rate with both bias corrections, r is beta1 / sqrt(beta2), e is AdamW's epsilon, and q_k is nearly constant over the
-ten steps or so that count. So the k moves are one, with the sum of all `c r^k` and the mean of the q_k, and the row is
-where AdamW would have it, up to rounding; a feature whose gradients are as small as e may be some hundredths of a learning
-rate off. (Carpenter 2008 and Lipton & Elkan 2015 put off regularisation in this way.)
+AdamW moves all rows in every step, also those that the batch has not read, by their decaying momentum. A row with the
+moments m and v that has not been read for k steps is moved in the last of them by `c * m r^k / (sqrt(v) + e q_k)`. Here
+c is the learning rate with both bias corrections, r is beta1 / sqrt(beta2), and e is AdamW's epsilon. q_k is nearly
+constant over the ten steps or so that count. So the k moves are one, with the sum of all `c r^k` and the mean of the
+q_k. Up to rounding the row is where AdamW would have it. A feature whose gradients are as small as e may be a few
+hundredths of a learning rate off. (Carpenter 2008 and Lipton & Elkan 2015 put off regularisation in this way.)
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ VOCABULARY = 5
 
 
 def is_faster_by_row(table: Table, tokens: float) -> bool:
-    """Whether a training that reads so many tokens in a step is faster with this table's rows moved when they are read."""
+    """Whether a training that reads this number of tokens in a step is faster with this table's rows moved when they
+    are read."""
     return table.weight.requires_grad and not table.weight.is_cuda and len(table.weight) >= VOCABULARY * tokens
 
 
@@ -66,15 +67,15 @@ class Delays:
         self._epsilons[since : self.now] += sizes * self._growing[since - self.now :] * math.sqrt(bias2)
 
     def start_at(self, step: int) -> None:
-        """Go on after so many steps, with no row that lags behind."""
+        """Continue after this number of steps, with no row that lags behind."""
         self.now = step
         self._sizes.zero_()
         self._epsilons.zero_()
         self._kept.fill_(1.0)
 
     def missed(self, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is left of the vectors of rows that were last moved in the steps `last` `[rows]`, how far they move along their
-        momentum, and what epsilon is multiplied by; each `[rows]`."""
+        """Three factors, each `[rows]`, for rows that were last moved in the steps `last` `[rows]`: the remaining
+        part of their vectors, their move along their momentum, and the factor of epsilon."""
         sizes = self._sizes[last]
         epsilons = torch.where(sizes > 0, self._epsilons[last] / sizes, 1.0)
         now = self._kept[self.now]
@@ -102,7 +103,7 @@ class RowAdam:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Whoever asks the table within this is given its rows as they should be by now."""
+        """Reads of the table within this get its rows as they should be now."""
         self._table.reader, self._read = self._look_up, None
         try:
             yield
@@ -110,7 +111,7 @@ class RowAdam:
             self._table.reader = None
 
     def read(self) -> list[Read]:
-        """The rows that were read, with their gradient but for that of the padding; none where none was."""
+        """The rows that were read, with their gradient, but without the padding; none if none was read."""
         if self._read is None or (gradient := self._read.vectors.grad) is None:
             return []
         gradient[0] = 0
@@ -177,6 +178,6 @@ class RowAdam:
         self._delays.start_at(self._delays.now)
 
     def start_at(self, step: int) -> None:
-        """Go on after so many steps, with the table and its moments as they are."""
+        """Continue after this number of steps, with the table and its moments unchanged."""
         self._last.fill_(step)
         self._delays.start_at(step)

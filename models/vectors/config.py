@@ -1,4 +1,4 @@
-"""What a study says of word vectors."""
+"""The settings of word vectors in a study."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Dimension = Annotated[int, Field(ge=1, le=4096)]
 
 class _Vectors(BaseModel, frozen=True, extra="forbid"):
     dimension: Dimension = 100
-    """Numbers in each vector; of a file, what it has."""
+    """The numbers in each vector. The vectors of a file keep their own dimension."""
     reduce_to: Dimension | None = None
-    """Keep so many principal components, at most `dimension`."""
+    """The number of principal components that are kept, at most `dimension`."""
 
     @model_validator(mode="after")
     def _fewer_than_there_are(self) -> Self:
@@ -24,14 +24,14 @@ class _Vectors(BaseModel, frozen=True, extra="forbid"):
 
 
 class TrainedVectorsConfig(_Vectors, frozen=True):
-    """What is trained on the train and transfer texts."""
+    """Vectors that are trained on the train and transfer texts."""
 
     architecture: Literal["skip_gram", "cbow"] = "skip_gram"
-    """Whether a word predicts its neighbours (skip-gram) or they predict it (CBOW)."""
+    """The architecture: a word predicts its neighbours (skip-gram), or the neighbours predict the word (CBOW)."""
     window: int = Field(default=5, ge=1)
-    """How many words on either side are neighbours."""
+    """The number of words on either side that are neighbours."""
     epochs: int = Field(default=5, ge=1)
-    """Passes over the train and transfer texts."""
+    """The number of passes over the train and transfer texts."""
 
 
 class Word2VecConfig(TrainedVectorsConfig, frozen=True):
@@ -41,7 +41,7 @@ class Word2VecConfig(TrainedVectorsConfig, frozen=True):
 
 
 class FastTextConfig(TrainedVectorsConfig, frozen=True):
-    """fastText, which makes a word's vector of those of its character n-grams as well (Bojanowski et al. 2017)."""
+    """fastText: a word's vector also contains the vectors of its character n-grams (Bojanowski et al. 2017)."""
 
     kind: Literal["fasttext"]
     min_ngram: int = Field(default=1, ge=1)
@@ -55,13 +55,13 @@ class FileVectorsConfig(_Vectors, frozen=True):
 
     kind: Literal["file"] = "file"
     path: Path = Field(json_schema_extra={"travels": True})
-    """The file, whose content tells the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, of which nothing but gensim's
-    vectors and NumPy's arrays is read."""
+    """The file. Its content gives the format; gzip, bzip2 and xz are unpacked. A `.kv` is a pickle, and Distune
+    reads only gensim's vectors and NumPy's arrays from it."""
     dimension: Dimension
 
 
 class RandomVectorsConfig(_Vectors, frozen=True):
-    """Vectors drawn from a normal distribution, to be tuned."""
+    """Vectors drawn from a normal distribution, for training."""
 
     kind: Literal["random"] = "random"
 

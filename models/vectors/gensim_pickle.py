@@ -39,9 +39,10 @@ class Kept:
         self.attributes = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
 
     def array(self, name: str, place: Path) -> NDArray[Any] | None:
-        """An attribute that is an array, also where gensim put it into a file of its own beside `place`; None for any other.
+        """An attribute that is an array, also if gensim put it into a file of its own next to `place`; None for any
+        other.
 
-        Raises FileNotFoundError where that file is not there.
+        Raises FileNotFoundError if that file is missing.
         """
         if name in (self.attributes.get("__numpys") or ()):
             beside = place.with_name(f"{place.name}.{name}.npy")
@@ -115,7 +116,7 @@ class _Bag(set[Any]):
 
 
 class _Nothing:
-    """What a model of gensim has and word vectors need not: its random numbers, its functions."""
+    """Parts of a gensim model that word vectors do not need: its random numbers, its functions."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None: ...
 

@@ -1,4 +1,4 @@
-"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files beside them."""
+"""gensim's own files of word vectors (`.kv`), which are pickles, with large arrays in `.npy` files next to them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.vectors.gensim_pickle import GensimAlone, Kept, UnknownNameError
 
@@ -41,7 +42,7 @@ class Keyed:
 def read_keyed_vectors(path: Path) -> Keyed:
     """The vectors that gensim saved, alone or as a part of a Word2Vec or FastText model; nothing of the file is run.
 
-    Raises ModelError for another pickle and for one whose arrays are not beside it.
+    Raises ModelError for another pickle, and if its arrays are not next to it.
     """
     try:
         with path.open("rb") as file:
@@ -84,7 +85,7 @@ def _keyed(found: Kept, place: Path) -> Keyed:
         or not rows
         or not 0 <= min(rows.values()) <= max(rows.values()) < len(vectors)
     ):
-        raise pickle.UnpicklingError(f"it has {len(rows):,} words, but vectors of shape {shape}")
+        raise pickle.UnpicklingError(f"it has {n_of(len(rows), 'word')}, but vectors of shape {shape}")
     composed = n_grams.of_word if n_grams is not None and n_grams.bucket else None
     return Keyed(rows=rows, vectors=vectors, composed=composed)
 

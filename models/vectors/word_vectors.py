@@ -1,6 +1,6 @@
 """Word vectors for a vocabulary: trained on the corpus by gensim, read from a file, or random.
 
-gensim takes more than a second to import, which the workers of trials need not wait for.
+gensim takes more than a second to import, and the workers of trials do not wait for it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.vectors.config import (
     AnyVectorsConfig,
@@ -30,8 +31,9 @@ FASTTEXT_BUCKETS = 200_000
 
 @dataclass(frozen=True)
 class WordVectors:
-    """`matrix` is `[vocabulary, dimension]`, its row 0 (padding) zero; `coverage` is the part of the words found, `respelt` the part
-    that a file has in another width or case alone, and `notes` are what else was found of it."""
+    """`matrix` is `[vocabulary, dimension]`, its row 0 (padding) zero; `coverage` is the part of the words found.
+    `respelt` is the part that a file has only in another width or case. `notes` are other observations about the
+    file."""
 
     matrix: NDArray[np.float32]
     coverage: float
@@ -72,7 +74,7 @@ def refuse_missing_packages(config: AnyVectorsConfig) -> None:
 
 
 def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:
-    """The vector of an n-gram, whose words stand with spaces between them."""
+    """The vector of an n-gram, whose words have spaces between them."""
     parts = word.split(" ")
     if len(parts) == 1 or any(part not in known for part in parts):
         return None
@@ -80,7 +82,7 @@ def _mean_of_parts(word: str, known: Known) -> NDArray[np.float32] | None:
 
 
 def reduced(vectors: WordVectors, n_components: int | None) -> WordVectors:
-    """The same vectors along their first principal axes; all of them where no number is given."""
+    """The same vectors along their first principal axes; all of them without a number."""
     if n_components is None:
         return vectors
     matrix = np.zeros((len(vectors.matrix), n_components), dtype=np.float32)
@@ -141,7 +143,7 @@ def _training(config: TrainedVectorsConfig, seed: int) -> dict[str, Any]:
 
 def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     found = read_vectors(config, vocabulary)
-    refuse_strange_words(config, found, f"{len(vocabulary)} words of the vocabulary")
+    refuse_strange_words(config, found, f"{n_of(len(vocabulary), 'word')} of the vocabulary")
     return found
 
 
@@ -160,7 +162,7 @@ SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], F
 
 
 def read_vectors(config: FileVectorsConfig, vocabulary: Sequence[str]) -> FoundVectors:
-    """The vectors that a file has for the words of a vocabulary, be it empty.
+    """The vectors that a file has for the words of a vocabulary, which may be empty.
 
     Raises ModelError for an unreadable file and for another dimension than the study says.
     """

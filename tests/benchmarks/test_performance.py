@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.performance import PARTS, REGION, ROOT, cell, filled, main, table
+from benchmarks.speed.performance import PARTS, REGION, ROOT, cell, ends, filled, main, table
 from benchmarks.tables.cells import append
 
 CACHE = {
@@ -28,7 +28,7 @@ def test_figures_are_put_between_their_marks_and_all_else_stays() -> None:
     found = filled(PAGE, [old, new])
     assert found.startswith("# Speed\n\nProse.\n\n<!-- figures: teacher_cache -->\n\n|  | texts/s |")
     assert "| distune | 2,000 | 1.0 |\n| plain loop | 800.0 | 2.5 |\n" in found
-    assert "Taken on a CPU, its load at the end 0.1, in 2 min." in found
+    assert "Measured on a CPU in 2 min; its load at the end was 0.1." in found
     assert "old" not in found
     assert "9.9" not in found
     assert found.endswith("<!-- figures: growth -->\nby hand\n<!-- end -->\nMore.\n")
@@ -62,3 +62,8 @@ def test_every_program_of_the_page_is_there() -> None:
 def test_figures_are_written_as_they_are_read() -> None:
     assert [cell(value) for value in (None, 0.5, 12345.6, "a")] == ["-", "0.5", "12,346", "a"]
     assert table(["", "n"], [["a", 1]]) == "|  | n |\n| --- | ---: |\n| a | 1 |\n"
+
+
+def test_of_sizes_the_smallest_and_the_largest_are_shown() -> None:
+    assert ends([{"texts": 1}, {"texts": 2}, {"texts": 3}]) == [{"texts": 1}, {"texts": 3}]
+    assert ends([{"texts": 1}]) == [{"texts": 1}]

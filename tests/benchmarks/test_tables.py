@@ -268,17 +268,15 @@ def test_the_page_says_what_the_records_say() -> None:
                 else {"trials": 0, "trial_accuracies": [], "dev_accuracies": [0.7, 0.8]}
             )
     # A training of b is at 0.75 in the mean, which trial 3 of a's first search is above, the fourth of it.
-    assert "*a* was better on dev than a training of *b* is in the mean (0.7500), by seed: 4, never." in page(
-        {"s": records}
-    )
+    assert "Trials until *a* passed the mean dev accuracy of *b* (0.7500), by seed: 4, never." in page({"s": records})
     for one in records:
         if one.get("key") == "a2" and one["record"] == "choice":  # One search for both seeds.
             one["about"] |= {"trial_accuracies": trials["a1"]}
-    assert "is in the mean (0.7500): 4." in page({"s": records})
+    assert "Trials until *a* passed the mean dev accuracy of *b* (0.7500): 4." in page({"s": records})
     for one in records:
         if one["record"] == "choice" and one["key"] in ("a1", "b1"):
             one["about"] |= {"meets the rule": one["key"] != "b1"}
-    assert "| b (none met it with 1 seeds: the most accurate) | 2 |" in page({"s": records})
+    assert "| b (no student met the rule with 1 of 2 seeds: the most accurate) | 2 |" in page({"s": records})
     assert (
         "1,200 train, 3 dev; 2 classes. Teacher: a stone. Searches have 48 trials: a search for each seed; each student is "
         "trained three times, the best on dev kept."

@@ -1,4 +1,4 @@
-"""What the chosen student and its teacher say of the test texts: kept with a search's results, to be looked at later."""
+"""The answers of the chosen student and its teacher to the test texts, kept with a search's results."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.kept import reading
 from distune.corpora.places import Place
 from distune.models.logits import probabilities
@@ -69,7 +70,7 @@ def _parsed(place: Place) -> Answers:
     )
     if not teacher.shape == student.shape == (len(labels), len(names)) or not len(labels):
         raise ValueError(
-            f"its logits are {teacher.shape} and {student.shape} for {len(labels)} texts and {len(names)} labels"
+            f"its logits are {teacher.shape} and {student.shape} for {n_of(len(labels), 'text')} and {len(names)} labels"
         )
     if not np.isfinite(teacher).all() or not np.isfinite(student).all():
         raise ValueError("its logits are no finite numbers")
@@ -127,7 +128,7 @@ def disagreements(answers: Answers, n: int) -> list[Case]:
 
 
 def both_wrong(answers: Answers, n: int) -> list[Case]:
-    """The texts of which both say the same and the label says otherwise, those first of which the less sure is surest."""
+    """The texts on which both agree and the label differs, sorted by the confidence of the less confident one."""
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
     said = student.argmax(axis=1)
     wrong = (said == teacher.argmax(axis=1)) & (said != answers.labels)
@@ -168,7 +169,8 @@ class ConfusedPair:
 
 
 def confused_pairs(answers: Answers, n: int) -> list[ConfusedPair]:
-    """What the student confuses most, the most texts first; among equals what the teacher confuses more often is first."""
+    """The pairs that the student confuses most, the most texts first; among equals those that the teacher confuses
+    more often."""
     student, teacher = counts_of(answers, answers.student), counts_of(answers, answers.teacher)
     wrong = [(int(i), int(j)) for i, j in zip(*np.nonzero(student), strict=True) if i != j]
     found = sorted(wrong, key=lambda pair: (-student[pair], -teacher[pair]))[:n]

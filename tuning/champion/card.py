@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, interval_of, rows_of_table
 from distune.tuning.speed.figures import TeacherTimed
@@ -21,7 +22,7 @@ _USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What stands in a card; `columns` are the teacher, the student alone and the distilled student."""
+    """The content of a card; `columns` are the teacher, the student alone and the distilled student."""
 
     name: str
     settings: CardConfig
@@ -34,7 +35,7 @@ class Card:
     teacher_timed: TeacherTimed | None
     limits: Sequence[str]
     packages: Sequence[str]
-    """What its tokens need beside onnxruntime and numpy."""
+    """The packages of its tokens, in addition to onnxruntime and numpy."""
 
 
 def model_card(card: Card) -> str:
@@ -58,7 +59,7 @@ def model_card(card: Card) -> str:
 
 {markdown_table(card.columns)}
 
-Test {title} over {card.n_test:,} texts: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
+Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
 ({how}). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
 
 ## Speed
@@ -83,7 +84,7 @@ def markdown_table(columns: Sequence[Column]) -> str:
 
 
 def _metadata(card: Card) -> dict[str, Any]:
-    """What the hub reads."""
+    """The metadata that the hub reads."""
     quality = card.columns[-1].quality
     name = Path(card.source).name
     metrics = [

@@ -1,4 +1,5 @@
-"""After the search: the best few are retrained with several seeds, each beside its plain twin; a rule picks one."""
+"""After the search: the best few are retrained with several seeds, each together with its plain twin; a rule picks
+one."""
 
 from __future__ import annotations
 
@@ -52,8 +53,8 @@ class Finalist:
 def select(
     records: Sequence[TrialRecord], rule: ChampionConfig, teacher_score: float, n_finalists: int
 ) -> list[TrialRecord]:
-    """The few distilled trials that are nearest to winning by the rule: those that meet it before those that do not, and of
-    each the Pareto front first, as what is best by one figure alone was often lucky in it.
+    """The few distilled trials that are nearest to winning by the rule. Those that meet it come before those that do
+    not, and in each group the Pareto front comes first. A trial that is best by one figure alone was often lucky in it.
 
     Trials of the plain student are none of them, as they are what the finalists are compared with.
     """
@@ -151,7 +152,8 @@ def onnx_difference(student: nn.Module, folder: Path, inputs: Inputs) -> float:
 def choose_champion(
     finalists: Sequence[Finalist], latencies: Sequence[Latency], rule: ChampionConfig, teacher_score: float
 ) -> int | None:
-    """The index of the finalist that wins by the rule, on the score on dev and measured latency; None where none meets it."""
+    """The index of the finalist that wins by the rule, on the score on dev and measured latency; None if no finalist
+    meets it."""
     keys = [
         rank(finalist.score, latency.p50_ms, rule, teacher_score)
         for finalist, latency in zip(finalists, latencies, strict=True)

@@ -1,4 +1,4 @@
-"""What a search has found, in a sentence: the headline of its page, of its MLflow run and of its champion's card."""
+"""The result of a search, in a sentence: the headline of its page, of its MLflow run and of its champion's card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def outcome(
 ) -> str:
     """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table.
 
-    The scores are of the test split, by which nothing was chosen. Where there is nothing of the teacher's to keep, the student's own stands there.
+    The scores are of the test split, by which nothing was chosen. If there is nothing of the teacher's to keep, the
+    student's own score is given.
     """
     found = f"{_kept(columns)}{_cost(columns, teacher_timed)}"
     return f"{found[0].upper()}{found[1:]}" if meets_rule else f"No student meets the rule: the nearest {found}"

@@ -31,7 +31,7 @@ class FinalStudent:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What a search that has come to its end found; `columns` are those of its table.
+    """The results of a search that has ended; `columns` are those of its table.
 
     What results of an older Distune do not say is empty.
     """
@@ -114,7 +114,7 @@ def read_raw_results(folder: Folder) -> dict[str, Any] | None:
 
 
 def read_results(folder: Folder) -> Results | None:
-    """The results of a search, None where it has not come to them. Raises DamagedError where they are damaged."""
+    """The results of a search, None if it has none yet. Raises DamagedError if they are damaged."""
     raw = read_raw_results(folder)
     return None if raw is None else parse_results(raw)
 

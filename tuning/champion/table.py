@@ -24,7 +24,7 @@ MACRO_F1 = Metric(MetricConfig(kind="macro_f1"))
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean and its sample standard deviation over seeds (0 where there is one value)."""
+    """A mean and its sample standard deviation over seeds (0 for one value)."""
 
     mean: float
     sd: float
@@ -109,7 +109,7 @@ def way_to_teacher(teacher: Column, plain: Column) -> float:
 
 
 def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
-    """The distillation ratio in words: it says little where there was hardly a way to go."""
+    """The distillation ratio in words: it says little if the teacher is hardly better than the student alone."""
     ratio = distillation_ratio(teacher, plain, distilled)
     if ratio is None:
         return "- (the teacher is no better than the student alone)"
@@ -166,7 +166,8 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
 
 def interval_of(quality: Quality, n_test: int | None) -> tuple[float, float] | None:
-    """The 95 % confidence interval of a score over so many test texts; of an accuracy also where an older Distune did not keep it."""
+    """The 95 % confidence interval of a score over `n_test` texts. An older Distune did not keep it: then that of an accuracy
+    is computed, and any other is None."""
     if quality.test_interval is None and quality.metric.is_accuracy and n_test:
         return wilson_interval(quality.test_score.mean, n_test)
     return quality.test_interval

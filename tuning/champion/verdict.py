@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
@@ -38,7 +39,7 @@ class NoChampionError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a search found: `winner` is the index of the champion among the finalists, None where none meets the rule.
+    """The results of a search: `winner` is the index of the champion among the finalists, None if none meets the rule.
 
     `columns` are the teacher, the student alone, and the distilled student (the champion, or the nearest to it).
     """
@@ -52,14 +53,14 @@ class Verdict:
     """The size of each finalist's network, by the number of its trial."""
     cpu: str
     host: str
-    """Where it was timed."""
+    """The machine of the timing."""
     versions: dict[str, str]
     """The versions of the packages there."""
     teacher_timed: TeacherTimed
     load: Load | None
-    """What else ran there."""
+    """The other work on that machine."""
     present: Latency | None = None
-    """The present champion of the name that the winner is registered as, timed in the same run; None where there is none."""
+    """The present champion of the name that the winner is registered as, timed in the same run; None without one."""
     present_fault: str = ""
     """Why it could not be timed."""
 
@@ -86,8 +87,8 @@ def judge(
 ) -> Verdict:
     """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
-    The runner times them alone, beside the `present` champion where its checkpoint folder is given. Writes `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, where there
-    is a champion, `champion/`.
+    The runner times them alone, together with the `present` champion if its checkpoint folder is given. Writes
+    `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, if there is a champion, `champion/`.
     """
     config = prepared.study.config
     paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
@@ -141,7 +142,8 @@ def _copy_whole(path: Path, champion: Path, card: str) -> None:
 def _time(
     prepared: Prepared, paths: Sequence[Path], runner: Runner, present: Path | None
 ) -> tuple[Timed, Column, TeacherTimed]:
-    """What was timed, each checkpoint by its folder's name, the teacher's column, and what was timed as the teacher."""
+    """The timings of each checkpoint by its folder's name, the teacher's column, and the kind of model that was
+    timed as the teacher."""
     corpus = prepared.corpus
     teachers = timing_teachers(prepared.teachers, (*corpus.train.texts, *corpus.transfer.texts))
     checkpoints = {path.name: files_of(path) for path in paths}
@@ -204,7 +206,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
+        "Data": f"{config.corpus.source}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",

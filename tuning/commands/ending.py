@@ -57,7 +57,7 @@ def guarded(run: Callable[[argparse.Namespace], None], options: argparse.Namespa
 
 
 def _said_by_the_system(error: Exception) -> str | None:
-    """What a system says that takes or gives nothing more, in a line; None for an error with another cause."""
+    """The reason that the operating system gives, in a line; None for an error that is not the system's."""
     if isinstance(error, OSError) and error.filename is None and disk_usage(Path.cwd()).free > FULL_BYTES:
         # It is the output that takes no more; what is still to be printed would say so again.
         with contextlib.suppress(OSError, ValueError):

@@ -44,7 +44,7 @@ def lines_and_console() -> Iterator[Console]:
 
 
 def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
-    """Where a search that has ended has put what it found, and the commands that take it."""
+    """The places of a finished search's results, and the commands that use them."""
     uri, extra, registered = config.tracking.store, config.tracking.option, folder.state.get("registered")
     lines = [f"\nresults: {folder} (table.txt, results.json, champion/)"]
     if folder.report.is_file():

@@ -32,7 +32,7 @@ Pair = tuple[Findings, Findings]
 
 @dataclass(frozen=True)
 class Change:
-    """A setting in which two study files differ; None where one of them does not have it."""
+    """A setting in which two study files differ; None if one of them does not have it."""
 
     path: str
     first: str | None
@@ -63,7 +63,7 @@ def _numbered(node: Any) -> Any:
 
 
 def warnings(pair: Pair) -> list[str]:
-    """What does not compare between two searches."""
+    """The figures that cannot be compared between two searches."""
     found = []
     (first, second) = (one.state for one in pair)
     if first.get("corpus") != second.get("corpus"):

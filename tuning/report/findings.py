@@ -1,4 +1,4 @@
-"""What a search has found, read back from its folder: what its page, its pictures and a comparison are made of."""
+"""The results of a search, read back from its folder: the data of its page, its pictures and a comparison."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class _Printing:
 
 
 class _OnConsoles(logging.Handler):
-    """A line that does not fit is not broken, nor are brackets taken for markup: it may be searched for, and copied.
+    """A line that does not fit is not broken, and brackets are not markup: so it can be searched and copied.
 
     It is printed once: on the console of the search whose thread logs it, else on the one that was opened last.
     """
@@ -68,7 +68,8 @@ _handler = _OnConsoles()
 def lines_on(console: Console) -> Iterator[None]:
     """Print what is logged under the name distune, and nobody else's lines, on the console that a search is drawn on.
 
-    The handlers of a program that searches do not get them meanwhile: whoever logs to the terminal would have them twice.
+    The handlers of a program that searches do not get them during that time: a program that logs to the terminal would
+    have them twice.
     """
     with _open(_Printing(console), unless_configured=False):
         yield
@@ -76,7 +77,7 @@ def lines_on(console: Console) -> Iterator[None]:
 
 @contextmanager
 def lines_where_they_go(console: Console) -> Iterator[None]:
-    """The same where nobody has configured logging; else the lines go to the user's handlers, from the level INFO on."""
+    """The same if logging is not configured; else the lines go to the user's handlers, from the level INFO on."""
     with _open(_Printing(console), unless_configured=True):
         yield
 

@@ -11,6 +11,7 @@ import optuna
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from distune._plural import n_of
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.report.pictures_front import hover
 from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, colour_of, escaped, families, figure, wide_axis
@@ -24,7 +25,7 @@ from distune.tuning.study.space import Space
 MIN_TRIALS = 2
 MAX_AXES = 10
 LINES_THAT_READ = 15
-"""More curves than about so many are paler, so that where many run is dark and the finalists stand out."""
+"""With more curves than this they are paler, so areas with many curves are dark and the finalists stand out."""
 PALEST = 0.15
 
 
@@ -67,7 +68,7 @@ def parallel_picture(
 ) -> go.Figure:
     """Optuna's parallel coordinates of all complete trials in the conditional space, the front in front.
 
-    Of a wide space it has the axes that mattered most.
+    In a wide space it has only the axes that mattered most.
     """
     complete = {record.number: record for record in _complete(records)}
     study = optuna.create_study(directions=[DIRECTIONS[name] for name in objectives])
@@ -144,7 +145,7 @@ def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool, metric: Metr
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """The last part of each dotted path, for a kind what it is the kind of; the whole path where two would be alike."""
+    """The last part of each dotted path, for a kind what it is the kind of; the whole path if two would be the same."""
     short = {path: path.removesuffix(".kind").rpartition(".")[2].partition("@")[0] for path in paths}
     taken = [*short.values(), "trial"]
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
@@ -169,7 +170,7 @@ def importance_picture(found: Sequence[Importance], metric: MetricConfig = ACCUR
     )
     named = set()
     for one in found:
-        among = escaped(f"{one.group or 'all'} ({one.n_trials} trials)")
+        among = escaped(f"{one.group or 'all'} ({n_of(one.n_trials, 'trial')})")
         drawn.add_trace(
             go.Bar(
                 x=list(one.shares.values()),

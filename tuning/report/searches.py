@@ -12,6 +12,7 @@ from rich.table import Table
 
 from distune.models.errors import first_line
 from distune.tuning.champion.results import read_raw_results
+from distune.tuning.metric.config import ACCURACY
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
 from distune.tuning.storage.records import best_score, count_done, read_journal
@@ -86,16 +87,39 @@ def write_searches_json(listed: Sequence[Listed], storage: str, stream: TextIO) 
 def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> None:
     """Print the searches of a storage, a line each."""
     table = Table(title=f"searches in {storage}", title_justify="left")
-    for heading in ("search", "state", "trials", "best on dev", "champion", "begun", "ended", "driver"):
-        table.add_column(heading, justify="left" if heading in ("search", "state", "driver") else "right")
+    for heading in ("search", "state", "trials", "best dev", "champion", "begun (UTC)", "ended (UTC)"):
+        # Where a terminal is narrow, only the times may take two lines: nothing is cut.
+        is_time = heading.endswith("(UTC)")
+        table.add_column(
+            heading, justify="left" if heading in ("search", "state") else "right", no_wrap=not is_time, overflow="fold"
+        )
     for one in listed:
         n_done = "" if one.n_done is None else f"{one.n_done} of {one.n_trials}"
-        best = "" if one.best_dev_score is None else f"{one.metric} {one.best_dev_score:.4f}"
         champion = "" if one.champion is None else f"trial {one.champion}"
-        times = (one.begun_at or "", one.ended_at or "")
-        table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times, one.driver or "")
+        times = (_minute(one.begun_at), _minute(one.ended_at))
+        table.add_row(f"{one.study} {one.number}", one.state, n_done, _best(one), champion, *times)
     console.print(table)
     for one in listed:
-        if one.fault or one.ended_early:
-            what = f"is damaged: {one.fault}" if one.fault else f"ended early: {one.ended_early}"
+        for what in _besides(one):
             console.print(f"{one.study} {one.number} {what}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _best(one: Listed) -> str:
+    """The best score on dev; a metric other than accuracy is named beside it."""
+    if one.best_dev_score is None:
+        return ""
+    return f"{one.best_dev_score:.4f}" if one.metric == ACCURACY.title else f"{one.metric} {one.best_dev_score:.4f}"
+
+
+def _minute(moment: str | None) -> str:
+    """`2026-11-29 05:44` of `2026-11-29 05:44:12 UTC`."""
+    return (moment or "").removesuffix(" UTC")[:16]
+
+
+def _besides(one: Listed) -> list[str]:
+    """What the table has no room for."""
+    return [
+        *([f"is damaged: {one.fault}"] if one.fault else []),
+        *([f"ended early: {one.ended_early}"] if one.ended_early else []),
+        *([f"is searched by {one.driver}"] if one.driver else []),
+    ]

@@ -18,14 +18,15 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_object
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
-from distune.tuning.study.config import StudyConfig
-from distune.tuning.study.plural import n_of
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
+
+    from distune.tuning.study.config import StudyConfig
 
 MIN_TRIALS = 8
 """Fewer trials say nothing of a handful of parameters."""
@@ -113,7 +114,8 @@ def _groups(trials: Sequence[FrozenTrial]) -> list[tuple[str, list[FrozenTrial],
 
 
 def _condition(name: str, members: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str | None:
-    """What holds of the trials that have a parameter and of no others, or None where no one choice tells them apart."""
+    """The choice that holds for the trials with a parameter and for no others, or None if no single choice separates
+    them."""
     if len(members) == len(trials):
         return ""
     found: list[tuple[int, str]] = []

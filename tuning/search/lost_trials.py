@@ -17,7 +17,8 @@ from distune.cluster.lost_workers import why_lost
 
 
 def telling(scheduler: TrialScheduler, lost: Callable[[str, str], None]) -> TrialScheduler:
-    """The same scheduler, which tells the id of a trial whose worker was lost, and why; a searcher is told neither."""
+    """The same scheduler, which reports the id of a trial whose worker was lost, and why; a searcher does not get
+    them."""
     before = scheduler.on_trial_error
 
     def on_trial_error(controller: Any, trial: Trial) -> None:

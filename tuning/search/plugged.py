@@ -54,7 +54,7 @@ def refuse_broken_plugs(study: Study, base: TrialConfig) -> None:
 
 
 class _BrokenError(Exception):
-    """What a plug does that it must not."""
+    """The breach of a plug."""
 
 
 def _part(study: Study, kinds: OpenKinds, kind: str) -> Any:

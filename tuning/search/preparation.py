@@ -1,4 +1,4 @@
-"""What is made once, before the search: the corpus, the teacher's logits, and the data of every kind of trial."""
+"""The preparation of a search: the corpus, the teacher's logits, and the data of every kind of trial, made once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
@@ -48,7 +49,7 @@ class Prepared:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """What a search is bound to, by content: `Folder.claim` takes it."""
+        """The fingerprints that bind a search: `Folder.claim` takes them."""
         files = trial_files(self.configs, self.teachers.places[0].key.teacher)
         files |= {f"{kinds.part}={kind}": plug_identity(model) for kinds, kind, model in plugs_in(self.study)}
         return {
@@ -64,9 +65,9 @@ class Prepared:
 
 
 def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = unseen) -> Prepared:
-    """Have the teachers' logits, which the runner computes where there are none, and make the inputs of every trial.
+    """Read the teachers' logits, or let the runner compute missing ones, and make the inputs of every trial.
 
-    Raises CorpusError and ModelError for what cannot be used.
+    Raises CorpusError and ModelError for unusable input.
     """
     study, corpus = read.study, read.corpus
     _log.info(f"corpus {study.config.corpus.source}: {read.sizes}; labels {', '.join(corpus.labels)}")
@@ -104,7 +105,7 @@ def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus) -> Aug
     name = fingerprint(config, texts, held_out)
     place = Layout(Place(study.storage)).augmented(name)
     if not place.is_file():
-        _log.info(f"augmenting {len(texts)} texts {config.n_iter} times")
+        _log.info(f"augmenting {n_of(len(texts), 'text')} {n_of(config.n_iter, 'time')}")
         save_augmented(place, augment(config, texts, held_out))
     augmented = load_augmented(place)
     _log.info(f"augmented texts: {len(augmented.texts)} from {place}")

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import (
@@ -29,14 +30,13 @@ from distune.tuning.storage.records import (
 )
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3
 
 
 class LiveView:
-    """An observer that keeps the view of a search up to date; where there is no terminal, it prints a line now and then."""
+    """An observer that keeps the view of a search up to date; without a terminal it prints a line now and then."""
 
     def __init__(self, n_trials: int, console: Console, metric: str = "accuracy") -> None:
         self._n_trials = n_trials

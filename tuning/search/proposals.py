@@ -1,8 +1,8 @@
-"""What Ray Tune tries next: a searcher over a persistent Optuna study, which is the one truth about the search.
+"""The next trials of Ray Tune: a searcher over a persistent Optuna study, which is the one truth about the search.
 
 Ray's own OptunaSearch keeps its study in memory and pickles it from time to time, so that a killed driver loses or
-repeats trials. Here each proposal and each end is in the study's journal at once; whoever opens it again finds the
-finished trials, and hands those that were running out again under their old numbers.
+repeats trials. Here each proposal and each end is in the study's journal at once; a later driver finds the finished
+trials in it, and starts the interrupted ones again under their old numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from distune.tuning.storage.records import NAMED, PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
@@ -52,7 +52,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._trials: dict[str, Trial] = {}
         self._losses: dict[str, list[str]] = {}
         self.error: Exception | None = None
-        """What has ended the search before its last trial."""
+        """The reason that ended the search before its last trial."""
         known = study.get_trials(deepcopy=False)
         self._orphans = [trial for trial in known if trial.state == TrialState.RUNNING and to_record(trial)]
         finished = [record for record in read_records(study) if record.state != "running"]
@@ -64,8 +64,9 @@ class Proposals(Searcher):  # type: ignore[misc]
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
-            for number, point in enumerate(search.first):
-                study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
+            for number, point in enumerate(search.points):
+                params = params_of(space, point.part, f"search.first.{number}")
+                study.enqueue_trial(params, user_attrs={NAMED: point.name})
 
     def _proposed(self, trial: Trial) -> TrialConfig:
         return TrialConfig.model_validate(suggest(self._space, trial))
@@ -76,8 +77,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         return TrialConfig.model_validate(suggest(self._space, trial, {"loss": loss.model_dump()})).plain()
 
     def is_over(self) -> bool:
-        """Whether no trial is to be started. Those that ran when the search was interrupted still are, as they would have gone on,
-        but where somebody has asked for the search to finish."""
+        """Whether the search starts no trial. It still starts those that an interruption stopped, unless there is a
+        request to finish."""
         if self.n_left <= 0:
             return True
         self.ended_early = why_it_ends(self._study, self._search, self._folder, self._searched_s())
@@ -101,7 +102,7 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._end(trial, record)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The configuration of the next trial, with the latency and size of its architecture where they are known."""
+        """The configuration of the next trial, with the latency and size of its architecture if they are known."""
         if self.error is not None or self._guarded(self.is_over) is not False:
             return str(Searcher.FINISHED)
         self.n_left -= 1
@@ -127,7 +128,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             trial = self._study.ask()
             config = self._plain(trial) if trial.user_attrs.get(PLAIN) else self._proposed(trial)
             trial.set_user_attr("config", config.model_dump(mode="json"))
-            record = TrialRecord(number=trial.number, state="running", config=config)
+            record = TrialRecord(number=trial.number, state="running", config=config, point=trial.user_attrs.get(NAMED))
         if record is None:
             raise RuntimeError(f"trial {trial.number} has no configuration")
         self._trials[trial_id], self._records[trial_id] = trial, record

@@ -1,4 +1,5 @@
-"""A study with what its files hold: read once, its parts held against each other, before anything expensive starts."""
+"""A study with the content of its files: read once, its parts compared with each other, before anything expensive
+starts."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import refuse_installed_clashes
 
 FIRST_TEXTS = 1000
-"""So many texts show whether a file of vectors has words of this language, cut as these tokens are; they are read in a second."""
+"""This many texts show whether a file of vectors has words of this language, cut as these tokens are; reading them
+takes a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,15 @@ class ReadStudy:
     configs: tuple[TrialConfig, ...]
     """One trial config for each kind of inputs in the space."""
     only: TrialConfig | None
-    """The one trial that is to be prepared; None for all of the space."""
+    """The one trial to prepare; None for all of the space."""
     earlier: Folder | None
     """The search that this one starts from."""
     of_columns: tuple[str, ...]
-    """What was assumed of the order of the teachers' columns."""
+    """The assumptions about the order of the teachers' columns."""
     of_settings: tuple[str, ...]
-    """What the study takes for granted of its teachers' numbers."""
+    """The assumptions of the study about its teachers' numbers."""
     of_teachers: tuple[str, ...]
-    """What the teachers that were loaded say of themselves."""
+    """The lines of the loaded teachers about themselves."""
     of_files: tuple[str, ...]
     """How the files of word vectors and of the teachers' own texts were read."""
 

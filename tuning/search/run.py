@@ -15,6 +15,7 @@ import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
@@ -36,11 +37,11 @@ _log = logging.getLogger(__name__)
 
 
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
-    """Run the trials that are still to be run, on the connected cluster, and return all records.
+    """Run the remaining trials on the connected cluster, and return all records.
 
-    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A trial
-    that fails is recorded and does not end the search. Why it ends before its last trial stands in `search.json`. Raises
-    KeyboardInterrupt when it is interrupted.
+    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A
+    trial that fails is recorded and does not end the search. `search.json` says why it ends before its last trial.
+    Raises KeyboardInterrupt when it is interrupted.
     """
     config = prepared.study.config
     journal = Journal(folder.journal)
@@ -66,8 +67,8 @@ def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]
 def interruptible() -> Iterator[None]:
     """Raises KeyboardInterrupt at its end where Ray Tune ended its run for a Ctrl-C.
 
-    Ray takes the signal for itself, gives it back when it has come, and keeps it when it has not: whoever pressed Ctrl-C in a
-    later phase was not heard.
+    Ray takes the signal for itself, gives it back when it has come, and keeps it when it has not: a Ctrl-C in a later
+    phase would have no effect.
     """
     if threading.current_thread() is not threading.main_thread():  # There Ray leaves signals alone.
         yield
@@ -89,7 +90,7 @@ def forget_lost_trials(folder: Folder, n_known: int) -> None:
     lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
     if lost:
         _log.info(
-            f"the journal of {folder} ends before trial {lost[0]}: of {len(lost)} trials there is a log and nothing else; others "
+            f"the journal of {folder} ends before trial {lost[0]}: of {n_of(len(lost), 'trial')} there is a log and nothing else; others "
             "are run under their numbers"
         )
     for number in lost:

@@ -14,7 +14,8 @@ from distune.tuning.study.file import kept_study
 
 
 def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]:
-    """What an earlier search depended on that is another now: its trials guide the sampler, but would not end alike."""
+    """The parts of an earlier search that have changed: its trials guide the sampler, but would have other results
+    now."""
     what = {"train": "labels of train", "teacher": "teacher", "files": "files that trial names"}
     changed = [words for name, words in what.items() if earlier.state.get(name) != fingerprints.get(name)]
     return [

@@ -1,6 +1,6 @@
 """One trial in a worker of the cluster: its log, its savepoint, its deadline, and what it reports.
 
-This is what workers import: neither transformers nor gensim nor mlflow, which would cost each of them seconds.
+Workers import this file. It imports no transformers, gensim or mlflow, because each worker would need seconds for that.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from distune.tuning.trial.run import EpochReport, run_trial
 from distune.tuning.trial.training import Savepoint, Tensors
 
 FAR_OVER_BUDGET = 2.0
-"""A hint shares its cores with other trials: only one that is over the budget so many times is believed."""
+"""A hint shares its cores with other trials: only a hint beyond this multiple of the budget counts."""
 SAVING_SHARE = 0.1
 CHEAP_SAVING_S = 0.1
 GRACE_S = 30.0
 LOOKED_FOR_EVERY_S = 1.0
-"""How often a worker asks a storage that is not a path whether its trial is to be skipped: each time is a request."""
+"""The seconds between a worker's requests to a storage that is not a path, to see whether it must skip its trial."""
 Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What the worker of a trial is told beside the trial itself."""
+    """The arguments of a trial's worker in addition to the trial itself."""
 
     folder: Folder
     threads: int
@@ -103,11 +103,11 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
 
 
 class SkippedError(Exception):
-    """Somebody has asked for the trial to be ended."""
+    """There is a request to end the trial."""
 
 
 def skips_at(place: TrialPlace) -> Callable[[], None]:
-    """Raises SkippedError when it is called and somebody has asked for the trial to be skipped."""
+    """Raises SkippedError when it is called after a request to skip the trial."""
     looked_s, every_s = -math.inf, LOOKED_FOR_EVERY_S if place.skip.path is None else 0.0
 
     def look() -> None:
@@ -161,14 +161,14 @@ def _train(
 
 
 def hint_for(config: TrialConfig, shipped: WorkerInputs) -> dict[str, float]:
-    """What can be said of the student that a configuration describes before it is trained, as `hint_of` does."""
+    """The hint about the student of a configuration before its training, as `hint_of` gives it."""
     data = shipped.data
     untrained = Trained(config.student.build(data.vectors, data.n_classes).eval(), config.student)
     return hint_of(compress(untrained, [config.compression], CalibrationData(data.train)).graph, shipped)
 
 
 def hint_of(graph: bytes, shipped: WorkerInputs) -> dict[str, float]:
-    """`latency_ms` from raw text to label, timed beside other work, and `size_mb` of a graph."""
+    """`latency_ms` from raw text to label, timed while other work runs, and `size_mb` of a graph."""
     latency_ms = shipped.encode_ms + network_hint_ms(graph, shipped.data.dev)
     return {"latency_ms": latency_ms, "size_mb": len(graph) / 1e6}
 
@@ -216,9 +216,9 @@ class _Log(io.TextIOWrapper):
 
 @contextlib.contextmanager
 def logged(place: TrialPlace) -> Iterator[TextIO]:
-    """What is printed, warned of and logged, and the stack of a crash, go into the trial's log for the length of a `with`.
+    """Prints, warnings, logs and the stack of a crash go into the trial's log for the length of a `with`.
 
-    Where the storage is not on this machine, the log is put there at the end of the attempt.
+    If the storage is on another machine, the log is copied there at the end of the attempt.
     """
     local = place.log.path
     with contextlib.ExitStack() as stack:
@@ -249,7 +249,8 @@ def logged(place: TrialPlace) -> Iterator[TextIO]:
 def deadline(timeout_s: float | None, place: TrialPlace, log: TextIO) -> Iterator[None]:
     """End this process when the `with` takes longer: a trial that hangs cannot be ended otherwise.
 
-    A marker says why, so that the trial is not begun anew. Code that holds Python's lock is ended 30 s later, without one.
+    A marker says why, so that the trial does not start again. Code that holds Python's lock is ended 30 s later,
+    without one.
     """
     if timeout_s is None:
         yield

@@ -26,7 +26,8 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,]+", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What is allowed beside loopback: the address of --host, and names of hosts and origins, in which `*` stands for anything."""
+    """The allowed hosts and origins in addition to loopback: the address of --host, and names of hosts and origins,
+    in which `*` stands for anything."""
 
     address: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ def access_of(address: str, hosts: str, origins: str) -> Access:
 
 
 def _name(netloc: str) -> str | None:
-    """The host of `host` or `host:port`, without the brackets of an address; None where it is neither."""
+    """The host of `host` or `host:port`, without the brackets of an address; None if it is neither."""
     try:
         parts = urlsplit(f"//{netloc}")
         _ = parts.port  # It raises for what is no port.

@@ -12,11 +12,11 @@ from distune.tuning.serve.limits import Limits
 
 
 class FullError(Exception):
-    """So many texts wait that no more are taken."""
+    """Too many texts wait, so no more are accepted."""
 
 
 class GoneError(Exception):
-    """Whoever asked has gone before it was answered."""
+    """The client has disconnected before its answer."""
 
 
 @dataclass(kw_only=True)
@@ -55,7 +55,7 @@ class Batcher:
         return await request.future
 
     async def run(self) -> None:
-        """Answer what is asked until cancelled."""
+        """Answer the waiting texts until cancelled."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="network") as thread:
             while True:
                 await self._answer_batch(thread, [await self._queue.get()])

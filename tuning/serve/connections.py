@@ -1,9 +1,9 @@
 """One connection of `distune serve`: how long it may keep us waiting, and who goes when there is no room for another.
 
-uvicorn bounds the time between two requests and nothing else: each byte that comes stops its clock, so that a client which
-sends one now and then, or none at all, is kept for ever. What runs above it is called when a header is whole, and hears
-nothing of those that never are. Hence a protocol of our own: uvicorn's, and a watch over all connections once in a while,
-which costs a request nothing.
+uvicorn bounds the time between two requests and nothing else: each byte that comes stops its clock, so that a client
+which sends one now and then, or none at all, is kept for ever. The application above it is called when a header is
+whole, and never learns of headers that stay incomplete. So this is a protocol of our own: uvicorn's, and a watch over
+all connections once in a while, which costs a request nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Connection(H11Protocol):
         return True
 
     def look(self) -> str:
-        """What is awaited from the client, "" where it is its turn to wait for us; `waits_since` says since when."""
+        """The part that the client still has to send, "" while the client waits for us; `waits_since` is the time of
+        its beginning."""
         cycle, conn = self.cycle, self.conn
         is_answered = cycle is None or cycle.response_complete
         awaited = ""
@@ -109,7 +110,7 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def refuse(self, status: int, reason: str) -> None:
-        """Answer what has not been answered, and close. Whoever reads the request is told that its client has gone."""
+        """Answer what has not been answered, and close. The reader of the request sees that its client has gone."""
         cycle = self.cycle
         if self.transport.is_closing():
             return
@@ -121,7 +122,8 @@ class Connection(H11Protocol):
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP. uvicorn's own would fail where a request was answered before the rest of it came."""
+        """The answer to bytes that are no HTTP. uvicorn's own fails if a request was answered before the rest of it
+        came."""
         self.refuse(400, "this is no HTTP request that is understood here")
 
     def shutdown(self) -> None:
@@ -138,7 +140,7 @@ class Connection(H11Protocol):
 
 
 def _answer(status: int, reason: str) -> bytes:
-    """A whole answer, for where there is no request that h11 would let us answer."""
+    """A whole answer, for a connection without a request that h11 lets us answer."""
     body = json.dumps({"error": reason}).encode()
     again = "Retry-After: 1\r\n" if status == 503 else ""
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"

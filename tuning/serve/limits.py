@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 OWN_FILES = 64
-"""Files that are open beside the connections: libraries, the log, the loop's own."""
+"""Open files in addition to the connections: libraries, the log, the loop's own."""
 
 
 class ServingError(ValueError):

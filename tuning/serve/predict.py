@@ -1,4 +1,4 @@
-"""`distune predict`: texts in, answers out as they come, and how far it is where somebody watches."""
+"""`distune predict`: texts in, answers out as they come, and the progress on a terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.decoding import COMPRESSIONS
 from distune.corpora.encoding import load_encoder
 from distune.corpora.incoming import BLOCK_BYTES, Utf8
@@ -48,12 +49,12 @@ def predict(folder: Path, texts: Path | None) -> None:
 
 
 def _about_tabs(first: bytes) -> str:
-    """What is to be told of lines that look like the rows of a table: several, all with the same number of tabs."""
+    """The note about lines that look like the rows of a table: several, all with the same number of tabs."""
     counts = [line.count(b"\t") for line in first.split(b"\n")[:-1] if line.strip()]
     if len(counts) < 2 or not counts[0] or len(set(counts)) > 1:
         return ""
     return (
-        f"every line has {counts[0]} tab{'s' if counts[0] > 1 else ''}, as a table has, and is answered as one text; if it is a table, "
+        f"every line has {n_of(counts[0], 'tab')}, as a table has, and is answered as one text; if it is a table, "
         "write its text column into a file of its own"
     )
 
@@ -67,8 +68,8 @@ def _ending(texts: Path) -> str:
 
 @contextmanager
 def _watched(source: BufferedReader[Any]) -> Iterator[Callable[[int], object]]:
-    """What is told how many texts were answered and shows it on stderr, where that is a terminal, stdout is none (there the
-    answers themselves are seen) and rich is installed."""
+    """The function that shows the number of answered texts on stderr. It needs a terminal as stderr, none as stdout
+    (which shows the answers themselves), and rich."""
     if not sys.stderr.isatty() or sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
         yield lambda n_texts: None
         return

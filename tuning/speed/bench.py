@@ -1,4 +1,4 @@
-"""`distune bench`: how fast a checkpoint folder answers, beside a teacher where one is given."""
+"""`distune bench`: the speed of a checkpoint folder, and of a teacher if one is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of speed and how many texts they stand on, as values: they need neither torch nor ONNX Runtime."""
+"""The figures of speed and their number of texts, as values: they need no torch and no ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ BATCH_SIZE = 32
 CHUNK_TEXTS = 20
 TIMED_TEXTS = 200
 QUIET_CORES = 0.25
-"""What a system that is left alone takes for itself."""
+"""The cores that an idle system keeps busy."""
 TeacherTimed = Literal["itself", "stand-in", "no"]
-"""What was timed as the teacher: the teacher, a model of its architecture, or nothing."""
+"""The model that was timed as the teacher: the teacher, a model of its architecture, or nothing."""
 WHO_TOOK_TURNS: dict[TeacherTimed | None, str] = {
     "itself": "The finalists and the teacher",
     "stand-in": "The teacher is known by its logits alone, and a model of the same architecture stands in for it: it and the finalists",
@@ -23,7 +23,8 @@ WHO_TOOK_TURNS: dict[TeacherTimed | None, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """What was timed: percentiles of one text at a time, throughput in batches of 32, and the median of each stage."""
+    """The timings of one contender: percentiles of one text at a time, throughput in batches of 32, and the median
+    of each stage."""
 
     p50_ms: float
     p95_ms: float
@@ -54,7 +55,7 @@ def timed_words(cpu: str, teacher: TeacherTimed | None, load: Load | None) -> st
 
 
 def load_words(load: Load | None) -> str:
-    """What ran beside it."""
+    """The other work during the timing."""
     if load is None:
         return "with nothing of the search beside it"
     if load.busy_cores < QUIET_CORES:

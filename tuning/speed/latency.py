@@ -1,4 +1,4 @@
-"""CPU speed, from raw text to label: one thread, warm, nothing beside it, all contenders alternating in one run.
+"""CPU speed, from raw text to label: one thread, warm, with no other work, all contenders alternating in one run.
 
 Two metrics. Single stream: one text after the other, as a user waits for it; the 50th, 95th and 99th percentile of
 its milliseconds. Offline: batches of 32, as a backlog is worked off; texts a second. Contenders take turns on the same
@@ -55,8 +55,8 @@ def one_thread() -> Iterator[None]:
 def network_hint_ms(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> float:
     """Median milliseconds of the bare network in ONNX Runtime on one row at a time, the best of three rounds.
 
-    A hint only: whoever asks may share the machine with others. Speed depends on the architecture and not on the
-    weights, so it can be taken before training.
+    It is only a hint, because the machine may do other work. Speed depends on the architecture and not on the weights,
+    so it can be taken before training.
     """
     from distune.models.predictor import open_session, run_network
 

@@ -1,4 +1,4 @@
-"""What else a machine did while something was timed on it."""
+"""The other work of a machine during a timing."""
 
 from __future__ import annotations
 

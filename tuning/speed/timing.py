@@ -24,8 +24,8 @@ PRESENT = "present champion"
 
 @dataclass(frozen=True, kw_only=True)
 class TimingJob:
-    """What is timed: checkpoint folders by name, each as its files, the teachers together, and real texts; `present` are the
-    files of the model that a finalist may take the place of."""
+    """The contenders of a timing: checkpoint folders by name, each as its files, the teachers together, and real
+    texts. `present` are the files of the model that a finalist may replace."""
 
     checkpoints: Mapping[str, Mapping[str, bytes]]
     teachers: Sequence[Teacher]
@@ -36,8 +36,8 @@ class TimingJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """The latency of each checkpoint by its name, of `NAME torch`, of `teacher` and of PRESENT; on which CPU of which machine, beside
-    what, and with which versions of the packages. `fault` says why the present champion does not run."""
+    """The latency of each checkpoint by its name, of `NAME torch`, of `teacher` and of PRESENT; also the CPU, the
+    machine, its other work, and the versions of the packages. `fault` says why the present champion does not run."""
 
     latencies: dict[str, Latency]
     cpu: str

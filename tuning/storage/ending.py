@@ -1,6 +1,7 @@
-"""What people ask of a search that runs: to finish, or to skip a trial; and why one that is told no more ends before its last trial.
+"""Requests to a running search: to finish, or to skip a trial; and the reasons for which a search ends before its last
+trial.
 
-What is asked is a file in the search's folder: it is seen wherever the search and its workers run, and on every file system.
+A request is a file in the search's folder: the search and its workers see it on every machine and file system.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from datetime import UTC, datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder
 from distune.tuning.storage.records import DIRECTIONS, count_done, records_in
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 SEARCHED_S = "searched_s"
 """The attribute of the Optuna study that holds for how long its trials have been searched for."""
@@ -70,7 +71,7 @@ def _by_whom(what: str) -> str:
 
 
 def why_it_ends(study: optuna.Study, search: SearchConfig, folder: Folder, searched_s: float) -> str | None:
-    """Why no further trial is started though not all have been tried, None where there is no reason."""
+    """The reason to start no further trial before all are tried, or None."""
     if folder.finish.is_file():
         return folder.finish.read_text()
     return limit_reached(study, search, searched_s)
@@ -85,7 +86,7 @@ def limit_reached(study: optuna.Study, search: SearchConfig, searched_s: float) 
     if search.patience is not None:
         n = trials_since_better(study.get_trials(deepcopy=False), search.figures)
         if n >= search.patience:
-            return f"search.patience is used up: the last {n} trials made the Pareto front no better"
+            return f"search.patience is used up: the last {'trial' if n == 1 else f'{n} trials'} made the Pareto front no better"
     return None
 
 

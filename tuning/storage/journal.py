@@ -16,7 +16,7 @@ from distune.corpora.places import Place
 from distune.tuning.storage.segments import DamagedJournalError, read_segments, segment_name, start_of
 
 MERGED = 64
-"""So many segments are merged into one, that opening a long search does not read a file for each trial."""
+"""This many segments are merged into one. So opening a long search does not read a file for each trial."""
 TRIES, AGAIN_AFTER_S = 5, 0.02
 
 

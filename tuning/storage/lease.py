@@ -30,13 +30,13 @@ ADVICE = "see that no driver runs this search, and remove the file"
 
 @contextmanager
 def only_driver(place: Place, other: str = "another driver runs this search") -> Iterator[None]:
-    """Be the one driver of a search for the length of a `with`; `other` is what is said of one that runs.
+    """Be the one driver of a search for the length of a `with`; `other` describes a driver that runs.
 
-    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. Of drivers that begin at
-    once, one gets it, where the file system can make a file only if there is none, as those of this machine can. An object
-    store as pyarrow opens it cannot: there, who has written looks a second later whether it is still the last that has. Two
-    can overlap then if one of them took longer than that second between looking and writing, until the first renews
-    (10 s).
+    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. If several
+    drivers begin at once, one gets it on a file system that can make a file only if it does not exist. This machine's
+    file systems can. An object store, as pyarrow opens it, cannot: there a driver looks a second after its writing
+    whether it is still the last writer. Two can overlap if one of them took longer than that second between looking and
+    writing, until the first renews (10 s).
     """
     name, ended = uuid.uuid4().hex, threading.Event()
     _take(place, name, other)
@@ -52,7 +52,8 @@ def only_driver(place: Place, other: str = "another driver runs this search") ->
 
 
 def _take(place: Place, name: str, other: str) -> None:
-    """Write the lease where there is none, or one of a driver that is gone. Raises StudyError for one that still runs."""
+    """Write the lease if there is none, or only that of a driver that is gone. Raises StudyError for one that still
+    runs."""
     while True:
         gone = _wait_for_its_end(place, other)
         path = place.path
@@ -85,7 +86,8 @@ def _write_first(path: Path, content: str) -> bool:
 
 
 def _remove(path: Path, gone: str) -> None:
-    """Remove the lease of a driver that is gone, and of no other: whoever removes it first may have written its own by now."""
+    """Remove the lease of a driver that is gone, and of no other: the process that removes it first may have written
+    its own by now."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
         path.rename(aside)
@@ -125,7 +127,7 @@ def _holder(place: Place) -> str | None:
 
 
 def _read(place: Place) -> dict[str, Any] | None:
-    """What the driver says of itself; None where there is none, or it ends at this moment."""
+    """The driver's own record; None without a driver, or if it ends at this moment."""
     try:
         found = read_object(place, ADVICE)
     except FileNotFoundError:
@@ -141,7 +143,7 @@ def _read(place: Place) -> dict[str, Any] | None:
 
 
 def live_driver(place: Place) -> str | None:
-    """The driver that runs a search now, as `process 12 on HOST`; None where nobody does."""
+    """The driver that runs a search now, as `process 12 on HOST`; None without one."""
     other = _read(place)
     return None if other is None or _is_gone(other) else _named(other)
 
@@ -156,8 +158,8 @@ def _is_gone(other: dict[str, Any]) -> bool:
 
 
 def _wait_for_its_end(place: Place, what: str) -> str | None:
-    """Returns the name of the lease of a driver that is gone, None where there is no lease. Raises StudyError for a driver that
-    still runs."""
+    """Returns the name of the lease of a driver that is gone, None without a lease. Raises StudyError for a driver
+    that still runs."""
     deadline = time.monotonic() + GONE_AFTER_S
     while (other := _read(place)) is not None:
         if _is_gone(other):

@@ -1,23 +1,23 @@
-"""Where everything of a study lies in its storage, and the folder of one search.
+"""The places of everything in the storage of a study, and the folder of one search.
 
 The layout is the same on a disk and behind a URI:
 
-    teachers/TEACHER/            a trained teacher, as transformers keeps it, or students; trained.json is written last
+    teachers/TEACHER/            a trained teacher in transformers' format, or students; trained.json is written last
     logits/TEACHER-CORPUS/       teacher logits: shards and their checksums, index.npy, manifest.json (written last)
     augmented/NAME.parquet       augmented texts
     searches/STUDY/N/            one search, numbered
-      study.yaml                 the study as it was searched
-      search.json                its MLflow run, what it is bound to (corpus, labels, teacher), and how far it came
-      driver.json                who runs it now
-      finish                     there where it is asked to start no further trial
+      study.yaml                 the study file of this search
+      search.json                its MLflow run, its fingerprints (corpus, labels, teacher), and its progress
+      driver.json                the process that runs it now
+      finish                     exists after a request to start no further trial
       journal/                   the Optuna study
-      trials/NUMBER/             log.txt of the worker; training.safetensors, the last epoch, until the trial ends; skip, where it is to
+      trials/NUMBER/             the worker's log.txt; training.safetensors (the last epoch) until the trial ends; skip after a request
       finalists/NUMBER/          checkpoints of the finalists
-      champion/                  the winner's checkpoint
-      results.json, table.txt    what was found
+      champion/                  the champion's checkpoint
+      results.json, table.txt    the results
       importance.json            which settings mattered, written when the search ends
-      answers.parquet            what champion and teacher say of the test texts
-      report.html, pictures/     the same to look at: a page, and each picture as HTML and PNG
+      answers.parquet            the answers of champion and teacher on the test texts
+      report.html, pictures/     the results as a page, and each picture as HTML and PNG
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BOUND_TO = {
     "files": "a file that trial names (vectors, a dictionary, a tokenizer, a plugin) has",
     "teacher": "the teacher has",
 }
-"""What a search is bound to: the keys of its fingerprints in `search.json`, in words."""
+"""The fingerprints that bind a search: their keys in `search.json`, and words for them."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class TrialPlace:
-    """What the workers of one trial keep: its log, and the training as it was after the last epoch."""
+    """The files of the workers of one trial: its log, and the training after the last epoch."""
 
     place: Place
 

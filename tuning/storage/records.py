@@ -1,4 +1,4 @@
-"""What is known of the trials of a search: values read back from the Optuna study, the one truth about it."""
+"""The records of the trials of a search: values read back from the Optuna study, the one truth about it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from distune.corpora.kept import reading
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.config import FIRST, StudyConfig
 from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
+NAMED = "named"
+"""The attribute of a trial that was asked for by name: a point of `search.first`."""
+FIXED = "fixed_params"
+"""Where Optuna keeps what an enqueued trial was given: a search of before `NAMED` tells its first points by it."""
+STUDENT_ALONE = "student alone"
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
 STATES = get_args(State)
@@ -35,8 +40,8 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One trial; `score` is its best epoch's by the metric on dev, `latency_ms` the hint it took before training, `size_mb` that of
-    its network as it is served, `curve` the epochs that the driver saw which told how it ended."""
+    """One trial. `score` is its best epoch's by the metric on dev, `latency_ms` the hint before training, `size_mb` the size of
+    its served network. `curve` has the epochs that its last driver saw."""
 
     number: int
     state: State
@@ -47,6 +52,13 @@ class TrialRecord:
     error: str | None = None
     size_mb: float | None = None
     curve: tuple[Epoch, ...] = ()
+    point: str | None = None
+    """The name of the point of `search.first` at which it was tried."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in tables and pictures beside its number; empty for what the sampler proposed."""
+        return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
 
     @property
     def cause(self) -> str:
@@ -66,7 +78,7 @@ class Observer(Protocol):
 
 
 def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
-    """The Optuna study of a search, made where it is not there yet; `journal.flush` makes what it is told durable."""
+    """The Optuna study of a search, made if it does not exist; `journal.flush` makes its entries durable."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
         study_name=config.name,
@@ -114,6 +126,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
         error=None if error is None else str(error),
         size_mb=_number(attributes, "size_mb"),
         curve=tuple(_epoch(*one) for one in attributes.get("curve", ())),
+        point=str(attributes[NAMED]) if NAMED in attributes else FIRST if trial.system_attrs.get(FIXED) else None,
     )
 
 
@@ -151,7 +164,7 @@ def count_done(records: Iterable[TrialRecord]) -> int:
 
 
 def best_score(records: Iterable[TrialRecord]) -> float | None:
-    """The best score on dev of all trials, None where none has one."""
+    """The best score on dev of all trials, None without one."""
     return max((record.score for record in records if record.score is not None), default=None)
 
 

@@ -1,4 +1,4 @@
-"""What is said of a disk that is full, and how what it has ended goes on."""
+"""The message about a full disk, and the way to continue after it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ RESUMED = "what the search has found is kept: make room, and the same command wi
 
 @contextmanager
 def full_disks_named(config: StudyConfig, then: str = AGAIN) -> Iterator[None]:
-    """Where a disk takes no more, raise DiskError, which says what, where, how much is free, and what to do `then`, unless one
-    inside has said it."""
+    """If a disk is full, raise DiskError, which says what failed, where, how much is free, and what to do `then`,
+    unless an inner one has said it."""
     try:
         yield
     except Exception as error:

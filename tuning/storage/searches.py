@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
@@ -76,9 +77,10 @@ def new_folder(study: Study) -> Folder:
 
 
 def unfinished_folder(study: Study) -> Folder:
-    """The folder of the last search, which `--resume` goes on with; one that has ended is where its limits were changed.
+    """The folder of the last search, which `--resume` continues. It continues a search that has ended only if its
+    limits were changed.
 
-    Raises StudyError where there is none, where it has ended, and where more than its cluster and limits has changed since.
+    Raises StudyError if there is none, if it has ended, and if more than its cluster and limits has changed.
     """
     folders = search_folders(study)
     if not folders:
@@ -102,7 +104,8 @@ def unfinished_folder(study: Study) -> Folder:
 
 
 def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
-    """All but where it runs and when it ends: a search that has lost its cluster may go on on another one, and for longer."""
+    """Everything except its cluster and its limits: a search that has lost its cluster may continue on another one,
+    and for longer."""
     kept = {key: block for key, block in document.items() if key != "cluster"}
     rest = {name: value for name, value in (document.get("search") or {}).items() if name not in LIMITS}
     return {**kept, "search": rest}
@@ -120,7 +123,7 @@ def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
     has_ended = folder.state.get("state") == ENDED
     if search.trials < done or (has_ended and search.trials == done):
         raise StudyError(
-            f"search.trials: {search.trials}, but the search in {folder} has {done} trials done; ask for more than that"
+            f"search.trials: {search.trials}, but the search in {folder} has {n_of(done, 'trial')} done; ask for more than that"
             + ("" if has_ended else f", or for {done} to go on to its finalists")
         )
     if has_ended and (why := limit_reached(optuna_study, search, searched_before_s(optuna_study))):
@@ -128,8 +131,8 @@ def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
 
 
 def go_on_with(study: Study, folder: Folder) -> None:
-    """Say in the folder of a resumed search what it searches now. Where its limits were changed, a `distune finish` of before counts
-    no more."""
+    """Write into the folder of a resumed search what it searches now. If its limits were changed, an earlier
+    `distune finish` no longer counts."""
     if folder.state.get("state") == ENDED:
         folder.update(state="searching")
     if _limits(read_kept_document(folder.study_file)) != _limits(study.document):

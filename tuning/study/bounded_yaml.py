@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
+from distune._plural import n_of
 from distune.tuning.study.errors import StudyError
 
 LONGEST = 1_000_000
-"""Characters; a study has some thousands, the reading of more takes minutes."""
+"""Characters. A study has a few thousand; reading more than this takes minutes."""
 MOST_NODES = 100_000
 """Values, each counted as often as an alias names it."""
 DEEPEST = 50
@@ -99,11 +100,11 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
             and len(node.value) > MOST_DIGITS
             and _WHOLE_NUMBER.fullmatch(node.value)
         ):
-            raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {len(node.value):,} digits")
+            raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {n_of(len(node.value), 'digit')}")
 
 
 def _name_keys(block: yaml.MappingNode, name: str) -> None:
-    """Each key as the text that it is spelt as, also where it looks like a number or a truth value; none stands twice."""
+    """Each key as a text in its own spelling, also if it looks like a number or a truth value; no key occurs twice."""
     lines: dict[str, int] = {}
     for key, _ in block.value:
         line = key.start_mark.line + 1

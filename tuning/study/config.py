@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
@@ -23,56 +24,109 @@ from distune.tuning.trial.config import TrialConfig
 
 
 class CardConfig(BaseModel, frozen=True, extra="forbid"):
-    """What only people know of a model and its data; it is written into the model card."""
+    """Facts that only people know about a model and its data. Distune writes them into the model card."""
 
     language: str | None = None
-    """ISO 639-1, such as `zh`."""
+    """The language of the texts in ISO 639-1, such as `zh`."""
     license: str | None = None
     """The license of the model: an identifier of the hub, such as `apache-2.0`."""
     data_license: str | None = None
     """The license of the texts and labels that it has learnt from, in a sentence."""
     limits: tuple[str, ...] = ()
-    """What it should not be used for, or is known to get wrong."""
+    """Uses for which the model is unsuitable, and mistakes that it is known to make."""
 
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_POINT_NAME = 60
+FIRST = "search.first"
+
+
+def _named_by_text(points: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    for number, point in enumerate(points):
+        name = point.get("name", "-")
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_POINT_NAME:
+            raise ValueError(
+                f"the name of point {number} must be a text of 1 to {LONGEST_POINT_NAME} characters, but got {name!r}"
+            )
+    return points
+
+
+class Point(NamedTuple):
+    """A point of `search.first`: what its trial is called, and the part of a trial that it says."""
+
+    name: str
+    part: dict[str, Any]
+
+
+LONGEST_NAME_BYTES = 219
+"""File systems take names of 255 bytes, and one of ours is `.beginning-NAME.json.01234567.unfinished`."""
+
+
+def _study_name(name: str) -> str:
+    """The name of a study in NFC: a folder, an MLflow experiment and a job are called by it."""
+    name = unicodedata.normalize("NFC", name)
+    kinds = [unicodedata.category(sign)[0] for sign in name]
+    is_text = all(kind in "LMN" or sign in "._-" for sign, kind in zip(name, kinds, strict=True))
+    if not is_text or not kinds or kinds[0] not in "LN" or len(name.encode()) > LONGEST_NAME_BYTES:
+        raise ValueError(
+            "must have letters, digits, '.', '_' and '-' alone, begin with a letter or a digit, and take at most "
+            f"{LONGEST_NAME_BYTES} bytes in UTF-8, but got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_study_name)]
 Figure = Literal["score", "latency_ms"]
 Objective = Literal["metric", "latency_ms", "accuracy"]
 
 
 class SearchConfig(BaseModel, frozen=True, extra="forbid"):
-    """How many trials, what for, and what is done with the best of them."""
+    """The number of trials, their objectives, and the finalists."""
 
     trials: int = Field(default=32, ge=1)
-    """How many students are tried, those that are stopped early included."""
+    """The number of students that the search tries, including those that it stops early."""
     time_budget_s: float | None = Field(default=None, gt=0)
-    """After so many seconds of searching for trials no further one is started; those that run end, and the finalists follow. The
-    time between an interruption and `--resume` does not count."""
+    """The number of seconds after which the search starts no further trial. Running trials end normally, and the
+    finalists follow. The time between an interruption and `--resume` does not count."""
     patience: int | None = Field(default=None, ge=1)
-    """After so many trials in a row that made the Pareto front of the objectives no better, no further one is started."""
+    """The search starts no further trial after this number of trials in a row that did not improve the Pareto front
+    of the objectives."""
     objectives: tuple[Objective, ...] = Field(default=("metric", "latency_ms"), min_length=1)
-    """What the search improves: the study's metric on dev upwards, the hint of the latency downwards. `accuracy` is another word for
-    `metric` where the metric is accuracy."""
+    """The objectives of the search: a higher score on dev by the study's metric, and a lower hint of the latency. If the
+    metric is accuracy, `accuracy` is another word for `metric`."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
-    """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or chance."""
-    first: tuple[dict[str, Any], ...] = ()
-    """Points to try before the sampler's own, each a part of a trial; what it leaves open is sampled."""
-    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
-    """An earlier study in the same storage whose trials the sampler starts from, where they lie in this space."""
+    """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or
+    random draws."""
+    first: Annotated[tuple[dict[str, Any], ...], AfterValidator(_named_by_text)] = ()
+    """Points that the search tries before the sampler's own. Each is a part of a trial, and the sampler fills in the
+    rest. A point may have a `name`, such as its paper. Pictures and tables call its trial by that name."""
+    warm_start: Name | None = None
+    """An earlier study in the same storage. The sampler starts from those of its trials that lie in this space."""
     importance: Literal["fanova", "mdi"] = "fanova"
-    """How `distune results` weighs what mattered: functional ANOVA, or mean decrease in impurity."""
+    """The method by which `distune results` weighs the settings: functional ANOVA, or mean decrease in impurity."""
     scheduler: Literal["asha", "none"] = "asha"
-    """`asha` stops trials that are behind after an epoch; `none` lets each one end."""
+    """The rule that stops trials. `asha` stops those that are behind after an epoch; `none` stops none."""
     grace_epochs: int = Field(default=1, ge=1)
-    """ASHA stops no trial before so many epochs."""
+    """ASHA stops no trial before this number of epochs."""
     reduction_factor: int = Field(default=3, ge=2)
-    """ASHA lets one of so many trials go on at each of its rungs."""
+    """ASHA lets one of this number of trials continue at each of its rungs."""
     finalists: int = Field(default=3, ge=1)
-    """How many of the best trials are retrained and timed."""
+    """The number of best trials that are trained again and timed."""
     seeds: int = Field(default=3, ge=1)
-    """How often each finalist and its plain twin are retrained."""
+    """The number of trainings of each finalist and of its plain twin."""
     seed: int = Field(default=7, ge=0, lt=2**63)
-    """The seed of the sampler's proposals, the trained word vectors, and which dev texts the finalists are timed on."""
+    """The seed of the sampler's proposals, of the trained word vectors, and of the dev texts on which the finalists
+    are timed."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """What `first` lists, each by its name, or by its place."""
+        return tuple(
+            Point(
+                name=point.get("name", f"{FIRST}.{number}").strip(),
+                part={key: value for key, value in point.items() if key != "name"},
+            )
+            for number, point in enumerate(self.first)
+        )
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -126,8 +180,8 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
     """The MLflow store and the name in its model registry (nothing is registered without one)."""
 
     uri: Annotated[str, AfterValidator(without_secret)] = "sqlite:///mlflow.db"
-    """The MLflow store: `sqlite:///FILE`, or the address of a server; never with a user or password in it. Where a study does
-    not name one, it is that of `MLFLOW_TRACKING_URI`."""
+    """The MLflow store: `sqlite:///FILE`, or the address of a server; never with a user or password in it. A study
+    without a store takes `MLFLOW_TRACKING_URI`."""
     register_as: Annotated[str, AfterValidator(_registrable)] | None = None
     """The name that the champion gets in the model registry."""
 
@@ -143,42 +197,42 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def setting(self) -> str:
-        """Where it is named."""
+        """The place that names it."""
         return "tracking.uri" if "uri" in self.model_fields_set or not os.environ.get(MLFLOW) else MLFLOW
 
 
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Name
     """The study's name, in the storage, in MLflow and for `distune submit`."""
     corpus: CorpusConfig
-    """What is read and how it is split."""
+    """The texts and labels of the study, and their splits."""
     teacher: TeacherConfig
-    """Where the teacher comes from."""
+    """The teacher of the students."""
     more_teachers: tuple[TeacherConfig, ...] = ()
-    """Further teachers, each with its own cache; `loss.teachers` says what a trial takes of them."""
+    """More teachers, each with its own cache; `loss.teachers` says how a trial combines them."""
     teacher_data: TeacherDataConfig = TeacherDataConfig()
-    """Further texts that train the teacher alone."""
+    """More texts that train only the teacher."""
     plugins: tuple[Path, ...] = Field(default=(), json_schema_extra={"travels": True})
-    """Python files whose own students and losses the space may name; reading the study runs them."""
+    """Python files with students and losses that the space may name. Reading the study runs these files."""
     trial: dict[str, Any]
     """The search space."""
     metric: MetricConfig = MetricConfig()
-    """What epochs, trials and finalists are compared by on dev, and what the champion keeps of the teacher."""
+    """The metric by which Distune compares epochs, trials and finalists on dev, and of which the champion keeps a part."""
     search: SearchConfig = SearchConfig()
-    """How many trials, what for, and what is done with the best of them."""
+    """The number of trials, their objectives, and the finalists."""
     champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
-    """The rule by which the best finalist is picked."""
+    """The rule that picks the champion among the finalists."""
     cluster: ClusterConfig = ClusterConfig()
-    """Where trials run, and what each is given."""
+    """The place where trials run, and the resources of each trial."""
     card: CardConfig = CardConfig()
-    """What is written into the model card."""
+    """The facts that Distune writes into the model card."""
     tracking: TrackingConfig = TrackingConfig()
-    """Where runs and models are recorded."""
+    """The MLflow store, and the name in its registry."""
     storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
-    """Where trained teachers, teacher logits and the results of searches are kept: a path, or a URI of pyarrow's file
-    systems (`s3://`, `gs://`, `hdfs://`), whose credentials come from the environment."""
+    """The place of trained teachers, teacher logits and the results of searches: a path, or a URI of pyarrow's file
+    systems (`s3://`, `gs://`, `hdfs://`). Credentials come from the environment."""
 
     @model_validator(mode="after")
     def _objectives_are_of_the_metric(self) -> StudyConfig:

@@ -1,4 +1,4 @@
-"""What is wrong with a study, in one line for each fault: its dotted path, the value, and what would be valid."""
+"""The faults of a study, one line for each: its dotted path, the value, and what would be valid."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ class StudyError(ValueError):
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """One line for each error that pydantic found in a value for `model`, which stands at `prefix` in the study."""
+    """One line for each error that pydantic found in a value for `model`, which is at `prefix` in the study."""
     return [_line(details, model, prefix) for details in error.errors()]
 
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str, ...]
 ROUNDS = 5
-"""What is left out after one round shows the next one more; each is shorter, and few go so far."""
+"""The faulty parts that one round leaves out show more faults in the next. Each round is shorter, and few studies
+need this many."""
 
 
 def validated(
     model: type[Model], value: Any, prefix: str = "", context: dict[str, Any] | None = None
 ) -> tuple[Model | None, list[str]]:
-    """The model of a value, None where it has faults, and one line for each of them.
+    """The model of a value, None if it has faults, and one line for each of them.
 
-    pydantic holds the parts of a block against each other only where each of them is known and valid. What is not is left out
-    and the rest validated again, so that all faults are found at once.
+    pydantic compares the parts of a block with each other only if each of them is known and valid. Invalid parts are
+    left out and the rest is validated again, so that all faults are found at once.
     """
     left_out: dict[Place, bool] = {}
     """Whether it may be what a rule of its block wants: a wrong value, a misspelt key."""
@@ -167,7 +168,6 @@ WORDS = {
     "none": "must be null",
     "path": "must be a path",
     "string": "must be text",
-    "string_pattern_mismatch": "must have letters of A to Z, digits, '.', '_' and '-' alone, and begin with a letter or a digit",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "too_long": "must have at most {max_length} values",
@@ -178,7 +178,7 @@ WORDS = {
 
 
 def in_words(details: ErrorDetails) -> str:
-    """What is wrong with a value, without pydantic's words; a message of our own as it is."""
+    """The fault of a value, without pydantic's words; a message of our own is unchanged."""
     kind = details["type"]
     words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0])
     if words is None:

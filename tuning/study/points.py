@@ -32,9 +32,9 @@ def draw(space: Space, rng: np.random.Generator) -> Config:
 
 
 def params_of(space: Space, point: Config, prefix: str, whole: bool = False) -> Config:
-    """The Optuna parameters, by name, of a part of a config; what it does not say is not among them.
+    """The Optuna parameters, by name, of a part of a config, without those that it does not set.
 
-    Of a `whole` config, keys that the space does not name are passed over. Raises StudyError listing what is not in the
+    In a `whole` config, keys that the space does not name are ignored. Raises StudyError listing what is not in the
     space, each with its path under `prefix`.
     """
     params: Config = {}
@@ -106,7 +106,7 @@ def with_kind(space: Space, path: str, kind: str) -> Config:
 
 
 def upper_bound(space: Space, path: str) -> float:
-    """The largest number that a leaf may be; 0 where it is not given."""
+    """The largest number that a leaf may be; 0 without the leaf."""
     values = [value for found, _, leaf in leaves(space.root) for value in leaf.values if found == path]
     node: Node = space.root
     for part in path.split("."):

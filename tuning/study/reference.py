@@ -68,7 +68,7 @@ def _models_in(annotation: Any) -> Models:
 
 @cache
 def _places() -> dict[Models, str]:
-    """Where the block of some models is described: where it first stands in the file."""
+    """The place that describes the block of some models: its first place in the file."""
     places: dict[Models, str] = {}
     for path, models in _blocks("", StudyConfig):
         places.setdefault(models, path)
@@ -122,7 +122,7 @@ def _block_link(annotation: Any, models: Models) -> str:
 
 
 def _values(annotation: Any, metadata: Sequence[Any]) -> str:
-    """What a key may hold, in words."""
+    """The values of a key, in words."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = [m for one in arguments[1:] for m in (one.metadata if isinstance(one, FieldInfo) else [one])]
@@ -173,7 +173,7 @@ def _summary(model: type[BaseModel]) -> str:
 
 @cache
 def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """What stands under each field of a class and of those that it extends, in one line."""
+    """The docstring of each field of a class and of those that it extends, in one line."""
     found: dict[str, str] = {}
     for one in reversed(model.__mro__):
         if not issubclass(one, BaseModel) or one is BaseModel:

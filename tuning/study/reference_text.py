@@ -1,49 +1,47 @@
-"""What docs/study-file.md says beside the tables: its introduction, a line or two for some blocks, and examples."""
+"""The text of docs/study-file.md around its tables: the introduction, a line or two for some blocks, and examples."""
 
 from __future__ import annotations
 
 INTRODUCTION = """
 # The study file
 
-One YAML file says all of a study. Its faults are found by `distune check study.yaml`, all at once. A key that is not on this
-page is refused. What the parts are and bring: [parts.md](parts.md). (Written by `python -m distune.tuning.study.reference`.)
+One YAML file describes a study. `distune check study.yaml` finds all its faults at once. Distune refuses a key that is not on this page. [parts.md](parts.md) says what the parts are
+and what they bring. (`python -m distune.tuning.study.reference` writes this page from the code.)
 
-Numbers may be written as `1e-4`. Relative paths are seen from where the command is run. `--set path=value` overrides any
-key: `--set search.trials=8`, `--set "trial.student={kind: average}"`.
+You may write numbers as `1e-4`. Relative paths start from the folder in which the command runs. `--set path=value` overrides any key: `--set search.trials=8`,
+`--set "trial.student={kind: average}"`.
 
 ## Ranges
 
-In `trial:`, and nowhere else, a plain value may be a range, and a block by `kind`, which always names its kind, may be a list
-of blocks:
+Only `trial:` may contain ranges. A plain value may be a range. A block with a `kind` may be a list of blocks, and every block of the list names its kind:
 
 | written | the search proposes |
 |---|---|
 | `hidden_size: 64` | nothing: it is fixed |
 | `hidden_size: {choice: [32, 64, 128]}` | one of these |
-| `kd_weight: {between: [0.5, 1]}` | a number from the first to the second, both included; whole ones where the key asks for them |
-| `learning_rate: {log: [1e-4, 1e-2]}` | the same, with its logarithm evenly spread |
-| `student: [{kind: bilstm, ...}, {kind: average, ...}]` | one of these blocks, and then what is a range in it |
+| `kd_weight: {between: [0.5, 1]}` | a number from the first to the second, both included; a whole number if the key needs one |
+| `learning_rate: {log: [1e-4, 1e-2]}` | the same, but evenly on a logarithmic scale |
+| `student: [{kind: bilstm, ...}, {kind: average, ...}]` | one of these blocks, and then a value for each range in it |
 
-A key that is left out has its default; one whose default is – may be `null`. The dotted path, such as `loss.teacher_term.temperature`, is the name of a range in
-Optuna, in MLflow and in `distune results --csv`. Every end of a range must be a valid value, and a kind may stand in a list once.
-`tokens`, `vectors` and `augment` are made before the search: of ranges they hold `choice` alone, but for `augment.n_iter`,
-which may be any.
+A missing key has its default. A key whose default is – may be `null`. A range has its dotted path as name, such as `loss.teacher_term.temperature`. This name is in Optuna, in MLflow and in
+`distune results --csv`. Every end of a range must be a valid value, and a list may contain a kind only once. `tokens`, `vectors` and `augment` are made before the search. They accept only
+`choice`, except that `augment.n_iter` may be any range.
 """
 NOTES = {
-    "": "The blocks `corpus`, `teacher` and `trial`, and a `name`, must be given; the others have defaults.",
-    "teacher_data.labelled": "Both lists hold such files.",
-    "corpus": "More of it: [data.md](data.md).",
-    "teacher": "`logits` may name the `checkpoint` that they came from, which is then timed. Files of logits: [data.md](data.md).",
-    "teacher.students": "The formula, and when it helps: [method.md](method.md#students-as-a-teacher).",
+    "": "Every study needs the blocks `corpus`, `teacher` and `trial`, and a `name`. The other blocks have defaults.",
+    "teacher_data.labelled": "Both lists have such files.",
+    "corpus": "See [data.md](data.md).",
+    "teacher": "Next to `logits` you may name the `checkpoint` that gave them; Distune then times it. See [data.md](data.md) for files of logits.",
+    "teacher.students": "[method.md](method.md#students-as-a-teacher) has the formula, and says when it helps.",
     "trial": "The search space: each key is a value, a block, or a [range](#ranges).",
-    "trial.tokens": "What they are: [parts.md](parts.md#tokens).",
-    "trial.vectors": "What they are: [parts.md](parts.md#vectors).",
-    "trial.student": "What they are: [parts.md](parts.md#student); what they cost: [families.md](families.md).",
-    "trial.loss": "The formulas: [method.md](method.md#the-loss).",
-    "trial.loss.teacher_term": "The formulas: [method.md](method.md#the-teacher-term).",
-    "trial.augment": "What it does: [parts.md](parts.md#augment).",
-    "trial.compression": "What they bring: [parts.md](parts.md#compression) and [families.md](families.md).",
-    "cluster": "What stands behind it: [cluster.md](cluster.md).",
+    "trial.tokens": "See [parts.md](parts.md#tokens).",
+    "trial.vectors": "See [parts.md](parts.md#vectors).",
+    "trial.student": "See [parts.md](parts.md#student), and [families.md](families.md) for their costs.",
+    "trial.loss": "See [method.md](method.md#the-loss) for the formulas.",
+    "trial.loss.teacher_term": "See [method.md](method.md#the-teacher-term) for the formulas.",
+    "trial.augment": "See [parts.md](parts.md#augment).",
+    "trial.compression": "See [parts.md](parts.md#compression), and [families.md](families.md) for their effects.",
+    "cluster": "See [cluster.md](cluster.md).",
 }
 EXAMPLES = {
     "": """

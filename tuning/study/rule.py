@@ -7,18 +7,19 @@ from pydantic import BaseModel, Field, model_validator
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 
 ROUNDING = 1e-9
-"""Scores such as accuracies are counts over counts: what is nearer than this is the same, but for the rounding of sums."""
+"""Scores such as accuracies are counts over counts: closer values than this are the same, up to the rounding of sums."""
 
 
 class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
-    """The rule, on dev: the fastest that keeps `min_teacher_ratio` of the teacher's score, or the one with the best score
-    within `max_latency_ms` from raw text to label. With both, the best that meets both."""
+    """The rule, on dev. With `min_teacher_ratio` the champion is the fastest student that keeps this part of the
+    teacher's score by the study's `metric`. With `max_latency_ms` it is the best student within this time. With both
+    it is the best student that meets both."""
 
     min_teacher_ratio: float | None = Field(default=None, gt=0)
-    """The part of the teacher's score on dev that a champion keeps, by the study's `metric`. Of a score below zero, such as a negative
-    log loss of -0.30, 0.97 allows -0.30 / 0.97."""
+    """The part of the teacher's score on dev that a champion must keep. Below zero it is a part of the distance to zero: 0.97
+    of a log loss of -0.30 is -0.30 / 0.97."""
     max_latency_ms: float | None = Field(default=None, gt=0)
-    """The most milliseconds that a champion takes: p50, from raw text to label, on one thread."""
+    """The largest p50 of a champion in milliseconds, from raw text to label, on one thread."""
 
     @model_validator(mode="after")
     def _a_rule_is_given(self) -> ChampionConfig:
@@ -50,16 +51,26 @@ def least_score(ratio: float, teacher_score: float) -> float:
 
 
 def percent(share: float) -> str:
-    """A share in percent with one digit, or with all that it has: two different rules must not read alike."""
-    short = f"{share:.1%}"
-    return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
+    """A share in percent with all its digits: two different rules must not look the same."""
+    return f"{100 * share:.12g} %"
 
 
 def rule_text(rule: ChampionConfig, metric: MetricConfig = ACCURACY) -> str:
     """The champion rule as a sentence."""
+    return _sentence(rule, metric, "" if rule.min_teacher_ratio is None else percent(rule.min_teacher_ratio))
+
+
+def rule_terms(rule: ChampionConfig, metric: MetricConfig = ACCURACY) -> str:
+    """The champion rule as registered versions keep it, which are compared where it is the same: its spelling never changes."""
+    share = rule.min_teacher_ratio or 0.0
+    short = f"{share:.1%}"
+    return _sentence(rule, metric, short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%")
+
+
+def _sentence(rule: ChampionConfig, metric: MetricConfig, ratio: str) -> str:
     parts = []
     if rule.min_teacher_ratio is not None:
-        parts.append(f"keeps {percent(rule.min_teacher_ratio)} of the teacher's dev {metric.title}")
+        parts.append(f"keeps {ratio} of the teacher's dev {metric.title}")
     if rule.max_latency_ms is not None:
         parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
     best = "the most accurate" if metric.is_accuracy else f"the best by dev {metric.title}"

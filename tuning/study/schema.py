@@ -1,7 +1,8 @@
 """The JSON Schema of the study file, by which editors complete its keys, show what they mean and mark what they do not take.
 
-It is pydantic's schema of the config classes, but for `trial`, where each leaf may also be a range and each block that has kinds a
-list of them. What no schema can say (that one file has the columns, that one key goes with another) `distune check` says.
+It is pydantic's schema of the config classes, except for `trial`, where each leaf may also be a range and each block
+that has kinds a list of them. What no schema can say (that one file has the columns, that one key goes with another)
+`distune check` says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The search space: the `trial:` block of a study, in which a leaf is a fixed value or a range.
 
-`{choice: [...]}`, `{between: [low, high]}` and `{log: [low, high]}` are ranges; a list where one block is due is a
+`{choice: [...]}`, `{between: [low, high]}` and `{log: [low, high]}` are ranges; a list in the place of one block is a
 choice among blocks of different `kind:`, whose own ranges are proposed only when it is chosen.
 """
 
@@ -30,7 +30,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Alternatives:
-    """One of several blocks, told apart by `kind`."""
+    """One of several blocks with different `kind`."""
 
     blocks: dict[str, dict[str, Any]]
 
@@ -121,7 +121,7 @@ def leaves(node: Node, path: str = "", kinds: tuple[str, ...] = ()) -> Iterator[
 
 
 def _clashes(root: Node) -> Iterator[str]:
-    """Paths that stand under several kinds with different ranges; one Optuna parameter cannot be both."""
+    """Paths that several kinds have with different ranges; one Optuna parameter cannot be both."""
     first: dict[str, Range] = {}
     for path, _, leaf in leaves(root):
         if first.setdefault(path, leaf) != leaf:
@@ -166,7 +166,7 @@ def _block_chains(node: Node, kinds: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 def _toward(path: str | None, wanted: tuple[str, ...], value: Any) -> Callable[[str, Node, tuple[str, ...]], Any]:
-    """Chooses the blocks `wanted` where they are offered, and `value` at `path` inside them."""
+    """Chooses the blocks `wanted` if they are offered, and `value` at `path` inside them."""
 
     def choose(here: str, node: Node, kinds: tuple[str, ...]) -> Any:
         if isinstance(node, Alternatives):

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.texts import CorpusError
 
@@ -39,11 +40,12 @@ def refuse_other_assignment(
     columns: ColumnOrder | None = None,
     setting: str | None = "teacher.labels",
 ) -> None:
-    """Raise CorpusError where the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another order.
+    """Raise CorpusError if the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another
+    order.
 
-    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they were
-    ordered, by which the message names the order in which the source has them. `setting` is where the study can say it, None for
-    a teacher that has learnt the labels of train, whose dev must mean something else by them.
+    `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they
+    were ordered, by which the message names the order in which the source has them. `setting` is the key of the study
+    for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them.
     """
     counts = confusion(logits.argmax(axis=1), labels, len(names))
     moves = better_assignment(counts)
@@ -57,7 +59,7 @@ def refuse_other_assignment(
         remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(
         f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
-        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); {remedy}"
+        f"texts ({100 * given / n:.1f} %), taken as {', '.join(fitting)} it would be right on {better} ({100 * better / n:.1f} %); {remedy}"
     )
 
 
@@ -89,8 +91,8 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
 
 
 def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """What a dev split of `n_texts` `[classes]` cannot tell of an order, even of a teacher that is always right; "" where it tells
-    all."""
+    """The question about an order that a dev split of `n_texts` `[classes]` cannot answer, even for a teacher that
+    is always right; "" if it answers all."""
     by_size = np.argsort(n_texts, kind="stable")
     # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
     few = [
@@ -103,7 +105,7 @@ def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
     shown = ", ".join(f"{names[place]} ({n_texts[place]})" for place in few[:MOST_SHOWN])
     shown += f" and {len(few) - MOST_SHOWN} more" if few[MOST_SHOWN:] else ""
     if len(few) >= len(names) - 1 and not _is_found(n_texts, np.roll(np.arange(len(names)), 1)):
-        return f"dev has {n_texts.sum()} texts, of {shown}, too few to notice whether its columns are in another order"
+        return f"dev has {n_of(int(n_texts.sum()), 'text')}, of {shown}, too few to notice whether its columns are in another order"
     return f"dev has too few texts of {shown} to notice whether their columns are in another order"
 
 
@@ -121,7 +123,7 @@ def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def _cycles(best: Moves) -> Iterator[Moves]:
-    """Each cycle of a permutation alone, with the other columns where they are."""
+    """Each cycle of a permutation alone, with the other columns unchanged."""
     seen: set[int] = set()
     for start in range(len(best)):
         cycle = [start]

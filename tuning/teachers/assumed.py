@@ -1,4 +1,4 @@
-"""What a study takes for granted of its teachers' numbers and its metric: lines that `check` and a search print."""
+"""The assumptions of a study about its teachers' numbers and its metric: lines that `check` and a search print."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import Metric
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
@@ -26,7 +26,7 @@ RARE = 0.05
 
 
 def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """What can be told before any teacher is asked."""
+    """The lines that are known before any teacher answers."""
     files = [place.logits_file for place in places if place.logits_file is not None]
     return [
         *(f"{file.path}: {note}" for file in files for note in file.notes),
@@ -38,7 +38,7 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
 
 
 def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
-    """Where a teacher that was trained elsewhere may have learnt the rows that become dev and test."""
+    """The line about a teacher that was trained elsewhere and may have learnt the rows of dev and test."""
     drawn = [name for name in ("dev", "test") if getattr(study.config.corpus, name) is None]
     elsewhere = [
         place.name
@@ -56,7 +56,7 @@ def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
 
 
 def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
-    """A warning where accuracy hardly counts a label: one under 5 % of dev, and under half of what it has where all are alike."""
+    """A line if accuracy hardly counts a label: one that has less than 5 % of dev, and less than half of an equal share."""
     if not metric.is_accuracy:
         return []
     shares = np.bincount(corpus.dev.labels, minlength=len(corpus.labels)) / len(corpus.dev)
@@ -64,15 +64,15 @@ def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
     if not rare:
         return []
     first = min(rare, key=lambda index: shares[index])
-    more = f", and {n_of(len(rare) - 1, 'more label')} are as rare" if len(rare) > 1 else ""
+    more = f", and {len(rare) - 1} more of the {len(shares)} labels are rare too" if len(rare) > 1 else ""
     return [
-        f"metric: accuracy hardly counts {corpus.labels[first]!r}, which is {shares[first]:.1%} of dev{more}: a student that never answers it "
-        "loses no more than that; macro_f1, balanced_accuracy or {f1: LABEL} count it"
+        f"metric: accuracy hardly counts {corpus.labels[first]!r}, which is {100 * shares[first]:.1f} % of dev{more}. A student that never "
+        "answers it loses no more than that. macro_f1, balanced_accuracy and {f1: LABEL} count it"
     ]
 
 
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric) -> list[str]:
-    """What the teachers' answers on dev show."""
+    """The lines about the teachers' answers on dev."""
     each = teachers.each(corpus.dev.texts)
     found = [
         line
@@ -95,7 +95,7 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric)
 
 
 def of_files(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """What the answers on dev show of teachers that are files, before they are in the cache."""
+    """The lines about the answers on dev of teachers that are files, before they are in the cache."""
     return [
         line
         for place in places
@@ -112,7 +112,7 @@ def fits_logits(space: Space) -> bool:
 
 
 def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """Where columns that have no names were taken in an order that dev is too small to be held against."""
+    """The line about columns without names, if dev is too small to check their order."""
     n_texts = np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
     unknown = about_few_texts(n_texts, corpus.labels)
     if not unknown:
@@ -142,7 +142,7 @@ def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
         n_floored = place.logits_file.n_floored if place.logits_file else 0
         if place.logits_file and n_floored and fits_logits(space):
             found.append(
-                f"{place.logits_file.path}: {n_floored} of {len(place.logits_file.logits)} rows give a class the probability 0, "
+                f"{place.logits_file.path}: {n_floored:,} of {n_of(len(place.logits_file.logits), 'row gives', 'rows give')} a class the probability 0, "
                 f"which counts as {SMALLEST_PROBABILITY:g}; where the loss is mse, students learn to answer its logarithm, "
                 f"{FLOOR:.1f}. kl compares probabilities instead"
             )

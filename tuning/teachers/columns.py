@@ -1,4 +1,4 @@
-"""Which column of a study's teacher is which label: read from a checkpoint's own names, said, and held against dev."""
+"""The label of each column of a study's teacher: read from a checkpoint's own names, printed, and compared with dev."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def in_order(teacher: Teacher, columns: Sequence[ColumnOrder]) -> Teacher:
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What a checkpoint that is to be trained brings along: the labels of its columns in their order, whether its last layer is of
-    other classes, and what was assumed of it ("" where there is nothing to be said)."""
+    """The properties of a checkpoint before its training: the labels of its columns in their order, whether its last
+    layer has other classes, and the assumption about it (or "")."""
 
     labels: tuple[str, ...]
     has_other_classes: bool = False
@@ -57,10 +57,10 @@ class Head:
 
 
 def head_of(checkpoint: str, commit: str | None, labels: Sequence[str], said: Sequence[str] | None) -> Head:
-    """In which order the columns of a head are trained on.
+    """The order of the columns of a head in its training.
 
-    A head for the same labels is trained on as they stand in it, a head without names in the order of the labels; that of a
-    classifier of other classes is drawn anew, and a checkpoint without a head has none to be considered.
+    A head for the same labels keeps its order, and a head without names takes the order of the labels. The head of a
+    classifier of other classes gets new random weights. A checkpoint without a head has no order.
     """
     plain = Head(labels=tuple(labels))
     settings = next(iter(checkpoint_settings(checkpoint, commit).values()))

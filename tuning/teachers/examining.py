@@ -20,7 +20,7 @@ N_ASKED, N_READ = 256, 2000
 
 @dataclass(frozen=True)
 class Examination:
-    """What the teachers of a study are examined with."""
+    """The texts and labels that the teachers of a study are examined with."""
 
     corpus: Corpus
     masks: bool
@@ -82,5 +82,5 @@ def _refuse_without_mask(examination: Examination, mask: str | None, name: str) 
 
 
 def _spread(n_rows: int, most: int) -> list[int]:
-    """At most so many rows, from all over them."""
+    """At most this many rows, spread over all of them."""
     return [int(i) for i in np.linspace(0, n_rows - 1, min(n_rows, most))]

@@ -50,7 +50,8 @@ def content_of(file: Path) -> str:
 
 
 def checkpoint_identity(checkpoint: str | None, commit: str | None) -> Any:
-    """What a checkpoint is known by: the content of every file of a folder that may change an answer, of one of a hub its commit.
+    """The identity of a checkpoint: the content of every file of a folder that may change an answer, or the commit of a
+    hub.
 
     An adapter is known by what it adapts too. Raises ModelError for an adapter whose base cannot be found.
     """
@@ -102,8 +103,9 @@ def rows_identity(file: FileConfig, labelled: bool, labels: Sequence[str] = ()) 
 
 
 def trial_files(configs: Sequence[TrialConfig], first_teacher: Any) -> dict[str, Any]:
-    """The content of what the trials of a space read besides the corpus, by the setting that names it: word vectors, user
-    dictionaries, the files of plugged students, and tokenizers, of which that of the first teacher is known by `first_teacher`.
+    """The content of the files that the trials of a space read in addition to the corpus, by the setting that names
+    them. These are word vectors, user dictionaries, the files of plugged students, and tokenizers. `first_teacher`
+    identifies the first teacher's tokenizer.
 
     Raises ModelError for a tokenizer that the hub does not have, and StudyError for a file that is not there.
     """
@@ -147,7 +149,7 @@ def _tokenizer(checkpoint: str, revision: str | None) -> Any:
 
 
 def _vectors(path: Path) -> list[str]:
-    """gensim keeps large vectors in files beside a `.kv`, whose names begin with its own."""
+    """gensim keeps large vectors in files next to a `.kv`, whose names begin with its own."""
     beside = sorted(path.parent.glob(f"{glob.escape(path.name)}.*.npy"))
     return [_of_file(path, "vectors.path"), *(content_of(one) for one in beside)]
 

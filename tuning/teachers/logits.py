@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
@@ -26,7 +27,6 @@ from distune.tuning.metric.metric import metric_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -50,9 +50,9 @@ def logits_for(
     progress: Progress = unseen,
     rebuild: bool = False,
 ) -> Teachers:
-    """The teachers' answers on every text of the corpus, from the caches where there are such.
+    """The teachers' answers on every text of the corpus, from the caches if they exist.
 
-    Raises CorpusError where the columns of one are in another order than the labels, by what it says of dev.
+    Raises CorpusError if the columns of one are in another order than the labels, by its answers on dev.
     """
     asking = Asking(config=config, corpus=corpus, places=tuple(places), runner=runner, progress=progress)
     caches = []
@@ -100,7 +100,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
         _log.info(
-            f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+            f"teacher logits: {cache.n_wider} of {n_of(len(cache.shards), 'shard is', 'shards are')} kept in float32, as their logits reach "
             f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
         )
     return cache
@@ -139,8 +139,8 @@ def cache_teacher(
 
 
 def timing_teachers(teachers: Teachers, texts: Sequence[str]) -> list[Teacher]:
-    """The teachers to be timed: the real ones where they can be had, a twin of an architecture with random weights where
-    only its logits can; none where of one of them nothing is known."""
+    """The teachers for timing: the real ones if they are available, or a twin of an architecture with random weights
+    if only the logits are. There are none if nothing is known of one of them."""
     found = [
         _timing_teacher(place, cache.manifest.about, texts)
         for place, cache in zip(teachers.places, teachers.caches, strict=True)

@@ -19,7 +19,8 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
 
 
 def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
-    """What is to be told where a teacher's logits on dev `[texts, classes]` name one class for all its texts, which have several."""
+    """The line about a teacher whose logits on dev `[texts, classes]` give one class to all texts, although these
+    have several."""
     answers, counts = np.unique(logits.argmax(axis=1)), np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
     if len(answers) > 1 or (counts > 0).sum() < 2:
         return []

@@ -1,4 +1,4 @@
-"""Whom a teacher's logits come from: a BERT, trained first where the study says so, or students that answer together."""
+"""The sources of a teacher's logits: a BERT, trained first if the study says so, or students that answer together."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import UNLABELLED, Corpus, Split
@@ -69,7 +70,7 @@ def source_of(asking: Asking, place: TeacherPlace) -> Source:
 
 
 def _bert(asking: Asking, place: TeacherPlace) -> Source:
-    """A BERT that can be asked; it is trained first, where it is to be trained."""
+    """A BERT that can answer; it is trained first, if the study says so."""
     # Here and below: transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
     from distune.models.teacher.teacher import teacher_logits
     from distune.models.teacher.training import TrainingTexts
@@ -77,10 +78,10 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
-        first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
+        first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
         _log.info(
-            f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
-            "or test were removed"
+            f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
+            "left out"
         )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
@@ -199,7 +200,7 @@ def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | N
 
 
 def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
-    """The vocabulary that a student's tokens are taken from, where they are those of a teacher; else nothing.
+    """The vocabulary that a student's tokens come from, if they are those of a teacher; else nothing.
 
     Raises ModelError when its tokenizer cannot be loaded.
     """
@@ -217,15 +218,19 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
 
 
 def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:
-    """What a manifest says of the teacher: what it is, what it saw, and its architecture (for timing)."""
+    """The teacher in a manifest: its source, its data, and its architecture (for timing)."""
     settings = place.settings
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
     scratch = settings.from_scratch
-    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    kind = (
+        f"BERT from scratch, {n_of(scratch.layers, 'layer')} of {scratch.hidden_size}"
+        if scratch
+        else settings.checkpoint
+    )
     if settings.members > 1:
         kind = f"{settings.members} x {kind}"
     return {
-        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {n_of(teacher.max_length, 'token')}",
         "study": config.name,
         "origin": settings.checkpoint or "from scratch",
         "settings": settings.model_dump(mode="json", exclude_none=True),

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
@@ -51,7 +52,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What the students of an ensemble are drawn from, learn from, and are run by."""
+    """The space, the data and the runner of the students of an ensemble."""
 
     students: StudentsConfig
     space: Space
@@ -63,16 +64,16 @@ class Training:
 
 
 def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
-    """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns what they are.
+    """Train students and keep the best on dev, each as a checkpoint folder `member-N`; returns their description.
 
-    Raises ModelError when fewer of them have learnt than are to answer.
+    Raises ModelError when fewer of them have learnt than must answer.
     """
     students, corpus = training.students, training.material.corpus
     configs = draw_students(training.space, students.trials, training.material.seed)
     distinct = list({inputs_key(config): config for config in configs}.values())
     inputs = all_inputs(distinct, training.material, whose="teacher: ")
     _log.info(
-        f"teacher: training {len(configs)} students on {len(corpus.train)} labelled texts; the {students.members} best on dev answer"
+        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; the {students.members} best on dev answer"
     )
     members = _best(configs, inputs, training)
     with trained.to_write() as folder:
@@ -88,7 +89,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     kinds = Counter(member.config.student.kind for member in members)
     made_of = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common())
     return {
-        "description": f"{len(members)} students together ({made_of}), trained on {len(corpus.train)} labels alone, the best on "
+        "description": f"{n_of(len(members), 'student')} together ({made_of}), trained on {n_of(len(corpus.train), 'label')} alone, the best on "
         f"dev of {len(configs)} drawn at random",
         f"dev_{metric.config.kind}": round(score, 4),
         "members": [
@@ -99,7 +100,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
 
 
 def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: Training) -> list[Member]:
-    """The best on dev of all that were trained; of two alike the one that was drawn first."""
+    """The best on dev of all that were trained; of two equal ones the one that was drawn first."""
     shared = TrainingData({key: one.data for key, one in inputs.items()}, training.threads)
     kept: list[tuple[float, int, Member]] = []
     n_done, n_failed, threads = 0, 0, torch.get_num_threads()
@@ -118,7 +119,7 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
         torch.set_num_threads(threads)  # Where they were trained in this process.
     if len(kept) < training.students.members:
         raise ModelError(
-            f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
+            f"teacher.students: {n_failed} of {n_of(len(configs), 'student')} did not learn, which leaves {len(kept)} for "
             f"members={training.students.members}; lower the space's learning_rate, or draw more trials"
         )
     return [member for _, _, member in kept]
@@ -138,8 +139,8 @@ def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -
 
 
 def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
-    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a text is
-    encoded once for all members that read it alike.
+    """The ensemble as a function of texts, in whichever process this is called, its answers in the order of `labels`; a
+    text is encoded once for all members that read it in the same way.
 
     Raises CorpusError for a member that has other labels.
     """

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.corpus import Corpus, Split, labelled_fingerprint
 from distune.corpora.logits_file import LogitsFile, read_logits_file
@@ -30,7 +31,7 @@ from distune.tuning.teachers.one_answer import refuse_equal_logits
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherPlace:
-    """Where one teacher of a study and its answers are, or will be.
+    """The places of one teacher of a study and of its answers, now or later.
 
     `name` is its key in the study; the revision in its settings is a commit. `columns` says how the columns of each
     member of its checkpoint become the labels of the corpus; there are none of a teacher that is trained here, which starts
@@ -49,7 +50,7 @@ class TeacherPlace:
 
 @dataclass(frozen=True)
 class Teachers:
-    """What the teachers of a study say of its texts; `weights` is `[teachers]`."""
+    """The answers of the teachers of a study to its texts; `weights` is `[teachers]`."""
 
     places: tuple[TeacherPlace, ...]
     caches: tuple[TeacherLogits, ...]
@@ -68,16 +69,16 @@ class Teachers:
         )
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """What they say together: the weighted mean of their logits, `[texts, classes]`."""
+        """Their common answer: the weighted mean of their logits, `[texts, classes]`."""
         return np.average(self.each(texts), axis=0, weights=self.weights).astype(np.float32)
 
     def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
-        """The hidden states of all of them side by side, `[texts, width]`; of no width where there are none."""
+        """The hidden states of all of them side by side, `[texts, width]`; of width 0 without hidden states."""
         return np.concatenate([cache.hidden_of(texts) for cache in self.caches], axis=1)
 
     @property
     def about(self) -> dict[str, Any]:
-        """What is known of them; of one teacher its manifest's own words."""
+        """Their description; for one teacher, its manifest's own words."""
         abouts = [cache.manifest.about for cache in self.caches]
         if len(abouts) == 1:
             return abouts[0]
@@ -86,7 +87,7 @@ class Teachers:
             str(about.get("description", unknown)) + _as_heard(place.settings)
             for place, about in zip(self.places, abouts, strict=True)
         )
-        return {"description": f"{len(abouts)} teachers: {described}", "teachers": abouts}
+        return {"description": f"{n_of(len(abouts), 'teacher')}: {described}", "teachers": abouts}
 
     @property
     def key(self) -> CacheKey:
@@ -107,7 +108,7 @@ def _hearing(settings: TeacherConfig) -> list[str]:
 
 
 def _as_heard(settings: TeacherConfig) -> str:
-    """The same in words, where it is not as by default."""
+    """The same in words, if it is not the default."""
     softened = [f"logits divided by {settings.temperature:g}"] if settings.temperature != 1 else []
     weighed = [f"weight {settings.weight:g}"] if settings.weight != 1 else []
     return f" ({', '.join([*softened, *weighed])})" if softened or weighed else ""
@@ -175,8 +176,8 @@ def _locate_one(
 
 
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
-    """A file of logits; beside a checkpoint, `labels` is of the columns of the checkpoint, and of the file's where these have no
-    names."""
+    """A file of logits. Together with a checkpoint, `labels` are the columns of the checkpoint, and those of the
+    file if these have no names."""
     path = str(settings.logits)
     if settings.checkpoint is None:
         return read_logits_file(path, corpus.labels, settings.labels)
@@ -232,7 +233,7 @@ def _parts(
 
 
 def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
-    """What was assumed of the columns of the teachers, a sentence for each that is to be said."""
+    """The assumptions about the columns of the teachers, a sentence for each."""
     found: list[tuple[str, str]] = []
     for place in places:
         of_file = [place.logits_file.columns] if place.logits_file else []

@@ -1,7 +1,7 @@
-"""What is recorded of a search in MLflow, as values; `tracking.py` writes them.
+"""The entries of a search in MLflow, as values; `tracking.py` writes them.
 
-The columns of a trial's run: its score by the metric of the study, under the metric's name, such as `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint that was
-taken beside other trials. Finalists also have `final/...` and `speedup`, timed alone.
+The columns of a trial's run: its score under the name of the study's metric, such as `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint
+that was measured while other trials ran. Finalists also have `final/...` and `speedup`, timed alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.tuning.champion.card import markdown_table
 from distune.tuning.champion.outcome import outcome
@@ -27,7 +28,7 @@ from distune.tuning.tracking.view import figures, shown_kind
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Data that a search reads; `columns` are their types by name, `profile` is what is known of them."""
+    """Data that a search reads; `columns` are their types by name, `profile` describes them."""
 
     name: str
     digest: str
@@ -39,7 +40,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class SearchStart:
-    """What is known when a search begins."""
+    """The facts at the beginning of a search."""
 
     note: str
     tags: Mapping[str, str]
@@ -48,7 +49,7 @@ class SearchStart:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchEnd:
-    """What is known when a search has ended: of itself, and of its trials by number; `name` is its run's."""
+    """The facts at the end of a search, about itself and about its trials by number; `name` is the name of its run."""
 
     name: str
     note: str
@@ -60,10 +61,10 @@ class SearchEnd:
 
 
 def opening(prepared: Prepared, folder: Folder) -> SearchStart:
-    """What the run of a search says while it runs."""
+    """The text of the run of a search while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
-        f"Searching for {rule_text(config.champion, config.metric)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
+        f"Searching for {rule_text(config.champion, config.metric)}: {n_of(config.search.trials, 'trial')}, proposed by {config.search.sampler}. The "
         f"teacher's dev {config.metric.title} is {prepared.teacher_score:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
@@ -110,7 +111,7 @@ def _teacher(prepared: Prepared) -> DataSource:
 
 
 def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig, folder: Folder) -> SearchEnd:
-    """What the runs of a search and of its trials say when it has ended."""
+    """The entries of the runs of a search and of its trials after its end."""
     finalists = _metrics_of_finalists(verdict)
     shown = verdict.finalists[verdict.shown].record
     tags = (
@@ -198,7 +199,7 @@ Asked for: {verdict.rule}.
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+{n_of(len(records), "trial")}: {counts}. Finalists were retrained with {n_of(config.search.seeds, "seed")} and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 

@@ -22,13 +22,13 @@ PATIENCE_S = 600.0
 
 
 class ServerAwayError(Exception):
-    """A server that did not come back in time; what was to be written there is not."""
+    """A server that did not come back in time, so the remaining entries are not written."""
 
     exit_code: ClassVar[int] = 1
 
 
 class Outbox(Generic[ObserverType]):
-    """An observer that passes on what it is told without waiting for it; `ask` waits.
+    """An observer that passes on its entries without waiting; `ask` waits.
 
     A search goes on while the server is away. Raises the error of a call that no patience can help, at the next one.
     """

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_text
+from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_terms
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
@@ -19,8 +19,8 @@ TAG = "distune."
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What decides between two winners of searches; `speedup` is over the teacher, timed in the same run, None where there was
-    none to be timed."""
+    """The figures that decide between two winners of searches; `speedup` is over the teacher, timed in the same run,
+    None without a timed teacher."""
 
     corpus: str
     answers: str
@@ -79,7 +79,7 @@ class Beside:
     version: str
     p50_ms: float | None
     max_latency_ms: float | None
-    """What the rule allows."""
+    """The bound of the rule."""
     fault: str = ""
 
 
@@ -103,12 +103,12 @@ def terms_of(prepared: Prepared, rule: ChampionConfig) -> Terms:
         corpus.fingerprint,
         corpus.answers_fingerprint,
         prepared.teachers.key.teacher,
-        rule_text(rule, prepared.study.config.metric),
+        rule_terms(rule, prepared.study.config.metric),
     )
 
 
 def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -> Beside | None:
-    """The present champion as it was timed with the finalists; None where there was none to be compared."""
+    """The present champion as it was timed with the finalists; None without one."""
     if present is None:
         return None
     return Beside(
@@ -120,7 +120,7 @@ def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -
 
 
 def candidate_of_verdict(verdict: Verdict, prepared: Prepared, rule: ChampionConfig) -> Candidate:
-    """What the champion of a search has to show in the registry."""
+    """The figures of a search's champion in the registry."""
     teacher, _, champion = verdict.columns
     p50_ms = champion.latency.p50_ms if champion.latency else 0.0
     return Candidate(
@@ -133,7 +133,7 @@ def candidate_of_verdict(verdict: Verdict, prepared: Prepared, rule: ChampionCon
 
 
 def candidate_of(tags: dict[str, str]) -> Candidate | None:
-    """What a version's tags say, or None where they were not written by us, or by a Distune that did not keep the labels."""
+    """The figures in a version's tags, or None if they are not ours, or from a Distune that did not keep the labels."""
     kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
     needed = [field for field in fields(Candidate) if field.name != "speedup"]
     # An earlier Distune knew accuracy alone.
@@ -150,7 +150,7 @@ def wins(new: Candidate, old: Candidate | None, beside: Beside | None = None) ->
     """Whether a candidate takes the alias of another: only on the same dev texts and labels, against the same teacher, by the
     same rule; and why.
 
-    Where the other was timed `beside` it, the speeds of that one run decide; else those over the teacher.
+    If the other was timed in the same run (`beside`), the speeds of that run decide; else those over the teacher.
     """
     if old is None:
         return False, "how it was chosen is not known"

@@ -53,7 +53,7 @@ def download(uri: str, reference: str, target: Path) -> None:
 
 
 def _registered(uri: str) -> str:
-    """What a store has, to end a line with; nothing where it cannot say."""
+    """The content of a store, as the end of a line; nothing if it is unknown."""
     try:
         known = [model.name for model in MlflowClient(uri).search_registered_models()]
     except (MlflowException, OSError):

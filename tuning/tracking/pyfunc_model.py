@@ -1,4 +1,4 @@
-"""The champion as an MLflow pyfunc: run by MLflow as code, with the checkpoint folder beside it, without this project.
+"""The champion as an MLflow pyfunc: run by MLflow as code, with the checkpoint folder next to it, without this project.
 
 It needs onnxruntime, numpy and what the folder's own package asks for; pandas comes with MLflow.
 """

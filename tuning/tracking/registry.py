@@ -58,7 +58,7 @@ class LoggedModel:
     trial: int
     card: str
     outcome: str = ""
-    """What came out of the search, in a sentence."""
+    """The result of the search, in a sentence."""
 
 
 def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Present | None:
@@ -136,7 +136,7 @@ def _about(name: str) -> str:
 
 
 def _why_first(client: MlflowClient, name: str, version: str) -> str:
-    """Why a version is champion where no other is."""
+    """The reason of a version that is champion because there is no other."""
     others = [other for other in _versions(client, f"name = '{name}'") if str(other.version) != version]
     if others:
         return f"none of the {len(others)} earlier versions has the alias {CHAMPION}: it was removed"
@@ -196,7 +196,7 @@ def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str], t
 
 
 def _logged(client: MlflowClient, run_id: str, trial: int) -> Any:
-    """The model that a run has of a trial, all of whose files are there; None where there is none."""
+    """The complete model of a trial in a run; None without one."""
     experiment = client.get_run(run_id).info.experiment_id
     found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     whole = [one for one in found if one.tags.get(TRIAL) == str(trial) and one.status == LoggedModelStatus.READY]

@@ -1,4 +1,4 @@
-"""What a SQLite file holds, read without MLflow, which makes the tables that it misses and may bring old ones up to date."""
+"""The content of a SQLite file, read without MLflow, because MLflow makes missing tables and may update old ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def refuse_other_schema(file: Path, setting: str) -> None:
 
 
 def deleted_experiment(file: Path, name: str) -> str | None:
-    """The id of the experiment of that name where it was deleted."""
+    """The id of the deleted MLflow experiment of that name."""
     if "experiments" not in _tables(file):
         return None
     found = _value(file, "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted' AND name = ?", name)

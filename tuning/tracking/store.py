@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-"""Where the databases of MLflow listen, unless a URI says otherwise."""
+"""The default ports of MLflow's databases."""
 REACHED_WITHIN_S = 10.0
 
 
@@ -59,8 +59,8 @@ def _check_server(uri: str, setting: str, name: str) -> None:
 
 @contextmanager
 def _asked(uri: str, setting: str) -> Iterator[MlflowClient]:
-    """A client of a store. Raises StudyError where what is asked of it in a `with` cannot be answered, at once where nobody listens
-    at the address of a database: MLflow would try for a minute before it said so."""
+    """A client of a store. Raises StudyError if a call inside the `with` cannot be answered. It does so at once if
+    nothing listens at the address of a database, because MLflow would try for a minute."""
     quiet_mlflow()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient  # MLflow takes seconds to import, and a file needs none of it.
@@ -75,7 +75,7 @@ def _asked(uri: str, setting: str) -> Iterator[MlflowClient]:
 
 
 def _reach_database(uri: str) -> None:
-    """Raise OSError where nobody listens at the address of a database, and ValueError for what is no address."""
+    """Raise OSError if nothing listens at the address of a database, and ValueError for what is no address."""
     from sqlalchemy.engine import make_url
 
     kind = uri.partition(":")[0].partition("+")[0]
@@ -98,8 +98,8 @@ def _about_deleted(uri: str, setting: str, name: str, experiment: str) -> str:
 
 
 def check_readable(uri: str, reference: str) -> None:
-    """Raise StudyError where there is no MLflow store to pull from, or one of another schema: MLflow makes one of a file or a
-    folder that is asked for, and may change it."""
+    """Raise StudyError if there is no MLflow store to pull from, or one of another schema: MLflow makes one of a
+    file or a folder that is asked for, and may change it."""
     if not has_store(uri):
         raise StudyError(f"{reference} is no folder, and there is no MLflow store at {uri} to pull it from")
     if file := sqlite_file(uri):
@@ -132,8 +132,8 @@ def page_of_last_search(uri: str) -> str:
 
 
 def make_store(uri: str) -> None:
-    """Make the SQLite store of a URI, where it is not there yet: whole, so that of searches that begin at once none meets the
-    half-made tables of another, and a kill leaves none."""
+    """Make the SQLite store of a URI if it does not exist. It appears whole, so no search meets the half-made tables
+    of another one, and a kill leaves none."""
     file = sqlite_file(uri)
     if file is None or file.exists():
         return
@@ -169,8 +169,8 @@ def quiet_mlflow() -> None:
 
 @contextmanager
 def tracking_at(uri: str) -> Iterator[None]:
-    """MLflow's tracking URI for the length of a `with`: it keeps one for the whole process and in its environment, and asks it also
-    where it is given another. What the caller had is theirs again afterwards."""
+    """MLflow's tracking URI for the length of a `with`: it keeps one for the whole process and in its environment,
+    and uses it even if it gets another. Afterwards the caller's own URI is back."""
     import mlflow
 
     before, variable = mlflow.get_tracking_uri(), os.environ.get(MLFLOW)

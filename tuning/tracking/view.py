@@ -1,7 +1,9 @@
-"""How MLflow's pages show a search: what its runs are called, where they come from, and which columns and pictures stand beside them.
+"""The look of a search in MLflow's pages: the names of its runs, their source, and the columns and pictures next to
+them.
 
-MLflow's page of an experiment reads a saved view from a tag `mlflow.sharedViewState.KEY`, and opens it at an address that ends in
-`viewStateShareKey=KEY`. The names inside are the page's own: those of its `ExperimentPageUIState` and `ExperimentPageSearchFacetsState`.
+The page of an MLflow experiment reads a saved view from a tag `mlflow.sharedViewState.KEY`, and opens it at an address
+that ends in `viewStateShareKey=KEY`. The names inside are the page's own: those of its `ExperimentPageUIState` and
+`ExperimentPageSearchFacetsState`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 VIEW_KEY = "distune"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""What makes an experiment one of trained models, and not of traces of language models."""
+"""The tag of an MLflow experiment of trained models, and not of traces of language models."""
 COLUMNS = (
     "metrics.`latency_ms`",
     "metrics.`size_mb`",
@@ -42,7 +44,7 @@ _SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True
 
 
 def trial_name(study: str, record: TrialRecord) -> str:
-    """What the run of a trial is called: its study, its number, its student and how it ended."""
+    """The name of a trial's run: its study, its number, its student and how it ended."""
     begun = f"{study} {record.number}: {shown_kind(record)}"
     if record.state == "running":
         return begun
@@ -79,7 +81,8 @@ def source_tags() -> dict[str, str]:
 
 
 def view_tags(made_ms: int, metric: str = "accuracy") -> dict[str, str]:
-    """The tags of an experiment by which its page shows what matters of a search, the best by this metric first."""
+    """The tags of an MLflow experiment that make its page show the important columns of a search, the best by `metric`
+    first."""
     columns = (f"metrics.`{metric}`", *COLUMNS)
     state = {
         "searchFilter": "",
@@ -119,6 +122,6 @@ def _scatter(name: str, title: str, x: str, y: str) -> Mapping[str, Any]:
 
 
 def runs_page(experiment_id: str, tags: Mapping[str, str]) -> str:
-    """The part of an address, after MLflow's own, at which the training runs of an experiment are, with the side bar for such."""
+    """The part of an address, after MLflow's own, of the training runs of an MLflow experiment, with their side bar."""
     view = f"&viewStateShareKey={VIEW_KEY}" if VIEW_TAG in tags else ""
     return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning{view}"

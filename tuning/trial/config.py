@@ -1,4 +1,4 @@
-"""What a trial depends on beside its data."""
+"""The settings of a trial."""
 
 from __future__ import annotations
 
@@ -16,34 +16,37 @@ from distune.models.vectors.config import VectorsConfig, Word2VecConfig
 
 
 class TrialConfig(BaseModel, frozen=True, extra="forbid"):
-    """Everything that one trial depends on beside its data."""
+    """All settings of one trial."""
 
     tokens: TokensConfig = WordsConfig()
-    """What a text is cut into."""
+    """The tokens that a text is cut into."""
     vectors: VectorsConfig = Word2VecConfig()
-    """What the word vectors start from."""
+    """The word vectors at the start of the training."""
     student: StudentConfig
     """The network that is trained."""
     loss: LossConfig = LossConfig()
-    """What it is trained by."""
+    """The loss of the training."""
     augment: AugmentConfig = AugmentConfig()
-    """Further texts for the transfer set."""
+    """Variations of the texts, for the transfer set."""
     compression: CompressionConfig = NoCompressionConfig()
-    """What makes it smaller after its last epoch."""
+    """The compression of the student after its last epoch."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """The highest learning rate (AdamW); it falls to zero in the last step."""
     batch_size: int = Field(default=64, ge=1)
-    """Texts in each step."""
+    """The number of texts in each step."""
     epochs: int = Field(default=6, ge=1)
-    """Each has as many steps as one pass over train and transfer texts; the best on dev is kept."""
+    """The number of epochs. Each has as many steps as one pass over train and transfer texts. The epoch that is best
+    on dev is kept."""
     warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
-    """The part of the steps in which the learning rate climbs."""
+    """The part of the steps in which the learning rate rises."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """AdamW's, on all weights."""
+    """The weight decay of AdamW, on all weights."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Answer with an exponential mean of the weights over the steps, of this decay, such as 0.99; 0 for the last step's."""
+    """The decay of an exponential mean of the weights over the steps, such as 0.99; the student answers with this
+    mean. With 0 it answers with the weights of the last step."""
     seed: int = Field(default=7, ge=0, lt=2**63)
-    """The seed of the first weights, the order of the texts and dropout; finalists count on from it."""
+    """The seed of the first weights, the order of the texts and dropout. Each further seed of a finalist adds 1 to
+    it."""
 
     @classmethod
     def kept(cls, raw: dict[str, Any]) -> TrialConfig:
@@ -51,7 +54,8 @@ class TrialConfig(BaseModel, frozen=True, extra="forbid"):
         return cls.model_validate(raw, context=KEPT)
 
     def architecture(self) -> str:
-        """What the speed depends on: two trials alike in this are equally fast, whatever they have learnt."""
+        """The settings that decide the speed: two trials with the same ones are equally fast, whatever they have
+        learnt."""
         parts = (self.tokens, self.vectors, self.student, self.compression)
         return "\n".join(part.model_dump_json(exclude={"dropout", "epochs"}) for part in parts)
 

@@ -1,4 +1,4 @@
-"""What the trials of one kind of tokens and vectors share."""
+"""The common data of the trials of one kind of tokens and vectors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from distune.tuning.trial.config import TrialConfig
 
 @dataclass(frozen=True, kw_only=True)
 class TrialData:
-    """What a trial reads, the same for all trials of one `tokens` and `vectors`; it holds nothing of the test split.
+    """The data of a trial, the same for all trials of one `tokens` and `vectors`, without the test split.
 
-    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 but for train, `iterations`
-    `[rows]` is 0 but for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights` `[teachers]`
-    and `teacher_hidden` `[rows, width]`.
+    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 outside of train, `iterations`
+    `[rows]` is 0 except for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights`
+    `[teachers]` and `teacher_hidden` `[rows, width]`.
     """
 
     train: TokenIds

@@ -1,4 +1,4 @@
-"""From a corpus and what is said of its texts to the inputs of trials: token ids, word vectors, labels and logits."""
+"""From a corpus and the teachers' answers to the inputs of trials: token ids, word vectors, labels and logits."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class RawInputs:
 
 
 def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
-    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each of
-    their reductions. What is logged of them begins with `whose`."""
+    """The inputs of trials by their key; texts are read once for each kind of tokens, vectors trained once for each
+    of their reductions. Log lines about them begin with `whose`."""
     read: dict[str, tuple[Tokenized, TrialData, float]] = {}
     vectors: dict[str, WordVectors] = {}
     inputs = {}
@@ -90,10 +90,10 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
             # Vocabulary and vectors see train and transfer texts alone.
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
-        respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
+        respelt = f", {100 * found.respelt:.0f} % in another width or case alone" if found.respelt else ""
         _log.info(
             f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
+            f"dimension {found.matrix.shape[1]} for {100 * found.coverage:.0f} % of it{respelt}"
         )
         for note in found.notes:
             _log.info(f"{whose}{config.vectors.kind} vectors: {note}")

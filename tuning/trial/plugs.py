@@ -1,4 +1,5 @@
-"""Which plugs a trial may name: those of the files of one study at a time, beside ours and those of installed packages."""
+"""The plugs that a trial may name: those of the files of one study at a time, our own, and those of installed
+packages."""
 
 from __future__ import annotations
 
@@ -111,7 +112,7 @@ def plug_identity(model: type[Part]) -> str | None:
 
 
 def call_plugged(function: Callable[[Argument], Answer], files: Sequence[PlugFile], argument: Argument) -> Answer:
-    """Call a function in a process that may not have the plugs of these files yet."""
+    """Call a function in a process, after loading the plugs of these files if they are missing."""
     plug_in(files)
     return function(argument)
 

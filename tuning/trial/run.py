@@ -30,7 +30,7 @@ from distune.tuning.trial.training import NOWHERE, Savepoint, TrainingState
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """What a trial says after each epoch; `score` is of this epoch, by the metric on dev, `best_score` of the best so far.
+    """The report of a trial after each epoch; `score` is of this epoch, by the metric on dev, `best_score` of the best so far.
 
     The last one of a trial with compression also has the score and the graph of the compressed student.
     """
@@ -141,7 +141,7 @@ def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """What a student learns from: an endless stream of batches of row numbers, and the loss of each."""
+    """The input of a training: an endless stream of batches of row numbers, and the loss of each."""
 
     objective: Objective
     batches: Iterator[tuple[float, NDArray[np.int64]]]
@@ -150,7 +150,7 @@ class Lesson:
     steps_per_epoch: int
     schedule: Schedule
     generator: torch.Generator
-    """Draws which teacher a row listens to, where they are sampled."""
+    """Draws the teacher of each row, if teachers are sampled."""
 
 
 def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: bool = False) -> Lesson:

@@ -1,4 +1,5 @@
-"""The training of a trial between two epochs, as tensors: whoever reads them back goes on as if nothing had happened."""
+"""The training of a trial between two epochs, as tensors: a process that reads them back continues as if nothing had
+happened."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Savepoint:
-    """Where a training is kept after each epoch, and found when it is begun anew."""
+    """The place that keeps a training after each epoch, where a new attempt finds it."""
 
     load: Callable[[], Tensors | None] = lambda: None
     save: Callable[[Callable[[], Tensors]], None] = lambda state: None
@@ -55,7 +56,7 @@ class TrainingState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The student with its averaged weights, where they are averaged; with those of its last step again after it."""
+        """The student with its averaged weights, if they are averaged; with those of its last step again after it."""
         if self.average is None:
             yield
             return
@@ -68,7 +69,7 @@ class TrainingState:
         self.student.load_state_dict({**self.student.state_dict(), **weights})
 
     def end_epoch(self, score: float) -> None:
-        """Count an epoch, and keep the weights that the student has now where none was better on dev."""
+        """Count an epoch, and keep the present weights of the student if none was better on dev."""
         self.epoch += 1
         if score > self.best_score:
             self.best_score, self.best_epoch = score, self.epoch

@@ -47,14 +47,12 @@ def test_every_meaning_is_a_sentence_with_a_subject() -> None:
 
 
 def test_a_row_has_type_range_default_and_meaning() -> None:
-    assert (
-        "| `trials` | whole number ≥ 1 | `32` | How many students are tried, those that are stopped early included. |"
-        in PAGE
-    )
+    trials = "The number of students that the search tries, including those that it stops early."
+    assert f"| `trials` | whole number ≥ 1 | `32` | {trials} |" in PAGE
     assert "| `kd_weight` | number, 0 to 1 | `0.9` |" in PAGE
     assert "| `scheduler` | `asha` or `none` | `asha` |" in PAGE
     assert "| `champion` | [`champion`](#champion) | `{min_teacher_ratio: 0.97}` |" in PAGE
-    assert meanings(SearchConfig)["seeds"] == "How often each finalist and its plain twin are retrained."
+    assert meanings(SearchConfig)["seeds"] == "The number of trainings of each finalist and of its plain twin."
 
 
 def test_a_key_that_kinds_share_stands_once_and_again_where_its_default_differs() -> None:

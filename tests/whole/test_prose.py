@@ -1,0 +1,79 @@
+"""The checker of pages and docstrings: what it reads, what it finds, and where."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def prose() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("prose", ROOT / ".ci" / "prose.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["prose"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def found(prose: ModuleType, folder: Path, name: str, text: str) -> list[tuple[int, str]]:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return [(line, what.split(":")[0]) for line, what in prose.in_file(path, prose.load_style())]
+
+
+def test_words_are_found_with_their_line(prose: ModuleType, tmp_path: Path) -> None:
+    page = "# A page\n\nA teacher is slow. It is\ndear to serve.\n\n- Answers need them not.\n"
+    assert found(prose, tmp_path, "page.md", page) == [(3, "'dear'"), (6, "'need them not'")]
+
+
+def test_code_and_links_are_not_read(prose: ModuleType, tmp_path: Path) -> None:
+    page = "Call `nor` and [nor](nor.md).\n\n```\nnor\n```\n\n    nor\n"
+    assert found(prose, tmp_path, "page.md", page) == []
+
+
+def test_cells_of_tables_are_read_for_their_words_alone(prose: ModuleType, tmp_path: Path) -> None:
+    words = " ".join(["word"] * 36)
+    page = f"| a | b |\n|---|---|\n| {words} | nor |\n\nThe {words}.\n"
+    assert found(prose, tmp_path, "page.md", page) == [(3, "'nor'"), (5, "37 words, more than 35")]
+
+
+def test_a_sentence_ends_at_its_stop_and_not_at_a_citation(prose: ModuleType, tmp_path: Path) -> None:
+    block = prose.Block(text="One (Tang et al. 2019).\nTwo `x`. `x` is 0.5 so. Three", line=7, is_prose=True)
+    assert list(prose.sentences(block)) == [
+        (7, "One (Tang et al. 2019)."),
+        (8, "Two `x`."),
+        (8, "`x` is 0.5 so."),
+        (8, "Three"),
+    ]
+
+
+def test_docstrings_of_functions_and_of_fields_are_read_and_comments_are_not(prose: ModuleType, tmp_path: Path) -> None:
+    program = (
+        '"""A module."""\n# nor\n\nclass Config:\n    size: int = 1\n    """Nor."""\n\n'
+        'def run(one="nor"):\n    """Run it.\n\n    It is to be run.\n    """\n'
+    )
+    assert found(prose, tmp_path, "program.py", program) == [(6, "'Nor'"), (11, "'is to be'")]
+
+
+def test_the_checker_fails_with_a_line_for_each_finding(
+    prose: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Fine.\n", encoding="utf-8")
+    assert prose.main([str(page)]) == 0
+    page.write_text("It is not so, nor is that.\n", encoding="utf-8")
+    assert prose.main([str(page)]) == 1
+    assert capsys.readouterr().out == f"{page}:1: 'nor': or, or a new sentence\n"
+
+
+def test_every_page_but_those_that_are_exempt_is_read(prose: ModuleType) -> None:
+    read = {path.relative_to(ROOT).as_posix() for path in prose.files(prose.load_style())}
+    assert "README.md" in read
+    assert "CHANGELOG.md" not in read
