@@ -85,7 +85,7 @@ def is_nothing(cell: Any) -> bool:
 
 
 def texts_of(cells: Sequence[Any], rows: RowNames) -> list[str]:
-    """The text in each cell in its normal form, empty where there is none; raises CorpusError for what is no text."""
+    """The text in each cell in its normal form, or an empty text; raises CorpusError for a cell that is no text."""
     return [_text(cell, rows.file, row) for cell, row in zip(cells, rows.of(len(cells)), strict=True)]
 
 

@@ -16,7 +16,7 @@ FOOTER = re.compile(r"\((\d+) rows?( affected)?\)")
 
 
 def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool) -> tuple[list[int], list[str]]:
-    """The places of the rows of a table that are neither its header nor what is no row, and notes on that."""
+    """The places of the data rows of a table, without its header and its rules, and notes about the rows that it leaves out."""
     n_header = 1 if has_header else 0
     inner, notes = list(rows[n_header:]), []
     are_names = [len(names) > 1 and [cell.strip() for cell in cells] == list(names) for cells in inner]

@@ -154,7 +154,7 @@ def parse_results(raw: dict[str, Any]) -> Results:
 
 
 def _column_facts(column: Column) -> dict[str, Any]:
-    """A column as it is written: its scores by the name of the metric, beside the accuracy."""
+    """A column in the form of `results.json`: the name of the metric is part of the keys of its scores."""
     quality = asdict(column.quality)
     kind = column.quality.metric.kind
     del quality["metric"]

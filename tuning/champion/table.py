@@ -35,8 +35,8 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How good a model is, over its seeds: its scores by `metric`, beside it accuracy and macro-F1 on test, and the part of the test texts
-    on which it says what the teacher says."""
+    """The quality of a model over its seeds: its scores by `metric`, its accuracy and macro-F1 on test, and the part of the
+    test texts on which it agrees with the teacher."""
 
     metric: MetricConfig = ACCURACY
     dev_score: Spread

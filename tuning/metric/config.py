@@ -1,4 +1,4 @@
-"""What a study says of its metric, and what the metric is called."""
+"""The metric in a study file, and its name in print."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kind = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 OF_ONE_LABEL = ("f1", "roc_auc", "pr_auc", "recall_at_precision")
-"""The metrics that may look at one label against all others."""
+"""The metrics that may compare one label with all others."""
 NEEDS_LABEL = ("f1", "recall_at_precision")
 TITLES = {
     "accuracy": "accuracy",
@@ -37,19 +37,19 @@ TITLES = {
 
 
 class MetricConfig(BaseModel, frozen=True, extra="forbid"):
-    """The figure that epochs, ASHA, the sampler, the champion rule, the pictures and the table go by; more of it is always better.
+    """The figure that epochs, ASHA, the sampler, the champion rule, the pictures and the table use. More of it is always better.
 
     `macro_f1` alone is short for `{kind: macro_f1}`, `{f1: refund}` for `{kind: f1, label: refund}`, and
     `{recall_at_precision: {label: spam, precision: 0.99}}` for all three.
     """
 
     kind: Kind = "accuracy"
-    """What is computed: by scikit-learn, but for `accuracy`. `log_loss` is counted below zero, so that more is better."""
+    """The kind of the metric. scikit-learn computes it, except `accuracy`. A `log_loss` is negative, so that more is better."""
     label: str | None = None
-    """The label that `f1` and `recall_at_precision` are of, against all others; `roc_auc` and `pr_auc` are of it too, or without
-    one the mean over all labels."""
+    """The label of `f1` and `recall_at_precision`, against all others. `roc_auc` and `pr_auc` may have one too; without it
+    they are the mean over all labels."""
     precision: float | None = Field(default=None, gt=0, le=1)
-    """The precision that `recall_at_precision` must have: the score is the largest recall of any threshold that reaches it."""
+    """The precision of `recall_at_precision`. The score is the largest recall of any threshold that reaches this precision."""
 
     @model_validator(mode="before")
     @classmethod
@@ -82,7 +82,7 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def title(self) -> str:
-        """What people read: `macro-F1`, `F1 of refund`, `recall of spam at precision 0.99`."""
+        """The name in print: `macro-F1`, `F1 of refund`, `recall of spam at precision 0.99`."""
         of = "" if self.label is None else f" of {self.label}"
         at = "" if self.precision is None else f" at precision {self.precision:g}"
         return f"{TITLES[self.kind]}{of}{at}"

@@ -1,4 +1,4 @@
-"""How sure a figure is that was measured on so many texts."""
+"""The confidence interval of a score on a number of texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEED = 7
 
 
 def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
-    """The 95 % confidence interval of an accuracy over so many texts (Wilson 1927); from 0 to 1 over none."""
+    """The 95 % confidence interval of an accuracy over `n_texts` texts (Wilson 1927); from 0 to 1 over none."""
     if n_texts == 0:
         return 0.0, 1.0
     z = 1.959964
@@ -29,8 +29,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, classes]` of the same texts.
 
-    The texts of each label are drawn anew with replacement `n_samples` times, and the interval holds the middle 95 % of the scores (Efron
-    1979). Label by label, as a draw from all texts can leave a rare label without one.
+    It draws the texts of each label `n_samples` times with replacement, and holds the middle 95 % of the scores (Efron 1979).
+    It draws label by label, because a draw from all texts can leave a rare label without one.
     """
     generator = np.random.default_rng(SEED)
     of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]

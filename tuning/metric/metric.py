@@ -26,7 +26,7 @@ class MetricError(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric over the labels of one corpus; `index` is that of its own label among them, None where it is of all."""
+    """A metric over the labels of one corpus; `index` is the place of its own label among them, or None if it is of all."""
 
     config: MetricConfig = ACCURACY
     index: int | None = None
@@ -88,7 +88,7 @@ def _mcc(metric: Metric, logits: Logits, labels: Labels) -> float:
 
 
 def _balanced_accuracy(metric: Metric, logits: Logits, labels: Labels) -> float:
-    """The mean recall of the classes that texts have. `balanced_accuracy_score` warns where one that none has is answered."""
+    """The mean recall of the classes that texts have. `balanced_accuracy_score` warns if an answer is a class that no text has."""
     from sklearn.metrics import recall_score
 
     return float(recall_score(labels, logits.argmax(1), labels=np.unique(labels), average="macro"))

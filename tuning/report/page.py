@@ -145,7 +145,7 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
 
 
 def _nothing_confused(answers: Answers | None) -> str:
-    """In words what a picture of confused pairs would show where there is none."""
+    """The sentence that replaces the picture of confused pairs if there is no such pair."""
     if answers is None or not has_many_classes(answers) or confused_pairs(answers, 1):
         return ""
     return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."

@@ -57,7 +57,7 @@ class _Plan:
     draw: Callable[[], go.Figure] | None
     """None where what it needs is not there."""
     needs: str = ""
-    """Empty where nothing is missing: there is nothing to draw, which the page says in words."""
+    """Empty if nothing is missing. Then there is nothing to draw, and the page says so in words."""
 
 
 def draw(findings: Findings) -> tuple[list[Picture], list[str]]:

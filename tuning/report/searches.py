@@ -105,7 +105,7 @@ def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> N
 
 
 def _best(one: Listed) -> str:
-    """The best score on dev; a metric other than accuracy is named beside it."""
+    """The best score on dev, with the name of its metric if that is not accuracy."""
     if one.best_dev_score is None:
         return ""
     return f"{one.best_dev_score:.4f}" if one.metric == ACCURACY.title else f"{one.metric} {one.best_dev_score:.4f}"
@@ -117,7 +117,7 @@ def _minute(moment: str | None) -> str:
 
 
 def _besides(one: Listed) -> list[str]:
-    """What the table has no room for."""
+    """The facts for which the table has no room."""
     return [
         *([f"is damaged: {one.fault}"] if one.fault else []),
         *([f"ended early: {one.ended_early}"] if one.ended_early else []),

@@ -19,7 +19,7 @@ ENDS = {
     "skipped": ("was skipped", "were skipped"),
     "running": ("was cut off", "were cut off"),
 }
-"""What is said of one trial that was not completed, and of more, by their state."""
+"""The sentences about one trial that was not completed, and about several, by their state."""
 LONGEST_CAUSE = 200
 
 

@@ -57,7 +57,7 @@ class TrialRecord:
 
     @property
     def title(self) -> str:
-        """What it is called in tables and pictures beside its number; empty for what the sampler proposed."""
+        """The name of the trial in tables and pictures, next to its number; empty if the sampler proposed it."""
         return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
 
     @property

@@ -244,7 +244,7 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def objective_names(self) -> tuple[str, ...]:
-        """What the search improves, the score by the name of its metric."""
+        """The objectives of the search; the score has the name of its metric."""
         return tuple("latency_ms" if name == "latency_ms" else self.metric.kind for name in self.search.figures)
 
     @property

@@ -36,7 +36,7 @@ class Study:
     """
 
     document: dict[str, Any]
-    """What the study file says, in its own shape."""
+    """The content of the study file, in its own shape."""
     # Parsed from the document, but where a search has settled one of them further.
     config: StudyConfig = None  # type: ignore[assignment]
     space: Space = None  # type: ignore[assignment]

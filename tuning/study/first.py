@@ -97,7 +97,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
 
 
 def _name(data: str) -> str:
-    """What a study of a file is called: as the file is, as far as a study can be."""
+    """The name of a study of this file: the file's own name, as far as a study may have it."""
     stem = unicodedata.normalize("NFC", Path(data).name.partition(".")[0])
     letters = "".join(sign if sign in "_-" or unicodedata.category(sign)[0] in "LMN" else "-" for sign in stem)
     while len(letters.encode()) > LONGEST_NAME_BYTES:
