@@ -18,18 +18,20 @@ THROUGH_LINKS = tuple(f"distune/{name}/" for name in (*LEAVES, "tuning"))
 DOOR, KINDS, ABOVE, COMMANDS = "import distune", "open kinds", "tuning/*.py", "tuning/commands"
 BY_FILE = {
     "distune/_kinds.py": KINDS,
+    "distune/_plural.py": KINDS,
     "distune/_plug_files.py": KINDS,
     "distune/__main__.py": COMMANDS,
     "tuning/cli.py": COMMANDS,
 }
 """Files that belong to a room beside which they stand."""
 SAYS = {
-    KINDS: "which kinds a part has; the files of plugs",
+    KINDS: "kinds of parts; files of plugs; plurals",
     "corpora": "texts, splits, token ids, teacher logits",
     "models": "teachers, students, checkpoints, ONNX",
     "losses": "student against teacher and labels",
     "cluster": "Ray: connect, submit, ship",
     "tuning/serve": "answers over HTTP",
+    "tuning/metric": "scores and their intervals",
     "tuning/speed": "milliseconds of an answer",
     "tuning/trial": "one student, trained",
     "tuning/study": "the study file and its space",

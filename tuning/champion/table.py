@@ -145,16 +145,9 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     def timed(attribute: str, form: str) -> list[str]:
         return [cell(getattr(c.latency, attribute) if c.latency else None, form) for c in columns]
 
-    title = columns[0].quality.metric.title
-    scores = (f"test {title}", [str(c.quality.test_score) for c in columns])
-    intervals = ("  95 % interval", [_interval(c.quality) for c in columns])
-    accuracies = ("test accuracy", [str(c.quality.test_accuracy) for c in columns])
-    beside = [scores] if columns[0].quality.metric.is_accuracy else [scores, intervals, accuracies]
     faster = [teacher.p50_ms / c.latency.p50_ms if teacher and c.latency else None for c in columns]
     return [
-        (f"dev {title}", [str(c.quality.dev_score) for c in columns]),
-        *beside,
-        ("test macro-F1", [str(c.quality.macro_f1) for c in columns]),
+        *_rows_of_quality([c.quality for c in columns]),
         ("agrees with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
         ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
@@ -163,6 +156,20 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
         ("texts/s", timed("texts_per_s", ",.0f")),
         ("times faster", [cell(value, ",.1f") for value in faster]),
     ]
+
+
+def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]]:
+    """The scores by the metric, then accuracy and macro-F1 on test, each once. The table of accuracies has no interval."""
+    metric = qualities[0].metric
+    rows = {
+        f"dev {metric.title}": [str(one.dev_score) for one in qualities],
+        f"test {metric.title}": [str(one.test_score) for one in qualities],
+    }
+    if not metric.is_accuracy:
+        rows["  95 % interval"] = [_interval(one) for one in qualities]
+    rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
+    rows[f"test {MACRO_F1.config.title}"] = [str(one.macro_f1) for one in qualities]
+    return list(rows.items())
 
 
 def interval_of(quality: Quality, n_test: int | None) -> tuple[float, float] | None:

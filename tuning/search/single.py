@@ -41,7 +41,7 @@ def run_single(study: Study) -> TrialResult:
     with _told_in_a_line(study):
         result = run_trial(config, inputs.data, report)
     kept = teacher_ratio(result.score, prepared.teacher_score)
-    shown = "but the teacher is never right" if kept is None else f"{100 * kept:.1f} % of the teacher's"
+    shown = "but there is no part of the teacher's to keep" if kept is None else f"{100 * kept:.1f} % of the teacher's"
     _log.info(f"best: epoch {result.best_epoch}, dev {metric} {result.score:.4f}, {shown}")
     return result
 

@@ -78,7 +78,7 @@ def test_a_teacher_that_was_not_timed_is_a_line_at_its_accuracy(findings: Findin
 def test_the_points_that_a_study_names_and_the_student_alone_are_drawn_by_their_names(findings: Findings) -> None:
     named = replace(RECORDS[1], point="Tang <et al.>")
     stopped = replace(RECORDS[4], point="search.first.1")
-    lost = replace(RECORDS[2], point="never trained", accuracy=None)
+    lost = replace(RECORDS[2], point="never trained", score=None)
     front = drawn(replace(findings, records=(RECORDS[0], named, stopped, lost)))["front"]
     (mark,) = traces(front, "Tang &lt;et al.&gt;, hint")
     assert (mark["x"], mark["y"]) == ([0.1], [0.8])
