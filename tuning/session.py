@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.connection import connected
 from distune.cluster.on_ray import OnRay, preparing_runner
 from distune.corpora.places import Place
@@ -31,7 +32,6 @@ from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import cache_teacher
 from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
@@ -90,7 +90,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = chosen_finalists(prepared, records, folder, runner, console)
+        finalists = chosen_finalists(prepared, records, folder, runner, outbox, console)
         conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from distune.models.errors import ModelError
 
+A_PATH = "it is a path and no hub id; name a folder that is there, or a hub id"
+
 
 def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") -> str | None:
     """The commit that a hub id stands for at a revision (by default its default branch), None for a local folder.
@@ -30,8 +32,13 @@ def commit_of(checkpoint: str, revision: str | None, what: str = "the teacher") 
     try:
         return str(resolve_revision(checkpoint, revision=revision).resolved)
     except (RevisionResolutionError, HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = A_PATH if _is_path(checkpoint) else str(error).strip().split("\n")[0]
         raise ModelError(f"{what} {where} is no folder here, and from the hub it cannot be loaded: {reason}") from error
+
+
+def _is_path(checkpoint: str) -> bool:
+    """Whether a name can only be meant as a path: hub ids are NAME or ORGANISATION/NAME."""
+    return checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1
 
 
 def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[str, Any]]:

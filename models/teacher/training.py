@@ -22,6 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
@@ -238,7 +239,7 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
     n_stated = getattr(model.config, "num_hidden_layers", len(layers))
     if train_last_layers and len(layers) < n_stated:
         raise ModelError(
-            f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
+            f"train_last_layers must be 0 or left out, as the {n_of(n_stated, 'layer')} of a {model.config.model_type} share "
             f"their weights, but got {train_last_layers=}"
         )
     if train_last_layers > len(layers):

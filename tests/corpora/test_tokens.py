@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -182,6 +183,17 @@ def test_the_dictionary_is_read_ahead_where_that_is_asked_for() -> None:
     _jieba.cache_clear()
     Encoder({**WORDS, "max_tokens": 3}, ["[PAD]", "[UNK]"]).read_ahead()
     assert len(_jieba(()).FREQ) > 480_000
+
+
+def test_threads_that_read_the_dictionary_at_once_cut_as_one_does() -> None:
+    texts = [row.text for row in read_reviews()[:400]]
+    _jieba.cache_clear()
+    expected = [tuple(_jieba(()).lcut(text, HMM=False)) for text in texts]
+    _jieba.cache_clear()
+    tokenizer = _jieba(())
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda text: tuple(tokenizer.lcut(text, HMM=False)), texts * 2))
+    assert found == expected * 2
 
 
 def test_a_user_word_keeps_its_frequency_when_the_words_beside_it_are_read() -> None:

@@ -133,7 +133,7 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
     half = Study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
     prepared = prepared_study(half)
     assert (
-        "teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
+        "teacher logits: 1 of 1 shard is kept in float32, as their logits reach 256 and more, which "
         "logits_dtype=float16 would change"
     ) in said
     assert prepared.teacher_accuracy == 1.0

@@ -56,6 +56,7 @@ NOT_RUN = {
     r"docker build .*": "tests/cluster/test_cluster_files.py",
     r"((small/bin/)?pip|apt-get) install .*": "it installs packages",
     r"python3 -m venv .*": "it installs packages",
+    r"python make_files\.py": "tests/whole/test_commands_in_docs.py",
     r"(pip download|python -m (zipfile|benchmarks\.data\.pretrained)) .*": "it takes a download of 90 MB",
 }
 """Commands that cannot be run here, by pattern, with the test that has them run or read, or the reason."""
@@ -218,12 +219,26 @@ def test_every_program_without_a_name_runs(place: Path) -> None:
 
 
 def test_every_program_with_a_name_is_run_by_a_command() -> None:
-    assert {program_name(body) for _, body in PYTHON} - {""} <= {line.split()[-1] for line in RUN}
+    assert {program_name(body) for _, body in PYTHON} - {""} <= {line.split()[-1] for line in COMMANDS}
 
 
 def test_answers_of_the_tutorials_program_are_a_teacher(place: Path) -> None:
     run("python answers.py")
     assert "no fault" in run("distune check study.yaml --set teacher={logits:\\ answers.csv}")
+
+
+def test_the_tutorials_study_fits_the_files_that_its_program_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (program,) = [body for _, body in PYTHON if program_name(body) == "make_files.py"]
+    (study,) = [body for page, body in blocks("yaml") if page == "tutorial.md"]
+    Path("make_files.py").write_text(program, encoding="utf-8")
+    Path("study.yaml").write_text(study, encoding="utf-8")
+    in_process("make_files.py")
+    printed = run("distune check study.yaml")
+    assert printed.startswith("study.yaml: no fault; 1000 train, 12351 transfer, 2013 dev, 2041 test; 12 trials; ")
+    assert " ".join(printed.split()) in " ".join((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").split())
 
 
 def run(line: str) -> str:

@@ -123,6 +123,7 @@ def test_the_searches_of_a_storage_are_listed(run: Run, study: Study, study_file
     assert "other" not in shown
     assert "tiny 1 ended early: search.patience is used up" in shown
     assert "tiny 3 is damaged: " in shown
+    assert f"tiny 2 is searched by {driver}" in shown
     assert json.loads(run("searches", "--storage", tmp_path / "none", "--json")[1])["searches"] == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
 from distune.tuning.speed.figures import TeacherTimed
@@ -56,7 +57,7 @@ def model_card(card: Card) -> str:
 
 {markdown_table(card.columns)}
 
-Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
+Test accuracy over {n_of(card.n_test, "text")}: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
 (Wilson). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
 
 ## Speed

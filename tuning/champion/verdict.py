@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
@@ -203,7 +204,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
+        "Data": f"{config.corpus.source}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",

@@ -7,11 +7,11 @@ import warnings
 
 import optuna
 
+from distune._plural import n_of
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 NAMES = {"accuracy": "dev accuracy", "latency_ms": "latency hint, ms"}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from distune._plural import n_of
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
@@ -17,6 +19,14 @@ from distune.tuning.study.rule import ChampionConfig, percent
 from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
+OPEN_MARKS = (
+    "square-open",
+    "triangle-up-open",
+    "hexagon-open",
+    "triangle-down-open",
+    "pentagon-open",
+    "star-diamond-open",
+)
 GHOST = 0.3
 """Hints are paler than exact timings."""
 
@@ -25,7 +35,7 @@ def front_picture(records: Sequence[TrialRecord], results: Results | None, rule:
     """Dev accuracy against milliseconds: trials by their hints, finalists and the teacher as they were measured alone."""
     found = figure("Pareto front: accuracy and speed", 540)
     complete = [record for record in records if record.state == "complete"]
-    for trace in (*_trials(complete), *_front(complete)):
+    for trace in (*_trials(complete), *_front(complete), *_titled(records)):
         found.add_trace(trace)
     times = [record.latency_ms for record in records if record.latency_ms and record.accuracy is not None]
     if results:
@@ -83,13 +93,38 @@ def _front(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     )
 
 
+def _titled(records: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
+    """The trials that have a name, each by an open mark of its own around its hint: the student alone, and the points of `search.first`."""
+    drawn = [one for one in records if one.title and one.accuracy is not None and one.latency_ms]
+    marks = itertools.cycle(OPEN_MARKS)
+    for record in drawn:
+        ends = {"complete": "", "pruned": ", stopped early"}
+        yield go.Scatter(
+            x=[record.latency_ms],
+            y=[record.accuracy],
+            mode="markers",
+            name=f"{escaped(record.title)}, hint{ends.get(record.state, f', {record.state}')}",
+            hovertext=[hover(record)],
+            hoverinfo="text",
+            marker={
+                "symbol": "x-thin-open" if record.config.loss.is_plain else next(marks),
+                "size": 15,
+                "color": colour_of(record.config.student.kind),
+                "line": {"width": 2},
+            },
+        )
+
+
 def hover(record: TrialRecord) -> str:
-    """A trial in some lines: its number, what it reached, and its configuration."""
+    """A trial in some lines: its number and name, what it reached, and its configuration."""
     size = "" if record.size_mb is None else f" · {record.size_mb:.1f} MB"
     reached = f"dev accuracy {record.accuracy:.4f}" if record.accuracy is not None else "no epoch"
     cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
-    state = f"after {record.epochs} of {record.config.epochs} epochs, {record.state}"
-    return "<br>".join([f"<b>trial {record.number}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)])
+    state = f"after {record.epochs} of {n_of(record.config.epochs, 'epoch')}, {record.state}"
+    title = f", {escaped(record.title)}" if record.title else ""
+    return "<br>".join(
+        [f"<b>trial {record.number}{title}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)]
+    )
 
 
 def _lines(config: TrialConfig) -> list[str]:
@@ -171,11 +206,12 @@ def _hover_of_finalist(one: FinalStudent, accuracy: Spread, is_champion: bool) -
 
 
 def _compared(results: Results) -> Iterator[go.Scatter]:
-    """The teacher and the student alone, if they were timed."""
-    marks = zip(results.columns, (("star", 17, TEACHER), ("x", 10, QUIET)), strict=False)
-    for column, (symbol, size, colour) in marks:
-        if column.latency is not None:
-            yield _mark(column, column.latency.p50_ms, symbol, size, colour)
+    """The teacher if it was timed, and the student alone, which is the network of the shown one."""
+    teacher, alone, _ = results.columns
+    if teacher.latency is not None:
+        yield _mark(teacher, teacher.latency.p50_ms, "star", 17, TEACHER)
+    latency = alone.latency or results.shown.latency
+    yield _mark(alone, latency.p50_ms, "x", 10, QUIET)
 
 
 def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) -> go.Scatter:
@@ -199,7 +235,7 @@ def _draw_teacher(found: go.Figure, teacher: Column) -> None:
         found.add_hline(
             teacher.quality.dev_accuracy.mean,
             line={"color": TEACHER, "width": 2},
-            annotation={"text": f"{escaped(teacher.name)}, not timed", "xanchor": "right", "yanchor": "bottom"},
+            annotation={"text": f"{escaped(teacher.name)}, not timed", "x": 0, "xanchor": "left", "yanchor": "bottom"},
         )
 
 

@@ -11,6 +11,7 @@ import optuna
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from distune._plural import n_of
 from distune.tuning.report.pictures_front import hover
 from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.search.importance import Importance
@@ -158,7 +159,7 @@ def importance_picture(found: Sequence[Importance]) -> go.Figure:
     )
     named = set()
     for one in found:
-        among = escaped(f"{one.group or 'all'} ({one.n_trials} trials)")
+        among = escaped(f"{one.group or 'all'} ({n_of(one.n_trials, 'trial')})")
         drawn.add_trace(
             go.Bar(
                 x=list(one.shares.values()),

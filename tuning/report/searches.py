@@ -83,16 +83,33 @@ def write_searches_json(listed: Sequence[Listed], storage: str, stream: TextIO) 
 def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> None:
     """Print the searches of a storage, a line each."""
     table = Table(title=f"searches in {storage}", title_justify="left")
-    for heading in ("search", "state", "trials", "best dev accuracy", "champion", "begun", "ended", "driver"):
-        table.add_column(heading, justify="left" if heading in ("search", "state", "driver") else "right")
+    for heading in ("search", "state", "trials", "best dev", "champion", "begun (UTC)", "ended (UTC)"):
+        # Where a terminal is narrow, only the times may take two lines: nothing is cut.
+        is_time = heading.endswith("(UTC)")
+        table.add_column(
+            heading, justify="left" if heading in ("search", "state") else "right", no_wrap=not is_time, overflow="fold"
+        )
     for one in listed:
         n_done = "" if one.n_done is None else f"{one.n_done} of {one.n_trials}"
         best = "" if one.best_dev_accuracy is None else f"{one.best_dev_accuracy:.4f}"
         champion = "" if one.champion is None else f"trial {one.champion}"
-        times = (one.begun_at or "", one.ended_at or "")
-        table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times, one.driver or "")
+        times = (_minute(one.begun_at), _minute(one.ended_at))
+        table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times)
     console.print(table)
     for one in listed:
-        if one.fault or one.ended_early:
-            what = f"is damaged: {one.fault}" if one.fault else f"ended early: {one.ended_early}"
+        for what in _besides(one):
             console.print(f"{one.study} {one.number} {what}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _minute(moment: str | None) -> str:
+    """`2026-11-29 05:44` of `2026-11-29 05:44:12 UTC`."""
+    return (moment or "").removesuffix(" UTC")[:16]
+
+
+def _besides(one: Listed) -> list[str]:
+    """The lines that do not fit into the table."""
+    return [
+        *([f"is damaged: {one.fault}"] if one.fault else []),
+        *([f"ended early: {one.ended_early}"] if one.ended_early else []),
+        *([f"is searched by {one.driver}"] if one.driver else []),
+    ]

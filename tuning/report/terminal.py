@@ -10,15 +10,16 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_text
-from distune.tuning.champion.results import read_raw_results
+from distune.tuning.champion.results import read_raw_results, read_results
+from distune.tuning.report.finalists import finalists_table
 from distune.tuning.search.importance import MIN_TRIALS, importance_table, importances_of
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_done, count_states, pareto_front, read_journal, records_in
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.study.points import flatten
 
 N_BEST = 10
@@ -30,6 +31,7 @@ def trial_rows(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number,
+            "title": record.title,
             "state": record.state,
             "on_front": record.number in front,
             "accuracy": record.accuracy,
@@ -69,9 +71,9 @@ def write_json(study: Study, folder: Folder, stream: TextIO) -> None:
 
 
 def show_results(study: Study, folder: Folder, console: Console) -> None:
-    """Print the table, the best trials, and why others failed."""
+    """Print the table, the finalists, the best trials, and why others failed."""
     optuna_study, records = read_journal(study.config, folder)
-    read_raw_results(folder)  # The table repeats it; where it is damaged, that is to be known.
+    results = read_results(folder)  # The table repeats it; where it is damaged, that is to be known.
     counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     console.print(f"search {folder} ({folder.state.get('state', 'new')}): {counts or 'no trial yet'}", highlight=False)
     if why := folder.state.get("ended_early"):
@@ -81,6 +83,8 @@ def show_results(study: Study, folder: Folder, console: Console) -> None:
         console.print(
             read_text(folder.table, "results --json shows the same"), highlight=False, markup=False, soft_wrap=True
         )
+    if results is not None:
+        console.print(finalists_table(results, study.config.champion))
     console.print(_trials(records))
     found = importances_of(optuna_study, study.config.search, folder)
     if found:
@@ -101,11 +105,12 @@ def _trials(records: list[TrialRecord]) -> Table:
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     seen = [record for record in records if record.state == "complete"]
     for record in sorted(seen, key=lambda record: -(record.accuracy or 0))[:N_BEST]:
+        described = describe_trial(record.config)
         table.add_row(
             str(record.number),
             "*" if record.number in front else "",
             f"{record.accuracy:.4f}",
             f"{record.latency_ms:.3f}",
-            describe_trial(record.config),
+            f"{record.title}: {described}" if record.title else described,
         )
     return table

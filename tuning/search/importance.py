@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_object
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
 from distune.tuning.study.config import SearchConfig
-from distune.tuning.study.plural import n_of
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
@@ -96,7 +97,7 @@ def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus) -> Aug
     name = fingerprint(config, texts, held_out)
     place = Layout(Place(study.storage)).augmented(name)
     if not place.is_file():
-        _log.info(f"augmenting {len(texts)} texts {config.n_iter} times")
+        _log.info(f"augmenting {n_of(len(texts), 'text')} {n_of(config.n_iter, 'time')}")
         save_augmented(place, augment(config, texts, held_out))
     augmented = load_augmented(place)
     _log.info(f"augmented texts: {len(augmented.texts)} from {place}")

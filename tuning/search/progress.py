@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import (
@@ -29,7 +30,6 @@ from distune.tuning.storage.records import (
 )
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3

@@ -24,7 +24,7 @@ from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from distune.tuning.storage.records import NAMED, PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
@@ -64,8 +64,9 @@ class Proposals(Searcher):  # type: ignore[misc]
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
-            for number, point in enumerate(search.first):
-                study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
+            for number, point in enumerate(search.points):
+                params = params_of(space, point.part, f"search.first.{number}")
+                study.enqueue_trial(params, user_attrs={NAMED: point.name})
 
     def _proposed(self, trial: Trial) -> TrialConfig:
         return TrialConfig.model_validate(suggest(self._space, trial))
@@ -127,7 +128,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             trial = self._study.ask()
             config = self._plain(trial) if trial.user_attrs.get(PLAIN) else self._proposed(trial)
             trial.set_user_attr("config", config.model_dump(mode="json"))
-            record = TrialRecord(number=trial.number, state="running", config=config)
+            record = TrialRecord(number=trial.number, state="running", config=config, point=trial.user_attrs.get(NAMED))
         if record is None:
             raise RuntimeError(f"trial {trial.number} has no configuration")
         self._trials[trial_id], self._records[trial_id] = trial, record

@@ -15,6 +15,7 @@ import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
@@ -89,7 +90,7 @@ def forget_lost_trials(folder: Folder, n_known: int) -> None:
     lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
     if lost:
         _log.info(
-            f"the journal of {folder} ends before trial {lost[0]}: of {len(lost)} trials there is a log and nothing else; others "
+            f"the journal of {folder} ends before trial {lost[0]}: of {n_of(len(lost), 'trial')} there is a log and nothing else; others "
             "are run under their numbers"
         )
     for number in lost:

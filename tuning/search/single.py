@@ -41,7 +41,7 @@ def run_single(study: Study) -> TrialResult:
     with _told_in_a_line(study):
         result = run_trial(config, inputs.data, report)
     kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
-    shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
+    shown = "but the teacher is never right" if kept is None else f"{100 * kept:.1f} % of the teacher's"
     _log.info(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
     return result
 

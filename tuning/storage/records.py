@@ -13,10 +13,15 @@ from optuna.trial import FrozenTrial, TrialState
 from distune.corpora.kept import reading
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.config import FIRST, StudyConfig
 from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
+NAMED = "named"
+"""The attribute of a trial that was asked for by name: a point of `search.first`."""
+FIXED = "fixed_params"
+"""Where Optuna keeps what an enqueued trial was given: a search of before `NAMED` tells its first points by it."""
+STUDENT_ALONE = "student alone"
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
 STATES = get_args(State)
@@ -46,6 +51,13 @@ class TrialRecord:
     error: str | None = None
     size_mb: float | None = None
     curve: tuple[Epoch, ...] = ()
+    point: str | None = None
+    """The name of the point of `search.first` at which it was tried."""
+
+    @property
+    def title(self) -> str:
+        """Its name in tables and pictures, next to its number; empty for a trial of the sampler."""
+        return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
 
     @property
     def cause(self) -> str:
@@ -114,6 +126,7 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
         error=None if error is None else str(error),
         size_mb=_number(attributes, "size_mb"),
         curve=tuple(_epoch(*one) for one in attributes.get("curve", ())),
+        point=str(attributes[NAMED]) if NAMED in attributes else FIRST if trial.system_attrs.get(FIXED) else None,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -34,7 +35,45 @@ class CardConfig(BaseModel, frozen=True, extra="forbid"):
     """Uses for which the model is unsuitable, and mistakes that it is known to make."""
 
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+LONGEST_POINT_NAME = 60
+FIRST = "search.first"
+
+
+def _named_by_text(points: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    for number, point in enumerate(points):
+        name = point.get("name", "-")
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_POINT_NAME:
+            raise ValueError(
+                f"the name of point {number} must be a text of 1 to {LONGEST_POINT_NAME} characters, but got {name!r}"
+            )
+    return points
+
+
+class Point(NamedTuple):
+    """A point of `search.first`: what its trial is called, and the part of a trial that it says."""
+
+    name: str
+    part: dict[str, Any]
+
+
+LONGEST_NAME_BYTES = 219
+"""File systems take names of 255 bytes, and one of ours is `.beginning-NAME.json.01234567.unfinished`."""
+
+
+def _study_name(name: str) -> str:
+    """The name of a study in NFC: a folder, an MLflow experiment and a job are called by it."""
+    name = unicodedata.normalize("NFC", name)
+    kinds = [unicodedata.category(sign)[0] for sign in name]
+    is_text = all(kind in "LMN" or sign in "._-" for sign, kind in zip(name, kinds, strict=True))
+    if not is_text or not kinds or kinds[0] not in "LN" or len(name.encode()) > LONGEST_NAME_BYTES:
+        raise ValueError(
+            "must have letters, digits, '.', '_' and '-' alone, begin with a letter or a digit, and take at most "
+            f"{LONGEST_NAME_BYTES} bytes in UTF-8, but got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_study_name)]
 Objective = Literal["accuracy", "latency_ms"]
 
 
@@ -54,10 +93,10 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or
     random draws."""
-    first: tuple[dict[str, Any], ...] = ()
+    first: Annotated[tuple[dict[str, Any], ...], AfterValidator(_named_by_text)] = ()
     """Points that the search tries before the sampler's own. Each is a part of a trial, and the sampler fills in the
-    rest."""
-    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    rest. A point may have a `name`, such as its paper. Pictures and tables call its trial by that name."""
+    warm_start: Name | None = None
     """An earlier study in the same storage. The sampler starts from those of its trials that lie in this space."""
     importance: Literal["fanova", "mdi"] = "fanova"
     """The method by which `distune results` weighs the settings: functional ANOVA, or mean decrease in impurity."""
@@ -74,6 +113,17 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the sampler's proposals, of the trained word vectors, and of the dev texts on which the finalists
     are timed."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points of `first`, each by its name, or by its place."""
+        return tuple(
+            Point(
+                name=point.get("name", f"{FIRST}.{number}").strip(),
+                part={key: value for key, value in point.items() if key != "name"},
+            )
+            for number, point in enumerate(self.first)
+        )
 
 
 def _usable_place(uri: str) -> str:
@@ -146,7 +196,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Name
     """The study's name, in the storage, in MLflow and for `distune submit`."""
     corpus: CorpusConfig
     """The texts and labels of the study, and their splits."""

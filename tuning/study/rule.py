@@ -45,16 +45,27 @@ def rank(
 
 
 def percent(share: float) -> str:
-    """A share in percent with one digit, or with all its digits: two different rules must not look the same."""
-    short = f"{share:.1%}"
-    return short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
+    """A share in percent with all its digits: two different rules must not look the same."""
+    return f"{100 * share:.12g} %"
 
 
 def rule_text(rule: ChampionConfig) -> str:
     """The champion rule as a sentence."""
+    return _sentence(rule, "" if rule.min_teacher_ratio is None else percent(rule.min_teacher_ratio))
+
+
+def rule_terms(rule: ChampionConfig) -> str:
+    """The champion rule as registered versions keep it, which are compared only with the same rule: its spelling
+    never changes."""
+    share = rule.min_teacher_ratio or 0.0
+    short = f"{share:.1%}"
+    return _sentence(rule, short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%")
+
+
+def _sentence(rule: ChampionConfig, ratio: str) -> str:
     parts = []
     if rule.min_teacher_ratio is not None:
-        parts.append(f"keeps {percent(rule.min_teacher_ratio)} of the teacher's dev accuracy")
+        parts.append(f"keeps {ratio} of the teacher's dev accuracy")
     if rule.max_latency_ms is not None:
         parts.append(f"answers within {rule.max_latency_ms:g} ms (p50, raw text to label, one thread)")
     order = "fastest" if rule.max_latency_ms is None else "most accurate"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
@@ -122,7 +123,7 @@ def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
         n_floored = place.logits_file.n_floored if place.logits_file else 0
         if place.logits_file and n_floored and fits_logits(space):
             found.append(
-                f"{place.logits_file.path}: {n_floored} of {len(place.logits_file.logits)} rows give a class the probability 0, "
+                f"{place.logits_file.path}: {n_floored:,} of {n_of(len(place.logits_file.logits), 'row gives', 'rows give')} a class the probability 0, "
                 f"which counts as {SMALLEST_PROBABILITY:g}; where the loss is mse, students learn to answer its logarithm, "
                 f"{FLOOR:.1f}. kl compares probabilities instead"
             )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
@@ -25,7 +26,6 @@ from distune.models.teacher.teacher import Teacher
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -99,7 +99,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
         _log.info(
-            f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+            f"teacher logits: {cache.n_wider} of {n_of(len(cache.shards), 'shard is', 'shards are')} kept in float32, as their logits reach "
             f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
         )
     return cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import UNLABELLED, Corpus, Split
@@ -74,10 +75,10 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
-        first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
+        first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
         _log.info(
-            f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
-            "or test were removed"
+            f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
+            "left out"
         )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
@@ -205,11 +206,15 @@ def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: 
     settings = place.settings
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
     scratch = settings.from_scratch
-    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    kind = (
+        f"BERT from scratch, {n_of(scratch.layers, 'layer')} of {scratch.hidden_size}"
+        if scratch
+        else settings.checkpoint
+    )
     if settings.members > 1:
         kind = f"{settings.members} x {kind}"
     return {
-        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {n_of(teacher.max_length, 'token')}",
         "study": config.name,
         "origin": settings.checkpoint or "from scratch",
         "settings": settings.model_dump(mode="json", exclude_none=True),

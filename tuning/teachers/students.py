@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
@@ -72,7 +73,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     distinct = list({inputs_key(config): config for config in configs}.values())
     inputs = all_inputs(distinct, training.material, whose="teacher: ")
     _log.info(
-        f"teacher: training {len(configs)} students on {len(corpus.train)} labelled texts; the {students.members} best on dev answer"
+        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; the {students.members} best on dev answer"
     )
     members = _best(configs, inputs, training)
     with trained.to_write() as folder:
@@ -87,7 +88,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     kinds = Counter(member.config.student.kind for member in members)
     made_of = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common())
     return {
-        "description": f"{len(members)} students together ({made_of}), trained on {len(corpus.train)} labels alone, the best on "
+        "description": f"{n_of(len(members), 'student')} together ({made_of}), trained on {n_of(len(corpus.train), 'label')} alone, the best on "
         f"dev of {len(configs)} drawn at random",
         "dev_accuracy": round(accuracy, 4),
         "members": [
@@ -116,7 +117,7 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
         torch.set_num_threads(threads)  # Where they were trained in this process.
     if len(kept) < training.students.members:
         raise ModelError(
-            f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
+            f"teacher.students: {n_failed} of {n_of(len(configs), 'student')} did not learn, which leaves {len(kept)} for "
             f"members={training.students.members}; lower the space's learning_rate, or draw more trials"
         )
     return [member for _, _, member in kept]

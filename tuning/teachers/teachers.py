@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.corpus import Corpus, Split, labelled_fingerprint
 from distune.corpora.logits_file import LogitsFile, read_logits_file
@@ -86,7 +87,7 @@ class Teachers:
             str(about.get("description", unknown)) + _as_heard(place.settings)
             for place, about in zip(self.places, abouts, strict=True)
         )
-        return {"description": f"{len(abouts)} teachers: {described}", "teachers": abouts}
+        return {"description": f"{n_of(len(abouts), 'teacher')}: {described}", "teachers": abouts}
 
     @property
     def key(self) -> CacheKey:

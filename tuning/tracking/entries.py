@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.tuning.champion.card import markdown_table
 from distune.tuning.champion.outcome import outcome
@@ -63,7 +64,7 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
     """The text of the run of a search while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
-        f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
+        f"Searching for {rule_text(config.champion)}: {n_of(config.search.trials, 'trial')}, proposed by {config.search.sampler}. The "
         f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
@@ -196,7 +197,7 @@ Asked for: {verdict.rule}.
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+{n_of(len(records), "trial")}: {counts}. Finalists were retrained with {n_of(config.search.seeds, "seed")} and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_text
+from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_terms
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
@@ -98,7 +98,7 @@ class Registered:
 def terms_of(prepared: Prepared, rule: ChampionConfig) -> Terms:
     """On what terms a search chooses."""
     corpus = prepared.corpus
-    return Terms(corpus.fingerprint, corpus.answers_fingerprint, prepared.teachers.key.teacher, rule_text(rule))
+    return Terms(corpus.fingerprint, corpus.answers_fingerprint, prepared.teachers.key.teacher, rule_terms(rule))
 
 
 def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -> Beside | None:

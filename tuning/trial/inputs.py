@@ -87,10 +87,10 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
             # Vocabulary and vectors see train and transfer texts alone.
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
-        respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
+        respelt = f", {100 * found.respelt:.0f} % in another width or case alone" if found.respelt else ""
         _log.info(
             f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
+            f"dimension {found.matrix.shape[1]} for {100 * found.coverage:.0f} % of it{respelt}"
         )
         for note in found.notes:
             _log.info(f"{whose}{config.vectors.kind} vectors: {note}")

@@ -8,7 +8,7 @@ from distune.models.students.config import AverageConfig
 from distune.tuning.champion.finalists import Finalist, _seeded, choose_champion, select
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
-from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
+from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_terms, rule_text
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import TrialResult
 
@@ -114,8 +114,8 @@ def test_a_trial_whose_speed_is_not_known_is_not_the_fastest() -> None:
 
 
 def test_two_different_rules_do_not_read_alike() -> None:
-    assert [percent(share) for share in (0.97, 0.975, 1.0)] == ["97.0%", "97.5%", "100.0%"]
-    assert [percent(share) for share in (0.9785, 0.9794, 0.9999)] == ["97.85%", "97.94%", "99.99%"]
+    assert [percent(share) for share in (0.97, 0.975, 1.0)] == ["97 %", "97.5 %", "100 %"]
+    assert [percent(share) for share in (0.9785, 0.9794, 0.9999)] == ["97.85 %", "97.94 %", "99.99 %"]
 
 
 def test_the_seed_that_is_best_on_dev_is_kept() -> None:
@@ -124,5 +124,12 @@ def test_the_seed_that_is_best_on_dev_is_kept() -> None:
 
 
 def test_a_rule_reads_as_a_sentence() -> None:
-    assert rule_text(RATIO) == "the fastest that keeps 90.0% of the teacher's dev accuracy"
+    assert rule_text(RATIO) == "the fastest that keeps 90 % of the teacher's dev accuracy"
+
+
+def test_registered_versions_know_the_rule_by_the_spelling_of_the_first_ones() -> None:
+    assert rule_terms(RATIO) == "the fastest that keeps 90.0% of the teacher's dev accuracy"
+    finer = ChampionConfig(min_teacher_ratio=0.9785, max_latency_ms=0.5)
+    assert rule_terms(finer) == rule_text(finer).replace("97.85 %", "97.85%")
+    assert rule_terms(ChampionConfig(max_latency_ms=2)) == rule_text(ChampionConfig(max_latency_ms=2))
     assert rule_text(BUDGET) == "the most accurate that answers within 0.5 ms (p50, raw text to label, one thread)"

@@ -29,10 +29,10 @@ def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings
     text = written(findings)
     for words in (
         "The champion is trial 1 (average).",
-        "The rule: the fastest.",
-        "92.2%",
+        "The rule: the fastest that keeps 90 % of",
+        "92.2 %",
         "90×",
-        "Distillation went 65% of the way",
+        "Distillation went 65 % of the way",
         "95 % interval",
         "c0",
         "t0",

@@ -219,6 +219,34 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
     assert configs[2].loss.teacher_term.model_dump(include={"kind", "temperature"}) == {"kind": "kl", "temperature": 4}
 
 
+def test_the_points_of_the_user_are_told_from_what_the_sampler_proposed_and_have_their_names(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["search"]["first"] = [{"name": " 论文 A ", "loss": {"kd_weight": 0.75}}, {"loss": {"kd_weight": 0.5}}]
+    study = Study(document)
+    searcher = proposals(study, tmp_path)
+    for name in "abcd":
+        ask(searcher, name)
+    titles = ["student alone", "论文 A", "search.first.1", ""]
+    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
+
+
+def test_the_first_points_of_a_search_of_before_they_were_named_are_told_too(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    study = Study(document)
+    journal = Journal(Folder(Place(str(tmp_path))).journal)
+    optuna_study = open_study(study.config, journal)
+    optuna_study.enqueue_trial({}, user_attrs={"plain": True})
+    optuna_study.enqueue_trial({"loss.kd_weight": 0.75})
+    journal.flush()
+    searcher = proposals(study, tmp_path)
+    for name in "abc":
+        ask(searcher, name)
+    titles = ["student alone", "search.first", ""]
+    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
+
+
 def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
     earlier = Study({**document, "name": "earlier"})
     (folder := new_folder(earlier)).update(state="searching")

@@ -77,7 +77,7 @@ def test_a_search_ends_when_its_time_or_its_patience_is_used_up(study: optuna.St
         "search.time_budget_s is used up: trials were searched for 60 of 60 s"
     )
     assert why_it_ends(study, SearchConfig(patience=1), folder, 0.0) == (
-        "search.patience is used up: the last 1 trials made the Pareto front no better"
+        "search.patience is used up: the last trial made the Pareto front no better"
     )
 
 

@@ -50,6 +50,16 @@ def test_a_name_stands_for_the_commit_that_its_branch_or_tag_has(hub: Path, tmp_
     assert commit_of("org/name", None) == SECOND
 
 
+@pytest.mark.parametrize("path", ["./my-bert", "/models/my-bert", "~/my-bert", "models/zh/my-bert"])
+def test_a_path_that_leads_nowhere_is_not_blamed_on_the_hub(path: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        commit_of(path, None)
+    assert str(caught.value) == (
+        f"the teacher {path} is no folder here, and from the hub it cannot be loaded: it is a path and no hub id; name a folder "
+        "that is there, or a hub id"
+    )
+
+
 def test_what_the_hub_does_not_have_is_one_line(hub: Path, tmp_path: Path) -> None:
     for name, revision in (("org/name", "v3"), ("org/other", None), ("no//name", None)):
         with pytest.raises(ModelError, match="is no folder here, and from the hub it cannot be loaded") as caught:
