@@ -118,6 +118,9 @@ def conclude(
         outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
     if verdict.winner is None:
         folder.end()
+        _log.info(
+            f"\nresults: {folder} (table.txt, results.json)\nread:    {folder.report}, which says what to do next"
+        )
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(

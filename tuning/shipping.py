@@ -69,19 +69,21 @@ def packages() -> list[Path]:
 
 
 def _refuse_lost_results(study: Study) -> None:
-    config = study.config
+    config, faults = study.config, []
     storage = Place(config.storage).path
     if storage is not None and not storage.is_absolute():
-        raise StudyError(
+        faults.append(
             f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
             "a job's own folder is removed with it"
         )
     place = config.tracking.store.removeprefix("sqlite:///")
     if place != config.tracking.store and not Path(place).is_absolute():
-        raise StudyError(
-            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, but got "
-            f"{config.tracking.store}"
+        faults.append(
+            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, such as "
+            f"sqlite:////shared/mlflow.db, but got {config.tracking.store}"
         )
+    if faults:
+        raise StudyError("\n".join(faults))
 
 
 def file_keys() -> frozenset[str]:
