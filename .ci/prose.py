@@ -120,10 +120,11 @@ def in_file(path: Path, style: Style) -> list[tuple[int, str]]:
 
 
 def files(style: Style, root: Path = ROOT) -> list[Path]:
-    """Every page and program that the style names, but those that it exempts."""
+    """Every page and program that the style names and does not exempt, each once: distune/ has links to the folders."""
     named = [path for pattern in style.pages for path in root.glob(pattern)]
     named += [path for folder in style.docstrings for path in (root / folder).rglob("*.py")]
-    return sorted(path for path in named if path.relative_to(root).as_posix() not in style.exempt)
+    exempt = {(root / one).resolve() for one in style.exempt}
+    return sorted({path.resolve() for path in named} - exempt)
 
 
 def main(arguments: Sequence[str]) -> int:

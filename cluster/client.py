@@ -30,7 +30,7 @@ WAIT_S = 1.0
 ATTEMPTS = 3
 BETWEEN_S = 5.0
 NOT_STARTED = ("Starting Ray client server failed", "ZombieProcess")
-"""What Ray says where the head could not start a client's process, and where that ended while it was looked at."""
+"""Ray's messages if the head could not start a client's process, and if that process ended during the check."""
 
 
 class _Command:

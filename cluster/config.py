@@ -48,8 +48,8 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def place(self) -> str:
-        """The address that is used: the one that a study names, else that of the environment, else the default. Raises ClusterError
-        where that of the environment is a dashboard, which `submit` takes and no search."""
+        """The address that is used: the one that a study names, else that of the environment, else the default.
+        Raises ClusterError if that of the environment is a dashboard, which `submit` takes and no search."""
         if "address" in self.model_fields_set:
             return self.address
         there = os.environ.get("RAY_ADDRESS") or self.address

@@ -27,14 +27,15 @@ SHUTTING_DOWN_S = 3.0
 _log = logging.getLogger(__name__)
 _disconnected = threading.Event()
 ASKED_TO_END = threading.Event()
-"""Set where this process was asked to end by SIGTERM."""
+"""Set after this process got a SIGTERM."""
 IS_A_COMMAND = threading.Event()
-"""Set where this process is a command of ours, and may be ended with Ray's; a program of somebody else's is interrupted."""
+"""Set if this process is a command of ours, which may end with Ray's. A program of somebody else is interrupted
+instead."""
 INTERRUPTED = 130
 
 
 def first_line(error: Exception) -> str:
-    """What of Ray's pages is worth showing."""
+    """The useful part of Ray's pages."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -95,7 +96,7 @@ def _processes_of_ray() -> dict[str, subprocess.Popen[bytes]]:
 
 
 def _watch(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Say that a process of Ray has died, while there is time to, and end this one, where Ray does not."""
+    """Print that a process of Ray has died, while there is time, and end this process if Ray does not."""
     while not _disconnected.wait(WATCHED_EVERY_S):
         for name, process in processes.items():
             if process.poll() is not None:

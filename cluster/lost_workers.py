@@ -14,7 +14,7 @@ from ray.exceptions import (
 )
 
 LOST = (RayActorError, OutOfMemoryError, WorkerCrashedError, NodeDiedError, RuntimeEnvSetupError)
-"""What Ray raises where a worker is lost, and not where our code in it raises an error."""
+"""The errors that Ray raises for a lost worker, and not for an error of our code in it."""
 
 MEMORY = re.compile(r"([\d.]+ ?GB) used / ([\d.]+ ?GB) limit")
 RAISED = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception): .+)$", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What runs functions: a protocol, and the one that does it in this process. The other is in on_ray.py."""
+"""Runners of functions: a protocol, and the runner of this process. The other is in on_ray.py."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Services:
-    """What runs: `environment` is for those who use it, `database` for psql."""
+    """The running servers: `environment` is for those who use it, `database` for psql."""
 
     environment: dict[str, str]
     database: dict[str, str]

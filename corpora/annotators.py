@@ -11,7 +11,7 @@ from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
 STATES = frozenset({"default", "edited", "validated", "discarded", "pending", "draft", "submitted", "completed"})
-"""What Argilla writes into its column `status`."""
+"""The values that Argilla writes into its column `status`."""
 DISCARDED, CANCELLED = "discarded", "was_cancelled"
 
 

@@ -16,10 +16,10 @@ DIALECTS: tuple[dict[str, Any], ...] = ({"doublequote": True}, {"doublequote": F
 
 
 def refuse_apostrophes(reading: Reading, delimiter: str, name: str) -> None:
-    """Raise CorpusError where apostrophes stand around cells, as quotation marks do in CSV.
+    """Raise CorpusError if apostrophes surround cells, as quotation marks do in CSV.
 
-    They do where all cells of a column have them; where each cell that holds one is enclosed, with those within doubled; and
-    where rows are whole by them alone.
+    They do so in three cases: all cells of a column have them; each cell that holds one is enclosed, with those inside
+    doubled; or rows are whole only with them.
     """
     if not any("'" in line for line in reading.lines):
         return

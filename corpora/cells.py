@@ -66,7 +66,7 @@ TRUTH = frozenset({"true", "false"})
 
 
 class Spelt(Decimal):
-    """A number that is shown as its file spells it, where a float has another spelling."""
+    """A number that is shown in the spelling of its file, if a float has another spelling."""
 
     spelling: str
 
@@ -109,10 +109,10 @@ def labels_of(
 ) -> list[str | None]:
     """The label in each cell in its own spelling without surrounding white space, or None.
 
-    A list of one label is that label, and a whole float is the whole number where all numbers are whole. `named` are
-    the labels that the study names: they are classes whatever they look like, and as they are spelt there.
-    `class_names` are those that numbers stand for; `notes` gets the labels that `rename` does not change. Raises
-    CorpusError for cells of several labels, for numbers that are no classes, and for what is no label at all.
+    A list of one label is that label, and a whole float is the whole number if all numbers are whole. `named` are the
+    labels that the study names: they are classes whatever they look like, and as they are spelt there. `class_names`
+    are those that numbers stand for; `notes` gets the labels that `rename` does not change. Raises CorpusError for
+    cells of several labels, for numbers that are no classes, and for what is no label at all.
     """
     notes, name = [] if notes is None else notes, rows.file
     if class_names:
@@ -256,7 +256,7 @@ def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
 
 
 def _with_truth_values(labels: Sequence[str | None]) -> list[str | None]:
-    """True and TRUE as JSON's true, where all labels are truth values."""
+    """True and TRUE as JSON's true, if all labels are truth values."""
     lower = [None if label is None else label.lower() for label in labels]
     return lower if {label for label in lower if label} <= TRUTH else list(labels)
 

@@ -54,8 +54,8 @@ def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) ->
 
 
 def refuse_sorted(values: NDArray[np.float64], name: str) -> None:
-    """Raise CorpusError where the numbers `[rows, columns]` of columns without names are sorted in every row, as scores of pipelines
-    are."""
+    """Raise CorpusError if the numbers `[rows, columns]` of columns without names are sorted in every row, as scores
+    of pipelines are."""
     steps = np.diff(values, axis=1)
     orders = {"descending": (steps <= 0).all(), "ascending": (steps >= 0).all()}
     found = next((order for order, is_so in orders.items() if is_so), None)
@@ -161,7 +161,7 @@ def _refuse_other_objects(read: Sequence[Any], table: Table, column: str, n_clas
 
 
 def _named(read: Sequence[Any], table: Table, column: str, beside: str, notes: list[str]) -> list[Any]:
-    """Lists of numbers as values by the names in the column `beside`; as they are where those are no such names."""
+    """Lists of numbers as values by the names in the column `beside`; unchanged if those are no such names."""
     names = [_spelt(cell) for cell in table.column(beside)]
     fits = [
         _are_names(one) and isinstance(cell, list | tuple) and len(one) == len(cell)

@@ -22,8 +22,9 @@ NUMBERED = re.compile(r"(?:label|class)?[ _-]?([0-9]{1,6})")
 class ColumnOrder:
     """How the columns of a teacher become the classes of the corpus.
 
-    Class `c` of the corpus is column `order[c]` of the teacher. `assumed` says what the names alone did not say, in words that
-    follow the name of the teacher; it is empty where the names are the labels. `by_name` is false where the columns have no names that say a class.
+    Class `c` of the corpus is column `order[c]` of the teacher. `assumed` says what the names alone did not say, in
+    words that follow the name of the teacher; it is empty if the names are the labels. `by_name` is false if the
+    columns have no names that say a class.
     """
 
     order: tuple[int, ...]
@@ -55,10 +56,10 @@ def column_order(
 ) -> ColumnOrder:
     """The order in which a teacher's columns are the labels of the corpus.
 
-    `names` are the names of its columns, None where it has none; `said` are the labels of its columns in the study
+    `names` are the names of its columns, None if it has none; `said` are the labels of its columns in the study
     (`teacher.labels`), which count before any names. Names that differ from the labels by case, width, surrounding
     white space or the spelling of a whole number (1, "1", 1.0) are the labels. Names that are numbered only (LABEL_0,
-    LABEL_1) are taken in the order of the labels, or by number where the labels are these numbers.
+    LABEL_1) are taken in the order of the labels, or by number if the labels are these numbers.
 
     Raises CorpusError, with both lists, for names that match in part or not at all, and for another number of columns.
     """

@@ -78,7 +78,7 @@ def decompress(content: bytes, ending: str, name: str) -> bytes:
 
 
 def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
-    """The characters of a text file, by its byte-order mark, as UTF-8, or as UTF-16 or GB18030 where that is beyond doubt.
+    """The characters of a text file, by its byte-order mark, as UTF-8, or as UTF-16 or GB18030 if that is beyond doubt.
 
     A file that says by a mark that it is UTF-8 or UTF-16, or that is valid UTF-8 beyond ASCII, is read so whatever
     `encoding` is: files of two encodings may be in one study. Raises CorpusError for a file that cannot be told.
@@ -110,7 +110,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
 
 
 def by_mark(content: bytes) -> str | None:
-    """The encoding that the first bytes of a file name, None where they name none."""
+    """The encoding that the first bytes of a file name, None if they name none."""
     if content.startswith(UTF8_MARK):
         return "utf-8-sig"
     if content.startswith(UTF32_MARKS):
@@ -152,7 +152,8 @@ def _is_chinese(text: str) -> bool:
 
 
 def _refuse_lines_of_utf8(content: bytes, name: str) -> None:
-    """Raise CorpusError for a line of Chinese in UTF-8 in a file of GB18030, as where two files were put together."""
+    """Raise CorpusError for a line of Chinese in UTF-8 in a file of GB18030, for example if two files were put
+    together."""
     for number, line in enumerate(content.split(b"\n"), start=1):
         text = None if line.isascii() else _decoded(line, "utf-8")
         if text is not None and len(CJK.findall(text)) > 1:

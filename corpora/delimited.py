@@ -19,7 +19,7 @@ from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
-"""What separates the columns by the ending of a file's name, unless its header says otherwise."""
+"""The separator of the columns by the ending of a file's name, unless its header says otherwise."""
 HINT = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n?")
 """The first line that tells Excel the separator of the columns."""
 MARKS = {

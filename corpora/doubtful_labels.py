@@ -26,7 +26,7 @@ JOINED_BY = {
     "+": False,
     " ": False,
 }
-"""What joins several labels in one cell, and whether two cells that share a part are enough to tell."""
+"""The signs that join several labels in one cell, and whether two cells with a common part are enough evidence."""
 FEWEST_ROWS = 20
 """In a file with at least this many rows, labels that are nearly all distinct are no classes."""
 NO_LABEL = "-1"
@@ -34,7 +34,7 @@ NO_LABEL = "-1"
 
 
 def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
-    """Raise CorpusError where cells join several labels: where their parts are labels by themselves, or come again."""
+    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur."""
     for sign, is_enough_to_share in JOINED_BY.items():
         joined = {
             label: [part.strip() for part in label.split(sign)]
@@ -53,7 +53,7 @@ def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> 
 
 
 def refuse_ids(distinct: Counter[str], name: str) -> None:
-    """Raise CorpusError where most rows have a label of their own."""
+    """Raise CorpusError if most rows have a label of their own."""
     n_rows = distinct.total()
     if n_rows >= FEWEST_ROWS and 2 * len(distinct) > n_rows:
         raise CorpusError(

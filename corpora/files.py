@@ -42,7 +42,7 @@ REPLACEMENT = "\ufffd"
 
 
 class Row(NamedTuple):
-    """One text in its normal form, with its label, or None where it has none."""
+    """One text in its normal form, with its label, or None if it has none."""
 
     text: str
     label: str | None
@@ -113,7 +113,7 @@ def read_rows(
 
 
 def _doubts(rows: Sequence[Row]) -> list[str]:
-    """What texts hold that another program may have meant otherwise."""
+    """The signs in texts that another program may have meant differently."""
     spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
     found = [
         f"  {n_of(n, 'text is', 'texts are')} {text!r}: is that a text, or how a program spelt that there is none?"

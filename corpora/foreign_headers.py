@@ -16,7 +16,7 @@ LONGEST_PREFACE = 10
 
 
 def refuse_other_headers(lines: Sequence[str], delimiter: str, wanted: Sequence[str], name: str) -> None:
-    """Raise CorpusError where the first line has none of the names that are wanted, and shows why."""
+    """Raise CorpusError if the first line has none of the names that are wanted, and shows why."""
     begin = next((number for number, line in enumerate(lines) if line.strip()), 0)
     first = lines[begin]
     if not wanted or _has_names(first, wanted, delimiter):

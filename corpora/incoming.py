@@ -63,7 +63,7 @@ class Utf8:
 
 
 def _encoding(block: bytes, name: str) -> str | None:
-    """The encoding of a block, None for UTF-8 and for what cannot be told, which is said of the line where it stands."""
+    """The encoding of a block, None for UTF-8 and for an unknown one; the error then names the line."""
     if marked := by_mark(block):
         return None if marked == "utf-8-sig" else marked
     last = block.rfind(b"\n") + 1

@@ -57,7 +57,8 @@ def _parsed(text: str) -> Any:
 
 
 def _as_spelt(number: str) -> float | Spelt:
-    """A number with a point or an exponent: a float where that is spelt so, else a decimal, which loses no digit."""
+    """A number with a point or an exponent: a float if that has the same spelling, else a decimal, which loses no
+    digit."""
     value = float(number)
     return value if repr(value) == number else Spelt(number)
 
@@ -115,7 +116,7 @@ def _of_whole(value: Any, name: str, wanted: Collection[str]) -> Records:
 
 
 def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> Records | None:
-    """The records of one object, None where it holds none."""
+    """The records of one object, None if it holds none."""
     columns, rows = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         return Records(_of_rows([str(column) for column in columns], rows, name), "split")
@@ -145,9 +146,9 @@ def _is_record(value: dict[str, Any], array: list[Any], wanted: Collection[str])
 
 
 def _is_by_row(value: dict[str, dict[str, Any]], wanted: Collection[str], name: str) -> bool:
-    """Whether the outer keys are rows: where the inner ones are the columns that are wanted, or the outer ones are numbers.
+    """Whether the outer keys are rows: the inner ones are the wanted columns, or the outer ones are numbers.
 
-    Raises CorpusError where both are numbers, and both or neither may be the columns.
+    Raises CorpusError if both are numbers, and both or neither may be the columns.
     """
     inner = {key for record in value.values() for key in record}
     is_outer, is_inner = (any(column in keys for column in wanted) for keys in (value.keys(), inner))

@@ -22,7 +22,7 @@ FAULTS = (
     OSError,
     ArrowException,
 )
-"""What JSON, Parquet, arrays and what is made of them raise for a content that nobody has written so."""
+"""The errors of JSON, Parquet, arrays and their users for damaged content."""
 
 
 class DamagedError(ValueError):

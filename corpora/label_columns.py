@@ -71,7 +71,7 @@ def _has_only(table: Table, name: str, values: frozenset[str]) -> bool:
 
 
 def _n_values(table: Table, name: str) -> int | None:
-    """How many values a column has, None where it cannot be one of labels; of lists the first element counts."""
+    """How many values a column has, None if it cannot be one of labels; of lists the first element counts."""
     cells = [_first(cell) for cell in table.columns[name]]
     there = [cell for cell in cells if not is_nothing(cell) and cell != ""]
     if not all(isinstance(cell, str | int | bool) for cell in there):

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def literal(cell: str, *, python: bool = True) -> Any:
-    """The value that a cell spells as JSON does or, with `python`, as Python does; None where it spells none."""
+    """The value that a cell spells as JSON does or, with `python`, as Python does; None if it spells none."""
     for read in (json.loads, ast.literal_eval) if python else (json.loads,):
         try:
             return read(cell)

@@ -25,7 +25,7 @@ def write_logits_file(
 ) -> str:
     """Write a cache as one Parquet file of text hashes and logits; its manifest travels in the metadata.
 
-    The logits are in float16, or in float32 where float16 would change them; returns the name of their type. Hidden states
+    The logits are in float16, or in float32 if float16 would change them; returns the name of their type. Hidden states
     go in as their first 16 principal components, which are found on the texts `fitted_on`.
     """
     hashes = [text_hash(text) for text in texts]

@@ -30,7 +30,7 @@ SMALLEST_PROBABILITY = 1e-7
 FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 """The logit of a class to which a file gives the probability 0."""
 SAME_PROBABILITY = 0.01
-"""What rounding may make of a difference."""
+"""The largest difference that rounding causes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +239,7 @@ def _of_kind(
 
 
 def _refuse_contradiction(logits: Logits, probabilities: Logits, table: Table) -> None:
-    """Raise CorpusError where the likeliest class of a row is another one by its probabilities than by its logits."""
+    """Raise CorpusError if the likeliest class of a row is another one by its probabilities than by its logits."""
     likeliest = logits.argmax(axis=1)
     behind = probabilities.max(axis=1) - probabilities[np.arange(len(probabilities)), likeliest]
     if (behind > SAME_PROBABILITY).any():

@@ -85,7 +85,7 @@ def rows_of_shard(n_texts: int) -> int:
 
 
 class ShardWriter:
-    """Asks a teacher for the texts of shards and writes its answers; the teacher is loaded where the first is asked for."""
+    """Asks a teacher for the texts of shards and writes its answers; the teacher is loaded at the first one."""
 
     def __init__(
         self, folder: Place, labels: tuple[str, ...], dtype: str, load_teacher: Callable[[], TeacherFunction]

@@ -46,7 +46,7 @@ def refuse_objects(distinct: Counter[str], known: Collection[str], name: str, wh
 
 
 def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
-    """Raise CorpusError where most texts are what a program prints of an object; of a few it may be what they say."""
+    """Raise CorpusError if most texts are what a program prints of an object; of a few it may be what they say."""
     printed = Counter(text for text in texts if OBJECT.fullmatch(text))
     if 2 * printed.total() > len(texts):
         refuse_objects(printed, (), name, "text")

@@ -23,7 +23,7 @@ SPACES = re.compile(r"\[[^,\[\]]*\]", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """`values` is `[rows, columns]` in the file's own order, `names` are those of its columns where the file has such."""
+    """`values` is `[rows, columns]` in the file's own order, `names` are those of its columns if the file has them."""
 
     values: NDArray[np.float64]
     names: tuple[str, ...] | None

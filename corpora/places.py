@@ -1,4 +1,4 @@
-"""Where things are kept: a file or a folder on any of pyarrow's file systems, by path or URI.
+"""Places: a file or a folder on any of pyarrow's file systems, by path or URI.
 
 A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credentials from the environment.
 """

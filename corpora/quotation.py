@@ -61,7 +61,8 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
 
 
 def _with_marks(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
-    """The reading with marks around cells: doubled within, or else escaped, or else behind spaces, where only that fits."""
+    """The reading with marks around cells: doubled within, or else escaped, or else behind spaces, if only that
+    fits."""
     quoted = _quoted(lines, delimiter, width)
     if not quoted.fits and any('\\"' in line for line in lines):
         by_backslash = _by_backslash(lines, delimiter, width)
@@ -95,7 +96,7 @@ def _plainly(lines: Sequence[str], delimiter: str, width: int | None) -> Reading
 def _by_backslash(lines: Sequence[str], delimiter: str, width: int | None) -> Reading:
     r"""As Spark, R and pandas with an `escapechar` write it: `\"` for a mark in a cell.
 
-    A program that escapes its backslashes too doubles each one: where they come in pairs alone, a pair is one.
+    A program that escapes its backslashes too doubles each one: if they come only in pairs, a pair is one.
     """
     stand_in = _unused_character(lines)
     masked = [ESCAPED.sub(rf"\g<1>{stand_in}", line) for line in lines]

@@ -1,4 +1,5 @@
-"""What programs print around a table for people to see: rules under the names of columns, names again, the number of rows."""
+"""The decoration that programs print around a table: rules under the names of columns, names again, the number of
+rows."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ FOOTER = re.compile(r"\((\d+) rows?( affected)?\)")
 
 
 def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool) -> tuple[list[int], list[str]]:
-    """The places of the data rows of a table, without its header and its rules, and notes about the rows that it leaves out."""
+    """The places of the rows of a table, without its header and its decoration, and notes about these."""
     n_header = 1 if has_header else 0
     inner, notes = list(rows[n_header:]), []
     are_names = [len(names) > 1 and [cell.strip() for cell in cells] == list(names) for cells in inner]

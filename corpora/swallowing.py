@@ -51,8 +51,8 @@ class _Columns:
     def likeness(self, line: str, delimiter: str) -> Likeness:
         """Whether a line is a row by itself.
 
-        It is none with another number of cells, or with a word where all other rows have numbers. In a file of commas, which
-        texts hold too, a cell must be such as its column has elsewhere; it is a row beyond doubt where each cell is.
+        It is no row with another number of cells, or with a word in a column of numbers. Texts hold commas too. So in a
+        file of commas a cell must look like the other cells of its column; if each cell does, it is a row beyond doubt.
         """
         cells = [cell.strip('"') for cell in line.rstrip("\r\n").split(delimiter)]
         if len(cells) != len(self.values) or self._has_words_for_numbers(cells):

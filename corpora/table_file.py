@@ -63,7 +63,7 @@ class Table:
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
 
     def class_names_of(self, name: str) -> Sequence[str]:
-        """The names of the classes that the numbers of a column stand for, by its name or path; none where it has none."""
+        """The names of the classes that the numbers of a column stand for, by its name or path; none if it has none."""
         within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
         return self.class_names.get(name, self.class_names.get(within_lists, ()))
 

@@ -156,7 +156,7 @@ def has_cache(root: Place, key: CacheKey) -> bool:
 def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     """Open a cache; the checksum of each file is verified when it is first read.
 
-    What lies on another machine is copied to this one first, for as long as the cache is open. Raises CorpusError for a
+    Files on another machine are copied to this one first, for as long as the cache is open. Raises CorpusError for a
     cache that is not there or lacks a file, or that belongs to another corpus or teacher.
     """
     place = key.folder(root)

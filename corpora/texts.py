@@ -1,4 +1,4 @@
-"""What makes two texts the same: the normal form, the identity and the content of a text."""
+"""The sameness of two texts: the normal form, the identity and the content of a text."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@
     student = distune.load(found.champion)
     student.predict(["很好", "太慢了"])
 
-Each name is imported when it is asked for, and `load` of a folder needs onnxruntime, numpy and what segments the texts alone.
+Each name is imported at its first use. `load` of a folder needs only onnxruntime, numpy and the package that cuts the
+texts.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ _HOMES = {
 }
 """The module of each public name."""
 _MODULES = ("plugs", "testing")
-"""Those of what users write themselves."""
+"""The modules for students and losses of users."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The kinds of a part of a trial: ours, those of a study's own files, and those of installed packages.
 
-A leaf makes one `OpenKinds` for each of its parts that is open. Only pydantic is needed; installed packages are asked when a study
-names a kind that is neither ours nor of its files, and then once.
+A leaf makes one `OpenKinds` for each of its parts that is open. It needs only pydantic. It looks into installed
+packages once, when a study names a kind that is not ours and not in its files.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pydantic_core import PydanticKnownError, core_schema
 from distune._plug_files import PlugError, PlugFile, files_run, imported
 
 KEPT = {"kept": True}
-"""The context in which what a search has kept is validated: a kind that is not plugged in is read as it was written."""
+"""The context for validating the files of a search: a kind that is not plugged in keeps its written settings."""
 KIND = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Part(BaseModel, frozen=True, extra="forbid"):
-    """The settings of one kind of a part. Where its class stands in a study's own file, a pickle of it brings the file along."""
+    """The settings of one kind of a part. If a study's own file defines its class, a pickle of it contains the file."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         file = files_run().get(type(self).__module__)
@@ -65,8 +65,8 @@ class OpenKinds:
 
     @property
     def of_files(self) -> Mapping[str, type[Part]]:
-        """Those of the files of the study that this thread reads or runs now, by their kind; of the last study read in any, where
-        this thread has read none."""
+        """The plugs in the files of the study that this thread reads or runs now, by their kind. If this thread has
+        read none, they are those of the last study that any thread has read."""
         return self._of_files.get(self._of_files_elsewhere)
 
     def plug_in(self, of_files: Mapping[str, type[Part]]) -> None:
@@ -94,7 +94,7 @@ class OpenKinds:
         return (*self.of_files.values(), *(model for (kinds, _), model in _LOADED.items() if kinds is self))
 
     def fault_of(self, model: type[BaseModel]) -> str:
-        """What keeps a class from being a plug, or nothing."""
+        """The reason that a class is no plug, or nothing."""
         kinds = get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
         if len(kinds) != 1 or not isinstance(kinds[0], str):
             return 'it has no kind; write kind: Literal["NAME"] with one name'
@@ -145,7 +145,7 @@ class OpenKinds:
 
 @cache
 def _stand_in(base: type[Part], kind: str) -> type[Part]:
-    """What a kept part of an unknown kind is read as: it has the settings that were written, and cannot be built."""
+    """A kept part of an unknown kind: it has the written settings, and cannot be built."""
     literal: Any = Literal[kind]
     model: type[Part] = create_model(
         "Kept", __base__=base, __module__="kept", __cls_kwargs__={"extra": "allow"}, kind=(literal, ...)
@@ -163,7 +163,7 @@ def installed(group: str) -> Mapping[str, tuple[importlib.metadata.EntryPoint, .
 
 
 def content_of(model: type[Part]) -> str:
-    """The content of the file that defines a plugged class, as 16 hex digits; its name where no file does."""
+    """The content of the file that defines a plugged class, as 16 hex digits; its name if no file does."""
     if model.__module__ in files_run():
         return files_run()[model.__module__].digest
     file = getattr(sys.modules[model.__module__], "__file__", None)

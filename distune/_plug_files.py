@@ -1,4 +1,5 @@
-"""Files of plugs that stand beside a study: read once, run by their content, and taken along to whoever unpickles what is theirs."""
+"""Files of plugs next to a study: read once, run by their content, and sent with a pickle to the process that
+unpickles it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ class PlugError(ValueError):
 
 @dataclass(frozen=True)
 class PlugFile:
-    """A file of plugs as it was read; `path` is what the study calls it."""
+    """A file of plugs with its content; `path` is its path in the study."""
 
     path: str
     source: str
@@ -32,7 +33,7 @@ class PlugFile:
 
     @property
     def module(self) -> str:
-        """What it is imported as: of one content one module, wherever the file lies."""
+        """The name of its module: one content has one module, wherever the file is."""
         return f"_distune_plug_{self.digest}"
 
 
@@ -55,7 +56,7 @@ def read_plug_file(path: Path) -> PlugFile:
 
 
 def imported(file: PlugFile) -> ModuleType:
-    """The module of a file, run once in a process. Raises PlugError, in one line, where it fails."""
+    """The module of a file, run once in a process. Raises PlugError, in one line, if it fails."""
     if file.module in sys.modules:
         return sys.modules[file.module]
     module = ModuleType(file.module)
@@ -76,7 +77,7 @@ def imported(file: PlugFile) -> ModuleType:
 
 
 def _line_in(file: PlugFile, error: BaseException) -> str:
-    """Where in the file it went wrong, as far as the error does not say so itself."""
+    """The place of the fault in the file, unless the error names it."""
     lines, trace = [], error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == file.path:

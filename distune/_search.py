@@ -40,7 +40,7 @@ def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study
 
 
 def check(study: Study) -> str:
-    """Refuse whatever would stop the study later, and say what it will do.
+    """Refuse a study that would stop later, and say what it will do.
 
     The text that is returned names the classes, says how each file was read, and what was assumed. Nothing is written. Raises
     StudyError, CorpusError, ModelError or CheckpointError.
@@ -55,7 +55,7 @@ def check(study: Study) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found, read from its folder when it is asked for."""
+    """The results of a search. Each is read from the search's folder when you use it."""
 
     study: Study
     """The study that was searched."""
@@ -64,7 +64,7 @@ class Found:
 
     @property
     def champion(self) -> str:
-        """The champion's checkpoint folder. Raises StudyError where the search has none."""
+        """The champion's checkpoint folder. Raises StudyError if the search has none."""
         place = self._place.place / "champion"
         if not (place / "labels.json").is_file():
             raise StudyError(f"the search in {self.folder} has no champion; its table says how far it came")
@@ -72,13 +72,13 @@ class Found:
 
     @property
     def table(self) -> str:
-        """The table that ended the search; empty where it has not come to its end."""
+        """The table that ended the search; empty before its end."""
         return self._place.table.read_text() if self._place.table.is_file() else ""
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial: its state, whether it is on the Pareto front, its score on dev by the metric's name, the hint of its latency in ms, its size
-        in MB, and every setting by its dotted path."""
+        """A row for each trial: its state, whether it is on the Pareto front, and its score on dev under the name of the
+        metric. Then follow the hint of its latency in ms, its size in MB, and every setting by its dotted path."""
         import pandas as pd
 
         from distune.tuning.report.terminal import trial_rows
@@ -106,11 +106,11 @@ class Found:
 def search(study: Study, resume: bool = False, force: bool = False) -> Found:
     """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
 
-    `resume` goes on with the last search of the study, also where it has ended and the study asks for more trials now. `force`
-    begins another search beside one that runs, which is refused without it.
+    `resume` continues the last search of the study, even after its end if the study now has more trials. `force` starts
+    another search while one runs; without it this is refused.
 
-    Raises StudyError, CorpusError or ModelError for what cannot be used, before anything is trained, and NoChampionError at the
-    end, where no student meets the rule.
+    Raises StudyError, CorpusError or ModelError for unusable input, before anything is trained. Raises NoChampionError at
+    the end if no student meets the rule.
 
         found = distune.search(study)
         print(found.table)
@@ -124,7 +124,7 @@ def search(study: Study, resume: bool = False, force: bool = False) -> Found:
 
 
 def results(source: str | Path | Study) -> Found:
-    """Read what the last search of a study found, or the search in a folder; also while it runs.
+    """Read the results of a study's last search, or of the search in a folder; it also works while the search runs.
 
     Raises StudyError for a study that has not been searched yet.
 
@@ -148,8 +148,9 @@ def results(source: str | Path | Study) -> Found:
 def run_trial(study: Study, **settings: Any) -> TrialResult:
     """Train one student in this process, without Ray, as `distune trial` does.
 
-    `settings` replace parts of the study's `trial`. Of what is left open in it, choices take their first value and ranges their
-    middle. Returns the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can have.
+    `settings` replace parts of the study's `trial`. Choices that are left in it take their first value, and ranges take
+    their middle. Returns the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can
+    have.
 
         result = distune.run_trial(study, student={"kind": "average"}, epochs=2)
         result.score
@@ -177,8 +178,8 @@ def _shown(value: Any) -> str:
 
 @contextmanager
 def _lines_and_console() -> Iterator[Console]:
-    """A console to draw on, as a terminal or a notebook shows it, on which lines for people are printed too, where they go to no
-    handler of the user's."""
+    """A console to draw on, as a terminal or a notebook shows it. Lines for people are printed on it too, unless
+    they go to a handler of the user."""
     from rich.console import Console
 
     from distune.tuning.report.lines import lines_where_they_go

@@ -1,4 +1,4 @@
-"""A student that answers, from Python. It needs onnxruntime, numpy and what segments its texts alone."""
+"""A student that answers, from Python. It needs only onnxruntime, numpy and the package that cuts its texts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ TEXTS_IN_MEMORY = 1024
 class Student:
     """A trained student, ready to answer texts on one CPU thread.
 
-    Texts may come as a list, as a pandas Series, whose index the answers keep, or as a generator, which is answered as it is
-    read. TextError names the first row that is no text, CheckpointError a folder that is no checkpoint.
+    Texts may be a list, a pandas Series or a generator. The answers keep the index of a Series, and a generator is
+    answered while it is read. TextError names the first row that is no text. CheckpointError names a folder that is no
+    checkpoint.
 
         student = distune.load("my-student")
         student.predict(["很好", "太慢了"])    # ["1", "0"]
@@ -59,8 +60,8 @@ class Student:
         return labels
 
     def predict_proba(self, texts: Iterable[str]) -> Any:
-        """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array, but for a Series a DataFrame with a
-        column for each label, and for a generator a generator of rows."""
+        """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array. For a Series it is a
+        DataFrame with a column for each label, and for a generator it is a generator of rows."""
         if isinstance(texts, Iterator):
             return (row for part in self._parts(texts) for row in part)
         probabilities = self._predictor.probabilities(_all(texts))
@@ -108,14 +109,15 @@ def _as_series(texts: Any) -> pd.Series | None:
 
 
 def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -> Student:
-    """Load a student that answers: from a checkpoint folder, from what `search` found, or from MLflow's registry.
+    """Load a student that answers: from a checkpoint folder, from the result of `search`, or from MLflow's registry.
 
-    - `source` is a folder, a Found, or what `distune pull` takes: `NAME` (its champion), `NAME@ALIAS`, `NAME/VERSION`,
-      `runs:/RUN_ID/student`.
-    - `uri` is the MLflow store of a name, by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`. It is read, and never made.
-    - `threads` is how many threads the network takes.
+    - `source` is a folder, a Found, or a name as `distune pull` takes it: `NAME` (its champion), `NAME@ALIAS`,
+      `NAME/VERSION`, `runs:/RUN_ID/student`.
+    - `uri` is the MLflow store of a name, by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`. It is only read,
+      and never made.
+    - `threads` is the number of threads of the network.
 
-    Raises CheckpointError for a folder that is no checkpoint and for what can be none, StudyError for a name that is not there.
+    Raises CheckpointError for a folder or a value that is no checkpoint, and StudyError for an unknown name.
 
         student = distune.load("my-student")
     """

@@ -1,8 +1,9 @@
-"""What a student or a loss of one's own extends. docs/plugs.md says how, `distune.testing` has the tests that it must pass.
+"""The base classes of a student or a loss of your own. docs/plugs.md says how to use them, and `distune.testing` has
+the tests that it must pass.
 
     from distune.plugs import StudentShape, TeacherTerm
 
-Each name is imported when it is asked for, so that reading a study needs no torch.
+Each name is imported at its first use, so that reading a study needs no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contracts of students and losses, as tests that their writers run: `check_student(config)` and `check_loss(config)`.
+"""The contracts of students and losses, as tests for their authors: `check_student(config)` and `check_loss(config)`.
 
     from distune.testing import check_student
     from my_plugs import GatedConfig
@@ -62,7 +62,7 @@ def check_student(config: StudentShape) -> None:
 def check_loss(config: TeacherTerm | HiddenTerm, *, zero_at_teacher: bool = True) -> None:
     """Raise AssertionError unless a student may learn from a term of this config.
 
-    `zero_at_teacher=False` is for a term that does not claim to be zero, and least, where student and teacher agree.
+    `zero_at_teacher=False` is for a term that is not zero, or not smallest, when student and teacher agree.
     """
     if isinstance(config, HiddenTerm):
         _check_config(config, HIDDEN)
@@ -222,7 +222,7 @@ def _check_term(term: nn.Module, student: Tensor, teacher: Tensor, further: tupl
 
 
 def _check_finite(term: nn.Module, student: Tensor, teacher: Tensor, further: tuple[Any, ...], what: str) -> Tensor:
-    """The values of a term, one a row, which are finite as their gradient is."""
+    """The values of a term, one a row. They and their gradient are finite."""
     student = student.detach().clone().requires_grad_()
     rows: Tensor = term(student, teacher, *further)
     shape = (len(student),)

@@ -12,7 +12,7 @@ from distune.losses.softened import SoftenedLoss
 class DecoupledLoss(SoftenedLoss):
     """`T² · (target_weight · TCKD + other_weight · NCKD)` (Zhao et al. 2022, equation 7).
 
-    The target is a row's label, and the teacher's answer where it has none.
+    The target is a row's label, or the teacher's answer for a row without one.
     """
 
     def __init__(

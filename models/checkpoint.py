@@ -49,7 +49,7 @@ main()
 class Checkpoint:
     """A trained student with all that its answers depend on; `tokens` are the settings that its encoder needs.
 
-    `quantized` is the graph where it answers otherwise than the student does in torch; `trial` is what made it.
+    `quantized` is the graph if its answers differ from the student's in torch; `trial` is what made it.
     """
 
     trained: Trained
@@ -106,7 +106,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
 
 
 def _plug(config: StudentShape) -> dict[str, str]:
-    """Whose class a plugged student is of, by the content of its file."""
+    """The content of the file that defines a plugged student's class."""
     return {} if config.kind in STUDENTS.names_of_ours else {"plug": content_of(type(config))}  # type: ignore[attr-defined]
 
 
@@ -147,7 +147,7 @@ class _About(BaseModel, frozen=True):
     plug: str | None = None
     """The digest of the plug that brings its class."""
     structure: Structure
-    """What compressions have left of it."""
+    """Its structure after the compressions."""
     is_quantized: StrictBool
     """Whether its graph answers in INT8."""
     dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]

@@ -1,4 +1,4 @@
-"""What logits say: how often their largest one is right, and how sure they are."""
+"""The accuracy and the confidence of logits."""
 
 from __future__ import annotations
 

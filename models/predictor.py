@@ -38,7 +38,7 @@ class TextError(ValueError):
 
 
 class Source(Protocol):
-    """Where lines come from, such as a file that is open for reading bytes."""
+    """A source of lines, such as a file that is open for reading bytes."""
 
     def read1(self, size: int, /) -> bytes:
         """The bytes that have arrived, b"" at the end."""

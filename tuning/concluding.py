@@ -1,4 +1,5 @@
-"""What follows the trials of a search: finalists retrained, timed and judged, the table and the page written, the champion registered.
+"""The phases after the trials of a search: finalists retrained, timed and judged, the table and the page written, the
+champion registered.
 
 Ctrl-C ends each of these at once, and says what is kept.
 """
@@ -117,6 +118,9 @@ def conclude(
         outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
     if verdict.winner is None:
         folder.end()
+        _log.info(
+            f"\nresults: {folder} (table.txt, results.json)\nread:    {folder.report}, which says what to do next"
+        )
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(

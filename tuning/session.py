@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 def cache(study: Study, rebuild: bool, export: Path | None, command: str, console: Console) -> None:
-    """Fill the caches of a study's teachers, on the cluster that it names, or in this process where it names none."""
+    """Fill the caches of a study's teachers, on the cluster that it names, or in this process without one."""
     check_surroundings(study)
     cluster = study.config.cluster
     if cluster.place.startswith("ray://"):
@@ -97,7 +97,8 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
 
 @contextmanager
 def connected_if_shared(study: Study) -> Iterator[None]:
-    """Connected to the cluster that a study names, all of whose nodes see the storage; where it names none, Ray is not started."""
+    """Connected to the cluster that a study names, all of whose nodes see the storage. Without a cluster, Ray is not
+    started."""
     if not study.config.cluster.is_shared:
         yield
         return

@@ -35,15 +35,15 @@ that is before the finalists are timed. The shell outlives the search when it is
 
 
 def command(study: Study, options: str) -> str:
-    """What runs a packed study there, at the store that is meant here: in the environment, as the study that is kept must
-    stay the one that was written."""
+    """The command that runs a packed study there, with the store of this machine. The store is in the environment,
+    because the kept study must stay the written one."""
     tracking = study.config.tracking
     exported = f"export {MLFLOW}={shlex.quote(tracking.store)}; " if tracking.setting == MLFLOW else ""
     return exported + COMMAND.format(options=options)
 
 
 def pack(study: Study, folder: Path) -> Path:
-    """Write code, study and files into an empty folder, the study's paths changed to where they lie in it.
+    """Write code, study and files into an empty folder, the study's paths changed to their places in it.
 
     Raises StudyError for a study whose results would be lost with the job, and for files too large to be sent.
     """
@@ -69,19 +69,21 @@ def packages() -> list[Path]:
 
 
 def _refuse_lost_results(study: Study) -> None:
-    config = study.config
+    config, faults = study.config, []
     storage = Place(config.storage).path
     if storage is not None and not storage.is_absolute():
-        raise StudyError(
+        faults.append(
             f"storage: must be a URI, or an absolute path that the cluster's nodes share, but got {config.storage}; "
             "a job's own folder is removed with it"
         )
     place = config.tracking.store.removeprefix("sqlite:///")
     if place != config.tracking.store and not Path(place).is_absolute():
-        raise StudyError(
-            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, but got "
-            f"{config.tracking.store}"
+        faults.append(
+            f"{config.tracking.setting}: must be a server, or an absolute path that the head node keeps, such as "
+            f"sqlite:////shared/mlflow.db, but got {config.tracking.store}"
         )
+    if faults:
+        raise StudyError("\n".join(faults))
 
 
 def file_keys() -> frozenset[str]:

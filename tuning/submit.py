@@ -15,6 +15,9 @@ from distune.corpora.scratch import scratch_folder
 if TYPE_CHECKING:
     from distune.tuning.study.file import Study
 
+SELF_EVIDENT = ("RUNNING", "SUCCEEDED")
+"""States of a job in which Ray's message says no more than the state."""
+
 
 def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     """Send a search to the cluster behind a dashboard; returns the job's id. This machine is not needed any longer.
@@ -56,15 +59,18 @@ def search_through_client(study: Study, resume: str) -> int:
 
 
 def show_status(address: str, name_or_id: str | None, console: Console) -> None:
-    """Print the jobs of a cluster, or one of them."""
+    """Print the jobs of a cluster, or one of them, and below them why one has failed or still waits."""
     client = connect(address)
     shown = [find(client, name_or_id)] if name_or_id else jobs(client)
     table = Table(title=f"searches at {address}", title_justify="left")
-    for heading in ("study", "job", "status", "started", "took", "message"):
-        table.add_column(heading)
+    for heading in ("study", "job", "status", "started (UTC)", "took"):
+        table.add_column(heading, overflow="fold")
     for job in shown:
-        table.add_row(job.name, job.job_id, job.status, _time(job.started_s), _took(job), job.message[:80])
+        table.add_row(job.name, job.job_id, job.status, _time(job.started_s), _took(job))
     console.print(table)
+    for job in shown:
+        if job.status not in SELF_EVIDENT and job.message:
+            console.print(f"{job.job_id}: {_cause(job.message)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def status_facts(address: str, name_or_id: str | None) -> dict[str, Any]:
@@ -90,11 +96,19 @@ def stop_search(address: str, name_or_id: str) -> Job:
 
 
 def _time(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _cause(message: str) -> str:
+    """Ray's message about a job, with the last line of its log in place of the last ten."""
+    what, _, log = message.partition(", last available logs")
+    lines = [line for line in log.splitlines() if line.strip()]
+    return f"{what}: {lines[-1]}" if len(lines) > 1 else what
 
 
 def _took(job: Job) -> str:
     if job.started_s is None:
         return ""
     ended = job.ended_s if job.ended_s is not None else datetime.now(UTC).timestamp()
-    return f"{ended - job.started_s:.0f} s"
+    seconds = ended - job.started_s
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

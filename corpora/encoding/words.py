@@ -116,8 +116,8 @@ def _cut_by_jieba(user_words: UserWords, hmm: bool) -> Segment:
 def _cut_by_rjieba(user_words: UserWords, hmm: bool) -> Segment:
     """jieba's cuts by a Rust program, about six times faster. They differ only in white space, which is dropped anyway.
 
-    Where words are guessed (`hmm`), it keeps `60-70` and `mail.com` whole, which jieba cuts at what is no letter or
-    digit; they are cut here.
+    If words are guessed (`hmm`), it keeps `60-70` and `mail.com` whole. jieba cuts them at every sign that is no letter
+    or digit, and so does this class.
     """
     tokenizer = _rjieba(user_words)
     if not hmm:

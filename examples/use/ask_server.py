@@ -1,6 +1,6 @@
-"""A student behind `distune serve` or `mlflow models serve`: `python ask_server.py http://127.0.0.1:8000 < texts.txt`.
+"""Ask `distune serve` or `mlflow models serve`: `python ask_server.py http://127.0.0.1:8000 < texts.txt`.
 
-Standard library only.
+It needs only the standard library.
 """
 
 import json

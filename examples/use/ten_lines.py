@@ -1,7 +1,7 @@
-"""A pulled student asked with onnxruntime, jieba and numpy alone: `python ten_lines.py FOLDER < texts.txt`.
+"""Ask a pulled student with only onnxruntime, jieba and numpy: `python ten_lines.py FOLDER < texts.txt`.
 
-For students whose tokens are words, without a dictionary of their own; the folder itself (`python FOLDER`) takes every kind, is ready
-sooner and answers many texts at a time.
+It is for students with words as tokens and without a dictionary of their own. The folder itself (`python FOLDER`) takes every kind of
+tokens, starts faster and answers many texts at a time.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The champion of a registered model, asked through MLflow: `python with_mlflow.py NAME < texts.txt`.
+"""Ask the champion of a registered model through MLflow: `python with_mlflow.py NAME < texts.txt`.
 
-MLFLOW_TRACKING_URI says which MLflow. Needs mlflow (or mlflow-skinny, where that is a server) and what the model's own
-requirements name; its answers come as a table, a JSON object a row.
+MLFLOW_TRACKING_URI names the MLflow store. The program needs mlflow (or mlflow-skinny with a server) and the model's own
+requirements. It prints one JSON object for each text.
 """
 
 import sys

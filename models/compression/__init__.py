@@ -1,1 +1,1 @@
-"""What makes a trained student smaller, one file for each."""
+"""The compressions of a trained student, one file for each."""

@@ -30,8 +30,8 @@ def halve(trained: Trained, config: HalfConfig, material: CalibrationData) -> Tr
 def halve_graph(graph: bytes, dtype: HalfType) -> bytes:
     """An ONNX graph with its weights in 16 bits, each followed by a Cast.
 
-    ONNX Runtime widens them once, when it loads the graph. What 16 bits cannot hold exactly is no rounded weight, and is
-    left alone.
+    ONNX Runtime widens them once, when it loads the graph. A number that 16 bits cannot hold exactly is no rounded
+    weight, and does not change.
     """
     model = onnx.load_from_string(graph)
     kind = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}[dtype]

@@ -1,4 +1,4 @@
-"""What compressions take and give: a student, the settings that it is built from, and what has changed in its parts."""
+"""The input and output of compressions: a student, the settings that build it, and the changes in its parts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CalibrationData:
     fine_tune: Callable[[nn.Module, int, AfterStep], None] | None = None
 
     def tune(self, student: nn.Module, epochs: int, after_step: AfterStep = lambda: None) -> None:
-        """Fine-tune where epochs are asked for and there is something to learn from."""
+        """Fine-tune if there are epochs and data to learn from."""
         if epochs and self.fine_tune is not None:
             self.fine_tune(student, epochs, after_step)
             student.eval()

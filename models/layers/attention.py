@@ -19,8 +19,8 @@ def is_better_written_out(queries: Tensor, dropout: float = 0.0) -> bool:
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """What each of `queries` makes of `values`, all `[batch, heads, length, features]`, of which it sees those where the
-    boolean `mask` is true."""
+    """The output of each of `queries` makes of `values`, all `[batch, heads, length, features]`, of which it sees
+    those where the boolean `mask` is true."""
     if is_better_written_out(queries):
         return written_out(queries, keys, values, mask)
     return nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)

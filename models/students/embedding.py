@@ -1,4 +1,4 @@
-"""What all families share: from token ids to word vectors (static, tuned, or one channel of each)."""
+"""The common part of all families: from token ids to word vectors (static, tuned, or one channel of each)."""
 
 from __future__ import annotations
 

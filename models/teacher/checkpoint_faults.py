@@ -29,7 +29,7 @@ FAULTS = (
     SafetensorError,  # Weights that are not whole, or are no weights
     StrictDataclassError,  # A value of the wrong type in config.json
 )
-"""What transformers and the packages beneath it raise for files that they cannot use."""
+"""The errors that transformers and the packages beneath it raise for unusable files."""
 CODE_OF_ITS_OWN = "it needs code of its own (trust_remote_code), which Distune does not run"
 INSTEAD = "ask it elsewhere and name its logits by teacher.logits"
 AS_OBJECT = 'write it as {{"0": "the label of column 0", "1": ...}}'
@@ -136,7 +136,7 @@ def _has_weights(folder: Path) -> bool:
 
 
 def adapter_base(folder: Path) -> str:
-    """The hub id or folder of the model that an adapter was trained on; raises ModelError where it names none."""
+    """The hub id or folder of the model that an adapter was trained on; raises ModelError if it names none."""
     base = adapter_settings(folder).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ModelError(
@@ -190,7 +190,7 @@ def refuse_other_folders(folder: Path) -> None:
 
 
 def _refuse_missing_parts(folder: Path) -> None:
-    """Raise ModelError where an index names files of weights that are not there."""
+    """Raise ModelError if an index names files of weights that are not there."""
     for index in sorted(folder.glob("*.index.json")):
         with in_one_line(f"the teacher {folder}: {index.name} cannot be read"):
             settings = json.loads(index.read_text(encoding="utf-8"))

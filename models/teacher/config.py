@@ -164,7 +164,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def _beyond(self, n_layers: int) -> str | None:
-        """What names a layer that there is not."""
+        """The entries that name a missing layer."""
         named = [
             ("train_last_layers", self.train_last_layers),
             *(("hidden_states", state) for state in self.hidden_states),

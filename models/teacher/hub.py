@@ -88,7 +88,8 @@ def unless_adapter(place: str | Path, revision: str | None) -> Iterator[None]:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    """What huggingface_hub raises for a file that cannot be had; it is asked when there is a fault, as it takes half a second to import."""
+    """The errors of huggingface_hub for an unavailable file. It is imported only after a fault, because the import
+    takes half a second."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return (HfHubHTTPError, OSError, ValueError)

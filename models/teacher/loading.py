@@ -148,7 +148,7 @@ def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
 
 
 def refuse_other_tasks(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError where the head is another's, such as that of tokens, though its weights have the same names."""
+    """Raise ModelError if the head is another's, such as that of tokens, though its weights have the same names."""
     named = getattr(config, "architectures", None) or []
     if named and not any("SequenceClassification" in name or "For" not in name for name in named):
         raise ModelError(
@@ -178,7 +178,7 @@ def in_trunk(model: PreTrainedModel, name: str) -> bool:
 
 
 def refuse_fresh_trunk(place: str | Path, model: PreTrainedModel, fresh: dict[str, str]) -> None:
-    """Raise ModelError where weights of the encoder would be random, as they are where their names have another prefix."""
+    """Raise ModelError if weights of the encoder would be random, as they are where their names have another prefix."""
     lost = [name for name in fresh if in_trunk(model, name)]
     if lost:
         n_all = sum(in_trunk(model, name) for name, _ in model.named_parameters())

@@ -24,7 +24,7 @@ PREFIX = "base_model.model."
 def load_adapter(place: str | Path) -> Loaded:
     """The classifier that an adapter makes of its base.
 
-    Raises ModelError where peft is not installed, the base is out of reach, or the head was not saved with the adapter.
+    Raises ModelError if peft is not installed, the base is out of reach, or the head was not saved with the adapter.
     """
     folder = Path(place)
     refuse_other_adapters(folder)

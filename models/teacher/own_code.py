@@ -21,7 +21,7 @@ OR_SAVE = "or save it with a class of transformers"
 
 
 def refuse_own_code(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError where `auto_map` says that the classifier is a class of the checkpoint's own.
+    """Raise ModelError if `auto_map` says that the classifier is a class of the checkpoint's own.
 
     A class that transformers has under the same name is no other one: checkpoints kept such an entry from before it had it.
     """
@@ -39,7 +39,7 @@ def refuse_own_code(place: str | Path, config: PreTrainedConfig) -> None:
 def taken_as(place: str | Path, config: PreTrainedConfig, model: PreTrainedModel) -> list[str]:
     """The line about a checkpoint, if its class in transformers is not the one that it names.
 
-    Raises ModelError where its `auto_map` names a class of another family.
+    Raises ModelError if its `auto_map` names a class of another family.
     """
     auto_map, taken = getattr(config, "auto_map", None), type(model).__name__
     mapped = auto_map.get("AutoModelForSequenceClassification") if isinstance(auto_map, dict) else None
@@ -57,7 +57,7 @@ def taken_as(place: str | Path, config: PreTrainedConfig, model: PreTrainedModel
 
 
 def refuse_unknown_class(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError where a classifier was saved by a class that transformers does not have."""
+    """Raise ModelError if a classifier was saved by a class that transformers does not have."""
     if unknown := unknown_class(config):
         raise ModelError(
             f"the teacher {place} is a {unknown} (architectures in its config.json), a class that transformers {transformers.__version__} "
@@ -66,13 +66,14 @@ def refuse_unknown_class(place: str | Path, config: PreTrainedConfig) -> None:
 
 
 def unknown_class(config: PreTrainedConfig) -> str | None:
-    """The class that a checkpoint was saved by, where transformers does not have it."""
+    """The class that a checkpoint was saved by, if transformers does not have it."""
     named = [str(name) for name in getattr(config, "architectures", None) or ()]
     return named[0] if named and not any(map(is_known, named)) else None
 
 
 def refuse_own_tokenizer(place: str | Path, revision: dict[str, str]) -> None:
-    """Raise ModelError where a tokenizer is a class of the checkpoint's own; `revision` is as `from_pretrained` takes it."""
+    """Raise ModelError if a tokenizer is a class of the checkpoint's own; `revision` is as `from_pretrained` takes
+    it."""
     settings = get_tokenizer_config(str(place), **revision)
     named = settings.get("auto_map")
     classes = list(_named_classes({"AutoTokenizer": named} if isinstance(named, list) else named, ("AutoTokenizer",)))

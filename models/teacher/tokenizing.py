@@ -179,7 +179,7 @@ def agree_on_padding(name: str, model: PreTrainedModel, tokenizer: PreTrainedTok
 
 
 def most_tokens(model: PreTrainedModel) -> int | None:
-    """How many tokens a model has positions for; None where it has no such number.
+    """How many tokens a model has positions for; None if it has no such number.
 
     RoBERTa and its kin count from behind the pad token's id: of 514 positions they use 512.
     """
@@ -208,7 +208,7 @@ def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: 
 
 
 def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise ModelError where the tokenizer gives ids that the model has no embedding for."""
+    """Raise ModelError if the tokenizer gives ids that the model has no embedding for."""
     try:
         rows = model.get_input_embeddings().weight.shape[0]
     except NotImplementedError:

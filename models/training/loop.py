@@ -1,4 +1,4 @@
-"""The one training loop of teachers and students: AdamW, linear warm-up and decay, bf16 where the hardware has it."""
+"""The one training loop of teachers and students: AdamW, linear warm-up and decay, bf16 if the hardware has it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MODULES = ("gensim.models.keyedvectors", "gensim.models.word2vec", "gensim.models.fasttext")
-"""Where gensim's classes stand."""
+"""The modules of gensim's classes."""
 _CLASS = re.compile(r"[A-Z]\w*")
 _NUMBERS = re.compile(r"[fiu][1248]")
 
@@ -64,7 +64,7 @@ class _Dtype:
 
 
 class _Array:
-    """`numpy.ndarray`: its numbers, None where it has other things."""
+    """`numpy.ndarray`: its numbers, None if it has other things."""
 
     def __init__(self, *arguments: Any) -> None:
         self.values: NDArray[Any] | None = None

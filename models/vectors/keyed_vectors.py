@@ -22,7 +22,7 @@ CONVERSION = (
 
 
 def refuse_missing_gensim(what: str) -> None:
-    """Raise ModelError where gensim, which `what` needs, is not installed."""
+    """Raise ModelError if gensim, which `what` needs, is not installed."""
     if importlib.util.find_spec("gensim") is None:
         raise ModelError(
             f"{what} need the package gensim, which is not installed: pip install gensim. It has no wheel for Python 3.14, "
@@ -32,7 +32,7 @@ def refuse_missing_gensim(what: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Keyed:
-    """`vectors` is `[words, dimension]`; `composed` makes a vector of a word's n-grams, where the file has those."""
+    """`vectors` is `[words, dimension]`; `composed` makes a vector from a word's n-grams, if the file has them."""
 
     rows: Mapping[str, int]
     vectors: NDArray[np.float32]
@@ -108,7 +108,7 @@ def _rows(attributes: Mapping[str, Any]) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class _NGrams:
-    """What FastText makes a word's vector of: `vectors` are `[bucket, dimension]`."""
+    """The parts of a FastText word vector: `vectors` are `[bucket, dimension]`."""
 
     vectors: NDArray[Any]
     shortest: int

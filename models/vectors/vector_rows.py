@@ -21,7 +21,7 @@ SAMPLED_ROWS = 1000
 """The number of lines that decide the dimension of a text file."""
 BLOCK_BYTES = 1 << 20
 LONGEST_WORD = 10_000
-"""Bytes; where a word of a binary file were longer, its dimension would be another than the header says."""
+"""Bytes. If a word of a binary file is longer, its dimension differs from the header's."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PLAIN = b"0123456789.eE+- \t"
 _NOT_FINITE = re.compile(rb"[-+]?(nan|inf|1\.#)", re.IGNORECASE)
@@ -45,7 +45,7 @@ class Rows(Protocol):
 
 
 def header_of(line: bytes) -> tuple[int, int] | None:
-    """Rows and dimension, where a line says them."""
+    """Rows and dimension, if a line says them."""
     fields = line.split()
     return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(map(bytes.isdigit, fields)) else None
 
@@ -134,7 +134,7 @@ class TextRows:
 
 
 def _n_numbers(line: bytes) -> int:
-    """Numbers of a line whose word has no space in it; where it begins with white space, that is its word."""
+    """Numbers of a line whose word has no space in it. If the line begins with white space, that is its word."""
     return len(line.split()) - (not line[:1].isspace())
 
 

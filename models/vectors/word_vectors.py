@@ -68,7 +68,8 @@ def build_vectors(
 
 
 def refuse_missing_packages(config: AnyVectorsConfig) -> None:
-    """Raise ModelError where a package that these vectors need is not installed. A file says only when it is read whether it is gensim's."""
+    """Raise ModelError if a package that these vectors need is not installed. A file says only when it is read
+    whether it is gensim's."""
     if isinstance(config, Word2VecConfig | FastTextConfig):
         refuse_missing_gensim(f"vectors of kind {config.kind}")
 
@@ -148,7 +149,7 @@ def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: 
 
 
 def refuse_strange_words(config: FileVectorsConfig, found: FoundVectors, words: str) -> None:
-    """Raise ModelError where a file has a vector for none of the words that it was asked for."""
+    """Raise ModelError if a file has a vector for none of the words that it was asked for."""
     if not found.vectors:
         raise ModelError("; ".join([f"{config.path} has no vector for any of the {words}", *found.notes]))
 

@@ -107,6 +107,10 @@ def test_results_that_would_be_lost_with_the_job_are_refused(document: dict[str,
     document["tracking"]["uri"] = "sqlite:///mlflow.db"
     with pytest.raises(StudyError, match=r"tracking.uri: must be a server, or an absolute path"):
         pack(Study(document), tmp_path / "job")
+    document["storage"] = "storage"
+    with pytest.raises(StudyError) as caught:
+        pack(Study(document), tmp_path / "job")
+    assert [fault.partition(":")[0] for fault in str(caught.value).split("\n")] == ["storage", "tracking.uri"]
 
 
 def test_a_search_that_is_sent_takes_the_store_of_the_environment_along(

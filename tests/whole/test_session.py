@@ -148,6 +148,7 @@ def test_a_trial_that_takes_too_long_is_ended_and_where_no_student_meets_the_rul
     timeout = {"trial_timeout_s": 45}  # The others end far before it, on a busy machine too.
     study, output = unlucky(unlucky_document, tmp_path, first, trial=trial, cluster=timeout)
     (folder,) = search_folders(study)
+    assert f"{folder.report}, which says what to do next" in output.replace("\n", "")
     endless = [record for record in records_in(study.config, folder) if record.config.epochs > 2]
     assert endless
     for record in endless:

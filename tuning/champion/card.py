@@ -110,7 +110,7 @@ def _metadata(card: Card) -> dict[str, Any]:
 
 
 def use_section(packages: Sequence[str]) -> str:
-    """How a checkpoint folder is used where these packages segment its texts."""
+    """The section about using a checkpoint folder with these packages for its texts."""
     return f"""## Use
 
 It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. One text a line, where `FOLDER` is this folder:
@@ -131,5 +131,5 @@ print(student.label("..."))
 
 
 def with_present_use(card: str, packages: Sequence[str]) -> str:
-    """A card whose section on use, where it has one, is that of the folders that are written now."""
+    """A card with the present section on use in place of its own, if it has one."""
     return _USE.sub(lambda found: use_section(packages), card, count=1)

@@ -33,7 +33,7 @@ class FinalStudent:
 class Results:
     """The results of a search that has ended; `columns` are those of its table.
 
-    What results of an older Distune do not say is empty.
+    Entries that results of an older Distune lack are empty.
     """
 
     rule: str
@@ -103,7 +103,8 @@ ADVICE = "copy it from where it was kept whole, or search --resume to make it ag
 
 
 def read_raw_results(folder: Folder) -> dict[str, Any] | None:
-    """The parsed `results.json` of a search, None where it has not come to it. Raises DamagedError for one that is damaged."""
+    """The parsed `results.json` of a search, None if it has not come to it. Raises DamagedError for one that is
+    damaged."""
     place = folder.place / "results.json"
     if not place.is_file():
         return None

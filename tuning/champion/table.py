@@ -42,7 +42,7 @@ class Quality:
     dev_score: Spread
     test_score: Spread
     test_interval: tuple[float, float] | None = None
-    """The 95 % confidence interval of the score on test; None where an older Distune did not compute it."""
+    """The 95 % confidence interval of the score on test; None if an older Distune did not compute it."""
     test_accuracy: Spread
     macro_f1: Spread
     agreement: Spread | None
@@ -97,7 +97,7 @@ def quality(
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
     """How much of the way from the student alone to the teacher distillation went, on test.
 
-    None where the teacher is no better than the student alone.
+    None if the teacher is no better than the student alone.
     """
     way = way_to_teacher(teacher, plain)
     return None if way <= ROUNDING else (distilled.quality.test_score.mean - plain.quality.test_score.mean) / way

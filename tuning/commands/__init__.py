@@ -1,1 +1,1 @@
-"""What each command does, from its parsed options, and how a command ends."""
+"""The commands, from their parsed options, and the end of a command."""

@@ -1,4 +1,5 @@
-"""What each command of the CLI for who searches does, from its parsed options; as in students.py, each imports what it needs."""
+"""The commands of the CLI about searches, from their parsed options; as in students.py, each imports only its own
+needs."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def check(options: argparse.Namespace) -> None:
 
 
 def _be_interruptible() -> None:
-    """What ends a job or a container ends a command as Ctrl-C does: what is open is closed, and said how to go on."""
+    """A signal that ends a job or a container ends a command as Ctrl-C does: open things are closed, and a line says
+    how to continue."""
     from distune.cluster.connection import ASKED_TO_END, IS_A_COMMAND
 
     IS_A_COMMAND.set()

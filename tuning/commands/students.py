@@ -1,7 +1,7 @@
-"""What each command of the CLI does, from its parsed options; those for who searches are in searches.py.
+"""The commands of the CLI, from their parsed options; those about searches are in searches.py.
 
-Each imports what it needs when it runs: `distune --help` answers at once, and `distune predict` works where only
-onnxruntime, numpy and what segments the texts are installed.
+Each imports what it needs when it runs: `distune --help` answers at once, and `distune predict` needs only onnxruntime,
+numpy and the package that segments the texts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distune.tuning.study.config import StudyConfig
 
 STORES = ("sqlite", "postgresql", "mysql", "mssql", "file")
-"""What MLflow's own server opens."""
+"""The stores that MLflow's own server opens."""
 
 
 def console_of_stdout() -> Console:

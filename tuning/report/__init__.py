@@ -1,1 +1,1 @@
-"""What people read of a search."""
+"""The report of a search, for people."""

@@ -40,7 +40,7 @@ class Change:
 
 
 def changes(first: dict[str, Any], second: dict[str, Any]) -> list[Change]:
-    """Where two study documents differ, by dotted path; blocks of a list go by their number."""
+    """The differences of two study documents, by dotted path; blocks of a list go by their number."""
     one, other = _by_path(first), _by_path(second)
     paths = dict.fromkeys([*one, *other])
     found = [Change(path, one.get(path), other.get(path)) for path in paths]
@@ -120,8 +120,8 @@ def show_comparison(pair: Pair, console: Console) -> None:
 
 
 def comparison(pair: Pair) -> dict[str, Any]:
-    """What `show_comparison` prints, for programs: of each search its facts and its front, what does not compare, and the
-    settings in which the study files differ."""
+    """The output of `show_comparison`, for programs: the facts and the front of each search, the figures that cannot
+    be compared, and the settings in which the study files differ."""
     found = changes(pair[0].study.document, pair[1].study.document)
     return {
         "searches": [
@@ -203,7 +203,8 @@ def _cells(record: TrialRecord) -> tuple[str, str, str, str]:
 def write_overlay(pair: Pair, file: Path) -> None:
     """Write the two fronts in one picture, a self-contained HTML file.
 
-    Raises StudyError where the corpora, their labels or the metrics differ: in one picture the scores would be read against each other.
+    Raises StudyError if the corpora, their labels or the metrics differ: in one picture the scores would be read against
+    each other.
     """
     for name, others in (("corpus", "are of different corpora"), ("answers", "have different labels of dev or test")):
         if pair[0].state.get(name) != pair[1].state.get(name):

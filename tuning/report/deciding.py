@@ -55,7 +55,7 @@ def words_of_texts(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]
 
 
 def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
-    """The words that decided the champion's answer to each text; empty where the search has no champion's folder."""
+    """The words that decided the champion's answer to each text; empty if the search has no champion's folder."""
     champion = folder.place / "champion"
     if not texts or not (champion / "model.onnx").is_file():
         return {}

@@ -16,7 +16,7 @@ from distune.tuning.study.file import Study
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """One search; `results` and `answers` are None where it has not come to them, `answers` also in an old one."""
+    """One search; `results` and `answers` are None if it has not come to them, `answers` also in an old one."""
 
     study: Study
     folder: Folder

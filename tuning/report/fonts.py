@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 
 def first_without_font(texts: Iterable[str]) -> str | None:
-    """The first wide character (Chinese, Japanese, Korean) that no font has; None where all is well, or fontconfig cannot be asked."""
+    """The first wide character (Chinese, Japanese, Korean) that no font has; None if all is well, or fontconfig
+    cannot be asked."""
     program = shutil.which("fc-list")
     wide = next((c for text in texts for c in text if unicodedata.east_asian_width(c) in "WF"), None)
     if program is None or wide is None:

@@ -14,7 +14,7 @@ _lock = threading.Lock()
 
 
 class _Printing:
-    """One `with` for whose length lines are printed on a console, or go the user's way where it has none."""
+    """One `with` for whose length lines are printed on a console, or go the user's way without one."""
 
     def __init__(self, console: Console | None) -> None:
         self.console = console

@@ -145,7 +145,7 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
 
 
 def _nothing_confused(answers: Answers | None) -> str:
-    """The sentence that replaces the picture of confused pairs if there is no such pair."""
+    """The words in place of a picture of confused pairs, if there are none."""
     if answers is None or not has_many_classes(answers) or confused_pairs(answers, 1):
         return ""
     return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."
@@ -255,7 +255,7 @@ def _protocol(results: Results) -> list[str]:
 
 
 def _facts(findings: Findings) -> list[tuple[str, str]]:
-    """Where, on what and with what it was measured."""
+    """The machine, the texts and the packages of the measurement."""
     config, results, state = findings.study.config, findings.results, findings.state
     texts, answers = state.get("corpus", "unknown"), state.get("answers", "unknown")
     found = [("corpus", f"{config.corpus.source} (fingerprint {texts}; with the labels of dev and test {answers})")]

@@ -55,9 +55,9 @@ class _Plan:
     title: str
     caption: str
     draw: Callable[[], go.Figure] | None
-    """None where what it needs is not there."""
+    """None if what it needs is not there."""
     needs: str = ""
-    """Empty if nothing is missing. Then there is nothing to draw, and the page says so in words."""
+    """Empty if nothing is missing: there is nothing to draw, and the page says so in words."""
 
 
 def draw(findings: Findings) -> tuple[list[Picture], list[str]]:
@@ -174,7 +174,7 @@ def write_html(pictures: Sequence[Picture], folder: Path) -> None:
 
 
 def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
-    """Write each picture as PNG, in one start of the machine's Chromium; where it has none, say so and write none."""
+    """Write each picture as PNG, in one start of the machine's Chromium. Without one, say so and write none."""
     try:
         import kaleido
     except ImportError:

@@ -209,7 +209,7 @@ def _hover_of_finalist(one: FinalStudent, score: Spread, is_champion: bool, metr
 
 
 def _compared(results: Results) -> Iterator[go.Scatter]:
-    """The teacher where it was timed, and the student alone, which is the network of the one that is shown."""
+    """The teacher if it was timed, and the student alone, which is the network of the shown one."""
     teacher, alone, _ = results.columns
     if teacher.latency is not None:
         yield _mark(teacher, teacher.latency.p50_ms, "star", 17, TEACHER)
@@ -243,7 +243,7 @@ def _draw_teacher(found: go.Figure, teacher: Column) -> None:
 
 
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
-    """The bounds of the champion rule; its label lies on the side of its line where the teacher does not."""
+    """The bounds of the champion rule; its label lies on the side of its line without the teacher."""
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
         found.add_hline(

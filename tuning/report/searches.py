@@ -31,7 +31,7 @@ class Listed:
     n_done: int | None = None
     n_trials: int | None = None
     metric: str | None = None
-    """What its scores are of."""
+    """The name of the metric of its scores."""
     best_dev_score: float | None = None
     champion: int | None = None
     begun_at: str | None = None
@@ -117,7 +117,7 @@ def _minute(moment: str | None) -> str:
 
 
 def _besides(one: Listed) -> list[str]:
-    """The facts for which the table has no room."""
+    """The lines that do not fit into the table."""
     return [
         *([f"is damaged: {one.fault}"] if one.fault else []),
         *([f"ended early: {one.ended_early}"] if one.ended_early else []),

@@ -96,7 +96,7 @@ def escaped(text: str) -> str:
 
 
 def wide_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
-    """An axis for values above 0: logarithmic where they span more than a factor of ten."""
+    """An axis for values above 0: logarithmic if they span more than a factor of ten."""
     low, high = min(values), max(values)
     if low <= 0 or high / low <= WIDE:
         return {"title": {"text": title}, "rangemode": "tozero"}

@@ -19,7 +19,7 @@ ENDS = {
     "skipped": ("was skipped", "were skipped"),
     "running": ("was cut off", "were cut off"),
 }
-"""The sentences about one trial that was not completed, and about several, by their state."""
+"""Words for one trial that was not completed, and for several, by their state."""
 LONGEST_CAUSE = 200
 
 
@@ -44,7 +44,7 @@ def headline_of_none(findings: Findings) -> str:
 
 
 def lead_of_none(findings: Findings) -> list[str]:
-    """What became of the trials, and why of those that failed."""
+    """The ends of the trials, and the causes of those that failed."""
     distilled = _distilled(findings.records)
     said = ["This search has ended without finalists, and nothing was registered."]
     if distilled:

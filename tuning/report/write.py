@@ -29,7 +29,7 @@ def write_report(study: Study, folder: Folder) -> dict[str, bytes]:
 
 
 def write_page(study: Study, folder: Folder, file: Path) -> None:
-    """Write the page of a search to a file, and nothing else; raises StudyError where it cannot be written."""
+    """Write the page of a search to a file, and nothing else; raises StudyError if it cannot be written."""
     findings = read_findings(study, folder)
     try:
         file.write_text(page(findings, *draw(findings)), encoding="utf-8")

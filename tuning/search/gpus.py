@@ -1,4 +1,4 @@
-"""What share of a GPU a trial needs: the memory of the largest configuration of the space over that of the card."""
+"""The share of a GPU that a trial needs: the memory of the largest configuration of the space over that of the card."""
 
 from __future__ import annotations
 

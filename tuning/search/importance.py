@@ -69,8 +69,8 @@ def keep_importances(found: Sequence[Importance], study: optuna.Study, config: S
 
 
 def importances_of(study: optuna.Study, config: StudyConfig, folder: Folder) -> list[Importance]:
-    """What mattered in a search: as it was kept when it ended, and computed where it has not ended, has gone on, or was kept
-    otherwise."""
+    """The importance of the settings in a search: the kept one of its end. It is computed if the search has not
+    ended, was continued, or kept it in another way."""
     asked = _asked(study, config)
     try:
         kept = read_object(folder.importance, "") if folder.importance.is_file() else {}

@@ -31,7 +31,8 @@ def plugs_in(study: Study) -> list[tuple[OpenKinds, str, type[Part]]]:
 
 
 def refuse_broken_plugs(study: Study, base: TrialConfig) -> None:
-    """Raise StudyError where a plugged student, teacher term or hidden term of the space cannot be what it says; `distune.testing` tries more of it."""
+    """Raise StudyError if a plugged student, teacher term or hidden term of the space cannot be what it says;
+    `distune.testing` tries more of it."""
     faults = []
     for kinds, kind, _ in plugs_in(study):
         try:

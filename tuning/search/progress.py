@@ -179,7 +179,8 @@ def view(
     """A search as a bar, the front so far, what runs and what has failed; `epochs` says how far a running trial is."""
     bar = Table.grid()
     bar.add_row(ProgressBar(n_trials, count_done(records), width=60))
-    parts: list[RenderableType] = [bar, summary(records, n_trials, left_s, metric)]
+    # Each part on a line of its own: a narrow terminal breaks none of them.
+    parts: list[RenderableType] = [bar, *summary(records, n_trials, left_s, metric).split(" | ")]
     front = pareto_front(records)
     if front:
         table = Table(title="the Pareto front so far", title_justify="left")

@@ -110,8 +110,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         return str(Searcher.FINISHED) if proposed is None else proposed
 
     def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something, but nothing more once that has failed: Ray Tune would take an error here, such as that of a full disk,
-        for one of the trial. What runs then is still to be run when the search is resumed."""
+        """Do something, but nothing more once that has failed: Ray Tune would take an error here, such as that of a
+        full disk, for one of the trial. The trials that run then still run in a resumed search."""
         if self.error is None:
             try:
                 return action(*arguments)

@@ -33,7 +33,7 @@ takes a second."""
 
 @dataclass(frozen=True, kw_only=True)
 class ReadStudy:
-    """A study, its corpus, where its teachers are, and what was noticed of them."""
+    """A study, its corpus, the places of its teachers, and notes about them."""
 
     study: Study
     corpus: Corpus
@@ -117,7 +117,7 @@ def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
 
 
 def _vector_notes(configs: Sequence[TrialConfig], corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """What differs in the files of word vectors from what they say of themselves.
+    """The differences between the files of word vectors and their own headers.
 
     Raises ModelError for one that cannot be read, and for one that knows no word of the first texts.
     """
@@ -139,8 +139,8 @@ def _first_words(tokens: AnyTokensConfig, corpus: Corpus, places: Sequence[Teach
 def _refuse_what_teachers_lack(
     study: Study, corpus: Corpus, places: Sequence[TeacherPlace], configs: Sequence[TrialConfig]
 ) -> None:
-    """Raise StudyError where trials want of a teacher what it cannot give: its tokens, hidden states, answers on augmented
-    texts."""
+    """Raise StudyError if trials want of a teacher what it cannot give: its tokens, hidden states, answers on
+    augmented texts."""
     for config in configs:
         tokens, settings = config.tokens, places[0].settings
         if isinstance(tokens, WordPieceConfig) and not (

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
     """Run the remaining trials on the connected cluster, and return all records.
 
-    A search that was interrupted, by Ctrl-C or a kill, goes on where it stopped, its trials after their last epoch. A
+    A search that was interrupted, by Ctrl-C or a kill, continues where it stopped, its trials after their last epoch. A
     trial that fails is recorded and does not end the search. `search.json` says why it ends before its last trial.
     Raises KeyboardInterrupt when it is interrupted.
     """
@@ -85,8 +85,8 @@ def interruptible() -> Iterator[None]:
 
 
 def forget_lost_trials(folder: Folder, n_known: int) -> None:
-    """Say of which trials there is a log and nothing in the journal, as where its last segments are lost; what they kept of their
-    trainings belongs to none of those that get their numbers."""
+    """Print the trials that have a log and no entry in the journal, for example after the loss of its last segments.
+    The trainings that they kept do not belong to the trials that get their numbers."""
     lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
     if lost:
         _log.info(

@@ -29,7 +29,7 @@ def suggest(space: Space, trial: optuna.trial.BaseTrial, fixed: Config | None = 
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """What each Optuna parameter of the space is drawn from, by name."""
+    """The distribution of each Optuna parameter of the space, by name."""
     found: dict[str, BaseDistribution] = {}
     for path, kinds, leaf in leaves(space.root):
         found[parameter_name(space, path, kinds)] = _distribution(leaf)

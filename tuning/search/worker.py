@@ -65,7 +65,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class WorkerInputs:
-    """What travels to the workers of an `Inputs`: the data, without the encoder."""
+    """The part of an `Inputs` that goes to the workers: the data, without the encoder."""
 
     data: TrialData
     encode_ms: float
@@ -76,7 +76,7 @@ class WorkerInputs:
 
 
 def trial_on_worker(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: Assignment) -> None:
-    """What Ray Tune calls."""
+    """The function that Ray Tune calls."""
     from ray import tune
 
     work(proposal, inputs, assignment, tune.report)

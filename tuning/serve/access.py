@@ -1,4 +1,4 @@
-"""Whose requests are answered: by the Host that they ask for, and by the Origin of the page that asks.
+"""The requests that are answered: by the Host that they ask for, and by the Origin of the page that asks.
 
 A page elsewhere can have its own name resolve to this machine (DNS rebinding), and its browser then asks us as that page's own
 server; the Host that it names gives it away. A page can also send a request here by our own name; its Origin gives it away.
@@ -38,7 +38,7 @@ class Access:
         return len(header) <= MAX_HOST_CHARS and _has_host(self, header)
 
     def judge_host(self, header: str) -> bool:
-        """What `has_host` says, and remembers."""
+        """The answer of `has_host`, which remembers it."""
         name = _name(header)
         if name is not None and self._is_own(name):
             return True

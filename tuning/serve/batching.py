@@ -45,8 +45,8 @@ class Batcher:
         return self.n_waiting >= self._limits.max_waiting
 
     async def ask(self, texts: Sequence[str], is_gone: Callable[[], bool] = lambda: False) -> list[Answer]:
-        """The answers of one request. Raises FullError, GoneError where `is_gone` says so before its turn comes, and whatever goes
-        wrong in answering."""
+        """The answers of one request. Raises FullError, GoneError if `is_gone` says so before its turn comes, and
+        whatever goes wrong in answering."""
         if self.n_waiting + len(texts) > self._limits.max_waiting:
             raise FullError
         request = _Request(texts=texts, future=asyncio.get_running_loop().create_future(), is_gone=is_gone)

@@ -82,7 +82,7 @@ class Connection(H11Protocol):
         return awaited
 
     def check(self) -> None:
-        """Close the connection where its client has kept us waiting for too long."""
+        """Close the connection if its client has kept us waiting for too long."""
         limits = self._limits
         allowed_s = {
             "a request": limits.header_timeout_s,
@@ -96,7 +96,7 @@ class Connection(H11Protocol):
             self.give_up()
 
     def give_up(self) -> None:
-        """Close the connection, with a reason where a request has begun."""
+        """Close the connection, with a reason if a request has begun."""
         awaited, limits = self._awaited[0], self._limits
         if awaited == "a header":
             self.refuse(

@@ -51,7 +51,7 @@ def check_limits(limits: Limits) -> None:
 def allow_files(max_connections: int) -> None:
     """Let this process have as many open files as connections need.
 
-    Where accepting fails for want of one, nobody gets in at all, not even to be refused.
+    If accepting fails for lack of one, no client gets in at all, not even for a refusal.
     """
     needed = max_connections + OWN_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

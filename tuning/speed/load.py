@@ -24,7 +24,7 @@ class Mark:
 
 
 def mark() -> Mark | None:
-    """The moment now; None where the system does not say what all processes take."""
+    """The moment now; None if the system does not say what all processes take."""
     try:
         fields = STAT.read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
         busy = sum(int(value) for i, value in enumerate(fields) if i not in IDLE)
@@ -34,7 +34,7 @@ def mark() -> Mark | None:
 
 
 def load_between(before: Mark | None, after: Mark | None) -> Load | None:
-    """What other processes took between two marks."""
+    """The cores that other processes took between two marks."""
     if before is None or after is None or after.moment_s <= before.moment_s:
         return None
     of_others_s = after.all_s - before.all_s - (after.ours_s - before.ours_s)

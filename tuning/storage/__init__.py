@@ -1,1 +1,1 @@
-"""What lies where in the storage, and what is known of a search."""
+"""The layout of the storage, and the records of a search."""

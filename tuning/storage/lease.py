@@ -110,7 +110,7 @@ def _content(name: str) -> str:
 
 
 def _renew(place: Place, name: str, ended: threading.Event) -> None:
-    """Go on saying so; where another driver has taken over, as this one was asleep, interrupt the search here."""
+    """Renew the lease. If another driver has taken over, because this one was asleep, interrupt the search here."""
     while not ended.wait(RENEWED_EVERY_S):
         try:
             if _holder(place) != name:

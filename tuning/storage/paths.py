@@ -122,8 +122,8 @@ class Folder:
         return read_object(file, "start a new search") if file.is_file() else {}
 
     def claim(self, fingerprints: Mapping[str, str]) -> None:
-        """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError where a resumed search
-        read something else, or does not say what."""
+        """Bind the search to what it reads, a fingerprint for each key of BOUND_TO; raises StudyError if a resumed
+        search read something else, or does not say what."""
         state = self.state
         if not state and self.journal.names():  # It is there before the first trial.
             raise StudyError(

@@ -57,7 +57,7 @@ class TrialRecord:
 
     @property
     def title(self) -> str:
-        """The name of the trial in tables and pictures, next to its number; empty if the sampler proposed it."""
+        """Its name in tables and pictures, next to its number; empty for a trial of the sampler."""
         return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
 
     @property
@@ -94,7 +94,8 @@ def records_in(config: StudyConfig, folder: Folder) -> list[TrialRecord]:
 
 
 def read_journal(config: StudyConfig, folder: Folder) -> tuple[optuna.Study, list[TrialRecord]]:
-    """The Optuna study of a search and every trial, as its folder has them now. Raises DamagedError where they cannot be read."""
+    """The Optuna study of a search and every trial, as its folder has them now. Raises DamagedError if they cannot
+    be read."""
     with reading(folder.journal, "copy it from where it was kept whole, or start a new search"):
         study = open_study(config, Journal(folder.journal))
         return study, read_records(study)

@@ -117,7 +117,7 @@ def _limits(document: dict[str, Any]) -> list[Any]:
 
 
 def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
-    """Raise StudyError where a search would have no further trial under its new limits."""
+    """Raise StudyError if a search would have no further trial under its new limits."""
     search, (optuna_study, records) = study.config.search, read_journal(study.config, folder)
     done = count_done(records)
     has_ended = folder.state.get("state") == ENDED
@@ -152,7 +152,7 @@ def state_of(folder: Folder) -> str:
 def only_beginning(study: Study) -> Iterator[None]:
     """Be the only one that prepares a search of a study for the length of a `with`, as caches are filled before it has a folder.
 
-    Raises StudyError where the last search of the study runs now, or another one is being prepared.
+    Raises StudyError if the last search of the study runs now, or another one is being prepared.
     """
     _refuse_second(study)
     name = study.config.name

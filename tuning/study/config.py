@@ -119,7 +119,7 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """What `first` lists, each by its name, or by its place."""
+        """The points of `first`, each by its name, or by its place."""
         return tuple(
             Point(
                 name=point.get("name", f"{FIRST}.{number}").strip(),
@@ -192,7 +192,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def option(self) -> str:
-        """What names the store to a command, ` --uri STORE`; empty where a command finds it by itself."""
+        """The option that names the store to a command, ` --uri STORE`; empty if a command finds it by itself."""
         return "" if self.store == TrackingConfig().store else f" --uri {shlex.quote(self.store)}"
 
     @property
@@ -252,5 +252,6 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
         return (self.teacher, *self.more_teachers)
 
     def space_of(self, students: StudentsConfig, path: str = "teacher") -> Space:
-        """What students that are a teacher, the one at `path`, are drawn from; raises StudyError listing its faults."""
+        """The space of the students that are a teacher, the one at `path`, are drawn from; raises StudyError listing
+        its faults."""
         return parse_space(students.trial or self.trial, TrialConfig, f"{path}.students.trial")

@@ -174,7 +174,7 @@ WORDS = {
     "too_short": "must have at least {min_length} values",
     "tuple": "must be a list",
 }
-"""What pydantic finds, by its type or what its type begins with, as a study file says it."""
+"""The faults that pydantic finds, by type or by the beginning of the type, in the words of a study file."""
 
 
 def in_words(details: ErrorDetails) -> str:

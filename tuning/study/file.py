@@ -23,7 +23,7 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import OPEN, plug_in
 
 KEPT_ADVICE = "copy it from where its search was kept whole, or start a new search"
-"""What to do about the file of a study that a search keeps."""
+"""The advice for the file of a study that a search keeps."""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
 
 
 def _name(data: str) -> str:
-    """The name of a study of this file: the file's own name, as far as a study may have it."""
+    """The name of a study of a file: the file's name, as far as it is a valid one."""
     stem = unicodedata.normalize("NFC", Path(data).name.partition(".")[0])
     letters = "".join(sign if sign in "_-" or unicodedata.category(sign)[0] in "LMN" else "-" for sign in stem)
     while len(letters.encode()) > LONGEST_NAME_BYTES:
@@ -106,7 +106,7 @@ def _name(data: str) -> str:
 
 
 def _by_hand(data: str, message: str) -> str:
-    """What to do where a message names keys of a corpus, which cannot be given to `distune init`."""
+    """The advice for a message that names keys of a corpus, which `distune init` does not take."""
     found = dict.fromkeys(match[1] or match[2] for match in KEY.finditer(message))
     keys = [key for key in found if key in CorpusConfig.model_fields]
     if not keys:

@@ -14,7 +14,8 @@ from distune.tuning.study.space import Alternatives, Config, Node, Range, Space,
 
 
 def draw(space: Space, rng: np.random.Generator) -> Config:
-    """A config drawn at random: of each choice any, of each range any number in it (its logarithm, where the range is `log`)."""
+    """A config drawn at random: of each choice any, of each range any number in it (its logarithm, if the range is
+    `log`)."""
 
     def choose(path: str, node: Node, kinds: tuple[str, ...]) -> Any:
         if isinstance(node, Alternatives):
@@ -115,7 +116,7 @@ def upper_bound(space: Space, path: str) -> float:
 
 
 def values_at(space: Space, path: str) -> list[Any]:
-    """All values that a leaf may take, a `kind` among them; nothing where the space does not name it."""
+    """All values that a leaf may take, a `kind` among them; nothing if the space does not name it."""
     found: list[Any] = []
 
     def walk(node: Node, parts: Sequence[str]) -> None:

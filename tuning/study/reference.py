@@ -26,7 +26,7 @@ from distune.tuning.trial.config import TrialConfig
 
 Models = tuple[type[BaseModel], ...]
 YAML_END = "...\n"
-"""What PyYAML puts after a plain value."""
+"""The end that PyYAML puts after a plain value."""
 HEADING = "| key | values | default | meaning |\n|---|---|---|---|"
 WORDS: dict[Any, str] = {int: "whole number", float: "number", str: "text", Path: "path", bool: "`true` or `false`"}
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "a multiple of"}

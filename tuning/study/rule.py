@@ -61,8 +61,8 @@ def rule_text(rule: ChampionConfig, metric: MetricConfig = ACCURACY) -> str:
 
 
 def rule_terms(rule: ChampionConfig, metric: MetricConfig = ACCURACY) -> str:
-    """The champion rule as registered versions keep it. Versions with the same rule are compared, so its spelling never
-    changes."""
+    """The champion rule as registered versions keep it, which are compared only with the same rule: its spelling
+    never changes."""
     share = rule.min_teacher_ratio or 0.0
     short = f"{share:.1%}"
     return _sentence(rule, metric, short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%")
@@ -79,9 +79,6 @@ def _sentence(rule: ChampionConfig, metric: MetricConfig, ratio: str) -> str:
     return f"{order} that {' and '.join(parts)}"
 
 
-def teacher_ratio(score: float, teacher_score: float) -> float | None:
-    """The part of the teacher's score that a student keeps. Two scores below zero give the teacher's over the student's. The
-    result is None if the teacher's score is zero, or if only one of the two is below zero."""
-    if teacher_score > 0:
-        return score / teacher_score if score >= 0 else None
-    return teacher_score / score if teacher_score < 0 and score < 0 else None
+def teacher_ratio(accuracy: float, teacher_score: float) -> float | None:
+    """The part of the teacher's accuracy that a student keeps; None if the teacher is never right."""
+    return accuracy / teacher_score if teacher_score > 0 else None

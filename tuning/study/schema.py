@@ -1,8 +1,8 @@
 """The JSON Schema of the study file, by which editors complete its keys, show what they mean and mark what they do not take.
 
 It is pydantic's schema of the config classes, except for `trial`, where each leaf may also be a range and each block
-that has kinds a list of them. What no schema can say (that one file has the columns, that one key goes with another)
-`distune check` says.
+that has kinds a list of them. No schema can say that one file has the columns, or that one key needs another; `distune
+check` says it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from distune.tuning.trial.plugs import OPEN
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IN_TRIAL = "In"
-"""Goes before the name of a class where its leaves may be ranges."""
+"""Goes before the name of a class if its leaves may be ranges."""
 LABEL = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
 """Labels may be whole numbers, which are taken as they are spelt."""
 
@@ -107,7 +107,7 @@ def _in_trial(references: list[Schema]) -> list[Schema]:
 
 
 def _plugged(references: list[Schema]) -> list[Schema]:
-    """A block of a kind that a plug brings, where the part takes plugs: whatever it sets."""
+    """A block of a kind that a plug brings, if the part takes plugs, with any settings."""
     names = {one["$ref"].removeprefix("#/$defs/") for one in references}
     for kinds in OPEN:
         if names == {one.__name__ for one in get_args(kinds.ours)}:

@@ -16,7 +16,7 @@ from distune.tuning.study.errors import StudyError, validated
 
 RANGES = ("choice", "between", "log")
 BROKEN = object()
-"""Stands where a range could not be read; it is left out, so that the faults of the rest are found as well."""
+"""Takes the place of an unreadable range. It is left out, so that the faults of the rest are found too."""
 Config = dict[str, Any]
 
 

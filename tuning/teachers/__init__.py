@@ -1,1 +1,1 @@
-"""Which teachers there are, where their logits lie, and who computes them."""
+"""The teachers of a study, the places of their logits, and the computing of them."""

@@ -1,10 +1,10 @@
 """A guard against columns in the wrong order: would another assignment of a teacher's columns to labels be right far more often?
 
-Found is the assignment that is right on the most dev texts, an assignment problem over the confusion matrix (Kuhn 1955). Some
-permutation always beats the given order by chance, and the more so the more classes there are. So it counts only where three
-things hold for the columns that it moves. It gains a share of dev that matters. McNemar's exact test says that it is right more
-often than the given order by no chance. And it is right more often than any permutation would be whose answers had nothing to do
-with the labels: a teacher that always says one class tells nothing of an order.
+Found is the assignment that is right on the most dev texts, an assignment problem over the confusion matrix (Kuhn
+1955). Some permutation always beats the given order by chance, and the more so the more classes there are. So it counts
+only if three things hold for the columns that it moves. It gains a share of dev that matters. McNemar's exact test says
+that it is right more often than the given order by no chance. And it is right more often than any permutation would be
+whose answers had nothing to do with the labels: a teacher that always says one class tells nothing of an order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from distune.corpora.columns import ColumnOrder
 from distune.corpora.texts import CorpusError
 
 CHANCE = 1e-5
-"""How likely a refusal may be, over all permutations, where the columns are in order."""
+"""The largest probability of a refusal, over all permutations, if the columns are in order."""
 WITHIN = 0.2
 """How likely the answers of a cycle may go with the labels that it moves them to by chance."""
 MIN_GAIN = 0.03
@@ -171,8 +171,8 @@ def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
 
 
 def log_at_least(k: int, n: int, share: float) -> float:
-    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf where that
-    probability is too small for a float."""
+    """The logarithm of the probability that of `n` draws `k` or more succeed, each with probability `share`; -inf if
+    that probability is too small for a float."""
     from scipy.special import bdtrc  # scipy.stats would take a second to import.
 
     probability = float(bdtrc(k - 1, n, share))

@@ -1,4 +1,5 @@
-"""Is it still the same? What decides whether something kept may be used again is content: never a name, size, path or time."""
+"""Is it still the same? The content decides whether something kept may be used again: never a name, size, path or
+time."""
 
 from __future__ import annotations
 

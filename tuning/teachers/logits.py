@@ -109,7 +109,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
 def cache_teacher(
     study: Study, rebuild: bool, export: Path | None, command: str, runner: Runner, progress: Progress
 ) -> None:
-    """Fill the cache of a study, say how good the teacher is, and write the logits as one file where asked."""
+    """Fill the cache of a study, print the accuracy of the teacher, and write the logits as one file on request."""
     study = runnable(study)
     config = study.config
     if export is not None and config.more_teachers:

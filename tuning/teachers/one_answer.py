@@ -10,7 +10,8 @@ from distune.corpora.texts import CorpusError
 
 
 def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
-    """Raise CorpusError where the logits `[texts, classes]` of all texts and classes are one number, as those of an empty head."""
+    """Raise CorpusError if the logits `[texts, classes]` of all texts and classes are one number, as those of an
+    empty head."""
     if logits.size and np.ptp(logits) == 0:
         raise CorpusError(
             f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "

@@ -47,13 +47,13 @@ ASKED_FIRST = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """What asking the teachers of a study takes."""
+    """The study, its corpus, the places of its teachers, and the runner of their work."""
 
     config: StudyConfig
     corpus: Corpus
     places: tuple[TeacherPlace, ...]
     runner: Runner
-    """What asks for the shards, trains a teacher, and trains the students that one is made of."""
+    """The runner of the shards, of a teacher's training, and of the training of students that are a teacher."""
     progress: Progress
 
 

@@ -1,4 +1,4 @@
-"""The teachers of a study: which they are, where their answers lie, and what they say together."""
+"""The teachers of a study: their identity, the places of their answers, and their common answer."""
 
 from __future__ import annotations
 
@@ -245,8 +245,8 @@ def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
 def refuse_wrong_columns(
     place: TeacherPlace, logits: NDArray[np.float32], dev: Split, labels: Sequence[str], of_file: bool
 ) -> None:
-    """Raise CorpusError where a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, are all one number, or
-    fit dev far better with its columns in another order."""
+    """Raise CorpusError if a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, are all
+    one number, or fit dev far better with its columns in another order."""
     refuse_equal_logits(place.name, logits)
     columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
     one_order = columns[0] if len({one.order for one in columns}) == 1 else None

@@ -1,1 +1,1 @@
-"""What MLflow keeps of a search."""
+"""The records of a search in MLflow."""

@@ -149,7 +149,7 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
 
 
 def _names(verdict: Verdict) -> dict[int, str]:
-    """What each finalist is, in a few words, with its figures as they were timed alone."""
+    """Each finalist in a few words, with its exact figures."""
     return {
         one.record.number: f"{shown_kind(one.record)} "
         + figures(one.score, verdict.latencies[str(one.record.number)].p50_ms)

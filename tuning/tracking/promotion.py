@@ -44,7 +44,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Terms:
-    """What two winners must have in common to be compared."""
+    """The terms that two winners must share for a comparison."""
 
     corpus: str
     answers: str
@@ -52,7 +52,7 @@ class Terms:
     rule: str
 
     def other_in(self, old: Terms) -> str | None:
-        """The terms on which the other was chosen where they differ; None where it was chosen on the same ones."""
+        """The terms on which the other was chosen, if they differ; None if it was chosen on the same ones."""
         others = {
             "corpus": "by another corpus",
             "answers": "by other labels of dev or test",

@@ -83,7 +83,7 @@ def _pull_results(place: Place, target: Path) -> Path:
 
 
 def _refuse_links(named: Path, folder: Path) -> None:
-    """Raise StudyError where a folder from elsewhere would bring along what lies outside of it on this machine."""
+    """Raise StudyError if a folder from elsewhere would bring along what lies outside of it on this machine."""
     root = named.resolve()
     for path in (folder, *folder.rglob("*")):
         # One to a folder may lead in a circle.

@@ -62,7 +62,8 @@ class LoggedModel:
 
 
 def present_champion(uri: str, name: str, terms: Terms, scratch: Path) -> Present | None:
-    """The champion that a name has now, copied into a folder; None where it has none, or one that was chosen on other terms.
+    """The champion that a name has now, copied into a folder; None if it has none, or one that was chosen on other
+    terms.
 
     Raises what may work when it is asked for again. All else is the fault of the champion, and costs no search its end.
     """
@@ -144,7 +145,7 @@ def _why_first(client: MlflowClient, name: str, version: str) -> str:
 
 
 def _aliases(client: MlflowClient, name: str) -> dict[str, str] | None:
-    """The version of each alias of a name; None where the registry says that it has no such name, and only then."""
+    """The version of each alias of a name; None if the registry says that it has no such name, and only then."""
     try:
         found = client.get_registered_model(name).aliases
     except MlflowException as error:

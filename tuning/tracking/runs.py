@@ -118,7 +118,7 @@ class Tracker:
             )
 
     def ended(self, record: TrialRecord) -> None:
-        """Close the child run of a trial, with its state and, where it failed, the traceback."""
+        """Close the child run of a trial, with its state and, if it failed, the traceback."""
         run_id = self._children[record.number]
         known = {
             self._metric: record.score,
@@ -157,7 +157,7 @@ class Tracker:
             self._client.log_artifact(self.run_id, str(folder / name))
 
     def link_model(self, number: int, model_id: str, metrics: Mapping[str, float]) -> None:
-        """Say that a logged model is what a trial brought forth, and how good it is; once, also where a search is resumed."""
+        """Record that a logged model is the result of a trial, and its figures; only once, also in a resumed search."""
         outputs = self._client.get_run(self._children[number]).outputs
         if outputs is not None and any(one.model_id == model_id for one in outputs.model_outputs):
             return

@@ -17,7 +17,7 @@ _REVISION = re.compile(r"""^(down_)?revision(?:: [^=]+)? = ["'](\w+)["']""", re.
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite store, None where the store is another."""
+    """The file of a SQLite store, None if the store is another."""
     scheme, _, place = uri.partition(":")
     return Path(place.removeprefix("///").partition("?")[0]) if scheme.partition("+")[0] == "sqlite" else None
 
@@ -77,7 +77,7 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 @dataclass(frozen=True)
 class _Schemas:
-    """All schemas of the MLflow that is installed, and the last; None where it does not keep them where it did."""
+    """All schemas of the MLflow that is installed, and the last; None if it does not keep them where it did."""
 
     all: frozenset[str]
     head: str | None

@@ -117,9 +117,9 @@ def has_store(uri: str) -> bool:
 
 
 def page_of_last_search(uri: str) -> str:
-    """The part of an address at which MLflow shows the training runs of the last search; empty where the store has none.
+    """The part of an address at which MLflow shows the training runs of the last search; empty if the store has none.
 
-    Raises StudyError where the store cannot be read.
+    Raises StudyError if the store cannot be read.
     """
     with _asked(uri, "--uri") as client:
         experiments = {str(one.experiment_id): one for one in client.search_experiments()}

@@ -37,9 +37,9 @@ COLUMNS = (
     "params.`student.kind`",
 )
 WIDTHS_PX = {"attributes.`Run Name`": 280, "runDateAndNestInfo": 135}
-"""What MLflow gives to names is too little for their figures, and to dates more than they need."""
+"""MLflow's columns of names are too narrow for their figures, and its columns of dates are wider than needed."""
 SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
-"""What students are called in print, where that is not their `kind`."""
+"""The printed names of students, if they differ from their `kind`."""
 _SECTION = {"uuid": "distune", "name": "Accuracy against speed", "display": True, "isReordered": True, "columns": 2}
 
 

@@ -33,7 +33,7 @@ class TrialData:
     dev_labels: NDArray[np.int64]
     vectors: NDArray[np.float32]
     metric: Metric = BY_ACCURACY
-    """What epochs are compared by, on dev."""
+    """The metric by which epochs are compared on dev."""
 
     @property
     def n_classes(self) -> int:

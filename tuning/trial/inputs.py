@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class LogitsSource(Protocol):
-    """What teachers say of texts."""
+    """The teachers' answers to texts."""
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -57,7 +57,7 @@ class NoTeacher:
 
 @dataclass(frozen=True, kw_only=True)
 class RawInputs:
-    """What inputs are made of.
+    """The corpus, the teachers and the texts that inputs are made from.
 
     `pieces` is the vocabulary of a teacher's tokenizer, for tokens that are taken from it; `augmented` makes the texts of a
     setting, once, and has the teachers' answers on them.
@@ -69,7 +69,7 @@ class RawInputs:
     seed: int
     """The seed of the trained word vectors."""
     metric: Metric = BY_ACCURACY
-    """What students are compared by, on dev."""
+    """The metric by which students are compared on dev."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 

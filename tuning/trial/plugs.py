@@ -76,7 +76,7 @@ def _installed(kinds: OpenKinds, kind: str) -> str:
 
 
 def refuse_installed_clashes() -> None:
-    """Raise PlugError where an installed package calls a plug as one of ours is called."""
+    """Raise PlugError if an installed package calls a plug as one of ours is called."""
     for kinds in OPEN:
         for kind in kinds.names_of_ours:
             if by := _installed(kinds, kind):
@@ -87,7 +87,7 @@ def refuse_installed_clashes() -> None:
 
 
 def plug_lines(files: Sequence[PlugFile], used: Sequence[tuple[OpenKinds, str]]) -> list[str]:
-    """What code a study runs that is not ours, a line for each file, and for each installed package that it uses."""
+    """The foreign code that a study runs: a line for each file, and for each installed package that it uses."""
     lines = []
     for file in files:
         of_part = {kinds: [kind_of(model) for one, model in plugs_of(file) if one is kinds] for kinds in OPEN}

@@ -47,7 +47,7 @@ class EpochReport:
 class TrialResult:
     """A trained student with the weights of its best epoch, compressed where the trial says so, and its score on dev.
 
-    `quantized` is the graph to be served where it answers otherwise than the student does in torch.
+    `quantized` is the served graph if its answers differ from the student's in torch.
     """
 
     trained: Trained
@@ -178,7 +178,7 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
 
 
 def plan_steps(student: Student, lesson: Lesson, config: TrialConfig, data: TrialData) -> Stepper:
-    """What takes the steps of a trial, whose word vectors may lag behind until its `catch_up`."""
+    """The optimiser of a trial, whose word vectors may lag behind until its `catch_up`."""
     tokens = config.batch_size * float(data.train.lengths.mean())
     # An average of the weights reads all of them after every step.
     by_row = (

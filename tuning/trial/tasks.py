@@ -13,7 +13,7 @@ from distune.tuning.trial.run import TrialResult, run_trial
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What all trainings read: the data by `inputs_key`, and how many threads each may use."""
+    """The input of all trainings: the data by `inputs_key`, and how many threads each may use."""
 
     data: dict[str, TrialData]
     threads: int
@@ -26,7 +26,7 @@ def train_one(config: TrialConfig, shared: TrainingData) -> TrialResult:
 
 
 def train_if_it_converges(config: TrialConfig, shared: TrainingData) -> TrialResult | str:
-    """The same; where the loss does not stay finite, what became of it."""
+    """The same, or the loss that did not stay finite."""
     try:
         return train_one(config, shared)
     except FloatingPointError as error:

@@ -80,7 +80,7 @@ class TrainingState:
         self._put(self.best_weights)
 
     def _weights(self) -> Tensors:
-        """What training changes of the student: frozen vectors are in the trial's data already."""
+        """The parts of the student that training changes: frozen vectors are in the trial's data already."""
         frozen = {name for name, parameter in self.student.named_parameters() if not parameter.requires_grad}
         return {name: tensor for name, tensor in self.student.state_dict().items() if name not in frozen}
 

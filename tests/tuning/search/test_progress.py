@@ -126,3 +126,16 @@ def test_a_trial_is_shown_by_what_is_not_its_default() -> None:
     assert lines == ["  student.kind = average", "  epochs = 2"]
     assert last.startswith("  the other ")
     assert last.endswith(" settings have their defaults")
+
+
+def test_a_narrow_terminal_breaks_no_part_of_the_summary() -> None:
+    stream = io.StringIO()
+    records = [record(0, "complete", 0.7), record(1, "failed", error="no"), record(2, "running")]
+    Console(file=stream, width=80).print(view(records, {}, 12, 600.0))
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert lines[1:5] == [
+        "trials 2/12 done, 1 running, 0 pruned",
+        "1 failed",
+        "best dev accuracy 0.7000 (average, 0.25 ms)",
+        "about 10 min left",
+    ]
