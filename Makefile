@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py tuning/report/test_browser.py)
 SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py fuzz benchmarks tuning/search tuning/champion)
 
-.PHONY: demo test test-long test-soak fuzz lint docs bench
+.PHONY: demo test test-long test-soak fuzz lint docs picture site bench
 demo: .venv/installed
 	$(BIN)/distune search examples/reviews.yaml
 
@@ -43,6 +43,15 @@ lint: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python -m distune.tuning.study.reference > docs/study-file.md
+
+# The rooms and who imports whom, for CONTRIBUTING.md.
+picture: .venv/installed
+	$(BIN)/python docs/making/rooms.py
+
+# The documentation as pages, made and read without a network.
+site: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open build/site/index.html"
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.speed.performance

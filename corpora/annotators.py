@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
@@ -28,7 +29,7 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
     for what, rows in skipped.items():
         if any(rows):
             notes.append(
-                f"  {sum(rows)} rows that were {what} left out; name the file in `unlabelled:` too to have their texts without labels"
+                f"  {n_of(sum(rows), 'row that was', 'rows that were')} {what} left out; name the file in `unlabelled:` too to have their texts without labels"
             )
     left_out = [any(found) for found in zip(*skipped.values(), strict=True)]
     if left_out and all(left_out):
@@ -95,7 +96,7 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
         return []
     shown = ", ".join(several[0])
     return [
-        f"  {len(several)} rows have several labels that differ, such as {shown[:60]}: of these the one at {label!r} is taken; settle them "
+        f"  {n_of(len(several), 'row has', 'rows have')} several labels that differ, such as {shown[:60]}: of these the one at {label!r} is taken; settle them "
         "where they were annotated if that is not meant"
     ]
 

@@ -19,6 +19,7 @@ from distune.corpora.doubtful_labels import (
     without_minus_one,
 )
 from distune.corpora.markers import OF_EXCEL, refuse_objects
+from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError, normalise
 
 MISSING = frozenset(
@@ -83,20 +84,24 @@ def is_nothing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
-def text_of(cell: Any, name: str, row: int) -> str:
-    """The text in a cell in its normal form, or an empty text; raises CorpusError for a cell that is no text."""
+def texts_of(cells: Sequence[Any], rows: RowNames) -> list[str]:
+    """The text in each cell in its normal form, or an empty text; raises CorpusError for a cell that is no text."""
+    return [_text(cell, rows.file, row) for cell, row in zip(cells, rows.of(len(cells)), strict=True)]
+
+
+def _text(cell: Any, name: str, row: str) -> str:
     if isinstance(cell, str | bytes):
         return normalise(_decoded(cell, name, row))
     if is_nothing(cell):
         return ""
     if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
         return _number(cell)
-    raise CorpusError(f"{name}: the text of row {row} is no string but {_kind(cell)}: {str(cell)[:40]}")
+    raise CorpusError(f"{name}: the text of {row} is no string but {_kind(cell)}: {str(cell)[:40]}")
 
 
 def labels_of(
     cells: Sequence[Any],
-    name: str,
+    rows: RowNames,
     rename: Mapping[str, str],
     named: Collection[str],
     class_names: Sequence[str] = (),
@@ -109,11 +114,12 @@ def labels_of(
     are those that numbers stand for; `notes` gets the labels that `rename` does not change. Raises CorpusError for
     cells of several labels, for numbers that are no classes, and for what is no label at all.
     """
-    notes = [] if notes is None else notes
+    notes, name = [] if notes is None else notes, rows.file
     if class_names:
-        spelt = [_class_name(cell, class_names, name, row) for row, cell in enumerate(cells, start=1)]
+        named_rows = zip(cells, rows.of(len(cells)), strict=True)
+        spelt = [_class_name(cell, class_names, name, row) for cell, row in named_rows]
     else:
-        spelt = _spellings(cells, name)
+        spelt = _spellings(cells, rows)
     there = tuple(dict.fromkeys(spelt))  # A million rows have a few labels.
     as_known = dict(zip(there, _as_known(there, {*named, *rename}), strict=True))
     if unused := [label for label in rename if label not in as_known.values()]:
@@ -132,20 +138,20 @@ def labels_of(
     return found
 
 
-def _spellings(cells: Sequence[Any], name: str) -> list[str | None]:
+def _spellings(cells: Sequence[Any], rows: RowNames) -> list[str | None]:
     of_texts: dict[str, str | None] = {}
     found = []
-    for row, cell in enumerate(cells, start=1):
+    for place, cell in enumerate(cells):
         if type(cell) is not str:
-            found.append(_spelling(cell, name, row))
+            found.append(_spelling(cell, rows.file, rows[place]))
             continue
         if cell not in of_texts:
-            of_texts[cell] = _spelling(cell, name, row)
+            of_texts[cell] = _spelling(cell, rows.file, rows[place])
         found.append(of_texts[cell])
     return found
 
 
-def _spelling(cell: Any, name: str, row: int) -> str | None:
+def _spelling(cell: Any, name: str, row: str) -> str | None:
     if is_nothing(cell):
         return None
     if isinstance(cell, bool):
@@ -160,14 +166,14 @@ def _spelling(cell: Any, name: str, row: int) -> str | None:
         return label if listed is None else _spelling(listed, name, row)
     if isinstance(cell, list | tuple):
         return _spelling(_only(cell, name, row), name, row)
-    raise CorpusError(f"{name}: the label of row {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
+    raise CorpusError(f"{name}: the label of {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
 
 
-def _only(cell: Sequence[Any], name: str, row: int) -> Any:
+def _only(cell: Sequence[Any], name: str, row: str) -> Any:
     """The one label of a list, None of an empty one."""
     if len(cell) > 1:
         raise CorpusError(
-            f"{name}: row {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
+            f"{name}: {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
             "keep one label for each text"
         )
     return cell[0] if cell else None
@@ -198,25 +204,23 @@ def _number(value: float | Decimal) -> str:
     return f"{value:.1f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _decoded(cell: str | bytes, name: str, row: int) -> str:
+def _decoded(cell: str | bytes, name: str, row: str) -> str:
     try:
         text = cell if isinstance(cell, str) else cell.decode()
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{name}: row {row} holds bytes that are not UTF-8: {cell[:20]!r}") from error
+        raise CorpusError(f"{name}: {row} holds bytes that are not UTF-8: {cell[:20]!r}") from error
     if "\x00" in text:
-        raise CorpusError(
-            f"{name}: row {row} holds a NUL character, which no text has: {text[:20]!r}; the file is damaged"
-        )
+        raise CorpusError(f"{name}: {row} holds a NUL character, which no text has: {text[:20]!r}; the file is damaged")
     return text
 
 
-def _class_name(cell: Any, class_names: Sequence[str], name: str, row: int) -> str | None:
+def _class_name(cell: Any, class_names: Sequence[str], name: str, row: str) -> str | None:
     if isinstance(cell, list):
         return _class_name(_only(cell, name, row), class_names, name, row)
     if cell is None or cell == int(NO_LABEL):
         return None
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):
-        raise CorpusError(f"{name}: the label of row {row} is {cell}, but the file names {len(class_names)} classes")
+        raise CorpusError(f"{name}: the label of {row} is {cell}, but the file names {len(class_names)} classes")
     return normalise(class_names[cell])
 
 

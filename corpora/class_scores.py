@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.literals import literal
 from distune.corpora.matrices import Matrix, of_lists
 from distune.corpora.table_file import Table
@@ -38,14 +39,14 @@ def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) ->
     column of `BESIDE` has a list of names in each row, numbers are matched by them, row by row. Raises CorpusError as
     `of_lists` does.
     """
-    must_have = f"{n_classes} classes in each row, as the corpus has"
+    must_have = f"{n_of(n_classes, 'class', 'classes')} in each row, as the corpus has"
     if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
         return of_lists(table, column, must_have, n_classes)
     read = [
-        _unwrapped(_spelt(cell), f"{table.name}: {column}, row {row}")
-        for row, cell in enumerate(table.column(column), start=1)
+        _unwrapped(_spelt(cell), f"{table.name}: {column}, {table.rows[place]}")
+        for place, cell in enumerate(table.column(column))
     ]
-    _refuse_other_objects(read, table.name, column, n_classes)
+    _refuse_other_objects(read, table, column, n_classes)
     for beside in BESIDE:
         if beside in table.columns and not any(isinstance(one, Mapping) for one in read):
             read = _named(read, table, column, beside, notes)
@@ -140,20 +141,21 @@ def _unwrapped(cell: Any, where: str) -> Any:
     return dict(pairs)
 
 
-def _refuse_other_objects(read: Sequence[Any], name: str, column: str, n_classes: int) -> None:
+def _refuse_other_objects(read: Sequence[Any], table: Table, column: str, n_classes: int) -> None:
     """Raise CorpusError for scores of tokens, and for scores of the likeliest class alone."""
-    for row, cell in enumerate(read, start=1):
+    for place, cell in enumerate(read):
         first = cell[0] if isinstance(cell, list | tuple) and cell else cell
         if not isinstance(first, Mapping):
             continue
+        where = f"{table.name}: {column}, {table.rows[place]}"
         if {"token", "logprob"} <= first.keys():
             raise CorpusError(
-                f"{name}: {column}, row {row}: has log-probabilities of the tokens that a language model writes "
+                f"{where}: has log-probabilities of the tokens that a language model writes "
                 f"({', '.join(first)}), not of the classes; {BY_NAME}"
             )
         if first.keys() == {"label", "score"} or (len(first) == 1 < n_classes and cell is first):
             raise CorpusError(
-                f"{name}: {column}, row {row}: has the score of one class alone ({str(first)[:60]}); a pipeline of transformers gives "
+                f"{where}: has the score of one class alone ({str(first)[:60]}); a pipeline of transformers gives "
                 "all of them with top_k=None"
             )
 
@@ -168,10 +170,10 @@ def _named(read: Sequence[Any], table: Table, column: str, beside: str, notes: l
     if 2 * sum(fits) <= len(fits):
         return list(read)
     if not all(fits):
-        row = fits.index(False)
+        odd = fits.index(False)
         raise CorpusError(
-            f"{table.name}: {beside} has the names of the numbers in {column}, but row {row + 1} has {str(names[row])[:60]} for "
-            f"{str(read[row])[:60]}; give every row a name for each number"
+            f"{table.name}: {beside} has the names of the numbers in {column}, but {table.rows[odd]} has {str(names[odd])[:60]} for "
+            f"{str(read[odd])[:60]}; give every row a name for each number"
         )
     orders = {tuple(map(str, one)) for one in names}
     if len(orders) > 1 and all(set(one) == {"0", "1"} for one in orders):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import Row
@@ -23,14 +24,14 @@ def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
     chosen = first | {key: _most_frequent(found) for key, found in repeated.items()}
     if contradicting:
         notes.append(
-            f"  {len(contradicting)} texts carry contradicting labels; the more frequent one was kept (a tie: the smaller), "
+            f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels; the more frequent one was kept (a tie: the smaller), "
             f"such as {chosen[contradicting[0]].text[:40]!r}"
         )
     if repeated:
         n_spellings = sum(len({row.text for row in found}) - 1 for found in repeated.values())
-        exact = f"{len(rows) - len(first) - n_spellings} exact duplicates"
-        also = f" and {n_spellings} other spellings" if n_spellings else ""
-        notes.append(f"  {exact}{also} dropped, {len(first)} distinct texts kept")
+        exact = f"{n_of(len(rows) - len(first) - n_spellings, 'exact duplicate')}"
+        also = f" and {n_of(n_spellings, 'other spelling')}" if n_spellings else ""
+        notes.append(f"  {exact}{also} dropped, {n_of(len(first), 'distinct text')} kept")
     return sorted(chosen.values(), key=lambda row: text_hash(row.text))
 
 
@@ -70,5 +71,5 @@ def picked(rows: Sequence[Row], labels: Sequence[str], notes: list[str]) -> list
     others = Counter(row.label for row in rows if row.label not in labels)
     if others:
         shown = ", ".join(f"{label} ({n})" for label, n in others.most_common(5)) + (", ..." if len(others) > 5 else "")
-        notes.append(f"  {others.total()} rows of other classes than `labels` names left out: {shown}")
+        notes.append(f"  {n_of(others.total(), 'row')} of other classes than `labels` names left out: {shown}")
     return [row for row in rows if row.label in labels]

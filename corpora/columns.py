@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distune._plural import n_of
 from distune.corpora.texts import CorpusError
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -65,7 +66,7 @@ def column_order(
     texts = None if names is None else [str(name) for name in names]
     if texts is not None and len(texts) != len(labels):
         raise CorpusError(
-            f"{source} has {len(texts)} columns ({', '.join(texts)}), but the corpus has {len(labels)} labels "
+            f"{source} has {n_of(len(texts), 'column')} ({', '.join(texts)}), but the corpus has {n_of(len(labels), 'label')} "
             f"({', '.join(labels)})"
         )
     if said is not None:

@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
@@ -111,7 +112,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
                     f"the {name} split is empty: no row of {getattr(config, name)} has a class of `labels`"
                 )
             raise CorpusError(
-                f"the {name} split is empty: {len(rows)} texts with dev_fraction={config.dev_fraction}, "
+                f"the {name} split is empty: {n_of(len(rows), 'text')} with dev_fraction={config.dev_fraction}, "
                 f"test_fraction={config.test_fraction}"
             )
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
@@ -155,7 +156,7 @@ def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
         both_are_files = config.dev is not None and config.test is not None and (first, second) == ("dev", "test")
         advice = "" if both_are_files else ", or set drop_overlap: true to drop them from the source"
         raise CorpusError(
-            f"{len(texts)} texts stand in two splits, such as {texts[0][:40]!r}; clean the files{advice} (the splits are {first} "
+            f"{n_of(len(texts), 'text stands', 'texts stand')} in two splits, such as {texts[0][:40]!r}; clean the files{advice} (the splits are {first} "
             f"and {second})"
         )
 

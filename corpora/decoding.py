@@ -164,7 +164,9 @@ def _refuse_lines_of_utf8(content: bytes, name: str) -> None:
 
 
 def _fault(content: bytes, error: UnicodeError) -> str:
-    if not isinstance(error, UnicodeDecodeError) or error.start >= len(content):
+    if not isinstance(error, UnicodeDecodeError) or error.start >= len(error.object):
         return str(error)
-    line = content[: error.start].count(b"\n") + 1
-    return f"byte {content[error.start]:#04x} in line {line}"
+    # In UTF-16 the byte of a line feed is half of other characters too, such as 上.
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    line = before.count("\n" if "\n" in before else "\r") + 1
+    return f"byte {error.object[error.start]:#04x} in line {line}"

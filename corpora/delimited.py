@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from distune._plural import n_of
 from distune.corpora.apostrophes import refuse_apostrophes
 from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
 from distune.corpora.headers import NAMES
 from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
 from distune.corpora.quotation import read_delimited
-from distune.corpora.raw_rows import Cells, Reading
+from distune.corpora.raw_rows import Reading
 from distune.corpora.rulers import without_rulers
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError
@@ -26,11 +29,18 @@ MARKS = {
 }
 OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
-Columns = dict[str, list[str]]
 
 
-def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> tuple[Columns, list[str]]:
-    """The columns of a CSV or TSV file by name, and notes on how they were read.
+class Delimited(NamedTuple):
+    """The columns of a file by name, notes on how they were read, and the line in which each row begins."""
+
+    columns: dict[str, list[str]]
+    notes: list[str]
+    numbers: Sequence[int]
+
+
+def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Delimited:
+    """The columns of a CSV or TSV file.
 
     Raises CorpusError for rows of unequal length (unless they are skipped), names that repeat, and quotation marks that
     can be read neither way.
@@ -38,7 +48,10 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     lines = lines_of_table(text)
     hint = HINT.fullmatch(lines[0])
     if hint:
-        found, lines = hint[1], lines[1:]
+        found, lines = (
+            hint[1],
+            ["", *lines[1:]],
+        )  # Emptied, as a line that is left out would move the numbers of the others.
     else:
         found = _delimiter(lines, delimiter, config, wanted)
     reading = _reading(lines, found, config, wanted)
@@ -46,19 +59,21 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     names = list(config.columns or header)
     _refuse_names(names, header, wanted, config)
     has_header = not config.columns or header == names
-    rows, left_out = without_rulers(reading.rows, names, has_header)
-    kept = [cells for cells in rows if len(cells) == reading.width]
-    if len(kept) < len(rows) and not (config.skip_bad_rows and kept):
-        raise CorpusError(_about_odd_rows(reading, rows, config, found))
-    columns = [list(column) for column in zip(*kept, strict=True)] or [[] for _ in names]
-    notes = _notes(reading, len(kept), len(rows) - len(kept))
+    places, left_out = without_rulers(reading.rows, names, has_header)
+    kept = [place for place in places if len(reading.rows[place]) == reading.width]
+    if len(kept) < len(places) and not (config.skip_bad_rows and kept):
+        raise CorpusError(_about_odd_rows(reading, places, config, found))
+    cells = (reading.rows[place] for place in kept)
+    columns = [list(column) for column in zip(*cells, strict=True)] or [[] for _ in names]
+    notes = _notes(reading, len(kept), len(places) - len(kept))
     if found != delimiter:
         notes.append(f"its columns are separated by {SEPARATORS.get(found, repr(found))}")
     if config.columns and header == names:
         notes.append("its first line names the columns and is no row")
     notes += left_out
     once = {name: column for name, column in zip(names, columns, strict=True) if names.count(name) == 1}
-    return once, notes
+    numbers = array("q", (reading.starts[place] + 1 for place in kept))
+    return Delimited(once, notes, numbers)
 
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
@@ -139,33 +154,33 @@ def _has_row_names(reading: Reading) -> bool:
     return len(names) == len(rows) > 1 and any(cells[-1].strip() for cells in rows)
 
 
-def _about_odd_rows(reading: Reading, rows: Sequence[Cells], config: TableConfig, delimiter: str) -> str:
+def _about_odd_rows(reading: Reading, places: Sequence[int], config: TableConfig, delimiter: str) -> str:
     if not config.columns and _has_row_names(reading):
         return (
             f"{config.path}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
             f"{reading.rows[1][0]!r}; write it by write.csv(..., row.names = FALSE), or name them in the header"
         )
-    places = [place for place in reading.odd if any(reading.rows[place] is cells for cells in rows)]
-    odd = reading.row(places[0])
+    are_odd = [place for place in places if len(reading.rows[place]) != reading.width]
+    odd = reading.row(are_odd[0])
     shown = odd.raw.rstrip("\r\n")
     named = "the names in `columns`" if config.columns else "the header"
     return (
-        f"{config.path}: {len(places)} of {len(reading.rows)} rows have another number of columns than {named}, such as line "
+        f"{config.path}: {len(are_odd):,} of {n_of(len(reading.rows), 'row has', 'rows have')} another number of columns than {named}, such as line "
         f"{odd.number} with {len(odd.cells)} instead of {reading.width}: {shown[:60]!r}; quote the cells that hold "
         f"{SEPARATORS.get(delimiter, repr(delimiter))}, or set `skip_bad_rows: true` to leave these rows out"
     )
 
 
 def _notes(reading: Reading, n_kept: int, n_odd: int) -> list[str]:
-    notes = [f"{n_kept:,} rows of {len(reading.lines):,} lines"]
+    notes = [f"{n_of(n_kept, 'row')} of {n_of(len(reading.lines), 'line')}"]
     if reading.marked:
         notes[0] += f", quotation marks {MARKS[reading.quoting]}"
     if reading.skips_spaces:
         notes.append("the spaces behind its commas are no part of its cells")
     if reading.unescaped:
         notes.append(
-            f"{reading.unescaped:,} doubled backslashes read as one each, as all of its backslashes are doubled"
+            f"{n_of(reading.unescaped, 'doubled backslash', 'doubled backslashes')} read as one each, as all of its backslashes are doubled"
         )
     if n_odd:
-        notes.append(f"{n_odd:,} rows with another number of columns than {reading.width} left out")
+        notes.append(f"{n_of(n_odd, 'row')} with another number of columns than {reading.width} left out")
     return notes

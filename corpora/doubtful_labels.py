@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.texts import CorpusError
 
@@ -81,7 +82,7 @@ def without_minus_one(labels: Sequence[str | None], distinct: Counter[str], name
     others = sorted(distinct.keys() - {NO_LABEL}, key=label_sort_key)
     if others:
         raise CorpusError(
-            f"{name}: the label -1 ({distinct[NO_LABEL]} rows) may be a class or Hugging Face's sign for no label; name the "
+            f"{name}: the label -1 ({n_of(distinct[NO_LABEL], 'row')}) may be a class or Hugging Face's sign for no label; name the "
             f"classes: `labels: [{', '.join(others)}]` leaves its rows out, `labels: [-1, {', '.join(others)}]` takes it for one"
         )
     return [None] * len(labels)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from distune._plural import n_of
 from distune.corpora.annotators import annotated_rows
-from distune.corpora.cells import MISSING, labels_of, text_of
+from distune.corpora.cells import MISSING, labels_of, texts_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
@@ -20,6 +21,7 @@ from distune.corpora.label_columns import about_states
 from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
+from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, content_of, endings, read_table
 from distune.corpora.texts import CorpusError, has_content, normalise
@@ -69,7 +71,8 @@ def read_rows(
     table = read_table(config, wanted)
     told = [] if notes is None else notes
     told += table.notes
-    texts = [text_of(cell, table.name, row) for row, cell in enumerate(table.column(config.text), start=1)]
+    names = table.rows
+    texts = texts_of(table.column(config.text), names)
     labels: list[str | None] = [None] * len(texts)
     if labelled:
         counts = [
@@ -80,8 +83,8 @@ def read_rows(
         ]
         cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
         class_names = table.class_names_of(config.label)
-        labels = labels_of(cells, table.name, config.rename, named, class_names, told)
-        texts, labels = list(compress(texts, counts)), list(compress(labels, counts))
+        labels = labels_of(cells, names, config.rename, named, class_names, told)
+        texts, labels, names = list(compress(texts, counts)), list(compress(labels, counts)), names.kept(counts)
         told += doubtful_labels(labels, {*named, *config.rename.values()})
         told += about_states(table, config.text, config.label)
         if class_names:
@@ -89,20 +92,22 @@ def read_rows(
     refuse_texts_of_objects(texts, table.name)
     rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if has_content(text)]
     if not rows:
-        raise CorpusError(f"{config.path}: the text column {config.text!r} is empty in all of {len(texts)} rows")
+        raise CorpusError(
+            f"{config.path}: the text column {config.text!r} is empty throughout ({n_of(len(texts), 'row')})"
+        )
     if labelled:
-        _refuse_unlabelled(rows, config)
+        _refuse_unlabelled(rows, names.kept([has_content(text) for text in texts]), config)
     if config.columns:
         told += check_first_row(texts, labels, {*named, *config.rename.values()}, config.path)
     if len(rows) < len(texts):
-        told.append(f"  {len(texts) - len(rows)} rows without a text left out")
+        told.append(f"  {n_of(len(texts) - len(rows), 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
     told += _doubts(rows)
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(
-            f"  {n_replaced} texts hold U+FFFD, the sign of characters that an earlier program could not decode"
+            f"  {n_of(n_replaced, 'text holds', 'texts hold')} U+FFFD, the sign of characters that an earlier program could not decode"
         )
     return rows
 
@@ -111,31 +116,34 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
     """The signs in texts that another program may have meant differently."""
     spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
     found = [
-        f"  {n} texts are {text!r}: is that a text, or how a program spelt that there is none?"
+        f"  {n_of(n, 'text is', 'texts are')} {text!r}: is that a text, or how a program spelt that there is none?"
         for text, n in spelt_missing.most_common(3)
     ]
     for sign, what in ESCAPES.items():
         n = sum(sign in row.text for row in rows)
         if n:
-            found.append(f"  {n} texts hold {what}; they are kept as they are")
+            found.append(f"  {n_of(n, 'text holds', 'texts hold')} {what}; this is left as it is")
     n_marked = sum(row.text.startswith("\ufeff") for row in rows)
     if n_marked:
-        found.append(f"  {n_marked} texts begin with a byte-order mark, as where several files were put together")
+        found.append(
+            f"  {n_of(n_marked, 'text begins', 'texts begin')} with a byte-order mark, as where several files were put together"
+        )
     n_at_end = sum(row.text.endswith("\\") and not row.text.endswith("\\\\") for row in rows)
     if n_at_end:
         found.append(
-            f"  {n_at_end} texts end in a backslash, as dumps of databases write a line break within a text: are they cut in two?"
+            f"  {n_of(n_at_end, 'text ends', 'texts end')} in a backslash, as dumps of databases write a line break within a text: "
+            "was it cut in two there?"
         )
     return found
 
 
-def _refuse_unlabelled(rows: list[Row], config: FileConfig) -> None:
-    n_missing = sum(row.label is None for row in rows)
-    if n_missing:
-        example = next(row.text for row in rows if row.label is None)
+def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig) -> None:
+    missing = [place for place, row in enumerate(rows) if row.label is None]
+    if missing:
         raise CorpusError(
-            f"{config.path}: {n_missing} rows have no {config.label!r}; give the unlabelled texts as a file of their own "
-            f"(`unlabelled:`), or name the label in `labels:` if it only looks like none; such as {example[:30]!r}"
+            f"{config.path}: {n_of(len(missing), 'row has', 'rows have')} no {config.label!r}, such as {names[missing[0]]}, "
+            f"{rows[missing[0]].text[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
+            "`labels:` if it only looks like none"
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from distune._plural import n_of
 from distune.corpora.cells import Spelt
 from distune.corpora.texts import CorpusError
 
@@ -13,12 +15,20 @@ Record = Mapping[str, Any]
 EXAMPLE = '{"text": ...}'
 
 
+class Records(NamedTuple):
+    """The records of a file, in which form they stand, and the line of each where each has one of its own."""
+
+    records: list[Record]
+    form: str
+    numbers: Sequence[int] | None = None
+
+
 class _RepeatedKeyError(ValueError):
     """An object with two values of one name, of which Python would silently keep the last."""
 
 
-def read_json(text: str, name: str, wanted: Collection[str] = ()) -> tuple[list[Record], str]:
-    """The records of a JSON file, and in which form they stand; `wanted` names columns of which at least one must be there.
+def read_json(text: str, name: str, wanted: Collection[str] = ()) -> Records:
+    """The records of a JSON file; `wanted` names columns of which at least one must be there.
 
     A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `index` (`{"0": {"text": ...}}`), `split` or the name of the one key
     whose array holds the records. Raises CorpusError for anything else.
@@ -26,7 +36,7 @@ def read_json(text: str, name: str, wanted: Collection[str] = ()) -> tuple[list[
     lines = [line.removeprefix("\ufeff") for line in text.split("\n" if "\n" in text else "\r")]
     filled = [line for line in lines if line.strip()]
     if len(filled) > 1 and _is_object(filled[0]):
-        return _of_lines(lines, name), "lines"
+        return _of_lines(lines, name)
     try:
         value = _parsed(text)
     except ValueError as error:
@@ -71,8 +81,9 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _of_lines(lines: Sequence[str], name: str) -> list[Record]:
+def _of_lines(lines: Sequence[str], name: str) -> Records:
     records: list[Record] = []
+    numbers = array("q")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -83,18 +94,19 @@ def _of_lines(lines: Sequence[str], name: str) -> list[Record]:
         if not isinstance(value, dict):
             raise CorpusError(f"{name}: line {number} must be an object such as {EXAMPLE}, but is {line[:40]!r}")
         records.append(value)
-    return records
+        numbers.append(number)
+    return Records(records, "lines", numbers)
 
 
-def _of_whole(value: Any, name: str, wanted: Collection[str]) -> tuple[list[Record], str]:
+def _of_whole(value: Any, name: str, wanted: Collection[str]) -> Records:
     if isinstance(value, list):
         odd = next(((number, one) for number, one in enumerate(value, start=1) if not isinstance(one, dict)), None)
         if odd:
             advice = '; in pandas, orient="records" writes names' if isinstance(odd[1], list) else ""
             raise CorpusError(
-                f"{name}: element {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}{advice}"
+                f"{name}: row {odd[0]} must be an object such as {EXAMPLE}, but is {odd[1]!r:.40}{advice}"
             )
-        return value, "array"
+        return Records(value, "array")
     if not isinstance(value, dict):
         raise CorpusError(f"{name}: must be an array of objects, or an object a line, but is a {type(value).__name__}")
     records = _of_object(value, name, wanted)
@@ -103,23 +115,27 @@ def _of_whole(value: Any, name: str, wanted: Collection[str]) -> tuple[list[Reco
     return records
 
 
-def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> tuple[list[Record], str] | None:
-    """The records of one object and their form, None if it holds none."""
+def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> Records | None:
+    """The records of one object, None if it holds none."""
     columns, rows = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
-        return _of_rows([str(column) for column in columns], rows, name), "split"
+        return Records(_of_rows([str(column) for column in columns], rows, name), "split")
     arrays = [key for key, cell in value.items() if isinstance(cell, list)]
     if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
         is_record = _is_record(value, value[arrays[0]], {*wanted, "text", "text_hash"})
-        return ([value], "lines") if is_record else (_of_whole(value[arrays[0]], name, wanted)[0], arrays[0])
+        return (
+            Records([value], "lines")
+            if is_record
+            else _of_whole(value[arrays[0]], name, wanted)._replace(form=arrays[0])
+        )
     if value and all(isinstance(cell, dict) for cell in value.values()):
         if _is_by_row(value, wanted, name):
-            return list(value.values()), "index"
-        return _of_indexed_columns(value, name), "columns"
+            return Records(list(value.values()), "index")
+        return Records(_of_indexed_columns(value, name), "columns")
     if value and all(isinstance(cell, list) for cell in value.values()):
-        return _of_column_lists(value, name), "columns"
+        return Records(_of_column_lists(value, name), "columns")
     is_record = any(isinstance(cell, str) for cell in value.values())
-    return ([value], "lines") if is_record else None  # A file of one line.
+    return Records([value], "lines") if is_record else None  # A file of one line.
 
 
 def _is_record(value: dict[str, Any], array: list[Any], wanted: Collection[str]) -> bool:
@@ -153,9 +169,10 @@ def _of_column_lists(value: dict[str, list[Any]], name: str) -> list[Record]:
 
 
 def _of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> list[Record]:
-    if any(len(row) != len(columns) for row in rows):
+    odd = next((number for number, row in enumerate(rows, start=1) if len(row) != len(columns)), None)
+    if odd is not None:
         raise CorpusError(
-            f"{name}: a row has another number of values than the {len(columns)} columns {', '.join(columns)}"
+            f"{name}: row {odd} has {n_of(len(rows[odd - 1]), 'value')}, but the table has {n_of(len(columns), 'column')}: {', '.join(columns)}"
         )
     repeated = next((column for column in columns if columns.count(column) > 1), None)
     if repeated is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.texts import CorpusError
 
 MARK = "\ufeff"
@@ -53,6 +54,6 @@ def refuse_two_line_ends(lines: Sequence[str], name: str) -> None:
     n_returns, n_feeds = len(BARE_RETURN.findall(unquoted)), unquoted.count("\n")
     if n_returns > n_feeds > 0:
         raise CorpusError(
-            f"{name}: has {n_returns:,} carriage returns and {n_feeds:,} line feeds, and a line may end in either; save it with line "
+            f"{name}: has {n_of(n_returns, 'carriage return')} and {n_of(n_feeds, 'line feed')}, and a line may end in either; save it with line "
             "feeds alone"
         )

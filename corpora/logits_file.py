@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.corpora.cells import text_of
+from distune._plural import n_of
+from distune.corpora.cells import texts_of
 from distune.corpora.class_scores import class_scores, refuse_sorted, refuse_unnamed
 from distune.corpora.columns import ColumnOrder, column_order
 from distune.corpora.logits_filling import TeacherAnswers
@@ -95,26 +96,35 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
     table = _with_texts(_table(path), notes)
     about = _about(table)
     values, columns = _values(table, labels, said, about.get("labels"), notes)
-    if not np.isfinite(values).all():
-        raise CorpusError(f"{path}: {int((~np.isfinite(values)).any(axis=1).sum())} rows are not finite numbers")
+    _refuse_not_finite(values, table)
     hashes = _hashes(table)
     rows = {one: row for row, one in enumerate(hashes)}
     if len(rows) < len(hashes):
         # A text that stands twice is fine as long as the teacher said the same of it.
-        spread = np.abs(values - values[[rows[one] for one in hashes]]).max()
-        if spread > 1e-3:
-            raise CorpusError(f"{path}: a text stands twice with different logits (they differ by {spread:.3g})")
+        last = [rows[one] for one in hashes]
+        spread = np.abs(values - values[last]).max(axis=1)
+        if spread.max() > 1e-3:
+            most = int(spread.argmax())
+            raise CorpusError(
+                f"{path}: a text stands twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
+                f"by {spread[most]:.3g})"
+            )
     hidden = None
     if "hidden" in table.columns:
         states = of_lists(table, "hidden").values
-        if not np.isfinite(states).all():
-            raise CorpusError(
-                f"{path}: {int((~np.isfinite(states)).any(axis=1).sum())} rows of hidden are not finite numbers"
-            )
+        _refuse_not_finite(states, table, " of hidden")
         hidden = hidden_in_half(states, f"{path}, hidden")
     return LogitsFile(
         path=path, rows=rows, logits=values, hidden=hidden, about=about, columns=columns, notes=tuple(notes)
     )
+
+
+def _refuse_not_finite(values: NDArray[np.floating], table: Table, of: str = "") -> None:
+    odd = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(odd):
+        raise CorpusError(
+            f"{table.name}: {n_of(len(odd), f'row{of} is', f'rows{of} are')} not finite numbers, first {table.rows[int(odd[0])]}"
+        )
 
 
 def _table(path: str) -> Table:
@@ -132,14 +142,14 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
     """The rows that have a text."""
     if "text" not in table.columns:
         return table
-    has_text = [has_content(text_of(cell, table.name, row)) for row, cell in enumerate(table.column("text"), start=1)]
+    has_text = [has_content(text) for text in texts_of(table.column("text"), table.rows)]
     if all(has_text):
         return table
-    notes.append(f"{has_text.count(False)} rows without a text left out")
+    notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
     if not any(has_text):
-        raise CorpusError(f"{table.name}: the column text is empty in all of {len(has_text)} rows")
+        raise CorpusError(f"{table.name}: the column text is empty throughout ({n_of(len(has_text), 'row')})")
     columns = {name: list(compress(table.column(name), has_text)) for name in table.columns}
-    return replace(table, columns=columns, n_rows=sum(has_text))
+    return replace(table, columns=columns, n_rows=sum(has_text), rows=table.rows.kept(has_text))
 
 
 def _about(table: Table) -> dict[str, Any]:
@@ -157,16 +167,21 @@ def _about(table: Table) -> dict[str, Any]:
 
 def _hashes(table: Table) -> list[bytes]:
     if "text" in table.columns:
-        return [text_hash(text_of(cell, table.name, row)) for row, cell in enumerate(table.column("text"), start=1)]
+        return [text_hash(text) for text in texts_of(table.column("text"), table.rows)]
     if "text_hash" not in table.columns:
         raise CorpusError(f"{table.name}: needs a column text or text_hash; its columns are {', '.join(table.columns)}")
+    cells = table.column("text_hash")
+    return [_hash(cell, table.name, row) for cell, row in zip(cells, table.rows.of(len(cells)), strict=True)]
+
+
+def _hash(cell: Any, name: str, row: str) -> bytes:
     try:
-        hashes = [bytes.fromhex(one) if isinstance(one, str) else bytes(one) for one in table.column("text_hash")]
+        found = bytes.fromhex(cell) if isinstance(cell, str) else bytes(iter(cell))  # A number would be so many zeros.
     except (ValueError, TypeError) as error:
-        raise CorpusError(f"{table.name}: a text_hash is not hexadecimal: {error}") from error
-    if any(len(one) != HASH_BYTES for one in hashes):
-        raise CorpusError(f"{table.name}: a text_hash must have {HASH_BYTES} bytes")
-    return hashes
+        raise CorpusError(f"{name}: the text_hash of {row} is not hexadecimal: {str(cell)[:40]}") from error
+    if len(found) != HASH_BYTES:
+        raise CorpusError(f"{name}: the text_hash of {row} has {n_of(len(found), 'byte')}; it must have {HASH_BYTES}")
+    return found
 
 
 def _values(
@@ -187,12 +202,12 @@ def _values(
     logits, probabilities = found
     if logits is not None:
         if probabilities is not None:
-            _refuse_contradiction(logits[0], probabilities[0], table.name)
+            _refuse_contradiction(logits[0], probabilities[0], table)
             notes.append("it has logits and probabilities; the logits are taken")
         return logits
     if probabilities is None:
         refuse_unnamed(table, labels)
-    return _log(probabilities[0], table.name), probabilities[1]
+    return _log(probabilities[0], table), probabilities[1]
 
 
 def _of_kind(
@@ -223,15 +238,15 @@ def _of_kind(
     return narrowed(matrix.values[:, order.order], "float32", table.name).astype(np.float32, copy=False), order
 
 
-def _refuse_contradiction(logits: Logits, probabilities: Logits, name: str) -> None:
+def _refuse_contradiction(logits: Logits, probabilities: Logits, table: Table) -> None:
     """Raise CorpusError if the likeliest class of a row is another one by its probabilities than by its logits."""
     likeliest = logits.argmax(axis=1)
     behind = probabilities.max(axis=1) - probabilities[np.arange(len(probabilities)), likeliest]
     if (behind > SAME_PROBABILITY).any():
-        row = int((behind > SAME_PROBABILITY).argmax())
+        first = table.rows[int((behind > SAME_PROBABILITY).argmax())]
         raise CorpusError(
-            f"{name}: has logits and probabilities, and they contradict each other, first in row {row + 1}: the largest logit is of another class than the "
-            "largest probability; leave one of the two out"
+            f"{table.name}: has logits and probabilities, and they contradict each other, first in {first}: the largest logit is of "
+            "another class than the largest probability; leave one of the two out"
         )
 
 
@@ -256,13 +271,15 @@ def _order(
         ) from error
 
 
-def _log(probabilities: Floats, name: str) -> Logits:
+def _log(probabilities: Floats, table: Table) -> Logits:
     sums = probabilities.sum(axis=1)
-    if (probabilities < 0).any() or np.abs(sums - 1).max(initial=0.0) > 0.01:
-        raise CorpusError(
-            f"{name}: probabilities must be >= 0 and add up to 1, but a row adds up to "
-            f"{sums[np.abs(sums - 1).argmax()]:.3f}"
-        )
+    must = f"{table.name}: probabilities must be >= 0 and add up to 1, but"
+    if (probabilities < 0).any():
+        place = int((probabilities < 0).any(axis=1).argmax())
+        raise CorpusError(f"{must} {table.rows[place]} has {probabilities[place].min():.3g}")
+    if np.abs(sums - 1).max(initial=0.0) > 0.01:
+        place = int(np.abs(sums - 1).argmax())
+        raise CorpusError(f"{must} {table.rows[place]} adds up to {sums[place]:.3f}")
     clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
     logs = np.where(probabilities <= np.float32(SMALLEST_PROBABILITY), FLOOR, np.log(clipped))
     return with_classes(logs, probabilities.argmax(axis=1)) if logs.size else logs

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import (
@@ -222,7 +223,7 @@ def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str
             f"the labels {', '.join(labels)}, but gave {list(logits.shape)}"
         )
     if hidden is not None and len(hidden) != len(texts):
-        raise CorpusError(f"the teacher must give {len(texts)} rows of hidden states, but gave {len(hidden)}")
+        raise CorpusError(f"the teacher must give {n_of(len(texts), 'row')} of hidden states, but gave {len(hidden)}")
     if not np.isfinite(logits).all():
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
         raise CorpusError(

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._plural import n_of
 from distune.corpora.texts import CorpusError
 
 OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
@@ -39,7 +40,7 @@ def refuse_objects(distinct: Counter[str], known: Collection[str], name: str, wh
         if found:
             named = f", or name every class in `{what}s:` if it is one" if what == "label" else ""
             raise CorpusError(
-                f"{name}: the {what} {cell[:40]!r} of {n} row{'s' if n > 1 else ''} is what {found}, and not its value; write the value "
+                f"{name}: the {what} {cell[:40]!r} of {n_of(n, 'row')} is what {found}, and not its value; write the value "
                 f"itself when the file is made{named}"
             )
 
@@ -55,7 +56,7 @@ def doubtful_labels(labels: Sequence[str | None], named: Collection[str]) -> lis
     """The line about labels that may mean "no label", unless the study names them."""
     counts = Counter(label for label in labels if label is not None)
     return [
-        f"  the label {label!r} has {n} row{'s' if n > 1 else ''}: if it means that there is none, name the classes in `labels:`, which "
+        f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the classes in `labels:`, which "
         "leaves its rows out"
         for label, n in counts.items()
         if label.lower() in DOUBTFUL and label not in named and not (label == "-" and "+" in counts)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.literals import literal
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
@@ -33,7 +34,7 @@ def of_columns(table: Table, columns: Sequence[str], prefix: str) -> Matrix:
     values = np.empty((table.n_rows, len(columns)))
     for place, column in enumerate(columns):
         for row, cell in enumerate(table.column(column)):
-            values[row, place] = _number(cell, f"{table.name}: column {column}, row {row + 1}")
+            values[row, place] = _number(cell, f"{table.name}: column {column}, {table.rows[row]}")
     return Matrix(values=values, names=tuple(column.removeprefix(prefix) for column in columns))
 
 
@@ -46,37 +47,43 @@ def of_lists(table: Table, column: str, must_have: str = "", width: int | None =
     """
     cells = table.columns[column]
     if isinstance(cells, pa.ChunkedArray):
-        return Matrix(values=_of_arrow(cells, table.name, column, must_have, width), names=None)
-    read = [_read(cell, f"{table.name}: {column}, row {row}") for row, cell in enumerate(cells, start=1)]
+        return Matrix(values=_of_arrow(cells, table, column, must_have, width), names=None)
+    read = [_read(cell, f"{table.name}: {column}, {table.rows[place]}") for place, cell in enumerate(cells)]
     if any(isinstance(one, Mapping) for one in read):
-        return _of_objects(read, table.name, column)
-    _refuse_lengths([len(one) for one in read], table.name, column, must_have, width)
+        return _of_objects(read, table, column)
+    _refuse_lengths([len(one) for one in read], table, column, must_have, width)
     rows = [
-        [_number(value, f"{table.name}: {column}, row {row}") for value in one] for row, one in enumerate(read, start=1)
+        [_number(value, f"{table.name}: {column}, {table.rows[place]}") for value in one]
+        for place, one in enumerate(read)
     ]
     return Matrix(
         values=np.array(rows, dtype=np.float64).reshape(len(rows), len(read[0]) if read else width or 0), names=None
     )
 
 
-def _of_arrow(cells: pa.ChunkedArray, name: str, column: str, must_have: str, width: int | None) -> NDArray[np.float64]:
+def _of_arrow(
+    cells: pa.ChunkedArray, table: Table, column: str, must_have: str, width: int | None
+) -> NDArray[np.float64]:
     lengths = pa.compute.fill_null(pa.compute.list_value_length(cells), 0).to_pylist()
-    _refuse_lengths(lengths, name, column, must_have, width)
+    _refuse_lengths(lengths, table, column, must_have, width)
     flat = pa.compute.list_flatten(cells)
     if flat.null_count:
-        raise CorpusError(f"{name}: {column} has {flat.null_count} values that are missing")
+        place = flat.is_null().index(True).as_py() // lengths[0]
+        raise CorpusError(
+            f"{table.name}: {column} lacks {n_of(flat.null_count, 'value')} within its lists, first in {table.rows[place]}"
+        )
     values: NDArray[np.float64] = (
         flat.to_numpy().astype(np.float64).reshape(len(lengths), lengths[0] if lengths else width or 0)
     )
     return values
 
 
-def _refuse_lengths(lengths: Sequence[int], name: str, column: str, must_have: str, width: int | None) -> None:
+def _refuse_lengths(lengths: Sequence[int], table: Table, column: str, must_have: str, width: int | None) -> None:
     wanted = width if width is not None else lengths[0] if lengths else 0
-    odd = next(((row, n) for row, n in enumerate(lengths, start=1) if n != wanted), None)
+    odd = next((place for place, n in enumerate(lengths) if n != wanted), None)
     if odd is not None:
-        must = must_have or f"{wanted} values in each row"
-        raise CorpusError(f"{name}: {column} must have {must}, but a row has {odd[1]} (row {odd[0]})")
+        must = must_have or f"{n_of(wanted, 'value')} in each row"
+        raise CorpusError(f"{table.name}: {column} must have {must}, but {table.rows[odd]} has {lengths[odd]}")
 
 
 def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
@@ -99,14 +106,14 @@ def _spelt(cell: str) -> Any:
     return cell.strip()[1:-1].split() if found is None and SPACES.fullmatch(cell.strip()) else found
 
 
-def _of_objects(read: Sequence[Any], name: str, column: str) -> Matrix:
+def _of_objects(read: Sequence[Any], table: Table, column: str) -> Matrix:
     names = tuple(map(str, read[0])) if isinstance(read[0], Mapping) else ()
-    for row, one in enumerate(read, start=1):
+    values = []
+    for place, one in enumerate(read):
+        where = f"{table.name}: {column}, {table.rows[place]}"
         if not isinstance(one, Mapping) or set(map(str, one)) != set(names):
-            raise CorpusError(
-                f"{name}: {column}, row {row}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}"
-            )
-    values = [[_number(one[key], f"{name}: {column}") for key in names] for one in read]
+            raise CorpusError(f"{where}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}")
+        values.append([_number(one[key], where) for key in names])
     return Matrix(values=np.array(values, dtype=np.float64), names=names)
 
 

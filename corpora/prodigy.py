@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.cells import is_nothing
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
@@ -32,9 +33,9 @@ def accepted_rows(table: Table, read: Sequence[str], notes: list[str]) -> list[b
         raise CorpusError(
             f"{table.name}: no row was accepted: its column {COLUMN!r}, as Prodigy writes it, has {shown}"
         )
-    also = f"; {counts['']} rows without an answer kept" if counts[""] else ""
+    also = f"; {n_of(counts[''], 'row')} without an answer kept" if counts[""] else ""
     notes.append(
-        f"  {n_left_out} rows that an annotator did not accept ({shown} in the column {COLUMN!r}, as Prodigy writes it) left "
+        f"  {n_of(n_left_out, 'row')} that an annotator did not accept ({shown} in the column {COLUMN!r}, as Prodigy writes it) left "
         f"out{also}; name the file in `unlabelled:` too to have their texts without labels"
     )
     return [answer not in ANSWERS[1:] for answer in answers]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from distune._plural import n_of
 from distune.corpora.marks import follows_rules, has_spaces_throughout, kinds
 from distune.corpora.raw_rows import Cells, Quoting, Reading
 from distune.corpora.swallowing import Swallowing
@@ -51,9 +52,9 @@ def _decided(lines: Sequence[str], delimiter: str, width: int | None, name: str)
     if quoted.fits and swallowing.rows:
         first = swallowing.rows[0]
         raise CorpusError(
-            f"{name}: line {first.number} opens a quotation that closes {len(first.lines) - 1} lines further on and holds what "
-            f"look like whole rows; set `quoting: none` where quotation marks are characters like any other ({len(plain.rows):,} rows), "
-            f"`quoting: csv` where the cell is meant ({len(quoted.rows):,} rows)"
+            f"{name}: line {first.number} opens a quotation that closes {n_of(len(first.lines) - 1, 'line')} further on and holds what "
+            f"look like whole rows; set `quoting: none` where quotation marks are characters like any other ({n_of(len(plain.rows), 'row')}), "
+            f"`quoting: csv` where the cell is meant ({n_of(len(quoted.rows), 'row')})"
         )
     # Neither fits: rows of another length are named by the one that has fewer of them.
     return quoted if not quoted.fault and len(quoted.odd) < len(plain.odd) else plain

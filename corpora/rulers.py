@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.raw_rows import Cells
 
 RULE = re.compile(r"\s*:?-{3,}:?\s*")
@@ -15,20 +16,26 @@ FOOTER = re.compile(r"\((\d+) rows?( affected)?\)")
 """How psql and sqlcmd end."""
 
 
-def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool) -> tuple[list[Cells], list[str]]:
-    """The rows of a table without its header and without what is no row, and notes on that."""
-    inner, notes = list(rows[1:] if has_header else rows), []
+def without_rulers(rows: Sequence[Cells], names: Sequence[str], has_header: bool) -> tuple[list[int], list[str]]:
+    """The places of the rows of a table, without its header and its decoration, and notes about these."""
+    n_header = 1 if has_header else 0
+    inner, notes = list(rows[n_header:]), []
     are_names = [len(names) > 1 and [cell.strip() for cell in cells] == list(names) for cells in inner]
     are_rules = [is_under and _is_rule(cells) for cells, is_under in zip(inner, [has_header, *are_names], strict=False)]
     if any(are_names):
-        notes.append(f"{sum(are_names)} rows that repeat the names of the columns left out")
+        notes.append(
+            f"{n_of(sum(are_names), 'row that repeats', 'rows that repeat')} the names of the columns left out"
+        )
     n_alone = sum([cell.strip() for cell in cells] == list(names) for cells in inner) if len(names) == 1 else 0
     if n_alone:
-        notes.append(f"{n_alone} rows that are the name of the column, {names[0]!r}, are read as rows")
+        notes.append(
+            f"{n_of(n_alone, 'row is', 'rows are')} the name of the column, {names[0]!r}, and read as any other"
+        )
     if any(are_rules):
-        notes.append(f"{sum(are_rules)} rules of hyphens under the names of the columns left out")
-    kept = [cells for cells, *drop in zip(inner, are_names, are_rules, strict=True) if not any(drop)]
-    footer = FOOTER.fullmatch(kept[-1][0].strip()) if kept and len(kept[-1]) == 1 else None
+        notes.append(f"{n_of(sum(are_rules), 'rule')} of hyphens under the names of the columns left out")
+    kept = [place for place, drop in enumerate(zip(are_names, are_rules, strict=True), n_header) if not any(drop)]
+    last = rows[kept[-1]] if kept else []
+    footer = FOOTER.fullmatch(last[0].strip()) if len(last) == 1 else None
     if footer and int(footer[1]) == len(kept) - 1:
         notes.append(f"its last line, {footer[0]}, is the number of its rows and no row")
         kept.pop()

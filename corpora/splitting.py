@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
@@ -59,7 +60,7 @@ def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[s
     """The source without the texts of a dev or test file. A dev or test without a file is drawn from it afterwards."""
     keys = {content_key(row.text) for row in held_out}
     kept = [row for row in rows if content_key(row.text) not in keys]
-    notes.append(f"{len(rows) - len(kept)} texts of the source dropped because they stand in dev or test")
+    notes.append(f"{n_of(len(rows) - len(kept), 'text')} of the source dropped: dev or test has the same")
     return kept
 
 

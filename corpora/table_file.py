@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from distune._plural import n_of
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
-from distune.corpora.json_records import Record, read_json
+from distune.corpora.json_records import Records, read_json
 from distune.corpora.places import Place
+from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError
 
@@ -37,6 +39,7 @@ class Table:
     name: str
     columns: Mapping[str, Sequence[Any]]
     n_rows: int
+    rows: RowNames
     notes: tuple[str, ...] = ()
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     metadata: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -111,14 +114,17 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if not decoded.text.strip():
         raise CorpusError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
-        records, form = read_json(decoded.text, name, wanted)
-        return _of_records(records, form, name, decoded.encoding)
+        return _of_records(read_json(decoded.text, name, wanted), name, decoded.encoding)
     marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
-    columns, notes = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
-    n_rows = len(next(iter(columns.values())))
+    columns, notes, numbers = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
     first = f"{name}: {notes[0]}{_in(decoded.encoding)}"
     return Table(
-        name=name, columns=columns, n_rows=n_rows, notes=(first, *(f"  {note}" for note in notes[1:])), hint=HINT
+        name=name,
+        columns=columns,
+        n_rows=len(next(iter(columns.values()))),
+        notes=(first, *(f"  {note}" for note in notes[1:])),
+        rows=RowNames(file=name, unit="line", numbers=numbers),
+        hint=HINT,
     )
 
 
@@ -175,11 +181,12 @@ def _of_parquet(content: bytes, name: str) -> Table:
         raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
     metadata = dict(table.schema.metadata or {})
     columns = dict(zip(table.column_names, cells, strict=True))
-    note = f"{name}: {table.num_rows:,} rows of Parquet"
+    note = f"{name}: {n_of(table.num_rows, 'row')} of Parquet"
     return Table(
         name=name,
         columns=columns,
         n_rows=table.num_rows,
+        rows=RowNames(file=name),
         notes=(note,),
         metadata=metadata,
         class_names=_class_names(metadata),
@@ -221,7 +228,9 @@ def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, 
             yield from _named_features(inner, (*path, name))
 
 
-def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) -> Table:
+def _of_records(found: Records, name: str, encoding: str) -> Table:
+    records, form, numbers = found
+    rows = RowNames(file=name, unit="row" if numbers is None else "line", numbers=numbers)
     names = list(dict.fromkeys(key for record in records for key in record))
     if not names:
         raise CorpusError(f"{name}: holds no record with a value")
@@ -233,8 +242,8 @@ def _of_records(records: Sequence[Record], form: str, name: str, encoding: str) 
         "split": "JSON (split)",
         "index": "JSON (index)",
     }
-    note = f"{name}: {len(records):,} rows of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
-    return Table(name=name, columns=columns, n_rows=len(records), notes=(note,))
+    note = f"{name}: {n_of(len(records), 'row')} of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
+    return Table(name=name, columns=columns, n_rows=len(records), notes=(note,), rows=rows)
 
 
 def _in(encoding: str) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from distune._plural import n_of
 from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
 from distune.corpora.scratch import make_scratch, remove_scratch
@@ -134,9 +135,11 @@ class TeacherLogits:
 
 def missing_message(source: str, texts: Sequence[str], known: Sequence[bool]) -> str:
     """Which texts have no logits, in one line."""
-    rows = [row for row, one in enumerate(known) if not one]
-    shown = ", ".join(f"{row} ({texts[row][:20]!r})" for row in rows[:3])
-    return f"{source} lacks {len(rows)} of {len(texts)} texts of the corpus: rows {shown}{', ...' if rows[3:] else ''}"
+    # By what they say: the texts of a corpus are of several files, in an order of its own.
+    lacking = [text for text, one in zip(texts, known, strict=True) if not one]
+    shown = ", ".join(repr(text[:20]) for text in lacking[:3])
+    more = ", ..." if lacking[3:] else ""
+    return f"{source} lacks {len(lacking):,} of {n_of(len(texts), 'text')} of the corpus: {shown}{more}"
 
 
 def halves(hashes: bytes) -> NDArray[np.uint64]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from distune._plural import n_of
 from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
 from distune.corpora.texts import CorpusError
 
@@ -208,7 +209,7 @@ def read_dictionary(path: Path) -> list[list[Any]]:
                 f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r}"
             )
         if rest and len(rest[0]) > MOST_DIGITS:
-            raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {len(rest[0]):,} digits")
+            raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {n_of(len(rest[0]), 'digit')}")
         found[word] = int(rest[0]) if rest else None
     for word in list(found):
         for other in (word.lower(), word.upper(), word.capitalize()):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from distune.tuning.study.file import Study
 
     __version__: str
+    """The installed version."""
 
 __all__ = [
     "CheckpointError",

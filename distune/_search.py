@@ -23,7 +23,7 @@ OF_A_DICT = "; distune.load_study(...) makes a study of a file or a dict"
 
 
 def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study:
-    """The study in a YAML file or a dict, with single settings replaced by their dotted path.
+    """Read the study in a YAML file or a dict; `settings` replace single ones by their dotted path.
 
     Raises StudyError, whose message has a line for each fault.
 
@@ -40,10 +40,10 @@ def load_study(source: str | Path | Mapping[str, Any], **settings: Any) -> Study
 
 
 def check(study: Study) -> str:
-    """Refuse a study that would stop later. Returns lines about what it will do, its classes, the reading of its files,
-    and its assumptions.
+    """Refuse a study that would stop later, and say what it will do.
 
-    Nothing is written. Raises StudyError, CorpusError, ModelError or CheckpointError.
+    The text that is returned names the classes, says how each file was read, and what was assumed. Nothing is written. Raises
+    StudyError, CorpusError, ModelError or CheckpointError.
 
         print(distune.check(study))
     """
@@ -58,12 +58,13 @@ class Found:
     """The results of a search. Each is read from the search's folder when you use it."""
 
     study: Study
+    """The study that was searched."""
     folder: str
     """The folder of the search: a path or a URI."""
 
     @property
     def champion(self) -> str:
-        """The champion's checkpoint folder; raises StudyError if the search has none."""
+        """The champion's checkpoint folder. Raises StudyError if the search has none."""
         place = self._place.place / "champion"
         if not (place / "labels.json").is_file():
             raise StudyError(f"the search in {self.folder} has no champion; its table says how far it came")
@@ -76,18 +77,18 @@ class Found:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row for each trial: its state, whether it is on the Pareto front, dev accuracy, the hint of its latency in ms, its size
-        in MB, and every setting by its dotted path."""
+        """A row for each trial: its state, whether it is on the Pareto front, and its score on dev under the name of the
+        metric. Then follow the hint of its latency in ms, its size in MB, and every setting by its dotted path."""
         import pandas as pd
 
         from distune.tuning.report.terminal import trial_rows
         from distune.tuning.storage.records import records_in
 
-        return pd.DataFrame(trial_rows(records_in(self.study.config, self._place)))
+        return pd.DataFrame(trial_rows(records_in(self.study.config, self._place), self.study.config.metric))
 
     @property
     def front(self) -> pd.DataFrame:
-        """The trials on the Pareto front of dev accuracy and latency, the fastest first."""
+        """The trials on the Pareto front of the score on dev and latency, the fastest first."""
         trials = self.trials
         return trials[trials["on_front"]].sort_values("latency_ms") if len(trials) else trials
 
@@ -106,8 +107,10 @@ def search(study: Study, resume: bool = False, force: bool = False) -> Found:
     """Search, retrain the finalists, time them, pick the champion and register it, as `distune search` does.
 
     `resume` continues the last search of the study, even after its end if the study now has more trials. `force` starts
-    another search while one runs; without it this is refused. Raises NoChampionError if no student meets the rule.
-    Raises StudyError, CorpusError or ModelError for unusable input, before anything is trained.
+    another search while one runs; without it this is refused.
+
+    Raises StudyError, CorpusError or ModelError for unusable input, before anything is trained. Raises NoChampionError at
+    the end if no student meets the rule.
 
         found = distune.search(study)
         print(found.table)
@@ -121,7 +124,7 @@ def search(study: Study, resume: bool = False, force: bool = False) -> Found:
 
 
 def results(source: str | Path | Study) -> Found:
-    """The results of a study's last search, or of the search in a folder; it also works while the search runs.
+    """Read the results of a study's last search, or of the search in a folder; it also works while the search runs.
 
     Raises StudyError for a study that has not been searched yet.
 
@@ -145,11 +148,12 @@ def results(source: str | Path | Study) -> Found:
 def run_trial(study: Study, **settings: Any) -> TrialResult:
     """Train one student in this process, without Ray, as `distune trial` does.
 
-    `settings` replace parts of the study's `trial`; choices left in it take their first value and ranges their middle. Returns
-    the trained student with its dev accuracy. Raises StudyError for settings that no trial can have.
+    `settings` replace parts of the study's `trial`. Choices that are left in it take their first value, and ranges take
+    their middle. Returns the trained student with its score on dev, by the study's metric. Raises StudyError for settings that no trial can
+    have.
 
-        result = distune.run_trial(study, student={"kind": "bilstm", "hidden_size": 64}, epochs=2)
-        result.accuracy
+        result = distune.run_trial(study, student={"kind": "average"}, epochs=2)
+        result.score
     """
     _be_study(study, "run_trial")
     from distune.tuning.search.single import run_single

@@ -29,13 +29,13 @@ TEXTS_IN_MEMORY = 1024
 class Student:
     """A trained student, ready to answer texts on one CPU thread.
 
-    Raises CheckpointError for a folder that is no checkpoint. Texts may be a list, a pandas Series or a generator. The
-    answers keep the index of a Series, and a generator is answered while it is read. TextError names the first row that
-    is no text.
+    Texts may be a list, a pandas Series or a generator. The answers keep the index of a Series, and a generator is
+    answered while it is read. TextError names the first row that is no text. CheckpointError names a folder that is no
+    checkpoint.
 
         student = distune.load("my-student")
-        student.predict(["很好", "太慢了"])            # ["1", "0"]
-        student.predict_proba(["很好"]).shape          # (1, 2): [texts, classes], in the order of student.labels
+        student.predict(["很好", "太慢了"])    # ["1", "0"]
+        student.predict_proba(["很好"]).shape  # (1, 2): [texts, classes]
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
@@ -51,7 +51,7 @@ class Student:
         return tuple(self._predictor.labels)
 
     def predict(self, texts: Iterable[str]) -> Any:
-        """The label of each text: a list, a Series for a Series, a generator for a generator."""
+        """The label of each text: a list, but a Series for a Series and a generator for a generator."""
         if isinstance(texts, Iterator):
             return (label for part in self._parts(texts) for label in self._labels_of(part))
         labels = self._labels_of(self._predictor.probabilities(_all(texts)))
@@ -60,8 +60,8 @@ class Student:
         return labels
 
     def predict_proba(self, texts: Iterable[str]) -> Any:
-        """Probabilities `[texts, classes]` in the order of `labels`: an array, a DataFrame with a column for each label for a
-        Series, a generator of rows for a generator."""
+        """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array. For a Series it is a
+        DataFrame with a column for each label, and for a generator it is a generator of rows."""
         if isinstance(texts, Iterator):
             return (row for part in self._parts(texts) for row in part)
         probabilities = self._predictor.probabilities(_all(texts))
@@ -109,12 +109,15 @@ def _as_series(texts: Any) -> pd.Series | None:
 
 
 def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -> Student:
-    """A student that answers: from a checkpoint folder, from the result of `search`, or from the registry of MLflow.
+    """Load a student that answers: from a checkpoint folder, from the result of `search`, or from MLflow's registry.
 
-    `source` is a folder, a Found, or a name as `distune pull` takes it: `NAME` (its champion), `NAME@ALIAS`,
-    `NAME/VERSION`, `runs:/RUN_ID/student`. `uri` is the MLflow store of a name, by default MLFLOW_TRACKING_URI, else
-    `sqlite:///mlflow.db`. It is only read, and never made. `threads` is the number of threads of the network. Raises
-    CheckpointError for a folder or a value that is no checkpoint, and StudyError for an unknown name.
+    - `source` is a folder, a Found, or a name as `distune pull` takes it: `NAME` (its champion), `NAME@ALIAS`,
+      `NAME/VERSION`, `runs:/RUN_ID/student`.
+    - `uri` is the MLflow store of a name, by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`. It is only read,
+      and never made.
+    - `threads` is the number of threads of the network.
+
+    Raises CheckpointError for a folder or a value that is no checkpoint, and StudyError for an unknown name.
 
         student = distune.load("my-student")
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from distune._plural import n_of
 from distune.cluster.config import ClusterConfig
 from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
@@ -14,7 +15,6 @@ from distune.tuning.search.reading import read_study
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
@@ -39,7 +39,7 @@ def check(study: Study) -> str:
         refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
-        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches))
+        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches), read.metric)
     sentence = f"no fault; {read.sizes}; {n_of(study.config.search.trials, 'trial')}; teacher logits {cached}"
     assumptions = (
         *read.of_columns,
@@ -90,7 +90,7 @@ def _of_counts(search: SearchConfig) -> list[str]:
     if search.finalists <= n_distilled:
         return []
     return [
-        f"search.finalists: {search.finalists} are asked for, but of {search.trials} trials {n_distilled} are distilled students, so "
+        f"search.finalists: {search.finalists} are asked for, but of {n_of(search.trials, 'trial')} {n_distilled} are distilled students, so "
         f"that there are {n_distilled} at most"
     ]
 

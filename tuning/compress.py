@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.encoding import Encoder, load_encoder, needed_packages
@@ -32,7 +33,6 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
 from distune.tuning.trial.config import TrialConfig

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.champion.finalists import Finalist, select, train_finalists
@@ -28,7 +29,6 @@ from distune.tuning.search.progress import counted
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
-from distune.tuning.study.plural import n_of
 from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
@@ -73,15 +73,24 @@ class Judged:
 
 
 def chosen_finalists(
-    prepared: Prepared, records: Sequence[TrialRecord], folder: Folder, runner: Runner, console: Console
+    prepared: Prepared,
+    records: Sequence[TrialRecord],
+    folder: Folder,
+    runner: Runner,
+    outbox: Outbox[Tracker],
+    console: Console,
 ) -> list[Finalist]:
-    """The finalists, retrained. Raises NoChampionError if no distilled trial was completed."""
+    """The finalists, retrained. If no distilled trial was completed, the page says what became of them, and this raises
+    NoChampionError."""
     config = prepared.study.config
-    chosen = select(records, config.champion, prepared.teacher_accuracy, config.search.finalists)
+    chosen = select(records, config.champion, prepared.teacher_score, config.search.finalists)
     if not chosen:
         counts = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
         folder.end()
-        raise NoChampionError(f"no distilled trial was completed ({counts}); `distune results` shows why")
+        outbox.ask(partial(outbox.observer.log_files, publish(prepared.study, folder)))
+        raise NoChampionError(
+            f"no distilled trial was completed ({counts}); `distune results` shows why, and {folder.report} what to do next"
+        )
     with (
         counted(console, "retraining the finalists", "trainings") as told,
         ends_at_once("the finalists were retrained"),
@@ -115,8 +124,8 @@ def conclude(
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(
-            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev accuracy "
-            f"{nearest.quality.dev_accuracy} and p50 {p50_ms:.3f} ms"
+            f"no finalist is {verdict.rule}; nothing was registered. The nearest has dev {nearest.quality.metric.title} "
+            f"{nearest.quality.dev_score} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), ends_at_once("the champion was registered"):
         _register(prepared, judged, verdict.winner, folder, outbox)
@@ -147,8 +156,8 @@ def _judged(
         why = folder.state.get("ended_early")
         verdict = judge(prepared, finalists, path, runner, present.folder if present else None, why)
         optuna_study = open_study(config, Journal(folder.journal))
-        mattered = importances(optuna_study, config.search.objectives, config.search.importance)
-        keep_importances(mattered, optuna_study, config.search, folder)
+        mattered = importances(optuna_study, config.objective_names, config.search.importance)
+        keep_importances(mattered, optuna_study, config, folder)
         outbox.ask(partial(tracker.log_importances, mattered))
         closed = closing(verdict, read_records(optuna_study), config, folder)
         outbox.ask(partial(tracker.log_results, closed, path))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from distune._plural import n_of
 from distune.cluster.connection import connected
 from distune.cluster.on_ray import OnRay, preparing_runner
 from distune.corpora.places import Place
@@ -31,7 +32,6 @@ from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.logits import cache_teacher
 from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
@@ -90,7 +90,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
             go_on_with(study, folder)
         outbox = stack.enter_context(tracked(prepared, folder))
         records = _search_trials(prepared, folder, outbox, console)
-        finalists = chosen_finalists(prepared, records, folder, runner, console)
+        finalists = chosen_finalists(prepared, records, folder, runner, outbox, console)
         conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
 
@@ -110,7 +110,7 @@ def connected_if_shared(study: Study) -> Iterator[None]:
 @contextmanager
 def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
-    tracker = Tracker(prepared.study.config, prepared.teacher_accuracy, folder.state.get("run_id"))
+    tracker = Tracker(prepared.study.config, prepared.teacher_score, folder.state.get("run_id"))
     begun_at = folder.state.get("begun_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
     folder.update(run_id=tracker.run_id, state="searching", begun_at=begun_at)
     outbox = Outbox(tracker, is_away)
@@ -145,7 +145,7 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
     try:
-        with LiveView(study.config.search.trials, console) as line:
+        with LiveView(study.config.search.trials, console, study.config.metric.title) as line:
             line.known(known)
             records = run_search(prepared, folder, [outbox, line])
     except KeyboardInterrupt as interrupt:

@@ -56,7 +56,7 @@ class Clock:
 
 def do_nothing(proposal: dict[str, Any], inputs: Any, assignment: Any) -> None:
     """A trial without a training."""
-    tune.report({"epoch": 1, "loss": 1.0, "accuracy": 0.5, "best_accuracy": 0.5, "latency_ms": 1.0, "size_mb": 1.0})
+    tune.report({"epoch": 1, "loss": 1.0, "score": 0.5, "best_score": 0.5, "latency_ms": 1.0, "size_mb": 1.0})
 
 
 def study_of(root: Path, n_trials: int, epochs: int) -> Study:

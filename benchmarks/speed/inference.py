@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "cpu": cpu_name(),
                 "load": round(os.getloadavg()[0], 1),
                 "mean_characters": round(mean, 1),
-                "teacher": round(prepared.teacher_accuracy, 4),
+                "teacher": round(prepared.teacher_score, 4),
                 "left_out": missing(),
                 "contenders": figures,
                 "goals": reached,

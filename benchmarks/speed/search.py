@@ -105,7 +105,7 @@ def distune(given: Given, prepared: Prepared) -> list[float]:
     run(prepared)
     config = prepared.study.config
     folder = searches_of(Layout(Place(config.storage)), config.name)[-1]
-    return [record.accuracy or 0.0 for record in records_in(config, folder)]
+    return [record.score or 0.0 for record in records_in(config, folder)]
 
 
 def compare(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> Figures:

@@ -173,7 +173,7 @@ def train(prepared: Prepared) -> Results:
         runs = OnRay(config).each(train_one, [one for _, one in plan], shared)
         for index, result in runs:
             results.setdefault(plan[index][0], []).append(result)
-            print(f"{plan[index][0]}: {result.accuracy:.4f}", flush=True)
+            print(f"{plan[index][0]}: {result.score:.4f}", flush=True)
     return results
 
 
@@ -190,14 +190,14 @@ def section(name: str, prepared: Prepared, results: Results, scratch: Path) -> t
     head = f"| | {' | '.join(losses)} | p50 ms | network ms | texts/s | MB |\n|---|{'---:|' * (len(losses) + 4)}\n"
     body = ""
     for family, folder in folders.items():
-        cells = [spread([result.accuracy for result in results[family, loss]]) for loss in losses]
+        cells = [spread([result.score for result in results[family, loss]]) for loss in losses]
         body += f"| {family} | {' | '.join(cells)} | {speed(latencies[family])} | {size_mb(folder):.1f} |\n"
     text = (
         f"## {name}\n\nThe teacher's dev accuracy is {teacher:.4f}; {len(corpus.train)} labelled texts, "
         f"{len(corpus.transfer)} with its logits alone, {len(corpus.dev)} in dev.\n\n{head}{body}\n"
     )
     text += compression_tables(name, prepared, inputs, results, scratch)
-    figures = {f"{family} {loss}": [r.accuracy for r in found] for (family, loss), found in results.items()}
+    figures = {f"{family} {loss}": [r.score for r in found] for (family, loss), found in results.items()}
     p50 = {family: latency.p50_ms for family, latency in latencies.items()}
     return text, {"teacher": teacher, "accuracy": figures, "p50_ms": p50}
 

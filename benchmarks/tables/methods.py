@@ -122,10 +122,10 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
         prepared = prepare(read_study(study))
         trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)
         candidates = _best(trials, prepared, rule)
-    teacher = prepared.teacher_accuracy
+    teacher = prepared.teacher_score
 
     def order(one: Finalist) -> tuple[bool, float, float]:
-        return rank(one.accuracy, one.record.latency_ms or 0.0, rule, teacher)
+        return rank(one.score, one.record.latency_ms or 0.0, rule, teacher)
 
     choices = []
     for cell, finalists in zip(cells, _retrained(candidates, prepared, cells, retrainings), strict=True):
@@ -135,12 +135,12 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
             "config": best.record.config.model_dump(mode="json"),
             "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
             "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
-            "trial_accuracies": [(one.number, one.accuracy) for one in trials if one.accuracy is not None],
-            "dev_accuracies": [result.accuracy for result in best.distilled],
+            "trial_accuracies": [(one.number, one.score) for one in trials if one.score is not None],
+            "dev_accuracies": [result.score for result in best.distilled],
             "parameters": count_parameters(best.best.student),
             "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
         }
-        choices.append(Choice(best.best.accuracy, about, folder))
+        choices.append(Choice(best.best.score, about, folder))
     return choices
 
 
@@ -167,8 +167,8 @@ def choosable(records: Sequence[TrialRecord], plain: bool) -> list[TrialRecord]:
 
 def _best(trials: Sequence[TrialRecord], prepared: Prepared, rule: ChampionConfig) -> list[TrialRecord]:
     """So many trials as a search has finalists, the best by the rule."""
-    teacher = prepared.teacher_accuracy
-    ordered = sorted(trials, key=lambda one: rank(one.accuracy or 0.0, one.latency_ms or 0.0, rule, teacher))
+    teacher = prepared.teacher_score
+    ordered = sorted(trials, key=lambda one: rank(one.score or 0.0, one.latency_ms or 0.0, rule, teacher))
     return ordered[: prepared.study.config.search.finalists]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import f1_score
 
 from benchmarks.tables.bootstrap import paired_difference
-from distune.tuning.champion.table import macro_f1, spread
+from distune.tuning.champion.table import spread
 
 BERT_BASE_NAME = "BERT-base shape"
 NOT_DONE = "Not done"
@@ -138,7 +139,10 @@ def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: 
     lines = [head + "|---|---:|---:|---:|---:|---|"]
     for row in rows:
         right = row.right(title, labels)
-        macro = [macro_f1(labels, np.array(one["classes"][title]), n_classes) for one in row.readings]
+        macro = [
+            float(f1_score(labels, one["classes"][title], labels=range(n_classes), average="macro", zero_division=0.0))
+            for one in row.readings
+        ]
         difference = "–"
         if reference is not None and row is not reference:
             difference = str(paired_difference(right, reference.right(title, labels)))

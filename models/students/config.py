@@ -22,7 +22,7 @@ PoolingKind = Literal["mean", "max", "attention"]
 
 
 class StudentShape(Part, frozen=True):
-    """Settings of every family."""
+    """The settings that every family of students has; a family adds its own, and `build_body`."""
 
     channels: Channels = "tuned"
     """The use of the word vectors: tuned, static, or one channel of each (Kim 2014, section 3.1)."""

@@ -13,6 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
+from distune._plural import n_of
 from distune.models.errors import ModelError, first_line
 
 FAULTS = (
@@ -199,7 +200,7 @@ def _refuse_missing_parts(folder: Path) -> None:
         is_whole = (folder / index.name.removesuffix(".index.json")).is_file()
         if missing and not is_whole:
             raise ModelError(
-                f"the teacher {folder} lacks {len(missing)} of the {len(parts)} files of its weights that {index.name} names: "
+                f"the teacher {folder} lacks {len(missing)} of {n_of(len(parts), 'file')} of its weights that {index.name} names: "
                 f"{', '.join(missing[:MOST_SHOWN])}{' and more' if missing[MOST_SHOWN:] else ''}; copy or download them"
             )
 
@@ -239,7 +240,7 @@ def _in_cache(folder: Path) -> str | None:
     kept = sorted(path.name for path in folder.glob("models--*--*"))
     if kept:
         name = "/".join(kept[0].removeprefix("models--").split("--"))
-        return f"is the hub's cache of {len(kept)} models; name the hub id of one of them, such as {name}"
+        return f"is the hub's cache of {n_of(len(kept), 'model')}; name the hub id of one of them, such as {name}"
     return None
 
 

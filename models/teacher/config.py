@@ -106,7 +106,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """The number of tokens of a text that the teacher reads; the rest is cut off. For a checkpoint with fewer
     positions the default is lowered to them, and a larger value in the study is refused."""
     patience: int = Field(default=2, ge=1)
-    """The number of epochs without a better dev accuracy after which fine-tuning stops."""
+    """The number of epochs without a better score on dev, by the study's metric, after which fine-tuning stops."""
     members: int = Field(default=1, ge=1)
     """The number of members of an ensemble. They differ in their seed, and the logits are their mean."""
     seed: int = Field(default=7, ge=0, lt=2**63)

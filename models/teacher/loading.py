@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import (
     INSTEAD,
@@ -140,7 +141,7 @@ def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
         )
     if kind == REGRESSION or config.num_labels < 2:
         raise ModelError(
-            f"the teacher {place} has {config.num_labels} output{'s' if config.num_labels > 1 else ''}"
+            f"the teacher {place} has {n_of(config.num_labels, 'output')}"
             f"{' and problem_type regression' if kind else ''}, a score and no class; "
             "set epochs >= 1 to fine-tune it"
         )

@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import is_adapter, refuse_other_adapters
 from distune.models.teacher.config import HiddenState
@@ -150,7 +151,7 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
 def _check_classes(checkpoint: str | Path, n_classes: int, labels: Sequence[str] | None) -> None:
     if labels is not None and n_classes != len(labels):
         raise ModelError(
-            f"the teacher {checkpoint} has {n_classes} classes and the corpus "
+            f"the teacher {checkpoint} has {n_of(n_classes, 'class', 'classes')} and the corpus "
             f"{len(labels)} ({', '.join(labels)}); set epochs >= 1 to fine-tune it, or `labels:`"
         )
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
 from distune.models.teacher.hub import unless_adapter
@@ -59,7 +60,7 @@ def load_tokenizer(place: str | Path, revision: str | None = None) -> PreTrained
         known = [token for token in tokenizer.get_vocab() if token not in special]
     if not any(character.isalnum() for token in known for character in token):
         raise ModelError(
-            f"the tokenizer of {place} has no vocabulary: it knows {len(known) + len(special)} tokens, none of them a "
+            f"the tokenizer of {place} has no vocabulary: it knows {n_of(len(known) + len(special), 'token')}, none of them a "
             "word or a part of one; copy tokenizer.json (or vocab.txt) into it from where the checkpoint was made"
         )
     _refuse_vocabulary_without_special_tokens(place, tokenizer)
@@ -79,7 +80,7 @@ def _refuse_vocabulary_without_special_tokens(place: str | Path, tokenizer: PreT
     missing = [str(token) for token in wanted if token is not None and token not in vocabulary]
     if missing:
         raise ModelError(
-            f"the tokenizer of {place} has a vocabulary of {len(vocabulary)} tokens without {', '.join(missing)}; copy vocab.txt or "
+            f"the tokenizer of {place} has a vocabulary of {n_of(len(vocabulary), 'token')} without {', '.join(missing)}; copy vocab.txt or "
             "tokenizer.json into it from where the checkpoint was made"
         )
 
@@ -202,7 +203,7 @@ def fitting_length(name: str, model: PreTrainedModel, max_length: int, may_cut: 
     if not may_cut:
         raise ModelError(f"max_length must be <= {most}, the positions of {name}, but got {max_length=}")
     return most, [
-        f"{name} reads at most {most} tokens, as it has no more positions, instead of {max_length} by default"
+        f"{name} reads at most {n_of(most, 'token')}, as it has no more positions, instead of {max_length} by default"
     ]
 
 
@@ -217,7 +218,7 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
     if vocabulary[last] >= rows:
         raise ModelError(
             f"{name}: its tokenizer does not belong to its weights: it gives ids up to {vocabulary[last]} ({last!r}), and "
-            f"the model embeds {rows} tokens; name the tokenizer's own checkpoint, or copy its files there"
+            f"the model embeds {n_of(rows, 'token')}; name the tokenizer's own checkpoint, or copy its files there"
         )
 
 
@@ -267,8 +268,8 @@ def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequenc
         example = texts[int(shares.argmax())][:40]
         tokens = " ".join(tokenizer.convert_ids_to_tokens(tokenizer(example)["input_ids"])[:12]) or "nothing"
         raise ModelError(
-            f"{name}: its tokenizer does not know {shares.mean():.0%} of the corpus: {example!r} becomes {tokens}; name "
+            f"{name}: its tokenizer does not know {100 * shares.mean():.0f} % of the corpus: {example!r} becomes {tokens}; name "
             "a checkpoint of the texts' language, and see that the tokenizer's files are its own"
         )
-    known = f"{name}: its tokenizer does not know {shares.mean():.1%} of the texts' characters"
+    known = f"{name}: its tokenizer does not know {100 * shares.mean():.1f} % of the texts' characters"
     return [known] if shares.mean() > WORTH_A_LINE else []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of
 from distune.models.teacher.config import FromScratchConfig, TeacherConfig
@@ -64,6 +67,9 @@ class TrainingTexts:
     has_other_classes: bool = False
     """Whether the checkpoint's classification head is for other classes; then its last layer gets new random
     weights."""
+    score: Callable[[NDArray[np.floating[Any]], NDArray[np.int64]], float] = accuracy_of
+    """The score of logits `[texts, classes]` against labels `[texts]`. The training keeps the epoch with the highest."""
+    score_name: str = "accuracy"
 
 
 def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
@@ -238,7 +244,7 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
     n_stated = getattr(model.config, "num_hidden_layers", len(layers))
     if train_last_layers and len(layers) < n_stated:
         raise ModelError(
-            f"train_last_layers must be 0 or left out, as the {n_stated} layers of a {model.config.model_type} share "
+            f"train_last_layers must be 0 or left out, as the {n_of(n_stated, 'layer')} of a {model.config.model_type} share "
             f"their weights, but got {train_last_layers=}"
         )
     if train_last_layers > len(layers):
@@ -272,17 +278,19 @@ def _fine_tune(
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
     steps = with_progress(steps, n_steps, "teacher")
-    best_accuracy, best_weights, best_epoch = -1.0, {}, 0
+    best_score, best_weights, best_epoch = -math.inf, {}, 0
     for epoch in range(1, config.epochs + 1):
         model.train()
         losses = [next(steps) for _ in range(steps_per_epoch)]
         logits = teacher_logits(
             Teacher(models=(model.eval(),), tokenizer=tokenizer, max_length=config.max_length), data.dev_texts
         )
-        accuracy = accuracy_of(logits, data.dev_labels)
-        _log.info(f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev accuracy {accuracy:.4f}")
-        if accuracy > best_accuracy:
-            best_accuracy, best_epoch = accuracy, epoch
+        score = data.score(logits, data.dev_labels)
+        _log.info(
+            f"teacher epoch {epoch}/{config.epochs}: loss {np.mean(losses):.3f}, dev {data.score_name} {score:.4f}"
+        )
+        if score > best_score:
+            best_score, best_epoch = score, epoch
             best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         elif epoch - best_epoch >= config.patience:
             break

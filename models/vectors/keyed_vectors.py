@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.vectors.gensim_pickle import GensimAlone, Kept, UnknownNameError
 
@@ -84,7 +85,7 @@ def _keyed(found: Kept, place: Path) -> Keyed:
         or not rows
         or not 0 <= min(rows.values()) <= max(rows.values()) < len(vectors)
     ):
-        raise pickle.UnpicklingError(f"it has {len(rows):,} words, but vectors of shape {shape}")
+        raise pickle.UnpicklingError(f"it has {n_of(len(rows), 'word')}, but vectors of shape {shape}")
     composed = n_grams.of_word if n_grams is not None and n_grams.bucket else None
     return Keyed(rows=rows, vectors=vectors, composed=composed)
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.vectors.keyed_vectors import read_keyed_vectors
 from distune.models.vectors.vector_rows import BYTE_ORDER_MARK, SAMPLED_ROWS, BinaryRows, Rows, TextRows, header_of
@@ -131,11 +132,13 @@ class Wanted:
 
     def found(self, path: Path, dimension: int, n_rows: int, notes: list[str]) -> FoundVectors:
         if self.n_not_finite == n_rows:
-            raise ModelError(f"{path} has no vectors: each of its {n_rows:,} rows holds NaN or infinity")
+            raise ModelError(f"{path} has no vectors: each of its rows ({n_rows:,}) holds NaN or infinity")
         if self.n_not_finite:
-            notes.append(f"{self.n_not_finite:,} rows hold NaN or infinity and are left out")
+            notes.append(f"{n_of(self.n_not_finite, 'row')} with NaN or infinity left out")
         if self.n_repeated:
-            notes.append(f"{self.n_repeated:,} rows repeat a word of the vocabulary, whose first row counts")
+            notes.append(
+                f"{n_of(self.n_repeated, 'row repeats', 'rows repeat')} a word of the vocabulary, whose first row counts"
+            )
         return FoundVectors(
             dimension=dimension,
             vectors={**self.respelt, **self.spelt},
@@ -170,11 +173,11 @@ def _of_rows(path: Path, rows: Rows, found: Wanted) -> FoundVectors:
         )
     notes = []
     if rows.n_said is not None and rows.n_said != n_rows:
-        notes.append(f"its header says {rows.n_said:,} rows, but it has {n_rows:,}; all of them are read")
+        notes.append(f"its header says {n_of(rows.n_said, 'row')}, but it has {n_rows:,}; all of them are read")
     if n_undecodable:
-        notes.append(f"{n_undecodable:,} of {n_rows:,} words are not UTF-8 and are left out")
+        notes.append(f"{n_undecodable:,} of {n_of(n_rows, 'word')} left out, as not UTF-8")
     if n_blank:
-        notes.append(f"{n_blank:,} rows have white space for a word and are left out")
+        notes.append(f"{n_of(n_blank, 'row')} with white space for a word left out")
     return found.found(path, rows.dimension, n_rows, notes)
 
 

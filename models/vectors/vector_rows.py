@@ -14,6 +14,7 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 
 SAMPLED_ROWS = 1000
@@ -75,7 +76,7 @@ class TextRows:
             )
         if header and header[1] != self.dimension:
             raise ModelError(
-                f"{path}: its header says dimension {header[1]}, but most of its lines have {self.dimension} numbers"
+                f"{path}: its header says dimension {header[1]}, but most of its lines have {n_of(self.dimension, 'number')}"
             )
         self.n_said = header[0] if header else None
 
@@ -97,7 +98,7 @@ class TextRows:
             yield word, numbers
         if self.n_said is not None and n_rows < self.n_said and not line.endswith(b"\n"):
             raise ModelError(
-                f"{self._path} was cut off: it has {n_rows:,} of the {self.n_said:,} rows that its header says, and its "
+                f"{self._path} was cut off: it has {n_rows:,} of the {n_of(self.n_said, 'row')} that its header says, and its "
                 "last line has no end"
             )
 
@@ -110,10 +111,10 @@ class TextRows:
             return b"", row
         if is_last:
             raise ModelError(
-                f"{self._path} was cut off: its last line has {_n_numbers(row)} numbers instead of {self.dimension}"
+                f"{self._path} was cut off: its last line has {n_of(_n_numbers(row), 'number')} instead of {self.dimension}"
             )
         self._refuse(
-            f"must be a word and {self.dimension} numbers with spaces or tabs between them, but got {_shown(row)}"
+            f"must be a word and {n_of(self.dimension, 'number')} with spaces or tabs between them, but got {_shown(row)}"
         )
 
     def vector(self, numbers: bytes) -> NDArray[np.float32]:
@@ -129,7 +130,7 @@ class TextRows:
         return bool(numbers.translate(None, _PLAIN))
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise ModelError(f"{self._path} cannot be read as word2vec vectors: line {self._number:,}: {reason}")
+        raise ModelError(f"{self._path} cannot be read as word2vec vectors: line {self._number}: {reason}")
 
 
 def _n_numbers(line: bytes) -> int:
@@ -181,7 +182,7 @@ class BinaryRows:
                     f"says, {self.dimension}: a word in it has no end"
                 )
         if rest.strip(b"\n"):
-            raise ModelError(f"{self._path} was cut off: {len(rest):,} bytes at its end are no whole row")
+            raise ModelError(f"{self._path} was cut off: no whole row stands in its last {n_of(len(rest), 'byte')}")
 
     def vector(self, numbers: bytes) -> NDArray[np.float32]:
         """Raises ModelError for a number that no vector has: letters read as numbers, where a word before has a space in it."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.vectors.config import (
     AnyVectorsConfig,
@@ -143,7 +144,7 @@ def _training(config: TrainedVectorsConfig, seed: int) -> dict[str, Any]:
 
 def _from_file(config: FileVectorsConfig, vocabulary: Sequence[str], sentences: Any, seed: int) -> FoundVectors:
     found = read_vectors(config, vocabulary)
-    refuse_strange_words(config, found, f"{len(vocabulary)} words of the vocabulary")
+    refuse_strange_words(config, found, f"{n_of(len(vocabulary), 'word')} of the vocabulary")
     return found
 
 

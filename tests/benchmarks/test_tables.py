@@ -63,10 +63,10 @@ def test_a_cell_has_another_key_for_whatever_its_answers_depend_on(document: dic
 
 def test_the_plain_trial_with_which_a_search_begins_is_no_distilled_student() -> None:
     distilled = TrialConfig.model_validate(AVERAGE)
-    plain = TrialRecord(number=0, state="complete", config=distilled.plain(), accuracy=0.9)
+    plain = TrialRecord(number=0, state="complete", config=distilled.plain(), score=0.9)
     pruned, best = (
         TrialRecord(number=1, state="pruned", config=distilled),
-        TrialRecord(number=2, state="complete", config=distilled, accuracy=0.8),
+        TrialRecord(number=2, state="complete", config=distilled, score=0.8),
     )
     assert choosable([plain, pruned, best], plain=False) == [best]
     assert choosable([plain, pruned], plain=True) == [plain]

@@ -73,7 +73,7 @@ def test_records_that_were_discarded_are_left_out(plain: str, discarded: str, tm
     rows = [{"text": "a", "label": "pos", "status": plain}, {"text": "b", "label": "neg", "status": discarded}]
     notes: list[str] = []
     assert read_rows(FileConfig(path=write(tmp_path, rows)), notes=notes) == [Row("a", "pos")]
-    assert notes[1].startswith("  1 rows that were discarded by an annotator (as Argilla writes it) left out")
+    assert notes[1].startswith("  1 row that was discarded by an annotator (as Argilla writes it) left out")
 
 
 def test_responses_that_were_discarded_are_left_out(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_responses_that_were_discarded_are_left_out(tmp_path: Path) -> None:
     notes: list[str] = []
     found = read_rows(FileConfig(path=write(tmp_path, rows), label="q.responses.0"), notes=notes)
     assert found == [Row("a", "pos"), Row("c", "neg")]
-    assert any(note.startswith("  1 rows have several labels that differ, such as neg, pos") for note in notes)
+    assert any(note.startswith("  1 row has several labels that differ, such as neg, pos") for note in notes)
 
 
 def test_a_list_of_one_response_that_was_discarded_is_left_out(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_backslash_before_an_apostrophe_is_told(tmp_path: Path) -> None:
     notes: list[str] = []
     assert read_rows(FileConfig(path=path), notes=notes)[0] == Row("it\\'s fine", "x")
     assert notes[1].strip() == (
-        "1 texts hold a backslash before an apostrophe, as some programs write it; they are kept as they are"
+        "1 text holds a backslash before an apostrophe, as some programs write it; this is left as it is"
     )
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from distune.corpora.cells import labels_of, text_of
+from distune.corpora.cells import labels_of, texts_of
+from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
+
+ROWS = RowNames(file="a.csv")
 
 
 def labels(*cells: Any, rename: dict[str, str] | None = None, named: Sequence[str] = ()) -> list[str | None]:
-    return labels_of(cells, "a.csv", rename or {}, named)
+    return labels_of(cells, ROWS, rename or {}, named)
 
 
 def test_labels_are_stripped() -> None:
@@ -146,16 +149,16 @@ def test_numbers_are_classes_where_they_are_few_or_named() -> None:
 def test_minus_one_is_missing_alone_a_class_beside_1_and_to_be_said_beside_0() -> None:
     assert labels("-1", -1) == [None, None]
     assert labels("-1", "1") == ["-1", "1"]
-    with pytest.raises(CorpusError, match=r"-1 \(1 rows\) may be a class .* `labels: \[0, 1\]` leaves its rows out"):
+    with pytest.raises(CorpusError, match=r"-1 \(1 row\) may be a class .* `labels: \[0, 1\]` leaves its rows out"):
         labels("-1", "0", "1")
     assert labels("-1", "0", "1", named=("0", "1")) == ["-1", "0", "1"]
     assert labels("-1", "0", "1", rename={"-1": "bad"}) == ["bad", "0", "1"]
 
 
 def test_numbers_of_named_classes_are_their_names_and_minus_one_is_none() -> None:
-    assert labels_of([1, 0, -1, None], "a", {}, (), ("neg", "pos")) == ["pos", "neg", None, None]
+    assert labels_of([1, 0, -1, None], ROWS, {}, (), ("neg", "pos")) == ["pos", "neg", None, None]
     with pytest.raises(CorpusError, match="the label of row 1 is 2, but the file names 2 classes"):
-        labels_of([2], "a", {}, (), ("neg", "pos"))
+        labels_of([2], ROWS, {}, (), ("neg", "pos"))
 
 
 def test_labels_are_renamed_as_they_are_read() -> None:
@@ -170,22 +173,22 @@ def test_an_object_is_no_label() -> None:
 
 def test_texts_are_normalised_and_numbers_are_spelt() -> None:
     cells = [" e\u0301 ", 5, 7.5, Decimal("1.50"), "好".encode(), None, math.nan, "2024-01-01"]
-    assert [text_of(cell, "a", 1) for cell in cells] == ["\u00e9", "5", "7.5", "1.50", "好", "", "", "2024-01-01"]
+    assert texts_of(cells, ROWS) == ["\u00e9", "5", "7.5", "1.50", "好", "", "", "2024-01-01"]
 
 
 def test_half_a_character_becomes_the_sign_for_one_that_is_lost() -> None:
-    assert text_of("a\ud83d", "a", 1) == "a\ufffd"
+    assert texts_of(["a\ud83d"], ROWS) == ["a\ufffd"]
 
 
 @pytest.mark.parametrize("cell", [True, ["a"], {"a": 1}, b"\xff"])
 def test_what_is_no_text_is_refused(cell: Any) -> None:
-    with pytest.raises(CorpusError, match="row 7"):
-        text_of(cell, "a", 7)
+    with pytest.raises(CorpusError, match=r"a\.csv: .*row 3"):
+        texts_of(["a", "b", cell], ROWS)
 
 
 def test_a_nul_character_is_refused_in_texts_and_labels() -> None:
-    with pytest.raises(CorpusError, match=r"a: row 3 holds a NUL character, which no text has: 'a\\x00b'"):
-        text_of("a\x00b", "a", 3)
+    with pytest.raises(CorpusError, match=r"a\.csv: row 2 holds a NUL character, which no text has: 'a\\x00b'"):
+        texts_of(["a", "a\x00b"], ROWS)
     with pytest.raises(CorpusError, match=r"a\.csv: row 2 holds a NUL character"):
         labels("x", "y\x00")
 
@@ -202,5 +205,5 @@ def test_a_label_is_spelt_as_the_study_names_it() -> None:
 
 def test_what_is_renamed_and_does_not_occur_is_said() -> None:
     notes: list[str] = []
-    labels_of(["1.0", "b"], "a", {"1": "pos", "yes": "pos"}, (), (), notes)
+    labels_of(["1.0", "b"], ROWS, {"1": "pos", "yes": "pos"}, (), (), notes)
     assert notes == ["  `rename` has labels that no row has: 'yes'"]

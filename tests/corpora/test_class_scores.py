@@ -59,11 +59,11 @@ def test_names_beside_scores_are_read_from_parquet_and_csv_too(tmp_path: Path) -
 def test_a_row_whose_names_are_not_those_of_its_numbers_is_refused(tmp_path: Path) -> None:
     odd = {"text": "so", "labels": ["pos"], "probabilities": [0.9, 0.1]}
     with pytest.raises(
-        CorpusError, match=r"labels has the names of the numbers in probabilities, but row 3 has \['pos'\]"
+        CorpusError, match=r"labels has the names of the numbers in probabilities, but line 3 has \['pos'\]"
     ):
         read_logits_file(jsonl(tmp_path, *ZERO_SHOT, odd), LABELS)
     other = {"text": "so", "labels": ["pos", "so-so"], "probabilities": [0.9, 0.1]}
-    with pytest.raises(CorpusError, match="row 3: must have a value for each of pos, neg"):
+    with pytest.raises(CorpusError, match="line 3: must have a value for each of pos, neg"):
         read_logits_file(jsonl(tmp_path, *ZERO_SHOT, other), LABELS)
 
 
@@ -188,5 +188,5 @@ def test_rows_without_a_text_are_left_out_and_told(tmp_path: Path) -> None:
     assert file.notes == ("2 rows without a text left out",)
     np.testing.assert_array_equal(file.logits, [[1, 2]])
     path.write_text("text,logit_neg,logit_pos\n,3,4\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match="the column text is empty in all of 1 rows"):
+    with pytest.raises(CorpusError, match=r"the column text is empty throughout \(1 row\)"):
         read_logits_file(path, LABELS)

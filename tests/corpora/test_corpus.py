@@ -113,7 +113,7 @@ def test_further_unlabelled_texts_join_the_transfer_set_but_never_those_of_other
 
 def test_a_text_in_two_splits_is_refused_even_in_another_spelling(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
-    with pytest.raises(CorpusError, match=r"1 texts stand in two splits, such as '.*'; clean the files"):
+    with pytest.raises(CorpusError, match=r"1 text stands in two splits, such as '.*'; clean the files"):
         load(tmp_path, dev=str(dev))
 
 
@@ -136,7 +136,7 @@ def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
     corpus = load(tmp_path, dev=str(dev), test_fraction=0.1, drop_overlap=True)
     assert "文本 3" not in corpus.train.texts
-    assert any("texts of the source dropped because they stand in dev or test" in note for note in corpus.notes)
+    assert any("1 text of the source dropped: dev or test has the same" in note for note in corpus.notes)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_labels_pick_from_every_file_and_it_is_said_how_many_rows_go(tmp_path: P
     left_out = [note.strip() for note in corpus.notes if "other classes" in note]
     assert left_out == [
         "100 rows of other classes than `labels` names left out: c (100)",
-        "1 rows of other classes than `labels` names left out: z (1)",
+        "1 row of other classes than `labels` names left out: z (1)",
     ]
 
 
@@ -193,7 +193,7 @@ def test_spellings_of_one_content_are_one_text_with_one_vote(tmp_path: Path) -> 
     split = next(split for split in corpus.splits.values() if "ok好" in split.texts)
     assert corpus.labels[split.labels[split.texts.index("ok好")]] == "a"
     assert any(
-        "1 exact duplicates and 3 other spellings dropped, 301 distinct texts kept" in note for note in corpus.notes
+        "1 exact duplicate and 3 other spellings dropped, 301 distinct texts kept" in note for note in corpus.notes
     )
 
 
@@ -243,7 +243,7 @@ def test_what_two_held_out_files_share_cannot_be_dropped_from_the_source(tmp_pat
         csv(tmp_path / "test.csv", [("D", "a"), ("f", "b")]),
     )
     with pytest.raises(
-        CorpusError, match=r"1 texts stand in two splits, such as 'D'; clean the files \(the splits are dev and test\)"
+        CorpusError, match=r"1 text stands in two splits, such as 'D'; clean the files \(the splits are dev and test\)"
     ):
         load(tmp_path, dev=str(dev), test=str(test), drop_overlap=True)
 
@@ -272,7 +272,7 @@ def test_the_reviews_are_split_as_the_demo_says() -> None:
     sizes = {name: len(split) for name, split in corpus.splits.items()}
     assert sizes == {"train": 1000, "transfer": 12_351, "dev": 2013, "test": 2041}
     assert "texts carry contradicting labels" in corpus.notes[0]
-    assert "5 other spellings dropped, 17405 distinct texts kept" in corpus.notes[1]
+    assert "5 other spellings dropped, 17,405 distinct texts kept" in corpus.notes[1]
 
 
 def test_whole_number_labels_sort_by_their_value(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ EXPECTED = {"text": ["a", "b"], "label": ["1", "0"]}
 
 
 def read(content: str, delimiter: str = ",", **settings: Any) -> tuple[dict[str, list[str]], list[str]]:
-    return read_columns(content, delimiter, TableConfig(path="a.csv", **settings), ("text", "label"))
+    return read_columns(content, delimiter, TableConfig(path="a.csv", **settings), ("text", "label"))[:2]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_header_that_says_otherwise_than_the_study_is_refused() -> None:
 
 def test_a_header_that_comes_again_is_no_row() -> None:
     columns, notes = read("text,label\na,1\ntext,label\nb,0\n")
-    assert (columns, notes[1:]) == (EXPECTED, ["1 rows that repeat the names of the columns left out"])
+    assert (columns, notes[1:]) == (EXPECTED, ["1 row that repeats the names of the columns left out"])
 
 
 def test_rows_of_unequal_length_are_refused_with_a_line_or_left_out_with_a_number() -> None:
@@ -77,7 +77,7 @@ def test_rows_of_unequal_length_are_refused_with_a_line_or_left_out_with_a_numbe
         read(content)
     assert read(content, skip_bad_rows=True) == (
         EXPECTED,
-        ["2 rows of 4 lines", "1 rows with another number of columns than 2 left out"],
+        ["2 rows of 4 lines", "1 row with another number of columns than 2 left out"],
     )
 
 
@@ -96,7 +96,7 @@ def test_an_unlabelled_text_with_a_comma_beside_one_over_two_lines_is_refused_wi
 
 def test_a_byte_order_mark_within_a_file_that_was_put_together_of_several_is_no_part_of_a_cell() -> None:
     columns, notes = read("\ufefftext,label\na,1\n\ufefftext,label\nb,0\n")
-    assert (columns, notes[1:]) == (EXPECTED, ["1 rows that repeat the names of the columns left out"])
+    assert (columns, notes[1:]) == (EXPECTED, ["1 row that repeats the names of the columns left out"])
     assert read('text,label\na,1\n\ufefftext,label\n"b",0\n')[0] == EXPECTED
     assert read('\ufeffa,1\n\ufeff"b",0\n', columns=("text", "label"))[0] == EXPECTED
     assert read("text,label\n\ufeffa,1\nb,0\n")[0]["text"] == ["\ufeffa", "b"]
@@ -114,36 +114,36 @@ def test_a_byte_order_mark_within_a_file_that_was_put_together_of_several_is_no_
 def test_a_rule_under_the_names_and_the_number_of_rows_are_no_rows(content: str) -> None:
     columns, notes = read(content)
     assert {name: [cell.strip() for cell in columns[name]] for name in EXPECTED} == EXPECTED
-    assert "1 rules of hyphens under the names of the columns left out" in notes
+    assert "1 rule of hyphens under the names of the columns left out" in notes
 
 
 def test_the_number_of_rows_under_a_file_of_one_column_is_no_text() -> None:
     config = TableConfig(path="a.csv")
-    columns, notes = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
+    columns, notes, _ = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "bad"]}
     assert notes[2] == "its last line, (2 rows affected), is the number of its rows and no row"
-    columns, notes = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
+    columns, notes, _ = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "(9 rows)"]}
     assert notes[1] == "its last line, (9 rows), is read as a row, though it has 1 others: do texts hold line breaks?"
     assert read_columns("text\na\n---\n", ",", config, ("text",))[0] == {"text": ["a", "---"]}
 
 
 def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
-    columns, notes = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
+    columns, notes, _ = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
     assert columns == {"text": ["a", "text", "b"]}
-    assert notes[1:] == ["1 rows that are the name of the column, 'text', are read as rows"]
+    assert notes[1:] == ["1 row is the name of the column, 'text', and read as any other"]
 
 
 def test_a_stray_carriage_return_in_the_first_line_ends_no_lines() -> None:
     config = TableConfig(path="a.txt", columns=("text",))
     content = "fi\rrst\n" + "".join(f"text {n}\n" for n in range(100))
-    columns, _ = read_columns(content, "\t", config, ("text",))
+    columns, *_ = read_columns(content, "\t", config, ("text",))
     assert (len(columns["text"]), columns["text"][:2]) == (101, ["fi\rrst", "text 0"])
 
 
 @pytest.mark.parametrize("content", ["text\na\rb\rc\r", "text\ra\rb\nc\r"])
 def test_one_column_whose_lines_may_end_in_either_is_refused(content: str) -> None:
-    with pytest.raises(CorpusError, match=r"3 carriage returns and 1 line feeds, and a line may end in either"):
+    with pytest.raises(CorpusError, match=r"3 carriage returns and 1 line feed, and a line may end in either"):
         read_columns(content, "\t", TableConfig(path="a.txt"), ("text",))
 
 
@@ -156,7 +156,7 @@ def test_a_file_without_a_row_is_empty(content: str) -> None:
 def test_what_was_read_otherwise_than_it_stands_is_said() -> None:
     assert read('text, label\n"a", "1"\n"b", "0"\n')[1][1:] == ["the spaces behind its commas are no part of its cells"]
     assert read('text,label\n"\\"a\\", ",1\n"\\\\",0\n')[1][1:] == [
-        "1 doubled backslashes read as one each, as all of its backslashes are doubled"
+        "1 doubled backslash read as one each, as all of its backslashes are doubled"
     ]
 
 
@@ -168,8 +168,8 @@ def test_a_file_of_quotation_marks_takes_no_time() -> None:
 
 def test_named_columns_are_separated_by_the_sign_that_fits_every_row() -> None:
     config = TableConfig(path="a.csv", columns=("text", "label"))
-    columns, notes = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
+    columns, notes, _ = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
     assert columns == {"text": ["well, a", "b", "c, really, c"], "label": ["x", "y", "x"]}
     assert notes[1:] == ["its columns are separated by semicolons"]
-    columns, _ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))
+    columns, *_ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))
     assert columns == {"text": ["a;b", "b"], "label": ["x", "y"]}

@@ -71,7 +71,7 @@ def test_texts_alone_need_no_label_column(tmp_path: Path) -> None:
     [
         ("a.csv", "review,label\na,0\n", r"no column 'text'; its columns are review, label"),
         ("a.csv", "text,y\na,0\n", r"no column 'label'; its columns are text, y"),
-        ("a.csv", "text,label\n,0\n ,1\n", r"the text column 'text' is empty in all of 2 rows"),
+        ("a.csv", "text,label\n,0\n ,1\n", r"the text column 'text' is empty throughout \(2 rows\)"),
         ("a.csv", "text,label\na,0,5\n", r"1 of 2 rows have another number of columns .* line 2 with 3 instead of 2"),
         ("a.csv", b"text,label\n\xff\xfe,0\n", r"is not UTF-8 \(byte 0xff in line 2\)"),
         ("a.jsonl", '{"text": "a"', r"cannot be read as JSON"),
@@ -96,7 +96,10 @@ def test_ragged_rows_may_be_skipped(tmp_path: Path) -> None:
 
 def test_rows_without_a_label_are_refused_in_a_labelled_file(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", '{"text": "a", "label": "1"}\n{"text": "b", "label": null}\n')
-    with pytest.raises(CorpusError, match=r"1 rows have no 'label'; give the unlabelled texts as a file of their own"):
+    with pytest.raises(
+        CorpusError,
+        match=r"1 row has no 'label', such as line 2, 'b'; give the unlabelled texts as a file of their own",
+    ):
         read_rows(FileConfig(path=path))
 
 
@@ -106,8 +109,8 @@ def test_it_is_told_how_a_file_was_read_and_what_was_left_out(tmp_path: Path) ->
     read_rows(FileConfig(path=path), notes=notes)
     assert notes == [
         f"{path}: 3 rows of 4 lines",
-        "  1 rows without a text left out",
-        "  1 texts hold U+FFFD, the sign of characters that an earlier program could not decode",
+        "  1 row without a text left out",
+        "  1 text holds U+FFFD, the sign of characters that an earlier program could not decode",
     ]
 
 
@@ -115,9 +118,9 @@ def test_what_another_program_may_have_meant_otherwise_is_said(tmp_path: Path) -
     notes: list[str] = []
     read_rows(FileConfig(path=write(tmp_path, "a.tsv", 'text\tlabel\nNA\t1\nsay \\"hi\\"\t0\na\\nb\t1\n')), notes=notes)
     assert [note.strip().partition(":")[0] for note in notes[1:]] == [
-        "1 texts are 'NA'",
-        "1 texts hold a backslash before a quotation mark",
-        "1 texts hold a backslash and n, as dumps of databases spell a line break; they are kept as they are",
+        "1 text is 'NA'",
+        "1 text holds a backslash before a quotation mark",
+        "1 text holds a backslash and n, as dumps of databases spell a line break; this is left as it is",
     ]
 
 
@@ -126,10 +129,10 @@ def test_backslashes_of_programs_that_escape_and_do_not_quote_are_counted(tmp_pa
     content = 'text,label\na\\rb,1\n"a\\, b",0\na\\\\b,1\n"a\\\nb",0\n'
     read_rows(FileConfig(path=write(tmp_path, "a.csv", content)), notes=notes)
     assert [note.strip().partition(", as")[0] for note in notes[1:]] == [
-        "1 texts hold a backslash and r",
-        "1 texts hold a backslash before a comma",
-        "1 texts hold two backslashes",
-        "1 texts hold a backslash before a line break",
+        "1 text holds a backslash and r",
+        "1 text holds a backslash before a comma",
+        "1 text holds two backslashes",
+        "1 text holds a backslash before a line break",
     ]
 
 
@@ -137,7 +140,7 @@ def test_texts_of_one_column_that_end_in_a_backslash_are_doubted(tmp_path: Path)
     notes: list[str] = []
     read_rows(FileConfig(path=write(tmp_path, "a.txt", "text\ngood\\\nbook\nbad\n")), labelled=False, notes=notes)
     assert notes[1:] == [
-        "  1 texts end in a backslash, as dumps of databases write a line break within a text: are they cut in two?"
+        "  1 text ends in a backslash, as dumps of databases write a line break within a text: was it cut in two there?"
     ]
 
 
@@ -145,7 +148,7 @@ def test_a_text_that_begins_with_a_byte_order_mark_is_doubted(tmp_path: Path) ->
     notes: list[str] = []
     path = write(tmp_path, "a.csv", "a,1\n\ufeffb,0\n")
     read_rows(FileConfig(path=path, columns=("text", "label")), notes=notes)
-    assert notes[1:] == ["  1 texts begin with a byte-order mark, as where several files were put together"]
+    assert notes[1:] == ["  1 text begins with a byte-order mark, as where several files were put together"]
 
 
 def test_numbers_of_json_are_texts_as_they_are_spelt_and_classes_by_their_value(tmp_path: Path) -> None:

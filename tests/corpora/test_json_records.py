@@ -25,7 +25,7 @@ ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
     ],
 )
 def test_each_form_of_a_table_gives_its_records(content: str, form: str) -> None:
-    assert read_json(content, "a.json") == (ROWS, form)
+    assert read_json(content, "a.json")[:2] == (ROWS, form)
 
 
 def test_strings_stay_strings() -> None:
@@ -50,11 +50,14 @@ def test_a_line_ends_at_line_feeds_alone() -> None:
         ('{"text": "a"}\n"b"\n', "a.json: line 2 must be an object such as"),
         ('{"text": "a", "text": "b"}', "an object has two keys 'text'"),
         ('{"text": "a"}\n{"text": "a", "text": "b"}', "line 2 .* an object has two keys 'text'"),
-        ('["a", "b"]', "element 1 must be an object such as"),
+        ('["a", "b"]', "row 1 must be an object such as"),
         ("3", "must be an array of objects, or an object a line, but is a int"),
         ('{"text": ["a", "b"], "label": ["x"]}', "its columns text, label are not of one length"),
         ('{"text": {"0": "a"}, "label": {"1": "x"}}', "the column 'label' has other rows than 'text'"),
-        ('{"columns": ["text"], "data": [["a", "x"]]}', "a row has another number of values than the 1 columns text"),
+        (
+            '{"columns": ["text"], "data": [["a"], ["b", "x"]]}',
+            "a.json: row 2 has 2 values, but the table has 1 column: text",
+        ),
         ('{"a": 1}', "must be an array of objects, or an object a line; its keys are a"),
     ],
 )
@@ -70,18 +73,18 @@ def test_numbers_for_names_of_rows_and_columns_are_told_apart_by_the_columns_tha
             with pytest.raises(CorpusError, match="has numbers for names of its columns and of its rows"):
                 read_json(content, "a.json", wanted)
     by_column = '{"0": {"7": "a", "8": "b"}, "1": {"7": "x", "8": "y"}}'
-    assert read_json(by_column, "a.json", ("0", "1")) == ([{"0": "a", "1": "x"}, {"0": "b", "1": "y"}], "columns")
+    assert read_json(by_column, "a.json", ("0", "1"))[:2] == ([{"0": "a", "1": "x"}, {"0": "b", "1": "y"}], "columns")
     by_row = '{"r1": {"text": "a", "label": "x"}, "r2": {"text": "b", "label": "y"}}'
-    assert read_json(by_row, "a.json", ("text", "label")) == (ROWS, "index")
+    assert read_json(by_row, "a.json", ("text", "label"))[:2] == (ROWS, "index")
 
 
 def test_one_record_with_an_array_is_a_record() -> None:
     record = {"text": "a b", "label": "x", "tokens": [{"text": "a"}, {"text": "b"}]}
     content = '{"text": "a b", "label": "x", "tokens": [{"text": "a"}, {"text": "b"}]}\n'
-    assert read_json(content, "a.jsonl", ("text", "label")) == ([record], "lines")
-    assert read_json(content, "a.jsonl", ("text",)) == ([record], "lines")
+    assert read_json(content, "a.jsonl", ("text", "label"))[:2] == ([record], "lines")
+    assert read_json(content, "a.jsonl", ("text",))[:2] == ([record], "lines")
     wrapped = '{"label": "topics", "data": [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]}'
-    assert read_json(wrapped, "a.json", ("text", "label")) == (ROWS, "data")
+    assert read_json(wrapped, "a.json", ("text", "label"))[:2] == (ROWS, "data")
 
 
 def test_numbers_lose_no_digit() -> None:

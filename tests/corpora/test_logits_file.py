@@ -51,7 +51,7 @@ def test_probabilities_become_their_logarithm(tmp_path: Path) -> None:
 
 def test_texts_without_logits_are_named(tmp_path: Path) -> None:
     file = read_logits_file(csv(tmp_path, "text,logit_bad,logit_good", "好,1,2"), LABELS)
-    with pytest.raises(CorpusError, match=r"lacks 2 of 3 texts of the corpus: rows 1 \('差'\), 2 \('中'\)"):
+    with pytest.raises(CorpusError, match=r"lacks 2 of 3 texts of the corpus: '差', '中'$"):
         file.of(["好", "差", "中"])
 
 
@@ -62,11 +62,20 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
         (["text,logit_0,logit_1,logit_2", "好,1,2,3"], "has logit_0, logit_1, logit_2, but"),
         (["text,label", "好,1"], "no logits: needs a list column"),
         (["review,logit_bad,logit_good", "好,1,2"], "needs a column text or text_hash"),
-        (["text,probability_bad,probability_good", "好,0.5,0.6"], r"add up to 1, but a row adds up to 1\.100"),
-        (["text,logit_bad,logit_good", "好,1,nan"], "1 rows are not finite"),
-        (["text,logit_bad,logit_good", "好,1,2", "好,1,5"], "stands twice with different logits"),
-        (["text_hash,logit_bad,logit_good", "xyz,1,2"], "not hexadecimal"),
-        (["text_hash,logit_bad,logit_good", "abcd,1,2"], "must have 16 bytes"),
+        (["text,probability_bad,probability_good", "好,0.5,0.6"], r"add up to 1, but line 2 adds up to 1\.100"),
+        (["text,probability_bad,probability_good", "好,0.5,0.5", "差,-0.5,1.5"], "add up to 1, but line 3 has -0.5"),
+        (["text,logit_bad,logit_good", "差,1,2", "好,1,nan"], "1 row is not finite numbers, first line 3"),
+        (
+            ["text,logit_bad,logit_good", "好,1,2", "好,1,5"],
+            r"different logits, in line 2 and line 3 \(they differ by 3\)",
+        ),
+        (["text_hash,logit_bad,logit_good", "xyz,1,2"], "the text_hash of line 2 is not hexadecimal: xyz"),
+        (["text_hash,logit_bad,logit_good", "abcd,1,2"], "the text_hash of line 2 has 2 bytes; it must have 16"),
+        # Two rows without a text stand before it.
+        (
+            ["text,logit_bad,logit_good", ",1,2", ",1,2", "好,1,x"],
+            "column logit_good, line 4: must be a number, but is 'x'",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -93,13 +102,13 @@ def test_logits_that_add_up_to_one_in_every_row_may_be_probabilities(
 
 def test_hidden_states_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path, text=["好"], logits=[[1.0, 2.0]], hidden=[[1.0, float("nan")]])
-    with pytest.raises(CorpusError, match="1 rows of hidden are not finite numbers"):
+    with pytest.raises(CorpusError, match="1 row of hidden is not finite numbers, first row 1"):
         read_logits_file(path, LABELS)
 
 
 def test_a_list_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0], [1.0, 2.0, 3.0]])
-    with pytest.raises(CorpusError, match="must have 2 classes in each row, as the corpus has, but a row has 3"):
+    with pytest.raises(CorpusError, match="must have 2 classes in each row, as the corpus has, but row 2 has 3"):
         read_logits_file(path, LABELS)
 
 
@@ -280,7 +289,7 @@ def test_a_file_without_rows_lacks_every_text(tmp_path: Path, column: str) -> No
     empty = {"text": pa.array([], pa.string()), column: pa.array([], lists), "hidden": pa.array([], lists)}
     for path in (csv(tmp_path, f"text,{column},hidden"), parquet(tmp_path, **empty)):
         file = read_logits_file(path, LABELS)
-        with pytest.raises(CorpusError, match="1 of 1 texts"):
+        with pytest.raises(CorpusError, match="1 of 1 text of"):
             file.of(["好"])
 
 
@@ -289,5 +298,5 @@ def test_logits_and_probabilities_in_one_file_must_say_the_same(tmp_path: Path) 
     file = read_logits_file(csv(tmp_path, header, "好,1,3,0.12,0.88", "差,2,2.01,0.5,0.5"), LABELS)
     assert file.logits.tolist() == [[1, 3], [2, np.float32(2.01)]]
     assert file.notes == ("it has logits and probabilities; the logits are taken",)
-    with pytest.raises(CorpusError, match="contradict each other, first in row 2"):
+    with pytest.raises(CorpusError, match="contradict each other, first in line 3"):
         read_logits_file(csv(tmp_path, header, "好,1,3,0.12,0.88", "差,2,1,0.3,0.7"), LABELS)

@@ -9,6 +9,7 @@ import pytest
 
 from distune.corpora.cells import labels_of
 from distune.corpora.files import FileConfig, read_rows
+from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
 
 
@@ -23,7 +24,7 @@ def table(folder: Path, labels: list[str], texts: list[str] | None = None) -> Pa
 
 @pytest.mark.parametrize("sign", ["#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!"])
 def test_errors_of_excel_are_no_labels(sign: str, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="1 rows have no 'label'"):
+    with pytest.raises(CorpusError, match="1 row has no 'label'"):
         read_rows(FileConfig(path=table(tmp_path, ["pos", "neg", sign])))
 
 
@@ -79,12 +80,12 @@ def test_what_a_program_prints_of_an_object_is_no_label(cell: str, tmp_path: Pat
 
 def test_a_formula_of_excel_is_no_label() -> None:
     with pytest.raises(CorpusError, match="""the label '="1"' of 1 row is what Excel calls a formula"""):
-        labels_of(['="1"', "2"], "a.csv", {}, ())
+        labels_of(['="1"', "2"], RowNames(file="a.csv"), {}, ())
 
 
 @pytest.mark.parametrize("label", ["b", "bug 'x'", "np", "C (array)", "array", "<unk>", "a = 'b'"])
 def test_labels_that_only_look_like_one_are_kept(label: str) -> None:
-    assert labels_of([label, "other"], "a.csv", {}, ()) == [label, "other"]
+    assert labels_of([label, "other"], RowNames(file="a.csv"), {}, ()) == [label, "other"]
 
 
 def test_texts_that_a_program_printed_are_refused_and_a_few_are_kept(tmp_path: Path) -> None:

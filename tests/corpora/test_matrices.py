@@ -10,13 +10,14 @@ import pyarrow.parquet
 import pytest
 
 from distune.corpora.matrices import of_columns, of_lists
+from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
 
 
 def table(**columns: list[Any]) -> Table:
-    return Table(name="a", columns=columns, n_rows=len(next(iter(columns.values()))))
+    return Table(name="a", columns=columns, n_rows=len(next(iter(columns.values()))), rows=RowNames(file="a"))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_lists_of_parquet_are_read_without_objects(tmp_path: Path, kind: pa.Data
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([[1, 2], [3]], "a: logits must have 2 values in each row, but a row has 1"),
+        ([[1, 2], [3]], "a: logits must have 2 values in each row, but row 2 has 1"),
         ([0.5, 0.25], "a: logits, row 1: must be a list of numbers, one for each class, but is '0.5'"),
         (["abc"], "must be a list of numbers, one for each class, but is 'abc'"),
         ([None], "must be a list of numbers"),
@@ -78,8 +79,8 @@ def test_cells_that_are_no_such_list_are_refused(cells: list[Any], message: str)
 
 def test_missing_values_within_the_lists_of_parquet_are_refused(tmp_path: Path) -> None:
     for cells, message in (
-        ([[1.0, None]], "logits has 1 values that are missing"),
-        ([[1.0, 2.0], None], "but a row has 0"),
+        ([[1.0, None]], "logits lacks 1 value within its lists, first in row 1"),
+        ([[1.0, 2.0], None], "but row 2 has 0"),
     ):
         pyarrow.parquet.write_table(
             pa.table({"logits": pa.array(cells, pa.list_(pa.float32()))}), tmp_path / "a.parquet"

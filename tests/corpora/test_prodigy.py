@@ -53,7 +53,7 @@ def test_a_csv_has_it_too_and_rows_without_an_answer_are_kept(tmp_path: Path) ->
     notes: list[str] = []
     assert read_rows(FileConfig(path=path), notes=notes) == [Row("a", "x"), Row("b", "y")]
     assert "(1 reject in the column" in notes[1]
-    assert "; 1 rows without an answer kept; " in notes[1]
+    assert "; 1 row without an answer kept; " in notes[1]
 
 
 def test_a_choice_is_the_label_of_a_column_accept(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_quotation_marks_that_spark_and_r_escape_by_backslashes_are_read() -> No
 def test_one_quotation_that_may_be_a_cell_or_two_rows_is_refused() -> None:
     content = 'label,text\n0,"abc\n1,def"\n0,ghi\n'
     with pytest.raises(
-        CorpusError, match=r"a\.csv: line 2 opens a quotation that closes 1 lines further on .* `quoting: none`"
+        CorpusError, match=r"a\.csv: line 2 opens a quotation that closes 1 line further on .* `quoting: none`"
     ):
         read(content)
     assert read(content, quoting="csv").rows[1:] == [["0", "abc\n1,def"], ["0", "ghi"]]

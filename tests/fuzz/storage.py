@@ -33,16 +33,16 @@ def make_search(root: Path) -> None:
         attributes = {
             "config": record.config.model_dump(mode="json"),
             "state": record.state,
-            "accuracy": record.accuracy,
+            "accuracy": record.score,
             "latency_ms": record.latency_ms,
             "epochs": record.epochs,
             "size_mb": record.size_mb,
-            "curve": [[one.number, one.accuracy, one.loss] for one in record.curve],
+            "curve": [[one.number, one.score, one.loss] for one in record.curve],
         }
         params = {"learning_rate": 0.01 * (1 + record.number), "loss.kd_weight": 0.5 + 0.1 * record.number}
         kept.add_trial(
             optuna.create_trial(
-                values=[record.accuracy, record.latency_ms],
+                values=[record.score, record.latency_ms],
                 params=params,
                 distributions={name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in params},
                 user_attrs=attributes,
@@ -54,7 +54,7 @@ def make_search(root: Path) -> None:
     folder.update(state="ended", corpus="c0", answers="a0", train="l0", files="f0", teacher="t0", run_id="r0")
     (folder.place / "results.json").write_text(json.dumps(results(), ensure_ascii=False, indent=1))
     folder.table.write_text("the table\n")
-    keep_importances([Importance("accuracy", "", 4, {"learning_rate": 1.0})], kept, study.config.search, folder)
+    keep_importances([Importance("accuracy", "", 4, {"learning_rate": 1.0})], kept, study.config, folder)
     write_answers(replace(ANSWERS), folder.place / "answers.parquet")
     (folder.place / "champion" / "README.md").write_text("# Card\n")
     assert Place(str(root)).exists()

@@ -10,7 +10,7 @@ FAST = Candidate(
     teacher="teacher",
     rule="the fastest that ...",
     by_speed=True,
-    dev_accuracy=0.80,
+    dev_score=0.80,
     p50_ms=0.10,
     speedup=50.0,
 )

@@ -25,7 +25,7 @@ class Diary:
         self.lines.append(("started", record.number))
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        self.lines.append(("reported", number, epoch, metrics["accuracy"]))
+        self.lines.append(("reported", number, epoch, metrics["score"]))
 
     def ended(self, record: TrialRecord) -> None:
         self.lines.append(("ended", record.number, record.state))
@@ -59,11 +59,11 @@ def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
 
 
 def epoch(number: int, accuracy: float, latency_ms: float = 0.5, best: float = 0.0) -> dict[str, float]:
-    best_accuracy = max(best, accuracy)
+    best_score = max(best, accuracy)
     return {
         "epoch": number,
-        "accuracy": accuracy,
-        "best_accuracy": best_accuracy,
+        "score": accuracy,
+        "best_score": best_score,
         "loss": 1.0,
         "latency_ms": latency_ms,
         "size_mb": 2.0,

@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Edit, str]] = {
     "no weights": (without("model.safetensors"), "it has no weights .* copy them there"),
     "a shard too few": (
         sharded_without_a_shard,
-        "lacks 1 of the 1 files of its weights that model.safetensors.index.json names: model-00001-of-00002.safetensors; copy or",
+        "lacks 1 of 1 file of its weights that model.safetensors.index.json names: model-00001-of-00002.safetensors; copy or",
     ),
     "an export to ONNX beside its config.json": (
         lambda folder: [without("model.safetensors")(folder), write("model.onnx", b"")(folder)][0],
@@ -175,7 +175,7 @@ def make(folder: Path, *names: str) -> Path:
             ["snapshots/a1/config.json", "snapshots/b2/config.json"],
             "is a folder of the hub's cache; name a snapshot in it, such as .*/snapshots/b2$",
         ),
-        (["models--x--y/refs/main", "models--z/refs/main"], "is the hub's cache of 1 models; .*, such as x/y$"),
+        (["models--x--y/refs/main", "models--z/refs/main"], "is the hub's cache of 1 model; .*, such as x/y$"),
         (["tf_model.h5"], "is an export to TensorFlow"),
         (["notes.txt"], "has no config.json; name the folder that `save_pretrained` wrote"),
         (["config.json", "model.safetensors", "adapter_config.json"], "holds a whole model and a LoRA adapter"),

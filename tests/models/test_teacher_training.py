@@ -262,5 +262,5 @@ def test_a_checkpoint_of_other_weights_stops_before_anything_is_trained(teacher_
 
 
 def test_a_vocabulary_that_is_too_small_is_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"a teacher from scratch: its tokenizer does not know \d+% of the corpus"):
+    with pytest.raises(ModelError, match=r"a teacher from scratch: its tokenizer does not know \d+ % of the corpus"):
         train(tmp_path, scratch={"min_count": 1000})

@@ -45,7 +45,7 @@ def test_what_a_tokenizer_without_an_unknown_token_leaves_out_is_unknown(tmp_pat
 def test_a_tokenizer_of_another_language_is_refused_with_an_example() -> None:
     latin = character_tokenizer(["abcdefghijklmnopqrstuvwxyz ，。"], 1, 8)
     with pytest.raises(
-        ModelError, match=r"^the teacher x: its tokenizer does not know \d+% of the corpus: '.*' becomes .*\[UNK\]"
+        ModelError, match=r"^the teacher x: its tokenizer does not know \d+ % of the corpus: '.*' becomes .*\[UNK\]"
     ):
         refuse_unknown("the teacher x", latin, TEXTS)
     assert refuse_unknown("the teacher x", character_tokenizer(TEXTS, 1, 8), TEXTS) == []
@@ -56,7 +56,7 @@ def test_a_part_that_is_unknown_is_told() -> None:
     texts = ["好书很差好书很差好书", "好书很差好书很差好x"]
     assert refuse_unknown("the teacher x", tokenizer, texts) == []  # 5 % is not more than 5 %.
     assert refuse_unknown("the teacher x", tokenizer, texts[1:]) == [
-        "the teacher x: its tokenizer does not know 10.0% of the texts' characters"
+        "the teacher x: its tokenizer does not know 10.0 % of the texts' characters"
     ]
 
 

@@ -99,14 +99,14 @@ def test_words_may_hold_spaces_and_be_spaces(tmp_path: Path) -> None:
     rows = "New York 1 2 3\niPhone 7 1 1 1\n\u3000 2 2 2\n\u00a0 3 3 3\n  4 4 4\n\u2028 5 5 5\n好 1 2 3\n"
     found = read(tmp_path, f"7 3\n{rows}")
     assert lists(found) == {"new york": [1, 2, 3], "好": [1, 2, 3]}
-    assert found.notes == ("1 rows have white space for a word and are left out",)
+    assert found.notes == ("1 row with white space for a word left out",)
     assert "\u3000" in read_vector_file(tmp_path / "v.txt", ["\u3000"]).vectors
 
 
 @pytest.mark.parametrize("bad", ["nan", "-nan", "inf", "-Infinity", "-nan(ind)", "1.#QNAN", "1e39"])
 def test_rows_with_nan_or_infinity_are_left_out(bad: str, tmp_path: Path) -> None:
     found = read(tmp_path, f"4 3\nnba 1 {bad} 3\n{ROWS}")
-    assert (lists(found), found.notes) == (GOOD, ("1 rows hold NaN or infinity and are left out",))
+    assert (lists(found), found.notes) == (GOOD, ("1 row with NaN or infinity left out",))
 
 
 def test_a_row_of_nan_leaves_every_other_vector_finite(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_row_of_nan_leaves_every_other_vector_finite(tmp_path: Path) -> None:
         assert np.isfinite(found.matrix).all()
         assert found.matrix[2].tolist() == [1, 2, 3]
         assert np.abs(found.matrix[4]).sum() > 0
-        assert found.notes == ("1 rows hold NaN or infinity and are left out",)
+        assert found.notes == ("1 row with NaN or infinity left out",)
     keyed = KeyedVectors(3)
     keyed.add_vectors(["坏", "好"], np.array([[np.nan] * 3, [1, 2, 3]], np.float32))
     keyed.save(str(tmp_path / "v.kv"))
@@ -137,7 +137,7 @@ def test_unknown_words_have_the_spread_of_very_large_vectors(tmp_path: Path) -> 
 def test_words_that_are_no_utf8_are_left_out_where_they_are_few(tmp_path: Path) -> None:
     rows = b"".join(b"word%d 1 2\n" % i for i in range(20))
     found = read(tmp_path, rows + b"caf\xe9 1 2\n" + "好 3 4\n".encode())
-    assert (lists(found), found.notes) == ({"好": [3, 4]}, ("1 of 22 words are not UTF-8 and are left out",))
+    assert (lists(found), found.notes) == ({"好": [3, 4]}, ("1 of 22 words left out, as not UTF-8",))
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "cut off in a number": (f"9 3\n{ROWS}"[:-1], "was cut off: it has 3 of the 9 rows that its header says"),
     "GBK": ("好 1 2\n书 3 4\n".encode("gbk"), "2 of its first 2 words are not UTF-8; save it in UTF-8"),
     "UTF-16": ("好 1 2\n".encode("utf-16"), "is in UTF-16: save it in UTF-8"),
-    "NaN alone": ("好 nan 1\n书 nan 1\n", "has no vectors: each of its 2 rows holds NaN or infinity"),
+    "NaN alone": ("好 nan 1\n书 nan 1\n", "has no vectors: each of its rows \\(2\\) holds NaN or infinity"),
     "fastText's model": (b"\xba\x16\x4f\x2f\x0c\0\0\0" * 9, "fastText's own format: name the `.vec` file"),
     "zip": (b"PK\x03\x04" + bytes(30), "is a zip archive: unpack it"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(30), "is packed by zstd: unpack it with `zstd -d`"),
@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "no numbers": (bytes(range(256)) * 9, "is neither text nor word2vec's binary format"),
     "half of a binary": (
         binary({b"a": [1.5, 2.25, 3]}, "1 3\n")[:-1],
-        "was cut off: 13 bytes at its end are no whole row",
+        "was cut off: no whole row stands in its last 13 bytes",
     ),
     "another binary": (
         binary({b"a%d" % i: [1.5 + i, -2.25, 3.1, i] for i in range(99)}, "99 3\n"),

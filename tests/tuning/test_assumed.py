@@ -90,7 +90,7 @@ def test_a_mean_that_does_not_follow_the_weights_is_told(document: dict[str, Any
     document["more_teachers"] = [{**document["teacher"], "weight": 3}]
     document["trial"]["loss"]["teachers"] = "mean"
     assert check(Study(document)).splitlines()[-1] == (
-        "  trial.loss.teachers: mean counts the 2 teachers alike, but the accuracy that students are held against weighs them 1, 3; "
+        "  trial.loss.teachers: mean counts the 2 teachers alike, but the score that students are held against weighs them 1, 3; "
         "leave it out, and students learn from the same"
     )
     document["more_teachers"][0]["weight"] = 1
@@ -133,10 +133,10 @@ def test_logits_of_a_float16_cache_that_are_too_large_for_it_stay_right(
     half = Study({**study.document, "teacher": {**study.document["teacher"], "logits_dtype": "float16"}})
     prepared = prepared_study(half)
     assert (
-        "teacher logits: 1 of 1 shards are kept in float32, as their logits reach 256 and more, which "
+        "teacher logits: 1 of 1 shard is kept in float32, as their logits reach 256 and more, which "
         "logits_dtype=float16 would change"
     ) in said
-    assert prepared.teacher_accuracy == 1.0
+    assert prepared.teacher_score == 1.0
 
 
 def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(
@@ -146,8 +146,8 @@ def test_a_trial_of_a_teacher_that_is_never_right_comes_to_its_end(
     study = written(document, write_logits, lambda labels: np.stack([labels, 1 - labels], axis=1))
     run_single(study)
     lines = "\n".join(said)
-    assert "the teacher is right on no text of dev: there is no part of its accuracy to keep" in lines
-    assert ", but the teacher is never right" in lines
+    assert "the teacher's dev accuracy is 0: there is no part of it to keep" in lines
+    assert ", but there is no part of the teacher's to keep" in lines
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ COMMANDS = "commands"
 """The room above all others: its files may import what stands in no room too."""
 FLOORS = (
     {"serve"},
-    {"speed"},
+    {"speed", "metric"},
     {"trial"},
     {"study"},
     {"storage"},
@@ -106,6 +106,8 @@ PACKED = (
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )
 """The files of the package `distune_student` in a checkpoint."""
+SHARED = ("_kinds", "_plug_files", "_plural")
+"""The files of distune/ that every leaf may import."""
 TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 
 
@@ -204,14 +206,14 @@ def test_an_init_of_a_room_imports_nothing() -> None:
         assert imports(path) == set(), path
 
 
-def test_what_the_leaves_share_of_plugs_knows_pydantic_alone() -> None:
+def test_what_the_leaves_share_knows_pydantic_alone() -> None:
     allowed = {"pydantic", "pydantic_core", "_plug_files", *sys.stdlib_module_names}
-    for name in ("_kinds", "_plug_files"):
+    for name in SHARED:
         assert imports(ROOT / "distune" / f"{name}.py") <= allowed, name
 
 
 def test_of_the_files_with_the_public_names_the_house_knows_those_of_plugs_alone() -> None:
-    public = {path.stem for path in (ROOT / "distune").glob("*.py")} - {"__init__", "_kinds", "_plug_files"}
+    public = {path.stem for path in (ROOT / "distune").glob("*.py")} - {"__init__", *SHARED}
     wrong = {(name, one) for name, path in sources().items() for one in imports(path) & public}
     assert wrong == set()
     assert "plugs" in public

@@ -82,7 +82,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
     "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
     "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
     "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
-    "empty text column": (source("text,label\n,0\n ,1\n"), "the text column 'text' is empty in all of 2 rows"),
+    "empty text column": (source("text,label\n,0\n ,1\n"), "the text column 'text' is empty throughout (2 rows)"),
     "one class only": (source("text,label\na,1\nb,1\n"), "has one class only ('1')"),
     "unknown label": (change("corpus.labels", ["0", "2"]), "unknown label '2'"),
     "misspelt key": (change("search.trails", 3), "search.trails: unknown key; did you mean 'trials'?"),

@@ -276,7 +276,7 @@ def test_one_trial_runs_here_with_parts_replaced(document: dict[str, Any]) -> No
     result = distune.run_trial(
         study, student={"kind": "average", "hidden_layer": 3}, epochs=1, **{"loss.kd_weight": 0.5}
     )
-    assert 0 <= result.accuracy <= 1
+    assert 0 <= result.score <= 1
     assert result.best_epoch == 1
     assert "hidden_layer" not in str(study.document["trial"]["student"][0])
     with pytest.raises(distune.StudyError, match=r"trial\.student"):

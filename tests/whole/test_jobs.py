@@ -158,7 +158,7 @@ def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
     assert len(states) == len(children)
     assert {number: record.state for number, record in after.items()} == states
     metrics = {int(run.data.tags["distune.trial"]): run.data.metrics.get("accuracy") for run in children}
-    assert {n: r.accuracy for n, r in after.items() if r.state == "complete"} == {
+    assert {n: r.score for n, r in after.items() if r.state == "complete"} == {
         n: metrics[n] for n, r in after.items() if r.state == "complete"
     }
 

@@ -43,7 +43,7 @@ def searched(study: Study, write_study: Callable[[dict[str, Any]], Path]) -> Pat
         optuna_study.tell(trial, [0.5 + number / 100, 1.0])
     journal.flush()
     mattered = Importance(objective="accuracy", group="", n_trials=10, shares={"epochs": 0.75, "batch_size": 0.25})
-    keep_importances([mattered], optuna_study, study.config.search, folder)
+    keep_importances([mattered], optuna_study, study.config, folder)
     return write_study(study.document)
 
 

@@ -44,7 +44,7 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
         if record.state == "complete":
             history = client.get_metric_history(run.info.run_id, "epoch/accuracy")
             assert [point.step for point in history] == [1, 2]
-            assert max(point.value for point in history) == record.accuracy == run.data.metrics["accuracy"]
+            assert max(point.value for point in history) == record.score == run.data.metrics["accuracy"]
             assert run.data.metrics["latency_ms"] == record.latency_ms
             assert 0 < run.data.metrics["teacher_ratio"] < 3
             assert 0 < run.data.metrics["size_mb"] < 1
@@ -79,11 +79,11 @@ def test_an_epoch_that_a_killed_driver_has_told_of_is_not_told_twice(ended: Ende
     killed = Tracker(config, 0.9)
     killed.started(record)
     for epoch in (1, 2):
-        killed.reported(record.number, {"accuracy": 0.5 + epoch / 10}, epoch)
+        killed.reported(record.number, {"score": 0.5 + epoch / 10}, epoch)
     resumed = Tracker(config, 0.9, killed.run_id)
     resumed.started(record)
     for epoch in (2, 3):  # The epoch was told of, and its driver killed, before the trial's end was known.
-        resumed.reported(record.number, {"accuracy": 0.5 + epoch / 10}, epoch)
+        resumed.reported(record.number, {"score": 0.5 + epoch / 10}, epoch)
     client = MlflowClient(store.uri)
     (child,) = client.search_runs([client.get_run(killed.run_id).info.experiment_id], "tags.`distune.trial` = '0'")
     history = client.get_metric_history(child.info.run_id, "epoch/accuracy")
@@ -98,7 +98,7 @@ def test_of_a_teacher_that_is_never_right_no_share_is_recorded(ended: Ended, tmp
     tracker.ended(record)
     client = MlflowClient(store.uri)
     (child,) = client.search_runs([client.get_run(tracker.run_id).info.experiment_id], "tags.`distune.trial` = '0'")
-    assert child.data.metrics["accuracy"] == record.accuracy
+    assert child.data.metrics["accuracy"] == record.score
     assert "teacher_ratio" not in child.data.metrics
 
 

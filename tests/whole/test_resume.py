@@ -82,10 +82,11 @@ def long_study(
     document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
 ) -> tuple[Path, Path]:
     """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
+    document["name"] = "评论"
     document["search"] |= {"trials": 8, "seeds": 1}
     document["trial"] |= {"learning_rate": 0.01, "epochs": 60}
     del document["tracking"]["register_as"]
-    return write_study(document), tmp_path / "storage" / "searches" / "tiny" / "1"
+    return write_study(document), tmp_path / "storage" / "searches" / "评论" / "1"
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
@@ -101,7 +102,7 @@ def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
     assert "Traceback" not in output
     assert "of 8 trials; the same command with --resume goes on" in output
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name("评论").experiment_id])
     parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     assert parent.info.status == "KILLED"
     assert "RUNNING" not in {run.info.status for run in runs}

@@ -46,6 +46,7 @@ def ended(
         {"checkpoint": str(save_teacher(seed=4)), "max_length": 32, "hidden_states": [2], "weight": 2.0}
     ]
     document["search"] |= {"trials": N_TRIALS, "sampler": "random"}
+    document["metric"] = {"f1": "1"}
     study = Study(document)
     stream = io.StringIO()
     console = Console(file=stream, width=200)
@@ -72,7 +73,9 @@ def test_what_mattered_is_in_the_results_and_in_mlflow(ended: tuple[Study, Folde
     client = MlflowClient(study.config.tracking.uri)
     experiment = client.get_experiment_by_name("tiny")
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`distune.study` = 'tiny'")
-    shares = [v for k, v in parent.data.metrics.items() if k.startswith("importance/accuracy/")]
+    shares = [v for k, v in parent.data.metrics.items() if k.startswith("importance/f1/")]
     assert sum(shares) == pytest.approx(1)
     kept = mlflow.artifacts.load_dict(f"{parent.info.artifact_uri}/importances.json")
-    assert {one["objective"] for one in kept["importances"]} <= {"accuracy", "latency_ms"}
+    assert {one["objective"] for one in kept["importances"]} <= {"f1", "latency_ms"}
+    assert {"f1", "teacher/dev_f1", "teacher/test_accuracy"} <= set(parent.data.metrics)
+    assert "accuracy" not in parent.data.metrics

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.kept import reading
 from distune.corpora.places import Place
 from distune.models.logits import probabilities
@@ -69,7 +70,7 @@ def _parsed(place: Place) -> Answers:
     )
     if not teacher.shape == student.shape == (len(labels), len(names)) or not len(labels):
         raise ValueError(
-            f"its logits are {teacher.shape} and {student.shape} for {len(labels)} texts and {len(names)} labels"
+            f"its logits are {teacher.shape} and {student.shape} for {n_of(len(labels), 'text')} and {len(names)} labels"
         )
     if not np.isfinite(teacher).all() or not np.isfinite(student).all():
         raise ValueError("its logits are no finite numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, rows_of_table, wilson_interval
+from distune.tuning.champion.table import Column, interval_of, rows_of_table
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.config import CardConfig
 
@@ -39,7 +41,8 @@ class Card:
 def model_card(card: Card) -> str:
     """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, its limits, how to use it."""
     quality = card.columns[-1].quality
-    low, high = wilson_interval(quality.test_accuracy.mean, card.n_test)
+    title, (low, high) = quality.metric.title, interval_of(quality, card.n_test) or (math.nan, math.nan)
+    how = "Wilson" if quality.metric.is_accuracy else "bootstrapped"
     facts = "\n".join(f"- {key}: {value}" for key, value in card.about.items())
     limits = "\n".join(f"- {limit}" for limit in (*card.settings.limits, *card.limits))
     licence = card.settings.data_license or "Whoever made this model has not said under what licence its data stand."
@@ -56,8 +59,8 @@ def model_card(card: Card) -> str:
 
 {markdown_table(card.columns)}
 
-Test accuracy over {card.n_test:,} texts: {quality.test_accuracy.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
-(Wilson). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
+Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
+({how}). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
 
 ## Speed
 
@@ -88,6 +91,9 @@ def _metadata(card: Card) -> dict[str, Any]:
         {"type": "accuracy", "name": "test accuracy", "value": round(quality.test_accuracy.mean, 4)},
         {"type": "f1", "name": "test macro-F1", "value": round(quality.macro_f1.mean, 4)},
     ]
+    if quality.metric.kind not in ("accuracy", "macro_f1"):
+        value = round(quality.test_score.mean, 4)
+        metrics.insert(0, {"type": quality.metric.kind, "name": f"test {quality.metric.title}", "value": value})
     result = {
         "task": {"type": "text-classification"},
         "dataset": {"name": name, "type": name},
@@ -98,7 +104,7 @@ def _metadata(card: Card) -> dict[str, Any]:
         **{key: value for key, value in known.items() if value is not None},
         "pipeline_tag": "text-classification",
         "tags": ["text-classification", "knowledge-distillation", "onnx", "distune"],
-        "metrics": ["accuracy", "f1"],
+        "metrics": list(dict.fromkeys(str(one["type"]) for one in metrics)),
         "model-index": [{"name": card.name, "results": [result]}],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,18 +40,18 @@ class Finalist:
     plain: tuple[TrialResult, ...]
 
     @property
-    def accuracy(self) -> float:
-        """Mean dev accuracy over the seeds."""
-        return float(np.mean([result.accuracy for result in self.distilled]))
+    def score(self) -> float:
+        """Mean score on dev over the seeds."""
+        return float(np.mean([result.score for result in self.distilled]))
 
     @property
     def best(self) -> TrialResult:
         """The seed that is best on dev; this one is kept and timed."""
-        return max(self.distilled, key=lambda result: result.accuracy)
+        return max(self.distilled, key=lambda result: result.score)
 
 
 def select(
-    records: Sequence[TrialRecord], rule: ChampionConfig, teacher_accuracy: float, n_finalists: int
+    records: Sequence[TrialRecord], rule: ChampionConfig, teacher_score: float, n_finalists: int
 ) -> list[TrialRecord]:
     """The few distilled trials that are nearest to winning by the rule. Those that meet it come before those that do
     not, and in each group the Pareto front comes first. A trial that is best by one figure alone was often lucky in it.
@@ -61,17 +62,17 @@ def select(
     front = {record.number for record in pareto_front(distilled)}
 
     def nearness(record: TrialRecord) -> tuple[bool, bool, tuple[bool, float, float]]:
-        key = _rank(record, rule, teacher_accuracy)
+        key = _rank(record, rule, teacher_score)
         fails, *_ = key
         return fails, record.number not in front, key
 
     return sorted(distilled, key=nearness)[:n_finalists]
 
 
-def _rank(record: TrialRecord, rule: ChampionConfig, teacher_accuracy: float) -> tuple[bool, float, float]:
-    accuracy = record.accuracy or 0.0
+def _rank(record: TrialRecord, rule: ChampionConfig, teacher_score: float) -> tuple[bool, float, float]:
+    score = -math.inf if record.score is None else record.score
     latency_ms = float("inf") if record.latency_ms is None else record.latency_ms
-    return rank(accuracy, latency_ms, rule, teacher_accuracy)
+    return rank(score, latency_ms, rule, teacher_score)
 
 
 def train_finalists(
@@ -83,7 +84,7 @@ def train_finalists(
 ) -> list[Finalist]:
     """Retrain each with every seed, and once for each architecture and seed its plain twin; `records` are all trials, whose seeds
     no finalist has; `told` hears how many of how many trainings are done."""
-    n_seeds = prepared.study.config.search.seeds
+    n_seeds, metric = prepared.study.config.search.seeds, prepared.study.config.metric.title
     taken = {record.config.seed for record in records}
     of_each = [
         (_seeded(record.config, n_seeds, taken), _seeded(record.config.plain(), n_seeds, taken)) for record in chosen
@@ -100,8 +101,8 @@ def train_finalists(
         told(len(results), len(runs))
         kind = "plain" if run.loss.is_plain else "distilled"
         _log.info(
-            f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} (seed {run.seed}): dev accuracy "
-            f"{result.accuracy:.4f}"
+            f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} (seed {run.seed}): dev {metric} "
+            f"{result.score:.4f}"
         )
     return [
         Finalist(record, *(tuple(results[run.model_dump_json()] for run in of_kind) for of_kind in seeded))
@@ -133,7 +134,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
-    # A quantized graph answers otherwise by design; its accuracy was measured as it is served.
+    # A quantized graph answers otherwise by design; its score was measured as it is served.
     difference = 0.0 if best.quantized else onnx_difference(best.student, folder, inputs)
     if difference > ONNX_TOLERANCE:
         raise ArithmeticError(f"{folder / 'model.onnx'} differs from torch by {difference:.2g} on a dev text")
@@ -149,12 +150,12 @@ def onnx_difference(student: nn.Module, folder: Path, inputs: Inputs) -> float:
 
 
 def choose_champion(
-    finalists: Sequence[Finalist], latencies: Sequence[Latency], rule: ChampionConfig, teacher_accuracy: float
+    finalists: Sequence[Finalist], latencies: Sequence[Latency], rule: ChampionConfig, teacher_score: float
 ) -> int | None:
-    """The index of the finalist that wins by the rule, on dev accuracy and measured latency; None if no finalist
+    """The index of the finalist that wins by the rule, on the score on dev and measured latency; None if no finalist
     meets it."""
     keys = [
-        rank(finalist.accuracy, latency.p50_ms, rule, teacher_accuracy)
+        rank(finalist.score, latency.p50_ms, rule, teacher_score)
         for finalist, latency in zip(finalists, latencies, strict=True)
     ]
     best = min(range(len(keys)), key=keys.__getitem__)

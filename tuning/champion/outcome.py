@@ -14,19 +14,22 @@ def outcome(
 ) -> str:
     """How much of the teacher a student keeps, how fast and how large it is; `columns` are those of the table.
 
-    The accuracies are of the test split, by which nothing was chosen. If the teacher is never right, the student's own
-    accuracy is given.
+    The scores are of the test split, by which nothing was chosen. If there is nothing of the teacher's to keep, the
+    student's own score is given.
     """
     found = f"{_kept(columns)}{_cost(columns, teacher_timed)}"
     return f"{found[0].upper()}{found[1:]}" if meets_rule else f"No student meets the rule: the nearest {found}"
 
 
 def _kept(columns: Sequence[Column]) -> str:
-    teacher, student = columns[0].quality.test_accuracy.mean, columns[-1].quality.test_accuracy.mean
+    teacher, student = columns[0].quality.test_score.mean, columns[-1].quality.test_score.mean
     kept = teacher_ratio(student, teacher)
     if kept is None:
-        return f"reaches test accuracy {student:.3f}"
-    return f"keeps {'all' if kept >= 1 else f'{100 * kept:.1f} %'} of the teacher{f' ({100 * kept:.1f} %)' if kept >= 1 else ''}"
+        return f"reaches test {columns[-1].quality.metric.title} {student:.3f}"
+    of = "the teacher" if columns[0].quality.metric.is_accuracy else f"the teacher's {columns[0].quality.metric.title}"
+    return (
+        f"keeps {'all' if kept >= 1 else f'{100 * kept:.1f} %'} of {of}{f' ({100 * kept:.1f} %)' if kept >= 1 else ''}"
+    )
 
 
 def _cost(columns: Sequence[Column], teacher_timed: TeacherTimed | None) -> str:

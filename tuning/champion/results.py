@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distune.corpora.kept import read_object, reading
 from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.storage.paths import Folder
 from distune.tuning.trial.config import TrialConfig
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalStudent:
-    """A finalist as it was measured: dev accuracies of its seeds and of its plain twins', and its latency as it is served."""
+    """A finalist as it was measured: the scores on dev of its seeds and of its plain twins', and its latency as it is served."""
 
     trial: int
     config: TrialConfig
-    dev_accuracy: tuple[float, ...]
-    plain_dev_accuracy: tuple[float, ...]
+    dev_scores: tuple[float, ...]
+    plain_dev_scores: tuple[float, ...]
     latency: Latency
     size_mb: float | None
 
@@ -36,6 +37,7 @@ class Results:
     """
 
     rule: str
+    metric: MetricConfig = ACCURACY
     teacher: str
     champion: int | None
     ratio: float | None
@@ -63,10 +65,11 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
     """The results as they are written to `results.json`."""
     from distune.models.students.student import count_parameters
 
-    corpus = prepared.corpus
+    corpus, metric = prepared.corpus, prepared.study.config.metric
     return {
         "study": prepared.study.config.name,
         "rule": verdict.rule,
+        "metric": metric.model_dump(mode="json", exclude_none=True),
         "teacher": prepared.teachers.about,
         "cpu": verdict.cpu,
         "timed_on": verdict.host,
@@ -79,13 +82,13 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
         "texts": {name: len(split) for name, split in corpus.splits.items()},
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
-        "columns": [asdict(column) for column in verdict.columns],
+        "columns": [_column_facts(column) for column in verdict.columns],
         "finalists": [
             {
                 "trial": one.record.number,
                 "config": one.record.config.model_dump(mode="json"),
-                "dev_accuracy": [result.accuracy for result in one.distilled],
-                "plain_dev_accuracy": [result.accuracy for result in one.plain],
+                f"dev_{metric.kind}": [result.score for result in one.distilled],
+                f"plain_dev_{metric.kind}": [result.score for result in one.plain],
                 "parameters": count_parameters(one.best.student),
                 "size_mb": verdict.sizes_mb[one.record.number],
                 "onnxruntime": asdict(verdict.latencies[str(one.record.number)]),
@@ -119,21 +122,23 @@ def read_results(folder: Folder) -> Results | None:
 
 def parse_results(raw: dict[str, Any]) -> Results:
     """The results in a parsed `results.json`, also of searches that kept less in it."""
+    metric = MetricConfig.model_validate(raw.get("metric", {}))
     finalists = tuple(
         FinalStudent(
             trial=one["trial"],
             config=TrialConfig.kept(one["config"]),
-            dev_accuracy=tuple(one["dev_accuracy"]),
-            plain_dev_accuracy=tuple(one["plain_dev_accuracy"]),
+            dev_scores=tuple(one[f"dev_{metric.kind}"]),
+            plain_dev_scores=tuple(one[f"plain_dev_{metric.kind}"]),
             latency=_latency(one["onnxruntime"]),
             size_mb=one.get("size_mb"),
         )
         for one in raw["finalists"]
     )
-    teacher, alone, distilled = (_column(one) for one in raw["columns"])
+    teacher, alone, distilled = (_column(one, metric) for one in raw["columns"])
     described = raw["teacher"].get("description", "its logits came as a file that says no more")
     return Results(
         rule=raw["rule"],
+        metric=metric,
         teacher=described,
         champion=raw["champion"],
         ratio=raw["distillation_ratio"],
@@ -149,12 +154,35 @@ def parse_results(raw: dict[str, Any]) -> Results:
     )
 
 
-def _column(raw: dict[str, Any]) -> Column:
-    spreads: dict[str, Any] = {name: Spread(**value) if value else None for name, value in raw["quality"].items()}
+def _column_facts(column: Column) -> dict[str, Any]:
+    """A column in the form of `results.json`: the name of the metric is part of the keys of its scores."""
+    quality = asdict(column.quality)
+    kind = column.quality.metric.kind
+    del quality["metric"]
+    scores = {f"{split}_{kind}": quality.pop(f"{split}_score") for split in ("dev", "test")}
+    return {**asdict(column), "quality": {**quality, **scores}}
+
+
+def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
+    kept = dict(raw["quality"])
+    interval = kept.get("test_interval")
+    names = {
+        "dev_score": f"dev_{metric.kind}",
+        "test_score": f"test_{metric.kind}",
+        "test_accuracy": "test_accuracy",
+        "macro_f1": "macro_f1",
+        "agreement": "agreement",
+    }
+    spreads: dict[str, Any] = {field: Spread(**kept[name]) if kept[name] else None for field, name in names.items()}
+    quality = Quality(
+        metric=metric,
+        test_interval=None if interval is None else (float(interval[0]), float(interval[1])),
+        **spreads,
+    )
     latency = _latency(raw["latency"]) if raw["latency"] else None
     return Column(
         name=raw["name"],
-        quality=Quality(**spreads),
+        quality=quality,
         n_parameters=raw["n_parameters"],
         size_mb=raw["size_mb"],
         latency=latency,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.metric.interval import bootstrap_interval, wilson_interval
+from distune.tuning.metric.metric import Metric
 from distune.tuning.speed.figures import Latency
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
+MACRO_F1 = Metric(MetricConfig(kind="macro_f1"))
 TERMINAL_COLUMNS = 80
 """The narrowest terminal that the table and its notes are made for."""
 
@@ -32,12 +35,16 @@ class Spread:
         return f"{self.mean:.4f}" if self.sd == 0 else f"{self.mean:.4f} ± {self.sd:.4f}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How good a model is, over its seeds; `agreement` is the part of the test texts on which it says what the
-    teacher says."""
+    """The quality of a model over its seeds: its scores by `metric`, its accuracy and macro-F1 on test, and the part of the
+    test texts on which it agrees with the teacher."""
 
-    dev_accuracy: Spread
+    metric: MetricConfig = ACCURACY
+    dev_score: Spread
+    test_score: Spread
+    test_interval: tuple[float, float] | None = None
+    """The 95 % confidence interval of the score on test; None if an older Distune did not compute it."""
     test_accuracy: Spread
     macro_f1: Spread
     agreement: Spread | None
@@ -59,33 +66,34 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def quality(
-    dev_accuracies: Sequence[float],
+    metric: Metric,
+    dev_scores: Sequence[float],
     test_logits: Sequence[NDArray[np.float32]],
     test_labels: NDArray[np.int64],
     teacher_logits: NDArray[np.float32] | None,
 ) -> Quality:
-    """The figures of quality of one model, one array of test logits for each seed."""
+    """The figures of quality of one model, one array of test logits for each seed.
+
+    The interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
+    """
     predictions = [logits.argmax(1) for logits in test_logits]
     agreement = None
     if teacher_logits is not None:
         agreement = spread([float((p == teacher_logits.argmax(1)).mean()) for p in predictions])
+    test_accuracy = spread([float((p == test_labels).mean()) for p in predictions])
+    if metric.config.is_accuracy:
+        interval = wilson_interval(test_accuracy.mean, len(test_labels))
+    else:
+        interval = bootstrap_interval(metric, test_logits, test_labels)
     return Quality(
-        spread(dev_accuracies),
-        spread([float((p == test_labels).mean()) for p in predictions]),
-        spread([macro_f1(test_labels, logits.argmax(1), logits.shape[1]) for logits in test_logits]),
-        agreement,
+        metric=metric.config,
+        dev_score=spread(dev_scores),
+        test_score=spread([metric.score(logits, test_labels) for logits in test_logits]),
+        test_interval=interval,
+        test_accuracy=test_accuracy,
+        macro_f1=spread([MACRO_F1.score(logits, test_labels) for logits in test_logits]),
+        agreement=agreement,
     )
-
-
-def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> float:
-    """The mean over all classes of a corpus, always the same ones, of F1 = 2 tp / (2 tp + fp + fn), from `[texts]` each.
-
-    A class that no text has and that is said of none counts as 0, as in every other column of its table.
-    """
-    right = np.bincount(labels[labels == predicted], minlength=n_classes)
-    # 2 tp + fp + fn: how often a class is the label, and how often it is the answer.
-    seen = np.bincount(labels, minlength=n_classes) + np.bincount(predicted, minlength=n_classes)
-    return float((2 * right / np.maximum(seen, 1)).mean())
 
 
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
@@ -94,12 +102,12 @@ def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> flo
     None if the teacher is no better than the student alone.
     """
     way = way_to_teacher(teacher, plain)
-    return None if way <= ROUNDING else (distilled.quality.test_accuracy.mean - plain.quality.test_accuracy.mean) / way
+    return None if way <= ROUNDING else (distilled.quality.test_score.mean - plain.quality.test_score.mean) / way
 
 
 def way_to_teacher(teacher: Column, plain: Column) -> float:
     """How much better on test the teacher is than the student alone."""
-    return teacher.quality.test_accuracy.mean - plain.quality.test_accuracy.mean
+    return teacher.quality.test_score.mean - plain.quality.test_score.mean
 
 
 def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
@@ -142,9 +150,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
     faster = [teacher.p50_ms / c.latency.p50_ms if teacher and c.latency else None for c in columns]
     return [
-        ("dev accuracy", [str(c.quality.dev_accuracy) for c in columns]),
-        ("test accuracy", [str(c.quality.test_accuracy) for c in columns]),
-        ("test macro-F1", [str(c.quality.macro_f1) for c in columns]),
+        *_rows_of_quality([c.quality for c in columns]),
         ("agrees with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
         ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
@@ -155,12 +161,27 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
-    """The 95 % confidence interval of an accuracy over `n_texts` texts (Wilson 1927); from 0 to 1 over none."""
-    if n_texts == 0:
-        return 0.0, 1.0
-    z = 1.959964
-    centre = accuracy + z * z / (2 * n_texts)
-    half = z * math.sqrt(accuracy * (1 - accuracy) / n_texts + z * z / (4 * n_texts**2))
-    whole = 1 + z * z / n_texts
-    return max(0.0, (centre - half) / whole), min(1.0, (centre + half) / whole)
+def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]]:
+    """The scores by the metric, then accuracy and macro-F1 on test, each once. The table of accuracies has no interval."""
+    metric = qualities[0].metric
+    rows = {
+        f"dev {metric.title}": [str(one.dev_score) for one in qualities],
+        f"test {metric.title}": [str(one.test_score) for one in qualities],
+    }
+    if not metric.is_accuracy:
+        rows["  95 % interval"] = [_interval(one) for one in qualities]
+    rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
+    rows[f"test {MACRO_F1.config.title}"] = [str(one.macro_f1) for one in qualities]
+    return list(rows.items())
+
+
+def interval_of(quality: Quality, n_test: int | None) -> tuple[float, float] | None:
+    """The 95 % confidence interval of a score over `n_test` texts. An older Distune did not keep it: then that of an accuracy
+    is computed, and any other is None."""
+    if quality.test_interval is None and quality.metric.is_accuracy and n_test:
+        return wilson_interval(quality.test_score.mean, n_test)
+    return quality.test_interval
+
+
+def _interval(quality: Quality) -> str:
+    return "-" if quality.test_interval is None else "{:.4f} to {:.4f}".format(*quality.test_interval)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
@@ -94,7 +95,7 @@ def judge(
     timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
-    winner = choose_champion(finalists, timings, config.champion, prepared.teacher_accuracy)
+    winner = choose_champion(finalists, timings, config.champion, prepared.teacher_score)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
     alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
@@ -102,7 +103,7 @@ def judge(
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
-        rule=rule_text(config.champion),
+        rule=rule_text(config.champion, config.metric),
         finalists=tuple(finalists),
         latencies=latencies,
         columns=columns,
@@ -157,7 +158,7 @@ def _time(
     plugs = prepared.study.plugs
     timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
     test = prepared.teachers.of(corpus.test.texts)
-    figures = quality([prepared.teacher_accuracy], [test], corpus.test.labels, None)
+    figures = quality(prepared.metric, [prepared.teacher_score], [test], corpus.test.labels, None)
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
     column = Column(
@@ -183,7 +184,9 @@ def _student_columns(
     columns = []
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
         said[title] = [result.logits(rows) for result in results]
-        figures = quality([result.accuracy for result in results], said[title], corpus.test.labels, teacher)
+        figures = quality(
+            prepared.metric, [result.score for result in results], said[title], corpus.test.labels, teacher
+        )
         columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
     kept = next(
         logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
@@ -203,7 +206,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source}: {len(corpus.train)} labelled texts and {len(corpus.transfer)} texts with the "
+        "Data": f"{config.corpus.source}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distune.tuning.champion.table import Column
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG
 from distune.tuning.report.pictures_front import hover
@@ -66,14 +67,19 @@ def warnings(pair: Pair) -> list[str]:
     found = []
     (first, second) = (one.state for one in pair)
     if first.get("corpus") != second.get("corpus"):
-        found.append("THE CORPUS IS NOT THE SAME: the accuracies are of other texts and do not compare")
+        found.append("THE CORPUS IS NOT THE SAME: the scores are of other texts and do not compare")
     elif first.get("answers") != second.get("answers"):
         found.append(
-            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the accuracies are held against other answers and do not compare"
+            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the scores are held against other answers and do not compare"
         )
     elif first.get("answers") is None:
         found.append(
             "IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME: an older Distune did not keep them"
+        )
+    metrics = [one.study.config.metric for one in pair]
+    if metrics[0] != metrics[1]:
+        found.append(
+            f"THE METRIC IS NOT THE SAME ({metrics[0].title} against {metrics[1].title}): the scores do not compare"
         )
     if first.get("train") != second.get("train"):
         found.append("THE LABELS OF TRAIN ARE NOT THE SAME: students have learnt from other answers")
@@ -124,9 +130,9 @@ def comparison(pair: Pair) -> dict[str, Any]:
                 "folder": str(one.folder),
                 "state": state_of(one.folder),
                 "counts": count_states(one.records),
-                "rule": rule_text(one.study.config.champion),
+                "rule": rule_text(one.study.config.champion, one.study.config.metric),
                 "results": asdict(one.results) if one.results else None,
-                "front": front_facts(one.records),
+                "front": front_facts(one.records, one.study.config.metric),
             }
             for one in pair
         ],
@@ -149,17 +155,17 @@ def _facts(findings: Findings) -> dict[str, str]:
     facts = {
         "search": str(findings.folder),
         "trials": counts or "none",
-        "rule": rule_text(findings.study.config.champion),
+        "rule": rule_text(findings.study.config.champion, findings.study.config.metric),
     }
     if (results := findings.results) is None:
         return facts
-    student = results.columns[-1]
+    student, title = results.columns[-1], results.metric.title
     name = f"trial {results.shown.trial}, {results.shown.config.student.kind}"
     facts["champion"] = name if results.champion is not None else f"none; the nearest is {name}"
-    facts |= {"dev accuracy": str(student.quality.dev_accuracy), "test accuracy": str(student.quality.test_accuracy)}
+    facts |= {f"dev {title}": str(student.quality.dev_score), f"test {title}": str(student.quality.test_score)}
     facts |= {
-        "student alone, test": str(results.columns[1].quality.test_accuracy),
-        "teacher, test": str(results.columns[0].quality.test_accuracy),
+        "student alone, test": str(results.columns[1].quality.test_score),
+        "teacher, test": str(results.columns[0].quality.test_score),
     }
     if student.size_mb is not None:
         facts["MB on disk"] = f"{student.size_mb:.1f}"
@@ -171,8 +177,18 @@ def _facts(findings: Findings) -> dict[str, str]:
 
 
 def _fronts(pair: Pair) -> Table:
+    metrics = [one.study.config.metric.title for one in pair]
     table = Table(title=f"the Pareto fronts of the trials, by hints, {N_FRONT} at most", title_justify="left")
-    for heading in ("A: trial", "dev accuracy", "hint ms", "student", "B: trial", "dev accuracy", "hint ms", "student"):
+    for heading in (
+        "A: trial",
+        f"dev {metrics[0]}",
+        "hint ms",
+        "student",
+        "B: trial",
+        f"dev {metrics[1]}",
+        "hint ms",
+        "student",
+    ):
         table.add_column(heading, justify="left" if heading == "student" else "right")
     fronts = [[_cells(record) for record in pareto_front(one.records)[:N_FRONT]] for one in pair]
     for row in range(max(map(len, fronts))):
@@ -181,18 +197,20 @@ def _fronts(pair: Pair) -> Table:
 
 
 def _cells(record: TrialRecord) -> tuple[str, str, str, str]:
-    return str(record.number), f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind
+    return str(record.number), f"{record.score:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind
 
 
 def write_overlay(pair: Pair, file: Path) -> None:
     """Write the two fronts in one picture, a self-contained HTML file.
 
-    Raises StudyError if the corpora or their labels differ: in one picture their accuracies would be read against each
-    other.
+    Raises StudyError if the corpora, their labels or the metrics differ: in one picture the scores would be read against
+    each other.
     """
     for name, others in (("corpus", "are of different corpora"), ("answers", "have different labels of dev or test")):
         if pair[0].state.get(name) != pair[1].state.get(name):
-            raise StudyError(f"--out: the two searches {others}; their accuracies do not belong in one picture")
+            raise StudyError(f"--out: the two searches {others}; their scores do not belong in one picture")
+    if pair[0].study.config.metric != pair[1].study.config.metric:
+        raise StudyError("--out: the two searches have different metrics; their scores do not belong in one picture")
     try:
         overlay(pair).write_html(file, include_plotlyjs=True, config=CONFIG)
     except OSError as error:
@@ -206,10 +224,12 @@ def overlay(pair: Pair) -> go.Figure:
     for index, findings in enumerate(pair):
         complete = [record for record in findings.records if record.state == "complete"]
         times += [record.latency_ms for record in complete if record.latency_ms]
-        found.add_traces([_trials(complete, index), _front(pareto_front(complete)[::-1], index)])
+        found.add_traces(
+            [_trials(complete, index, findings.study.config.metric), _front(pareto_front(complete)[::-1], index)]
+        )
         if results := findings.results:
             marks = [
-                (f"finalist, trial {one.trial}", one.latency.p50_ms, sum(one.dev_accuracy) / len(one.dev_accuracy))
+                (f"finalist, trial {one.trial}", one.latency.p50_ms, sum(one.dev_scores) / len(one.dev_scores))
                 for one in results.finalists
             ]
             times += [p50_ms for _, p50_ms, _ in marks]
@@ -217,19 +237,19 @@ def overlay(pair: Pair) -> go.Figure:
             teacher: Column = results.columns[0]
             if teacher.latency:
                 times.append(teacher.latency.p50_ms)
-                mark = ("teacher", teacher.latency.p50_ms, teacher.quality.dev_accuracy.mean)
+                mark = ("teacher", teacher.latency.p50_ms, teacher.quality.dev_score.mean)
                 found.add_trace(_marks("teacher", [mark], index, "star" if index == 0 else "star-open"))
     found.update_xaxes(**wide_axis("milliseconds for one text", times or [1.0]))
-    return found.update_yaxes(title_text="dev accuracy")
+    return found.update_yaxes(title_text=f"dev {pair[0].study.config.metric.title}")
 
 
-def _trials(complete: Sequence[TrialRecord], index: int) -> go.Scatter:
+def _trials(complete: Sequence[TrialRecord], index: int, metric: MetricConfig) -> go.Scatter:
     return go.Scatter(
         x=[record.latency_ms for record in complete],
-        y=[record.accuracy for record in complete],
+        y=[record.score for record in complete],
         mode="markers",
         name=f"{'AB'[index]}: trials (hints)",
-        hovertext=[hover(record) for record in complete],
+        hovertext=[hover(record, metric) for record in complete],
         hoverinfo="text",
         marker={"color": COLOURS[index], "symbol": SYMBOLS[index], "size": 9, "opacity": 0.5},
     )
@@ -238,7 +258,7 @@ def _trials(complete: Sequence[TrialRecord], index: int) -> go.Scatter:
 def _front(front: Sequence[TrialRecord], index: int) -> go.Scatter:
     return go.Scatter(
         x=[record.latency_ms for record in front],
-        y=[record.accuracy for record in front],
+        y=[record.score for record in front],
         mode="lines",
         name=f"{'AB'[index]}: front",
         line={"color": COLOURS[index], "width": 2, "shape": "hv"},
@@ -247,16 +267,16 @@ def _front(front: Sequence[TrialRecord], index: int) -> go.Scatter:
 
 
 def _marks(name: str, marks: Sequence[tuple[str, float, float]], index: int, symbol: str) -> go.Scatter:
-    """Measured models: what each is, its p50 and its dev accuracy."""
+    """Measured models: what each is, its p50 and its score on dev."""
     return go.Scatter(
         x=[p50_ms for _, p50_ms, _ in marks],
-        y=[accuracy for _, _, accuracy in marks],
+        y=[score for _, _, score in marks],
         mode="markers",
         name=f"{'AB'[index]}: {name}",
         hoverinfo="text",
         hovertext=[
-            f"<b>{'AB'[index]}, {escaped(what)}</b><br>dev accuracy {accuracy:.4f}<br>p50 {p50_ms:.3f} ms"
-            for what, p50_ms, accuracy in marks
+            f"<b>{'AB'[index]}, {escaped(what)}</b><br>dev score {score:.4f}<br>p50 {p50_ms:.3f} ms"
+            for what, p50_ms, score in marks
         ],
         marker={
             "color": TEACHER if name == "teacher" else COLOURS[index],

@@ -7,13 +7,11 @@ import warnings
 
 import optuna
 
+from distune._plural import n_of
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
-
-NAMES = {"accuracy": "dev accuracy", "latency_ms": "latency hint, ms"}
 
 
 def serve_dashboard(study: Study, folder: Folder, port: int) -> None:
@@ -36,17 +34,18 @@ def serve_dashboard(study: Study, folder: Folder, port: int) -> None:
 
 
 def named_copy(study: Study, folder: Folder) -> optuna.Study:
-    """The trials of a search in memory, the objectives by their names and the accuracies of epochs as intermediate values.
+    """The trials of a search in memory, the objectives by their names and the scores of epochs as intermediate values.
 
     The search's own journal has no intermediate values: samplers would read them, and weigh trials that were stopped early by them.
     """
+    names = {"score": f"dev {study.config.metric.title}", "latency_ms": "latency hint, ms"}
     search, _ = read_journal(study.config, folder)
     copy = optuna.create_study(study_name=f"{study.config.name} {folder.place.name}", directions=search.directions)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        copy.set_metric_names([NAMES[name] for name in study.config.search.objectives])
+        copy.set_metric_names([names[name] for name in study.config.search.figures])
     trials = [trial for trial in search.get_trials() if "config" in trial.user_attrs or trial.state.is_finished()]
     for trial in trials:
-        trial.intermediate_values = {int(epoch): accuracy for epoch, accuracy, _ in trial.user_attrs.get("curve", ())}
+        trial.intermediate_values = {int(epoch): score for epoch, score, _ in trial.user_attrs.get("curve", ())}
     copy.add_trials(trials)
     return copy

@@ -41,7 +41,7 @@ def read_findings(study: Study, folder: Folder) -> Findings:
         folder=folder,
         state=folder.state,
         records=tuple(records),
-        mattered=tuple(importances_of(optuna_study, study.config.search, folder)),
+        mattered=tuple(importances_of(optuna_study, study.config, folder)),
         results=read_results(folder),
         answers=read_answers(answers) if answers.is_file() else None,
         card=read_text(card, "distune pull takes the champion as it was registered") if card.is_file() else None,

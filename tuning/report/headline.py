@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
+from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import wilson_interval
+from distune.tuning.champion.table import interval_of
 from distune.tuning.report.findings import Findings
-from distune.tuning.storage.records import best_accuracy, count_done
+from distune.tuning.report.unchosen import Step, has_none_to_choose, headline_of_none, lead_of_none, steps_of_none
+from distune.tuning.storage.records import best_score, count_done
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import teacher_ratio
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to do next: what it is for, and its command."""
-
-    what: str
-    command: str
-
-
 def headline(findings: Findings) -> str:
-    """The outcome in one sentence; its accuracy is of the test split, by which nothing was chosen."""
+    """The outcome in one sentence; its score is of the test split, by which nothing was chosen."""
     results = findings.results
     if results is None:
-        return _so_far(findings)
+        return headline_of_none(findings) if has_none_to_choose(findings) else _so_far(findings)
     return outcome(results.columns, meets_rule=results.champion is not None, teacher_timed=results.teacher_timed)
 
 
 def _so_far(findings: Findings) -> str:
     n_done, n_trials = count_done(findings.records), findings.study.config.search.trials
     how = "Interrupted" if state_of(findings.folder) == "interrupted" else "Not finished"
-    best = best_accuracy(findings.records)
-    reached = "no trial has an accuracy yet" if best is None else f"best dev accuracy so far {best:.3f}"
-    return f"{how}: {n_done} of {n_trials} trials done, {reached}, no champion yet"
+    best, metric = best_score(findings.records), findings.study.config.metric
+    reached = "no trial has a score yet" if best is None else f"best dev {metric.title} so far {best:.3f}"
+    return f"{how}: {n_done} of {n_of(n_trials, 'trial')} done, {reached}, no champion yet"
 
 
 def lead(findings: Findings) -> list[str]:
     """The evidence of the headline, in sentences; for a search that has not ended, its remaining phases."""
     results = findings.results
+    if has_none_to_choose(findings):
+        return lead_of_none(findings)
     if results is None:
         return [
-            f"This search has not ended. {count_done(findings.records)} of {findings.study.config.search.trials} trials are done; "
+            f"This search has not ended. {count_done(findings.records)} of {n_of(findings.study.config.search.trials, 'trial is', 'trials are')} done; "
             "the finalists have not been timed and no champion is chosen. This is what there was when the page was written."
         ]
     family = results.shown.config.student.kind
@@ -55,19 +50,19 @@ def lead(findings: Findings) -> list[str]:
 
 
 def _on_test(results: Results) -> str:
-    teacher, alone, student = (column.quality.test_accuracy.mean for column in results.columns)
-    n_test = results.texts.get("test")
+    teacher, alone, student = (column.quality.test_score.mean for column in results.columns)
+    n_test, quality = results.texts.get("test"), results.columns[-1].quality
     interval = ""
-    if n_test:
-        low, high = wilson_interval(student, n_test)
-        interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts)"
+    if n_test and (bounds := interval_of(quality, n_test)):
+        low, high = bounds
+        interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')})"
         if low <= teacher <= high:
             interval = f"{interval[:-1]}, too wide to tell it from the teacher)"
-    return f"On test it has accuracy {student:.3f}{interval}, its teacher {teacher:.3f}, the same student without a teacher {alone:.3f}."
+    return f"On test it has {quality.metric.title} {student:.3f}{interval}, its teacher {teacher:.3f}, the same student without a teacher {alone:.3f}."
 
 
 def _on_dev(results: Results) -> str:
-    teacher, _, student = (column.quality.dev_accuracy.mean for column in results.columns)
+    teacher, _, student = (column.quality.dev_score.mean for column in results.columns)
     kept = teacher_ratio(student, teacher)
     return "" if kept is None else f"On dev, where it was chosen, it keeps {100 * kept:.1f} % of the teacher."
 
@@ -75,6 +70,8 @@ def _on_dev(results: Results) -> str:
 def next_steps(findings: Findings) -> list[Step]:
     """The commands for the reader of the headline."""
     results, search = findings.results, findings.study.config.search
+    if has_none_to_choose(findings):
+        return steps_of_none(findings)
     if results is None and state_of(findings.folder) == "interrupted":
         return [Step("Go on with it; no finished trial is repeated", "distune search STUDY.yaml --resume")]
     if results is None:

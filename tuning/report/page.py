@@ -15,14 +15,17 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from distune.tuning.champion.answers import Case, both_wrong, disagreements
+from distune._plural import n_of
+from distune.tuning.champion.answers import Answers, Case, both_wrong, confused_pairs, disagreements
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher, wilson_interval
+from distune.tuning.champion.table import SMALL_WAY, interval_of, rows_of_table, way_to_teacher
 from distune.tuning.report.deciding import Word, words_of_texts
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.pictures import CONFIG, Picture
+from distune.tuning.report.pictures_model import has_many_classes
 from distune.tuning.report.style import DARK, FONT, LIGHT
+from distune.tuning.report.unchosen import has_none_to_choose
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
@@ -65,7 +68,12 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         ("measured", "How it was measured"),
         ("more", "Card and study"),
     ]
-    lacking = {"model" if not any(one.name in OF_MODEL for one in pictures) else "", "" if answers else "errors"}
+    has_front = any(one.name == "front" for one in pictures)
+    lacking = {
+        "" if results or has_front else "found",
+        "model" if not any(one.name in OF_MODEL for one in pictures) else "",
+        "" if answers else "errors",
+    }
     return template.render(
         policy=policy(plotly, script),
         plotly=plotly,
@@ -73,17 +81,21 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         figures=figures_json(pictures),
         font=FONT,
         name=findings.name,
-        rule=results.rule if results else rule_text(findings.study.config.champion),
+        metric=findings.study.config.metric.title,
+        rule=rule_text(findings.study.config.champion, findings.study.config.metric),
         places=[one for one in places if one[0] not in lacking],
         roomy=ROOMY,
         missing=missing,
         pictures=pictures,
         of_model=_named(pictures, OF_MODEL),
+        nothing_confused=_nothing_confused(answers),
         of_search=_named(pictures, OF_SEARCH),
         headline=headline(findings),
         lead=lead(findings),
         steps=next_steps(findings),
         has_ended=results is not None,
+        has_none=has_none_to_choose(findings),
+        has_front=has_front,
         **_of_results(results, findings),
         has_answers=answers is not None,
         apart=[_shortened(case, words) for case in apart],
@@ -132,6 +144,13 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
     return [picture for name in names for picture in pictures if picture.name == name]
 
 
+def _nothing_confused(answers: Answers | None) -> str:
+    """The words in place of a picture of confused pairs, if there are none."""
+    if answers is None or not has_many_classes(answers) or confused_pairs(answers, 1):
+        return ""
+    return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."
+
+
 def _shortened(case: Case, words: Mapping[str, Sequence[Word]]) -> dict[str, Any]:
     text = case.text if len(case.text) <= LONGEST_TEXT else f"{case.text[:LONGEST_TEXT]}…"
     return {**vars(case), "text": text, "words": words.get(case.text, [])}
@@ -141,7 +160,7 @@ def _counts(findings: Findings) -> str:
     records, why = findings.records, findings.state.get("ended_early")
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
     early = f" It ended early, before {findings.study.config.search.trials}: {why}." if why else ""
-    return f"{len(records)} trials: {found}.{early}" if records else "There is no trial in its folder."
+    return f"{n_of(len(records), 'trial')}: {found}.{early}" if records else "There is no trial in its folder."
 
 
 def _trial(record: TrialRecord) -> dict[str, Any]:
@@ -151,9 +170,10 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
     return {
         "number": record.number,
         "state": record.state,
-        "accuracy": cell(record.accuracy, ".4f"),
+        "score": cell(record.score, ".4f"),
         "hint": cell(record.latency_ms, ".3f"),
         "size": cell(record.size_mb, ".2f"),
+        "title": record.title,
         "configuration": describe_trial(record.config),
     }
 
@@ -167,7 +187,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         ""
         if results.ratio is None
         else (
-            f"Distillation went {results.ratio:.0%} of the way from the student alone to its teacher, on test"
+            f"Distillation went {100 * results.ratio:.0f} % of the way from the student alone to its teacher, on test"
             f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
         )
     )
@@ -183,23 +203,23 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
 
 def _tiles(results: Results) -> list[Tile]:
     teacher, alone, student = results.columns
-    kept = teacher_ratio(student.quality.dev_accuracy.mean, teacher.quality.dev_accuracy.mean)
-    accuracy = student.quality.test_accuracy.mean
+    kept = teacher_ratio(student.quality.dev_score.mean, teacher.quality.dev_score.mean)
+    title, score = student.quality.metric.title, student.quality.test_score.mean
     n_test = results.texts.get("test")
     interval = ""
-    if n_test:
-        low, high = wilson_interval(accuracy, n_test)
-        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_test:,} texts"
+    if n_test and (bounds := interval_of(student.quality, n_test)):
+        low, high = bounds
+        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')}"
     tiles = [
         Tile(
-            "-" if kept is None else f"{kept:.1%}",
-            "of the teacher's dev accuracy",
-            f"{student.quality.dev_accuracy} of {teacher.quality.dev_accuracy}",
+            "-" if kept is None else f"{100 * kept:.1f} %",
+            f"of the teacher's dev {title}",
+            f"{student.quality.dev_score} of {teacher.quality.dev_score}",
         ),
         Tile(
-            f"{accuracy:.3f}",
-            f"test accuracy;{interval}" if interval else "test accuracy",
-            f"teacher {teacher.quality.test_accuracy.mean:.3f}, student alone {alone.quality.test_accuracy.mean:.3f}",
+            f"{score:.3f}",
+            f"test {title};{interval}" if interval else f"test {title}",
+            f"teacher {teacher.quality.test_score.mean:.3f}, student alone {alone.quality.test_score.mean:.3f}",
         ),
     ]
     if student.latency:
@@ -221,11 +241,11 @@ def _tiles(results: Results) -> list[Tile]:
 
 def _protocol(results: Results) -> list[str]:
     """How the figures came about, in sentences."""
-    n_seeds = len(results.shown.dev_accuracy)
+    n_seeds = len(results.shown.dev_scores)
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
-        f"Everything was chosen on the dev split alone: each of {len(results.finalists)} finalists was retrained with {n_seeds} "
-        "seeds, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
+        f"Everything was chosen on the dev split alone: each of {n_of(len(results.finalists), 'finalist')} was retrained with "
+        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
         "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
         f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "

@@ -11,7 +11,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from distune.models.errors import first_line
-from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.answers import Answers, confused_pairs
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.fonts import first_without_font
 from distune.tuning.report.pictures_front import front_picture
@@ -56,19 +56,21 @@ class _Plan:
     caption: str
     draw: Callable[[], go.Figure] | None
     """None if what it needs is not there."""
-    needs: str
+    needs: str = ""
+    """Empty if nothing is missing: there is nothing to draw, and the page says so in words."""
 
 
 def draw(findings: Findings) -> tuple[list[Picture], list[str]]:
     """The pictures that can be drawn of a search, and of each other one its title and what it needs."""
     plans = [*_of_search(findings), *_of_model(findings)]
     pictures = [Picture(plan.name, plan.title, plan.caption, plan.draw()) for plan in plans if plan.draw]
-    return pictures, [f"{plan.title}: needs {plan.needs}" for plan in plans if not plan.draw]
+    return pictures, [f"{plan.title}: needs {plan.needs}" for plan in plans if not plan.draw and plan.needs]
 
 
 def _of_search(findings: Findings) -> list[_Plan]:
     config, records, results = findings.study.config, findings.records, findings.results
-    objectives, space = config.search.objectives, findings.study.space
+    objectives, space = config.search.figures, findings.study.space
+    metric = config.metric
     has_front = any(record.state == "complete" for record in records)
     is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
     finalists = (
@@ -79,10 +81,10 @@ def _of_search(findings: Findings) -> list[_Plan]:
     return [
         _Plan(
             name="front",
-            title="Pareto front: accuracy and speed",
+            title=f"Pareto front: {metric.title} and speed",
             caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
-            "others ran. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
-            draw=partial(front_picture, records, results, config.champion) if has_front else None,
+            "others ran. Open marks around a hint are the student alone and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
+            draw=partial(front_picture, records, results, config.champion, metric) if has_front else None,
             needs="a complete trial",
         ),
         _Plan(
@@ -90,29 +92,31 @@ def _of_search(findings: Findings) -> list[_Plan]:
             title="Optimisation history",
             caption="Each complete trial in the order of the search, and the best so far. Where the line is flat to the end, more "
             "trials would hardly find more.",
-            draw=partial(history_picture, records, objectives) if is_enough else None,
+            draw=partial(history_picture, records, objectives, metric) if is_enough else None,
             needs="two complete trials",
         ),
         _Plan(
             name="parallel",
             title="Parallel coordinates",
-            caption="A line is a trial, blue where no other beats it in both accuracy and speed. None: its branch of the space does "
+            caption="A line is a trial, blue where no other beats it in both quality and speed. None: its branch of the space does "
             "not have that setting. Of many settings these are the ten that mattered most.",
-            draw=partial(parallel_picture, records, objectives, space, findings.mattered) if is_enough else None,
+            draw=partial(parallel_picture, records, objectives, space, findings.mattered, metric)
+            if is_enough
+            else None,
             needs="two complete trials",
         ),
         _Plan(
             name="importance",
             title="Hyperparameter importance",
             caption="The share of each setting in the differences between trials. What one branch alone has is weighed within it.",
-            draw=partial(importance_picture, findings.mattered) if findings.mattered else None,
+            draw=partial(importance_picture, findings.mattered, metric) if findings.mattered else None,
             needs=f"{MIN_TRIALS} complete trials that differ",
         ),
         _Plan(
             name="curves",
             title="Learning curves",
-            caption="Lines that end early were stopped. Losses of different kinds do not compare; accuracies do.",
-            draw=partial(curves_picture, records, finalists) if has_curves else None,
+            caption="Lines that end early were stopped. Losses of different kinds do not compare; scores do.",
+            draw=partial(curves_picture, records, finalists, metric) if has_curves else None,
             needs="epochs, which this search did not keep",
         ),
     ]
@@ -144,22 +148,22 @@ def _of_model(findings: Findings) -> list[_Plan]:
 
 def _confusion(answers: Answers | None) -> _Plan:
     """The matrix, or of many classes the pairs that are confused most."""
-    needs = "answers on the test texts"
     if answers and has_many_classes(answers):
+        if not confused_pairs(answers, 1):
+            return _Plan(name="confusion", title="Most confused pairs", caption="", draw=None)
         return _Plan(
             name="confusion",
             title="Most confused pairs",
             caption=f"Of {len(answers.names)} labels, the pairs (label → answer) that the student confuses in most test texts, and in how many "
             "the teacher does. What both confuse lies in the data; what the student alone confuses was lost.",
             draw=partial(pairs_picture, answers),
-            needs=needs,
         )
     return _Plan(
         name="confusion",
         title="Confusion matrix",
         caption="Test texts by their label and by the answer. The diagonal is right.",
         draw=partial(confusion_picture, answers) if answers else None,
-        needs=needs,
+        needs="answers on the test texts",
     )
 
 

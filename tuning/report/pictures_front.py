@@ -1,48 +1,61 @@
-"""The picture that answers first: what accuracy costs what time, with the teacher, the plain student and the rule in it."""
+"""The picture that answers first: what quality costs what time, with the teacher, the plain student and the rule in it."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from distune._plural import n_of
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
+from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.describe import describe_trial
-from distune.tuning.study.rule import ChampionConfig, percent
+from distune.tuning.study.rule import ChampionConfig, least_score, percent
 from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
+OPEN_MARKS = (
+    "square-open",
+    "triangle-up-open",
+    "hexagon-open",
+    "triangle-down-open",
+    "pentagon-open",
+    "star-diamond-open",
+)
 GHOST = 0.3
 """Hints are paler than exact timings."""
 
 
-def front_picture(records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig) -> go.Figure:
-    """Dev accuracy against milliseconds: trials by their hints, finalists and the teacher as they were measured alone."""
-    found = figure("Pareto front: accuracy and speed", 540)
+def front_picture(
+    records: Sequence[TrialRecord], results: Results | None, rule: ChampionConfig, metric: MetricConfig = ACCURACY
+) -> go.Figure:
+    """The score on dev against milliseconds: trials by their hints, finalists and the teacher as they were measured alone."""
+    found = figure(f"Pareto front: {metric.title} and speed", 540)
     complete = [record for record in records if record.state == "complete"]
-    for trace in (*_trials(complete), *_front(complete)):
+    for trace in (*_trials(complete, metric), *_front(complete), *_titled(records, metric)):
         found.add_trace(trace)
-    times = [record.latency_ms for record in records if record.latency_ms and record.accuracy is not None]
+    times = [record.latency_ms for record in records if record.latency_ms and record.score is not None]
     if results:
         found.add_traces([_moved(results, complete), *_finalists(results), *_compared(results)])
         times += [one.latency.p50_ms for one in results.finalists]
         times += [column.latency.p50_ms for column in results.columns if column.latency]
         _draw_teacher(found, results.columns[0])
-        _draw_rule(found, rule, results.columns[0].quality.dev_accuracy.mean)
+        _draw_rule(found, rule, results.columns[0].quality.dev_score.mean)
     axis = wide_axis("milliseconds for one text", times or [1.0])
     found.update_xaxes(**axis)
     if results:
         _name_champion(found, results, axis.get("type") == "log")
-    found.update_yaxes(title_text="dev accuracy", tickformat=".3~f")
+    found.update_yaxes(title_text=f"dev {metric.title}", tickformat=".3~f")
     return found
 
 
-def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
+def _trials(complete: Sequence[TrialRecord], metric: MetricConfig) -> Iterator[go.Scatter]:
     sizes = [record.size_mb for record in complete if record.size_mb]
     for family in families(record.config.student.kind for record in complete):
         colour = colour_of(family)
@@ -51,10 +64,10 @@ def _trials(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
             continue
         yield go.Scatter(
             x=[record.latency_ms for record in of_family],
-            y=[record.accuracy for record in of_family],
+            y=[record.score for record in of_family],
             mode="markers",
             name=f"{family}, hints",
-            hovertext=[hover(record) for record in of_family],
+            hovertext=[hover(record, metric) for record in of_family],
             hoverinfo="text",
             marker={
                 "color": colour,
@@ -74,7 +87,7 @@ def _front(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
         return  # One point has no line, and would be an empty entry of the legend.
     yield go.Scatter(
         x=[record.latency_ms for record in front],
-        y=[record.accuracy for record in front],
+        y=[record.score for record in front],
         mode="lines",
         line={"color": QUIET, "width": 1.5, "shape": "hv"},
         opacity=0.6,
@@ -83,13 +96,38 @@ def _front(complete: Sequence[TrialRecord]) -> Iterator[go.Scatter]:
     )
 
 
-def hover(record: TrialRecord) -> str:
-    """A trial in some lines: its number, what it reached, and its configuration."""
+def _titled(records: Sequence[TrialRecord], metric: MetricConfig) -> Iterator[go.Scatter]:
+    """The trials that have a name, each by an open mark of its own around its hint: the student alone, and the points of `search.first`."""
+    drawn = [one for one in records if one.title and one.score is not None and one.latency_ms]
+    marks = itertools.cycle(OPEN_MARKS)
+    for record in drawn:
+        ends = {"complete": "", "pruned": ", stopped early"}
+        yield go.Scatter(
+            x=[record.latency_ms],
+            y=[record.score],
+            mode="markers",
+            name=f"{escaped(record.title)}, hint{ends.get(record.state, f', {record.state}')}",
+            hovertext=[hover(record, metric)],
+            hoverinfo="text",
+            marker={
+                "symbol": "x-thin-open" if record.config.loss.is_plain else next(marks),
+                "size": 15,
+                "color": colour_of(record.config.student.kind),
+                "line": {"width": 2},
+            },
+        )
+
+
+def hover(record: TrialRecord, metric: MetricConfig) -> str:
+    """A trial in some lines: its number and name, what it reached, and its configuration."""
     size = "" if record.size_mb is None else f" · {record.size_mb:.1f} MB"
-    reached = f"dev accuracy {record.accuracy:.4f}" if record.accuracy is not None else "no epoch"
+    reached = f"dev {escaped(metric.title)} {record.score:.4f}" if record.score is not None else "no epoch"
     cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
-    state = f"after {record.epochs} of {record.config.epochs} epochs, {record.state}"
-    return "<br>".join([f"<b>trial {record.number}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)])
+    state = f"after {record.epochs} of {n_of(record.config.epochs, 'epoch')}, {record.state}"
+    title = f", {escaped(record.title)}" if record.title else ""
+    return "<br>".join(
+        [f"<b>trial {record.number}{title}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)]
+    )
 
 
 def _lines(config: TrialConfig) -> list[str]:
@@ -104,7 +142,7 @@ def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
     for one in results.finalists:
         if one.trial in hints:
             x += [hints[one.trial].latency_ms, one.latency.p50_ms, None]
-            y += [hints[one.trial].accuracy, float(np.mean(one.dev_accuracy)), None]
+            y += [hints[one.trial].score, float(np.mean(one.dev_scores)), None]
     return go.Scatter(
         x=x,
         y=y,
@@ -120,16 +158,16 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
     for one in results.finalists:
         is_champion = one.trial == results.champion
         colour = colour_of(one.config.student.kind)
-        accuracy = Spread(float(np.mean(one.dev_accuracy)), _sd(one.dev_accuracy))
+        score = Spread(float(np.mean(one.dev_scores)), _sd(one.dev_scores))
         yield go.Scatter(
             x=[one.latency.p50_ms],
-            y=[accuracy.mean],
-            error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
+            y=[score.mean],
+            error_y={"array": [score.sd], "thickness": 1.5, "color": colour},
             mode="markers",
             name="finalists, retrained and timed alone",
             legendgroup="finalists",
             showlegend=one is results.finalists[0],
-            hovertext=[_hover_of_finalist(one, accuracy, is_champion)],
+            hovertext=[_hover_of_finalist(one, score, is_champion, results.metric)],
             hoverinfo="text",
             marker={
                 "symbol": "diamond",
@@ -148,7 +186,7 @@ def _name_champion(found: go.Figure, results: Results, is_log: bool) -> None:
     x = one.latency.p50_ms
     found.add_annotation(
         x=math.log10(x) if is_log else x,
-        y=float(np.mean(one.dev_accuracy)),
+        y=float(np.mean(one.dev_scores)),
         text="<b>champion</b>",
         ax=-44,
         ay=-46,
@@ -162,44 +200,45 @@ def _sd(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def _hover_of_finalist(one: FinalStudent, accuracy: Spread, is_champion: bool) -> str:
+def _hover_of_finalist(one: FinalStudent, score: Spread, is_champion: bool, metric: MetricConfig) -> str:
     title = f"<b>{'champion' if is_champion else 'finalist'}, trial {one.trial}</b>"
     timed = f"p50 {one.latency.p50_ms:.3f} ms, p95 {one.latency.p95_ms:.3f} ms"
     return "<br>".join(
-        [title, f"dev accuracy {accuracy} over {len(one.dev_accuracy)} seeds", timed, *_lines(one.config)]
+        [title, f"dev {escaped(metric.title)} {score} over {len(one.dev_scores)} seeds", timed, *_lines(one.config)]
     )
 
 
 def _compared(results: Results) -> Iterator[go.Scatter]:
-    """The teacher and the student alone, if they were timed."""
-    marks = zip(results.columns, (("star", 17, TEACHER), ("x", 10, QUIET)), strict=False)
-    for column, (symbol, size, colour) in marks:
-        if column.latency is not None:
-            yield _mark(column, column.latency.p50_ms, symbol, size, colour)
+    """The teacher if it was timed, and the student alone, which is the network of the shown one."""
+    teacher, alone, _ = results.columns
+    if teacher.latency is not None:
+        yield _mark(teacher, teacher.latency.p50_ms, "star", 17, TEACHER)
+    latency = alone.latency or results.shown.latency
+    yield _mark(alone, latency.p50_ms, "x", 10, QUIET)
 
 
 def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) -> go.Scatter:
-    accuracy = column.quality.dev_accuracy
-    about = [f"<b>{escaped(column.name)}</b>", f"dev accuracy {accuracy}", f"p50 {p50_ms:.3f} ms"]
+    score, title = column.quality.dev_score, escaped(column.quality.metric.title)
+    about = [f"<b>{escaped(column.name)}</b>", f"dev {title} {score}", f"p50 {p50_ms:.3f} ms"]
     return go.Scatter(
         x=[p50_ms],
-        y=[accuracy.mean],
+        y=[score.mean],
         mode="markers",
         name=column.name,
         hovertext=["<br>".join(about)],
         hoverinfo="text",
-        error_y={"array": [accuracy.sd], "thickness": 1.5, "color": colour},
+        error_y={"array": [score.sd], "thickness": 1.5, "color": colour},
         marker={"symbol": symbol, "size": size, "color": colour},
     )
 
 
 def _draw_teacher(found: go.Figure, teacher: Column) -> None:
-    """A teacher that was not timed has an accuracy and no place in time: a line."""
+    """A teacher that was not timed has a score and no place in time: a line."""
     if teacher.latency is None:
         found.add_hline(
-            teacher.quality.dev_accuracy.mean,
+            teacher.quality.dev_score.mean,
             line={"color": TEACHER, "width": 2},
-            annotation={"text": f"{escaped(teacher.name)}, not timed", "xanchor": "right", "yanchor": "bottom"},
+            annotation={"text": f"{escaped(teacher.name)}, not timed", "x": 0, "xanchor": "left", "yanchor": "bottom"},
         )
 
 
@@ -208,7 +247,7 @@ def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
         found.add_hline(
-            rule.min_teacher_ratio * teacher,
+            least_score(rule.min_teacher_ratio, teacher),
             line=line,
             annotation={
                 "text": f"{percent(rule.min_teacher_ratio)} of the teacher",

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from distune._plural import n_of
 from distune.tuning.champion.answers import BINS, Answers, confused_pairs, counts_of, reliability
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
@@ -43,7 +44,7 @@ def calibration_picture(answers: Answers) -> go.Figure:
         bins = reliability(logits, answers.labels)
         shares = bins.counts / len(answers.labels)
         texts = [
-            f"<b>{name}</b>: {count} texts<br>sure by {sure:.3f}, right in {right:.3f}"
+            f"<b>{name}</b>: {n_of(count, 'text')}<br>sure by {sure:.3f}, right in {right:.3f}"
             for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
         ]
         found.add_trace(
@@ -91,7 +92,7 @@ def confusion_picture(answers: Answers) -> go.Figure:
     )
     for column, logits in enumerate((answers.teacher, answers.student), start=1):
         counts = counts_of(answers, logits)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         found.add_trace(
             go.Heatmap(
                 z=shares,
@@ -99,17 +100,17 @@ def confusion_picture(answers: Answers) -> go.Figure:
                 y=names,
                 text=counts,
                 zmin=0,
-                zmax=1,
+                zmax=100,
                 showscale=column == 2,
                 xgap=2,
                 ygap=2,
                 colorscale="Blues",
                 texttemplate="%{text:,}" if n <= READABLE_CLASSES else None,
                 textfont={"size": 15 if n <= 4 else 11},
-                hovertemplate="label %{y}, answer %{x}<br>%{text:,} texts, %{z:.1%} of the label<extra></extra>",
+                hovertemplate="label %{y}, answer %{x}<br>test texts: %{text:,}, %{z:.1f} % of the label<extra></extra>",
                 colorbar={
                     "title": {"text": "share of the label", "side": "right"},
-                    "tickformat": ".0%",
+                    "ticksuffix": " %",
                     "thickness": 12,
                 },
             ),
@@ -141,7 +142,7 @@ def pairs_picture(answers: Answers) -> go.Figure:
                 orientation="h",
                 name=who,
                 marker={"color": colour},
-                hovertemplate="label → answer: %{y}<br>%{x:,} test texts<extra>" + who + "</extra>",
+                hovertemplate="label → answer: %{y}<br>test texts: %{x:,}<extra>" + who + "</extra>",
             )
         )
     found.update_layout(bargap=0.3, barmode="group")

@@ -11,6 +11,8 @@ import optuna
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from distune._plural import n_of
+from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.report.pictures_front import hover
 from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.search.importance import Importance
@@ -20,7 +22,6 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
 from distune.tuning.study.space import Space
 
-NAMES = {"accuracy": "dev accuracy", "latency_ms": "hint, ms"}
 MIN_TRIALS = 2
 MAX_AXES = 10
 LINES_THAT_READ = 15
@@ -28,17 +29,24 @@ LINES_THAT_READ = 15
 PALEST = 0.15
 
 
-def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -> go.Figure:
+def _name(figure: str, metric: MetricConfig) -> str:
+    """An objective as people read it."""
+    return "hint, ms" if figure == "latency_ms" else f"dev {metric.title}"
+
+
+def history_picture(
+    records: Sequence[TrialRecord], objectives: Sequence[str], metric: MetricConfig = ACCURACY
+) -> go.Figure:
     """Optuna's history of each objective: every complete trial, and the best so far."""
     complete = _complete(records)
-    found = _rows("Optimisation history", [NAMES[name] for name in objectives], 260)
+    found = _rows("Optimisation history", [_name(name, metric) for name in objectives], 260)
     for row, name in enumerate(objectives, start=1):
         study = optuna.create_study(direction=DIRECTIONS[name])
         study.add_trials([optuna.create_trial(value=float(getattr(record, name))) for record in complete])
         points, best, *_ = optuna.visualization.plot_optimization_history(study).data
         points.update(
             name="trials, coloured by family",
-            hovertext=[hover(record) for record in complete],
+            hovertext=[hover(record, metric) for record in complete],
             hoverinfo="text",
             marker={"color": [colour_of(record.config.student.kind) for record in complete], "size": 8},
         )
@@ -52,7 +60,11 @@ def history_picture(records: Sequence[TrialRecord], objectives: Sequence[str]) -
 
 
 def parallel_picture(
-    records: Sequence[TrialRecord], objectives: Sequence[str], space: Space, mattered: Sequence[Importance]
+    records: Sequence[TrialRecord],
+    objectives: Sequence[str],
+    space: Space,
+    mattered: Sequence[Importance],
+    metric: MetricConfig = ACCURACY,
 ) -> go.Figure:
     """Optuna's parallel coordinates of all complete trials in the conditional space, the front in front.
 
@@ -66,7 +78,7 @@ def parallel_picture(
     lines = drawn.data[:-1]  # The last one is the colour bar.
     found = figure("Parallel coordinates", 480)
     for line in sorted(lines, key=lambda line: _number(line) in front):
-        _restyle(line, complete[_number(line)], _number(line) in front)
+        _restyle(line, complete[_number(line)], _number(line) in front, metric)
         found.add_trace(line)
     found.update_layout(
         xaxis=drawn.layout.xaxis,
@@ -76,7 +88,7 @@ def parallel_picture(
         showlegend=False,
     )
     ticks = drawn.layout.xaxis.ticktext or ()
-    labels = [escaped(label) for label in (*(NAMES[name] for name in objectives), *ticks[len(objectives) :])]
+    labels = [escaped(label) for label in (*(_name(name, metric) for name in objectives), *ticks[len(objectives) :])]
     found.update_xaxes(ticklen=0, showline=False, ticktext=labels)
     return found.update_annotations(font={"color": None, "size": 11})
 
@@ -122,11 +134,11 @@ def _number(line: go.Scatter) -> int:
     return int(float(dict(line.customdata)["trial"]))
 
 
-def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool) -> None:
+def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool, metric: MetricConfig) -> None:
     line.update(
         line={"color": STUDENT if is_front else QUIET, "width": 2.2 if is_front else 1, "dash": "solid"},
         opacity=0.9 if is_front else 0.45,
-        hovertext=hover(record),
+        hovertext=hover(record, metric),
         hoverinfo="text",
         hovertemplate=None,
     )
@@ -139,7 +151,7 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
 
 
-def importance_picture(found: Sequence[Importance]) -> go.Figure:
+def importance_picture(found: Sequence[Importance], metric: MetricConfig = ACCURACY) -> go.Figure:
     """The shares of the hyperparameters in the differences of each objective, those of one branch among themselves."""
     objectives = list(dict.fromkeys(one.objective for one in found))
     groups = list(dict.fromkeys(one.group for one in found))
@@ -154,11 +166,11 @@ def importance_picture(found: Sequence[Importance]) -> go.Figure:
         shared_xaxes=True,
         vertical_spacing=0.1,
         figure=base,
-        subplot_titles=[f"in the differences of {NAMES[name]}" for name in objectives],
+        subplot_titles=[f"in the differences of {_name(name, metric)}" for name in objectives],
     )
     named = set()
     for one in found:
-        among = escaped(f"{one.group or 'all'} ({one.n_trials} trials)")
+        among = escaped(f"{one.group or 'all'} ({n_of(one.n_trials, 'trial')})")
         drawn.add_trace(
             go.Bar(
                 x=list(one.shares.values()),
@@ -179,16 +191,18 @@ def importance_picture(found: Sequence[Importance]) -> go.Figure:
     return drawn.update_xaxes(title_text="share", row=len(objectives), col=1)
 
 
-def curves_picture(records: Sequence[TrialRecord], finalists: Mapping[int, str]) -> go.Figure:
-    """Dev accuracy and loss of each trial by epoch; `finalists` names those that are drawn thick, by number."""
-    drawn = _rows("Learning curves", ["dev accuracy", "training loss"], 260)
+def curves_picture(
+    records: Sequence[TrialRecord], finalists: Mapping[int, str], metric: MetricConfig = ACCURACY
+) -> go.Figure:
+    """The score on dev and loss of each trial by epoch; `finalists` names those that are drawn thick, by number."""
+    drawn = _rows("Learning curves", [f"dev {metric.title}", "training loss"], 260)
     with_curve = [record for record in records if record.curve]
     for family in families(one.config.student.kind for one in with_curve):
         thin = [one for one in with_curve if one.config.student.kind == family and one.number not in finalists]
         if thin:
             opacity = max(PALEST, min(0.6, LINES_THAT_READ / len(with_curve)))
             style = {"line": {"color": colour_of(family), "width": 1}, "opacity": opacity, "name": family}
-            _add_curves(drawn, thin, style)
+            _add_curves(drawn, thin, style, metric)
     for record in with_curve:
         if record.number in finalists:
             colour = colour_of(record.config.student.kind)
@@ -196,7 +210,7 @@ def curves_picture(records: Sequence[TrialRecord], finalists: Mapping[int, str])
                 "line": {"color": colour, "width": 4},
                 "name": f"{finalists[record.number]}, trial {record.number}",
             }
-            _add_curves(drawn, [record], style)
+            _add_curves(drawn, [record], style, metric)
     losses = [epoch.loss for record in with_curve for epoch in record.curve if epoch.loss > 0]
     if losses:
         drawn.update_yaxes(**wide_axis("training loss", losses), row=2, col=1)
@@ -207,12 +221,12 @@ def _longest(records: Sequence[TrialRecord]) -> int:
     return max((record.curve[-1].number for record in records), default=1)
 
 
-def _add_curves(drawn: go.Figure, records: Sequence[TrialRecord], style: dict[str, Any]) -> None:
+def _add_curves(drawn: go.Figure, records: Sequence[TrialRecord], style: dict[str, Any], metric: MetricConfig) -> None:
     """Curves of one style, as one trace with gaps."""
-    for row, measure in enumerate(("accuracy", "loss"), start=1):
+    for row, measure in enumerate(("score", "loss"), start=1):
         points: list[tuple[float | None, float | None, str]] = []
         for record in records:
-            points += [(epoch.number, getattr(epoch, measure), hover(record)) for epoch in record.curve]
+            points += [(epoch.number, getattr(epoch, measure), hover(record, metric)) for epoch in record.curve]
             points.append((None, None, ""))
         x, y, texts = zip(*points, strict=True)
         drawn.add_trace(
@@ -248,5 +262,5 @@ def _rows(title: str, titles: Sequence[str], row_height: int) -> go.Figure:
 
 def is_drawable(records: Sequence[TrialRecord]) -> bool:
     """Whether there are enough complete trials, with finite figures, for pictures of them all."""
-    figures = [(record.accuracy, record.latency_ms) for record in _complete(records)]
+    figures = [(record.score, record.latency_ms) for record in _complete(records)]
     return len(figures) >= MIN_TRIALS and all(v is not None and math.isfinite(v) for pair in figures for v in pair)

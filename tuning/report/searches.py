@@ -12,9 +12,10 @@ from rich.table import Table
 
 from distune.models.errors import first_line
 from distune.tuning.champion.results import read_raw_results
+from distune.tuning.metric.config import ACCURACY
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder, Layout
-from distune.tuning.storage.records import best_accuracy, count_done, read_journal
+from distune.tuning.storage.records import best_score, count_done, read_journal
 from distune.tuning.storage.searches import searches_of, state_of, studies_in
 from distune.tuning.study.file import kept_study
 
@@ -29,7 +30,9 @@ class Listed:
     state: str
     n_done: int | None = None
     n_trials: int | None = None
-    best_dev_accuracy: float | None = None
+    metric: str | None = None
+    """The name of the metric of its scores."""
+    best_dev_score: float | None = None
     champion: int | None = None
     begun_at: str | None = None
     ended_at: str | None = None
@@ -65,7 +68,8 @@ def _read(study: str, number: int, folder: Folder) -> Listed:
         state=now,
         n_done=count_done(records),
         n_trials=config.search.trials,
-        best_dev_accuracy=best_accuracy(records),
+        metric=config.metric.title,
+        best_dev_score=best_score(records),
         champion=results["champion"] if results else None,
         begun_at=state.get("begun_at"),
         ended_at=state.get("ended_at") if has_ended else None,
@@ -91,14 +95,20 @@ def show_searches(listed: Sequence[Listed], storage: str, console: Console) -> N
         )
     for one in listed:
         n_done = "" if one.n_done is None else f"{one.n_done} of {one.n_trials}"
-        best = "" if one.best_dev_accuracy is None else f"{one.best_dev_accuracy:.4f}"
         champion = "" if one.champion is None else f"trial {one.champion}"
         times = (_minute(one.begun_at), _minute(one.ended_at))
-        table.add_row(f"{one.study} {one.number}", one.state, n_done, best, champion, *times)
+        table.add_row(f"{one.study} {one.number}", one.state, n_done, _best(one), champion, *times)
     console.print(table)
     for one in listed:
         for what in _besides(one):
             console.print(f"{one.study} {one.number} {what}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _best(one: Listed) -> str:
+    """The best score on dev, with the name of its metric if that is not accuracy."""
+    if one.best_dev_score is None:
+        return ""
+    return f"{one.best_dev_score:.4f}" if one.metric == ACCURACY.title else f"{one.metric} {one.best_dev_score:.4f}"
 
 
 def _minute(moment: str | None) -> str:
@@ -107,7 +117,7 @@ def _minute(moment: str | None) -> str:
 
 
 def _besides(one: Listed) -> list[str]:
-    """Facts of a search that get no column of the table."""
+    """The lines that do not fit into the table."""
     return [
         *([f"is damaged: {one.fault}"] if one.fault else []),
         *([f"ended early: {one.ended_early}"] if one.ended_early else []),

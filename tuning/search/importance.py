@@ -18,14 +18,15 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 from rich.table import Table
 
+from distune._plural import n_of
 from distune.corpora.kept import read_object
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
-from distune.tuning.study.config import SearchConfig
-from distune.tuning.study.plural import n_of
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator
+
+    from distune.tuning.study.config import StudyConfig
 
 MIN_TRIALS = 8
 """Fewer trials say nothing of a handful of parameters."""
@@ -61,28 +62,28 @@ def importances(
     return found
 
 
-def keep_importances(found: Sequence[Importance], study: optuna.Study, search: SearchConfig, folder: Folder) -> None:
+def keep_importances(found: Sequence[Importance], study: optuna.Study, config: StudyConfig, folder: Folder) -> None:
     """Write what mattered into the folder of a search that has ended."""
-    kept = {**_asked(study, search), "found": [asdict(one) for one in found]}
+    kept = {**_asked(study, config), "found": [asdict(one) for one in found]}
     folder.importance.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
 
 
-def importances_of(study: optuna.Study, search: SearchConfig, folder: Folder) -> list[Importance]:
+def importances_of(study: optuna.Study, config: StudyConfig, folder: Folder) -> list[Importance]:
     """The importance of the settings in a search: the kept one of its end. It is computed if the search has not
     ended, was continued, or kept it in another way."""
-    asked = _asked(study, search)
+    asked = _asked(study, config)
     try:
         kept = read_object(folder.importance, "") if folder.importance.is_file() else {}
         if {name: kept.get(name) for name in asked} == asked:
             return TypeAdapter(list[Importance]).validate_python(kept["found"])
     except (ValueError, KeyError):  # It is damaged, and all that it says can be had again.
         pass
-    return importances(study, search.objectives, search.importance)
+    return importances(study, config.objective_names, config.search.importance)
 
 
-def _asked(study: optuna.Study, search: SearchConfig) -> dict[str, object]:
+def _asked(study: optuna.Study, config: StudyConfig) -> dict[str, object]:
     n_complete = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-    return {"evaluator": search.importance, "objectives": list(search.objectives), "n_complete": n_complete}
+    return {"evaluator": config.search.importance, "objectives": list(config.objective_names), "n_complete": n_complete}
 
 
 def _evaluator(name: Literal["fanova", "mdi"], seed: int) -> BaseImportanceEvaluator:

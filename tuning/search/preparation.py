@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
-from distune.models.logits import accuracy_of
+from distune.tuning.metric.metric import Metric
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import ReadStudy
 from distune.tuning.storage.paths import Layout
@@ -35,15 +36,16 @@ class Prepared:
 
     study: Study
     corpus: Corpus
+    metric: Metric
     teachers: Teachers
     inputs: dict[str, Inputs]
     configs: tuple[TrialConfig, ...]
     """One trial config for each kind of inputs in the space."""
 
     @property
-    def teacher_accuracy(self) -> float:
-        """On dev."""
-        return accuracy_of(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
+    def teacher_score(self) -> float:
+        """By the metric, on dev."""
+        return self.metric.score(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -74,7 +76,7 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
     for line in read.of_teachers:
         _log.info(line)
     teachers = logits_for(study.config, corpus, read.places, runner, progress)
-    for line in assumed.of_answers(study, corpus, teachers):
+    for line in assumed.of_answers(study, corpus, teachers, read.metric):
         _log.info(f"  {line}")
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:
@@ -83,10 +85,17 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
 
     pieces = partial(pieces_for, place=read.places[0])
     material = RawInputs(
-        corpus=corpus, teachers=teachers, pieces=pieces, seed=study.config.search.seed, augmented=augmented
+        corpus=corpus,
+        teachers=teachers,
+        pieces=pieces,
+        seed=study.config.search.seed,
+        metric=read.metric,
+        augmented=augmented,
     )
     inputs = all_inputs([read.only] if read.only else read.configs, material)
-    return Prepared(study=study, corpus=corpus, teachers=teachers, inputs=inputs, configs=read.configs)
+    return Prepared(
+        study=study, corpus=corpus, metric=read.metric, teachers=teachers, inputs=inputs, configs=read.configs
+    )
 
 
 def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus) -> Augmented:
@@ -96,7 +105,7 @@ def _augmented(config: AugmentConfig, study: StudyConfig, corpus: Corpus) -> Aug
     name = fingerprint(config, texts, held_out)
     place = Layout(Place(study.storage)).augmented(name)
     if not place.is_file():
-        _log.info(f"augmenting {len(texts)} texts {config.n_iter} times")
+        _log.info(f"augmenting {n_of(len(texts), 'text')} {n_of(config.n_iter, 'time')}")
         save_augmented(place, augment(config, texts, held_out))
     augmented = load_augmented(place)
     _log.info(f"augmented texts: {len(augmented.texts)} from {place}")

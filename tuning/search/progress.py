@@ -16,11 +16,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import (
     TrialRecord,
-    best_accuracy,
+    best_score,
     count_done,
     count_states,
     front_facts,
@@ -29,7 +30,6 @@ from distune.tuning.storage.records import (
 )
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3
@@ -38,8 +38,9 @@ N_FRONT, N_FAILURES = 6, 3
 class LiveView:
     """An observer that keeps the view of a search up to date; without a terminal it prints a line now and then."""
 
-    def __init__(self, n_trials: int, console: Console) -> None:
+    def __init__(self, n_trials: int, console: Console, metric: str = "accuracy") -> None:
         self._n_trials = n_trials
+        self._metric = metric
         self._console = console
         self._records: dict[int, TrialRecord] = {}
         self._epochs: dict[int, str] = {}
@@ -69,7 +70,7 @@ class LiveView:
         self._print_sometimes()
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        self._epochs[number] = f"epoch {epoch} of {self._records[number].config.epochs}, {metrics['accuracy']:.4f}"
+        self._epochs[number] = f"epoch {epoch} of {self._records[number].config.epochs}, {metrics['score']:.4f}"
         self._print_sometimes()
 
     def ended(self, record: TrialRecord) -> None:
@@ -88,10 +89,10 @@ class LiveView:
         return time_left_s(time.monotonic() - self._started_s, n_new, self._n_trials - self._n_before)
 
     def _line(self) -> Text:
-        return summary(list(self._records.values()), self._n_trials, self._left_s())
+        return summary(list(self._records.values()), self._n_trials, self._left_s(), self._metric)
 
     def _view(self) -> RenderableType:
-        return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s())
+        return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s(), self._metric)
 
 
 class FillingView:
@@ -154,35 +155,39 @@ def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:
     return elapsed_s / n_done * (n_trials - n_done) if 0 < n_done < n_trials else None
 
 
-def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None) -> Text:
-    """A search in a line."""
+def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None, metric: str = "accuracy") -> Text:
+    """A search in a line; `metric` is what its scores are called."""
     counts = count_states(records)
     parts = [f"trials {count_done(records)}/{n_trials} done, {counts['running']} running, {counts['pruned']} pruned"]
     parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "skipped") if counts[state]]
-    accurate = [record for record in records if record.accuracy is not None]
+    accurate = [record for record in records if record.score is not None]
     if accurate:
-        best = max(accurate, key=lambda record: record.accuracy or 0.0)
-        parts.append(f"best dev accuracy {best.accuracy:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)")
+        best = max(accurate, key=lambda record: record.score or 0.0)
+        parts.append(f"best dev {metric} {best.score:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)")
     if left_s is not None:
         parts.append(f"about {_duration(left_s)} left")
     return Text(" | ".join(parts))
 
 
 def view(
-    records: Sequence[TrialRecord], epochs: Mapping[int, str], n_trials: int, left_s: float | None
+    records: Sequence[TrialRecord],
+    epochs: Mapping[int, str],
+    n_trials: int,
+    left_s: float | None,
+    metric: str = "accuracy",
 ) -> RenderableType:
     """A search as a bar, the front so far, what runs and what has failed; `epochs` says how far a running trial is."""
     bar = Table.grid()
     bar.add_row(ProgressBar(n_trials, count_done(records), width=60))
     # Each part on a line of its own: a narrow terminal breaks none of them.
-    parts: list[RenderableType] = [bar, *summary(records, n_trials, left_s).split(" | ")]
+    parts: list[RenderableType] = [bar, *summary(records, n_trials, left_s, metric).split(" | ")]
     front = pareto_front(records)
     if front:
         table = Table(title="the Pareto front so far", title_justify="left")
-        for heading in ("trial", "dev accuracy", "hint ms", "student"):
+        for heading in ("trial", f"dev {metric}", "hint ms", "student"):
             table.add_column(heading)
         for record in front[:N_FRONT]:
-            cells = (f"{record.accuracy:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind)
+            cells = (f"{record.score:.4f}", f"{record.latency_ms:.3f}", record.config.student.kind)
             table.add_row(str(record.number), *cells)
         parts.append(table)
     running = [
@@ -206,7 +211,7 @@ def _failures(records: Sequence[TrialRecord]) -> list[Text]:
 def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
     """Write how far a search is as one JSON object."""
     records, left_s = _progress(study, folder)
-    counts = count_states(records)
+    counts, metric = count_states(records), study.config.metric
     found = {
         "study": study.config.name,
         "folder": str(folder),
@@ -216,8 +221,8 @@ def show_progress_json(study: Study, folder: Folder, stream: TextIO) -> None:
         "n_trials": study.config.search.trials,
         "n_done": count_done(records),
         "counts": counts,
-        "best_dev_accuracy": best_accuracy(records),
-        "front": front_facts(records),
+        f"best_dev_{metric.kind}": best_score(records),
+        "front": front_facts(records, metric),
         "running": [one.number for one in records if one.state == "running"],
         "left_s": left_s,
     }
@@ -235,7 +240,7 @@ def show_progress(study: Study, folder: Folder, console: Console) -> None:
             "nobody runs it: --resume goes on with it, and begins the trials anew that were running", soft_wrap=True
         )
         left_s = None
-    console.print(view(records, {}, study.config.search.trials, left_s))
+    console.print(view(records, {}, study.config.search.trials, left_s, study.config.metric.title))
 
 
 def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | None]:

@@ -24,12 +24,12 @@ from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from distune.tuning.storage.records import NAMED, PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
 
-METRICS = ("accuracy", "loss", "compressed_accuracy")
+METRICS = ("score", "loss", "compressed_score")
 HINT = ("latency_ms", "size_mb")
 
 
@@ -39,14 +39,14 @@ class Proposals(Searcher):  # type: ignore[misc]
     def __init__(
         self, study: optuna.Study, journal: Journal, settings: Study, folder: Folder, observers: Sequence[Observer]
     ) -> None:
-        super().__init__(metric="accuracy", mode="max")
+        super().__init__(metric="score", mode="max")
         search, space = settings.config.search, settings.space
         self._study = study
         self._journal = journal
         self._search, self._space = search, space
         self._folder = folder
         self._max_failures = settings.config.cluster.max_failures
-        self._objectives = search.objectives
+        self._objectives = search.figures
         self._observers = tuple(observers)
         self._records: dict[str, TrialRecord] = {}
         self._trials: dict[str, Trial] = {}
@@ -64,8 +64,9 @@ class Proposals(Searcher):  # type: ignore[misc]
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
             study.enqueue_trial({}, user_attrs={PLAIN: True})
-            for number, point in enumerate(search.first):
-                study.enqueue_trial(params_of(space, point, f"search.first.{number}"))
+            for number, point in enumerate(search.points):
+                params = params_of(space, point.part, f"search.first.{number}")
+                study.enqueue_trial(params, user_attrs={NAMED: point.name})
 
     def _proposed(self, trial: Trial) -> TrialConfig:
         return TrialConfig.model_validate(suggest(self._space, trial))
@@ -127,7 +128,7 @@ class Proposals(Searcher):  # type: ignore[misc]
             trial = self._study.ask()
             config = self._plain(trial) if trial.user_attrs.get(PLAIN) else self._proposed(trial)
             trial.set_user_attr("config", config.model_dump(mode="json"))
-            record = TrialRecord(number=trial.number, state="running", config=config)
+            record = TrialRecord(number=trial.number, state="running", config=config, point=trial.user_attrs.get(NAMED))
         if record is None:
             raise RuntimeError(f"trial {trial.number} has no configuration")
         self._trials[trial_id], self._records[trial_id] = trial, record
@@ -201,23 +202,23 @@ class Proposals(Searcher):  # type: ignore[misc]
         epoch = result.get("epoch", 0)
         if epoch > record.epochs:
             # What a compressed student reaches is what counts of it, not what it reached before.
-            best = result["best_accuracy"]
-            accuracy = float(result.get("compressed_accuracy", best))
-            point = Epoch(epoch, float(result["accuracy"]), float(result["loss"]))
-            record = replace(record, epochs=epoch, accuracy=accuracy, curve=(*record.curve, point))
+            best = result["best_score"]
+            score = float(result.get("compressed_score", best))
+            point = Epoch(epoch, float(result["score"]), float(result["loss"]))
+            record = replace(record, epochs=epoch, score=score, curve=(*record.curve, point))
             metrics = {name: float(result[name]) for name in METRICS if name in result}
             for observer in self._observers:
                 observer.reported(record.number, metrics, epoch)
         self._records[trial_id] = record
 
     def _tell(self, trial: Trial, record: TrialRecord) -> None:
-        for name in ("state", "accuracy", *HINT, "epochs", "error"):
+        for name in ("state", "score", *HINT, "epochs", "error"):
             trial.set_user_attr(name, getattr(record, name))
         trial.set_user_attr("curve", [astuple(epoch) for epoch in record.curve])
         if record.state == "complete":
             self._study.tell(trial, [getattr(record, name) for name in self._objectives])
         else:
-            # An early-stopped trial's accuracy is of another epoch than that of complete ones: Optuna ranks pruned
+            # An early-stopped trial's score is of another epoch than that of complete ones: Optuna ranks pruned
             # trials behind them, and does not compare the two.
             says_nothing = record.state in ("failed", "skipped")
             self._study.tell(trial, state=TrialState.FAIL if says_nothing else TrialState.PRUNED)

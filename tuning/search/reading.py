@@ -12,6 +12,7 @@ from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, encoder_settings, tokenize
 from distune.models.vectors.config import FileVectorsConfig
 from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages, refuse_strange_words
+from distune.tuning.metric.metric import Metric, metric_of
 from distune.tuning.search.plugged import refuse_broken_plugs
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
@@ -36,6 +37,7 @@ class ReadStudy:
 
     study: Study
     corpus: Corpus
+    metric: Metric
     places: tuple[TeacherPlace, ...]
     configs: tuple[TrialConfig, ...]
     """One trial config for each kind of inputs in the space."""
@@ -62,12 +64,14 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     """Read a study's files, and refuse what would stop it later; nothing is written.
 
     Teachers whose answers are cached have been examined before, and are examined again only with `all_teachers`.
-    Raises StudyError, CorpusError or ModelError.
+    Raises StudyError, CorpusError, MetricError or ModelError.
     """
     study = runnable(study)
     refuse_installed_clashes()
     config = study.config
     corpus = load_corpus(config.corpus)
+    held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
+    metric = metric_of(config.metric, corpus.labels, held_out)
     places = locate(config, corpus)
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
@@ -89,12 +93,17 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     return ReadStudy(
         study=study,
         corpus=corpus,
+        metric=metric,
         places=places,
         configs=configs,
         only=only,
         earlier=earlier,
         of_columns=tuple(assumptions(places)),
-        of_settings=(*assumed.of_seen_texts(study, places), *assumed.of_settings(study, corpus, places)),
+        of_settings=(
+            *assumed.of_seen_texts(study, places),
+            *assumed.of_settings(study, corpus, places),
+            *assumed.of_rare_labels(config.metric, corpus),
+        ),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
     )

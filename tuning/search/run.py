@@ -15,6 +15,7 @@ import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
@@ -89,7 +90,7 @@ def forget_lost_trials(folder: Folder, n_known: int) -> None:
     lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
     if lost:
         _log.info(
-            f"the journal of {folder} ends before trial {lost[0]}: of {len(lost)} trials there is a log and nothing else; others "
+            f"the journal of {folder} ends before trial {lost[0]}: of {n_of(len(lost), 'trial')} there is a log and nothing else; others "
             "are run under their numbers"
         )
     for number in lost:
@@ -111,7 +112,7 @@ def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
     every_distribution = distributions(space)
     found = []
     for record in read_records(earlier):
-        values = [getattr(record, objective) for objective in config.search.objectives]
+        values = [getattr(record, objective) for objective in config.search.figures]
         try:
             params = params_of(space, record.config.model_dump(mode="json"), "", whole=True)
             same = TrialConfig.model_validate(suggest(space, optuna.trial.FixedTrial(params))) == record.config
@@ -140,7 +141,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
     folders the trainings."""
     os.environ |= {
-        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no accuracy.
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # A trial that failed or is infeasible reports no score.
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     }
@@ -184,7 +185,7 @@ def _scheduler(config: StudyConfig, prepared: Prepared) -> TrialScheduler:
     max_epochs = max(_epochs(prepared))
     return ASHAScheduler(
         time_attr="epoch",
-        metric="accuracy",
+        metric="score",
         mode="max",
         max_t=max_epochs,
         grace_period=min(config.search.grace_epochs, max_epochs),

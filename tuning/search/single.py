@@ -26,23 +26,23 @@ def run_single(study: Study) -> TrialResult:
     study = runnable(study)
     config = TrialConfig.model_validate(midpoint(study.space))
     prepared = prepare(read_study(study, only=config))
-    inputs = prepared.of(config)
+    inputs, metric = prepared.of(config), study.config.metric.title
     for line in what_differs(config):
         _log.info(line)
     with _told_in_a_line(study):
         hint = hint_for(config, WorkerInputs.of(inputs))
     _log.info(
-        f"teacher: dev accuracy {prepared.teacher_accuracy:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
+        f"teacher: dev {metric} {prepared.teacher_score:.4f}; student: about {hint['latency_ms']:.3f} ms from raw text to label, {hint['size_mb']:.1f} MB"
     )
 
     def report(epoch: EpochReport) -> None:
-        _log.info(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev accuracy {epoch.accuracy:.4f}")
+        _log.info(f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.loss:.4f}, dev {metric} {epoch.score:.4f}")
 
     with _told_in_a_line(study):
         result = run_trial(config, inputs.data, report)
-    kept = teacher_ratio(result.accuracy, prepared.teacher_accuracy)
-    shown = "but the teacher is never right" if kept is None else f"{kept:.1%} of the teacher's"
-    _log.info(f"best: epoch {result.best_epoch}, dev accuracy {result.accuracy:.4f}, {shown}")
+    kept = teacher_ratio(result.score, prepared.teacher_score)
+    shown = "but there is no part of the teacher's to keep" if kept is None else f"{100 * kept:.1f} % of the teacher's"
+    _log.info(f"best: epoch {result.best_epoch}, dev {metric} {result.score:.4f}, {shown}")
     return result
 
 

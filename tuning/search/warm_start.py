@@ -10,6 +10,7 @@ from distune.tuning.storage.paths import Folder, Layout
 from distune.tuning.storage.searches import searches_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import kept_study
 
 
 def changed_since(earlier: Folder, fingerprints: Mapping[str, str]) -> list[str]:
@@ -36,10 +37,16 @@ def earlier_folder(config: StudyConfig, corpus: Corpus) -> Folder:
         raise StudyError(f"search.warm_start: {name} has not been searched yet (nothing in {config.storage})")
     state = folders[-1].state
     if state.get("corpus") != corpus.fingerprint:
-        raise StudyError(f"search.warm_start: {name} was searched on another corpus; its accuracies say nothing here")
+        raise StudyError(f"search.warm_start: {name} was searched on another corpus; its scores say nothing here")
     if state.get("answers") != corpus.answers_fingerprint:
         raise StudyError(
             f"search.warm_start: {name} was searched with other labels of dev or test (or by an older Distune, which did "
-            "not keep them); its accuracies say nothing here; search it again, or leave warm_start out"
+            "not keep them); its scores say nothing here; search it again, or leave warm_start out"
+        )
+    metric = kept_study(folders[-1].study_file).config.metric
+    if metric != config.metric:
+        raise StudyError(
+            f"search.warm_start: {name} was searched by {metric.title}, and this study is by {config.metric.title}: its scores say "
+            "nothing here"
         )
     return folders[-1]

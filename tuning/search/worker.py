@@ -137,12 +137,12 @@ def _train(
         metrics = {
             "epoch": epoch.epoch,
             "loss": epoch.loss,
-            "accuracy": epoch.accuracy,
-            "best_accuracy": epoch.best_accuracy,
+            "score": epoch.score,
+            "best_score": epoch.best_score,
             **hint,
         }
         if epoch.graph is not None:
-            metrics["compressed_accuracy"] = float(epoch.compressed_accuracy or 0.0)
+            metrics["compressed_score"] = float(epoch.compressed_score or 0.0)
             metrics |= hint_of(epoch.graph, shipped)
         report(metrics)
         if epoch.epoch < config.epochs:

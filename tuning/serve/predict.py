@@ -13,6 +13,7 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.decoding import COMPRESSIONS
 from distune.corpora.encoding import load_encoder
 from distune.corpora.incoming import BLOCK_BYTES, Utf8
@@ -53,7 +54,7 @@ def _about_tabs(first: bytes) -> str:
     if len(counts) < 2 or not counts[0] or len(set(counts)) > 1:
         return ""
     return (
-        f"every line has {counts[0]} tab{'s' if counts[0] > 1 else ''}, as a table has, and is answered as one text; if it is a table, "
+        f"every line has {n_of(counts[0], 'tab')}, as a table has, and is answered as one text; if it is a table, "
         "write its text column into a file of its own"
     )
 

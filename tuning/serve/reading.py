@@ -11,6 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from distune._plural import n_of
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
 
@@ -65,7 +66,7 @@ class Bodies:
         """The JSON value of a request."""
         limit = self._limits.max_body_bytes
         too_large = HTTPException(
-            413, f"the body is too large: send at most {limit:,} bytes at a time (--max-body-bytes)"
+            413, f"the body is too large: send at most {n_of(limit, 'byte')} at a time (--max-body-bytes)"
         )
         headers = dict(request.scope["headers"])
         if (packed := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
@@ -146,14 +147,16 @@ def _checked(texts: Sequence[Any], limits: Limits) -> list[str]:
         raise HTTPException(400, "there are no texts in the body")
     flag, most = min((limits.max_texts, "--max-texts"), (limits.max_waiting, "--max-waiting"))[::-1]
     if len(texts) > most:
-        raise HTTPException(413, f"{len(texts):,} texts are too many: send at most {most:,} at a time ({flag})")
-    for i, text in enumerate(texts):
+        raise HTTPException(
+            413, f"{n_of(len(texts), 'text is', 'texts are')} too many: send at most {most:,} at a time ({flag})"
+        )
+    for i, text in enumerate(texts, start=1):
         if not isinstance(text, str):
             raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
         if len(text) > limits.max_text_chars:
             raise HTTPException(
                 413,
-                f"text {i} has {len(text):,} characters: send at most {limits.max_text_chars:,} in one (--max-text-chars)",
+                f"text {i} has {n_of(len(text), 'character')}: send at most {limits.max_text_chars:,} in one (--max-text-chars)",
             )
         try:
             text.encode()

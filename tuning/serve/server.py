@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import check_folder
 from distune.models.predictor import MAX_THREADS, Answer, Predictor
@@ -140,7 +141,9 @@ def application(
             try:
                 return await batcher.ask(texts, lambda: connection.is_gone)
             except FullError:
-                raise HTTPException(503, f"{batcher.n_waiting:,} texts wait already: try again", AGAIN) from None
+                raise HTTPException(
+                    503, f"{n_of(batcher.n_waiting, 'text waits', 'texts wait')} already: try again", AGAIN
+                ) from None
 
     async def predict(request: Request) -> Response:
         return JSONResponse({"answers": await answers(request, texts_of)})
@@ -155,7 +158,7 @@ def application(
         if is_ending():
             raise HTTPException(503, "the server is ending")
         if batcher.is_full:
-            raise HTTPException(503, f"{batcher.n_waiting:,} texts wait already", AGAIN)
+            raise HTTPException(503, f"{n_of(batcher.n_waiting, 'text waits', 'texts wait')} already", AGAIN)
         return JSONResponse({"status": "ready", "waiting": batcher.n_waiting})
 
     @asynccontextmanager

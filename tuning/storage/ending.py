@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from distune._plural import n_of
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import ENDED, Folder
 from distune.tuning.storage.records import DIRECTIONS, count_done, records_in
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from distune.tuning.study.plural import n_of
 
 SEARCHED_S = "searched_s"
 """The attribute of the Optuna study that holds for how long its trials have been searched for."""
@@ -84,9 +84,9 @@ def limit_reached(study: optuna.Study, search: SearchConfig, searched_s: float) 
             f"search.time_budget_s is used up: trials were searched for {searched_s:.0f} of {search.time_budget_s:g} s"
         )
     if search.patience is not None:
-        n = trials_since_better(study.get_trials(deepcopy=False), search.objectives)
+        n = trials_since_better(study.get_trials(deepcopy=False), search.figures)
         if n >= search.patience:
-            return f"search.patience is used up: the last {n} trials made the Pareto front no better"
+            return f"search.patience is used up: the last {'trial' if n == 1 else f'{n} trials'} made the Pareto front no better"
     return None
 
 

@@ -11,41 +11,54 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from distune.corpora.kept import reading
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.config import FIRST, StudyConfig
 from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
+NAMED = "named"
+"""The attribute of a trial that was asked for by name: a point of `search.first`."""
+FIXED = "fixed_params"
+"""Where Optuna keeps what an enqueued trial was given: a search of before `NAMED` tells its first points by it."""
+STUDENT_ALONE = "student alone"
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
 STATES = get_args(State)
-DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"accuracy": "maximize", "latency_ms": "minimize"}
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"score": "maximize", "latency_ms": "minimize"}
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of a training: its dev accuracy and its mean loss."""
+    """One epoch of a training: its score on dev and its mean loss."""
 
     number: int
-    accuracy: float
+    score: float
     loss: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One trial. `accuracy` is its best epoch's on dev, `latency_ms` the hint before training, `size_mb` the size of
+    """One trial. `score` is its best epoch's by the metric on dev, `latency_ms` the hint before training, `size_mb` the size of
     its served network. `curve` has the epochs that its last driver saw."""
 
     number: int
     state: State
     config: TrialConfig
-    accuracy: float | None = None
+    score: float | None = None
     latency_ms: float | None = None
     epochs: int = 0
     error: str | None = None
     size_mb: float | None = None
     curve: tuple[Epoch, ...] = ()
+    point: str | None = None
+    """The name of the point of `search.first` at which it was tried."""
+
+    @property
+    def title(self) -> str:
+        """Its name in tables and pictures, next to its number; empty for a trial of the sampler."""
+        return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
 
     @property
     def cause(self) -> str:
@@ -71,7 +84,7 @@ def open_study(config: StudyConfig, journal: Journal) -> optuna.Study:
         study_name=config.name,
         storage=optuna.storages.JournalStorage(journal),
         load_if_exists=True,
-        directions=[DIRECTIONS[name] for name in config.search.objectives],
+        directions=[DIRECTIONS[name] for name in config.search.figures],
     )
 
 
@@ -108,17 +121,18 @@ def to_record(trial: FrozenTrial) -> TrialRecord | None:
         number=trial.number,
         state=state,
         config=TrialConfig.kept(attributes["config"]),
-        accuracy=_number(attributes, "accuracy"),
+        score=_number(attributes, "score" if "score" in attributes else "accuracy"),
         latency_ms=_number(attributes, "latency_ms"),
         epochs=int(_number(attributes, "epochs") or 0),
         error=None if error is None else str(error),
         size_mb=_number(attributes, "size_mb"),
         curve=tuple(_epoch(*one) for one in attributes.get("curve", ())),
+        point=str(attributes[NAMED]) if NAMED in attributes else FIRST if trial.system_attrs.get(FIXED) else None,
     )
 
 
-def _epoch(number: int, accuracy: float, loss: float) -> Epoch:
-    return Epoch(int(number), float(accuracy), float(loss))
+def _epoch(number: int, score: float, loss: float) -> Epoch:
+    return Epoch(int(number), float(score), float(loss))
 
 
 def _number(attributes: Mapping[str, Any], name: str) -> float | None:
@@ -129,12 +143,12 @@ def _number(attributes: Mapping[str, Any], name: str) -> float | None:
 
 
 def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The complete trials that no other beats in both accuracy and latency, the most accurate first; one of which either is
+    """The complete trials that no other beats in both score and latency, the best score first; one of which either is
     not known is not on it."""
     ordered = sorted(
-        (-record.accuracy, record.latency_ms, record.number, record)
+        (-record.score, record.latency_ms, record.number, record)
         for record in records
-        if record.state == "complete" and record.accuracy is not None and record.latency_ms is not None
+        if record.state == "complete" and record.score is not None and record.latency_ms is not None
     )
     front: list[TrialRecord] = []
     fastest_ms = math.inf
@@ -150,15 +164,15 @@ def count_done(records: Iterable[TrialRecord]) -> int:
     return sum(record.state != "running" for record in records)
 
 
-def best_accuracy(records: Iterable[TrialRecord]) -> float | None:
-    """The best dev accuracy of all trials, None without one."""
-    return max((record.accuracy for record in records if record.accuracy is not None), default=None)
+def best_score(records: Iterable[TrialRecord]) -> float | None:
+    """The best score on dev of all trials, None without one."""
+    return max((record.score for record in records if record.score is not None), default=None)
 
 
-def front_facts(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+def front_facts(records: Iterable[TrialRecord], metric: MetricConfig) -> list[dict[str, Any]]:
     """The Pareto front for programs."""
     return [
-        {"trial": one.number, "accuracy": one.accuracy, "latency_ms": one.latency_ms} for one in pareto_front(records)
+        {"trial": one.number, metric.kind: one.score, "latency_ms": one.latency_ms} for one in pareto_front(records)
     ]
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
@@ -122,7 +123,7 @@ def _refuse_limits_that_are_reached(study: Study, folder: Folder) -> None:
     has_ended = folder.state.get("state") == ENDED
     if search.trials < done or (has_ended and search.trials == done):
         raise StudyError(
-            f"search.trials: {search.trials}, but the search in {folder} has {done} trials done; ask for more than that"
+            f"search.trials: {search.trials}, but the search in {folder} has {n_of(done, 'trial')} done; ask for more than that"
             + ("" if has_ended else f", or for {done} to go on to its finalists")
         )
     if has_ended and (why := limit_reached(optuna_study, search, searched_before_s(optuna_study))):

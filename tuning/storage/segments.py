@@ -16,6 +16,7 @@ from typing import Any
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
+from distune._plural import n_of
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
@@ -79,7 +80,9 @@ def _entries(folder: Place, segment: Segment, before: Sequence[str]) -> list[str
         raise _damaged(folder, f"{segment.name} has changed since it was written ({error})", before) from error
     lines, n_entries = text.splitlines(), segment.end - segment.start
     if len(lines) != n_entries or not text.endswith("\n"):
-        raise _damaged(folder, f"{segment.name} is cut: it has {len(lines)} of {n_entries} entries", before)
+        raise _damaged(
+            folder, f"{segment.name} is cut: it has {len(lines)} of {n_of(n_entries, 'entry', 'entries')}", before
+        )
     if segment.checksum is not None and _checksum(text) != segment.checksum:
         raise _damaged(folder, f"{segment.name} has changed since it was written", before)
     for number, line in enumerate(lines, start=1):
@@ -105,7 +108,7 @@ def _is_entry(line: str) -> bool:
 def _damaged(folder: Place, what: str, before: Sequence[str]) -> DamagedJournalError:
     n_safe = sum(_ends_a_trial(json.loads(line)) for line in before)
     return DamagedJournalError(
-        f"the journal {folder} is damaged: {what}. The {n_safe} trials that ended before it are whole. Put the file back as it "
+        f"the journal {folder} is damaged: {what}. The {n_of(n_safe, 'trial that ended before it is', 'trials that ended before it are')} whole. Put the file back as it "
         "was; or move it and the segments after it elsewhere, and the search goes on after those trials"
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from distune._plural import n_of
 from distune.tuning.study.errors import StudyError
 
 LONGEST = 1_000_000
@@ -99,7 +100,7 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
             and len(node.value) > MOST_DIGITS
             and _WHOLE_NUMBER.fullmatch(node.value)
         ):
-            raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {len(node.value):,} digits")
+            raise StudyError(f"{name}: line {node.start_mark.line + 1}: a number of {n_of(len(node.value), 'digit')}")
 
 
 def _name_keys(block: yaml.MappingNode, name: str) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from distune.cluster.config import ClusterConfig
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import check_place
 from distune.corpora.teacher_data import TeacherDataConfig
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.study.rule import ChampionConfig
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
@@ -34,8 +36,47 @@ class CardConfig(BaseModel, frozen=True, extra="forbid"):
     """Uses for which the model is unsuitable, and mistakes that it is known to make."""
 
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Objective = Literal["accuracy", "latency_ms"]
+LONGEST_POINT_NAME = 60
+FIRST = "search.first"
+
+
+def _named_by_text(points: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    for number, point in enumerate(points):
+        name = point.get("name", "-")
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_POINT_NAME:
+            raise ValueError(
+                f"the name of point {number} must be a text of 1 to {LONGEST_POINT_NAME} characters, but got {name!r}"
+            )
+    return points
+
+
+class Point(NamedTuple):
+    """A point of `search.first`: what its trial is called, and the part of a trial that it says."""
+
+    name: str
+    part: dict[str, Any]
+
+
+LONGEST_NAME_BYTES = 219
+"""File systems take names of 255 bytes, and one of ours is `.beginning-NAME.json.01234567.unfinished`."""
+
+
+def _study_name(name: str) -> str:
+    """The name of a study in NFC: a folder, an MLflow experiment and a job are called by it."""
+    name = unicodedata.normalize("NFC", name)
+    kinds = [unicodedata.category(sign)[0] for sign in name]
+    is_text = all(kind in "LMN" or sign in "._-" for sign, kind in zip(name, kinds, strict=True))
+    if not is_text or not kinds or kinds[0] not in "LN" or len(name.encode()) > LONGEST_NAME_BYTES:
+        raise ValueError(
+            "must have letters, digits, '.', '_' and '-' alone, begin with a letter or a digit, and take at most "
+            f"{LONGEST_NAME_BYTES} bytes in UTF-8, but got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_study_name)]
+Figure = Literal["score", "latency_ms"]
+Objective = Literal["metric", "latency_ms", "accuracy"]
 
 
 class SearchConfig(BaseModel, frozen=True, extra="forbid"):
@@ -49,15 +90,16 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     patience: int | None = Field(default=None, ge=1)
     """The search starts no further trial after this number of trials in a row that did not improve the Pareto front
     of the objectives."""
-    objectives: tuple[Objective, ...] = Field(default=("accuracy", "latency_ms"), min_length=1)
-    """The objectives of the search: a higher dev accuracy, and a lower hint of the latency."""
+    objectives: tuple[Objective, ...] = Field(default=("metric", "latency_ms"), min_length=1)
+    """The objectives of the search: a higher score on dev by the study's metric, and a lower hint of the latency. If the
+    metric is accuracy, `accuracy` is another word for `metric`."""
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     """The sampler that proposes trials: TPE over the joint space of each branch, NSGA-II, a Gaussian process, or
     random draws."""
-    first: tuple[dict[str, Any], ...] = ()
+    first: Annotated[tuple[dict[str, Any], ...], AfterValidator(_named_by_text)] = ()
     """Points that the search tries before the sampler's own. Each is a part of a trial, and the sampler fills in the
-    rest."""
-    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    rest. A point may have a `name`, such as its paper. Pictures and tables call its trial by that name."""
+    warm_start: Name | None = None
     """An earlier study in the same storage. The sampler starts from those of its trials that lie in this space."""
     importance: Literal["fanova", "mdi"] = "fanova"
     """The method by which `distune results` weighs the settings: functional ANOVA, or mean decrease in impurity."""
@@ -74,6 +116,22 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed of the sampler's proposals, of the trained word vectors, and of the dev texts on which the finalists
     are timed."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points of `first`, each by its name, or by its place."""
+        return tuple(
+            Point(
+                name=point.get("name", f"{FIRST}.{number}").strip(),
+                part={key: value for key, value in point.items() if key != "name"},
+            )
+            for number, point in enumerate(self.first)
+        )
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The objectives by their names in the record of a trial."""
+        return tuple("latency_ms" if name == "latency_ms" else "score" for name in self.objectives)
 
 
 def _usable_place(uri: str) -> str:
@@ -146,7 +204,7 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Name
     """The study's name, in the storage, in MLflow and for `distune submit`."""
     corpus: CorpusConfig
     """The texts and labels of the study, and their splits."""
@@ -160,6 +218,8 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """Python files with students and losses that the space may name. Reading the study runs these files."""
     trial: dict[str, Any]
     """The search space."""
+    metric: MetricConfig = MetricConfig()
+    """The metric by which Distune compares epochs, trials and finalists on dev, and of which the champion keeps a part."""
     search: SearchConfig = SearchConfig()
     """The number of trials, their objectives, and the finalists."""
     champion: ChampionConfig = ChampionConfig(min_teacher_ratio=0.97)
@@ -173,6 +233,19 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
     """The place of trained teachers, teacher logits and the results of searches: a path, or a URI of pyarrow's file
     systems (`s3://`, `gs://`, `hdfs://`). Credentials come from the environment."""
+
+    @model_validator(mode="after")
+    def _objectives_are_of_the_metric(self) -> StudyConfig:
+        if "accuracy" in self.search.objectives and not self.metric.is_accuracy:
+            raise ValueError(
+                f"search.objectives: names accuracy, but the study's metric is {self.metric.title}: write metric instead"
+            )
+        return self
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """The objectives of the search; the score has the name of its metric."""
+        return tuple("latency_ms" if name == "latency_ms" else self.metric.kind for name in self.search.figures)
 
     @property
     def teachers(self) -> tuple[TeacherConfig, ...]:

@@ -168,7 +168,6 @@ WORDS = {
     "none": "must be null",
     "path": "must be a path",
     "string": "must be text",
-    "string_pattern_mismatch": "must have letters of A to Z, digits, '.', '_' and '-' alone, and begin with a letter or a digit",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "too_long": "must have at most {max_length} values",

@@ -10,6 +10,7 @@ from typing import Any
 
 from distune._kinds import KEPT
 from distune._plug_files import PlugError, PlugFile, read_plug_file
+from distune._plural import n_of
 from distune.corpora.kept import read_text
 from distune.corpora.places import Place
 from distune.tuning.study.bounded_yaml import parse_yaml
@@ -27,12 +28,15 @@ KEPT_ADVICE = "copy it from where its search was kept whole, or start a new sear
 
 @dataclass(frozen=True)
 class Study:
-    """A valid study, made of a document: its settings and its search space. Raises StudyError listing every fault.
+    """A valid study, made of a document: its settings and its search space.
 
-    Study({"name": "tickets", "corpus": {"source": "tickets.csv"}, "teacher": {...}, "trial": {...}})
+    Raises StudyError, whose message has a line for each fault.
+
+        Study({"name": "tickets", "corpus": {"source": "tickets.csv"}, "teacher": {...}, "trial": {...}})
     """
 
     document: dict[str, Any]
+    """The content of the study file, in its own shape."""
     # Parsed from the document, but where a search has settled one of them further.
     config: StudyConfig = None  # type: ignore[assignment]
     space: Space = None  # type: ignore[assignment]
@@ -56,7 +60,7 @@ def kept_study(place: Place) -> Study:
         return Study(document, *_parsed(document_in_plain_values(document), [], KEPT))
     except StudyError as error:
         lines = str(error).split("\n")
-        more = f" (and {len(lines) - 1} faults more)" if lines[1:] else ""
+        more = f" (and {n_of(len(lines) - 1, 'fault')} more)" if lines[1:] else ""
         raise StudyError(f"{place} is damaged: {lines[0]}{more}; {KEPT_ADVICE}") from error
 
 
@@ -142,8 +146,8 @@ def _parsed(
             space = parse_space(trial, TrialConfig, context=context)
             prepared_blocks(space)
             faults += _faults_of_plugs(space)
-            for number, point in enumerate(config.search.first if config else ()):
-                params_of(space, point, f"search.first.{number}")
+            for number, point in enumerate(config.search.points if config else ()):
+                params_of(space, point.part, f"search.first.{number}")
         except StudyError as error:
             faults += str(error).split("\n")
     if config and context is None:

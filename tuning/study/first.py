@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
 from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
+from distune.tuning.study.config import LONGEST_NAME_BYTES
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 
@@ -95,8 +97,12 @@ def write_first_study(data: str, out: Path) -> list[str]:
 
 
 def _name(data: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(data).name.partition(".")[0]).strip("-_")
-    return stem or "study"
+    """The name of a study of a file: the file's name, as far as it is a valid one."""
+    stem = unicodedata.normalize("NFC", Path(data).name.partition(".")[0])
+    letters = "".join(sign if sign in "_-" or unicodedata.category(sign)[0] in "LMN" else "-" for sign in stem)
+    while len(letters.encode()) > LONGEST_NAME_BYTES:
+        letters = letters[:-1]
+    return re.sub("-+", "-", letters).strip("-_") or "study"
 
 
 def _by_hand(data: str, message: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.texts import CorpusError
 
@@ -58,7 +59,7 @@ def refuse_other_assignment(
         remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(
         f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
-        f"texts ({given / n:.1%}), taken as {', '.join(fitting)} it would be right on {better} ({better / n:.1%}); {remedy}"
+        f"texts ({100 * given / n:.1f} %), taken as {', '.join(fitting)} it would be right on {better} ({100 * better / n:.1f} %); {remedy}"
     )
 
 
@@ -104,7 +105,7 @@ def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
     shown = ", ".join(f"{names[place]} ({n_texts[place]})" for place in few[:MOST_SHOWN])
     shown += f" and {len(few) - MOST_SHOWN} more" if few[MOST_SHOWN:] else ""
     if len(few) >= len(names) - 1 and not _is_found(n_texts, np.roll(np.arange(len(names)), 1)):
-        return f"dev has {n_texts.sum()} texts, of {shown}, too few to notice whether its columns are in another order"
+        return f"dev has {n_of(int(n_texts.sum()), 'text')}, of {shown}, too few to notice whether its columns are in another order"
     return f"dev has too few texts of {shown} to notice whether their columns are in another order"
 
 

@@ -1,4 +1,4 @@
-"""The assumptions of a study about its teachers' numbers: lines that `check` and a search print."""
+"""The assumptions of a study about its teachers' numbers and its metric: lines that `check` and a search print."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
 from distune.losses.config import LossConfig
-from distune.models.logits import accuracy_of
+from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.metric import Metric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
@@ -19,6 +21,8 @@ from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 
 LARGE_LOGIT = 100.0
 """Those of classifiers stay below 20; logarithms of probabilities end at -16."""
+RARE = 0.05
+"""A label with a smaller part of dev is hardly counted by accuracy."""
 
 
 def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
@@ -51,7 +55,23 @@ def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
     ]
 
 
-def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
+def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
+    """A line if accuracy hardly counts a label: one that has less than 5 % of dev, and less than half of an equal share."""
+    if not metric.is_accuracy:
+        return []
+    shares = np.bincount(corpus.dev.labels, minlength=len(corpus.labels)) / len(corpus.dev)
+    rare = [index for index, share in enumerate(shares) if share < min(RARE, 0.5 / len(shares))]
+    if not rare:
+        return []
+    first = min(rare, key=lambda index: shares[index])
+    more = f", and {len(rare) - 1} more of the {len(shares)} labels are rare too" if len(rare) > 1 else ""
+    return [
+        f"metric: accuracy hardly counts {corpus.labels[first]!r}, which is {100 * shares[first]:.1f} % of dev{more}. A student that never "
+        "answers it loses no more than that. macro_f1, balanced_accuracy and {f1: LABEL} count it"
+    ]
+
+
+def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric) -> list[str]:
     """The lines about the teachers' answers on dev."""
     each = teachers.each(corpus.dev.texts)
     found = [
@@ -66,9 +86,9 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers) -> list[str]:
             f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
             "teacher.temperature divides them"
         )
-    if accuracy_of(together, corpus.dev.labels) == 0:
+    if metric.score(together, corpus.dev.labels) == 0:
         found.append(
-            "the teacher is right on no text of dev: there is no part of its accuracy to keep, so that every student "
+            f"the teacher's dev {metric.config.title} is 0: there is no part of it to keep, so that every student "
             "meets champion.min_teacher_ratio"
         )
     return found
@@ -122,7 +142,7 @@ def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
         n_floored = place.logits_file.n_floored if place.logits_file else 0
         if place.logits_file and n_floored and fits_logits(space):
             found.append(
-                f"{place.logits_file.path}: {n_floored} of {len(place.logits_file.logits)} rows give a class the probability 0, "
+                f"{place.logits_file.path}: {n_floored:,} of {n_of(len(place.logits_file.logits), 'row gives', 'rows give')} a class the probability 0, "
                 f"which counts as {SMALLEST_PROBABILITY:g}; where the loss is mse, students learn to answer its logarithm, "
                 f"{FLOOR:.1f}. kl compares probabilities instead"
             )
@@ -135,6 +155,6 @@ def _of_weights(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
         return []
     shown = ", ".join(f"{weight:g}" for weight in weights)
     return [
-        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the accuracy that students are held "
+        f"trial.loss.teachers: mean counts the {len(weights)} teachers alike, but the score that students are held "
         f"against weighs them {shown}; leave it out, and students learn from the same"
     ]

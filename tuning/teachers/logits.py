@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus, load_corpus
@@ -20,12 +21,12 @@ from distune.corpora.logits_filling import (
 )
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
-from distune.models.logits import accuracy_of
 from distune.models.teacher.teacher import Teacher
+from distune.tuning.metric.config import ACCURACY
+from distune.tuning.metric.metric import metric_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.plural import n_of
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -99,7 +100,7 @@ def _cached(asking: Asking, place: TeacherPlace, texts: Sequence[str]) -> Teache
     cache = fill_cache(place.cache_root, place.key, texts, source, form)
     if cache.n_wider:
         _log.info(
-            f"teacher logits: {cache.n_wider} of {len(cache.shards)} shards are kept in float32, as their logits reach "
+            f"teacher logits: {cache.n_wider} of {n_of(len(cache.shards), 'shard is', 'shards are')} kept in float32, as their logits reach "
             f"{LARGEST_IN_HALF:g} and more, which logits_dtype={settings.logits_dtype} would change"
         )
     return cache
@@ -118,16 +119,18 @@ def cache_teacher(
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)
     teachers = logits_for(config, corpus, places, runner, progress, rebuild)
+    metrics = {"accuracy": ACCURACY, config.metric.kind: config.metric}
     figures = {
-        name: accuracy_of(teachers.of(split.texts), split.labels)
-        for name, split in (("dev", corpus.dev), ("test", corpus.test))
+        f"{split} {one.title}": metric_of(one, corpus.labels, {split: of.labels}).score(
+            teachers.of(of.texts), of.labels
+        )
+        for one in metrics.values()
+        for split, of in (("dev", corpus.dev), ("test", corpus.test))
     }
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
-    _log.info(
-        f"teacher: dev accuracy {figures['dev']:.4f}, test accuracy {figures['test']:.4f}; the cache is {folders}"
-    )
+    _log.info(f"teacher: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}; the cache is {folders}")
     if export is not None:
-        accuracies = {f"{name}_accuracy": round(value, 4) for name, value in figures.items()}
+        accuracies = {name.replace(" ", "_"): round(value, 4) for name, value in figures.items()}
         about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
         seen = (*corpus.train.texts, *corpus.transfer.texts)
         dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)

@@ -10,7 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import UNLABELLED, Corpus, Split
@@ -21,8 +23,10 @@ from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig
 from distune.models.errors import ModelError
+from distune.models.logits import accuracy_of
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
+from distune.tuning.metric.metric import Metric, metric_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.columns import checkpoint_columns, in_order
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
@@ -74,13 +78,14 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     config, corpus, settings = asking.config, asking.corpus, place.settings
     if settings.epochs and not (place.trained / TRAINED).is_file():
         data = load_teacher_data(config.teacher_data, corpus)
-        first = f"pretraining on {len(data.pretraining_texts)} texts, " if settings.pretrain else ""
+        first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
         _log.info(
-            f"teacher: {first}training on {len(data.train)} labelled texts; {data.n_removed} rows that stand in dev "
-            "or test were removed"
+            f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
+            "left out"
         )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
+        metric = metric_of(config.metric, corpus.labels, {})
         texts_of_training = TrainingTexts(
             texts=data.train.texts,
             labels=column[data.train.labels],
@@ -89,6 +94,8 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
             label_names=head.labels,
             pretraining_texts=data.pretraining_texts,
             has_other_classes=head.has_other_classes,
+            score=accuracy_of if config.metric.is_accuracy else partial(_score, metric, column),
+            score_name=config.metric.title,
         )
         asking.runner.once(_train, settings, texts_of_training, place.trained)
     teacher = load_from(settings, place.trained, corpus.labels)
@@ -108,7 +115,8 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         corpus = _with_teacher_data(asking.config, asking.corpus)
         nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        material = RawInputs(corpus=corpus, teachers=nothing, pieces=pieces, seed=place.settings.seed)
+        metric = metric_of(asking.config.metric, corpus.labels, {})
+        material = RawInputs(corpus=corpus, teachers=nothing, pieces=pieces, seed=place.settings.seed, metric=metric)
         training = Training(
             students=students,
             space=asking.config.space_of(students),
@@ -137,6 +145,15 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
     labelled = set(train.texts)
     transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
     return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
+
+
+def _score(
+    metric: Metric, column: NDArray[np.int64], logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
+) -> float:
+    """The score of a head, of whose columns `column` `[classes]` are those of the corpus's labels in their order."""
+    position = np.full(logits.shape[1], UNLABELLED)
+    position[column] = np.arange(len(column))
+    return metric.score(logits[:, column], position[labels])
 
 
 def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> None:
@@ -205,11 +222,15 @@ def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: 
     settings = place.settings
     seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
     scratch = settings.from_scratch
-    kind = f"BERT from scratch, {scratch.layers} layers of {scratch.hidden_size}" if scratch else settings.checkpoint
+    kind = (
+        f"BERT from scratch, {n_of(scratch.layers, 'layer')} of {scratch.hidden_size}"
+        if scratch
+        else settings.checkpoint
+    )
     if settings.members > 1:
         kind = f"{settings.members} x {kind}"
     return {
-        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {teacher.max_length} tokens",
+        "description": f"{kind}, {teacher.n_parameters:,} parameters, at most {n_of(teacher.max_length, 'token')}",
         "study": config.name,
         "origin": settings.checkpoint or "from scratch",
         "settings": settings.model_dump(mode="json", exclude_none=True),

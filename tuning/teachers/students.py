@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
@@ -24,7 +25,7 @@ from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import ModelError
-from distune.models.logits import accuracy_of, probabilities
+from distune.models.logits import probabilities
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
 from distune.tuning.study.space import Space
@@ -43,7 +44,7 @@ BATCH_TEXTS = 64
 
 @dataclass(frozen=True)
 class Member:
-    """A student that answers: what it is, and its dev accuracy."""
+    """A student that answers: what it is, and its score on dev."""
 
     config: TrialConfig
     result: TrialResult
@@ -72,26 +73,28 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     distinct = list({inputs_key(config): config for config in configs}.values())
     inputs = all_inputs(distinct, training.material, whose="teacher: ")
     _log.info(
-        f"teacher: training {len(configs)} students on {len(corpus.train)} labelled texts; the {students.members} best on dev answer"
+        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; the {students.members} best on dev answer"
     )
     members = _best(configs, inputs, training)
     with trained.to_write() as folder:
         for number, member in enumerate(members):
             _save(member, inputs[inputs_key(member.config)], corpus.labels, folder / f"member-{number}")
     together = load_ensemble(trained, corpus.labels)(corpus.dev.texts).logits
-    accuracy = accuracy_of(together, corpus.dev.labels)
-    of_members = [member.result.accuracy for member in members]
+    metric = training.material.metric
+    title, score = metric.config.title, metric.score(together, corpus.dev.labels)
+    of_members = [member.result.score for member in members]
     _log.info(
-        f"teacher: dev accuracies of the members {', '.join(f'{one:.4f}' for one in of_members)}; together {accuracy:.4f}"
+        f"teacher: dev {title} of the members {', '.join(f'{one:.4f}' for one in of_members)}; together {score:.4f}"
     )
     kinds = Counter(member.config.student.kind for member in members)
     made_of = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common())
     return {
-        "description": f"{len(members)} students together ({made_of}), trained on {len(corpus.train)} labels alone, the best on "
+        "description": f"{n_of(len(members), 'student')} together ({made_of}), trained on {n_of(len(corpus.train), 'label')} alone, the best on "
         f"dev of {len(configs)} drawn at random",
-        "dev_accuracy": round(accuracy, 4),
+        f"dev_{metric.config.kind}": round(score, 4),
         "members": [
-            {"dev_accuracy": one.result.accuracy, "trial": one.config.model_dump(mode="json")} for one in members
+            {f"dev_{metric.config.kind}": one.result.score, "trial": one.config.model_dump(mode="json")}
+            for one in members
         ],
     }
 
@@ -108,15 +111,15 @@ def _best(configs: Sequence[TrialConfig], inputs: dict[str, Inputs], training: T
                 n_failed, ended = n_failed + 1, outcome
             else:
                 # No more students are in memory than may answer.
-                ranked = sorted([*kept, (-outcome.accuracy, index, Member(config, outcome))], key=lambda one: one[:2])
+                ranked = sorted([*kept, (-outcome.score, index, Member(config, outcome))], key=lambda one: one[:2])
                 kept = ranked[: training.students.members]
-                ended = f"dev accuracy {outcome.accuracy:.4f}"
+                ended = f"dev {training.material.metric.config.title} {outcome.score:.4f}"
             _log.info(f"teacher: {n_done}/{len(configs)} trained, {config.student.kind} (seed {config.seed}): {ended}")
     finally:
         torch.set_num_threads(threads)  # Where they were trained in this process.
     if len(kept) < training.students.members:
         raise ModelError(
-            f"teacher.students: {n_failed} of {len(configs)} students did not learn, which leaves {len(kept)} for "
+            f"teacher.students: {n_failed} of {n_of(len(configs), 'student')} did not learn, which leaves {len(kept)} for "
             f"members={training.students.members}; lower the space's learning_rate, or draw more trials"
         )
     return [member for _, _, member in kept]
@@ -131,7 +134,7 @@ def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -
         labels=labels,
         trial=member.config.model_dump(mode="json"),
     )
-    card = f"# {folder.name} of a teacher\n\nDev accuracy {member.result.accuracy:.4f}.\n"
+    card = f"# {folder.name} of a teacher\n\nDev {inputs.data.metric.config.title} {member.result.score:.4f}.\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.corpus import Corpus, Split, labelled_fingerprint
 from distune.corpora.logits_file import LogitsFile, read_logits_file
@@ -86,7 +87,7 @@ class Teachers:
             str(about.get("description", unknown)) + _as_heard(place.settings)
             for place, about in zip(self.places, abouts, strict=True)
         )
-        return {"description": f"{len(abouts)} teachers: {described}", "teachers": abouts}
+        return {"description": f"{n_of(len(abouts), 'teacher')}: {described}", "teachers": abouts}
 
     @property
     def key(self) -> CacheKey:
@@ -217,6 +218,8 @@ def _parts(
             *(rows_identity(file, True, corpus.labels) for file in more.labelled),
         ]
         parts["chosen_on"] = labelled_fingerprint(corpus.labels, corpus.dev)
+        if not config.metric.is_accuracy:  # Teachers of before it could be chosen were chosen by accuracy.
+            parts["chosen_by"] = config.metric.model_dump(mode="json", exclude_none=True)
         reads_plain_texts = settings.pretrain or settings.from_scratch or settings.students
         if reads_plain_texts or more.labelled:  # Transfer texts too, and nothing that stands in dev or test.
             parts["corpus"] = corpus.fingerprint

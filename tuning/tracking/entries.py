@@ -1,6 +1,6 @@
 """The entries of a search in MLflow, as values; `tracking.py` writes them.
 
-The columns of a trial's run: `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint
+The columns of a trial's run: its score under the name of the study's metric, such as `accuracy` (dev, its best epoch), `teacher_ratio`, `size_mb`, and `latency_ms`, a hint
 that was measured while other trials ran. Finalists also have `final/...` and `speedup`, timed alone.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distune._plural import n_of
 from distune.corpora.corpus import Corpus
 from distune.tuning.champion.card import markdown_table
 from distune.tuning.champion.outcome import outcome
@@ -63,15 +64,15 @@ def opening(prepared: Prepared, folder: Folder) -> SearchStart:
     """The text of the run of a search while it runs."""
     config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
-        f"Searching for {rule_text(config.champion)}: {config.search.trials} trials, proposed by {config.search.sampler}. The "
-        f"teacher's dev accuracy is {prepared.teacher_accuracy:.4f}. `distune status` on the study file shows how far it is."
+        f"Searching for {rule_text(config.champion, config.metric)}: {n_of(config.search.trials, 'trial')}, proposed by {config.search.sampler}. The "
+        f"teacher's dev {config.metric.title} is {prepared.teacher_score:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
         "distune.corpus": key.corpus,
         "distune.answers": corpus.answers_fingerprint,
         "distune.teacher": key.teacher,
         "distune.folder": str(folder),
-        "distune.rule": rule_text(config.champion),
+        "distune.rule": rule_text(config.champion, config.metric),
     }
     return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
 
@@ -96,7 +97,7 @@ def _teacher(prepared: Prepared) -> DataSource:
     profile = {
         **about,
         "texts": sum(len(split) for split in prepared.corpus.splits.values()),
-        "dev_accuracy": prepared.teacher_accuracy,
+        f"dev_{prepared.study.config.metric.kind}": prepared.teacher_score,
     }
     uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
     return DataSource(
@@ -122,8 +123,9 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
             "distune.champion_compression": shown.config.compression.kind,
         }
     )
+    metric = config.metric.kind
     columns = {
-        "accuracy": finalists[shown.number]["final/dev_accuracy"],
+        metric: finalists[shown.number][f"final/dev_{metric}"],
         "latency_ms": finalists[shown.number]["final/p50_ms"],
     }
     columns |= {name: value for name, value in finalists[shown.number].items() if "/" not in name}
@@ -150,7 +152,7 @@ def _names(verdict: Verdict) -> dict[int, str]:
     """Each finalist in a few words, with its exact figures."""
     return {
         one.record.number: f"{shown_kind(one.record)} "
-        + figures(one.accuracy, verdict.latencies[str(one.record.number)].p50_ms)
+        + figures(one.score, verdict.latencies[str(one.record.number)].p50_ms)
         for one in verdict.finalists
     }
 
@@ -159,9 +161,10 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     """Figures of the three columns, by name."""
     figures = {} if verdict.ratio is None else {"distillation_ratio": verdict.ratio}
     for column in verdict.columns:
-        name = column.name.replace(" ", "_")
-        figures[f"{name}/dev_accuracy"] = column.quality.dev_accuracy.mean
+        name, metric = column.name.replace(" ", "_"), column.quality.metric.kind
+        figures[f"{name}/dev_{metric}"] = column.quality.dev_score.mean
         figures[f"{name}/test_accuracy"] = column.quality.test_accuracy.mean
+        figures[f"{name}/test_{metric}"] = column.quality.test_score.mean
         if column.latency:
             figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}
     return figures
@@ -170,16 +173,16 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
 def _metrics_of_finalists(verdict: Verdict) -> dict[int, dict[str, float]]:
     found = {}
     teacher = verdict.columns[0]
-    teacher_accuracy = teacher.quality.dev_accuracy.mean
+    teacher_score = teacher.quality.dev_score.mean
     for one in verdict.finalists:
         latency = verdict.latencies[str(one.record.number)]
         found[one.record.number] = {
-            "final/dev_accuracy": one.accuracy,
+            f"final/dev_{teacher.quality.metric.kind}": one.score,
             "final/p50_ms": latency.p50_ms,
             "final/p95_ms": latency.p95_ms,
             "final/texts_per_s": latency.texts_per_s,
             "size_mb": verdict.sizes_mb[one.record.number],
-            **({} if (kept := teacher_ratio(one.accuracy, teacher_accuracy)) is None else {"teacher_ratio": kept}),
+            **({} if (kept := teacher_ratio(one.score, teacher_score)) is None else {"teacher_ratio": kept}),
             **({"speedup": teacher.latency.p50_ms / latency.p50_ms} if teacher.latency else {}),
         }
     return found
@@ -196,7 +199,7 @@ Asked for: {verdict.rule}.
 
 {_champion(verdict, folder)}
 
-{len(records)} trials: {counts}. Finalists were retrained with {config.search.seeds} seeds and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
+{n_of(len(records), "trial")}: {counts}. Finalists were retrained with {n_of(config.search.seeds, "seed")} and timed on {verdict.timed}; a trial's own `latency_ms` is a hint. `report.html`, among the artifacts, shows \
 all of it."""
 
 

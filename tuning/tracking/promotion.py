@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_text
+from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_terms
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
@@ -28,8 +28,9 @@ class Candidate:
     teacher: str
     rule: str
     by_speed: bool
-    """Whether the rule picks the fastest, else the most accurate."""
-    dev_accuracy: float
+    """Whether the rule picks the fastest, else the best by its score."""
+    dev_score: float
+    """By the metric that the rule names."""
     p50_ms: float
     speedup: float | None = None
 
@@ -98,7 +99,12 @@ class Registered:
 def terms_of(prepared: Prepared, rule: ChampionConfig) -> Terms:
     """On what terms a search chooses."""
     corpus = prepared.corpus
-    return Terms(corpus.fingerprint, corpus.answers_fingerprint, prepared.teachers.key.teacher, rule_text(rule))
+    return Terms(
+        corpus.fingerprint,
+        corpus.answers_fingerprint,
+        prepared.teachers.key.teacher,
+        rule_terms(rule, prepared.study.config.metric),
+    )
 
 
 def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -> Beside | None:
@@ -120,7 +126,7 @@ def candidate_of_verdict(verdict: Verdict, prepared: Prepared, rule: ChampionCon
     return Candidate(
         **asdict(terms_of(prepared, rule)),
         by_speed=rule.max_latency_ms is None,
-        dev_accuracy=champion.quality.dev_accuracy.mean,
+        dev_score=champion.quality.dev_score.mean,
         p50_ms=p50_ms,
         speedup=teacher.latency.p50_ms / p50_ms if teacher.latency and p50_ms else None,
     )
@@ -130,6 +136,8 @@ def candidate_of(tags: dict[str, str]) -> Candidate | None:
     """The figures in a version's tags, or None if they are not ours, or from a Distune that did not keep the labels."""
     kinds: dict[str, Callable[[str], Any]] = {"str": str, "float": float, "bool": lambda value: value == "True"}
     needed = [field for field in fields(Candidate) if field.name != "speedup"]
+    # An earlier Distune knew accuracy alone.
+    tags = {f"{TAG}dev_score": tags.get(f"{TAG}dev_accuracy", ""), **tags}
     try:
         found = {field.name: kinds[str(field.type)](tags[TAG + field.name]) for field in needed}
         # An earlier Distune wrote 0 where nothing was timed.
@@ -175,6 +183,6 @@ def _wins_beside(new: Candidate, old: Candidate, beside: Beside) -> tuple[bool, 
 
 def _more_accurate(new: Candidate, old: Candidate) -> tuple[bool, str]:
     return (
-        new.dev_accuracy > old.dev_accuracy + ROUNDING,
-        f"dev accuracy {new.dev_accuracy:.4f} against {old.dev_accuracy:.4f}",
+        new.dev_score > old.dev_score + ROUNDING,
+        f"dev score {new.dev_score:.4f} against {old.dev_score:.4f}",
     )

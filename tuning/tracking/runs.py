@@ -45,12 +45,12 @@ STATUS = {
 class Tracker:
     """The runs of one search; an observer of it. A resumed search goes on in the runs that it has."""
 
-    def __init__(self, config: StudyConfig, teacher_accuracy: float, run_id: str | None = None) -> None:
+    def __init__(self, config: StudyConfig, teacher_score: float, run_id: str | None = None) -> None:
         quiet_mlflow()
         make_store(config.tracking.store)
         self._client = MlflowClient(config.tracking.store)
-        self._teacher_accuracy = teacher_accuracy
-        self._study = config.name
+        self._teacher_score = teacher_score
+        self._study, self._metric = config.name, config.metric.kind
         self._source = source_tags()
         self._experiment_id = _experiment(self._client, config)
         self._children: dict[int, str] = {}
@@ -61,7 +61,7 @@ class Tracker:
             run = self._client.create_run(self._experiment_id, run_name=config.name, tags=tags)
             run_id = run.info.run_id
         self.run_id: str = run_id
-        for name, value in view_tags(int(time.time() * 1000)).items():
+        for name, value in view_tags(int(time.time() * 1000), self._metric).items():
             self._client.set_experiment_tag(self._experiment_id, name, value)
         for child in self._child_runs():
             self._children[int(child.data.tags[NUMBER])] = child.info.run_id
@@ -95,7 +95,7 @@ class Tracker:
         if record.number in self._children:
             run_id = self._children[record.number]
             self._client.update_run(run_id, status="RUNNING")
-            known = self._client.get_metric_history(run_id, "epoch/accuracy")
+            known = self._client.get_metric_history(run_id, f"epoch/{self._metric}")
             self._known_epochs[record.number] = max((point.step for point in known), default=0)
             return
         tags = {PARENT: self.run_id, NUMBER: str(record.number), STATE: "running", **self._source}
@@ -106,23 +106,25 @@ class Tracker:
         self._children[record.number] = run.info.run_id
 
     def reported(self, number: int, metrics: dict[str, float], epoch: int) -> None:
-        """Keep an epoch's metrics; `epoch/accuracy` is a curve, `accuracy` the trial's own.
+        """Keep an epoch's metrics; of the metric `accuracy` the curve is `epoch/accuracy`, and the trial's own score `accuracy`.
 
         A driver that was killed may have told of an epoch that its trial then went through once more.
         """
         if epoch > self._known_epochs.get(number, 0):
-            self._log(self._children[number], {f"epoch/{name}": value for name, value in metrics.items()}, epoch)
+            self._log(
+                self._children[number],
+                {f"epoch/{name.replace('score', self._metric)}": value for name, value in metrics.items()},
+                epoch,
+            )
 
     def ended(self, record: TrialRecord) -> None:
         """Close the child run of a trial, with its state and, if it failed, the traceback."""
         run_id = self._children[record.number]
         known = {
-            "accuracy": record.accuracy,
+            self._metric: record.score,
             "latency_ms": record.latency_ms,
             "size_mb": record.size_mb,
-            "teacher_ratio": None
-            if record.accuracy is None
-            else teacher_ratio(record.accuracy, self._teacher_accuracy),
+            "teacher_ratio": None if record.score is None else teacher_ratio(record.score, self._teacher_score),
         }
         metrics = {name: value for name, value in known.items() if value is not None}
         self._log(run_id, metrics, 0, {STATE: record.state})

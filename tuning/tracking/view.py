@@ -27,7 +27,6 @@ VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """The tag of an MLflow experiment of trained models, and not of traces of language models."""
 COLUMNS = (
-    "metrics.`accuracy`",
     "metrics.`latency_ms`",
     "metrics.`size_mb`",
     "metrics.`teacher_ratio`",
@@ -49,9 +48,9 @@ def trial_name(study: str, record: TrialRecord) -> str:
     begun = f"{study} {record.number}: {shown_kind(record)}"
     if record.state == "running":
         return begun
-    if record.state != "complete" or record.accuracy is None or record.latency_ms is None:
+    if record.state != "complete" or record.score is None or record.latency_ms is None:
         return f"{begun}, {record.state}"
-    return f"{begun} {figures(record.accuracy, record.latency_ms)}"
+    return f"{begun} {figures(record.score, record.latency_ms)}"
 
 
 def shown_kind(record: TrialRecord) -> str:
@@ -59,9 +58,9 @@ def shown_kind(record: TrialRecord) -> str:
     return SHOWN_KINDS.get(kind, kind)
 
 
-def figures(accuracy: float, latency_ms: float) -> str:
-    """An accuracy and a latency, as short as they tell trials apart."""
-    return f"{accuracy:.3f}, {latency_ms:.2g} ms" if latency_ms < 10 else f"{accuracy:.3f}, {latency_ms:.0f} ms"
+def figures(score: float, latency_ms: float) -> str:
+    """A score and a latency, as short as they tell trials apart."""
+    return f"{score:.3f}, {latency_ms:.2g} ms" if latency_ms < 10 else f"{score:.3f}, {latency_ms:.0f} ms"
 
 
 def source_tags() -> dict[str, str]:
@@ -81,24 +80,25 @@ def source_tags() -> dict[str, str]:
     return tags
 
 
-def view_tags(made_ms: int) -> dict[str, str]:
-    """The tags of an MLflow experiment that make its page show the important columns of a search, the most accurate
+def view_tags(made_ms: int, metric: str = "accuracy") -> dict[str, str]:
+    """The tags of an MLflow experiment that make its page show the important columns of a search, the best by `metric`
     first."""
+    columns = (f"metrics.`{metric}`", *COLUMNS)
     state = {
         "searchFilter": "",
-        "orderByKey": "metrics.`accuracy`",
+        "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
-        "selectedColumns": COLUMNS,
-        "columnOrder": (*WIDTHS_PX, *COLUMNS),
+        "selectedColumns": columns,
+        "columnOrder": (*WIDTHS_PX, *columns),
         "columnWidths": WIDTHS_PX,
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": [
-            _scatter("all", "All trials, hints of speed", "latency_ms", "accuracy"),
-            _scatter("finalists", "Finalists, timed alone", "final/p50_ms", "final/dev_accuracy"),
+            _scatter("all", "All trials, hints of speed", "latency_ms", metric),
+            _scatter("finalists", "Finalists, timed alone", "final/p50_ms", f"final/dev_{metric}"),
         ],
         "compareRunSections": [_SECTION],
         "isAccordionReordered": True,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import TokenIds
+from distune.tuning.metric.metric import BY_ACCURACY, Metric
 from distune.tuning.trial.config import TrialConfig
 
 
@@ -31,6 +32,8 @@ class TrialData:
     dev: TokenIds
     dev_labels: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    metric: Metric = BY_ACCURACY
+    """The metric by which epochs are compared on dev."""
 
     @property
     def n_classes(self) -> int:

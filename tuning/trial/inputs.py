@@ -15,6 +15,7 @@ from distune.corpora.corpus import UNLABELLED, Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
+from distune.tuning.metric.metric import BY_ACCURACY, Metric
 from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import encode_ms
 from distune.tuning.trial.config import TrialConfig
@@ -67,6 +68,8 @@ class RawInputs:
     pieces: Callable[[AnyTokensConfig], Sequence[str]]
     seed: int
     """The seed of the trained word vectors."""
+    metric: Metric = BY_ACCURACY
+    """The metric by which students are compared on dev."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
 
@@ -87,10 +90,10 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
             # Vocabulary and vectors see train and transfer texts alone.
             vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
-        respelt = f", {found.respelt:.0%} in another width or case alone" if found.respelt else ""
+        respelt = f", {100 * found.respelt:.0f} % in another width or case alone" if found.respelt else ""
         _log.info(
             f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
-            f"dimension {found.matrix.shape[1]} for {found.coverage:.0%} of it{respelt}"
+            f"dimension {found.matrix.shape[1]} for {100 * found.coverage:.0f} % of it{respelt}"
         )
         for note in found.notes:
             _log.info(f"{whose}{config.vectors.kind} vectors: {note}")
@@ -127,6 +130,7 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
         dev=encode_texts(encoder, corpus.dev.texts),
         dev_labels=corpus.dev.labels,
         vectors=np.zeros((0, 0), dtype=np.float32),
+        metric=material.metric,
     )
     return tokenized, data, encode_ms(encoder, corpus.dev.texts[:TIMED_TEXTS])
 

@@ -19,7 +19,6 @@ from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import compress, graph_logits
 from distune.models.compression.config import NoCompressionConfig
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
-from distune.models.logits import accuracy_of
 from distune.models.students.student import Student, is_faster_in_bf16, pad, student_logits
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, Stepper, keep_freed_memory, optimise, pick_device
@@ -31,28 +30,28 @@ from distune.tuning.trial.training import NOWHERE, Savepoint, TrainingState
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """The report of a trial after each epoch; `accuracy` is of this epoch, on dev, `best_accuracy` of the best so far.
+    """The report of a trial after each epoch; `score` is of this epoch, by the metric on dev, `best_score` of the best so far.
 
-    The last one of a trial with compression also has the accuracy and the graph of the compressed student.
+    The last one of a trial with compression also has the score and the graph of the compressed student.
     """
 
     epoch: int
     loss: float
-    accuracy: float
-    best_accuracy: float
-    compressed_accuracy: float | None = None
+    score: float
+    best_score: float
+    compressed_score: float | None = None
     graph: bytes | None = None
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trained student with the weights of its best epoch, compressed if the trial says so, and its dev accuracy.
+    """A trained student with the weights of its best epoch, compressed where the trial says so, and its score on dev.
 
     `quantized` is the served graph if its answers differ from the student's in torch.
     """
 
     trained: Trained
-    accuracy: float
+    score: float
     best_epoch: int
     quantized: bytes | None = None
 
@@ -97,19 +96,19 @@ def run_trial(
         losses = [training.step(lesson.loss_of, batch) for batch in itertools.islice(batches, lesson.steps_per_epoch)]
         stepper.catch_up()
         with training.averaged():
-            accuracy = accuracy_of(student_logits(student, dev), data.dev_labels)
-            training.end_epoch(accuracy)
+            score = data.metric.score(student_logits(student, dev), data.dev_labels)
+            training.end_epoch(score)
         last = EpochReport(
-            epoch=training.epoch, loss=float(np.mean(losses)), accuracy=accuracy, best_accuracy=training.best_accuracy
+            epoch=training.epoch, loss=float(np.mean(losses)), score=score, best_score=training.best_score
         )
         if training.epoch < config.epochs:
             report(last)
             savepoint.save(training.state)
     training.take_best()
-    result = TrialResult(Trained(student.cpu().eval(), config.student), training.best_accuracy, training.best_epoch)
+    result = TrialResult(Trained(student.cpu().eval(), config.student), training.best_score, training.best_epoch)
     if not isinstance(config.compression, NoCompressionConfig):
         result, graph = _compressed(result, config, data)
-        last = replace(last, compressed_accuracy=result.accuracy, graph=graph)
+        last = replace(last, compressed_score=result.score, graph=graph)
     report(last)
     return result
 
@@ -120,7 +119,8 @@ def _compressed(result: TrialResult, config: TrialConfig, data: TrialData) -> tu
     compressed = compress(result.trained, [config.compression], material)
     quantized = None if compressed.is_exact else compressed.graph
     result = replace(result, trained=compressed.trained, quantized=quantized)
-    return replace(result, accuracy=accuracy_of(result.logits(data.dev), data.dev_labels)), compressed.graph
+    score = data.metric.score(result.logits(data.dev), data.dev_labels)
+    return replace(result, score=score), compressed.graph
 
 
 def fine_tuner(config: TrialConfig, data: TrialData) -> Callable[[nn.Module, int, AfterStep], None]:

@@ -3,6 +3,7 @@ happened."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class TrainingState:
     generator: torch.Generator
     ema_decay: float = 0.0
     epoch: int = 0
-    best_accuracy: float = -1.0
+    best_score: float = -math.inf
     best_epoch: int = 0
     best_weights: Tensors = field(default_factory=dict)
     average: WeightAverage | None = field(init=False)
@@ -67,11 +68,11 @@ class TrainingState:
     def _put(self, weights: Tensors) -> None:
         self.student.load_state_dict({**self.student.state_dict(), **weights})
 
-    def end_epoch(self, accuracy: float) -> None:
+    def end_epoch(self, score: float) -> None:
         """Count an epoch, and keep the present weights of the student if none was better on dev."""
         self.epoch += 1
-        if accuracy > self.best_accuracy:
-            self.best_accuracy, self.best_epoch = accuracy, self.epoch
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, self.epoch
             self.best_weights = {name: tensor.detach().clone() for name, tensor in self._weights().items()}
 
     def take_best(self) -> None:
@@ -94,7 +95,7 @@ class TrainingState:
             "random": {"torch": torch.get_rng_state(), "teachers": self.generator.get_state()},
             "figures": {
                 "epoch": torch.tensor(self.epoch),
-                "best_accuracy": torch.tensor(self.best_accuracy, dtype=torch.float64),
+                "best_score": torch.tensor(self.best_score, dtype=torch.float64),
                 "best_epoch": torch.tensor(self.best_epoch),
             },
         }
@@ -117,7 +118,7 @@ class TrainingState:
         device = next(self.student.parameters()).device
         self.best_weights = {name: tensor.to(device) for name, tensor in parts["best"].items()}
         self.epoch, self.best_epoch = int(figures["epoch"]), int(figures["best_epoch"])
-        self.best_accuracy = float(figures["best_accuracy"])
+        self.best_score = float(figures["best_score"] if "best_score" in figures else figures["best_accuracy"])
         torch.set_rng_state(random["torch"])
         self.generator.set_state(random["teachers"])
         if torch.cuda.is_available() and "cuda" in random:

@@ -8,7 +8,7 @@ from distune.models.students.config import AverageConfig
 from distune.tuning.champion.finalists import Finalist, _seeded, choose_champion, select
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import State, TrialRecord, pareto_front
-from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_text
+from distune.tuning.study.rule import ChampionConfig, meets, percent, rule_terms, rule_text
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import TrialResult
 
@@ -23,7 +23,7 @@ def record(
     number: int, accuracy: float, latency_ms: float, kd_weight: float = 0.9, state: State = "complete"
 ) -> TrialRecord:
     config = TrialConfig.model_validate({"student": {"kind": "average"}, "loss": {"kd_weight": kd_weight}})
-    return TrialRecord(number=number, state=state, config=config, accuracy=accuracy, latency_ms=latency_ms)
+    return TrialRecord(number=number, state=state, config=config, score=accuracy, latency_ms=latency_ms)
 
 
 RECORDS = [
@@ -108,21 +108,28 @@ def test_exactly_the_part_that_a_rule_asks_for_is_enough(accuracy: float, ratio:
 
 
 def test_a_trial_whose_speed_is_not_known_is_not_the_fastest() -> None:
-    unknown = TrialRecord(number=7, state="complete", config=record(0, 0.9, 0.9).config, accuracy=0.9, latency_ms=None)
+    unknown = TrialRecord(number=7, state="complete", config=record(0, 0.9, 0.9).config, score=0.9, latency_ms=None)
     assert [one.number for one in select([unknown, record(1, 0.84, 0.4)], RATIO, TEACHER, 9)] == [1, 7]
     assert [one.number for one in pareto_front([unknown, record(1, 0.84, 0.4)])] == [1]
 
 
 def test_two_different_rules_do_not_read_alike() -> None:
-    assert [percent(share) for share in (0.97, 0.975, 1.0)] == ["97.0%", "97.5%", "100.0%"]
-    assert [percent(share) for share in (0.9785, 0.9794, 0.9999)] == ["97.85%", "97.94%", "99.99%"]
+    assert [percent(share) for share in (0.97, 0.975, 1.0)] == ["97 %", "97.5 %", "100 %"]
+    assert [percent(share) for share in (0.9785, 0.9794, 0.9999)] == ["97.85 %", "97.94 %", "99.99 %"]
 
 
 def test_the_seed_that_is_best_on_dev_is_kept() -> None:
-    assert finalist((0.8, 0.9, 0.85)).best.accuracy == 0.9
-    assert finalist((0.8, 0.9, 0.85)).accuracy == pytest.approx(0.85)
+    assert finalist((0.8, 0.9, 0.85)).best.score == 0.9
+    assert finalist((0.8, 0.9, 0.85)).score == pytest.approx(0.85)
 
 
 def test_a_rule_reads_as_a_sentence() -> None:
-    assert rule_text(RATIO) == "the fastest that keeps 90.0% of the teacher's dev accuracy"
+    assert rule_text(RATIO) == "the fastest that keeps 90 % of the teacher's dev accuracy"
+
+
+def test_registered_versions_know_the_rule_by_the_spelling_of_the_first_ones() -> None:
+    assert rule_terms(RATIO) == "the fastest that keeps 90.0% of the teacher's dev accuracy"
+    finer = ChampionConfig(min_teacher_ratio=0.9785, max_latency_ms=0.5)
+    assert rule_terms(finer) == rule_text(finer).replace("97.85 %", "97.85%")
+    assert rule_terms(ChampionConfig(max_latency_ms=2)) == rule_text(ChampionConfig(max_latency_ms=2))
     assert rule_text(BUDGET) == "the most accurate that answers within 0.5 ms (p50, raw text to label, one thread)"

@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.champion.table import Column, Spread
 from distune.tuning.speed.figures import Latency
+from tests.making.columns import quality_of
 
 
 def column(name: str, test_accuracy: float, p50_ms: float | None, size_mb: float | None) -> Column:
     latency = p50_ms and Latency(p50_ms=p50_ms, p95_ms=9.0, p99_ms=9.0, texts_per_s=1.0, stages_ms={})
-    quality = Quality(Spread(0.5, 0.0), Spread(test_accuracy, 0.0), Spread(0.5, 0.0), None)
+    quality = quality_of(Spread(0.5, 0.0), Spread(test_accuracy, 0.0), Spread(0.5, 0.0))
     return Column(name=name, quality=quality, n_parameters=1, size_mb=size_mb, latency=latency or None)
 
 

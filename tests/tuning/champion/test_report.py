@@ -5,13 +5,13 @@ import pytest
 
 from distune.tuning.champion.table import (
     distillation_ratio,
-    macro_f1,
     quality,
     ratio_text,
     spread,
     table_text,
-    wilson_interval,
 )
+from distune.tuning.metric.interval import wilson_interval
+from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.study.rule import teacher_ratio
 from tests.making.columns import COLUMNS, column
 
@@ -27,7 +27,7 @@ def test_quality_is_counted_by_hand() -> None:
     labels = np.array([0, 0, 1, 1])
     student = np.array([[2, 1], [1, 2], [1, 2], [1, 2]], np.float32)  # says 0 1 1 1
     teacher = np.array([[1, 2], [1, 2], [1, 2], [2, 1]], np.float32)  # says 1 1 1 0
-    found = quality([0.5], [student], labels, teacher)
+    found = quality(BY_ACCURACY, [0.5], [student], labels, teacher)
     assert found.test_accuracy.mean == 0.75
     # F1 of class 0: precision 1, recall 1/2 -> 2/3; of class 1: precision 2/3, recall 1 -> 4/5
     assert found.macro_f1.mean == pytest.approx((2 / 3 + 4 / 5) / 2)
@@ -52,9 +52,8 @@ TWO_OF_THREE = np.array([0, 0, 1, 1])
     ],
 )
 def test_macro_f1_is_the_mean_over_the_same_classes_in_every_column(said: list[int], f1: float) -> None:
-    assert macro_f1(TWO_OF_THREE, np.array(said), 3) == pytest.approx(f1, abs=5e-5)
     logits = np.eye(3, dtype=np.float32)[said]
-    assert quality([0.5], [logits], TWO_OF_THREE, None).macro_f1.mean == pytest.approx(f1, abs=5e-5)
+    assert quality(BY_ACCURACY, [0.5], [logits], TWO_OF_THREE, None).macro_f1.mean == pytest.approx(f1, abs=5e-5)
 
 
 def test_a_student_keeps_no_part_of_a_teacher_that_is_never_right() -> None:

@@ -41,11 +41,11 @@ def test_a_finalist_within_the_time_was_less_accurate_than_the_champion() -> Non
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ({"min_teacher_ratio": 0.97}, "is below 97.0% of the teacher's 0.9000"),
+        ({"min_teacher_ratio": 0.97}, "is below 97 % of the teacher's 0.9000"),
         ({"max_latency_ms": 0.2}, "takes more than 0.2 ms"),
         (
             {"min_teacher_ratio": 0.97, "max_latency_ms": 0.2},
-            "is below 97.0% of the teacher's 0.9000 and takes more than 0.2 ms",
+            "is below 97 % of the teacher's 0.9000 and takes more than 0.2 ms",
         ),
     ],
 )
@@ -55,8 +55,8 @@ def test_what_a_finalist_misses_of_the_rule_is_named(rule: dict[str, float], rea
 
 def test_without_a_champion_every_finalist_has_its_reason() -> None:
     assert whys({"min_teacher_ratio": 0.97}, {1: 0.8, 2: 0.85}, champion=None) == [
-        ("2", "is below 97.0% of the teacher's 0.9000"),
-        ("1", "is below 97.0% of the teacher's 0.9000"),
+        ("2", "is below 97 % of the teacher's 0.9000"),
+        ("1", "is below 97 % of the teacher's 0.9000"),
     ]
 
 

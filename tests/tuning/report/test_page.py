@@ -29,10 +29,10 @@ def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings
     text = written(findings)
     for words in (
         "The champion is trial 1 (average).",
-        "The rule: the fastest.",
-        "92.2%",
+        "The rule: the fastest that keeps 90 % of",
+        "92.2 %",
         "90×",
-        "Distillation went 65% of the way",
+        "Distillation went 65 % of the way",
         "95 % interval",
         "c0",
         "t0",
@@ -110,7 +110,7 @@ def test_an_interrupted_search_says_so_and_how_to_go_on(findings: Findings) -> N
     assert headline(stopped) == "Interrupted: 5 of 4 trials done, best dev accuracy so far 0.900, no champion yet"
     assert [step.command for step in next_steps(stopped)] == ["distune search STUDY.yaml --resume"]
     empty = replace(stopped, records=(), folder=Folder(findings.folder.place / "not-there"))
-    assert headline(empty) == "Not finished: 0 of 4 trials done, no trial has an accuracy yet, no champion yet"
+    assert headline(empty) == "Not finished: 0 of 4 trials done, no trial has a score yet, no champion yet"
 
 
 def test_what_people_have_written_stays_text(findings: Findings) -> None:

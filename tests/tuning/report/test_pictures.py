@@ -75,6 +75,30 @@ def test_a_teacher_that_was_not_timed_is_a_line_at_its_accuracy(findings: Findin
     assert "teacher, not timed" in [one["text"] for one in front["layout"]["annotations"]]
 
 
+def test_the_points_that_a_study_names_and_the_student_alone_are_drawn_by_their_names(findings: Findings) -> None:
+    named = replace(RECORDS[1], point="Tang <et al.>")
+    stopped = replace(RECORDS[4], point="search.first.1")
+    lost = replace(RECORDS[2], point="never trained", score=None)
+    front = drawn(replace(findings, records=(RECORDS[0], named, stopped, lost)))["front"]
+    (mark,) = traces(front, "Tang &lt;et al.&gt;, hint")
+    assert (mark["x"], mark["y"]) == ([0.1], [0.8])
+    assert mark["hovertext"][0].startswith("<b>trial 1, Tang &lt;et al.&gt;</b>, after 2 of 2 epochs, complete")
+    assert [one["name"] for one in traces(front, "search.first")] == ["search.first.1, hint, stopped early"]
+    assert traces(front, "never") == []
+    plain, alone = traces(front, "student alone")
+    assert (plain["name"], plain["x"], plain["y"]) == ("student alone, hint", [0.2], [0.7])
+    assert (alone["name"], alone["x"], alone["y"]) == ("student alone", [0.1], [0.7])
+    symbols = [one["marker"]["symbol"] for one in (mark, *traces(front, "search.first"), plain)]
+    assert len(set(symbols)) == 3
+
+
+def test_a_student_alone_that_was_not_timed_stands_at_the_time_of_its_network(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][1]["latency"] = None
+    front = drawn(replace(findings, results=parse_results(raw)))["front"]
+    assert traces(front, "student alone")[1]["x"] == [0.1]
+
+
 def test_no_entry_of_the_legend_of_the_front_is_empty(findings: Findings) -> None:
     front = drawn(replace(findings, records=RECORDS[1:2]))["front"]  # One trial is no line of a front.
     named = [trace for trace in front["data"] if trace.get("showlegend", True)]

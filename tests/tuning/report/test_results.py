@@ -38,6 +38,7 @@ def test_every_trial_is_a_line_of_csv(searched: Study) -> None:
         ("1", "failed", ""),
         ("2", "running", ""),
     ]
+    assert [row["title"] for row in rows] == ["student alone", "", ""]
     assert rows[1]["error"].startswith("ValueError: no (log: ")
     assert {"loss.kd_weight", "student.kind", "learning_rate", "on_front"} <= set(rows[0])
 

@@ -10,10 +10,11 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from distune.corpora.places import Place
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.search.importance import importance_table, importances, importances_of, keep_importances
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
-from distune.tuning.study.config import SearchConfig
+from distune.tuning.study.config import SearchConfig, StudyConfig
 
 SHARED: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(0, 1),
@@ -139,21 +140,25 @@ def test_the_table_names_every_parameter() -> None:
     assert next(iter(table.columns[1].cells)) == "all (60 trials)"
 
 
+def config_of(**search: Any) -> StudyConfig:
+    return StudyConfig.model_construct(search=SearchConfig(**search), metric=MetricConfig())
+
+
 def test_what_a_search_kept_at_its_end_is_read_and_not_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, search = Folder(Place(str(tmp_path))), SearchConfig()
+    folder, config = Folder(Place(str(tmp_path))), config_of()
     study = study_of(by_hand)
-    found = importances(study, search.objectives)
-    assert importances_of(study, search, folder) == found
-    keep_importances(found, study, search, folder)
+    found = importances(study, config.objective_names)
+    assert importances_of(study, config, folder) == found
+    keep_importances(found, study, config, folder)
     monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed", *asked[2:]])
-    assert importances_of(study, search, folder) == found
+    assert importances_of(study, config, folder) == found
     # Asked for otherwise than it was kept.
-    assert importances_of(study, SearchConfig(importance="mdi"), folder) == ["computed", "mdi"]
+    assert importances_of(study, config_of(importance="mdi"), folder) == ["computed", "mdi"]
     # The search has gone on since.
     study.add_trial(study.trials[0])
-    assert importances_of(study, search, folder) == ["computed", "fanova"]
+    assert importances_of(study, config, folder) == ["computed", "fanova"]
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"found": 1'])
@@ -163,4 +168,4 @@ def test_what_was_kept_and_is_damaged_is_computed_anew(
     folder = Folder(Place(str(tmp_path)))
     (tmp_path / "importance.json").write_text(damaged)
     monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed"])
-    assert importances_of(study_of(by_hand), SearchConfig(), folder) == ["computed"]
+    assert importances_of(study_of(by_hand), config_of(), folder) == ["computed"]

@@ -19,7 +19,7 @@ CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
 
 def record(number: int, state: State, accuracy: float | None = None, error: str | None = None) -> TrialRecord:
-    return TrialRecord(number=number, state=state, config=CONFIG, accuracy=accuracy, latency_ms=0.25, error=error)
+    return TrialRecord(number=number, state=state, config=CONFIG, score=accuracy, latency_ms=0.25, error=error)
 
 
 def test_the_line_says_what_is_done_running_and_best() -> None:
@@ -44,7 +44,7 @@ def test_a_terminal_shows_a_view_that_changes_and_keeps_what_failed() -> None:
     console = Console(file=stream, width=100, force_terminal=True)
     with LiveView(3, console) as live:
         live.started(record(0, "running"))
-        live.reported(0, {"accuracy": 0.5}, 1)
+        live.reported(0, {"score": 0.5}, 1)
         live.ended(record(0, "complete", 0.75))
         live.started(record(1, "running"))
         live.ended(record(1, "failed", error="Traceback\nValueError: [no]\nlog: trials/1/log.txt"))

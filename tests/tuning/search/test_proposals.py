@@ -66,7 +66,7 @@ def test_an_early_stopped_trial_is_pruned_with_what_it_reached(study: Study, tmp
     study_ = opened(study, tmp_path)
     assert study_.trials[0].state == TrialState.PRUNED
     record = read_records(study_)[0]
-    assert (record.state, record.accuracy, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
+    assert (record.state, record.score, record.latency_ms, record.epochs) == ("pruned", 0.6, 0.5, 1)
 
 
 def test_a_failed_trial_keeps_its_traceback_and_the_search_goes_on(study: Study, tmp_path: Path) -> None:
@@ -219,6 +219,34 @@ def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str,
     assert configs[2].loss.teacher_term.model_dump(include={"kind", "temperature"}) == {"kind": "kl", "temperature": 4}
 
 
+def test_the_points_of_the_user_are_told_from_what_the_sampler_proposed_and_have_their_names(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["search"]["first"] = [{"name": " 论文 A ", "loss": {"kd_weight": 0.75}}, {"loss": {"kd_weight": 0.5}}]
+    study = Study(document)
+    searcher = proposals(study, tmp_path)
+    for name in "abcd":
+        ask(searcher, name)
+    titles = ["student alone", "论文 A", "search.first.1", ""]
+    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
+
+
+def test_the_first_points_of_a_search_of_before_they_were_named_are_told_too(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    study = Study(document)
+    journal = Journal(Folder(Place(str(tmp_path))).journal)
+    optuna_study = open_study(study.config, journal)
+    optuna_study.enqueue_trial({}, user_attrs={"plain": True})
+    optuna_study.enqueue_trial({"loss.kd_weight": 0.75})
+    journal.flush()
+    searcher = proposals(study, tmp_path)
+    for name in "abc":
+        ask(searcher, name)
+    titles = ["student alone", "search.first", ""]
+    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
+
+
 def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
     earlier = Study({**document, "name": "earlier"})
     (folder := new_folder(earlier)).update(state="searching")
@@ -260,9 +288,9 @@ def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
     searcher.on_trial_result("a", epoch(1, 0.9))
-    searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_accuracy": 0.7, "latency_ms": 0.1})
+    searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_score": 0.7, "latency_ms": 0.1})
     (record,) = records_in(study.config, Folder(Place(str(tmp_path))))[:1]
-    assert (record.state, record.accuracy, record.latency_ms) == ("complete", 0.7, 0.1)
+    assert (record.state, record.score, record.latency_ms) == ("complete", 0.7, 0.1)
 
 
 def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
@@ -365,4 +393,4 @@ def test_a_skipped_trial_says_nothing_to_the_sampler(study: Study, tmp_path: Pat
     trial = opened(study, tmp_path).trials[0]
     assert trial.state == TrialState.FAIL
     (record,) = records_in(study.config, Folder(Place(str(tmp_path))))
-    assert (record.state, record.accuracy, record.cause) == ("skipped", 0.6, "skipped by a person, on here")
+    assert (record.state, record.score, record.cause) == ("skipped", 0.6, "skipped by a person, on here")

@@ -55,7 +55,7 @@ class Job:
 def test_a_trial_reports_each_epoch(document: dict[str, Any], tmp_path: Path) -> None:
     reports = Job(document, tmp_path).run()
     assert [report["epoch"] for report in reports] == [1, 2]
-    assert set(reports[0]) == {"epoch", "loss", "accuracy", "best_accuracy", "latency_ms", "size_mb"}
+    assert set(reports[0]) == {"epoch", "loss", "score", "best_score", "latency_ms", "size_mb"}
 
 
 def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any], tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any],
     job.reports = []
     again = job.run()  # The first epoch is in the storage: nobody has removed it.
     assert [report["epoch"] for report in again] == [2]
-    assert again[0]["best_accuracy"] == whole[1]["best_accuracy"]
+    assert again[0]["best_score"] == whole[1]["best_score"]
 
 
 def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(document: dict[str, Any], tmp_path: Path) -> None:

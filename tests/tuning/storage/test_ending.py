@@ -19,7 +19,7 @@ from distune.tuning.storage.ending import (
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import SearchConfig
 
-BOTH = ("accuracy", "latency_ms")
+BOTH = ("score", "latency_ms")
 CONFIGURED = {"config": {}}
 
 
@@ -43,7 +43,7 @@ def test_a_front_is_better_where_a_trial_beats_every_earlier_one_in_something() 
 
 
 def test_of_one_objective_the_front_is_the_best_trial() -> None:
-    assert trials_since_better(ended((0.8,), (0.9,), (0.85,)), ("accuracy",)) == 1
+    assert trials_since_better(ended((0.8,), (0.9,), (0.85,)), ("score",)) == 1
     assert trials_since_better(ended((2.0,), (1.0,), (3.0,), (1.5,)), ("latency_ms",)) == 2
 
 
@@ -77,7 +77,7 @@ def test_a_search_ends_when_its_time_or_its_patience_is_used_up(study: optuna.St
         "search.time_budget_s is used up: trials were searched for 60 of 60 s"
     )
     assert why_it_ends(study, SearchConfig(patience=1), folder, 0.0) == (
-        "search.patience is used up: the last 1 trials made the Pareto front no better"
+        "search.patience is used up: the last trial made the Pareto front no better"
     )
 
 

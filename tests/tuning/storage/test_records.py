@@ -7,7 +7,7 @@ CONFIG = TrialConfig.model_validate({"student": {"kind": "average"}})
 
 
 def record(number: int, accuracy: float | None, latency_ms: float | None, state: State = "complete") -> TrialRecord:
-    return TrialRecord(number=number, state=state, config=CONFIG, accuracy=accuracy, latency_ms=latency_ms)
+    return TrialRecord(number=number, state=state, config=CONFIG, score=accuracy, latency_ms=latency_ms)
 
 
 def test_the_front_holds_what_nothing_beats_in_both() -> None:

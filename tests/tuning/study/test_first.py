@@ -37,6 +37,21 @@ def test_columns_are_found_by_their_names_or_by_what_they_hold() -> None:
     assert lines[-1] == "study.yaml is written; name your teacher in it, then: distune check study.yaml"
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("酒店 评论（2024）.csv", "酒店-评论-2024"),
+        ("_-.csv", "study"),
+        ("评" * 80 + ".csv", "评" * 73),
+        ("cafe\u0301.csv", "caf\u00e9"),
+    ],
+)
+def test_a_study_is_called_as_its_file_is(file: str, name: str) -> None:
+    table(file, ["label", "text"], [[i % 3, f"the printer {i} burns"] for i in range(90)])
+    write_first_study(file, Path("a.yaml"))
+    assert load_study(Path("a.yaml")).config.name == name
+
+
 def test_the_usual_names_are_left_out_and_english_is_cut_at_spaces() -> None:
     table("a.csv", ["label", "text"], [[i % 3, f"the printer {i} burns"] for i in range(90)])
     write_first_study("a.csv", Path("a.yaml"))

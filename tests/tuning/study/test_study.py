@@ -25,9 +25,16 @@ def faults(document: dict[str, Any]) -> list[str]:
 def test_a_study_is_read_into_frozen_values(document: dict[str, Any], write_study: Write) -> None:
     study = load_study(write_study(document))
     assert study.config.search.trials == 4
-    assert study.config.search.objectives == ("accuracy", "latency_ms")
+    assert study.config.search.objectives == ("metric", "latency_ms")
     with pytest.raises(ValidationError, match="frozen"):
         study.config.search.trials = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", [2019, "", "  ", "a\nb", "x" * 61])
+def test_a_point_is_named_by_a_short_text(document: dict[str, Any], name: object) -> None:
+    document["search"]["first"] = [{"loss": {"kd_weight": 1}}, {"name": name}]
+    (fault,) = faults(document)
+    assert fault.startswith("search.first: the name of point 1 must be a text of 1 to 60 characters, but got ")
 
 
 def test_all_faults_of_settings_and_space_are_listed_at_once(document: dict[str, Any]) -> None:
@@ -81,8 +88,9 @@ def test_what_a_misspelt_key_was_to_say_is_not_called_missing(document: dict[str
         ("name", 5, "must be text, but got 5"),
         (
             "name",
-            "评论",
-            "must have letters of A to Z, digits, '.', '_' and '-' alone, and begin with a letter or a digit, but got '评论'",
+            "评论/1",
+            "must have letters, digits, '.', '_' and '-' alone, begin with a letter or a digit, and take at most 219 bytes in UTF-8, "
+            "but got '评论/1'",
         ),
         ("name", datetime.date(2024, 1, 2), "must be text, but got 2024-01-02"),
         ("corpus.drop_overlap", "maybe", "must be true or false, but got 'maybe'"),
@@ -101,6 +109,32 @@ def test_a_fault_is_said_in_the_words_of_a_study_file(
     (found,) = faults(document)
     assert found.startswith(path)
     assert found.endswith(f": {line}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".a", "-a", "_a", "a b", "a\n", "a\u200b", "a/b", "a\\b", "a'b", "评" * 74, "\u0301a", "a\ud800"],
+)
+def test_a_name_that_is_no_folder_anywhere_is_refused(document: dict[str, Any], name: str) -> None:
+    document["name"] = name
+    (fault,) = faults(document)
+    assert fault.startswith("name: must have letters, digits")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("酒店评论", "酒店评论"),
+        ("cafe\u0301-2", "caf\u00e9-2"),
+        ("हिन्दी", "हिन्दी"),
+        ("Отзывы_1.2", "Отзывы_1.2"),
+        ("评" * 73, "评" * 73),
+    ],
+)
+def test_a_name_has_letters_of_any_script_in_nfc(document: dict[str, Any], name: str, kept: str) -> None:
+    document["name"] = document["search"]["warm_start"] = name
+    config = Study(document).config
+    assert (config.name, config.search.warm_start) == (kept, kept)
 
 
 def test_keys_of_a_dict_that_are_no_text_are_faults(document: dict[str, Any]) -> None:

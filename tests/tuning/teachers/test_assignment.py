@@ -97,8 +97,8 @@ def test_the_order_that_fits_is_named_as_the_source_has_its_columns() -> None:
     with pytest.raises(CorpusError) as caught:
         refuse_other_assignment(np.eye(3)[said], labels, ["a", "b", "c"], "t")
     assert str(caught.value) == (
-        "t: its columns are in another order than the labels: taken as a, b, c it is right on 0 of 60 dev texts (0.0%), taken as c, a, b "
-        "it would be right on 60 (100.0%); if that is the order of its columns, set teacher.labels: [c, a, b]"
+        "t: its columns are in another order than the labels: taken as a, b, c it is right on 0 of 60 dev texts (0.0 %), taken as c, a, b "
+        "it would be right on 60 (100.0 %); if that is the order of its columns, set teacher.labels: [c, a, b]"
     )
     columns = column_order(["c", "b", "a"], ["a", "b", "c"], "t")
     with pytest.raises(CorpusError, match=r"taken as c, b, a it is right on 0 .* set teacher\.labels: \[b, a, c\]"):

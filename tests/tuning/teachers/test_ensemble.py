@@ -91,7 +91,7 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
     trained = sorted(float(line.rpartition(" ")[2]) for line in said if "/3 trained, average (seed " in line)
     (members,) = (line for line in said if line.startswith("teacher: dev accuracies of the members"))
     assert members.split(";")[0].endswith(f"{trained[2]:.4f}, {trained[1]:.4f}")
-    assert members.endswith(f"together {prepared.teacher_accuracy:.4f}")
+    assert members.endswith(f"together {prepared.teacher_score:.4f}")
     (place,) = prepared.teachers.places
     with place.trained.to_read() as folder:
         assert sorted(path.name for path in folder.iterdir()) == ["member-0", "member-1", "trained.json"]

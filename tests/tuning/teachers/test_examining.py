@@ -78,7 +78,7 @@ def test_a_tokenizer_of_another_language_is_refused(
     document["teacher"]["checkpoint"] = str(tmp_path / "latin")
     for epochs in (0, 1):
         document["teacher"]["epochs"] = epochs
-        with pytest.raises(ModelError, match=r"its tokenizer does not know \d+% of the corpus"):
+        with pytest.raises(ModelError, match=r"its tokenizer does not know \d+ % of the corpus"):
             check(Study(document))
 
 

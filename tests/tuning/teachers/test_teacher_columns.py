@@ -86,7 +86,7 @@ def named(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 
 def accuracy(document: dict[str, Any]) -> float:
-    return prepared_study(document).teacher_accuracy
+    return prepared_study(document).teacher_score
 
 
 POS_NEG = {"id2label": {"0": "pos", "1": "neg"}}

@@ -16,18 +16,18 @@ def test_a_candidate_is_read_back_from_its_tags() -> None:
 
 def test_the_faster_wins_where_the_rule_is_for_speed() -> None:
     # The machine may be another one: what counts is the ratio to the teacher in the same run.
-    faster = replace(FAST, dev_accuracy=0.79, p50_ms=0.2, speedup=60.0)
+    faster = replace(FAST, dev_score=0.79, p50_ms=0.2, speedup=60.0)
     assert wins(faster, FAST) == (True, "60.0 against 50.0 times as fast as the teacher")
     assert wins(FAST, faster)[0] is False
 
 
 def test_the_more_accurate_wins_where_the_rule_is_for_accuracy() -> None:
-    better = replace(GOOD, dev_accuracy=0.81, speedup=10.0)
-    assert wins(better, GOOD) == (True, "dev accuracy 0.8100 against 0.8000")
+    better = replace(GOOD, dev_score=0.81, speedup=10.0)
+    assert wins(better, GOOD) == (True, "dev score 0.8100 against 0.8000")
     assert wins(GOOD, better)[0] is False
     assert wins(GOOD, GOOD)[0] is False
     # The mean of three seeds may differ in its last digit alone.
-    assert wins(replace(GOOD, dev_accuracy=0.8000000000000002), GOOD)[0] is False
+    assert wins(replace(GOOD, dev_score=0.8000000000000002), GOOD)[0] is False
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_the_more_accurate_wins_where_the_rule_is_for_accuracy() -> None:
     ],
 )
 def test_what_was_chosen_otherwise_is_not_compared(name: str, by: str) -> None:
-    other = replace(GOOD, dev_accuracy=0.99, **{name: "other"})
+    other = replace(GOOD, dev_score=0.99, **{name: "other"})
     assert wins(other, GOOD) == (False, f"it was chosen by {by}")
 
 
 def test_of_a_version_whose_labels_were_not_kept_nothing_is_known() -> None:
     tags = {name: value for name, value in GOOD.tags().items() if name != "distune.answers"}
     assert candidate_of(tags) is None
-    assert wins(replace(GOOD, dev_accuracy=0.99), candidate_of(tags)) == (False, "how it was chosen is not known")
+    assert wins(replace(GOOD, dev_score=0.99), candidate_of(tags)) == (False, "how it was chosen is not known")
 
 
 def test_without_a_teacher_to_time_speeds_are_not_compared() -> None:
@@ -75,14 +75,14 @@ def test_timed_in_one_run_the_faster_wins_whatever_the_teacher_is() -> None:
 
 
 def test_timed_in_one_run_the_more_accurate_wins_of_those_that_the_rule_allows() -> None:
-    assert wins(replace(GOOD, dev_accuracy=0.79), GOOD, beside(0.5))[0] is False
-    assert wins(replace(GOOD, dev_accuracy=0.81), GOOD, beside(0.5)) == (True, "dev accuracy 0.8100 against 0.8000")
+    assert wins(replace(GOOD, dev_score=0.79), GOOD, beside(0.5))[0] is False
+    assert wins(replace(GOOD, dev_score=0.81), GOOD, beside(0.5)) == (True, "dev score 0.8100 against 0.8000")
     said = "in one run with this one it takes 0.600 ms, of the 0.5 ms that the rule allows"
-    assert wins(replace(GOOD, dev_accuracy=0.79), GOOD, beside(0.6)) == (True, said)
+    assert wins(replace(GOOD, dev_score=0.79), GOOD, beside(0.6)) == (True, said)
 
 
 def test_a_champion_that_does_not_run_any_longer_stays_and_it_is_said_why() -> None:
-    for new, old in ((FAST, FAST), (replace(GOOD, dev_accuracy=0.99), GOOD)):
+    for new, old in ((FAST, FAST), (replace(GOOD, dev_score=0.99), GOOD)):
         said = "it could not be timed beside this one: labels.json is damaged"
         assert wins(new, old, beside(None, "labels.json is damaged")) == (False, said)
 

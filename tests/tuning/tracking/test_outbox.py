@@ -65,7 +65,7 @@ def box(server: Server, said: list[str]) -> Iterator[Outbox]:
 
 def tell_all(box: Outbox) -> None:
     box.started(RECORD)
-    box.reported(3, {"accuracy": 0.5}, 1)
+    box.reported(3, {"score": 0.5}, 1)
     box.ended(RECORD)
 
 

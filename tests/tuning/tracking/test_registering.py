@@ -32,7 +32,7 @@ from tests.conftest import STUDENTS
 from tests.making.candidates import FAST, GOOD
 from tests.making.checkpoints import checkpoint_of
 
-BETTER, WORSE = replace(GOOD, dev_accuracy=0.9), replace(GOOD, dev_accuracy=0.1)
+BETTER, WORSE = replace(GOOD, dev_score=0.9), replace(GOOD, dev_score=0.1)
 
 
 @pytest.fixture(scope="module")

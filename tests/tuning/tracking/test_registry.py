@@ -62,7 +62,7 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
             teacher="teacher",
             rule="the rule",
             by_speed=False,
-            dev_accuracy=accuracy,
+            dev_score=accuracy,
             p50_ms=0.1,
             speedup=50.0,
         )
@@ -72,8 +72,8 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
         found.append((registered.is_champion, *named, registered.reason))
     assert [one[:3] for one in found] == [(True, "1", ""), (False, "1", "2"), (True, "3", "2")]
     assert found[0][3] == "the first of its name"
-    assert found[1][3] == "version 1 was the champion: dev accuracy 0.7000 against 0.8000"
-    assert client.get_model_version("tiny-student", "3").tags["distune.dev_accuracy"] == "0.9"
+    assert found[1][3] == "version 1 was the champion: dev score 0.7000 against 0.8000"
+    assert client.get_model_version("tiny-student", "3").tags["distune.dev_score"] == "0.9"
 
 
 def test_the_registered_model_carries_no_pickle_and_none_of_this_project(ended: Ended, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from distune.tuning.trial.config import TrialConfig
 
 def record(state: Literal["running", "complete", "pruned"], kind: str = "bilstm") -> TrialRecord:
     config = TrialConfig.model_validate({"student": {"kind": kind}})
-    measured: dict[str, Any] = {} if state == "running" else {"accuracy": 0.8412, "latency_ms": 0.0512}
+    measured: dict[str, Any] = {} if state == "running" else {"score": 0.8412, "latency_ms": 0.0512}
     return TrialRecord(number=3, config=config, state=state, **measured)
 
 

@@ -145,7 +145,7 @@ def test_the_best_epoch_before_the_cut_is_not_forgotten(data: TrialData) -> None
         {"student": STUDENTS["bilstm"], "epochs": 3, "learning_rate": 1e-9, "loss": {"kd_weight": 0.0}}
     )
     reports, _ = trained(config, data, cut_after=1)
-    assert {report.best_accuracy for report in reports} == {reports[0].accuracy}
+    assert {report.best_score for report in reports} == {reports[0].score}
 
 
 def test_frozen_vectors_are_not_saved(data: TrialData) -> None:

@@ -54,19 +54,19 @@ def silent(report: EpochReport) -> None:
 @pytest.mark.parametrize("term", ["mse", "kl"])
 def test_a_student_learns_from_its_teacher_alone(term: str) -> None:
     result = run_trial(config(1.0, term), data([-1, -1, -1, -1], RIGHT, ROWS), silent)
-    assert result.accuracy == 1
+    assert result.score == 1
 
 
 def test_a_student_believes_a_wrong_teacher_at_weight_1_and_the_labels_at_weight_0() -> None:
     labelled = data([1, 0, 1, 0], WRONG, ROWS)
-    assert run_trial(config(1.0), labelled, silent).accuracy <= 0.5
-    assert run_trial(config(0.0), labelled, silent).accuracy == 1
+    assert run_trial(config(1.0), labelled, silent).score <= 0.5
+    assert run_trial(config(0.0), labelled, silent).score == 1
 
 
 def test_a_plain_student_never_sees_an_unlabelled_row() -> None:
     # Were the unlabelled row 4 used, its out-of-range token id would be looked up.
     poisoned = data([1, 0, 1, 0, -1], [*RIGHT, [0.0, 0.0]], [*ROWS, [99]])
-    assert run_trial(config(0.0), poisoned, silent).accuracy == 1
+    assert run_trial(config(0.0), poisoned, silent).score == 1
     with pytest.raises(IndexError):
         run_trial(config(1.0), poisoned, silent)
 
@@ -74,7 +74,7 @@ def test_a_plain_student_never_sees_an_unlabelled_row() -> None:
 @pytest.mark.parametrize("term", [get_args(c.model_fields["kind"].annotation)[0] for c in get_args(AnyTeacherTerm)])
 def test_a_student_learns_by_every_term(term: str) -> None:
     result = run_trial(config(1.0, term), data([-1, -1, -1, -1], RIGHT, ROWS), silent)
-    assert result.accuracy == 1
+    assert result.score == 1
 
 
 def with_two_teachers(first: list[list[float]], second: list[list[float]], weights: list[float]) -> TrialData:
@@ -86,10 +86,10 @@ def with_two_teachers(first: list[list[float]], second: list[list[float]], weigh
 def test_of_several_teachers_the_weightier_one_is_believed() -> None:
     inputs = with_two_teachers(RIGHT, WRONG, [9.0, 1.0])
     loss = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
-    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), inputs, silent).accuracy == 1
+    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), inputs, silent).score == 1
     swapped = replace(inputs, teacher_weights=np.array([1.0, 9.0], np.float32))
-    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), swapped, silent).accuracy <= 0.5
-    assert run_trial(config(1.0, loss={**loss, "teachers": "sampled"}), inputs, silent).accuracy == 1
+    assert run_trial(config(1.0, loss={**loss, "teachers": "weighted"}), swapped, silent).score <= 0.5
+    assert run_trial(config(1.0, loss={**loss, "teachers": "sampled"}), inputs, silent).score == 1
 
 
 def test_a_student_learns_from_hidden_states_alone() -> None:
@@ -98,7 +98,7 @@ def test_a_student_learns_from_hidden_states_alone() -> None:
         data([1, 0, -1, -1], [[0.0, 0.0]] * 4, ROWS), teacher_hidden=np.array([[3.0], [-3.0]] * 2, np.float16)
     )
     loss = {"kd_weight": 0.1, "hidden_weight": 1.0, "teacher_term": {"kind": "mse"}}
-    assert run_trial(config(0.1, loss=loss), inputs, silent).accuracy == 1
+    assert run_trial(config(0.1, loss=loss), inputs, silent).score == 1
     with pytest.raises(ValueError, match="needs the teacher's hidden states"):
         run_trial(config(0.1, loss=loss), data([1, 0, -1, -1], RIGHT, ROWS), silent)
 
@@ -108,7 +108,7 @@ def test_a_trial_reads_the_augmented_texts_of_its_iterations_alone() -> None:
     inputs = data([-1] * 6, [*RIGHT, [2.0, -2.0], [0.0, 0.0]], [*ROWS, [BAD, BAD], [99]])
     inputs = replace(inputs, iterations=np.array([0, 0, 0, 0, 1, 2], np.int32))
     for n_iter in (0, 1):
-        assert run_trial(config(1.0, augment={"n_iter": n_iter}), inputs, silent).accuracy == 1
+        assert run_trial(config(1.0, augment={"n_iter": n_iter}), inputs, silent).score == 1
     with pytest.raises(IndexError):
         run_trial(config(1.0, augment={"n_iter": 2}), inputs, silent)
 
@@ -158,13 +158,13 @@ def test_a_trial_ends_with_its_compressed_student(kind: str) -> None:
     result = run_trial(config(0.5, compression={"kind": kind}), inputs, reports.append)
     assert [report.epoch for report in reports] == list(range(1, 11))
     dev = inputs.dev
-    assert float((result.logits(dev).argmax(1) == inputs.dev_labels).mean()) == result.accuracy
+    assert float((result.logits(dev).argmax(1) == inputs.dev_labels).mean()) == result.score
     assert (result.quantized is not None) == kind.startswith("int8")
     assert all(report.graph is None for report in reports[:-1])
     if kind == "none":
-        assert reports[-1].compressed_accuracy is None
+        assert reports[-1].compressed_score is None
     else:
-        assert reports[-1].compressed_accuracy == result.accuracy
+        assert reports[-1].compressed_score == result.score
         assert reports[-1].graph is not None
         np.testing.assert_allclose(graph_logits(reports[-1].graph, dev), result.logits(dev), atol=1e-5)
 
@@ -190,14 +190,14 @@ def test_the_best_epoch_is_kept_and_not_the_last() -> None:
     reports: list[EpochReport] = []
     inputs = data([1, 0, 1, 0], RIGHT, ROWS)
     result = run_trial(config(0.5, learning_rate=3.0, epochs=6, seed=5), inputs, reports.append)
-    accuracies = [report.accuracy for report in reports]
+    accuracies = [report.score for report in reports]
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
-    assert result.accuracy == max(accuracies)
+    assert result.score == max(accuracies)
     assert result.best_epoch == accuracies.index(max(accuracies)) + 1
     dev = inputs.dev
     from distune.models.students.student import student_logits
 
-    assert (student_logits(result.student, dev).argmax(1) == inputs.dev_labels).mean() == result.accuracy
+    assert (student_logits(result.student, dev).argmax(1) == inputs.dev_labels).mean() == result.score
     assert not result.student.training
 
 
@@ -238,6 +238,7 @@ def test_trial_data_has_no_place_for_the_test_split() -> None:
         "dev",
         "dev_labels",
         "vectors",
+        "metric",
     }
 
 

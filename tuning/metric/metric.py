@@ -1,0 +1,147 @@
+"""The score of logits against labels by the metric of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune.models.logits import accuracy_of, probabilities
+from distune.tuning.metric.config import ACCURACY, MetricConfig
+
+Labels = NDArray[np.int64]
+Logits = NDArray[np.floating[Any]]
+RANKS = ("roc_auc", "pr_auc", "recall_at_precision")
+"""The metrics that look at how texts are ordered by a probability, and not at the label with the largest."""
+
+
+class MetricError(ValueError):
+    """A metric that cannot be computed of this corpus."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric over the labels of one corpus; `index` is the place of its own label among them, or None if it is of all."""
+
+    config: MetricConfig = ACCURACY
+    index: int | None = None
+
+    def score(self, logits: Logits, labels: Labels) -> float:
+        """How right logits `[texts, classes]` are of labels `[texts]`; more is better.
+
+        The rules are those of scikit-learn with every class of the corpus counted, also one that no text has: its F1 is 0.
+        """
+        if self.config.is_accuracy:
+            return accuracy_of(logits, labels)
+        return float(_SCORES[self.config.kind](self, logits, labels))
+
+    def classes(self, n_classes: int) -> Sequence[int]:
+        return range(n_classes) if self.index is None else (self.index,)
+
+
+BY_ACCURACY = Metric()
+
+
+def metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, Labels]) -> Metric:
+    """The metric of a corpus with these labels; `splits` are the labels `[texts]` of what it will be computed of, by name.
+
+    Raises MetricError for a label that the corpus does not have, and for a split of which it cannot be computed.
+    """
+    if config.label is not None and config.label not in labels:
+        shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
+        raise MetricError(f"metric.label: {config.label!r} is no label of the corpus, whose labels are {shown}")
+    metric = Metric(config, None if config.label is None else labels.index(config.label))
+    is_ranked = config.kind in RANKS
+    if config.label is None and not is_ranked:
+        return metric
+    for name, of_texts in splits.items():
+        counts = np.bincount(of_texts, minlength=len(labels))
+        for index in metric.classes(len(labels)):
+            if counts[index] == 0 or (is_ranked and counts[index] == len(of_texts)):
+                amount = "no text" if counts[index] == 0 else "nothing but texts"
+                raise MetricError(
+                    f"metric: {config.title} cannot be computed of {name}, which has {amount} of {labels[index]!r}; take "
+                    f"a larger {name}, or another metric, such as macro_f1"
+                )
+    return metric
+
+
+def _f1(average: str) -> Any:
+    def score(metric: Metric, logits: Logits, labels: Labels) -> float:
+        from sklearn.metrics import f1_score
+
+        classes = list(metric.classes(logits.shape[1]))
+        return float(f1_score(labels, logits.argmax(1), labels=classes, average=average, zero_division=0.0))
+
+    return score
+
+
+def _mcc(metric: Metric, logits: Logits, labels: Labels) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(labels, logits.argmax(1)))
+
+
+def _balanced_accuracy(metric: Metric, logits: Logits, labels: Labels) -> float:
+    """The mean recall of the classes that texts have. `balanced_accuracy_score` warns if an answer is a class that no text has."""
+    from sklearn.metrics import recall_score
+
+    return float(recall_score(labels, logits.argmax(1), labels=np.unique(labels), average="macro"))
+
+
+def _log_loss(metric: Metric, logits: Logits, labels: Labels) -> float:
+    from sklearn.metrics import log_loss
+
+    return -float(log_loss(labels, probabilities(logits), labels=range(logits.shape[1])))
+
+
+def _of_each_label(one: Any) -> Any:
+    """The mean over labels, each against all others, of a score of its probabilities."""
+
+    def score(metric: Metric, logits: Logits, labels: Labels) -> float:
+        found = probabilities(logits)
+        return float(
+            np.mean([one(metric, labels == index, found[:, index]) for index in metric.classes(logits.shape[1])])
+        )
+
+    return score
+
+
+def _roc_auc(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(is_label, probability))
+
+
+def _pr_auc(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    """The average precision: the precision at each threshold, weighed by the recall that it adds."""
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(is_label, probability))
+
+
+def _recall_at_precision(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(is_label, probability)
+    # The last point, of precision 1 and recall 0, belongs to no threshold.
+    reaches = precision[:-1] >= (metric.config.precision or 1.0)
+    return float(recall[:-1][reaches].max(initial=0.0))
+
+
+_SCORES = {
+    "macro_f1": _f1("macro"),
+    "weighted_f1": _f1("weighted"),
+    "f1": _f1("macro"),
+    "mcc": _mcc,
+    "balanced_accuracy": _balanced_accuracy,
+    "roc_auc": _of_each_label(_roc_auc),
+    "pr_auc": _of_each_label(_pr_auc),
+    "recall_at_precision": _of_each_label(_recall_at_precision),
+    "log_loss": _log_loss,
+}
