@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 TeachersKind = Literal["mean", "weighted", "sampled"]
+ClassWeights = Literal["none", "balanced", "effective"]
+OF_LABELS = ("label_smoothing", "class_weights", "effective_beta", "focal_gamma")
+"""The settings of the cross-entropy, which a plain student has too."""
 
 
 class TeacherTerm(Part, frozen=True):
@@ -173,6 +176,16 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """`true` weighs each row of the teacher term by the teacher's confidence: 1 - its entropy / the largest entropy."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The part of each label that is spread over all classes, in the cross-entropy."""
+    class_weights: ClassWeights = "none"
+    """The weights of the classes in the cross-entropy, from the labelled texts of train. `balanced` is in inverse
+    proportion to the number of a class's texts. `effective` is in inverse proportion to their effective number (Cui et
+    al. 2019). Neither changes the teacher term."""
+    effective_beta: float = Field(default=0.999, gt=0, lt=1)
+    """β of `effective`: the effective number of n texts is (1 - β^n) / (1 - β). Near 0 all weights are equal, near 1 they
+    are the balanced ones."""
+    focal_gamma: float = Field(default=0.0, ge=0, le=10)
+    """γ of the focal loss (Lin et al. 2017): the cross-entropy of a text counts (1 - p)^γ times, where p is the
+    probability of its label."""
     hidden_weight: float = Field(default=0.0, ge=0)
     """The weight of the hidden term; it needs `teacher.hidden_states`."""
     hidden: HiddenConfig = HiddenMSEConfig(kind="mse")
@@ -188,4 +201,5 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
 
     def plain(self) -> LossConfig:
         """Labels alone."""
-        return LossConfig(kd_weight=0.0, label_smoothing=self.label_smoothing)
+        of_labels = {name: getattr(self, name) for name in OF_LABELS}
+        return LossConfig(kd_weight=0.0, **of_labels)

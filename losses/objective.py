@@ -24,12 +24,16 @@ class Hidden:
 class Objective(nn.Module):
     """The teacher term and the hidden term count every row, the cross-entropy the labelled rows only."""
 
-    def __init__(self, config: LossConfig, hidden_term: nn.Module | None = None) -> None:
+    def __init__(
+        self, config: LossConfig, hidden_term: nn.Module | None = None, class_weights: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.kd_weight = config.schedule
         self.teacher_term = config.teacher_term.build()
         self.hidden_term = hidden_term
+        # Not in the state: a training that goes on computes them again.
+        self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(
         self,
@@ -55,15 +59,39 @@ class Objective(nn.Module):
                 loss = loss + kd_weight * rows.mean()
         labelled = labels != UNLABELLED
         if kd_weight < 1 and bool(labelled.any()):
-            hard = nn.functional.cross_entropy(
-                student_logits[labelled], labels[labelled], label_smoothing=self.config.label_smoothing
-            )
-            loss = loss + (1 - kd_weight) * hard
+            loss = loss + (1 - kd_weight) * self._hard(student_logits[labelled], labels[labelled])
         if self.hidden_term is not None and hidden is not None:
             rows = self.hidden_term(hidden.student, hidden.teacher.detach())
             _refuse_other_than_rows(rows, labels, "hidden", self.config.hidden.kind)
             loss = loss + self.config.hidden_weight * rows.mean()
         return loss
+
+    def _hard(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of labelled rows, a mean weighted by class: `[batch, classes]` and `[batch]` to a scalar."""
+        smoothing, weights, gamma = self.config.label_smoothing, self.class_weights, self.config.focal_gamma
+        if not gamma:
+            return nn.functional.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
+        rows = nn.functional.cross_entropy(logits, labels, weights, label_smoothing=smoothing, reduction="none")
+        p = nn.functional.softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
+        n = len(labels) if weights is None else weights[labels].sum()
+        return ((1 - p) ** gamma * rows).sum() / n
+
+
+def weights_of_classes(config: LossConfig, counts: Tensor) -> Tensor | None:
+    """The weight of each class `[classes]` from the number of its texts, 1 in the mean over the texts; None without weights.
+
+    A class without a text has the weight of one text. Raises ValueError if there is no text at all.
+    """
+    if config.class_weights == "none":
+        return None
+    if not counts.sum():
+        raise ValueError(f"class_weights={config.class_weights} needs labelled texts, and there are none")
+    counts = counts.double()
+    n = counts.clamp_min(1)
+    beta = config.effective_beta
+    amounts = n if config.class_weights == "balanced" else (1 - beta**n) / (1 - beta)
+    weights = 1 / amounts
+    return (weights * counts.sum() / (weights * counts).sum()).float()
 
 
 def _refuse_other_than_rows(rows: Tensor, labels: Tensor, part: str, kind: str) -> None:
@@ -81,14 +109,20 @@ def confidence(logits: Tensor) -> Tensor:
     return (1 - entropy / math.log(logits.shape[-1])).clamp_min(0.0)
 
 
-def build_objective(config: LossConfig, n_student: int = 0, n_teacher: int = 0) -> Objective:
+def build_objective(
+    config: LossConfig, n_student: int = 0, n_teacher: int = 0, class_counts: Tensor | None = None
+) -> Objective:
     """The objective of a student whose pooled state has `n_student` features, and its teacher's hidden states
     `n_teacher`.
 
-    Raises ValueError when hidden states are weighed and there are none.
+    `class_counts` `[classes]` are the numbers of labelled texts, for `class_weights`. Raises ValueError if the loss needs
+    hidden states or class counts, and there are none.
     """
+    if config.class_weights != "none" and class_counts is None:
+        raise ValueError(f"class_weights={config.class_weights} needs the number of texts of each class")
+    weights = None if class_counts is None else weights_of_classes(config, class_counts)
     if not config.hidden_weight:
-        return Objective(config)
+        return Objective(config, class_weights=weights)
     if not n_teacher:
         raise ValueError(f"hidden_weight={config.hidden_weight} needs the teacher's hidden states, and there are none")
-    return Objective(config, config.hidden.build(n_student, n_teacher))
+    return Objective(config, config.hidden.build(n_student, n_teacher), weights)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from benchmarks.tables.cells import digest
 from distune.corpora.corpus import Corpus
 from distune.corpora.files import FileConfig
+from distune.losses.config import OF_LABELS
 from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig
 from distune.tuning.teachers.teachers import locate
@@ -96,7 +97,7 @@ def cell_of(
     trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
     search = {**document.get("search", {}), "seed": search_seed}
     if method.plain:
-        smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k == "label_smoothing"}
+        smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k in OF_LABELS}
         trial = {key: block for key, block in trial.items() if key != "augment"}
         trial["loss"] = {"kd_weight": 0.0, **smoothing}
         search.pop("first", None)  # Points of losses that a plain student does not have.

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from distune.losses.config import AnyHiddenConfig, AnyTeacherTerm, LossConfig
-from distune.losses.objective import Hidden, build_objective
+from distune.losses.objective import Hidden, build_objective, weights_of_classes
 
 LN3 = math.log(3)
 TERMS, HIDDEN = get_args(AnyTeacherTerm), get_args(AnyHiddenConfig)
@@ -121,6 +121,8 @@ def test_plain_is_a_loss_without_any_teacher() -> None:
     plain = mse_loss(0.7, hidden_weight=0.1, label_smoothing=0.2, kd_annealing="cosine").plain()
     assert plain.is_plain
     assert plain.label_smoothing == 0.2
+    weighted = mse_loss(0.7, class_weights="effective", effective_beta=0.9, focal_gamma=2.0).plain()
+    assert (weighted.class_weights, weighted.effective_beta, weighted.focal_gamma) == ("effective", 0.9, 2.0)
 
 
 def test_a_row_without_a_label_counts_in_the_teacher_term_only() -> None:
@@ -148,3 +150,67 @@ def test_label_smoothing_by_hand() -> None:
 def test_a_weight_out_of_bounds_is_refused(kd_weight: float) -> None:
     with pytest.raises(ValidationError, match="kd_weight"):
         mse_loss(kd_weight)
+
+
+def test_balanced_weights_count_each_class_alike() -> None:
+    # 3 texts and 1 text: weights in the ratio 1/3 to 1, whose mean over the texts, (3 w/3 + w) / 4 = w/2, is 1: w = 2.
+    weights = weights_of_classes(mse_loss(0.0, class_weights="balanced"), torch.tensor([3, 1]))
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([2 / 3, 2])
+    assert weights_of_classes(mse_loss(0.0), torch.tensor([3, 1])) is None
+
+
+def test_effective_weights_by_hand() -> None:
+    # beta 1/2: the effective numbers are (1 - 1/8) / (1/2) = 7/4 and 1, the weights 4/7 and 1, over their mean (12/7 + 1) / 4 = 19/28.
+    settings = mse_loss(0.0, class_weights="effective", effective_beta=0.5)
+    weights = weights_of_classes(settings, torch.tensor([3, 1]))
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([16 / 19, 28 / 19])
+    near_1 = weights_of_classes(settings.model_copy(update={"effective_beta": 0.999999}), torch.tensor([3, 1]))
+    assert near_1 is not None
+    assert near_1.tolist() == pytest.approx([2 / 3, 2], abs=1e-4)  # as the balanced ones
+
+
+def test_a_class_without_a_text_has_the_weight_of_one_text() -> None:
+    weights = weights_of_classes(mse_loss(0.0, class_weights="balanced"), torch.tensor([3, 1, 0]))
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([2 / 3, 2, 2])
+    with pytest.raises(ValueError, match="class_weights=balanced needs labelled texts, and there are none"):
+        weights_of_classes(mse_loss(0.0, class_weights="balanced"), torch.tensor([0, 0]))
+    with pytest.raises(ValueError, match="class_weights=balanced needs the number of texts of each class"):
+        build_objective(mse_loss(0.0, class_weights="balanced"))
+
+
+def test_the_weighted_cross_entropy_by_hand() -> None:
+    # Both say class 0 with probability 3/4. Weights 2/3 for the label 0, 2 for the label 1: a mean weighted by them.
+    logits = torch.tensor([[math.log(3.0), 0.0]] * 2)
+    loss = build_objective(mse_loss(0.0, class_weights="balanced"), class_counts=torch.tensor([3, 1]))
+    value = loss(logits, torch.zeros(2, 2), torch.tensor([0, 1]))
+    assert float(value) == pytest.approx((2 / 3 * math.log(4 / 3) + 2 * math.log(4)) / (2 / 3 + 2), abs=1e-5)
+
+
+def test_the_focal_loss_by_hand() -> None:
+    # p of the label is 3/4 and 1/4: (1/4)^2 * log(4/3) and (3/4)^2 * log 4.
+    logits, labels = torch.tensor([[math.log(3.0), 0.0]] * 2), torch.tensor([0, 1])
+    value = build_objective(mse_loss(0.0, focal_gamma=2.0))(logits, torch.zeros(2, 2), labels)
+    assert float(value) == pytest.approx((math.log(4 / 3) / 16 + 9 * math.log(4) / 16) / 2, abs=1e-5)
+    weighted = build_objective(
+        mse_loss(0.0, focal_gamma=1e-9, class_weights="balanced"), class_counts=torch.tensor([3, 1])
+    )
+    without = build_objective(mse_loss(0.0, class_weights="balanced"), class_counts=torch.tensor([3, 1]))
+    teacher = torch.zeros(2, 2)
+    assert float(weighted(logits, teacher, labels)) == pytest.approx(float(without(logits, teacher, labels)), abs=1e-5)
+
+
+def test_weights_of_classes_do_not_change_the_teacher_term() -> None:
+    student, teacher, labels = random_batch()
+    weighted = build_objective(
+        mse_loss(1.0, class_weights="balanced", focal_gamma=2.0), class_counts=torch.tensor([3, 1, 1])
+    )
+    assert torch.equal(weighted(student, teacher, labels), build_objective(mse_loss(1.0))(student, teacher, labels))
+
+
+def test_a_training_that_was_kept_before_there_were_weights_goes_on() -> None:
+    assert (
+        build_objective(mse_loss(0.0, class_weights="balanced"), class_counts=torch.tensor([3, 1])).state_dict() == {}
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from distune.losses.config import LossConfig
+from distune.losses.config import OF_LABELS, LossConfig
 from distune.tuning.trial.config import TrialConfig
 
 
@@ -22,7 +22,8 @@ def describe_trial(config: TrialConfig) -> str:
 def describe_loss(config: LossConfig) -> str:
     """A loss: its weight, its term for the teacher, and what else is not its default."""
     if config.is_plain:
-        return "plain"
+        of_labels = config.model_dump(include=set(OF_LABELS), exclude_defaults=True)
+        return " ".join(["plain", *_settings(of_labels)])
     mix = config.model_dump(exclude={"teacher_term", "kd_weight", "hidden"}, exclude_defaults=True)
     loss = [f"kd_weight={config.kd_weight:.2f}", describe(config.teacher_term), *_settings(mix)]
     if config.hidden_weight:

@@ -18,6 +18,7 @@ from distune.corpora.logits_file import LogitsFile, read_logits_file
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey, TeacherLogits
 from distune.corpora.texts import CorpusError
+from distune.losses.config import OF_LABELS
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
 from distune.tuning.storage.paths import Layout
@@ -258,7 +259,11 @@ def _students_identity(config: StudyConfig, students: StudentsConfig) -> list[An
     """How many are drawn and kept, of a space without what plain students do not have."""
     space = dict(students.trial or config.trial)
     loss = space.pop("loss", None)
-    smoothing = loss.get("label_smoothing") if isinstance(loss, dict) else None
+    smoothing, *others = [loss.get(name) for name in OF_LABELS] if isinstance(loss, dict) else [None]
     kept = {key: block for key, block in space.items() if key not in ("augment", "compression", "seed")}
     # As text: draws depend on the order of keys too.
-    return [students.trials, students.members, json.dumps([kept, smoothing])]
+    return [
+        students.trials,
+        students.members,
+        json.dumps([kept, smoothing, *([others] if any(one is not None for one in others) else [])]),
+    ]

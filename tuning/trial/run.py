@@ -165,7 +165,8 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
         for step, batch in enumerate(endless_batches(data.train.lengths[useful], config.batch_size, rng))
     )
     device = next(student.parameters()).device
-    objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1]).to(device)
+    counts = torch.from_numpy(np.bincount(data.labels[data.labels != UNLABELLED], minlength=data.n_classes))
+    objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1], counts).to(device)
     generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
         objective=objective,
