@@ -33,6 +33,7 @@ class Objective(nn.Module):
         self.teacher_term = config.teacher_term.build()
         self.hidden_term = hidden_term
         # Not in the state: a training that goes on computes them again.
+        self.class_weights: Tensor | None
         self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(

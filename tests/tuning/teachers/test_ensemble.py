@@ -89,7 +89,7 @@ def test_the_best_on_dev_are_kept_and_answer_every_text_once(taught: dict[str, A
     prepared = prepared_study(taught)
     assert "teacher: training 3 students on 20 labelled texts; the 2 best on dev answer" in said
     trained = sorted(float(line.rpartition(" ")[2]) for line in said if "/3 trained, average (seed " in line)
-    (members,) = (line for line in said if line.startswith("teacher: dev accuracies of the members"))
+    (members,) = (line for line in said if line.startswith("teacher: dev accuracy of the members"))
     assert members.split(";")[0].endswith(f"{trained[2]:.4f}, {trained[1]:.4f}")
     assert members.endswith(f"together {prepared.teacher_score:.4f}")
     (place,) = prepared.teachers.places
