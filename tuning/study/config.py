@@ -205,7 +205,7 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
     name: Name
-    """The study's name, in the storage, in MLflow and for `distune submit`."""
+    """The study's name, of letters of any script, digits, `.`, `_` and `-`: in the storage, in MLflow and for `distune submit`."""
     corpus: CorpusConfig
     """The texts and labels of the study, and their splits."""
     teacher: TeacherConfig
