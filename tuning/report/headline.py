@@ -58,7 +58,7 @@ def _on_test(results: Results) -> str:
         interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')})"
         if low <= teacher <= high:
             interval = f"{interval[:-1]}, too wide to tell it from the teacher)"
-    return f"On test it has {quality.metric.title} {student:.3f}{interval}, its teacher {teacher:.3f}, the same student without a teacher {alone:.3f}."
+    return f"On test its {quality.metric.title} is {student:.3f}{interval}, that of its teacher {teacher:.3f}, that of the same student without a teacher {alone:.3f}."
 
 
 def _on_dev(results: Results) -> str:
