@@ -79,6 +79,9 @@ def _sentence(rule: ChampionConfig, metric: MetricConfig, ratio: str) -> str:
     return f"{order} that {' and '.join(parts)}"
 
 
-def teacher_ratio(accuracy: float, teacher_score: float) -> float | None:
-    """The part of the teacher's accuracy that a student keeps; None if the teacher is never right."""
-    return accuracy / teacher_score if teacher_score > 0 else None
+def teacher_ratio(score: float, teacher_score: float) -> float | None:
+    """The part of the teacher's score that a student keeps. Two scores below zero give the teacher's over the student's. The
+    result is None if the teacher's score is zero, or if only one of the two is below zero."""
+    if teacher_score > 0:
+        return score / teacher_score if score >= 0 else None
+    return teacher_score / score if teacher_score < 0 and score < 0 else None
