@@ -116,7 +116,8 @@ def test_the_searches_of_a_storage_are_listed(run: Run, study: Study, study_file
         ("tiny", 3, "damaged"),
     ]
     first, second = found["searches"][1:3]
-    assert (first["n_done"], first["n_trials"], first["best_dev_accuracy"], first["champion"]) == (1, 4, 0.75, 1)
+    assert (first["n_done"], first["n_trials"], first["best_dev_score"], first["champion"]) == (1, 4, 0.75, 1)
+    assert first["metric"] == "accuracy"
     assert first["begun_at"] == "2026-11-29 00:00:00 UTC"
     assert first["ended_at"].endswith(" UTC")
     assert second["driver"].startswith(driver)

@@ -254,7 +254,7 @@ def test_a_file_of_word_vectors_is_read_before_any_teacher_and_what_it_has_is_sa
     assert f"file vectors: {note}" in said
     path.write_text("9 2\n好 1 2\n的 3", encoding="utf-8")
     monkeypatch.setattr("distune.tuning.search.preparation.logits_for", lambda *a: pytest.fail("a teacher was asked"))
-    with pytest.raises(ModelError, match="was cut off: its last line has 1 numbers instead of 2"):
+    with pytest.raises(ModelError, match="was cut off: its last line has 1 number instead of 2"):
         prepared_study(document)
 
 
