@@ -86,7 +86,7 @@ def imported_by(path: Path) -> set[str]:
 
 
 def imports_of_rooms() -> dict[str, set[str]]:
-    """For each room those that it imports."""
+    """The rooms that each room imports."""
     files = [path for folder in (*LEAVES, "tuning") for path in sorted((ROOT / folder).rglob("*.py"))]
     files += sorted((ROOT / "distune").glob("*.py"))
     found: dict[str, set[str]] = {}

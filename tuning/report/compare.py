@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from distune.tuning.champion.results import read_raw_results
 from distune.tuning.champion.table import Column
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.report.findings import Findings
@@ -131,7 +132,7 @@ def comparison(pair: Pair) -> dict[str, Any]:
                 "state": state_of(one.folder),
                 "counts": count_states(one.records),
                 "rule": rule_text(one.study.config.champion, one.study.config.metric),
-                "results": asdict(one.results) if one.results else None,
+                "results": read_raw_results(one.folder),
                 "front": front_facts(one.records, one.study.config.metric),
             }
             for one in pair

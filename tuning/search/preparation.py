@@ -44,7 +44,7 @@ class Prepared:
 
     @property
     def teacher_score(self) -> float:
-        """By the metric, on dev."""
+        """The teachers' score on dev, by the metric."""
         return self.metric.score(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
     @property

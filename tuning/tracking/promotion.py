@@ -30,7 +30,7 @@ class Candidate:
     by_speed: bool
     """Whether the rule picks the fastest, else the best by its score."""
     dev_score: float
-    """By the metric that the rule names."""
+    """The score on dev by the metric that the rule names."""
     p50_ms: float
     speedup: float | None = None
 

@@ -64,7 +64,7 @@ def figures(score: float, latency_ms: float) -> str:
 
 
 def source_tags() -> dict[str, str]:
-    """Who searches, and what they have started: the command, a program, a notebook, or a job on a cluster."""
+    """The tags of the source of a run: the user, and the command, program, notebook or job that searches."""
     program = Path(sys.argv[0])
     name = "python" if sys.argv[0] in ("", "-c") else str(program)
     kind = "LOCAL"

@@ -40,7 +40,7 @@ class LogitsSource(Protocol):
 
 @dataclass(frozen=True)
 class NoTeacher:
-    """For students that learn from labels alone: one teacher whose logits are zero, which is not heard."""
+    """The source of students that learn from labels alone: one teacher whose logits are zero, which they do not use."""
 
     n_classes: int
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from distune.tuning.report.compare import Change, changes, overlay, show_comparison, warnings, write_overlay
+from distune.corpora.places import Place
+from distune.tuning.report.compare import Change, changes, comparison, overlay, show_comparison, warnings, write_overlay
 from distune.tuning.report.findings import Findings
 from distune.tuning.study.errors import StudyError
-from tests.making.findings import RECORDS, findings, study
+from distune.tuning.study.file import Study
+from tests.making.findings import RECORDS, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -60,6 +63,22 @@ def test_both_searches_stand_side_by_side(findings: Findings) -> None:
     assert "2 0.9000 0.300 bilstm 0 0.7000 0.200 bilstm" in lines
     assert "1 0.8000 0.100 average" in lines
     assert "the study files are the same" in lines
+
+
+def test_programs_get_the_results_as_they_were_written(findings: Findings) -> None:
+    place = Place(str(findings.folder))
+    (place / "results.json").write_text(json.dumps(results()))
+    first, _ = json.loads(json.dumps(comparison((findings, findings))))["searches"]
+    assert first["results"] == json.loads(json.dumps(results()))
+    assert first["front"][0] == {"trial": 2, "accuracy": 0.9, "latency_ms": 0.3}
+
+
+def test_searches_by_other_metrics_do_not_compare(findings: Findings, tmp_path: Path) -> None:
+    other = replace(findings, study=Study({**findings.study.document, "metric": "macro_f1"}))
+    (metric,) = warnings((findings, other))
+    assert metric == "THE METRIC IS NOT THE SAME (accuracy against macro-F1): the scores do not compare"
+    with pytest.raises(StudyError, match="--out: the two searches have different metrics; their scores"):
+        write_overlay((findings, other), tmp_path / "fronts.html")
 
 
 def test_the_overlay_has_both_fronts(findings: Findings, tmp_path: Path) -> None:
