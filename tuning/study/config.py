@@ -238,7 +238,7 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     def _objectives_are_of_the_metric(self) -> StudyConfig:
         if "accuracy" in self.search.objectives and not self.metric.is_accuracy:
             raise ValueError(
-                f"search.objectives: names accuracy, but the study's metric is {self.metric.title}: write metric instead"
+                f"search.objectives names accuracy, but the study's metric is {self.metric.title}: write metric instead"
             )
         return self
 

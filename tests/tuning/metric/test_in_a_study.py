@@ -112,7 +112,7 @@ def test_a_study_may_call_its_metric_accuracy_only_where_it_is(document: dict[st
     search = {**document["search"], "objectives": ["accuracy"]}
     assert Study({**document, "search": search}).config.search.figures == ("score",)
     with pytest.raises(
-        StudyError, match=r"search\.objectives: names accuracy, but the study's metric is macro-F1: write metric"
+        StudyError, match=r"search\.objectives names accuracy, but the study's metric is macro-F1: write metric"
     ):
         Study({**document, "search": search, "metric": "macro_f1"})
     with pytest.raises(StudyError, match="f1 needs the label that it is of, such as"):
