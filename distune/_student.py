@@ -51,7 +51,10 @@ class Student:
         return tuple(self._predictor.labels)
 
     def predict(self, texts: Iterable[str]) -> Any:
-        """The label of each text: a list, but a Series for a Series and a generator for a generator."""
+        """The label of each text: a list, but a Series for a Series and a generator for a generator.
+
+        It is the likeliest label, or the one that the student's threshold decides for (`metric.threshold` of its study).
+        """
         if isinstance(texts, Iterator):
             return (label for part in self._parts(texts) for label in self._labels_of(part))
         labels = self._labels_of(self._predictor.probabilities(_all(texts)))
@@ -86,7 +89,7 @@ class Student:
             n_before += len(part)
 
     def _labels_of(self, probabilities: NDArray[np.float32]) -> list[str]:
-        return [self.labels[int(i)] for i in probabilities.argmax(axis=1)]
+        return [self.labels[int(i)] for i in self._predictor.decision.of_probabilities(probabilities)]
 
 
 def _all(texts: Iterable[str]) -> list[str]:

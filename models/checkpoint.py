@@ -25,9 +25,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distune._kinds import content_of
-from distune.models import checkpoint_folder, distune_student, predictor
+from distune.models import checkpoint_folder, decision, distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
+from distune.models.decision import LIKELIEST, Decision, decision_of
 from distune.models.errors import ModelError
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
@@ -59,6 +60,8 @@ class Checkpoint:
     labels: Sequence[str]
     quantized: bytes | None = None
     trial: dict[str, Any] | None = None
+    decision: Decision = LIKELIEST
+    """The rule that turns its probabilities into an answer."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:
@@ -88,6 +91,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "tokens": checkpoint.tokens,
         "dimension": checkpoint.dimension,
         "vocabulary_size": len(checkpoint.vocabulary),
+        "thresholds": checkpoint.decision.named(checkpoint.labels),
         "trial": checkpoint.trial,
     }
     (unfinished / "model.onnx").write_bytes(checkpoint.quantized or graph_of(checkpoint.trained))
@@ -116,7 +120,7 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    for place in (checkpoint_folder.__file__, predictor.__file__):
+    for place in (checkpoint_folder.__file__, decision.__file__, predictor.__file__):
         shutil.copyfile(place, package / Path(place).name)
     for program in encoding.glob("*.py"):
         shutil.copyfile(program, package / "encoding" / program.name)
@@ -152,6 +156,8 @@ class _About(BaseModel, frozen=True):
     """Whether its graph answers in INT8."""
     dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]
     """The width of its word vectors."""
+    thresholds: dict[str, float] = {}
+    """The probability from which a class is answered, by its name; empty if the likeliest is."""
     trial: dict[str, Any] | None
     """The settings that trained it, if they are known."""
 
@@ -224,4 +230,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         labels=labels,
         quantized=quantized,
         trial=about.trial,
+        decision=decision_of(about.thresholds, labels),
     )

@@ -16,6 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
+from .decision import Decision, decision_of, softmax
 
 MAX_THREADS = 1024
 """No machine has that many cores, but ONNX Runtime starts any number of threads."""
@@ -46,8 +47,10 @@ class Source(Protocol):
 
 
 class Answer(TypedDict):
-    """The answer to a text. `has_known_token` is false if the vocabulary has none of the tokens of the text; then
-    the label says nothing about the text."""
+    """The answer to a text. The label is the likeliest, or the one that the folder's threshold decides for.
+
+    `has_known_token` is false if the vocabulary has none of the tokens of the text; then the label says nothing about it.
+    """
 
     label: str
     probabilities: dict[str, float]
@@ -93,6 +96,7 @@ class Predictor:
     def __init__(self, folder: str | Path, encode: Callable[[str], list[int]], threads: int = 1) -> None:
         self.encode = encode
         self.labels: list[str] = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
+        self.decision = decision_in(Path(folder), self.labels)
         graph = (Path(folder) / "model.onnx").read_bytes()
         try:
             self.session = open_session(graph, threads)
@@ -160,7 +164,7 @@ class Predictor:
 
     def label(self, text: str) -> str:
         """The label of one text."""
-        return self.labels[int(self.logits([text])[0].argmax())]
+        return self.labels[int(self.decision.of_logits(self.logits([text]))[0])]
 
     def probabilities(self, texts: Sequence[str], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
@@ -174,10 +178,12 @@ class Predictor:
         for window in _batches(texts, TEXTS_IN_MEMORY):
             rows = self._encoded(window, n_before)
             n_before += len(window)
-            for ids, row in zip(rows, softmax(self._logits(rows)), strict=True):
+            probabilities = softmax(self._logits(rows))
+            classes = self.decision.of_probabilities(probabilities)
+            for ids, row, index in zip(rows, probabilities, classes, strict=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
-                label = self.labels[int(row.argmax())]
-                yield Answer(label=label, probabilities=named, has_known_token=ids.count(UNKNOWN) < len(ids))
+                has_known_token = ids.count(UNKNOWN) < len(ids)
+                yield Answer(label=self.labels[int(index)], probabilities=named, has_known_token=has_known_token)
 
     def _encoded(self, texts: Sequence[str], first_row: int) -> list[list[int]]:
         for i, text in enumerate(texts):
@@ -186,11 +192,13 @@ class Predictor:
         return [self.encode(text) for text in texts]
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of logits, `[texts, classes]` both."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
+def decision_in(folder: Path, labels: Sequence[str]) -> Decision:
+    """The rule by which a checkpoint folder answers; folders of earlier versions say none."""
+    config: Any = read_json(folder / "config.json")
+    try:
+        return decision_of(config.get("thresholds") or {}, labels)
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} is damaged: {error}; {PULL_AGAIN}") from error
 
 
 T = TypeVar("T")

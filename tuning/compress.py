@@ -237,7 +237,7 @@ def what_got_worse(before: Side, after: Side) -> list[str]:
 def _answers(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
     """The classes that a folder answers, one text at a time, as it is served."""
     predictor = Predictor(folder, load_encoder(folder))
-    return np.array([int(predictor.logits([text])[0].argmax()) for text in texts])
+    return np.array([int(predictor.decision.of_logits(predictor.logits([text]))[0]) for text in texts])
 
 
 def _table(sides: dict[str, Side], agreement: float, title: str) -> Table:

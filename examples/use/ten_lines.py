@@ -14,9 +14,10 @@ import numpy as np
 import onnxruntime
 
 folder = Path(sys.argv[1])
-tokens = json.loads((folder / "config.json").read_text(encoding="utf-8"))["tokens"]
-if tokens["kind"] != "words" or tokens["user_words"]:
-    sys.exit(f"these lines know plain words alone: python {folder} answers for this student")
+config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+tokens = config["tokens"]
+if tokens["kind"] != "words" or tokens["user_words"] or config.get("thresholds"):
+    sys.exit(f"these lines know plain words and no threshold: python {folder} answers for this student")
 labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
 ids = {word: i for i, word in enumerate((folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n"))}
 network = onnxruntime.InferenceSession(folder / "model.onnx")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.corpora.kept import reading
 from distune.corpora.places import Place
+from distune.models.decision import LIKELIEST, Decision, decision_of
 from distune.models.logits import probabilities
 
 ABOUT = b"distune"
@@ -35,6 +36,19 @@ class Answers:
     labels: NDArray[np.int64]
     teacher: Logits
     student: Logits
+    by_teacher: Decision = LIKELIEST
+    by_student: Decision = LIKELIEST
+    """The rule that turns the logits of each into its answers."""
+
+    @property
+    def of_teacher(self) -> NDArray[np.int64]:
+        """The answered class of each text `[texts]`."""
+        return self.by_teacher.of_logits(self.teacher)
+
+    @property
+    def of_student(self) -> NDArray[np.int64]:
+        """The answered class of each text `[texts]`."""
+        return self.by_student.of_logits(self.student)
 
 
 def write_answers(answers: Answers, place: Place) -> None:
@@ -47,7 +61,15 @@ def write_answers(answers: Answers, place: Place) -> None:
             "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
         }
     )
-    about = json.dumps({"trial": answers.trial, "labels": answers.names}, ensure_ascii=False)
+    about = json.dumps(
+        {
+            "trial": answers.trial,
+            "labels": answers.names,
+            "teacher_thresholds": answers.by_teacher.named(answers.names),
+            "student_thresholds": answers.by_student.named(answers.names),
+        },
+        ensure_ascii=False,
+    )
     stream = io.BytesIO()
     pyarrow.parquet.write_table(table.replace_schema_metadata({ABOUT: about}), stream)
     place.write_bytes(stream.getvalue())
@@ -77,7 +99,16 @@ def _parsed(place: Place) -> Answers:
     texts = tuple(table["text"].to_pylist())
     if not all(isinstance(one, str) for one in (*names, *texts)) or not isinstance(about["trial"], int):
         raise ValueError("its texts and names are no texts")
-    return Answers(trial=about["trial"], names=names, texts=texts, labels=labels, teacher=teacher, student=student)
+    return Answers(
+        trial=about["trial"],
+        names=names,
+        texts=texts,
+        labels=labels,
+        teacher=teacher,
+        student=student,
+        by_teacher=decision_of(about.get("teacher_thresholds", {}), names),
+        by_student=decision_of(about.get("student_thresholds", {}), names),
+    )
 
 
 @dataclass(frozen=True)
@@ -123,38 +154,40 @@ def disagreements(answers: Answers, n: int) -> list[Case]:
     """The texts of which the two say different things, the widest apart first (total variation of their probabilities)."""
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
     apart = np.abs(teacher - student).sum(axis=1) / 2
-    differ = teacher.argmax(axis=1) != student.argmax(axis=1)
+    differ = answers.of_teacher != answers.of_student
     return _cases(answers, [row for row in np.argsort(-apart, kind="stable") if differ[row]][:n])
 
 
 def both_wrong(answers: Answers, n: int) -> list[Case]:
     """The texts on which both agree and the label differs, sorted by the confidence of the less confident one."""
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
-    said = student.argmax(axis=1)
-    wrong = (said == teacher.argmax(axis=1)) & (said != answers.labels)
-    sure = np.minimum(teacher.max(axis=1), student.max(axis=1))
+    said = answers.of_student
+    wrong = (said == answers.of_teacher) & (said != answers.labels)
+    rows = np.arange(len(said))
+    sure = np.minimum(teacher[rows, said], student[rows, said])
     return _cases(answers, [row for row in np.argsort(-sure, kind="stable") if wrong[row]][:n])
 
 
 def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
     teacher, student = probabilities(answers.teacher), probabilities(answers.student)
+    by_teacher, by_student = answers.of_teacher, answers.of_student
     return [
         Case(
             text=answers.texts[row],
             label=answers.names[answers.labels[row]],
-            teacher=answers.names[teacher[row].argmax()],
-            teacher_probability=float(teacher[row].max()),
-            student=answers.names[student[row].argmax()],
-            student_probability=float(student[row].max()),
+            teacher=answers.names[by_teacher[row]],
+            teacher_probability=float(teacher[row, by_teacher[row]]),
+            student=answers.names[by_student[row]],
+            student_probability=float(student[row, by_student[row]]),
         )
         for row in rows
     ]
 
 
-def counts_of(answers: Answers, logits: Logits) -> NDArray[np.int64]:
-    """The confusion matrix `[label, answer]` of one of the two."""
+def counts_of(answers: Answers, said: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The confusion matrix `[label, answer]` of one of the two, who said `[texts]`."""
     n_classes = len(answers.names)
-    pairs = np.bincount(answers.labels * n_classes + logits.argmax(1), minlength=n_classes**2)
+    pairs = np.bincount(answers.labels * n_classes + said, minlength=n_classes**2)
     return pairs.reshape(n_classes, n_classes)
 
 
@@ -171,7 +204,7 @@ class ConfusedPair:
 def confused_pairs(answers: Answers, n: int) -> list[ConfusedPair]:
     """The pairs that the student confuses most, the most texts first; among equals those that the teacher confuses
     more often."""
-    student, teacher = counts_of(answers, answers.student), counts_of(answers, answers.teacher)
+    student, teacher = counts_of(answers, answers.of_student), counts_of(answers, answers.of_teacher)
     wrong = [(int(i), int(j)) for i, j in zip(*np.nonzero(student), strict=True) if i != j]
     found = sorted(wrong, key=lambda pair: (-student[pair], -teacher[pair]))[:n]
     return [

@@ -131,6 +131,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
         labels=prepared.corpus.labels,
         quantized=best.quantized,
         trial=config.model_dump(mode="json"),
+        decision=prepared.decision_of(best, inputs),
     )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

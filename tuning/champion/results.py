@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.corpora.kept import read_object, reading
-from distune.tuning.champion.table import Column, Quality, Spread
+from distune.tuning.champion.table import AtThreshold, Column, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.storage.paths import Folder
@@ -174,8 +174,10 @@ def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
         "agreement": "agreement",
     }
     spreads: dict[str, Any] = {field: Spread(**kept[name]) if kept[name] else None for field, name in names.items()}
+    answered = kept.get("answered")
     quality = Quality(
         metric=metric,
+        answered=None if answered is None else _answered(answered),
         test_interval=None if interval is None else (float(interval[0]), float(interval[1])),
         **spreads,
     )
@@ -187,6 +189,11 @@ def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
         size_mb=raw["size_mb"],
         latency=latency,
     )
+
+
+def _answered(raw: dict[str, Any]) -> AtThreshold:
+    figures = {name: Spread(**raw[name]) for name in ("threshold", "precision", "recall")}
+    return AtThreshold(label=raw["label"], **figures)
 
 
 def _latency(raw: dict[str, Any]) -> Latency:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from distune.models.decision import LIKELIEST, Decision
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.metric.interval import bootstrap_interval, wilson_interval
 from distune.tuning.metric.metric import Metric
@@ -20,6 +21,7 @@ from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
 MACRO_F1 = Metric(MetricConfig(kind="macro_f1"))
+Logits = NDArray[np.float32]
 TERMINAL_COLUMNS = 80
 """The narrowest terminal that the table and its notes are made for."""
 
@@ -36,6 +38,16 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtThreshold:
+    """The threshold of a label, which dev has chosen, and the precision and recall of that label on test."""
+
+    label: str
+    threshold: Spread
+    precision: Spread
+    recall: Spread
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quality:
     """The quality of a model over its seeds: its scores by `metric`, its accuracy and macro-F1 on test, and the part of the
     test texts on which it agrees with the teacher."""
@@ -48,6 +60,8 @@ class Quality:
     test_accuracy: Spread
     macro_f1: Spread
     agreement: Spread | None
+    answered: AtThreshold | None = None
+    """The figures of the label that is answered from a threshold on; None if the likeliest label always is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,29 +84,59 @@ def quality(
     dev_scores: Sequence[float],
     test_logits: Sequence[NDArray[np.float32]],
     test_labels: NDArray[np.int64],
-    teacher_logits: NDArray[np.float32] | None,
+    teacher: NDArray[np.int64] | None,
+    decisions: Sequence[Decision] | None = None,
 ) -> Quality:
-    """The figures of quality of one model, one array of test logits for each seed.
+    """The figures of quality of one model, one array of test logits for each seed, each answered by its decision.
 
-    The interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
+    `teacher` are the teacher's answers on test `[texts]`. Without decisions the likeliest label is the answer. The interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
     """
-    predictions = [logits.argmax(1) for logits in test_logits]
-    agreement = None
-    if teacher_logits is not None:
-        agreement = spread([float((p == teacher_logits.argmax(1)).mean()) for p in predictions])
+    decisions = [LIKELIEST] * len(test_logits) if decisions is None else decisions
+    predictions = [by.of_logits(logits) for by, logits in zip(decisions, test_logits, strict=True)]
+    agreement = None if teacher is None else spread([float((p == teacher).mean()) for p in predictions])
     test_accuracy = spread([float((p == test_labels).mean()) for p in predictions])
     if metric.config.is_accuracy:
         interval = wilson_interval(test_accuracy.mean, len(test_labels))
     else:
-        interval = bootstrap_interval(metric, test_logits, test_labels)
+        interval = bootstrap_interval(metric, test_logits, test_labels, decisions)
     return Quality(
         metric=metric.config,
         dev_score=spread(dev_scores),
-        test_score=spread([metric.score(logits, test_labels) for logits in test_logits]),
+        test_score=spread(_scores(metric, test_logits, test_labels, decisions)),
         test_interval=interval,
         test_accuracy=test_accuracy,
-        macro_f1=spread([MACRO_F1.score(logits, test_labels) for logits in test_logits]),
+        macro_f1=spread(_scores(MACRO_F1, test_logits, test_labels, decisions)),
         agreement=agreement,
+        answered=_at_threshold(metric, predictions, test_labels, decisions),
+    )
+
+
+def _scores(
+    metric: Metric, logits: Sequence[Logits], labels: NDArray[np.int64], decisions: Sequence[Decision]
+) -> list[float]:
+    return [metric.score(one, labels, by) for one, by in zip(logits, decisions, strict=True)]
+
+
+def _at_threshold(
+    metric: Metric,
+    predictions: Sequence[NDArray[np.int64]],
+    labels: NDArray[np.int64],
+    decisions: Sequence[Decision],
+) -> AtThreshold | None:
+    found = [
+        (by.threshold, (answers == by.index), (labels == by.index))
+        for answers, by in zip(predictions, decisions, strict=True)
+        if by.threshold is not None
+    ]
+    if not found:
+        return None
+    index = next(by.index for by in decisions if by.threshold is not None)
+    right = [float((said & true).sum()) for _, said, true in found]
+    return AtThreshold(
+        label=metric.labels[index],
+        threshold=spread([threshold for threshold, _, _ in found]),
+        precision=spread([n / max(said.sum(), 1) for n, (_, said, _) in zip(right, found, strict=True)]),
+        recall=spread([n / max(true.sum(), 1) for n, (_, _, true) in zip(right, found, strict=True)]),
     )
 
 
@@ -172,7 +216,21 @@ def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]
         rows["  95 % interval"] = [_interval(one) for one in qualities]
     rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
     rows[f"test {MACRO_F1.config.title}"] = [str(one.macro_f1) for one in qualities]
+    rows |= _rows_at_threshold([one.answered for one in qualities])
     return list(rows.items())
+
+
+def _rows_at_threshold(answered: Sequence[AtThreshold | None]) -> dict[str, list[str]]:
+    """The threshold of a label, and what it does on test; no rows if nobody has one."""
+    label = next((one.label for one in answered if one is not None), None)
+    if label is None:
+        return {}
+    rows = {
+        f"answers {label} from": "threshold",
+        "  its precision on test": "precision",
+        "  its recall on test": "recall",
+    }
+    return {row: ["-" if one is None else str(getattr(one, field)) for one in answered] for row, field in rows.items()}
 
 
 def interval_of(quality: Quality, n_test: int | None) -> tuple[float, float] | None:

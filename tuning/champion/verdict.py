@@ -158,7 +158,14 @@ def _time(
     plugs = prepared.study.plugs
     timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
     test = prepared.teachers.of(corpus.test.texts)
-    figures = quality(prepared.metric, [prepared.teacher_score], [test], corpus.test.labels, None)
+    figures = quality(
+        prepared.metric,
+        [prepared.teacher_score],
+        [test],
+        corpus.test.labels,
+        None,
+        [prepared.teacher_decision],
+    )
     n_parameters = sum(teacher.n_parameters for teacher in teachers) or None
     size_mb = sum(teacher_size_mb(teacher) for teacher in teachers) or None
     column = Column(
@@ -180,23 +187,29 @@ def _student_columns(
     rows = encode_texts(inputs.encoder, corpus.test.texts)
     teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
-    said = {}
+    by_teacher = prepared.teacher_decision.of_logits(teacher)
     columns = []
     for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
-        said[title] = [result.logits(rows) for result in results]
         figures = quality(
-            prepared.metric, [result.score for result in results], said[title], corpus.test.labels, teacher
+            prepared.metric,
+            [result.score for result in results],
+            [result.logits(rows) for result in results],
+            corpus.test.labels,
+            by_teacher,
+            [prepared.decision_of(result, inputs) for result in results],
         )
         columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
-    kept = next(
-        logits for result, logits in zip(finalist.distilled, said[name], strict=True) if result is finalist.best
+    answers = Answers(
+        trial=finalist.record.number,
+        names=corpus.labels,
+        texts=corpus.test.texts,
+        labels=corpus.test.labels,
+        teacher=teacher,
+        student=finalist.best.logits(rows),
+        by_teacher=prepared.teacher_decision,
+        by_student=prepared.decision_of(finalist.best, inputs),
     )
-    number, test = finalist.record.number, corpus.test
-    return (
-        columns[0],
-        columns[1],
-        Answers(trial=number, names=corpus.labels, texts=test.texts, labels=test.labels, teacher=teacher, student=kept),
-    )
+    return columns[0], columns[1], answers
 
 
 def _card(prepared: Prepared, verdict: Verdict) -> str:

@@ -18,10 +18,13 @@ Kind = Literal[
     "recall_at_precision",
     "log_loss",
 ]
+Threshold = Literal["on_dev", "none"]
 KINDS: tuple[str, ...] = get_args(Kind)
 OF_ONE_LABEL = ("f1", "roc_auc", "pr_auc", "recall_at_precision")
 """The metrics that may compare one label with all others."""
 NEEDS_LABEL = ("f1", "recall_at_precision")
+WITHOUT_ANSWERS = ("roc_auc", "pr_auc", "log_loss")
+"""The metrics that are the same whichever label is answered."""
 TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -34,6 +37,10 @@ TITLES = {
     "recall_at_precision": "recall",
     "log_loss": "negative log loss",
 }
+
+
+def _usual_threshold(known: dict[str, Any]) -> Threshold:
+    return "none" if known.get("kind", "accuracy") in (*WITHOUT_ANSWERS, "accuracy") else "on_dev"
 
 
 class MetricConfig(BaseModel, frozen=True, extra="forbid"):
@@ -50,6 +57,11 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
     they are the mean over all labels."""
     precision: float | None = Field(default=None, gt=0, le=1)
     """The precision of `recall_at_precision`. The score is the largest recall of any threshold that reaches this precision."""
+    threshold: Threshold = Field(default_factory=_usual_threshold)
+    """`on_dev` answers one label from a probability on, chosen on dev so that the score is best. The checkpoint keeps this
+    threshold, and every way of asking uses it. The label is the metric's own, or the second of two; with three labels and
+    more, a metric of all labels has no threshold. `none` answers the likeliest label. `on_dev` is the default of all
+    metrics but `accuracy`, `roc_auc`, `pr_auc` and `log_loss`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -74,6 +86,10 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"recall_at_precision needs the precision, such as {self._example()}")
         if self.precision is not None and self.kind != "recall_at_precision":
             raise ValueError(f"{self.kind} takes no precision, but got precision={self.precision:g}")
+        if self.threshold == "on_dev" and self.kind in WITHOUT_ANSWERS:
+            raise ValueError(
+                f"{self.kind} is of probabilities and not of answers, so that no threshold can be chosen by it"
+            )
         return self
 
     def _example(self) -> str:

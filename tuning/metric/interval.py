@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distune.models.decision import LIKELIEST, Decision
 from distune.tuning.metric.metric import Labels, Logits, Metric
 
 N_SAMPLES = 1000
@@ -25,18 +26,25 @@ def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
 
 
 def bootstrap_interval(
-    metric: Metric, logits: Sequence[Logits], labels: Labels, n_samples: int = N_SAMPLES
+    metric: Metric,
+    logits: Sequence[Logits],
+    labels: Labels,
+    decisions: Sequence[Decision] | None = None,
+    n_samples: int = N_SAMPLES,
 ) -> tuple[float, float]:
-    """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, classes]` of the same texts.
+    """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, classes]` of the same texts
+    and its decision, by default the likeliest class.
 
     It draws the texts of each label `n_samples` times with replacement, and holds the middle 95 % of the scores (Efron 1979).
     It draws label by label, because a draw from all texts can leave a rare label without one.
     """
+    decisions = [LIKELIEST] * len(logits) if decisions is None else decisions
     generator = np.random.default_rng(SEED)
     of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     found = []
     for _ in range(n_samples):
         rows = np.concatenate([generator.choice(texts, len(texts)) for texts in of_label])
-        found.append(float(np.mean([metric.score(one[rows], labels[rows]) for one in logits])))
+        scores = [metric.score(one[rows], labels[rows], by) for one, by in zip(logits, decisions, strict=True)]
+        found.append(float(np.mean(scores)))
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.models.logits import accuracy_of, probabilities
+from distune.models.decision import LIKELIEST, Decision
+from distune.models.logits import probabilities
 from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.metric.threshold import best_decision
 
 Labels = NDArray[np.int64]
 Logits = NDArray[np.floating[Any]]
@@ -26,19 +28,38 @@ class MetricError(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric over the labels of one corpus; `index` is the place of its own label among them, or None if it is of all."""
+    """A metric over the labels of one corpus; `index` is the place of its own label among them, or None if it is of all.
+
+    `threshold_index` is the place of the label that is answered from a threshold on, None if the likeliest always is.
+    `labels` are those of the corpus.
+    """
 
     config: MetricConfig = ACCURACY
     index: int | None = None
+    threshold_index: int | None = None
+    labels: tuple[str, ...] = ()
 
-    def score(self, logits: Logits, labels: Labels) -> float:
-        """How right logits `[texts, classes]` are of labels `[texts]`; more is better.
+    def decision(self, logits: Logits, labels: Labels) -> Decision:
+        """The rule to answer by whose score of these logits `[texts, classes]` is best."""
+        if self.threshold_index is None:
+            return LIKELIEST
+        return best_decision(self.config, self.threshold_index, logits, labels)
 
-        The rules are those of scikit-learn with every class of the corpus counted, also one that no text has: its F1 is 0.
+    def score(self, logits: Logits, labels: Labels, decision: Decision | None = None) -> float:
+        """How right logits `[texts, classes]` are of labels `[texts]` if they are answered by `decision`; more is better.
+
+        Without a decision, it is the best one for these very texts: that is the score on dev. A score on test needs the
+        decision of dev. The rules are those of scikit-learn with every class of the corpus counted, also one that no text
+        has: its F1 is 0.
         """
+        kind = self.config.kind
+        if kind in _OF_LOGITS:
+            return float(_OF_LOGITS[kind](self, logits, labels))
+        decision = self.decision(logits, labels) if decision is None else decision
+        answers = decision.of_logits(logits)
         if self.config.is_accuracy:
-            return accuracy_of(logits, labels)
-        return float(_SCORES[self.config.kind](self, logits, labels))
+            return float((answers == labels).mean())
+        return float(_OF_ANSWERS[kind](self, answers, labels, logits.shape[1]))
 
     def classes(self, n_classes: int) -> Sequence[int]:
         return range(n_classes) if self.index is None else (self.index,)
@@ -55,13 +76,18 @@ def metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, 
     if config.label is not None and config.label not in labels:
         shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
         raise MetricError(f"metric.label: {config.label!r} is no label of the corpus, whose labels are {shown}")
-    metric = Metric(config, None if config.label is None else labels.index(config.label))
+    index = None if config.label is None else labels.index(config.label)
+    second = 1 if len(labels) == 2 else None
+    metric = Metric(
+        config, index, None if config.threshold == "none" else second if index is None else index, tuple(labels)
+    )
     is_ranked = config.kind in RANKS
-    if config.label is None and not is_ranked:
+    if config.label is None and not is_ranked and metric.threshold_index is None:
         return metric
+    needed = metric.classes(len(labels)) if metric.threshold_index is None or is_ranked else (metric.threshold_index,)
     for name, of_texts in splits.items():
         counts = np.bincount(of_texts, minlength=len(labels))
-        for index in metric.classes(len(labels)):
+        for index in needed:
             if counts[index] == 0 or (is_ranked and counts[index] == len(of_texts)):
                 amount = "no text" if counts[index] == 0 else "nothing but texts"
                 raise MetricError(
@@ -72,26 +98,26 @@ def metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, 
 
 
 def _f1(average: str) -> Any:
-    def score(metric: Metric, logits: Logits, labels: Labels) -> float:
+    def score(metric: Metric, answers: Labels, labels: Labels, n_classes: int) -> float:
         from sklearn.metrics import f1_score
 
-        classes = list(metric.classes(logits.shape[1]))
-        return float(f1_score(labels, logits.argmax(1), labels=classes, average=average, zero_division=0.0))
+        classes = list(metric.classes(n_classes))
+        return float(f1_score(labels, answers, labels=classes, average=average, zero_division=0.0))
 
     return score
 
 
-def _mcc(metric: Metric, logits: Logits, labels: Labels) -> float:
+def _mcc(metric: Metric, answers: Labels, labels: Labels, n_classes: int) -> float:
     from sklearn.metrics import matthews_corrcoef
 
-    return float(matthews_corrcoef(labels, logits.argmax(1)))
+    return float(matthews_corrcoef(labels, answers))
 
 
-def _balanced_accuracy(metric: Metric, logits: Logits, labels: Labels) -> float:
+def _balanced_accuracy(metric: Metric, answers: Labels, labels: Labels, n_classes: int) -> float:
     """The mean recall of the classes that texts have. `balanced_accuracy_score` warns if an answer is a class that no text has."""
     from sklearn.metrics import recall_score
 
-    return float(recall_score(labels, logits.argmax(1), labels=np.unique(labels), average="macro"))
+    return float(recall_score(labels, answers, labels=np.unique(labels), average="macro"))
 
 
 def _log_loss(metric: Metric, logits: Logits, labels: Labels) -> float:
@@ -134,12 +160,14 @@ def _recall_at_precision(metric: Metric, is_label: NDArray[np.bool_], probabilit
     return float(recall[:-1][reaches].max(initial=0.0))
 
 
-_SCORES = {
+_OF_ANSWERS = {
     "macro_f1": _f1("macro"),
     "weighted_f1": _f1("weighted"),
     "f1": _f1("macro"),
     "mcc": _mcc,
     "balanced_accuracy": _balanced_accuracy,
+}
+_OF_LOGITS = {
     "roc_auc": _of_each_label(_roc_auc),
     "pr_auc": _of_each_label(_pr_auc),
     "recall_at_precision": _of_each_label(_recall_at_precision),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder, load_encoder
+from distune.models.decision import LIKELIEST, Decision, softmax
 from distune.models.errors import first_line
-from distune.models.predictor import open_session, run_network, softmax
+from distune.models.predictor import decision_in, open_session, run_network
 from distune.tuning.storage.paths import Folder
 
 _log = logging.getLogger(__name__)
@@ -31,10 +33,10 @@ class Word:
     drop: float
 
 
-def deciding_words(tokens: Sequence[str], ask: Probabilities) -> list[Word]:
+def deciding_words(tokens: Sequence[str], ask: Probabilities, decision: Decision = LIKELIEST) -> list[Word]:
     """The words without which the answer loses most probability, one hidden at a time, in all its places (Zeiler & Fergus 2014), the most first."""
     whole = ask(tokens)
-    answer = int(whole.argmax())
+    answer = int(decision.of_probabilities(whole[None])[0])
     found = []
     for token in dict.fromkeys(tokens):
         hidden = ask([HIDDEN if one == token else one for one in tokens])
@@ -67,7 +69,8 @@ def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
             row: NDArray[np.float32] = softmax(run_network(session, [encoder.look_up(tokens)]))[0]
             return row
 
-        return {text: deciding_words(_read(encoder, text), ask) for text in texts}
+        decision = decision_in(path, json.loads((path / "labels.json").read_text(encoding="utf-8")))
+        return {text: deciding_words(_read(encoder, text), ask, decision) for text in texts}
 
 
 def _read(encoder: Encoder, text: str) -> Sequence[str]:

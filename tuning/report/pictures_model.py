@@ -90,8 +90,8 @@ def confusion_picture(answers: Answers) -> go.Figure:
     found = make_subplots(
         rows=1, cols=2, subplot_titles=("teacher", "student"), shared_yaxes=True, horizontal_spacing=0.06, figure=base
     )
-    for column, logits in enumerate((answers.teacher, answers.student), start=1):
-        counts = counts_of(answers, logits)
+    for column, said in enumerate((answers.of_teacher, answers.of_student), start=1):
+        counts = counts_of(answers, said)
         shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         found.add_trace(
             go.Heatmap(

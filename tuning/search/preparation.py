@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
+from distune.models.decision import LIKELIEST, Decision
 from distune.tuning.metric.metric import Metric
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import ReadStudy
@@ -26,6 +28,7 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
 from distune.tuning.trial.plugs import plug_identity
+from distune.tuning.trial.run import TrialResult
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,17 @@ class Prepared:
     def teacher_score(self) -> float:
         """The teachers' score on dev, by the metric."""
         return self.metric.score(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
+
+    @functools.cached_property
+    def teacher_decision(self) -> Decision:
+        """The rule by which the teachers' answers score best on dev."""
+        return self.metric.decision(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
+
+    def decision_of(self, result: TrialResult, inputs: Inputs) -> Decision:
+        """The rule by which the answers of a student, as it is served, score best on dev."""
+        if self.metric.threshold_index is None:
+            return LIKELIEST
+        return self.metric.decision(result.logits(inputs.data.dev), self.corpus.dev.labels)
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -25,10 +25,10 @@ def onnx_contender(folder: Path) -> Contender:
     encoder.read_ahead()
 
     def label(ids: list[int]) -> str:
-        return predictor.labels[int(run_network(predictor.session, [ids])[0].argmax())]
+        return predictor.labels[int(predictor.decision.of_logits(run_network(predictor.session, [ids]))[0])]
 
     def batch(texts: Sequence[str]) -> Any:
-        return predictor.logits(texts).argmax(1)
+        return predictor.decision.of_logits(predictor.logits(texts))
 
     return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": label}, batch)
 

@@ -156,10 +156,13 @@ def _bounds(metadata: Sequence[Any]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "must be given"
+    if field.default_factory is not None:
+        return "by the others"
     value = field.default
     if isinstance(value, BaseModel):  # Its kind, and what it sets otherwise than its class does.
         fields = type(value).model_fields
-        value = {name: one for name, one in value if name == "kind" or one != fields[name].default}
+        own = [(name, one) for name, one in value if fields[name].default_factory is None]
+        value = {name: one for name, one in own if name == "kind" or one != fields[name].default}
         if not value:
             return "each key's own"
     text = yaml.safe_dump(list(value) if isinstance(value, tuple) else value, default_flow_style=True, width=1000)

@@ -120,13 +120,13 @@ def cache_teacher(
         _log.info(line)
     teachers = logits_for(config, corpus, places, runner, progress, rebuild)
     metrics = {"accuracy": ACCURACY, config.metric.kind: config.metric}
-    figures = {
-        f"{split} {one.title}": metric_of(one, corpus.labels, {split: of.labels}).score(
-            teachers.of(of.texts), of.labels
-        )
-        for one in metrics.values()
-        for split, of in (("dev", corpus.dev), ("test", corpus.test))
-    }
+    on_dev, on_test = (teachers.of(of.texts) for of in (corpus.dev, corpus.test))
+    figures = {}
+    for config_of_one in metrics.values():
+        one = metric_of(config_of_one, corpus.labels, {"dev": corpus.dev.labels, "test": corpus.test.labels})
+        decision = one.decision(on_dev, corpus.dev.labels)
+        figures[f"dev {one.config.title}"] = one.score(on_dev, corpus.dev.labels, decision)
+        figures[f"test {one.config.title}"] = one.score(on_test, corpus.test.labels, decision)
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)
     _log.info(f"teacher: {', '.join(f'{name} {value:.4f}' for name, value in figures.items())}; the cache is {folders}")
     if export is not None:

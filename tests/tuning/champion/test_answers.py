@@ -86,5 +86,5 @@ def test_what_both_get_wrong_comes_by_the_less_sure_of_the_two() -> None:
 
 
 def test_confusions_are_counted_by_label_and_answer() -> None:
-    assert counts_of(ANSWERS, ANSWERS.student).tolist() == [[2, 1], [1, 1]]
-    assert counts_of(ANSWERS, ANSWERS.teacher).tolist() == [[1, 2], [0, 2]]
+    assert counts_of(ANSWERS, ANSWERS.of_student).tolist() == [[2, 1], [1, 1]]
+    assert counts_of(ANSWERS, ANSWERS.of_teacher).tolist() == [[1, 2], [0, 2]]

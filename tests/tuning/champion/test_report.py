@@ -27,7 +27,7 @@ def test_quality_is_counted_by_hand() -> None:
     labels = np.array([0, 0, 1, 1])
     student = np.array([[2, 1], [1, 2], [1, 2], [1, 2]], np.float32)  # says 0 1 1 1
     teacher = np.array([[1, 2], [1, 2], [1, 2], [2, 1]], np.float32)  # says 1 1 1 0
-    found = quality(BY_ACCURACY, [0.5], [student], labels, teacher)
+    found = quality(BY_ACCURACY, [0.5], [student], labels, teacher.argmax(1))
     assert found.test_accuracy.mean == 0.75
     # F1 of class 0: precision 1, recall 1/2 -> 2/3; of class 1: precision 2/3, recall 1 -> 4/5
     assert found.macro_f1.mean == pytest.approx((2 / 3 + 4 / 5) / 2)

@@ -33,7 +33,9 @@ BY_HAND: list[tuple[Any, float]] = [
     # F1: bill 2*2/(3+2) = 4/5, refund 2*1/(2+2) = 1/2, spam 2*1/(1+2) = 2/3.
     ("macro_f1", (4 / 5 + 1 / 2 + 2 / 3) / 3),
     ("weighted_f1", (3 * 4 / 5 + 2 * 1 / 2 + 1 * 2 / 3) / 6),
-    ({"f1": "refund"}, 1 / 2),
+    ({"f1": {"label": "refund", "threshold": "none"}}, 1 / 2),
+    # Answered from 0.7 on, refund is right once and missed once: 2*1/(1+2). From 0.2 on, twice right of four: 2*2/(4+2).
+    ({"f1": "refund"}, 2 / 3),
     # Recall: 2/3, 1/2, 1.
     ("balanced_accuracy", (2 / 3 + 1 / 2 + 1) / 3),
     # Gorodkin's R_K: (c s - sum p t) / sqrt((s² - sum p²)(s² - sum t²)) with c = 4, s = 6, p = (2, 2, 2), t = (3, 2, 1).
