@@ -41,10 +41,20 @@ def bootstrap_interval(
     decisions = [LIKELIEST] * len(logits) if decisions is None else decisions
     generator = np.random.default_rng(SEED)
     of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    found = []
-    for _ in range(n_samples):
-        rows = np.concatenate([generator.choice(texts, len(texts)) for texts in of_label])
-        scores = [metric.score(one[rows], labels[rows], by) for one, by in zip(logits, decisions, strict=True)]
-        found.append(float(np.mean(scores)))
+    draws = (np.concatenate([generator.choice(texts, len(texts)) for texts in of_label]) for _ in range(n_samples))
+    if metric.is_of_answers:
+        answers = [by.of_logits(one) for one, by in zip(logits, decisions, strict=True)]
+        n_classes = logits[0].shape[1]
+        found = [
+            metric.scores(np.stack([_counts(labels[rows], one[rows], n_classes) for one in answers])).mean()
+            for rows in draws
+        ]
+    else:
+        found = [np.mean([metric.score(one[rows], labels[rows]) for one in logits]) for rows in draws]
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _counts(labels: Labels, answers: Labels, n_classes: int) -> Labels:
+    """The confusion matrix `[label, answer]`."""
+    return np.bincount(labels * n_classes + answers, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distune.models.decision import LIKELIEST, Decision
 from distune.models.logits import probabilities
 from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.metric.counts import scores_of_counts
 from distune.tuning.metric.threshold import best_decision
 
 Labels = NDArray[np.int64]
@@ -53,13 +54,22 @@ class Metric:
         has: its F1 is 0.
         """
         kind = self.config.kind
-        if kind in _OF_LOGITS:
+        if not self.is_of_answers:
             return float(_OF_LOGITS[kind](self, logits, labels))
         decision = self.decision(logits, labels) if decision is None else decision
         answers = decision.of_logits(logits)
         if self.config.is_accuracy:
             return float((answers == labels).mean())
         return float(_OF_ANSWERS[kind](self, answers, labels, logits.shape[1]))
+
+    @property
+    def is_of_answers(self) -> bool:
+        """Whether it depends on the answers alone, and not on how sure they are."""
+        return self.config.kind not in _OF_LOGITS
+
+    def scores(self, counts: Labels) -> NDArray[np.float64]:
+        """The scores `[...]` of confusion matrices `[..., label, answer]`, if it is of answers."""
+        return scores_of_counts(self.config, counts, self.index)
 
     def classes(self, n_classes: int) -> Sequence[int]:
         return range(n_classes) if self.index is None else (self.index,)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distune.models.decision import LIKELIEST, Decision, softmax
 from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.counts import scores_of_counts
 
 Floats = NDArray[np.floating[Any]]
 
@@ -38,33 +39,16 @@ def best_decision(
 
 
 def _scores(config: MetricConfig, tp: Floats, n_answered: Floats, n_class: float, n: float) -> Floats:
-    """The score of each threshold, from how many texts are answered with the class and how many of these are right.
+    """The score of each threshold, from how many texts are answered with the class and how many of these are right; -1
+    for one that will not do.
 
-    A metric of all labels is asked of two classes alone.
+    All other classes count as one: a metric of all labels has a threshold with two classes alone.
     """
-    fp, fn = n_answered - tp, n_class - tp
-    tn = n - tp - fp - fn
-    kind = config.kind
-    if kind == "recall_at_precision":
+    if config.kind == "recall_at_precision":
         reaches = tp / n_answered >= (config.precision or 1.0)
         return np.where(reaches, tp / max(n_class, 1.0), -1.0)
-    if kind == "accuracy":
-        return np.asarray((tp + tn) / n)
-    if kind == "mcc":
-        spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
-        # From 0 to 2, as below 0 means that no threshold will do.
-        found = np.divide(tp * tn - fp * fn, spread, out=np.zeros_like(tp), where=spread > 0)
-        return np.asarray(1.0 + found)
-    if kind == "balanced_accuracy":
-        recalls = [one / (one + other) for one, other in ((tp, fn), (tn, fp)) if (one + other)[0] > 0]
-        return np.asarray(np.mean(recalls, axis=0))
-    of_class, of_other = _f1(tp, fp, fn), _f1(tn, fn, fp)
-    if kind == "f1":
-        return of_class
-    weight = 0.5 if kind == "macro_f1" else n_class / n
-    return weight * of_class + (1 - weight) * of_other
-
-
-def _f1(tp: Floats, fp: Floats, fn: Floats) -> Floats:
-    among = 2 * tp + fp + fn
-    return np.divide(2 * tp, among, out=np.zeros_like(tp), where=among > 0)
+    fp, fn = n_answered - tp, n_class - tp
+    others = n - tp - fp - fn
+    counts = np.stack([np.stack([others, fp], axis=-1), np.stack([fn, tp], axis=-1)], axis=-2)
+    scores = scores_of_counts(config, counts, 1)
+    return 1.0 + scores if config.kind == "mcc" else scores

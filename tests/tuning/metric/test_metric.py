@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from distune.models.decision import LIKELIEST
 from distune.tuning.metric.config import KINDS, MetricConfig
 from distune.tuning.metric.interval import bootstrap_interval
 from distune.tuning.metric.metric import MetricError, metric_of
@@ -79,6 +80,20 @@ def test_the_bootstrapped_interval_holds_the_score(given: Any) -> None:
     low, high = bootstrap_interval(metric, [LOGITS], LABELS, n_samples=50)
     assert low <= metric.score(LOGITS, LABELS) <= high
     assert bootstrap_interval(metric, [LOGITS], LABELS, n_samples=50) == (low, high)
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "macro_f1", "weighted_f1", "f1", "mcc", "balanced_accuracy"])
+def test_many_confusion_matrices_score_as_scikit_learn_scores_one(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    labels, logits = rng.integers(0, 3, (20, 9)), rng.normal(size=(20, 9, 4)).astype(np.float32)
+    labels[:4] = 1  # All texts are of one label; the fourth has none in any draw.
+    logits[2:6, :, 2] = 9  # All are answered alike.
+    settings = {"threshold": "none"} | ({"label": "bill"} if kind == "f1" else {})
+    metric = metric_of(MetricConfig.model_validate({kind: settings}), (*NAMES, "other"), {})
+    pairs = labels * 4 + logits.argmax(-1)
+    counts = np.stack([np.bincount(one, minlength=16).reshape(4, 4) for one in pairs])
+    expected = [metric.score(one, of, LIKELIEST) for one, of in zip(logits, labels, strict=True)]
+    assert metric.scores(counts).tolist() == pytest.approx(expected)
 
 
 def test_the_bootstrapped_interval_of_an_accuracy_is_nearly_that_of_the_binomial() -> None:

@@ -1,0 +1,63 @@
+"""A metric with a threshold, from the finalists to the champion's folder, its table and its answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distune.cluster.runner import IN_PROCESS
+from distune.corpora.encoding import load_encoder
+from distune.corpora.places import Place
+from distune.models.decision import LIKELIEST
+from distune.models.predictor import Predictor
+from distune.tuning.champion.answers import read_answers
+from distune.tuning.champion.finalists import Finalist
+from distune.tuning.champion.results import parse_results
+from distune.tuning.champion.verdict import judge
+from distune.tuning.storage.records import TrialRecord
+from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.run import run_trial
+from tests.conftest import prepared_study
+
+
+def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dict[str, Any], tmp_path: Path) -> None:
+    document["metric"] = {"f1": "1"}
+    document["champion"] = {"min_teacher_ratio": 0.01}
+    prepared = prepared_study(document)
+    config = TrialConfig.model_validate(
+        {
+            "tokens": document["trial"]["tokens"],
+            "vectors": document["trial"]["vectors"],
+            "epochs": 1,
+            "student": {"kind": "average"},
+            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
+        }
+    )
+    distilled, alone = (run_trial(one, prepared.of(one).data, lambda report: None) for one in (config, config.plain()))
+    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (distilled,), (alone,))
+    verdict = judge(prepared, [finalist], tmp_path, IN_PROCESS)
+
+    dev, test = prepared.corpus.dev, prepared.corpus.test
+    champion = Predictor(tmp_path / "champion", load_encoder(tmp_path / "champion"))
+    assert champion.decision.threshold is not None
+    assert prepared.metric.score(champion.logits(dev.texts), dev.labels, champion.decision) == pytest.approx(
+        distilled.score
+    )
+    said = np.array([answer["label"] for answer in champion.answers(test.texts)])
+    is_right = said == np.array(prepared.corpus.labels)[test.labels]
+    column = verdict.columns[-1].quality
+    assert column.test_accuracy.mean == pytest.approx(is_right.mean())
+    assert column.answered is not None
+    answered, is_one = said == "1", test.labels == 1
+    assert column.answered.precision.mean == pytest.approx((answered & is_one).sum() / max(answered.sum(), 1))
+    assert column.answered.recall.mean == pytest.approx((answered & is_one).sum() / is_one.sum())
+    results = parse_results(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
+    assert results.columns[-1].quality == column
+    assert "answers 1 from" in (tmp_path / "table.txt").read_text(encoding="utf-8")
+    kept = read_answers(Place(str(tmp_path / "answers.parquet")))
+    assert [kept.names[index] for index in kept.of_student] == said.tolist()
+    assert kept.by_teacher == prepared.teacher_decision != LIKELIEST
