@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from distune._kinds import OpenKinds, Part
 from distune.losses.annealing import Annealed, Annealing
@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 TeachersKind = Literal["mean", "weighted", "sampled"]
+
+
+def _names(given: Any) -> Any:
+    """YAML reads the label 1 as a number."""
+    return (
+        {str(name) if type(name) is int else name: weight for name, weight in given.items()}
+        if isinstance(given, dict)
+        else given
+    )
+
+
 ClassWeights = Literal["none", "balanced", "effective"]
+WeightOfLabel = Annotated[dict[str, Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1)]
 OF_LABELS = ("label_smoothing", "class_weights", "effective_beta", "focal_gamma")
 """The settings of the cross-entropy, which a plain student has too."""
 
@@ -176,10 +188,10 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """`true` weighs each row of the teacher term by the teacher's confidence: 1 - its entropy / the largest entropy."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The part of each label that is spread over all classes, in the cross-entropy."""
-    class_weights: ClassWeights = "none"
-    """The weights of the classes in the cross-entropy, from the labelled texts of train. `balanced` is in inverse
-    proportion to the number of a class's texts. `effective` is in inverse proportion to their effective number (Cui et
-    al. 2019). Neither changes the teacher term."""
+    class_weights: Annotated[ClassWeights | WeightOfLabel, BeforeValidator(_names)] = "none"
+    """The weights of the classes in the cross-entropy. `balanced` is in inverse proportion to the number of a class's
+    labelled texts in train. `effective` is in inverse proportion to their effective number (Cui et al. 2019).
+    `{spam: 5}` counts each text of `spam` five times as much as one of any other label. The teacher term has no weights."""
     effective_beta: float = Field(default=0.999, gt=0, lt=1)
     """β of `effective`: the effective number of n texts is (1 - β^n) / (1 - β). Near 0 all weights are equal, near 1 they
     are the balanced ones."""

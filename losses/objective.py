@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,21 +79,34 @@ class Objective(nn.Module):
         return ((1 - p) ** gamma * rows).sum() / n
 
 
-def weights_of_classes(config: LossConfig, counts: Tensor) -> Tensor | None:
+def weights_of_classes(config: LossConfig, counts: Tensor, labels: Sequence[str] = ()) -> Tensor | None:
     """The weight of each class `[classes]` from the number of its texts, 1 in the mean over the texts; None without weights.
 
-    A class without a text has the weight of one text. Raises ValueError if there is no text at all.
+    A class without a text has the weight of one text. `labels` are the names of the classes, for weights by name. Raises
+    ValueError if there is no text at all, and for the name of no class.
     """
     if config.class_weights == "none":
         return None
     if not counts.sum():
         raise ValueError(f"class_weights={config.class_weights} needs labelled texts, and there are none")
     counts = counts.double()
-    n = counts.clamp_min(1)
-    beta = config.effective_beta
-    amounts = n if config.class_weights == "balanced" else (1 - beta**n) / (1 - beta)
-    weights = 1 / amounts
+    weights = (
+        _by_name(config.class_weights, labels) if isinstance(config.class_weights, dict) else _by_count(config, counts)
+    )
     return (weights * counts.sum() / (weights * counts).sum()).float()
+
+
+def _by_count(config: LossConfig, counts: Tensor) -> Tensor:
+    n, beta = counts.clamp_min(1), config.effective_beta
+    return 1 / (n if config.class_weights == "balanced" else (1 - beta**n) / (1 - beta))
+
+
+def _by_name(weights: Mapping[str, float], labels: Sequence[str]) -> Tensor:
+    if unknown := [name for name in weights if name not in labels]:
+        raise ValueError(
+            f"loss.class_weights: {unknown[0]!r} is none of the labels {', '.join(map(repr, labels[:20]))}"
+        )
+    return torch.tensor([weights.get(label, 1.0) for label in labels], dtype=torch.float64)
 
 
 def _refuse_other_than_rows(rows: Tensor, labels: Tensor, part: str, kind: str) -> None:
@@ -111,17 +125,22 @@ def confidence(logits: Tensor) -> Tensor:
 
 
 def build_objective(
-    config: LossConfig, n_student: int = 0, n_teacher: int = 0, class_counts: Tensor | None = None
+    config: LossConfig,
+    n_student: int = 0,
+    n_teacher: int = 0,
+    class_counts: Tensor | None = None,
+    labels: Sequence[str] = (),
 ) -> Objective:
     """The objective of a student whose pooled state has `n_student` features, and its teacher's hidden states
     `n_teacher`.
 
-    `class_counts` `[classes]` are the numbers of labelled texts, for `class_weights`. Raises ValueError if the loss needs
+    `class_counts` `[classes]` are the numbers of labelled texts and `labels` the names of the classes, for
+    `class_weights`. Raises ValueError if the loss needs
     hidden states or class counts, and there are none.
     """
     if config.class_weights != "none" and class_counts is None:
         raise ValueError(f"class_weights={config.class_weights} needs the number of texts of each class")
-    weights = None if class_counts is None else weights_of_classes(config, class_counts)
+    weights = None if class_counts is None else weights_of_classes(config, class_counts, labels)
     if not config.hidden_weight:
         return Objective(config, class_weights=weights)
     if not n_teacher:

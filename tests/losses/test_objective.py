@@ -214,3 +214,14 @@ def test_a_training_that_was_kept_before_there_were_weights_goes_on() -> None:
     assert (
         build_objective(mse_loss(0.0, class_weights="balanced"), class_counts=torch.tensor([3, 1])).state_dict() == {}
     )
+
+
+def test_weights_by_name_are_scaled_to_a_mean_of_one_over_the_texts() -> None:
+    # Three texts of ham at 1 and one of spam at 5: (3 * 1 + 1 * 5) / 4 = 2 in the mean.
+    weights = weights_of_classes(mse_loss(0.0, class_weights={"spam": 5}), torch.tensor([3, 1]), ("ham", "spam"))
+    assert weights is not None
+    assert weights.tolist() == [0.5, 2.5]
+    # A label that YAML reads as a number.
+    assert mse_loss(0.0, class_weights={1: 5}).class_weights == {"1": 5.0}
+    with pytest.raises(ValueError, match=r"loss\.class_weights: 'eggs' is none of the labels 'ham', 'spam'"):
+        weights_of_classes(mse_loss(0.0, class_weights={"eggs": 5}), torch.tensor([3, 1]), ("ham", "spam"))

@@ -13,7 +13,7 @@ import yaml
 
 from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, interval_of, rows_of_table
+from distune.tuning.champion.table import Column, Quality, interval_of, rows_of_table
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.config import CardConfig
 
@@ -66,7 +66,7 @@ Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95
 
 From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
-## Limits
+{_threshold(quality)}## Limits
 
 {limits}
 
@@ -75,6 +75,19 @@ From raw text to label, ONNX Runtime, warm, on {card.timed}.
 {licence}
 
 {use_section(card.packages)}"""
+
+
+def _threshold(quality: Quality) -> str:
+    """A section about the label that is answered from a threshold on; empty without one."""
+    if (answered := quality.answered) is None:
+        return ""
+    return f"""## Threshold
+
+It answers `{answered.label}` from a threshold of its probability on, and the likeliest of the other labels below it. Dev has chosen the threshold, so \
+that the {quality.metric.title} is best. It is `thresholds` in `config.json`, and the package `distune_student` answers by it. The label of an \
+answer may therefore not be the one with the largest probability.
+
+"""
 
 
 def markdown_table(columns: Sequence[Column]) -> str:

@@ -18,7 +18,7 @@ from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
@@ -75,6 +75,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     places = locate(config, corpus)
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
+    _refuse_unknown_classes(study, corpus.labels, only)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
@@ -103,6 +104,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
             *assumed.of_seen_texts(study, places),
             *assumed.of_settings(study, corpus, places),
             *assumed.of_rare_labels(config.metric, corpus),
+            *assumed.of_threshold(metric),
         ),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
@@ -134,6 +136,18 @@ def _first_words(tokens: AnyTokensConfig, corpus: Corpus, places: Sequence[Teach
     """The vocabulary of the first train and transfer texts, rare words too."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)[:FIRST_TEXTS]
     return tokenize(tokens.model_copy(update={"min_count": 1}), texts, pieces_for(tokens, places[0])).vocabulary
+
+
+def _refuse_unknown_classes(study: Study, labels: Sequence[str], only: TrialConfig | None) -> None:
+    """Raise StudyError if the weights of classes name a label that the corpus does not have."""
+    given = [only.loss.class_weights] if only else values_at(study.space, "loss.class_weights")
+    for weights in given:
+        for name in weights if isinstance(weights, dict) else ():
+            if str(name) not in labels:
+                shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
+                raise StudyError(
+                    f"trial.loss.class_weights: {name!r} is no label of the corpus, whose labels are {shown}"
+                )
 
 
 def _refuse_what_teachers_lack(

@@ -65,7 +65,9 @@ def rule_terms(rule: ChampionConfig, metric: MetricConfig = ACCURACY) -> str:
     never changes."""
     share = rule.min_teacher_ratio or 0.0
     short = f"{share:.1%}"
-    return _sentence(rule, metric, short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%")
+    ratio = short if abs(float(short[:-1]) / 100 - share) < ROUNDING else f"{100 * share:.12g}%"
+    # Scores at a threshold of their own are not comparable with those of the likeliest label.
+    return _sentence(rule, metric, ratio) + (", at a threshold chosen on dev" if metric.threshold == "on_dev" else "")
 
 
 def _sentence(rule: ChampionConfig, metric: MetricConfig, ratio: str) -> str:

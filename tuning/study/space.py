@@ -189,7 +189,7 @@ def _typed(root: dict[str, Node], model: type[BaseModel], context: Config | None
             valid = model.model_validate(corner, context=context)
             value: Any = valid
             for part in path.split("."):
-                value = getattr(value, part)
+                value = value[part] if isinstance(value, dict) else getattr(value, part)
             return Range(node.kind, tuple(type(value)(end) for end in node.values))
         if isinstance(node, Alternatives):
             return Alternatives({kind: convert(block, path, (*kinds, kind)) for kind, block in node.blocks.items()})

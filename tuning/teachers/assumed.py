@@ -71,6 +71,16 @@ def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
     ]
 
 
+def of_threshold(metric: Metric) -> list[str]:
+    """The line about the label that is answered from a threshold on."""
+    if metric.threshold_index is None:
+        return []
+    return [
+        f"metric: students answer {metric.labels[metric.threshold_index]!r} from a probability on that is chosen on dev by "
+        f"{metric.config.title}; the teacher is held against them in the same way. metric.threshold: none answers the likeliest label"
+    ]
+
+
 def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric) -> list[str]:
     """The lines about the teachers' answers on dev."""
     each = teachers.each(corpus.dev.texts)

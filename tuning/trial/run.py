@@ -166,7 +166,10 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     )
     device = next(student.parameters()).device
     counts = torch.from_numpy(np.bincount(data.labels[data.labels != UNLABELLED], minlength=data.n_classes))
-    objective = build_objective(config.loss, student.n_features, data.teacher_hidden.shape[1], counts).to(device)
+    objective = build_objective(
+        config.loss, student.n_features, data.teacher_hidden.shape[1], counts, data.metric.labels
+    )
+    objective = objective.to(device)
     generator = torch.Generator().manual_seed(config.seed)
     return Lesson(
         objective=objective,

@@ -58,6 +58,8 @@ def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dic
     results = parse_results(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
     assert results.columns[-1].quality == column
     assert "answers 1 from" in (tmp_path / "table.txt").read_text(encoding="utf-8")
+    card = (tmp_path / "champion" / "README.md").read_text(encoding="utf-8")
+    assert "It answers `1` from a threshold of its probability on" in card
     kept = read_answers(Place(str(tmp_path / "answers.parquet")))
     assert [kept.names[index] for index in kept.of_student] == said.tolist()
     assert kept.by_teacher == prepared.teacher_decision != LIKELIEST

@@ -23,11 +23,13 @@ from distune.tuning.storage.records import to_record
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig, least_score, meets, rank, rule_terms, rule_text, teacher_ratio
+from distune.tuning.study.space import fill, first_of, leaves
 from distune.tuning.teachers.assumed import of_rare_labels
 from distune.tuning.teachers.sources import _score
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.promotion import candidate_of
 from distune.tuning.tracking.view import view_tags
+from distune.tuning.trial.config import TrialConfig
 from tests.making.candidates import GOOD
 from tests.making.columns import COLUMNS
 from tests.making.findings import RECORDS, results
@@ -176,3 +178,22 @@ def test_mlflows_page_sorts_by_the_metric() -> None:
     assert "metrics.`macro_f1`" in saved
     assert "final/dev_macro_f1" in saved
     assert "accuracy" not in saved.replace("Accuracy against speed", "")
+
+
+def test_weights_of_classes_may_be_searched_and_name_labels_of_the_corpus(document: dict[str, Any]) -> None:
+    document["trial"]["loss"]["class_weights"] = {1: {"log": [1, 20]}}
+    study = Study(document)
+    assert [path for path, _, _ in leaves(study.space.root) if "class_weights" in path] == ["loss.class_weights.1"]
+    config = TrialConfig.model_validate(fill(study.space.root, first_of, "", ()))
+    assert config.loss.class_weights == {"1": 1.0}
+    assert TrialConfig.kept(config.model_dump(mode="json")) == config
+    assert "no fault" in check(study)
+    document["trial"]["loss"]["class_weights"] = {"spam": 2}
+    with pytest.raises(
+        StudyError, match=r"trial\.loss\.class_weights: 'spam' is no label of the corpus, whose labels are '0'"
+    ):
+        check(Study(document))
+    for faulty in ({"1": 0}, {}, {"1": "much"}):
+        document["trial"]["loss"]["class_weights"] = faulty
+        with pytest.raises(StudyError, match=r"trial\.loss\.class_weights"):
+            Study(document)

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from distune.models.decision import LIKELIEST, Decision, decision_of, softmax
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import MetricError, metric_of
+from distune.tuning.study.rule import ChampionConfig, rule_terms
+from distune.tuning.teachers.assumed import of_threshold
 
 NAMES = ("ham", "spam")
 # The probability of spam, and what each text is.
@@ -123,3 +125,15 @@ def test_a_threshold_that_cannot_be_chosen_is_refused() -> None:
         metric_of(MetricConfig(kind="macro_f1"), NAMES, {"dev": np.zeros(3, np.int64)})
     with pytest.raises(ValidationError, match="roc_auc is of probabilities and not of answers"):
         MetricConfig.model_validate({"roc_auc": {"threshold": "on_dev"}})
+
+
+def test_scores_at_a_threshold_are_no_terms_of_those_without() -> None:
+    rule = ChampionConfig(min_teacher_ratio=0.9)
+    at, without = (MetricConfig(kind="macro_f1", threshold=one) for one in ("on_dev", "none"))
+    assert rule_terms(rule, at) == f"{rule_terms(rule, without)}, at a threshold chosen on dev"
+
+
+def test_the_label_that_is_answered_from_a_threshold_on_is_told() -> None:
+    (told,) = of_threshold(metric_of(MetricConfig(kind="f1", label="spam"), NAMES, {}))
+    assert told.startswith("metric: students answer 'spam' from a probability on that is chosen on dev by F1 of spam;")
+    assert of_threshold(metric_of(MetricConfig(), NAMES, {})) == []
