@@ -170,7 +170,7 @@ def open_cache(root: Place, key: CacheKey) -> TeacherLogits:
     ):
         if found != expected:
             raise CorpusError(
-                f"the cache {place} belongs to another {name}: {found}, not {expected}; "
+                f"the cache {place} belongs to another {name}: {found!s:.200}, not {expected!s:.200}; "
                 "`distune cache STUDY --rebuild` makes it again"
             )
     if INDEX not in manifest.checksums:

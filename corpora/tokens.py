@@ -19,6 +19,9 @@ from distune.corpora.texts import CorpusError
 MOST_DIGITS = 12
 """The most digits that a word's frequency has; jieba's own add up to 60 million."""
 
+LONGEST_WORD = 1000
+"""Characters of a word; jieba keeps every beginning of a word, so that memory grows by the square of its length."""
+
 
 class _Tokens(BaseModel, frozen=True, extra="forbid"):
     """The settings that all kinds of tokens share."""
@@ -206,7 +209,11 @@ def read_dictionary(path: Path) -> list[list[Any]]:
             continue
         if rest and not rest[0].isdecimal():
             raise CorpusError(
-                f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r}"
+                f"tokens.dictionary: {path}, line {number}: must be `word [frequency] [tag]`, but got {line!r:.200}"
+            )
+        if len(word) > LONGEST_WORD:
+            raise CorpusError(
+                f"tokens.dictionary: {path}, line {number}: a word has at most {LONGEST_WORD:,} characters, but it has {len(word):,}"
             )
         if rest and len(rest[0]) > MOST_DIGITS:
             raise CorpusError(f"tokens.dictionary: {path}, line {number}: a frequency of {n_of(len(rest[0]), 'digit')}")

@@ -14,7 +14,8 @@ from typing import ClassVar
 SUMS = "SHA256SUMS"
 """The checksums of a folder's files without README.md, which may be edited; `sha256sum -c` reads them too. Folders
 of earlier versions have none."""
-_SUM = re.compile(r"([0-9a-f]{64})  ([^/\\\n]+(?:/[^/\\\n]+)*)")
+_SUM = re.compile(r"([0-9a-f]{64})  ([^/\\\n]{1,60}(?:/[^/\\\n]{1,60}){0,9})")
+"""A line of them; systems refuse to look for a longer name, each by another error."""
 RESERVED = ["[PAD]", "[UNK]"]
 """How every vocabulary begins."""
 FILES = ("model.onnx", "weights.safetensors", "config.json", "vocabulary.txt", "labels.json", "README.md")

@@ -22,6 +22,10 @@ SAMPLED_ROWS = 1000
 BLOCK_BYTES = 1 << 20
 LONGEST_WORD = 10_000
 """Bytes. If a word of a binary file is longer, its dimension differs from the header's."""
+MOST_DIGITS = 18
+"""Digits of a number in a header; no file has so many rows."""
+LARGEST_DIMENSION = 1 << 16
+"""Of a row in the binary format, which is read at once; vectors of words have some hundred numbers."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PLAIN = b"0123456789.eE+- \t"
 _NOT_FINITE = re.compile(rb"[-+]?(nan|inf|1\.#)", re.IGNORECASE)
@@ -47,7 +51,8 @@ class Rows(Protocol):
 def header_of(line: bytes) -> tuple[int, int] | None:
     """Rows and dimension, if a line says them."""
     fields = line.split()
-    return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(map(bytes.isdigit, fields)) else None
+    is_header = len(fields) == 2 and all(field.isdigit() and len(field) <= MOST_DIGITS for field in fields)
+    return (int(fields[0]), int(fields[1])) if is_header else None
 
 
 class TextRows:
@@ -164,6 +169,11 @@ class BinaryRows:
         if header is None or header[1] < 1:
             raise ModelError(
                 f"{path} is neither text nor word2vec's binary format, which begins with a line `rows dimension`"
+            )
+        if header[1] > LARGEST_DIMENSION:
+            raise ModelError(
+                f"{path}: its header says dimension {header[1]:,}, and vectors of words have at most {LARGEST_DIMENSION:,} numbers; "
+                "copy the file again from where it is whole"
             )
         self.n_said: int | None = header[0]
         self.dimension = header[1]

@@ -171,6 +171,15 @@ def test_a_cache_that_belongs_to_something_else_is_refused(tmp_path: Path, field
         opened(tmp_path)
 
 
+def test_a_cache_whose_corpus_has_a_name_without_end_is_refused_in_a_short_line(tmp_path: Path) -> None:
+    fill(tmp_path)
+    manifest = folder(tmp_path) / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "corpus": "(" * 100_000}))
+    with pytest.raises(CorpusError, match="belongs to another corpus") as raised:
+        opened(tmp_path)
+    assert len(str(raised.value)) < 1000
+
+
 def change(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1

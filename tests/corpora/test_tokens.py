@@ -224,6 +224,17 @@ def test_a_user_dictionary_that_cannot_be_read_is_refused(tmp_path: Path) -> Non
         encoder_settings(WordsConfig(dictionary=tmp_path / "bad.txt"))
 
 
+def test_a_line_of_a_user_dictionary_that_never_ends_is_refused_in_a_short_line(tmp_path: Path) -> None:
+    for line, reason in (
+        ("好" * 100_000, "line 1: a word has at most 1,000 characters, but it has 100,000"),
+        ("好 " * 100_000, "line 1: must be `word .frequency. .tag.`, but got '好 好"),
+    ):
+        (tmp_path / "long.txt").write_text(line, encoding="utf-8")
+        with pytest.raises(CorpusError, match=reason) as raised:
+            encoder_settings(WordsConfig(dictionary=tmp_path / "long.txt"))
+        assert len(str(raised.value)) < 1000
+
+
 def test_a_text_is_normalized_as_by_nfkc_alone() -> None:
     signs = "，！？：；（）～…"
     # Beside a combining mark, which may be composed with what stands before it, and what else NFKC changes.

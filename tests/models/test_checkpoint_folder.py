@@ -121,6 +121,14 @@ def test_damaged_checksums_are_refused(folder: Path, content: str) -> None:
         check_folder(folder)
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "好" * 100, "/".join(["a"] * 5000)])
+def test_checksums_of_names_that_no_file_can_have_are_refused(folder: Path, name: str) -> None:
+    with (folder / SUMS).open("a") as file:
+        file.write(f"{64 * '0'}  {name}\n")
+    with pytest.raises(CheckpointError, match="SHA256SUMS is damaged: it must name each file after its checksum"):
+        check_folder(folder)
+
+
 def without_sums(folder: Path, **settings: object) -> None:
     """A folder as it was before checksums, with other settings of its tokens."""
     (folder / SUMS).unlink(missing_ok=True)

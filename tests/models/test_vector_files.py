@@ -205,6 +205,19 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         binary({b"a": [1.5, 2.25, 3]}, "1 3\n")[:-1],
         "was cut off: no whole row stands in its last 13 bytes",
     ),
+    "rows without end": (
+        binary({b"a": [1.5, 2.25, 3]}, f"{'9' * 5000} 3\n"),
+        "line 2: .* is no number, where one with a decimal point must stand",
+    ),
+    "rows of text without end": (f"{'9' * 5000} 3\n{ROWS}", "line 1: must be a word and 3 numbers"),
+    "a dimension beyond memory": (
+        binary({b"a": [1.5, 2.25, 3]}, "1 4294967295\n"),
+        r"its header says dimension 4,294,967,295, and .* at most 65,536 numbers",
+    ),
+    "a dimension beyond an index": (
+        binary({b"a": [1.5, 2.25, 3]}, "1 999999999999999999\n"),
+        "its header says dimension 999,999,999,999,999,999",
+    ),
     "another binary": (
         binary({b"a%d" % i: [1.5 + i, -2.25, 3.1, i] for i in range(99)}, "99 3\n"),
         "UTF-8|cut off|no end",

@@ -76,10 +76,7 @@ def _parse(raw: Any, path: str, faults: list[str]) -> Node:
         parsed = {key: _parse(value, f"{path}.{key}", faults) for key, value in raw.items()}
         return {key: node for key, node in parsed.items() if node is not BROKEN}
     if isinstance(raw, list) and raw and all(isinstance(block, dict) and "kind" in block for block in raw):
-        kinds = [block["kind"] for block in raw]
-        if len(set(kinds)) < len(kinds):
-            faults.append(f"{path}: each alternative must be of another kind, but got {', '.join(kinds)}")
-        return Alternatives({block["kind"]: _parse(block, path, faults) for block in raw})
+        return _parse_alternatives(raw, path, faults)
     if isinstance(raw, list):
         faults.append(
             f"{path}: a list here is a choice among blocks that each have a `kind:`; "
@@ -87,6 +84,17 @@ def _parse(raw: Any, path: str, faults: list[str]) -> Node:
         )
         return BROKEN
     return raw
+
+
+def _parse_alternatives(blocks: list[Config], path: str, faults: list[str]) -> Node:
+    kinds = [block["kind"] for block in blocks]
+    unnamed = [kind for kind in kinds if not isinstance(kind, str)]
+    if unnamed:
+        faults.extend(f"{path}.kind: must be the name of a kind, but got {kind!r:.200}" for kind in unnamed)
+        return BROKEN
+    if len(set(kinds)) < len(kinds):
+        faults.append(f"{path}: each alternative must be of another kind, but got {', '.join(kinds)}")
+    return Alternatives({block["kind"]: _parse(block, path, faults) for block in blocks})
 
 
 def _parse_range(kind: str, values: Any, path: str, faults: list[str]) -> Node:

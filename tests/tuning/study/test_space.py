@@ -145,5 +145,15 @@ def test_two_alternatives_of_one_kind_are_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [(None, "None"), (5, "5"), (True, "True"), (["bilstm"], "['bilstm']"), ({"choice": ["x"]}, "{'choice': ['x']}")],
+)
+def test_an_alternative_whose_kind_is_no_name_is_refused(kind: object, shown: str) -> None:
+    assert faults({"student": [{"kind": "bilstm"}, {"kind": kind}]}) == [
+        f"trial.student.kind: must be the name of a kind, but got {shown}"
+    ]
+
+
 def test_a_nested_config_is_flattened_to_dotted_paths() -> None:
     assert flatten({"a": {"b": {"c": 1}, "d": 2}, "e": 3}) == {"a.b.c": 1, "a.d": 2, "e": 3}
