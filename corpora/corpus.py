@@ -16,6 +16,7 @@ from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
+from distune.corpora.table_config import in_words
 from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
 
 UNLABELLED = -1
@@ -109,7 +110,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         if not len(part) and name != "transfer":
             if getattr(config, name, None):
                 raise CorpusError(
-                    f"the {name} split is empty: no row of {getattr(config, name)} has a class of `labels`"
+                    f"the {name} split is empty: no row of {in_words(getattr(config, name))} has a class of `labels`"
                 )
             raise CorpusError(
                 f"the {name} split is empty: {n_of(len(rows), 'text')} with dev_fraction={config.dev_fraction}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -62,6 +62,10 @@ class Table:
         shown = ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
 
+    def with_notes(self, *notes: str) -> Table:
+        """The same table with these notes in place of its own."""
+        return replace(self, notes=notes)
+
     def class_names_of(self, name: str) -> Sequence[str]:
         """The names of the classes that the numbers of a column stand for, by its name or path; none if it has none."""
         within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
@@ -93,12 +97,12 @@ def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
-    """The table in a file; `wanted` names columns of which at least one must exist; they decide the separator.
+    """The table in one file; `wanted` names columns of which at least one must exist; they decide the separator.
 
     Raises CorpusError for a missing file, an unknown format, and content that cannot be read rightly.
     """
-    place = Place(config.path)
-    name = config.path
+    name = config.name
+    place = Place(name)
     ending, compression = endings(place.name)
     if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
