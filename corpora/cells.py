@@ -217,8 +217,12 @@ def _decoded(cell: str | bytes, name: str, row: str) -> str:
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: str) -> str | None:
     if isinstance(cell, list):
         return _class_name(_only(cell, name, row), class_names, name, row)
-    if cell is None or cell == int(NO_LABEL):
+    if is_nothing(cell) or cell == int(NO_LABEL):
         return None
+    if isinstance(cell, str) and cell in class_names:
+        return normalise(cell)  # Another program has put the names in place of the numbers.
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # pandas has floats if some are missing.
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):
         raise CorpusError(f"{name}: the label of {row} is {cell}, but the file names {len(class_names)} classes")
     return normalise(class_names[cell])

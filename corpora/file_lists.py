@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from distune._plural import n_of
+from distune.corpora.hub_dataset import is_of_hub
 from distune.corpora.places import UNREADABLE, Place
+from distune.corpora.saved_dataset import is_saved_dataset, saved_splits
 from distune.corpora.table_config import names_of
 from distune.corpora.table_file import ENDINGS, JSON_ENDINGS, endings
 from distune.corpora.texts import CorpusError
@@ -41,17 +43,23 @@ def files_of(names: str | tuple[str, ...]) -> Files:
         except UNREADABLE as error:
             reason = str(error).strip().split("\n")[0]
             raise CorpusError(f"{name}: cannot be read: {reason}") from error
-    _refuse_repeated(found)
-    _refuse_formats(found)
+    if len(found) > 1:
+        _refuse_repeated(found)
+        _refuse_formats(found)
     return Files(tuple(found), tuple(notes))
 
 
 def _files_of_one(name: str, notes: list[str]) -> list[str]:
     place = Place(name)
-    if not name.strip() or not (place.is_pattern or place.is_folder()) or place.is_file():
+    if is_of_hub(name) or not name.strip() or not (place.is_pattern or place.is_folder()) or place.is_file():
         return [name]  # What is missing, or no file, is told where it is read.
     if place.is_folder():
-        return _parts_of(place, notes)
+        if splits := saved_splits(place):
+            raise CorpusError(
+                f"{name} is a saved data set with the splits {', '.join(splits)}, and only `corpus.source` takes them all; name one, such as "
+                f"{(place / splits[0]).uri}"
+            )
+        return [name] if is_saved_dataset(place) else _parts_of(place, notes)
     found = [file.uri for file in place.matching()]
     if not found:
         raise CorpusError(f"{name}: no file matches this pattern{_what_is_there(place)}")
@@ -125,12 +133,17 @@ def _refuse_repeated(paths: Sequence[str]) -> None:
             )
 
 
+def _format_of(path: str) -> str:
+    ending = endings(Place(path).name)[0]
+    if is_of_hub(path) or Place(path).is_folder():
+        return "a data set"
+    return "JSON" if ending in JSON_ENDINGS else "Parquet" if ending == ".parquet" else "CSV or TSV"
+
+
 def _refuse_formats(paths: Sequence[str]) -> None:
     formats: dict[str, str] = {}
     for path in paths:
-        ending = endings(Place(path).name)[0]
-        kind = "JSON" if ending in JSON_ENDINGS else "Parquet" if ending == ".parquet" else "CSV or TSV"
-        formats.setdefault(kind, path)
+        formats.setdefault(_format_of(path), path)
     if len(formats) > 1:
         shown = " and ".join(f"{path} ({kind})" for kind, path in formats.items())
         raise CorpusError(

@@ -127,12 +127,12 @@ class Place:
         infos = system.get_file_info(FileSelector(path, allow_not_found=True))
         return sorted((info.base_name, info.type == FileType.Directory) for info in infos)
 
-    def read_bytes(self) -> bytes:
-        """The content of a file; raises FileNotFoundError."""
+    def read_bytes(self, n_bytes: int | None = None) -> bytes:
+        """The content of a file, or its first bytes; raises FileNotFoundError."""
         system, path = self._resolved
         # Without `compression` pyarrow decompresses what ends in .gz, and compresses it when it is written.
         with system.open_input_stream(path, compression=None) as stream:
-            return bytes(stream.read())
+            return bytes(stream.read(n_bytes))
 
     def read_text(self) -> str:
         return self.read_bytes().decode()

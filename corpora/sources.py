@@ -9,7 +9,10 @@ from typing import Any
 from distune._plural import n_of
 from distune.corpora.cells import is_nothing
 from distune.corpora.file_lists import files_of
+from distune.corpora.hub_dataset import is_of_hub, read_of_hub
+from distune.corpora.places import Place
 from distune.corpora.row_names import joined_names
+from distune.corpora.saved_dataset import is_saved_dataset, read_saved_dataset
 from distune.corpora.table_config import TableConfig, in_words
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
@@ -26,12 +29,20 @@ def read_source(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns that differ.
     """
     files = files_of(config.path)
-    tables = [read_table(config.model_copy(update={"path": file}), wanted) for file in files.paths]
+    tables = [_read_one(file, config, wanted) for file in files.paths]
     if len(tables) == 1:
         return tables[0].with_notes(*tables[0].notes, *files.notes)
     return _joined(tables, in_words(config.path), wanted).with_notes(
         *_notes(tables, in_words(config.path)), *files.notes
     )
+
+
+def _read_one(path: str, config: TableConfig, wanted: Sequence[str]) -> Table:
+    if is_of_hub(path):
+        return read_of_hub(path)
+    if is_saved_dataset(Place(path)):
+        return read_saved_dataset(Place(path))
+    return read_table(config.model_copy(update={"path": path}), wanted)
 
 
 def _joined(tables: Sequence[Table], name: str, wanted: Sequence[str]) -> Table:

@@ -32,7 +32,8 @@ def _usable_places(names: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if not names and not isinstance(names, str):
         raise ValueError("must name at least one file, but got an empty list")
     for name in names_of(names):
-        check_place(name)
+        if not name.startswith(HUB):
+            check_place(name)
     return names
 
 
@@ -47,6 +48,8 @@ def _spelt(value: object) -> object:
 
 LabelName = Annotated[str, BeforeValidator(_spelt)]
 """A label as it is spelt in a study file."""
+HUB = "hf://"
+"""The beginning of the address of a data set of the Hugging Face hub."""
 TRAVELS = {"travels": True}
 """Marks a setting that may name a file of this machine, in the schema of its model: a submitted search takes the file with it."""
 FileNames = Annotated[

@@ -92,7 +92,9 @@ def write_first_study(data: str, out: Path) -> list[str]:
         *corpus.notes,
         *assumed,
         f"assumed: the texts are {cut} (trial.tokens)",
-        f"assumed: dev and test are drawn from the file: {sizes}",
+        f"assumed: {' and '.join(corpus.drawn)} {'are' if len(corpus.drawn) > 1 else 'is'} drawn from the file: {sizes}"
+        if corpus.drawn
+        else f"dev and test are splits of the data set: {sizes}",
         f"{out} is written; name your teacher in it, then: distune check {out}",
     ]
 

@@ -1,0 +1,120 @@
+"""Data sets of the Hugging Face hub, `hf://datasets/NAME/CONFIG@REVISION#SPLIT`, by the package `datasets`."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from distune._plural import n_of
+from distune.corpora.arrow_columns import ArrowColumns, names_of_features
+from distune.corpora.row_names import RowNames
+from distune.corpora.table_config import HUB
+from distune.corpora.table_file import Table
+from distune.corpora.texts import CorpusError
+
+ADDRESS = re.compile(
+    r"hf://datasets/(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w. +-]+))?(@(?P<revision>[\w./~-]+))?(#(?P<split>[\w.-]+))?"
+)
+INSTALL = "pip install 'distune[datasets]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubDataset:
+    """A data set of the hub at one commit."""
+
+    name: str
+    config: str | None
+    commit: str
+
+    def address(self, split: str) -> str:
+        config = f"/{self.config}" if self.config else ""
+        return f"{HUB}datasets/{self.name}{config}@{self.commit}#{split}"
+
+
+def is_of_hub(source: str) -> bool:
+    return source.startswith(HUB)
+
+
+def splits_of_hub(source: str) -> Mapping[str, str]:
+    """The name of each split of a data set, and its address at the commit that its revision stands for now.
+
+    There are none if the source names one split itself. Raises CorpusError for what the hub does not have.
+    """
+    if _parts(source)["split"]:
+        return {}
+    dataset = _dataset(source)
+    return {split: dataset.address(split) for split in _loaded(dataset, source)}
+
+
+def read_of_hub(source: str) -> Table:
+    """The table of one split; raises CorpusError for what the hub does not have."""
+    dataset, split = _dataset(source), _parts(source)["split"]
+    splits = _loaded(dataset, source)
+    if split not in splits:
+        which = f"no split {split!r}" if split else "several splits"
+        raise CorpusError(f"{source}: the data set has {which}; name one of {', '.join(map(dataset.address, splits))}")
+    rows = splits[split]
+    return Table(
+        name=source,
+        columns=ArrowColumns(
+            source,
+            "a data set of the hub",
+            rows.column_names,
+            lambda column: rows.select_columns([column]).with_format("arrow")[:].column(column),
+        ),
+        n_rows=len(rows),
+        rows=RowNames(file=source),
+        notes=(f"{source}: {n_of(len(rows), 'row')} of the hub's commit {dataset.commit}",),
+        class_names=names_of_features(rows.features.to_dict()),
+    )
+
+
+def _parts(source: str) -> dict[str, str | None]:
+    found = ADDRESS.fullmatch(source)
+    if found is None:
+        raise CorpusError(
+            f"{source}: a data set of the hub is named {HUB}datasets/OWNER/NAME, then /CONFIG, @REVISION or #SPLIT where needed"
+        )
+    return found.groupdict()
+
+
+def _dataset(source: str) -> HubDataset:
+    parts = _parts(source)
+    if importlib.util.find_spec("datasets") is None:
+        raise CorpusError(f"{source}: data sets of the hub are read by the package datasets: {INSTALL}")
+    return _resolved(str(parts["name"]), parts["config"], parts["revision"], source)
+
+
+@lru_cache  # One commit for all that a process reads, whatever happens on the hub meanwhile.
+def _resolved(name: str, config: str | None, revision: str | None, source: str) -> HubDataset:
+    from huggingface_hub import resolve_revision
+
+    with _faults_of(source):
+        commit = resolve_revision(name, repo_type="dataset", revision=revision).resolved
+    return HubDataset(name=name, config=config, commit=str(commit))
+
+
+@lru_cache(maxsize=2)
+def _loaded(dataset: HubDataset, source: str) -> Any:
+    import datasets
+
+    datasets.disable_progress_bars()
+    with _faults_of(source):
+        return datasets.load_dataset(dataset.name, dataset.config, revision=dataset.commit)
+
+
+@contextmanager
+def _faults_of(source: str) -> Iterator[None]:
+    """Whatever the hub and its packages raise, in one line: they have no common kind of error, and name their own settings."""
+    try:
+        yield
+    except CorpusError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise CorpusError(f"{source}: cannot be read from the hub: {said[:300]}") from error
