@@ -38,6 +38,9 @@ class ArrowColumns(Mapping[str, Sequence[Any]]):
         except FAULTS as error:
             raise cannot_be_read(self._name, self._kind, error) from error
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # Mapping's own way would read the column.
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -19,7 +19,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     source: FileNames
     """`reviews`, or a file of texts and labels: CSV, TSV, JSON or Parquet, by its path or URI. A pattern such as
     `tickets-*.parquet`, a folder of parts, and a list of names stand for several files with the same columns. A folder
-    that Hugging Face's `datasets` saved is a source too."""
+    that Hugging Face's `datasets` saved is a source too, and so is a data set of the hub: `hf://datasets/OWNER/NAME`."""
     text: str = "text"
     """The name of the text column, or a path into nested ones such as `data.text`."""
     label: str = "label"

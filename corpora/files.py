@@ -91,13 +91,14 @@ def read_rows(
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     refuse_texts_of_objects(texts, table.name)
-    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if has_content(text)]
+    have_content = list(map(has_content, texts))
+    rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
     if not rows:
         raise CorpusError(
             f"{config.name}: the text column {config.text!r} is empty throughout ({n_of(len(texts), 'row')})"
         )
     if labelled:
-        _refuse_unlabelled(rows, names.kept([has_content(text) for text in texts]), config)
+        _refuse_unlabelled(rows, names.kept(have_content), config)
     if config.columns:
         known = {*named, *config.rename.values()}
         for start, end, file in names.spans(len(texts)):
@@ -122,8 +123,9 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         f"  {n_of(n, 'text is', 'texts are')} {text!r}: is that a text, or how a program spelt that there is none?"
         for text, n in spelt_missing.most_common(3)
     ]
+    escaped = [row.text for row in rows if "\\" in row.text]
     for sign, what in ESCAPES.items():
-        n = sum(sign in row.text for row in rows)
+        n = sum(sign in text for text in escaped)
         if n:
             found.append(f"  {n_of(n, 'text holds', 'texts hold')} {what}; this is left as it is")
     n_marked = sum(row.text.startswith("\ufeff") for row in rows)
@@ -131,7 +133,7 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         found.append(
             f"  {n_of(n_marked, 'text begins', 'texts begin')} with a byte-order mark, as where several files were put together"
         )
-    n_at_end = sum(row.text.endswith("\\") and not row.text.endswith("\\\\") for row in rows)
+    n_at_end = sum(text.endswith("\\") and not text.endswith("\\\\") for text in escaped)
     if n_at_end:
         found.append(
             f"  {n_of(n_at_end, 'text ends', 'texts end')} in a backslash, as dumps of databases write a line break within a text: "

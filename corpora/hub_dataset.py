@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from distune.corpora.texts import CorpusError
 ADDRESS = re.compile(
     r"hf://datasets/(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w. +-]+))?(@(?P<revision>[\w./~-]+))?(#(?P<split>[\w.-]+))?"
 )
+LONGEST_REASON = 250
 INSTALL = "pip install 'distune[datasets]'"
 
 
@@ -48,13 +50,15 @@ def splits_of_hub(source: str) -> Mapping[str, str]:
     if _parts(source)["split"]:
         return {}
     dataset = _dataset(source)
-    return {split: dataset.address(split) for split in _loaded(dataset, source)}
+    with _faults_of(source):
+        return {split: dataset.address(split) for split in _loaded(dataset)}
 
 
 def read_of_hub(source: str) -> Table:
     """The table of one split; raises CorpusError for what the hub does not have."""
     dataset, split = _dataset(source), _parts(source)["split"]
-    splits = _loaded(dataset, source)
+    with _faults_of(source):
+        splits = _loaded(dataset)
     if split not in splits:
         which = f"no split {split!r}" if split else "several splits"
         raise CorpusError(f"{source}: the data set has {which}; name one of {', '.join(map(dataset.address, splits))}")
@@ -85,27 +89,27 @@ def _parts(source: str) -> dict[str, str | None]:
 
 def _dataset(source: str) -> HubDataset:
     parts = _parts(source)
-    if importlib.util.find_spec("datasets") is None:
+    package = importlib.util.find_spec("datasets")
+    if package is None or package.origin is None:  # A folder `datasets` of the user's is no package.
         raise CorpusError(f"{source}: data sets of the hub are read by the package datasets: {INSTALL}")
-    return _resolved(str(parts["name"]), parts["config"], parts["revision"], source)
+    name = str(parts["name"])
+    with _faults_of(source):
+        return HubDataset(name=name, config=parts["config"], commit=_commit_of(name, parts["revision"]))
 
 
 @lru_cache  # One commit for all that a process reads, whatever happens on the hub meanwhile.
-def _resolved(name: str, config: str | None, revision: str | None, source: str) -> HubDataset:
+def _commit_of(name: str, revision: str | None) -> str:
     from huggingface_hub import resolve_revision
 
-    with _faults_of(source):
-        commit = resolve_revision(name, repo_type="dataset", revision=revision).resolved
-    return HubDataset(name=name, config=config, commit=str(commit))
+    return str(resolve_revision(name, repo_type="dataset", revision=revision).resolved)
 
 
 @lru_cache(maxsize=2)
-def _loaded(dataset: HubDataset, source: str) -> Any:
+def _loaded(dataset: HubDataset) -> Any:
     import datasets
 
     datasets.disable_progress_bars()
-    with _faults_of(source):
-        return datasets.load_dataset(dataset.name, dataset.config, revision=dataset.commit)
+    return datasets.load_dataset(dataset.name, dataset.config, revision=dataset.commit)
 
 
 @contextmanager
@@ -116,5 +120,5 @@ def _faults_of(source: str) -> Iterator[None]:
     except CorpusError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise CorpusError(f"{source}: cannot be read from the hub: {said[:300]}") from error
+        said = textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
+        raise CorpusError(f"{source}: cannot be read from the hub: {said}") from error

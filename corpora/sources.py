@@ -74,6 +74,9 @@ class _Columns(Mapping[str, Sequence[Any]]):
             cells += table.column(name) if name in table.columns else [None] * table.n_rows
         return cells
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # Mapping's own way would read the column.
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
