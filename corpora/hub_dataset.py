@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from distune._plural import n_of
@@ -21,6 +22,7 @@ from distune.corpora.texts import CorpusError
 ADDRESS = re.compile(
     r"hf://datasets/(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w. +-]+))?(@(?P<revision>[\w./~-]+))?(#(?P<split>[\w.-]+))?"
 )
+COMMIT = re.compile("[0-9a-f]{40}")
 LONGEST_REASON = 250
 INSTALL = "pip install 'distune[datasets]'"
 
@@ -109,7 +111,16 @@ def _loaded(dataset: HubDataset) -> Any:
     import datasets
 
     datasets.disable_progress_bars()
-    return datasets.load_dataset(dataset.name, dataset.config, revision=dataset.commit)
+    splits = datasets.load_dataset(dataset.name, dataset.config, revision=dataset.commit)
+    # Offline, the package takes the latest commit that it has kept, whichever was asked for.
+    folders = {Path(file["filename"]).parent.name for rows in splits.values() for file in rows.cache_files}
+    other = next((one for one in folders if COMMIT.fullmatch(one) and one != dataset.commit), None)
+    if other is not None:
+        raise CorpusError(
+            f"{dataset.address(next(iter(splits)))}: this commit cannot be reached, and what this machine has kept is the commit {other}; name that one, or "
+            "read it once with access to the hub"
+        )
+    return splits
 
 
 @contextmanager

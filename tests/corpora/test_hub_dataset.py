@@ -16,7 +16,7 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
 from distune.corpora.texts import CorpusError
 
-NAME, COMMIT = "hf://datasets/owner/name", "0123abcd"
+NAME, COMMIT = "hf://datasets/owner/name", "0123abcd" * 5
 FEATURES = {
     "text": {"dtype": "string", "_type": "Value"},
     "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
@@ -28,6 +28,7 @@ class FakeRows:
 
     def __init__(self, table: pa.Table) -> None:
         self.table, self.column_names = table, table.column_names
+        self.cache_files: list[dict[str, str]] = []
         self.features = SimpleNamespace(to_dict=lambda: FEATURES)
 
     def __len__(self) -> int:
@@ -115,6 +116,21 @@ def test_what_the_hub_does_not_have_is_told_in_one_line(asked: list[tuple[Any, .
     with pytest.raises(CorpusError, match=message) as caught:
         read_rows(FileConfig(path=path))
     assert "\n" not in str(caught.value)
+
+
+def test_another_commit_that_the_package_has_kept_is_not_taken(
+    asked: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of(4)
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", lambda *_, **__: {"train": rows})
+    rows.cache_files = [{"filename": f"/home/default/0.0.0/{COMMIT}/name-train.arrow"}]
+    assert len(read_rows(FileConfig(path=f"{NAME}#train"))) == 4
+    hub_dataset._loaded.cache_clear()
+    rows.cache_files = [{"filename": f"/home/default/0.0.0/{'c' * 40}/name-train.arrow"}]
+    with pytest.raises(
+        CorpusError, match=rf"#train: this commit cannot be reached, .* has kept is the commit {'c' * 40};"
+    ):
+        read_rows(FileConfig(path=f"{NAME}#train"))
 
 
 def test_without_the_package_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
