@@ -86,7 +86,11 @@ def is_nothing(cell: Any) -> bool:
 
 def texts_of(cells: Sequence[Any], rows: RowNames) -> list[str]:
     """The text in each cell in its normal form, or an empty text; raises CorpusError for a cell that is no text."""
-    return [_text(cell, rows.file, row) for cell, row in zip(cells, rows.of(len(cells)), strict=True)]
+    # Nearly all cells are such strings, and the name of a row is made only for a message.
+    return [
+        normalise(cell) if type(cell) is str and "\x00" not in cell else _text(cell, rows.file, rows[place])
+        for place, cell in enumerate(cells)
+    ]
 
 
 def _text(cell: Any, name: str, row: str) -> str:
@@ -116,8 +120,11 @@ def labels_of(
     """
     notes, name = [] if notes is None else notes, rows.file
     if class_names:
-        named_rows = zip(cells, rows.of(len(cells)), strict=True)
-        spelt = [_class_name(cell, class_names, name, row) for cell, row in named_rows]
+        names = {number: normalise(one) for number, one in enumerate(class_names)}
+        spelt = [
+            names[cell] if type(cell) is int and cell in names else _class_name(cell, class_names, name, rows[place])
+            for place, cell in enumerate(cells)
+        ]
     else:
         spelt = _spellings(cells, rows)
     there = tuple(dict.fromkeys(spelt))  # A million rows have a few labels.
@@ -217,8 +224,12 @@ def _decoded(cell: str | bytes, name: str, row: str) -> str:
 def _class_name(cell: Any, class_names: Sequence[str], name: str, row: str) -> str | None:
     if isinstance(cell, list):
         return _class_name(_only(cell, name, row), class_names, name, row)
-    if cell is None or cell == int(NO_LABEL):
+    if is_nothing(cell) or cell == int(NO_LABEL):
         return None
+    if isinstance(cell, str) and cell in class_names:
+        return normalise(cell)  # Another program has put the names in place of the numbers.
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # pandas has floats if some are missing.
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):
         raise CorpusError(f"{name}: the label of {row} is {cell}, but the file names {len(class_names)} classes")
     return normalise(class_names[cell])

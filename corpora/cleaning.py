@@ -52,9 +52,9 @@ def label_names(config: CorpusConfig, rows: Sequence[Row], notes: list[str]) -> 
         raise CorpusError(f"labels: {repeated!r} stands twice in {', '.join(names)}")
     unknown = [name for name in names if name not in found]
     if unknown:
-        raise CorpusError(f"labels: unknown label {unknown[0]!r}; {config.source} has {', '.join(found)}")
+        raise CorpusError(f"labels: unknown label {unknown[0]!r}; {config.source_name} has {', '.join(found)}")
     if len(names) < 2:
-        raise CorpusError(f"{config.source} has one class only ({found[0]!r}); a classifier needs at least two")
+        raise CorpusError(f"{config.source_name} has one class only ({found[0]!r}); a classifier needs at least two")
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(content_key(name), []).append(name)

@@ -15,7 +15,9 @@ from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
+from distune.corpora.given_splits import with_given_splits
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
+from distune.corpora.table_config import in_words
 from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
 
 UNLABELLED = -1
@@ -57,6 +59,8 @@ class Corpus:
     dev: Split
     test: Split
     fingerprint: str
+    drawn: tuple[str, ...] = ()
+    """The splits of dev and test that were drawn from the source."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,6 +96,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     share a text.
     """
     notes: list[str] = []
+    config = with_given_splits(config, notes)
     rows = _read_source(config, notes)
     labels = label_names(config, rows, notes)
     rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)
@@ -109,7 +114,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         if not len(part) and name != "transfer":
             if getattr(config, name, None):
                 raise CorpusError(
-                    f"the {name} split is empty: no row of {getattr(config, name)} has a class of `labels`"
+                    f"the {name} split is empty: no row of {in_words(getattr(config, name))} has a class of `labels`"
                 )
             raise CorpusError(
                 f"the {name} split is empty: {n_of(len(rows), 'text')} with dev_fraction={config.dev_fraction}, "
@@ -118,7 +123,13 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
         _refuse_shared_texts(parts, config)
     notes += _lacking_classes(labels, parts)
-    return Corpus(labels=labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
+    return Corpus(
+        labels=labels,
+        **parts,
+        fingerprint=_fingerprint(labels, list(parts.values())),
+        drawn=tuple(name for name in ("dev", "test") if getattr(config, name) is None),
+        notes=tuple(notes),
+    )
 
 
 def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from distune.corpora.files import FileConfig
 from distune.corpora.raw_rows import Quoting
-from distune.corpora.table_config import Encoding, FileName, LabelName
+from distune.corpora.table_config import Encoding, FileNames, LabelName, in_words
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -16,8 +16,10 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """The texts and labels of the study, and their splits."""
 
-    source: FileName
-    """`reviews`, or a file of texts and labels: CSV, TSV, JSON or Parquet, by its path or URI."""
+    source: FileNames
+    """`reviews`, or a file of texts and labels: CSV, TSV, JSON or Parquet, by its path or URI. A pattern such as
+    `tickets-*.parquet`, a folder of parts, and a list of names stand for several files with the same columns. A folder
+    that Hugging Face's `datasets` saved is a source too, and so is a data set of the hub: `hf://datasets/OWNER/NAME`."""
     text: str = "text"
     """The name of the text column, or a path into nested ones such as `data.text`."""
     label: str = "label"
@@ -34,11 +36,11 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     skip_bad_rows: bool = False
     """`true` leaves out rows of CSV and TSV files with another number of columns than the first; `false` refuses the
     file."""
-    dev: FileName | None = None
+    dev: FileNames | None = None
     """A separate file for dev. Without it, dev is `dev_fraction` of the source, drawn by content."""
-    test: FileName | None = None
+    test: FileNames | None = None
     """A separate file for test. Without it, test is `test_fraction` of the source, drawn by content."""
-    unlabelled: FileName | None = None
+    unlabelled: FileNames | None = None
     """A file of more texts for the transfer set."""
     more_unlabelled: tuple[FileConfig, ...] = ()
     """More files of texts for the transfer set, each with its own columns."""
@@ -61,6 +63,11 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """`true` drops from the source the texts that are also in a dev or test file; `false` refuses the files."""
     seed: int = Field(default=7, ge=0, lt=2**63)
     """The seed that draws the texts of dev, test, `per_class`, `labelled` and `transfer`."""
+
+    @property
+    def source_name(self) -> str:
+        """The source as a message names it."""
+        return in_words(self.source)
 
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:

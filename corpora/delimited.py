@@ -78,17 +78,17 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
     if not any(line.strip() for line in lines):
-        raise CorpusError(f"{config.path}: the file is empty")
+        raise CorpusError(f"{config.name}: the file is empty")
     if not config.columns:
-        refuse_other_headers(lines, delimiter, wanted, config.path)
+        refuse_other_headers(lines, delimiter, wanted, config.name)
     width = len(config.columns) if config.columns else None
-    reading = read_delimited(lines, delimiter, config.quoting, width, config.path)
+    reading = read_delimited(lines, delimiter, config.quoting, width, config.name)
     if not reading.rows:
-        raise CorpusError(f"{config.path}: the file is empty but for quotation marks")
+        raise CorpusError(f"{config.name}: the file is empty but for quotation marks")
     if reading.width == 1:
-        refuse_two_line_ends(lines, config.path)
+        refuse_two_line_ends(lines, config.name)
     if config.quoting == "auto":
-        refuse_apostrophes(reading, delimiter, config.path)
+        refuse_apostrophes(reading, delimiter, config.name)
     return reading
 
 
@@ -126,7 +126,7 @@ def _fitting(lines: Sequence[str], signs: Sequence[str], config: TableConfig) ->
     width = len(config.columns) if config.columns else None
     for sign in signs:
         try:
-            reading = read_delimited(lines, sign, config.quoting, width, config.path)
+            reading = read_delimited(lines, sign, config.quoting, width, config.name)
         except CorpusError:
             continue
         if reading.fits and reading.width > 1:
@@ -139,10 +139,10 @@ def _refuse_names(names: Sequence[str], header: Sequence[str], wanted: Sequence[
     repeated = next((name for name in is_wanted if names.count(name) > 1), None)
     if repeated is not None:
         bare = "" if config.columns else ", or name all by `columns: [...]` where the first line is no header"
-        raise CorpusError(f"{config.path}: has two columns {repeated!r}; rename one of them{bare}")
+        raise CorpusError(f"{config.name}: has two columns {repeated!r}; rename one of them{bare}")
     if config.columns and header != names and any(name in wanted for name in header):
         raise CorpusError(
-            f"{config.path}: its first line has the names {', '.join(header)}, but `columns` says {', '.join(names)}; leave "
+            f"{config.name}: its first line has the names {', '.join(header)}, but `columns` says {', '.join(names)}; leave "
             "`columns` out for a file with a header, or give it the names in the file's order"
         )
 
@@ -157,7 +157,7 @@ def _has_row_names(reading: Reading) -> bool:
 def _about_odd_rows(reading: Reading, places: Sequence[int], config: TableConfig, delimiter: str) -> str:
     if not config.columns and _has_row_names(reading):
         return (
-            f"{config.path}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
+            f"{config.name}: each row has a cell more than the header, as the names of rows that R's write.table writes, such as "
             f"{reading.rows[1][0]!r}; write it by write.csv(..., row.names = FALSE), or name them in the header"
         )
     are_odd = [place for place in places if len(reading.rows[place]) != reading.width]
@@ -165,7 +165,7 @@ def _about_odd_rows(reading: Reading, places: Sequence[int], config: TableConfig
     shown = odd.raw.rstrip("\r\n")
     named = "the names in `columns`" if config.columns else "the header"
     return (
-        f"{config.path}: {len(are_odd):,} of {n_of(len(reading.rows), 'row has', 'rows have')} another number of columns than {named}, such as line "
+        f"{config.name}: {len(are_odd):,} of {n_of(len(reading.rows), 'row has', 'rows have')} another number of columns than {named}, such as line "
         f"{odd.number} with {len(odd.cells)} instead of {reading.width}: {shown[:60]!r}; quote the cells that hold "
         f"{SEPARATORS.get(delimiter, repr(delimiter))}, or set `skip_bad_rows: true` to leave these rows out"
     )

@@ -22,8 +22,9 @@ from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
+from distune.corpora.sources import read_source
 from distune.corpora.table_config import LabelName, TableConfig
-from distune.corpora.table_file import ENDINGS, content_of, endings, read_table
+from distune.corpora.table_file import ENDINGS, content_of, endings
 from distune.corpora.texts import CorpusError, has_content, normalise
 
 REVIEWS = "reviews"
@@ -68,7 +69,7 @@ def read_rows(
     for a file that cannot be read rightly, a column that is missing or empty throughout, and rows without a label.
     """
     wanted = (config.text, config.label) if labelled else (config.text,)
-    table = read_table(config, wanted)
+    table = read_source(config, wanted)
     told = [] if notes is None else notes
     told += table.notes
     names = table.rows
@@ -90,15 +91,18 @@ def read_rows(
         if class_names:
             told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     refuse_texts_of_objects(texts, table.name)
-    rows = [Row(text, label) for text, label in zip(texts, labels, strict=True) if has_content(text)]
+    have_content = list(map(has_content, texts))
+    rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
     if not rows:
         raise CorpusError(
-            f"{config.path}: the text column {config.text!r} is empty throughout ({n_of(len(texts), 'row')})"
+            f"{config.name}: the text column {config.text!r} is empty throughout ({n_of(len(texts), 'row')})"
         )
     if labelled:
-        _refuse_unlabelled(rows, names.kept([has_content(text) for text in texts]), config)
+        _refuse_unlabelled(rows, names.kept(have_content), config)
     if config.columns:
-        told += check_first_row(texts, labels, {*named, *config.rename.values()}, config.path)
+        known = {*named, *config.rename.values()}
+        for start, end, file in names.spans(len(texts)):
+            told += check_first_row(texts[start:end], labels[start:end], known, file)
     if len(rows) < len(texts):
         told.append(f"  {n_of(len(texts) - len(rows), 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
@@ -119,8 +123,9 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         f"  {n_of(n, 'text is', 'texts are')} {text!r}: is that a text, or how a program spelt that there is none?"
         for text, n in spelt_missing.most_common(3)
     ]
+    escaped = [row.text for row in rows if "\\" in row.text]
     for sign, what in ESCAPES.items():
-        n = sum(sign in row.text for row in rows)
+        n = sum(sign in text for text in escaped)
         if n:
             found.append(f"  {n_of(n, 'text holds', 'texts hold')} {what}; this is left as it is")
     n_marked = sum(row.text.startswith("\ufeff") for row in rows)
@@ -128,7 +133,7 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
         found.append(
             f"  {n_of(n_marked, 'text begins', 'texts begin')} with a byte-order mark, as where several files were put together"
         )
-    n_at_end = sum(row.text.endswith("\\") and not row.text.endswith("\\\\") for row in rows)
+    n_at_end = sum(text.endswith("\\") and not text.endswith("\\\\") for text in escaped)
     if n_at_end:
         found.append(
             f"  {n_of(n_at_end, 'text ends', 'texts end')} in a backslash, as dumps of databases write a line break within a text: "
@@ -141,7 +146,7 @@ def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig)
     missing = [place for place, row in enumerate(rows) if row.label is None]
     if missing:
         raise CorpusError(
-            f"{config.path}: {n_of(len(missing), 'row has', 'rows have')} no {config.label!r}, such as {names[missing[0]]}, "
+            f"{config.name}: {n_of(len(missing), 'row has', 'rows have')} no {config.label!r}, such as {names[missing[0]]}, "
             f"{rows[missing[0]].text[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
             "`labels:` if it only looks like none"
         )

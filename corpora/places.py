@@ -5,9 +5,11 @@ A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credential
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +25,12 @@ from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
 """File systems on which an object appears when it is complete; elsewhere it is written next to its place and moved."""
+
+
+UNREADABLE = (OSError, ArrowException)
+"""The errors of a place that cannot be read."""
+WILDCARDS = re.compile(r"[*?\[]")
+"""The signs of a pattern of file names."""
 
 
 class PlaceError(ValueError):
@@ -91,12 +99,40 @@ class Place:
         system, path = self._resolved
         return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
 
-    def read_bytes(self) -> bytes:
-        """The content of a file; raises FileNotFoundError."""
+    @property
+    def is_pattern(self) -> bool:
+        """Whether a name has wildcards; in a URI `?` is none, as it begins the options of the file system."""
+        return bool(WILDCARDS.search(self.uri.partition("?")[0] if "://" in self.uri else self.uri))
+
+    @property
+    def pattern_base(self) -> Place:
+        """The folder above the first wildcard of a pattern."""
+        path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
+        base = path[: WILDCARDS.search(f"{path}*").start()].rpartition("/")  # type: ignore[union-attr]
+        return Place(f"{base[0] or base[1] or '.'}{mark}{options}")
+
+    def matching(self) -> list[Place]:
+        """The files that a pattern finds, sorted by name. `**` stands for folders at any depth; names that begin with a point or an
+        underscore are found only by patterns that begin so, as programs mark by them what is no data."""
+        base = self.pattern_base
+        behind = (self.uri.partition("?")[0] if "://" in self.uri else self.uri)[len(base.uri.partition("?")[0]) :]
+        if base.uri == "." and not self.uri.startswith("./"):
+            base, behind = Place(""), self.uri
+        found = list(_matching(base, [part for part in behind.split("/") if part]))
+        return sorted(dict.fromkeys(found), key=lambda place: place.uri)
+
+    def _entries(self) -> list[tuple[str, bool]]:
+        """The names in a folder, and whether each is a folder."""
+        system, path = self._resolved
+        infos = system.get_file_info(FileSelector(path, allow_not_found=True))
+        return sorted((info.base_name, info.type == FileType.Directory) for info in infos)
+
+    def read_bytes(self, n_bytes: int | None = None) -> bytes:
+        """The content of a file, or its first bytes; raises FileNotFoundError."""
         system, path = self._resolved
         # Without `compression` pyarrow decompresses what ends in .gz, and compresses it when it is written.
         with system.open_input_stream(path, compression=None) as stream:
-            return bytes(stream.read())
+            return bytes(stream.read(n_bytes))
 
     def read_text(self) -> str:
         return self.read_bytes().decode()
@@ -158,6 +194,28 @@ class Place:
             yield scratch
             system, path = self._resolved
             copy_files(str(scratch), path, source_filesystem=_local(), destination_filesystem=system)
+
+
+def _matching(folder: Place, parts: Sequence[str]) -> Iterator[Place]:
+    """The files below a folder whose paths fit the parts of a pattern."""
+    pattern, rest = parts[0], parts[1:]
+    if pattern == "**" and rest:
+        yield from _matching(folder, rest)
+    elif not WILDCARDS.search(pattern) and rest:
+        yield from _matching(_within(folder, pattern), rest)
+        return
+    for name, is_folder in folder._entries():
+        is_hidden = name.startswith((".", "_")) and not pattern.startswith(name[0])
+        if is_hidden or not fnmatch.fnmatchcase(name, pattern):
+            continue
+        if is_folder and rest:
+            yield from _matching(_within(folder, name), parts if pattern == "**" else rest)
+        elif not is_folder and not rest:
+            yield _within(folder, name)
+
+
+def _within(folder: Place, name: str) -> Place:
+    return folder / name if folder.uri else Place(name)
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from distune.corpora.files import FileConfig, Row, read_rows
 from distune.corpora.texts import CorpusError, content_fraction, content_key, text_hash
 
 
-def file_of(config: CorpusConfig, path: str) -> FileConfig:
+def file_of(config: CorpusConfig, path: str | tuple[str, ...]) -> FileConfig:
     return FileConfig(
         path=path,
         text=config.text,
@@ -43,15 +43,18 @@ def split_rows(
     return drawn["train"], list(dev or []), list(test or [])
 
 
-def _held_out(path: str | None, config: CorpusConfig, labels: Sequence[str], notes: list[str]) -> list[Row] | None:
+def _held_out(
+    path: str | tuple[str, ...] | None, config: CorpusConfig, labels: Sequence[str], notes: list[str]
+) -> list[Row] | None:
     """The rows of a dev or test file, of the classes that `labels` picks; None without a file."""
     if path is None:
         return None
-    rows = read_rows(file_of(config, path), named=labels, notes=notes)
+    file = file_of(config, path)
+    rows = read_rows(file, named=labels, notes=notes)
     unknown = next((row.label for row in rows if row.label not in labels), None)
     if unknown is not None and config.labels is None:
         raise CorpusError(
-            f"{path}: unknown label {unknown!r}; the corpus has {', '.join(labels)}; `labels:` picks these in every file"
+            f"{file.name}: unknown label {unknown!r}; the corpus has {', '.join(labels)}; `labels:` picks these in every file"
         )
     return deduplicated(picked(rows, labels, notes), notes)
 

@@ -21,9 +21,20 @@ def _known_encoding(name: str | None) -> str | None:
     return name
 
 
-def _usable_place(uri: str) -> str:
-    check_place(uri)
-    return uri
+def _as_names(value: object) -> object:
+    """The names of files as a study gives them: one, or a list of several."""
+    if isinstance(value, dict):
+        raise ValueError(f"must be the name of a file, or a list of such names, but got {value}")
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _usable_places(names: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if not names and not isinstance(names, str):
+        raise ValueError("must name at least one file, but got an empty list")
+    for name in names_of(names):
+        if not name.startswith(HUB):
+            check_place(name)
+    return names
 
 
 def _spelt(value: object) -> object:
@@ -37,19 +48,43 @@ def _spelt(value: object) -> object:
 
 LabelName = Annotated[str, BeforeValidator(_spelt)]
 """A label as it is spelt in a study file."""
+HUB = "hf://"
+"""The beginning of the address of a data set of the Hugging Face hub."""
 TRAVELS = {"travels": True}
 """Marks a setting that may name a file of this machine, in the schema of its model: a submitted search takes the file with it."""
-FileName = Annotated[str, BeforeValidator(str), AfterValidator(_usable_place), Field(json_schema_extra=TRAVELS)]
-"""The path of a file, or a URI that `storage` takes too."""
+FileNames = Annotated[
+    str | tuple[str, ...],
+    BeforeValidator(_as_names),
+    AfterValidator(_usable_places),
+    Field(json_schema_extra=TRAVELS),
+]
+"""The path of a file, or a URI that `storage` takes too; a folder or a pattern of files such as `a-*.csv`; or a list of these."""
 Encoding = Annotated[str | None, AfterValidator(_known_encoding)]
 
 
-class TableConfig(BaseModel, frozen=True, extra="forbid"):
-    """One file with columns: CSV, TSV, JSON or Parquet."""
+MOST_NAMES = 3
+"""How many names of a list a message has."""
 
-    path: FileName
+
+def names_of(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names of files that a study gives, as a tuple."""
+    return (names,) if isinstance(names, str) else names
+
+
+def in_words(names: str | tuple[str, ...]) -> str:
+    """The names of files as a message has them."""
+    shown = names_of(names)
+    more = f" and {len(shown) - MOST_NAMES} more" if len(shown) > MOST_NAMES else ""
+    return ", ".join(shown[:MOST_NAMES]) + more
+
+
+class TableConfig(BaseModel, frozen=True, extra="forbid"):
+    """One file with columns, or several files with the same columns: CSV, TSV, JSON or Parquet."""
+
+    path: FileNames
     """The file, or its URI. Its ending gives the format: `.csv`, `.tsv`, `.txt` (as TSV), `.jsonl`, `.json` or
-    `.parquet`. All except the last may be followed by `.gz`, `.bz2`, `.xz` or `.zst`."""
+    `.parquet`. All except the last may be followed by `.gz`, `.bz2`, `.xz` or `.zst`. A pattern such as
+    `tickets-*.csv`, a folder, and a list of names stand for several files."""
     columns: tuple[str, ...] | None = None
     """The names of the columns, for a CSV or TSV file without a header."""
     skip_bad_rows: bool = False
@@ -60,3 +95,8 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     says so."""
     encoding: Encoding = None
     """The encoding of a text file, such as `gb18030`; by default Distune detects it, or refuses the file."""
+
+    @property
+    def name(self) -> str:
+        """The file or the files as a message names them."""
+        return in_words(self.path)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet
 
 from distune._plural import n_of
+from distune.corpora.arrow_columns import class_names, parquet_columns
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Records, read_json
@@ -62,6 +61,10 @@ class Table:
         shown = ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
 
+    def with_notes(self, *notes: str) -> Table:
+        """The same table with these notes in place of its own."""
+        return replace(self, notes=notes)
+
     def class_names_of(self, name: str) -> Sequence[str]:
         """The names of the classes that the numbers of a column stand for, by its name or path; none if it has none."""
         within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
@@ -93,21 +96,22 @@ def _shown_names(columns: Mapping[str, Sequence[Any]]) -> list[str]:
 
 
 def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
-    """The table in a file; `wanted` names columns of which at least one must exist; they decide the separator.
+    """The table in one file; `wanted` names columns of which at least one must exist; they decide the separator.
 
     Raises CorpusError for a missing file, an unknown format, and content that cannot be read rightly.
     """
-    place = Place(config.path)
-    name = config.path
+    name = config.name
+    place = Place(name)
     ending, compression = endings(place.name)
     if ending in (".xlsx", ".xls", ".xlsm", ".ods"):
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
         refuse_folder(place, name)
         raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
-    content = content_of(place, name)
     if ending == ".parquet":
-        return _of_parquet(content, name)
+        content_of(place, name, n_bytes=len(LFS))  # A missing file and a pointer to one are told in the same words.
+        return _of_parquet(place, name)
+    content = content_of(place, name)
     if compression:
         content = decompress(content, compression, name)
     decoded = decode(content, name, config.encoding)
@@ -137,13 +141,13 @@ def endings(name: str) -> tuple[str, str]:
     return last, ""
 
 
-def content_of(place: Place, name: str) -> bytes:
-    """The bytes of a file; raises CorpusError for one that is not there or cannot be read."""
+def content_of(place: Place, name: str, n_bytes: int | None = None) -> bytes:
+    """The bytes of a file, or its first ones; raises CorpusError for one that is not there or cannot be read."""
     refuse_folder(place, name)
     try:
         if not place.exists():
             raise CorpusError(f"no such file: {name}")
-        content = place.read_bytes()
+        content = place.read_bytes(n_bytes)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).strip().split("\n")[0]
         raise CorpusError(f"{name}: cannot be read: {reason}") from error
@@ -167,65 +171,17 @@ def refuse_folder(place: Place, name: str) -> None:
         raise CorpusError(f"{name} is a folder; name the file in it, or put its parts together into one file")
 
 
-def _of_parquet(content: bytes, name: str) -> Table:
-    try:
-        table = pyarrow.parquet.read_table(pa.BufferReader(content))
-        table.validate(full=True)
-        cells = [_cells(column) for column in table.columns]
-    # Of a damaged file anything is raised, and of values that no object of Python holds, such as dates after the year 9999.
-    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
-        said = str(error).strip().split(chr(10))[0] or type(error).__name__
-        raise CorpusError(f"{name}: cannot be read as Parquet: {said}") from error
-    repeated = next((one for one in table.column_names if table.column_names.count(one) > 1), None)
-    if repeated is not None:
-        raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
-    metadata = dict(table.schema.metadata or {})
-    columns = dict(zip(table.column_names, cells, strict=True))
-    note = f"{name}: {n_of(table.num_rows, 'row')} of Parquet"
+def _of_parquet(place: Place, name: str) -> Table:
+    columns, n_rows, metadata = parquet_columns(place, name)
     return Table(
         name=name,
         columns=columns,
-        n_rows=table.num_rows,
+        n_rows=n_rows,
         rows=RowNames(file=name),
-        notes=(note,),
+        notes=(f"{name}: {n_of(n_rows, 'row')} of Parquet",),
         metadata=metadata,
-        class_names=_class_names(metadata),
+        class_names=class_names(metadata),
     )
-
-
-def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
-    """A column as Python's values; one of lists of numbers as it is, since a million hidden states would be a billion objects."""
-    kind = column.type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
-        return column  # type: ignore[no-any-return]
-    cells: list[Any] = column.to_pylist()
-    return cells
-
-
-def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
-    """The names of classes that Hugging Face's datasets write for columns of class numbers, by the path of the
-    column."""
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        return dict(_named_features(features, ()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Sequence[str]]]:
-    """The paths of classes with names within a feature; a list (`Sequence`, `List`) adds nothing to a path."""
-    if isinstance(feature, list):
-        for inner in feature:
-            yield from _named_features(inner, path)
-    elif isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-        if feature.get("names"):
-            yield ".".join(path), tuple(map(str, feature["names"]))
-    elif isinstance(feature, dict) and isinstance(feature.get("_type"), str):
-        yield from _named_features(feature.get("feature"), path)
-    elif isinstance(feature, dict):
-        for name, inner in feature.items():
-            yield from _named_features(inner, (*path, name))
 
 
 def _of_records(found: Records, name: str, encoding: str) -> Table:

@@ -73,7 +73,7 @@ def _labelled_rows(config: TeacherDataConfig, corpus: Corpus, notes: list[str]) 
         unknown = next((row.label for row in found if row.label not in corpus.labels), None)
         if unknown is not None:
             raise CorpusError(
-                f"{file.path}: unknown label {unknown!r}; the corpus has {', '.join(corpus.labels)}; `rename:` maps one to the "
+                f"{file.name}: unknown label {unknown!r}; the corpus has {', '.join(corpus.labels)}; `rename:` maps one to the "
                 "other"
             )
         rows += found

@@ -35,7 +35,15 @@ def normalise(text: str) -> str:
 
 def text_hash(text: str) -> bytes:
     """The identity of a text, 16 bytes of BLAKE2b over its normal form; logits are joined by it."""
-    return hashlib.blake2b(normalise(text).encode(), digest_size=HASH_BYTES).digest()
+    return hashlib.blake2b(_encoded(text), digest_size=HASH_BYTES).digest()
+
+
+def _encoded(text: str) -> bytes:
+    """The normal form of a text in UTF-8."""
+    try:
+        return unicodedata.normalize("NFC", text).strip().encode()
+    except UnicodeEncodeError:
+        return normalise(text).encode()
 
 
 # Five steps of reading a corpus ask it of each text.

@@ -119,8 +119,10 @@ def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str],
         return {name: _with_files(value, folder, taken, keys, name) for name, value in node.items()}
     if isinstance(node, list):
         return [_with_files(value, folder, taken, keys, key) for value in node]
-    if key not in keys or not isinstance(node, str) or not Path(node).exists():
+    if key not in keys or not isinstance(node, str) or not node:
         return node
+    if not Path(node).exists():
+        return _with_pattern(Place(node), folder, taken)
     place = folder / f"{len(taken)}-{Path(node).name}"
     taken.append(node)
     place.parent.mkdir(exist_ok=True)
@@ -129,6 +131,22 @@ def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str],
     else:
         shutil.copyfile(node, place)
     return str(place.relative_to(folder.parent))
+
+
+def _with_pattern(pattern: Place, folder: Path, taken: list[str]) -> str:
+    """A pattern of files of this machine: those that it finds are copied, in their folders, and it stands for the copies."""
+    if "://" in pattern.uri or not pattern.is_pattern:
+        return pattern.uri
+    found = pattern.matching()
+    if not found:
+        return pattern.uri
+    base, place = Path(pattern.pattern_base.uri), folder / str(len(taken))
+    taken.append(pattern.uri)
+    for file in found:
+        copy = place / Path(file.uri).relative_to(base)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.uri, copy)
+    return str((place / Path(pattern.uri).relative_to(base)).relative_to(folder.parent))
 
 
 def pins() -> list[str]:

@@ -191,6 +191,34 @@ def test_the_names_of_hugging_faces_classes_are_the_labels(tmp_path: Path) -> No
     assert notes[1] == "  its labels are named by the file: neg, pos"
 
 
+@pytest.mark.parametrize("labels", [["pos", "neg"], [1.0, 0.0], pa.array([1, 0], pa.int8())])
+def test_names_and_floats_in_place_of_class_numbers_are_the_same_labels(tmp_path: Path, labels: Any) -> None:
+    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"text": ["a", "b"], "label": labels}).replace_schema_metadata(metadata)
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert read_rows(FileConfig(path=tmp_path / "a.parquet")) == [Row("a", "pos"), Row("b", "neg")]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, -1], r"1 row has no 'label', such as row 2, 'b'"),
+        ([1.0, None], r"1 row has no 'label', such as row 2, 'b'"),
+        ([1, 2], r"the label of row 2 is 2, but the file names 2 classes"),
+        (["pos", "other"], r"the label of row 2 is other, but the file names 2 classes"),
+        ([1.0, 0.5], r"the label of row 2 is 0\.5, but the file names 2 classes"),
+    ],
+)
+def test_class_numbers_that_have_no_name_are_refused(tmp_path: Path, labels: list[Any], message: str) -> None:
+    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"text": ["a", "b"], "label": labels}).replace_schema_metadata(metadata)
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(CorpusError, match=message):
+        read_rows(FileConfig(path=tmp_path / "a.parquet"))
+
+
 def test_numbers_of_yaml_are_labels_and_its_truth_values_are_refused() -> None:
     config = FileConfig.model_validate({"path": "a.csv", "rename": {0: "neg", 1: "pos"}})
     assert config.rename == {"0": "neg", "1": "pos"}

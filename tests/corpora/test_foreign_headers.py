@@ -50,12 +50,10 @@ def test_a_file_that_is_something_else_is_refused_with_what_it_is(tmp_path: Path
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_parts_is_refused_whatever_its_name(tmp_path: Path) -> None:
+def test_a_folder_without_parts_is_refused_whatever_its_name(tmp_path: Path) -> None:
     for name in ("parts", "parts.csv"):
         (tmp_path / name).mkdir()
-        with pytest.raises(
-            CorpusError, match="is a folder; name the file in it, or put its parts together into one file"
-        ):
+        with pytest.raises(CorpusError, match=r"is a folder without files of texts \(.*\); it holds nothing"):
             read_rows(FileConfig(path=tmp_path / name))
 
 

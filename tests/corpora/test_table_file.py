@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 from moto.server import ThreadedMotoServer
 
+from distune.corpora.sources import read_source
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
@@ -65,6 +66,15 @@ def test_a_file_is_read_from_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
         assert read_table(TableConfig(path=f"s3://bucket/folder/a.csv.gz{options}")).column("text") == ["a"]
         with pytest.raises(CorpusError, match=r"no such file: s3://bucket/folder/b\.csv"):
             read_table(TableConfig(path=f"s3://bucket/folder/b.csv{options}"))
+        client.put_object(Bucket="bucket", Key="folder/b.csv", Body=b"text,label\nb,0\n")
+        several = read_source(TableConfig(path=f"s3://bucket/fol*/*.csv*{options}"), ("text", "label"))
+        assert several.column("text") == ["a", "b"]
+        assert several.rows[1] == f"line 2 of s3://bucket/folder/b.csv{options}"
+        assert read_source(TableConfig(path=f"s3://bucket/folder{options}")).n_rows == 2
+        with pytest.raises(
+            CorpusError, match=r"no file matches this pattern; s3://bucket/folder\?.* holds a\.csv\.gz, b\.csv$"
+        ):
+            read_source(TableConfig(path=f"s3://bucket/folder/c*{options}"))
     finally:
         server.stop()
 

@@ -137,3 +137,22 @@ def test_the_pins_name_what_a_search_needs_but_not_ray_itself() -> None:
     names = {pin.split("==")[0] for pin in pins()}
     assert {"torch", "transformers", "optuna", "mlflow", "jieba", "snownlp"} <= names
     assert not {"ray", "pytest", "ruff"} & names
+
+
+def test_several_files_travel_and_a_pattern_stands_for_their_copies(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("data/a/x-1.csv", "data/b/x-2.csv", "data/b/y.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    document["corpus"]["source"] = str(tmp_path / "data" / "*" / "x-*.csv")
+    document["corpus"]["unlabelled"] = [str(tmp_path / "data/b/y.csv"), "s3://bucket/more-*.csv"]
+    document["corpus"]["more_unlabelled"] = [{"path": "nowhere-*.csv"}]
+    folder = packed(document, tmp_path)
+    monkeypatch.chdir(folder)
+    shipped = load_study(Path("study.yaml")).document["corpus"]
+    found = sorted(Path().glob(shipped["source"]))
+    assert [path.read_text() for path in found] == ["data/a/x-1.csv", "data/b/x-2.csv"]
+    assert Path(shipped["unlabelled"][0]).read_text() == "data/b/y.csv"
+    assert shipped["unlabelled"][1] == "s3://bucket/more-*.csv"
+    assert shipped["more_unlabelled"] == [{"path": "nowhere-*.csv"}]

@@ -14,6 +14,8 @@ DOORS = {
     "rjieba": {"corpora/encoding/words.py"},
     "tokenizers": {"corpora/encoding/segmenting.py"},
     "pyarrow": {
+        "corpora/arrow_columns.py",
+        "corpora/saved_dataset.py",
         "corpora/decoding.py",
         "corpora/logits_export.py",
         "corpora/matrices.py",
@@ -33,6 +35,7 @@ DOORS = {
         "models/teacher/training.py",
         "models/teacher/tokenizing.py",
     },
+    "datasets": {"corpora/hub_dataset.py"},
     "peft": {"models/teacher/lora.py"},
     "gensim": {"models/vectors/word_vectors.py", "models/vectors/keyed_vectors.py"},
     "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},

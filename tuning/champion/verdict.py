@@ -219,7 +219,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
+        "Data": f"{config.corpus.source_name}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
@@ -228,7 +228,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
     }
     limits = (
-        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source}; on others it may "
+        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
         "be far worse.",
         f"It answers with one of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
         f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
@@ -237,7 +237,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         Card(
             name=config.tracking.register_as or config.name,
             settings=config.card,
-            source=config.corpus.source,
+            source=config.corpus.source_name,
             about=about,
             columns=verdict.columns,
             n_test=len(corpus.test),

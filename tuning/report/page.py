@@ -258,7 +258,9 @@ def _facts(findings: Findings) -> list[tuple[str, str]]:
     """The machine, the texts and the packages of the measurement."""
     config, results, state = findings.study.config, findings.results, findings.state
     texts, answers = state.get("corpus", "unknown"), state.get("answers", "unknown")
-    found = [("corpus", f"{config.corpus.source} (fingerprint {texts}; with the labels of dev and test {answers})")]
+    found = [
+        ("corpus", f"{config.corpus.source_name} (fingerprint {texts}; with the labels of dev and test {answers})")
+    ]
     if results:
         sizes = ", ".join(f"{n:,} {name}" for name, n in results.texts.items())
         versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())

@@ -84,7 +84,7 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
     Raises CorpusError and ModelError for unusable input.
     """
     study, corpus = read.study, read.corpus
-    _log.info(f"corpus {study.config.corpus.source}: {read.sizes}; labels {', '.join(corpus.labels)}")
+    _log.info(f"corpus {study.config.corpus.source_name}: {read.sizes}; labels {', '.join(corpus.labels)}")
     for line in (*corpus.notes, *read.of_columns, *read.of_settings):
         _log.info(f"  {line}")
     for line in read.of_teachers:

@@ -101,7 +101,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         earlier=earlier,
         of_columns=tuple(assumptions(places)),
         of_settings=(
-            *assumed.of_seen_texts(study, places),
+            *assumed.of_seen_texts(corpus, places),
             *assumed.of_settings(study, corpus, places),
             *assumed.of_rare_labels(config.metric, corpus),
             *assumed.of_threshold(metric),

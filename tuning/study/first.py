@@ -12,8 +12,9 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
 from distune.corpora.places import PlaceError, check_place
+from distune.corpora.sources import read_source
 from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import Table, read_table
+from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
 from distune.tuning.study.config import LONGEST_NAME_BYTES
@@ -64,7 +65,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
         raise StudyError(f"the path of the data {error}") from error
     name = _name(data)
     try:
-        settings, assumed = _columns(read_table(TableConfig(path=data)))
+        settings, assumed = _columns(read_source(TableConfig(path=data)))
         corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
     except CorpusError as error:
         raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error
@@ -91,7 +92,9 @@ def write_first_study(data: str, out: Path) -> list[str]:
         *corpus.notes,
         *assumed,
         f"assumed: the texts are {cut} (trial.tokens)",
-        f"assumed: dev and test are drawn from the file: {sizes}",
+        f"assumed: {' and '.join(corpus.drawn)} {'are' if len(corpus.drawn) > 1 else 'is'} drawn from the file: {sizes}"
+        if corpus.drawn
+        else f"dev and test are splits of the data set: {sizes}",
         f"{out} is written; name your teacher in it, then: distune check {out}",
     ]
 

@@ -37,9 +37,9 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
     ]
 
 
-def of_seen_texts(study: Study, places: Sequence[TeacherPlace]) -> list[str]:
+def of_seen_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """The line about a teacher that was trained elsewhere and may have learnt the rows of dev and test."""
-    drawn = [name for name in ("dev", "test") if getattr(study.config.corpus, name) is None]
+    drawn = corpus.drawn
     elsewhere = [
         place.name
         for place in places

@@ -132,8 +132,8 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         "origin": "students of the study",
         "settings": place.settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "data": [
-            f"corpus {asking.config.corpus.source}: {len(asking.corpus.train)} labelled texts",
-            *(str(file.path) for file in asking.config.teacher_data.labelled),
+            f"corpus {asking.config.corpus.source_name}: {len(asking.corpus.train)} labelled texts",
+            *(file.name for file in asking.config.teacher_data.labelled),
         ],
     }
     return Source(partial(load_ensemble, place.trained, asking.corpus.labels), about, asking.runner.map)
@@ -220,7 +220,7 @@ def pieces_for(tokens: AnyTokensConfig, place: TeacherPlace) -> list[str]:
 def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: Teacher) -> dict[str, Any]:
     """The teacher in a manifest: its source, its data, and its architecture (for timing)."""
     settings = place.settings
-    seen = [str(file.path) for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
+    seen = [file.name for file in (*config.teacher_data.labelled, *config.teacher_data.unlabelled)]
     scratch = settings.from_scratch
     kind = (
         f"BERT from scratch, {n_of(scratch.layers, 'layer')} of {scratch.hidden_size}"
@@ -234,6 +234,6 @@ def describe(config: StudyConfig, corpus: Corpus, place: TeacherPlace, teacher: 
         "study": config.name,
         "origin": settings.checkpoint or "from scratch",
         "settings": settings.model_dump(mode="json", exclude_none=True),
-        "data": [f"corpus {config.corpus.source}: {len(corpus.train)} labelled texts", *seen],
+        "data": [f"corpus {config.corpus.source_name}: {len(corpus.train)} labelled texts", *seen],
         "architecture": teacher.description(),
     }

@@ -81,10 +81,10 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        name=Path(config.corpus.source).name,
+        name=Path(config.corpus.source_name).name,
         digest=f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
         context="corpus",
-        uri=config.corpus.source,
+        uri=config.corpus.source_name,
         columns={"text": "string", "label": "string"},
         profile=profile,
     )

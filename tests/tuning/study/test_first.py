@@ -238,7 +238,7 @@ def test_what_is_no_file_is_told_as_what_it_is() -> None:
     for path, message in [
         ("/dev/null", "/dev/null is a device or a pipe and no file"),
         ("", "the path of a file is empty; name a file"),
-        (".", r"\. is a folder; name the file in it"),
+        (".", r"\. is a folder without files of texts"),
     ]:
         with pytest.raises(CorpusError, match=f"^{message}"):
             write_first_study(path, Path("study.yaml"))

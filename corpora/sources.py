@@ -1,0 +1,143 @@
+"""A source of texts as one table: one file, or several files of one format with the same columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from distune._plural import n_of
+from distune.corpora.cells import is_nothing
+from distune.corpora.file_lists import files_of
+from distune.corpora.hub_dataset import is_of_hub, read_of_hub
+from distune.corpora.places import Place
+from distune.corpora.row_names import joined_names
+from distune.corpora.saved_dataset import is_saved_dataset, read_saved_dataset
+from distune.corpora.table_config import TableConfig, in_words
+from distune.corpora.table_file import Table, read_table
+from distune.corpora.texts import CorpusError
+
+MANNER = re.compile(r"(?P<sizes>.*?: [0-9,]+ rows?( of [0-9,]+ lines?)?)(?P<rest>.*)", re.DOTALL)
+"""The first note about a file: its name, its rows and lines, and then in which manner it was read."""
+KINDS = {str: "strings", bytes: "strings", bool: "truth values", int: "numbers", float: "numbers", dict: "objects"}
+"""The words of a message for cells of a type; other types have their own names."""
+
+
+def read_source(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
+    """The table in the file, or in all files, that a setting names; `wanted` names the columns that every file must have.
+
+    Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns that differ.
+    """
+    files = files_of(config.path)
+    tables = [_read_one(file, config, wanted) for file in files.paths]
+    if len(tables) == 1:
+        return tables[0].with_notes(*tables[0].notes, *files.notes)
+    return _joined(tables, in_words(config.path), wanted).with_notes(
+        *_notes(tables, in_words(config.path)), *files.notes
+    )
+
+
+def _read_one(path: str, config: TableConfig, wanted: Sequence[str]) -> Table:
+    if is_of_hub(path):
+        return read_of_hub(path)
+    if is_saved_dataset(Place(path)):
+        return read_saved_dataset(Place(path))
+    return read_table(config.model_copy(update={"path": path}), wanted)
+
+
+def _joined(tables: Sequence[Table], name: str, wanted: Sequence[str]) -> Table:
+    for column in wanted:
+        _refuse_other_kinds(tables, column)
+        _refuse_other_names(tables, column)
+    return Table(
+        name=name,
+        columns=_Columns(tables),
+        n_rows=sum(table.n_rows for table in tables),
+        rows=joined_names([table.rows for table in tables], [table.n_rows for table in tables], name),
+        class_names=_common_names(tables),
+        hint=tables[0].hint,
+    )
+
+
+class _Columns(Mapping[str, Sequence[Any]]):
+    """The columns of several tables, one behind the other; a table without a column has no value there."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._tables = tables
+        self._names = list(dict.fromkeys(name for table in tables for name in table.columns))
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        if name not in self._names:
+            raise KeyError(name)
+        cells: list[Any] = []
+        for table in self._tables:
+            cells += table.column(name) if name in table.columns else [None] * table.n_rows
+        return cells
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # Mapping's own way would read the column.
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _refuse_other_kinds(tables: Sequence[Table], column: str) -> None:
+    """Raise CorpusError for a table that lacks the column, and for one that has cells of another kind in it."""
+    first, known = "", frozenset[str]()
+    for table in tables:
+        kinds = _kinds(table.column(column))
+        if kinds and known and not kinds & known:
+            raise CorpusError(
+                f"{table.name}: its column {column!r} has {' and '.join(sorted(kinds))}, but that of {first} has "
+                f"{' and '.join(sorted(known))}; the files of one source must have columns of the same type"
+            )
+        if kinds and not known:
+            first, known = table.name, kinds
+
+
+def _kinds(cells: Sequence[Any]) -> frozenset[str]:
+    types = set(map(type, cells)) - {type(None)}
+    if float in types and len(types) > 1 and all(is_nothing(cell) for cell in cells if type(cell) is float):
+        types.remove(float)  # NaN, as pandas writes a missing value.
+    return frozenset(KINDS.get(one, f"values of the type {one.__name__}") for one in types)
+
+
+def _refuse_other_names(tables: Sequence[Table], column: str) -> None:
+    """Raise CorpusError if a class number has another name in one of the tables, or a name in some of them only."""
+    first = tables[0]
+    names = tuple(first.class_names_of(column))
+    for table in tables[1:]:
+        others = tuple(table.class_names_of(column))
+        if others != names:
+            shown = [", ".join(one[:5]) + (", ..." if len(one) > 5 else "") or "nothing" for one in (others, names)]
+            raise CorpusError(
+                f"{table.name}: names the classes of its column {column!r} {shown[0]}, but {first.name} names them {shown[1]}; "
+                "write the names as strings in place of the numbers"
+            )
+
+
+def _common_names(tables: Sequence[Table]) -> dict[str, Sequence[str]]:
+    """The names of classes that all tables share."""
+    return {
+        path: names
+        for path, names in tables[0].class_names.items()
+        if all(tuple(table.class_names.get(path, ())) == tuple(names) for table in tables)
+    }
+
+
+def _notes(tables: Sequence[Table], name: str) -> list[str]:
+    """How the files were read: one line for all if they were read in one manner, and the lines about single files."""
+    n_rows = sum(table.n_rows for table in tables)
+    manners = [MANNER.fullmatch(table.notes[0]) for table in tables]
+    rests = {match["rest"] if match else "" for match in manners}
+    one_manner = rests.pop() if len(rests) == 1 and all(manners) else None
+    found = [
+        f"{name}: {len(tables)} files, {n_of(n_rows, 'row')}{one_manner or ''} ({tables[0].name} to {tables[-1].name})"
+    ]
+    for table in tables:
+        if one_manner is None or len(table.notes) > 1:
+            found += [f"  {note}" for note in table.notes]
+    return found
