@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -119,6 +119,23 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         _refuse_shared_texts(parts, config)
     notes += _lacking_classes(labels, parts)
     return Corpus(labels=labels, **parts, fingerprint=_fingerprint(labels, list(parts.values())), notes=tuple(notes))
+
+
+def without_texts(corpus: Corpus, left_out: Callable[[str], bool], notes: Sequence[str]) -> Corpus:
+    """The corpus without some texts, and with notes that say why; raises CorpusError if a split is empty then."""
+    parts = {}
+    for name, split in corpus.splits.items():
+        kept = [place for place, text in enumerate(split.texts) if not left_out(text)]
+        if len(split) and not kept and name != "transfer":
+            raise CorpusError(f"the {name} split is empty: {notes[-1]}")
+        parts[name] = Split(tuple(split.texts[place] for place in kept), split.labels[kept])
+    now_lacking = [note for note in _lacking_classes(corpus.labels, parts) if note not in corpus.notes]
+    return Corpus(
+        labels=corpus.labels,
+        **parts,
+        fingerprint=_fingerprint(corpus.labels, list(parts.values())),
+        notes=(*corpus.notes, *notes, *now_lacking),
+    )
 
 
 def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:
