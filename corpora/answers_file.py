@@ -34,6 +34,10 @@ PREFIXES = {"logprobs": "logprob_", "probabilities": "probability_", "votes": "v
 """How columns begin that have one label each."""
 
 
+class NoAnswersError(CorpusError):
+    """A file of answers of which each is an abstention."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswersFile:
     """The logits of the texts that have an answer, and the hashes of those on which the teacher abstains."""
@@ -62,7 +66,7 @@ def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> Ans
         by_text.setdefault(hashes[row], []).append(_answer(names, cells, int(row), f"{path}: {table.rows[int(row)]}"))
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
-        raise CorpusError(f"{path}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
+        raise NoAnswersError(f"{path}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
     probabilities = np.stack([_together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
     told = notes_about(list(answered.values()), len(by_text) - len(answered), probabilities, rule)

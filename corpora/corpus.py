@@ -94,6 +94,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     notes: list[str] = []
     rows = _read_source(config, notes)
     labels = label_names(config, rows, notes)
+    _refuse_other_descriptions(config, labels)
     rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)
     train, dev, test = split_rows(rows, config, labels, notes)
     train, transfer = keep_labelled(train, labels, config)
@@ -142,6 +143,14 @@ def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:
     if config.source == REVIEWS:
         return read_reviews()
     return read_rows(file_of(config, config.source), named=config.labels or (), notes=notes)
+
+
+def _refuse_other_descriptions(config: CorpusConfig, labels: Sequence[str]) -> None:
+    unknown = [repr(label) for label in config.descriptions if label not in labels]
+    if unknown:
+        raise CorpusError(
+            f"corpus.descriptions: describes {', '.join(unknown)}, but the labels of the corpus are {', '.join(labels)}"
+        )
 
 
 def _lacking_classes(labels: Sequence[str], parts: dict[str, Split]) -> list[str]:

@@ -45,6 +45,9 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     labels: tuple[LabelName, ...] | None = Field(default=None, min_length=2)
     """The classes that the study keeps, in this order, in all files. By default it keeps all classes, sorted; whole
     numbers are sorted by value."""
+    descriptions: dict[LabelName, str] = Field(default={})
+    """A sentence for each label, or for some, that says what it means. `distune prompt` writes them into its
+    requests."""
     per_class: int | None = Field(default=None, ge=1)
     """The largest number of texts of each class, the same for all classes."""
     labelled: int | None = Field(default=None, ge=1)
