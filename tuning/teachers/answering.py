@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Reading:
-    """What was found in files of replies: rows by the hash of their text, and what could not be read."""
+    """The content of files of replies: rows by the hash of their text, and the replies that could not be read."""
 
     rows: dict[bytes, list[Row]] = field(default_factory=dict)
     n_replies: int = 0

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
-from distune.corpora.corpus import Corpus, load_corpus, without_texts
+from distune.corpora.corpus import Corpus, load_corpus, with_labels_of, without_texts
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
+
+TIE = 1e-6
+"""Logits in float32 that are closer are of two labels that are equally likely."""
 
 
 def read_answers(answers: AnswersConfig, labels: Sequence[str]) -> AnswersFile:
@@ -22,7 +27,7 @@ def read_answers(answers: AnswersConfig, labels: Sequence[str]) -> AnswersFile:
 def answered_corpus(config: StudyConfig) -> Corpus:
     """The corpus of a study without the texts that one of its teachers of answers does not answer.
 
-    Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its settings do not
+    If the study keeps no label of train, its labels are the likeliest of the first such teacher. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its settings do not
     say that these are left out.
     """
     corpus = load_corpus(config.corpus)
@@ -30,7 +35,35 @@ def answered_corpus(config: StudyConfig) -> Corpus:
         if settings.answers is not None:
             name = f"more_teachers.{number - 1}" if number else "teacher"
             corpus = _with_answers(corpus, settings.answers, name)
-    return corpus
+    if len(corpus.train):
+        return corpus
+    answers = next((one.answers for one in config.teachers if one.answers is not None), None)
+    if answers is None:
+        raise CorpusError(
+            "corpus.labelled: 0 leaves students without a label, which only a study with teacher.answers can do"
+        )
+    return _labelled(corpus, answers)
+
+
+def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
+    """The corpus with the likeliest label of each answer as the labels of train; a text with a tie gets none."""
+    logits = read_answers(answers, corpus.labels).file.of(corpus.transfer.texts).logits
+    largest = np.sort(logits, axis=1)[:, -2:]
+    is_clear = largest[:, 1] - largest[:, 0] > TIE
+    labels = {
+        text: int(row.argmax())
+        for text, row, clear in zip(corpus.transfer.texts, logits, is_clear, strict=True)
+        if clear
+    }
+    if not labels:
+        raise CorpusError(
+            f"{answers.path}: gives no text of the transfer set a likeliest label, and train has no labels of its own"
+        )
+    note = (
+        f"train has no labels of its own: {n_of(len(labels), 'text has', 'texts have')} the likeliest label of {answers.path} instead. The cross-entropy "
+        "and the student alone learn from these"
+    )
+    return with_labels_of(corpus, answers.path, labels, note)
 
 
 def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:

@@ -25,7 +25,7 @@ LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A reply to one text as a row of a file of answers: `row` has the columns beside the text.
+    """A reply to one text as a row of a file of answers: `row` has all columns but the text.
 
     `why` says why it is no answer, and `shown` how it reads; both are empty for an answer. `n_unread` of its choices
     could not be read, though others could.
@@ -131,7 +131,7 @@ def _begins_others(name: str, names: Sequence[str]) -> bool:
 
 
 def _scores(choice: Mapping[str, Any], labels: Sequence[str]) -> dict[str, float] | None:
-    """The log-probability of each label by the first token of a reply; None where tokens do not tell labels apart."""
+    """The log-probability of each label by the first token of a reply; None if tokens do not tell labels apart."""
     logprobs = choice.get("logprobs")
     tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     if not isinstance(tokens, list):

@@ -65,7 +65,7 @@ def examples_of(corpus: Corpus, n_examples: int, seed: int) -> list[tuple[str, s
 
 
 def instructions(labels: Sequence[str], descriptions: dict[str, str], abstentions: Sequence[str], about: str) -> str:
-    """What the model is told before the examples and the text."""
+    """The text of the prompt before the examples and the text."""
     described = [f"- {label}: {descriptions[label]}" if label in descriptions else f"- {label}" for label in labels]
     lines = [
         *([about] if about else []),

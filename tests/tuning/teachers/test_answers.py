@@ -152,3 +152,46 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(StudyError, match=fault):
         Study({**document, "teacher": teacher})
+
+
+def test_without_a_label_in_train_students_learn_the_likeliest_of_each_answer(
+    answered: Any, document: dict[str, Any]
+) -> None:
+    document["corpus"]["labelled"] = 0
+    tied, *_ = load_corpus(Study(document).config.corpus).transfer.texts
+    study = Study(answered(lambda text, label: {"votes": ["0", "1"]} if text == tied else {"votes": [label]}))
+    corpus = answered_corpus(study.config)
+    assert corpus.labelled_by == study.config.teacher.answers.path  # type: ignore[union-attr]
+    assert (len(corpus.train), corpus.transfer.texts) == (112 - 1, (tied,))
+    assert "train has no labels of its own: 111 texts have the likeliest label of" in check(study)
+    plain = load_corpus(Study({**document, "corpus": {**document["corpus"], "labelled": None}}).config.corpus)
+    assert (
+        dict(zip(corpus.train.texts, corpus.train.labels, strict=True)).items()
+        <= dict(zip(plain.train.texts, plain.train.labels, strict=True)).items()
+    )
+
+
+def test_without_a_label_in_train_another_teacher_is_refused(document: dict[str, Any]) -> None:
+    document["corpus"]["labelled"] = 0
+    with pytest.raises(
+        CorpusError, match=r"corpus.labelled: 0 leaves students without a label, which only a study with teacher"
+    ):
+        answered_corpus(Study(document).config)
+
+
+def test_dev_and_test_may_take_all_of_the_source_where_train_needs_no_label(document: dict[str, Any]) -> None:
+    document["corpus"] |= {"labelled": 0, "dev_fraction": 0.5, "test_fraction": 0.5}
+    corpus = load_corpus(Study(document).config.corpus)
+    assert (len(corpus.train), len(corpus.transfer), len(corpus.dev) + len(corpus.test)) == (0, 0, 200)
+    document["corpus"]["labelled"] = None
+    with pytest.raises(StudyError, match="dev_fraction"):
+        Study(document)
+
+
+def test_check_says_how_exactly_dev_and_test_tell_an_accuracy(answered: Any) -> None:
+    # Wilson's interval of n right of n begins at n / (n + 1.96²).
+    line = (
+        "the teacher's dev accuracy of 1.000 has the 95 % interval 0.918 to 1.000 on the 43 labelled texts of dev, and 0.921 to "
+        "1.000 on the 45 labelled texts of test"
+    )
+    assert line in check(Study(answered(right)))
