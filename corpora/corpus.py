@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -62,6 +62,8 @@ class Corpus:
     drawn: tuple[str, ...] = ()
     """The splits of dev and test that were drawn from the source."""
     notes: tuple[str, ...] = ()
+    labelled_by: str = ""
+    """The file of answers that the labels of train come from; "" for labels of its own."""
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -99,6 +101,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     config = with_given_splits(config, notes)
     rows = _read_source(config, notes)
     labels = label_names(config, rows, notes)
+    _refuse_other_descriptions(config, labels)
     rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)
     train, dev, test = split_rows(rows, config, labels, notes)
     train, transfer = keep_labelled(train, labels, config)
@@ -111,7 +114,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
     }
     for name, part in parts.items():
-        if not len(part) and name != "transfer":
+        if not len(part) and name != "transfer" and not (name == "train" and config.labelled == 0):
             if getattr(config, name, None):
                 raise CorpusError(
                     f"the {name} split is empty: no row of {in_words(getattr(config, name))} has a class of `labels`"
@@ -125,11 +128,47 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     notes += _lacking_classes(labels, parts)
     return Corpus(
         labels=labels,
-        **parts,
+        train=parts["train"],
+        transfer=parts["transfer"],
+        dev=parts["dev"],
+        test=parts["test"],
         fingerprint=_fingerprint(labels, list(parts.values())),
         drawn=tuple(name for name in ("dev", "test") if getattr(config, name) is None),
         notes=tuple(notes),
     )
+
+
+def without_texts(corpus: Corpus, left_out: Callable[[str], bool], notes: Sequence[str]) -> Corpus:
+    """The corpus without some texts, and with notes that say why; raises CorpusError if a split is empty then."""
+    parts = {}
+    for name, split in corpus.splits.items():
+        kept = [place for place, text in enumerate(split.texts) if not left_out(text)]
+        if len(split) and not kept and name != "transfer":
+            raise CorpusError(f"the {name} split is empty: {notes[-1]}")
+        parts[name] = Split(tuple(split.texts[place] for place in kept), split.labels[kept])
+    now_lacking = [note for note in _lacking_classes(corpus.labels, parts) if note not in corpus.notes]
+    fingerprint = _fingerprint(corpus.labels, list(parts.values()))
+    return replace(
+        corpus,
+        train=parts["train"],
+        transfer=parts["transfer"],
+        dev=parts["dev"],
+        test=parts["test"],
+        fingerprint=fingerprint,
+        notes=(*corpus.notes, *notes, *now_lacking),
+    )
+
+
+def with_labels_of(corpus: Corpus, source: str, labels: Mapping[str, int], note: str) -> Corpus:
+    """A corpus whose train has no text, with the transfer texts that `labels` has as its train, under these labels."""
+    rows = [place for place, text in enumerate(corpus.transfer.texts) if text in labels]
+    rest = [place for place, text in enumerate(corpus.transfer.texts) if text not in labels]
+    texts = corpus.transfer.texts
+    train = Split(tuple(texts[one] for one in rows), np.array([labels[texts[one]] for one in rows], dtype=np.int64))
+    transfer = Split(tuple(texts[one] for one in rest), corpus.transfer.labels[rest])
+    lacking = _lacking_classes(corpus.labels, {"train": train, "dev": corpus.dev, "test": corpus.test})
+    notes = (*corpus.notes, note, *(one for one in lacking if one not in corpus.notes))
+    return replace(corpus, train=train, transfer=transfer, notes=notes, labelled_by=source)
 
 
 def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:
@@ -138,11 +177,19 @@ def _read_source(config: CorpusConfig, notes: list[str]) -> list[Row]:
     return read_rows(file_of(config, config.source), named=config.labels or (), notes=notes)
 
 
+def _refuse_other_descriptions(config: CorpusConfig, labels: Sequence[str]) -> None:
+    unknown = [repr(label) for label in config.descriptions if label not in labels]
+    if unknown:
+        raise CorpusError(
+            f"corpus.descriptions: describes {', '.join(unknown)}, but the labels of the corpus are {', '.join(labels)}"
+        )
+
+
 def _lacking_classes(labels: Sequence[str], parts: dict[str, Split]) -> list[str]:
     """Which classes have no text in train, dev or test."""
     found = []
     for name in ("train", "dev", "test"):
-        there = set(parts[name].labels.tolist())
+        there = set(parts[name].labels.tolist()) if len(parts[name]) else set(range(len(labels)))
         lacking = [repr(label) for i, label in enumerate(labels) if i not in there]
         if lacking:
             found.append(f"{name} has no text of the class{'es' if len(lacking) > 1 else ''} {', '.join(lacking)}")

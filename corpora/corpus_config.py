@@ -47,18 +47,21 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     labels: tuple[LabelName, ...] | None = Field(default=None, min_length=2)
     """The classes that the study keeps, in this order, in all files. By default it keeps all classes, sorted; whole
     numbers are sorted by value."""
+    descriptions: dict[LabelName, str] = Field(default={})
+    """A sentence for each label, or for some, that says what it means. `distune prompt` writes them into its
+    requests."""
     per_class: int | None = Field(default=None, ge=1)
     """The largest number of texts of each class, the same for all classes."""
-    labelled: int | None = Field(default=None, ge=1)
+    labelled: int | None = Field(default=None, ge=0)
     """The number of labels of train that the study keeps, balanced over the classes; the other texts of train join
-    the transfer set."""
+    the transfer set. 0 keeps none: students then learn the labels that `teacher.answers` gives."""
     transfer: int | None = Field(default=None, ge=0)
     """The number of texts of the transfer set that the study keeps, drawn by content; all by default."""
     dev_fraction: Fraction = 0.115
     """The part of the source that becomes dev. Distune makes every choice on dev."""
     test_fraction: Fraction = 0.115
     """The part of the source that becomes test. Distune reads test once, for the table. The parts of dev and test
-    together must be < 1."""
+    together must be < 1, or may be 1 with `labelled: 0`."""
     drop_overlap: bool = False
     """`true` drops from the source the texts that are also in a dev or test file; `false` refuses the files."""
     seed: int = Field(default=7, ge=0, lt=2**63)
@@ -71,7 +74,8 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:
-        if self.dev_fraction + self.test_fraction >= 1:
+        both = self.dev_fraction + self.test_fraction
+        if both > 1 or (both == 1 and self.labelled != 0):
             raise ValueError(
                 f"dev_fraction + test_fraction must be < 1, but got {self.dev_fraction} + {self.test_fraction}"
             )

@@ -97,7 +97,7 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
     about = _about(table)
     values, columns = _values(table, labels, said, about.get("labels"), notes)
     _refuse_not_finite(values, table)
-    hashes = _hashes(table)
+    hashes = hashes_of(table)
     rows = {one: row for row, one in enumerate(hashes)}
     if len(rows) < len(hashes):
         # A text that stands twice is fine as long as the teacher said the same of it.
@@ -165,7 +165,7 @@ def _about(table: Table) -> dict[str, Any]:
     return about
 
 
-def _hashes(table: Table) -> list[bytes]:
+def hashes_of(table: Table) -> list[bytes]:
     if "text" in table.columns:
         return [text_hash(text) for text in texts_of(table.column("text"), table.rows)]
     if "text_hash" not in table.columns:

@@ -22,6 +22,7 @@ examples:
   distune search STUDY.yaml                 the whole search, ending in a table and a registered champion
   distune search STUDY.yaml --resume        go on after Ctrl-C or a kill, losing and repeating nothing
   distune finish STUDY.yaml                 from elsewhere: no further trial, then the finalists and the champion
+  distune prompt STUDY.yaml                 the requests to a language model as teacher; answers reads its replies
   distune submit STUDY.yaml --address http://HEAD:8265   the same on a Ray cluster; status, logs -f and stop follow it
   distune pull reviews-student my-student   the champion's folder, usable with onnxruntime, numpy and jieba alone
   echo '很好' | distune predict my-student   one JSON object a line

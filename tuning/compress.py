@@ -17,7 +17,7 @@ from rich.table import Table
 
 from distune._plural import n_of
 from distune.corpora import encoding
-from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import Encoder, load_encoder, needed_packages
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -33,6 +33,7 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
+from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import assumptions, locate
 from distune.tuning.trial.config import TrialConfig
@@ -100,7 +101,7 @@ def compress_checkpoint(
     checkpoint, encoder = load_checkpoint(folder), load_encoder(folder)
     _refuse(checkpoint, folder, target, configs, source)
     if isinstance(source, Study):
-        corpus = load_corpus(source.config.corpus)
+        corpus = answered_corpus(source.config)
         classes = _classes_of(checkpoint, corpus, folder)
         dev_labels = _in_classes(corpus.dev.labels, classes)
         texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)

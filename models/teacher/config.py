@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+
+from distune.models.teacher.answers_config import AnswersConfig, Label
 
 HiddenState = Literal["pooled"] | Annotated[int, Field(ge=0)]
-
-
-def _spelt(label: Any) -> Any:
-    """YAML reads the label 1 as a number."""
-    return str(label) if isinstance(label, int) and not isinstance(label, bool) else label
-
-
-Label = Annotated[str, BeforeValidator(_spelt)]
 
 
 class FromScratchConfig(BaseModel, frozen=True, extra="forbid"):
@@ -67,11 +61,12 @@ class StudentsConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 STUDENTS_MAY_SAY = {"students", "seed", "logits_dtype", "weight", "temperature"}
+ANSWERS_MAY_SAY = {"answers", "logits_dtype", "weight", "temperature"}
 
 
 class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
-    """The source of the teacher (one of `checkpoint`, `from_scratch`, `logits` and `students`) and the settings of
-    its training."""
+    """The source of the teacher (one of `checkpoint`, `from_scratch`, `logits`, `answers` and `students`) and the
+    settings of its training."""
 
     checkpoint: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A hub id or a local folder; with the package peft, also the folder of a LoRA adapter."""
@@ -85,6 +80,9 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
     logits: str | None = Field(default=None, json_schema_extra={"travels": True})
     """A file with texts (or their hashes) and logits or probabilities from any model, by its path or URI."""
+    answers: AnswersConfig | None = Field(default=None, json_schema_extra={"travels": True})
+    """A file of answers to texts, such as those of a language model: labels, votes, log-probabilities of labels, or
+    labels with a confidence. Distune makes logits of them."""
     students: StudentsConfig | None = None
     """An ensemble of the study's own students. They learn from the labels alone, including those of `teacher_data`.
     The keys below that apply to them are `seed`, `logits_dtype`, `weight` and `temperature`."""
@@ -127,14 +125,21 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _one_origin(self) -> TeacherConfig:
-        origins = {name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits", "students")}
+        origins = {
+            name: getattr(self, name) for name in ("checkpoint", "from_scratch", "logits", "answers", "students")
+        }
         given = [name for name, value in origins.items() if value is not None]
         if len(given) != 1 and given != ["checkpoint", "logits"]:
             raise ValueError(
-                f"a teacher has one of checkpoint, from_scratch, logits and students (logits may name the checkpoint "
-                f"it came from, which is then timed), but got {', '.join(given) or 'none'}"
+                f"a teacher has one of checkpoint, from_scratch, logits, answers and students (logits may name the "
+                f"checkpoint it came from, which is then timed), but got {', '.join(given) or 'none'}"
             )
-        if self.students and (unused := self._said_of_a_bert()):
+        if self.answers and (unused := self._said_of_a_bert(ANSWERS_MAY_SAY)):
+            raise ValueError(
+                f"a teacher of answers is a file that names labels: Distune trains and asks nothing; leave out what is "
+                f"of a BERT, but got {', '.join(unused)}"
+            )
+        if self.students and (unused := self._said_of_a_bert(STUDENTS_MAY_SAY)):
             raise ValueError(
                 f"a teacher of students trains them as its space says, and has no hidden states; leave out what is "
                 f"of a BERT (how many answer is students.members), but got {', '.join(unused)}"
@@ -171,7 +176,7 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
         ]
         return next((f"{key}={n}" for key, n in named if isinstance(n, int) and n > n_layers), None)
 
-    def _said_of_a_bert(self) -> list[str]:
+    def _said_of_a_bert(self, may_say: set[str]) -> list[str]:
         fields = type(self).model_fields
         changed = [name for name in fields if getattr(self, name) != fields[name].default]
-        return [f"{name}={getattr(self, name)}" for name in changed if name not in STUDENTS_MAY_SAY]
+        return [f"{name}={getattr(self, name)}" for name in changed if name not in may_say]

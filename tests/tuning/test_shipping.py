@@ -74,7 +74,7 @@ def test_a_hub_id_and_the_name_of_a_column_are_no_files(
 
 
 def test_every_setting_that_is_a_path_is_marked_to_travel() -> None:
-    read = {"source", "dev", "test", "unlabelled", "path", "logits", "checkpoint", "dictionary", "plugins"}
+    read = {"source", "dev", "test", "unlabelled", "path", "logits", "answers", "checkpoint", "dictionary", "plugins"}
     assert file_keys() == read
     models: list[type[BaseModel]] = [BaseModel]
     for model in models:

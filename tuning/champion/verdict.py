@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from distune._plural import n_of
 from distune.cluster.runner import Runner
+from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
@@ -219,7 +220,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source_name}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
+        "Data": f"{config.corpus.source_name}: {_labelled_texts(corpus)} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
@@ -247,3 +248,9 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
             packages=needed_packages(inputs.encoder.settings),
         )
     )
+
+
+def _labelled_texts(corpus: Corpus) -> str:
+    if not corpus.labelled_by:
+        return n_of(len(corpus.train), "labelled text")
+    return f"{n_of(len(corpus.train), 'text')} with the likeliest label of {corpus.labelled_by}, from which the student alone has learnt too,"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import segmenter
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, encoder_settings, tokenize
@@ -20,6 +20,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
 from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
 from distune.tuning.teachers import assumed
+from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
 from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
@@ -69,7 +70,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     study = runnable(study)
     refuse_installed_clashes()
     config = study.config
-    corpus = load_corpus(config.corpus)
+    corpus = answered_corpus(config)
     held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
     metric = metric_of(config.metric, corpus.labels, held_out)
     places = locate(config, corpus)
@@ -160,7 +161,13 @@ def _refuse_what_teachers_lack(
         if isinstance(tokens, WordPieceConfig) and not (
             tokens.checkpoint or settings.checkpoint or settings.from_scratch
         ):
-            kind = "is made of students" if settings.students else "is a file of logits"
+            kind = (
+                "is made of students"
+                if settings.students
+                else "is a file of answers"
+                if settings.answers
+                else "is a file of logits"
+            )
             raise StudyError(
                 f"trial.tokens: kind wordpiece needs a tokenizer, and a teacher that {kind} has "
                 "none; set trial.tokens.checkpoint"
@@ -172,6 +179,7 @@ def _refuse_what_teachers_lack(
         if wants_hidden and not settings.hidden_states and (file is None or file.hidden is None):
             has = f"{file.path} has no column hidden" if file else "set teacher.hidden_states, such as [pooled]"
             has = "a teacher made of students has none" if settings.students else has
+            has = "a file of answers has none" if settings.answers else has
             raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
         knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
         if wants_augmented and file and knows_no_more:

@@ -32,6 +32,7 @@ NOTES = {
     "teacher_data.labelled": "Both lists have such files.",
     "corpus": "See [data.md](data.md).",
     "teacher": "Next to `logits` you may name the `checkpoint` that gave them; Distune then times it. See [data.md](data.md) for files of logits.",
+    "teacher.answers": "See [data.md](data.md#answers-of-a-language-model).",
     "teacher.students": "[method.md](method.md#students-as-a-teacher) has the formula, and says when it helps.",
     "trial": "The search space: each key is a value, a block, or a [range](#ranges).",
     "trial.tokens": "See [parts.md](parts.md#tokens).",
@@ -60,6 +61,9 @@ EXAMPLES = {
         """,
     "teacher.from_scratch": """
         teacher: {from_scratch: {layers: 4, hidden_size: 256}, pretrain: {epochs: 3}, epochs: 3, learning_rate: 1.5e-4}
+        """,
+    "teacher.answers": """
+        teacher: {answers: {path: votes.jsonl, prior_strength: 0.5, abstentions: [unknown]}}
         """,
     "teacher.students": """
         teacher: {logits: answers.parquet, temperature: 6}

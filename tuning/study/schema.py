@@ -46,6 +46,8 @@ def study_schema() -> Schema:
         "anyOf": [space, {"type": "null"}],
         "description": students["description"],
     }
+    answers = definitions["TeacherConfig"]["properties"]["answers"]
+    answers["anyOf"] = [{"type": "string"}, *answers["anyOf"]]
     labels = definitions["CorpusConfig"]["properties"]["labels"]
     labels["anyOf"] = [{**one, "items": LABEL} if one.get("type") == "array" else one for one in labels["anyOf"]]
     return {"$schema": DIALECT, **study, "title": "a study of Distune", "$defs": definitions}

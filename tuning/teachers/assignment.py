@@ -45,7 +45,8 @@ def refuse_other_assignment(
 
     `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they
     were ordered, by which the message names the order in which the source has them. `setting` is the key of the study
-    for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them.
+    for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them. One that
+    ends in `.answers` is of a file that names the labels.
     """
     counts = confusion(logits.argmax(axis=1), labels, len(names))
     moves = better_assignment(counts)
@@ -55,6 +56,8 @@ def refuse_other_assignment(
     taken = columns.by_column(names) if columns else list(names)
     fitting = [names[moves[names.index(name)]] for name in taken]
     remedy = f"if that is the order of its columns, set {setting}: [{', '.join(fitting)}]"
+    if setting is not None and setting.endswith(".answers"):
+        remedy = "its answers call the labels by each other's names: see what the prompt says of them, and ask again"
     if setting is None:
         remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(

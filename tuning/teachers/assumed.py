@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from distune._plural import n_of
+from distune.corpora.answers_file import N_VOTES
 from distune.corpora.corpus import Corpus
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
+from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import Metric
@@ -33,6 +34,7 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
         *_of_few_texts(corpus, places),
         *_of_sums(places),
         *_of_zeros(study.space, places),
+        *_of_votes(study.space, places),
         *_of_weights(study.space, places),
     ]
 
@@ -45,7 +47,7 @@ def of_seen_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
         for place in places
         # Of a file that Distune wrote, the teacher is described.
         if (place.settings.checkpoint and not place.settings.epochs)
-        or (not place.settings.checkpoint and place.logits_file is not None and not place.logits_file.about)
+        or (not place.settings.checkpoint and place.logits_file is not None and _is_of_others(place.logits_file))
     ]
     if not drawn or not elsewhere:
         return []
@@ -53,6 +55,11 @@ def of_seen_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
         f"{', '.join(elsewhere)}: trained elsewhere; if it has learnt rows of corpus.source, it looks better on {' and '.join(drawn)} "
         f"than it is, as they are drawn from it; give texts that it has not seen as {' and '.join(f'corpus.{name}' for name in drawn)}"
     ]
+
+
+def _is_of_others(file: LogitsFile) -> bool:
+    """Whether a file has the answers of a teacher of which nothing is known."""
+    return not file.about or N_VOTES in file.about
 
 
 def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
@@ -157,6 +164,16 @@ def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
                 f"{FLOOR:.1f}. kl compares probabilities instead"
             )
     return found
+
+
+def _of_votes(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
+    """The lines about votes whose logits a loss would fit."""
+    return [
+        f"{file.path}: the logits of votes, from {file.logits.min():.2f} to {file.logits.max():.2f}, are those of few votes and of "
+        "teacher.answers.prior_strength; where the loss is mse, students learn to answer these numbers. kl compares probabilities instead"
+        for place in places
+        if (file := place.logits_file) is not None and file.about.get(N_VOTES) and fits_logits(space)
+    ]
 
 
 def _of_weights(space: Space, places: Sequence[TeacherPlace]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distune._plural import n_of
 from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
-from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus import Corpus
 from distune.corpora.logits_export import write_logits_file
 from distune.corpora.logits_filling import (
     ShardForm,
@@ -27,6 +27,7 @@ from distune.tuning.metric.metric import metric_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
+from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
@@ -114,7 +115,7 @@ def cache_teacher(
     config = study.config
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
-    corpus = load_corpus(config.corpus)
+    corpus = answered_corpus(config)
     places = locate(config, corpus)
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)

@@ -23,6 +23,7 @@ from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
 from distune.tuning.storage.paths import Layout
 from distune.tuning.study.config import StudyConfig
+from distune.tuning.teachers.answers import read_answers
 from distune.tuning.teachers.assignment import refuse_other_assignment
 from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
 from distune.tuning.teachers.draws import draw_students
@@ -124,7 +125,8 @@ def locate(config: StudyConfig, corpus: Corpus) -> tuple[TeacherPlace, ...]:
         try:
             places.append(_locate_one(config, settings, corpus, name, places[0] if places else None))
         except CorpusError as error:
-            raise CorpusError(str(error).replace("teacher.labels", f"{name}.labels")) from error
+            said = str(error).replace("teacher.labels", f"{name}.labels").replace("teacher.answers", f"{name}.answers")
+            raise CorpusError(said) from error
     return tuple(places)
 
 
@@ -144,9 +146,8 @@ def _locate_one(
         elif not settings.pretrain:  # Which keeps the body alone.
             head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels)
         settings = settings.model_copy(update={"revision": commit})
-    logits_file = None
-    if settings.logits is not None:
-        logits_file = _read_logits(settings, corpus)
+    logits_file = _file_of(settings, corpus)
+    if logits_file is not None:
         logits_file.of(corpus.texts())
         on_dev = logits_file.of(corpus.dev.texts).logits
         refuse_equal_logits(f"{name} {logits_file.path}", on_dev)
@@ -156,7 +157,7 @@ def _locate_one(
             corpus.labels,
             f"{name} {logits_file.path}",
             logits_file.columns,
-            f"{name}.labels",
+            f"{name}.answers" if settings.answers else f"{name}.labels",
         )
     fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
     in_half = settings.logits_dtype == "float16"
@@ -174,6 +175,13 @@ def _locate_one(
         columns=columns,
         head=head,
     )
+
+
+def _file_of(settings: TeacherConfig, corpus: Corpus) -> LogitsFile | None:
+    """The file that a teacher's logits come from, or its answers, of which they are made."""
+    if settings.answers is not None:
+        return read_answers(settings.answers, corpus.labels).file
+    return None if settings.logits is None else _read_logits(settings, corpus)
 
 
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
@@ -197,6 +205,7 @@ def _parts(
     # How it is asked does not make it another teacher, nor does where its checkpoint lies.
     elsewhere = {
         "logits",
+        "answers",
         "logits_dtype",
         "hidden_states",
         "weight",
@@ -252,6 +261,8 @@ def refuse_wrong_columns(
     columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
     one_order = columns[0] if len({one.order for one in columns}) == 1 else None
     setting = f"{place.name}.labels" if columns else None
+    if place.settings.answers:
+        setting = f"{place.name}.answers"
     refuse_other_assignment(logits, dev.labels, labels, place.name, one_order, setting)
 
 

@@ -1,0 +1,174 @@
+"""A file of answers to texts, such as those of a language model, as a teacher's logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from distune._plural import n_of
+from distune.corpora.answer_cells import Answer, LabelNames, of_label, of_votes, scores_of
+from distune.corpora.answer_notes import notes_about, shown_forms
+from distune.corpora.answer_rule import AnswerRule, Probabilities, joined
+from distune.corpora.cells import is_nothing, texts_of
+from distune.corpora.columns import ColumnOrder
+from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile, hashes_of
+from distune.corpora.narrowing import with_classes
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import Table, read_table
+from distune.corpora.teacher_logits import Logits
+from distune.corpora.texts import CorpusError, has_content
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "logprobs": ("logprobs",),
+    "probabilities": ("probabilities",),
+    "votes": ("votes", "labels", "answers"),
+    "label": ("label", "answer"),
+}
+"""The columns of each form, that which says most first."""
+N_VOTES = "n_votes"
+"""The number of votes in what is known of such a teacher."""
+PREFIXES = {"logprobs": "logprob_", "probabilities": "probability_", "votes": "votes_"}
+"""How columns begin that have one label each."""
+
+
+class NoAnswersError(CorpusError):
+    """A file of answers of which each is an abstention."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersFile:
+    """The logits of the texts that have an answer, and the hashes of those on which the teacher abstains."""
+
+    file: LogitsFile
+    abstained: frozenset[bytes]
+    n_votes: int
+
+
+def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> AnswersFile:
+    """Read a file of one or more rows for each text: a column `text` or `text_hash`, and the answers.
+
+    `label` has one label, `votes` a list of labels or an object with a count for each, `logprobs` and `probabilities`
+    objects with a number for each label or some of them; `confidence` belongs to `label`. Raises CorpusError for
+    anything else, and for a name that is no label.
+    """
+    table = read_table(TableConfig(path=path), ("text", "text_hash"))
+    cells, notes = _cells(table)
+    names = LabelNames(labels=labels, rule=rule)
+    hashes = hashes_of(table)
+    has_text = _has_text(table)
+    if not all(has_text):
+        notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
+    by_text: dict[bytes, list[Answer]] = {}
+    for row in np.flatnonzero(has_text):
+        by_text.setdefault(hashes[row], []).append(_answer(names, cells, int(row), f"{path}: {table.rows[int(row)]}"))
+    answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
+    if not answered:
+        raise NoAnswersError(f"{path}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
+    probabilities = np.stack([_together(answers, len(labels), rule) for answers in answered.values()])
+    n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
+    told = notes_about(list(answered.values()), len(by_text) - len(answered), probabilities, rule)
+    description = f"a file of answers to {n_of(len(answered), 'text')}: {shown_forms(answered.values())}"
+    file = LogitsFile(
+        path=path,
+        rows={one: row for row, one in enumerate(answered)},
+        logits=_logits(probabilities),
+        hidden=None,
+        about={"description": description, N_VOTES: n_votes},
+        columns=ColumnOrder(order=tuple(range(len(labels))), assumed="", by_name=True),
+        notes=(*told, *notes),
+    )
+    return AnswersFile(file=file, abstained=frozenset(by_text.keys() - answered.keys()), n_votes=n_votes)
+
+
+def _has_text(table: Table) -> list[bool]:
+    if "text" not in table.columns:
+        return [True] * table.n_rows
+    return [has_content(text) for text in texts_of(table.column("text"), table.rows)]
+
+
+def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:
+    """The cells of each form that is read, that which says most first, and a note about the others.
+
+    A column next to one that says more is something else, such as the majority of the votes or the right label.
+    """
+    found: dict[str, list[Any]] = {}
+    spelt: dict[str, str] = {}
+    for form, names in COLUMNS.items():
+        there = [name for name in names if name in table.columns]
+        prefixed = [name for name in table.columns if name.startswith(PREFIXES.get(form, "\0"))]
+        if len(there) + bool(prefixed) > 1:
+            raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; leave all but one out")
+        if there:
+            found[form], spelt[form] = table.column(there[0]), there[0]
+        elif prefixed:
+            found[form], spelt[form] = _of_columns(table, prefixed, PREFIXES[form]), f"{PREFIXES[form]}..."
+    if not found:
+        raise CorpusError(
+            f"{table.name}: no answers: needs a column label (and confidence), votes, logprobs or probabilities; "
+            f"its columns are {', '.join(table.columns)}"
+        )
+    notes = []
+    forms = list(found)
+    for place, form in enumerate(forms):
+        more = [one for one in forms[:place] if one in found and _stand_together(found[one], found[form])]
+        if more:
+            notes.append(f"it has {spelt[more[0]]} and {spelt[form]} in the same row; {spelt[form]} is not read")
+            del found[form]
+    if "confidence" in table.columns:
+        if "label" in found:
+            found["confidence"] = table.column("confidence")
+        elif "label" not in forms:
+            raise CorpusError(f"{table.name}: has a column confidence, and no column label that it belongs to")
+    return found, notes
+
+
+def _of_columns(table: Table, names: Sequence[str], prefix: str) -> list[Any]:
+    """The cells of a column for each label as objects by label."""
+    columns = {name.removeprefix(prefix): table.column(name) for name in names}
+    rows = [
+        {label: None if cells[row] == "" else cells[row] for label, cells in columns.items()}
+        for row in range(table.n_rows)
+    ]
+    return [None if all(is_nothing(cell) for cell in row.values()) else row for row in rows]
+
+
+def _stand_together(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    return any(_is_there(one) and _is_there(other) for one, other in zip(first, second, strict=True))
+
+
+def _is_there(cell: Any) -> bool:
+    return not is_nothing(cell) and cell != ""
+
+
+def _answer(names: LabelNames, cells: Mapping[str, Sequence[Any]], row: int, where: str) -> Answer:
+    """The answer of a row, by the form that says most."""
+    form = next((form for form in COLUMNS if form in cells and _is_there(cells[form][row])), "label")
+    if form in ("logprobs", "probabilities"):
+        return scores_of(names, cells[form][row], form == "logprobs", where)
+    if form == "votes":
+        return of_votes(names, cells[form][row], where)
+    confidence = cells["confidence"][row] if "confidence" in cells else None
+    return of_label(names, cells["label"][row] if "label" in cells else None, confidence, where)
+
+
+def _with_an_answer(answers: Sequence[Answer]) -> list[Answer]:
+    return [one for one in answers if one.form != "abstention"]
+
+
+def _together(answers: Sequence[Answer], n_classes: int, rule: AnswerRule) -> Probabilities:
+    votes = np.zeros(n_classes, dtype=np.int64)
+    for one in answers:
+        if one.votes is not None:
+            votes += one.votes
+    scored = [one.probabilities for one in answers if one.probabilities is not None]
+    return joined(votes, scored, rule.prior_strength)
+
+
+def _logits(probabilities: Probabilities) -> Logits:
+    """Logarithms in float32; a probability of 0 counts as 1e-7."""
+    clipped = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)).astype(np.float32)
+    logs = np.where(probabilities <= SMALLEST_PROBABILITY, FLOOR, clipped)
+    return with_classes(logs, probabilities.argmax(axis=1)).astype(np.float32)

@@ -1,0 +1,109 @@
+"""Replies of a language model, and the answers that they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from distune.tuning.teachers.replies import matched, reply_of
+
+LABELS = ("negative", "positive")
+
+
+def choice(content: Any, finish: str = "stop", **message: Any) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+
+
+def line(*choices: Any, status: int = 200) -> dict[str, Any]:
+    return {"custom_id": "x", "response": {"status_code": status, "body": {"choices": list(choices)}}, "error": None}
+
+
+def scored(content: str, *tokens: tuple[str, float], chosen: str = "") -> dict[str, Any]:
+    listed = [{"token": token, "logprob": math.log(probability)} for token, probability in tokens]
+    first = {"token": chosen or content, "logprob": 0.0, "top_logprobs": listed}
+    return {**choice(content), "logprobs": {"content": [first]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["positive", " positive\n", '"positive"', "**positive**", "Positive.", "POSITIVE", "“positive”", "`positive`。"],
+)
+def test_a_label_is_one_apart_from_the_signs_around_it_and_its_case(content: str) -> None:
+    assert reply_of(line(choice(content)), LABELS, ()).row == {"label": "positive"}
+
+
+def test_a_label_is_exact_where_case_tells_two_apart() -> None:
+    assert matched("us", ["US", "us"]) == "us"
+    assert matched("Us", ["US", "us"]) is None
+    assert matched("U.S.", ["U.S.", "UK"]) == "U.S."
+
+
+@pytest.mark.parametrize(
+    ("reply", "why", "shown"),
+    [
+        (line(choice("It is positive, I think")), "other words", "'It is positive, I think'"),
+        (line(choice("positive or negative")), "other words", "'positive or negative'"),
+        (line(choice("pos")), "other words", "'pos'"),
+        (line(choice(None, refusal="I cannot help with that")), "a refusal", "'I cannot help with that'"),
+        (line(choice("", finish="content_filter")), "stopped by a content filter", ""),
+        (line(choice("positi", finish="length")), "cut off", "'positi'"),
+        (line(choice("  ")), "an empty reply", ""),
+        (line(choice(None)), "an empty reply", ""),
+        (line(), "a reply without choices", "'{\"choices\": []}'"),
+        (line("positive"), "a reply without a message", "'positive'"),
+        (
+            {"response": {"status_code": 429, "body": {"error": {"message": "Rate limit reached"}}}, "error": None},
+            "HTTP 429",
+            "'Rate limit reached'",
+        ),
+        ({"response": None, "error": {"code": "batch_expired", "message": "expired"}}, "an error", "'expired'"),
+        ({"response": {"status_code": 200, "body": None}}, "a reply without choices", "'null'"),
+    ],
+)
+def test_a_reply_that_is_no_label_is_an_abstention_with_its_reason(reply: dict[str, Any], why: str, shown: str) -> None:
+    found = reply_of(reply, LABELS, ())
+    assert (found.why, found.shown, found.row["label"]) == (why, shown, None)
+
+
+def test_a_label_that_was_cut_off_may_have_become_another() -> None:
+    assert reply_of(line(choice("not", finish="length")), ("not", "nothing"), ()).why == "cut off"
+    assert reply_of(line(choice("nothing", finish="length")), ("not", "nothing"), ()).row == {"label": "nothing"}
+
+
+def test_a_name_for_no_answer_is_an_abstention_that_was_read() -> None:
+    found = reply_of(line(choice("Unknown")), LABELS, ("unknown",))
+    assert (found.row, found.why) == ({"label": None}, "")
+
+
+def test_several_choices_are_votes_and_those_that_are_none_are_not_counted() -> None:
+    found = reply_of(line(choice("positive"), choice("negative"), choice("hm"), choice("positive")), LABELS, ())
+    assert (found.row, found.n_unread) == ({"votes": {"positive": 2, "negative": 1}}, 1)
+
+
+def test_the_first_token_gives_the_probability_of_each_label() -> None:
+    reply = line(scored("positive", ("positive", 0.6), (" Positive", 0.1), ("negative", 0.2), ("The", 0.1)))
+    row = reply_of(reply, LABELS, ()).row
+    assert {label: math.exp(value) for label, value in row["logprobs"].items()} == pytest.approx(
+        {"positive": 0.7, "negative": 0.2}
+    )
+
+
+def test_a_token_counts_for_the_one_label_that_begins_with_it() -> None:
+    row = reply_of(line(scored("positive", ("pos", 0.7), ("neg", 0.2), ("p", 0.1), chosen="pos")), LABELS, ()).row
+    # One letter begins much else.
+    assert {label: round(math.exp(value), 6) for label, value in row["logprobs"].items()} == {
+        "positive": 0.7,
+        "negative": 0.2,
+    }
+
+
+def test_tokens_that_begin_several_labels_leave_one_vote() -> None:
+    labels = ("negative", "neutral", "positive")
+    reply = line(scored("negative", ("ne", 0.9), ("pos", 0.1), chosen="ne"))
+    assert reply_of(reply, ("nearby", "near", "far"), ()).why == "other words"
+    assert reply_of(line(scored("near", ("near", 0.9), ("far", 0.1))), ("nearby", "near", "far"), ()).row == {
+        "label": "near"
+    }
+    assert reply_of(reply, labels, ()).row == {"label": "negative"}

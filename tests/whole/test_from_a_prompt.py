@@ -1,0 +1,101 @@
+"""The whole way from a prompt to a champion; a server of this process stands for the language model."""
+
+from __future__ import annotations
+
+import json
+import random
+import runpy
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+
+from distune.tuning.cli import main
+from tests.conftest import GOOD
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Model(BaseHTTPRequestHandler):
+    """Votes by the words of a text, wrong in a fifth of the votes; refuses one text, and fails at another."""
+
+    refused = failed = ""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = body["messages"][-1]["content"]
+        draw = random.Random(text)
+        right = "1" if any(word in text for word in GOOD) else "0"
+        said = [right if draw.random() < 0.8 else "10"["01".index(right) - 1] for _ in range(body["n"])]
+        words = [f" {one}." for one in said] if text != self.refused else ["I am sorry"] * body["n"]
+        choices = [{"message": {"content": one}, "finish_reason": "stop"} for one in words]
+        self.send_response(500 if text == self.failed else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"choices": choices}).encode())
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Model) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{served.server_address[1]}"
+        served.shutdown()
+        thread.join()
+
+
+def run(*words: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return int(str(ended.value.code))
+
+
+def test_a_prompt_becomes_a_champion(
+    document: dict[str, Any],
+    tmp_path: Path,
+    server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: Callable[[dict[str, Any]], Path],
+) -> None:
+    votes, requests, replies = (tmp_path / f"{name}.jsonl" for name in ("votes", "requests", "replies"))
+    document["teacher"] = {"answers": str(votes)}
+    document["search"] |= {"trials": 2, "seeds": 1}
+    document["trial"] |= {"student": {"kind": "average"}, "epochs": 1}
+    study = write_study(document)
+    assert run("prompt", study, "--out", requests, "--votes", 3, "--examples", 2) == 0
+    assert "200 requests (20 train," in capsys.readouterr().out
+    texts = [json.loads(line)["body"]["messages"][-1]["content"] for line in requests.read_text("utf-8").splitlines()]
+    Model.refused, Model.failed = texts[50], texts[60]
+    monkeypatch.setattr(sys, "argv", ["ask_model.py", str(requests), str(replies), server])
+    runpy.run_path(str(ROOT / "examples" / "prompt" / "ask_model.py"))
+    assert run("answers", study, replies) == 0
+    out = capsys.readouterr().out
+    assert "200 replies to 200 texts, 198 of them with an answer" in out
+    assert f"  1 x other words: 'I am sorry' ({replies}, line 51)" in out
+    assert "  1 x HTTP 500: " in out
+    assert run("check", study) == 0
+    assert "2 texts have no answer and are left out of the study (2 of " in capsys.readouterr().out
+    assert run("search", study) == 0
+    folder = tmp_path / "storage" / "searches" / "tiny" / "1"
+    results = json.loads((folder / "results.json").read_text())
+    assert results["teacher"]["description"] == "a file of answers to 198 texts: 198 with votes"
+    assert results["teacher"]["n_votes"] == 594
+    card = (folder / "champion" / "README.md").read_text()
+    assert "- Teacher: a file of answers to 198 texts: 198 with votes" in card
+    assert "student alone" in (folder / "table.txt").read_text()
+    assert (folder / "report.html").is_file()
+    client = MlflowClient(document["tracking"]["uri"])
+    assert int(client.get_model_version_by_alias("tiny-student", "champion").version) == 1
+    saved = yaml.safe_load((folder / "study.yaml").read_text())
+    assert saved["teacher"] == {"answers": str(votes)}

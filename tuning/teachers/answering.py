@@ -1,0 +1,208 @@
+"""`distune answers`: the replies to a study's requests as a file of answers, which a teacher of the study names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distune._plural import n_of
+from distune.corpora.answers_file import AnswersFile, NoAnswersError
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.texts import CorpusError, text_hash
+from distune.models.teacher.answers_config import AnswersConfig
+from distune.tuning.metric.interval import wilson_interval
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.errors import StudyError
+from distune.tuning.teachers.answers import read_answers
+from distune.tuning.teachers.prompting import answers_settings, replace_file
+from distune.tuning.teachers.replies import reply_of
+from distune.tuning.teachers.requests import custom_id
+
+DEFAULT_OUT = "votes.jsonl"
+MOST_SHOWN = 3
+"""How many unreadable replies of a kind are shown."""
+Row = dict[str, Any]
+
+
+@dataclass
+class Reading:
+    """The content of files of replies: rows by the hash of their text, and the replies that could not be read."""
+
+    rows: dict[bytes, list[Row]] = field(default_factory=dict)
+    n_replies: int = 0
+    n_repeated: int = 0
+    others: list[str] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+    shown: dict[str, list[str]] = field(default_factory=dict)
+    n_unread_choices: int = 0
+
+    def note(self, why: str, shown: str) -> None:
+        self.unread[why] += 1
+        examples = self.shown.setdefault(why, [])
+        if len(examples) < MOST_SHOWN:
+            examples.append(shown)
+
+
+def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None) -> list[str]:
+    """Write the answers in files of replies, and return lines about them. Answers that the file has to other texts
+    are kept.
+
+    Raises StudyError and CorpusError for files that are no replies to this study, before anything is written.
+    """
+    settings = answers_settings(config)
+    path = _place(settings, out)
+    corpus = load_corpus(config.corpus)
+    abstentions = settings.abstentions if settings else ()
+    found = _read(replies, corpus, abstentions)
+    if not found.rows:
+        raise CorpusError(_no_replies(replies, found))
+    named = (settings or AnswersConfig(path=str(path))).model_copy(update={"path": str(path)})
+    kept, answered = _kept(named, path, corpus, found)
+    rows = [row for one, of_text in found.rows.items() for row in of_text if row_has_answer(row) or one not in answered]
+    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*kept, *rows))
+    replace_file(path, content)
+    lines = [*_about(found), *([f"{path}: {n_of(len(kept), 'earlier row')} kept"] if kept else [])]
+    try:
+        file = read_answers(named, corpus.labels)
+    except NoAnswersError as error:
+        return [*lines, str(error)]
+    lines += [f"{path}: {note}" for note in file.file.notes]
+    return [*lines, *_of_dev(corpus, file), *_of_lacking(corpus, file, path)]
+
+
+def row_has_answer(row: Mapping[str, Any]) -> bool:
+    return any(row.get(column) for column in ("label", "votes", "logprobs"))
+
+
+def _place(settings: AnswersConfig | None, out: Path | None) -> Path:
+    named = str(out) if out is not None else settings.path if settings else DEFAULT_OUT
+    if "://" in named or Path(named).suffix not in (".jsonl", ".ndjson"):
+        raise StudyError(f"--out must name a file of this machine that ends in .jsonl, but got {named}")
+    if Path(named).is_dir():
+        raise StudyError(f"--out must be a file, but {named} is a folder")
+    return Path(named)
+
+
+def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -> Reading:
+    texts = {custom_id(text): text for text in corpus.texts()}
+    found, seen = Reading(), set[bytes]()
+    for path in replies:
+        for number, raw in _lines(path):
+            digest = hashlib.blake2b(raw, digest_size=16).digest()
+            if digest in seen:
+                found.n_repeated += 1
+                continue
+            seen.add(digest)
+            _read_line(found, f"{path}, line {number}", raw, texts, (corpus.labels, abstentions))
+    return found
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as stream:
+            yield from ((number, raw.strip()) for number, raw in enumerate(stream, start=1) if raw.strip())
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read_line(
+    found: Reading, where: str, raw: bytes, texts: Mapping[str, str], names: tuple[Sequence[str], Sequence[str]]
+) -> None:
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):
+        line = None
+    if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
+        found.note("lines that are no JSON object with a custom_id", where)
+        return
+    found.n_replies += 1
+    text = texts.get(line["custom_id"])
+    if text is None:
+        found.others.append(where)
+        return
+    reply = reply_of(line, *names)
+    found.n_unread_choices += reply.n_unread
+    if reply.why:
+        found.note(reply.why, f"{reply.shown} ({where})".strip())
+    found.rows.setdefault(text_hash(text), []).append({"text": text, **reply.row})
+
+
+def _no_replies(replies: Sequence[Path], found: Reading) -> str:
+    named = ", ".join(map(str, replies))
+    if not found.n_replies:
+        return f"{named}: holds no replies: a line must be a JSON object with a custom_id and a response, as batches of OpenAI's API give it"
+    return (
+        f"{named}: none of {n_of(found.n_replies, 'reply is', 'replies are')} to a text of this study; a custom_id is that of the request "
+        "that `distune prompt` wrote for the text"
+    )
+
+
+def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -> tuple[list[Row], set[bytes]]:
+    """The rows that a file has already, of texts to which there is no new answer, and the texts that these answer."""
+    if not path.exists() or not path.stat().st_size:
+        return [], set()
+    try:
+        known = set(read_answers(settings, corpus.labels).file.rows)
+    except NoAnswersError:
+        known = set()
+    replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}
+    try:
+        rows: list[Row] = [dict(json.loads(raw)) for _, raw in _lines(path)]
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"--out: {path} is there and has no JSON object in each line; name another file") from error
+    kept = [row for row in rows if _hash_of(row) not in replaced]
+    return kept, {one for one in found.rows if one not in replaced}
+
+
+def _hash_of(row: Mapping[str, Any]) -> bytes:
+    return text_hash(row["text"]) if isinstance(row.get("text"), str) else bytes.fromhex(str(row.get("text_hash", "")))
+
+
+def _about(found: Reading) -> list[str]:
+    """The lines about what was read, and what was not."""
+    n_answers = sum(any(map(row_has_answer, rows)) for rows in found.rows.values())
+    lines = [
+        f"{n_of(found.n_replies, 'reply', 'replies')} to {n_of(len(found.rows), 'text')}, {n_answers:,} of them with an answer"
+    ]
+    for why, n in found.unread.most_common():
+        lines.append(f"  {n:,} x {why}: {'; '.join(found.shown[why])}{'; ...' if n > MOST_SHOWN else ''}")
+    if found.n_unread_choices:
+        lines.append(
+            f"  {n_of(found.n_unread_choices, 'vote')} could not be read next to others that could; they are not counted"
+        )
+    if found.n_repeated:
+        lines.append(
+            f"  {n_of(found.n_repeated, 'line repeats another', 'lines repeat others')} exactly and count once"
+        )
+    if found.others:
+        lines.append(
+            f"  {n_of(len(found.others), 'reply is', 'replies are')} to texts that the study does not have, first {found.others[0]}"
+        )
+    return lines
+
+
+def _of_dev(corpus: Corpus, answers: AnswersFile) -> list[str]:
+    """The accuracy on dev, of the texts that have an answer."""
+    rows = [place for place, text in enumerate(corpus.dev.texts) if text_hash(text) in answers.file.rows]
+    if not rows:
+        return []
+    logits = answers.file.of([corpus.dev.texts[place] for place in rows]).logits
+    n_right = int((np.asarray(logits).argmax(axis=1) == corpus.dev.labels[rows]).sum())
+    low, high = wilson_interval(n_right / len(rows), len(rows))
+    return [
+        f"right on {n_right} of {n_of(len(rows), 'dev text')} with an answer: {100 * n_right / len(rows):.1f} %, 95 % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} %"
+    ]
+
+
+def _of_lacking(corpus: Corpus, answers: AnswersFile, path: Path) -> list[str]:
+    n_lacking = sum(text_hash(text) not in answers.file.rows for text in corpus.texts())
+    lines = [f"{n_of(n_lacking, 'text')} of the study without an answer yet: distune prompt STUDY asks for them again"]
+    return [*(lines if n_lacking else []), f"in the study: teacher: {{answers: {path}}}"]
