@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,15 +49,34 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("name", "whose"),
-    [("raylet", "command"), ("gcs_server", "command"), ("raylet", "program"), ("raylet", "program in the background")],
-)  # Without its gcs_server Ray ends whatever process it is in.
-def test_a_process_of_ray_that_is_killed_is_named_and_nothing_hangs(name: str, whose: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLS, name, whose], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+# Without its gcs_server Ray ends whatever process it is in.
+KILLED = (
+    ("gcs_server", "command"),
+    ("raylet", "command"),
+    ("raylet", "program"),
+    ("raylet", "program in the background"),
+)
+
+
+def kill(name: str, whose: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KILLS, name, whose], cwd=ROOT, capture_output=True, text=True, timeout=500, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def killing() -> Iterator[dict[tuple[str, str], Future[subprocess.CompletedProcess[str]]]]:
+    """The programs, two at a time, as most of their time they wait."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {which: pool.submit(kill, *which) for which in KILLED}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "whose"), KILLED)
+def test_a_process_of_ray_that_is_killed_is_named_and_nothing_hangs(
+    name: str, whose: str, killing: dict[tuple[str, str], Future[subprocess.CompletedProcess[str]]]
+) -> None:
+    ended = killing[name, whose].result()
     assert ended.returncode == 7 if whose == "program" else ended.returncode not in (0, 7)
     assert f"Ray's process {name} has died" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr

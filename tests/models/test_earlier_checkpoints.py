@@ -110,11 +110,10 @@ def test_its_mlflow_model_answers(model: Path) -> None:
 
 
 @pytest.mark.slow
-def test_logged_now_it_answers_as_an_mlflow_model(folder: Path, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = mlflow.MlflowClient(uri)
+def test_logged_now_it_answers_as_an_mlflow_model(folder: Path, tmp_path: Path, store: str) -> None:
+    client = mlflow.MlflowClient(store)
     run_id = client.create_run(client.create_experiment("e", f"file://{tmp_path / 'artifacts'}")).info.run_id
-    logged = log_model(uri, run_id, folder, TEXTS, 3)
-    mlflow.set_tracking_uri(uri)
+    logged = log_model(store, run_id, folder, TEXTS, 3)
+    mlflow.set_tracking_uri(store)
     table = mlflow.pyfunc.load_model(logged.uri).predict(pd.DataFrame({"text": TEXTS}))
     assert probabilities(table) == pytest.approx(GOOD, abs=1e-5)

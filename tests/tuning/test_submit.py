@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from distune.cluster.jobs import Job
+from distune.tuning.cli import main
 from distune.tuning.submit import show_status
 
 STARTED_S = 1_795_946_849.0  # 2026-11-29 10:07:29 UTC
@@ -55,3 +56,11 @@ def test_a_narrow_terminal_cuts_nothing_of_the_jobs(width: int, monkeypatch: pyt
     assert max(map(len, printed.splitlines())) <= width
     assert printed.splitlines()[-1] == "raysubmit_5gt87hpzQfjXYNU2: It failed with exit code 1: distune: [no] finalist"
     assert "finished successfully" not in printed
+
+
+def test_an_address_that_is_no_dashboard_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["status", "--address", "ray://127.0.0.1:10001"])
+    assert stopped.value.code == 2
+    expected = "--address takes the cluster's dashboard, such as http://HOST:8265, but got ray://127.0.0.1:10001"
+    assert expected in capsys.readouterr().err

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from mlflow.tracking import MlflowClient
 
 from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
@@ -23,7 +23,6 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.teachers import locate
-from distune.tuning.tracking.store import quiet_mlflow
 from tests.conftest import STUDENTS, reviews
 from tests.making.checkpoints import checkpoint_of
 from tests.whole.conftest import Run
@@ -218,14 +217,13 @@ def test_a_folder_that_is_no_checkpoint_is_refused(run: Run, tmp_path: Path, com
     assert "no such checkpoint folder" in run(command, tmp_path / "none")[2][0]
 
 
-def test_an_unknown_model_is_refused_with_those_that_there_are(run: Run, tmp_path: Path) -> None:
+def test_an_unknown_model_is_refused_with_those_that_there_are(run: Run, tmp_path: Path, migrated: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
     assert (code, len(err)) == (2, 1)
     assert f"there is no MLflow store at {uri}" in err[0]
     assert not (tmp_path / "mlflow.db").exists()
-    quiet_mlflow()
-    MlflowClient(uri).search_experiments()  # It makes the store.
+    shutil.copyfile(migrated, tmp_path / "mlflow.db")
     code, _, err = run("pull", "nobody", tmp_path / "out", "--uri", uri)
     assert (code, len(err)) == (2, 1)
     assert "cannot pull nobody@champion" in err[0]

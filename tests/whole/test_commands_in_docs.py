@@ -7,11 +7,9 @@ something that this study does not have, NAMES says what to take instead.
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
 import http.client
 import io
-import json
 import os
 import re
 import runpy
@@ -29,10 +27,10 @@ import pytest
 import yaml
 
 from distune.cluster.programs import free_ports
-from distune.tuning.cli import _parser, main
+from distune.tuning.cli import _parser
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.file import Study, parse_yaml
-from tests.conftest import reviews, tiny_document
+from tests.conftest import Ended, by_cli
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +44,7 @@ NOT_RUN = {
     r"distune (logs|stop) .*": "tests/whole/test_jobs.py",
     r"distune (finish|skip) .*": "tests/whole/test_reins.py",
     r"distune search .* --resume .*": "tests/whole/test_resume.py",
+    r"distune ui": "tests/whole/test_mlflow.py",
     r"distune ui --optuna .*": "tests/tuning/report/test_dashboard.py",
     r"distune search .*s3://.*": "tests/whole/test_jobs.py",
     r"python -m distune\.cluster\.services .*": "tests/cluster/test_services.py",
@@ -61,12 +60,13 @@ NOT_RUN = {
 }
 """Commands that cannot be run here, by pattern, with the test that has them run or read, or the reason."""
 NAMES = {
-    "NAME": "tickets-student",
-    "reviews-student": "tickets-student",
+    "NAME": "tiny-student",
+    "reviews-student": "tiny-student",
+    "tickets-student": "tiny-student",
     "one.yaml": "study.yaml",
     "other.yaml": "study.yaml",
-    "storage/searches/reviews/1": "storage/searches/tickets/1",
-    "storage/searches/reviews/2": "storage/searches/tickets/1",
+    "storage/searches/reviews/1": "storage/searches/tiny/1",
+    "storage/searches/reviews/2": "storage/searches/tiny/1",
 }
 """Words of commands, and what they are in the tiny study."""
 SMALLER = {
@@ -80,7 +80,7 @@ PREPARATION = (
     "distune pull tickets-student my-student",
     "python stand_in.py",
 )
-"""Commands of the pages that others build on."""
+"""Commands of the pages that others build on; the first is run by the fixture `ended`."""
 BASE: dict[str, Any] = {
     "name": "base",
     "corpus": {"source": "tickets.csv"},
@@ -164,21 +164,19 @@ def test_every_link_leads_somewhere() -> None:
                 assert anchor in slugs, f"{page.name}: {target}#{anchor}"
 
 
-def prepare(folder: Path, teacher: Path) -> None:
-    """A user's files under the names that the pages give them."""
-    classes = {"0": "complaint", "1": "praise"}
-    rows = [(text, classes[label]) for text, label in reviews(200)]
-    with (folder / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("body", "queue"), *rows])
-    (folder / "texts.txt").write_text("\n".join(text for text, _ in rows[:20]) + "\n", encoding="utf-8")
-    shutil.copytree(teacher, folder / "my-finetuned-bert")
-    config = folder / "my-finetuned-bert" / "config.json"
-    names = {"id2label": {"0": "complaint", "1": "praise"}, "label2id": {"complaint": 0, "praise": 1}}
-    config.write_text(json.dumps(json.loads(config.read_text()) | names))
-    document = tiny_document(folder, Path("tickets.csv"), Path("my-finetuned-bert"))
-    document["corpus"] |= {"text": "body", "label": "queue"}
-    document["search"] |= {"trials": 2, "seeds": 1}
-    document |= {"name": "tickets", "storage": "storage", "tracking": {"register_as": "tickets-student"}}
+def prepare(folder: Path, ended: Ended, document: dict[str, Any]) -> None:
+    """A copy of the folder in which `distune search study.yaml` has ended, of which the study names its files as a user does, and the programs."""
+    shutil.copytree(ended.study.config.storage, folder / "storage")
+    for name in ("tickets.csv", "texts.txt", "mlflow.db"):
+        shutil.copyfile(Path(ended.study.config.storage).parent / name, folder / name)
+    shutil.copytree(document["teacher"]["checkpoint"], folder / "my-finetuned-bert")
+    document = {
+        **document,
+        "corpus": document["corpus"] | {"source": "tickets.csv"},
+        "teacher": document["teacher"] | {"checkpoint": "my-finetuned-bert"},
+        "storage": "storage",
+        "tracking": {"register_as": "tiny-student"},
+    }
     (folder / "study.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     for _, body in PYTHON:
         if name := program_name(body):
@@ -193,14 +191,16 @@ def program_name(body: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, teacher_folder: Path) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory, ended: Ended, unlucky_document: dict[str, Any]) -> Iterator[Path]:
     """A user's folder after a search, which is also the working directory."""
     folder = tmp_path_factory.mktemp("tickets")
-    prepare(folder, teacher_folder)
+    prepare(folder, ended, unlucky_document)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-        for line in PREPARATION:
+        # Each PNG of a page costs seconds, and is that of the search.
+        patch.setattr("distune.tuning.report.write.write_pngs", lambda pictures, folder: [])
+        for line in PREPARATION[1:]:
             run(line)
         yield folder
 
@@ -251,7 +251,7 @@ def run(line: str) -> str:
     program = Path(words[0]).name
     assert program in ("distune", "python"), f"`{line}` is not run by this test: list it in NOT_RUN"
     if program == "distune":
-        output = by_cli(words[1:], files.get("<"))
+        output = by_distune(words[1:], files.get("<"))
     elif words[1] == Path(words[1]).name and words[1].endswith(".py"):
         output = in_process(words[1])
     else:
@@ -262,7 +262,7 @@ def run(line: str) -> str:
     return output
 
 
-def by_cli(words: list[str], stdin: str | None) -> str:
+def by_distune(words: list[str], stdin: str | None) -> str:
     """The CLI in this process; servers are started beside it, asked once, and ended."""
     options = None if "--help" in words else _parser().parse_args(words)
     if hasattr(options, "port"):
@@ -270,16 +270,7 @@ def by_cli(words: list[str], stdin: str | None) -> str:
     for name in ("pull", "compress"):  # Both make a folder and refuse one that is there.
         if words[0] == name:
             shutil.rmtree(words[2], ignore_errors=True)
-    handler = signal.getsignal(signal.SIGTERM)
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", stack.enter_context(open(stdin or os.devnull, encoding="utf-8")))
-        stack.callback(signal.signal, signal.SIGTERM, handler)
-        with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as caught:
-            main(words)
-    output = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
-    assert caught.value.code in (0, None), output
-    return output
+    return by_cli(words, stdin)
 
 
 def in_process(program: str) -> str:

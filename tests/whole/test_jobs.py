@@ -1,4 +1,6 @@
-"""Searches as jobs of a real Ray cluster of two nodes on this machine, its token authentication on."""
+"""Searches as jobs of a real Ray cluster of two nodes on this machine, its token authentication on.
+
+To start it and the services takes a minute: so all tests are long or soak, and one start serves them."""
 
 from __future__ import annotations
 
@@ -199,6 +201,7 @@ def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     assert "registered as tiny-student version" in done.stdout
 
 
+@pytest.mark.long
 def test_what_a_client_runs_belongs_to_its_cluster_whatever_else_starts_on_the_machine(
     cluster: Dashboard, tmp_path: Path
 ) -> None:
@@ -223,6 +226,7 @@ def test_what_a_client_runs_belongs_to_its_cluster_whatever_else_starts_on_the_m
     assert done.stdout.split()[-2:] == [f"{done.stdout.split(':')[0]}:{cluster.nodes.port}", "0"], done.stderr
 
 
+@pytest.mark.long
 def test_a_study_that_can_never_be_placed_is_refused_with_what_there_is(
     cluster: Dashboard, study: Callable[..., Path]
 ) -> None:
@@ -232,6 +236,7 @@ def test_a_study_that_can_never_be_placed_is_refused_with_what_there_is(
     assert (done.stderr.count("1 CPUs, 0 GPUs"), done.stderr.count("0 CPUs, 0 GPUs")) == (2, 1)
 
 
+@pytest.mark.long
 def test_nobody_gets_in_without_the_token(cluster: Dashboard) -> None:
     done = cluster.run("status", token=False)
     assert done.returncode == 2
@@ -239,18 +244,11 @@ def test_nobody_gets_in_without_the_token(cluster: Dashboard) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.long
 def test_an_unknown_job_is_refused(cluster: Dashboard) -> None:
     done = cluster.run("logs", "nothing")
     assert done.returncode == 2
     assert "no job nothing on this cluster; the last ones are:" in done.stderr
-
-
-def test_an_address_that_is_no_dashboard_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["status", "--address", "ray://127.0.0.1:10001"])
-    assert stopped.value.code == 2
-    expected = "--address takes the cluster's dashboard, such as http://HOST:8265, but got ray://127.0.0.1:10001"
-    assert expected in capsys.readouterr().err
 
 
 def main_ended(arguments: list[str]) -> None:

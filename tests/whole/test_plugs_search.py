@@ -47,14 +47,16 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
+def searched(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Iterator[Searched]:
+    """Of the texts of the example there are too many for a test: its corpus and its teacher are the tiny ones."""
     place = tmp_path_factory.mktemp("plugs")
     plugs = place / "plugs"
     shutil.copytree(ROOT / "examples" / "plugs", plugs)
     settings = [
         *QUICK,
         f"plugins=[{plugs}/gated.py, {plugs}/huber.py]",
-        f"teacher.logits={ROOT}/examples/reviews-teacher.parquet",
+        f"corpus={{source: {reviews_csv}, labelled: 20, dev_fraction: 0.2, test_fraction: 0.2}}",
+        f"teacher={{checkpoint: {teacher_folder}, max_length: 32}}",
         f"storage={place}/storage",
         f"tracking={{uri: 'sqlite:///{place}/mlflow.db', register_as: plugged}}",
     ]

@@ -23,9 +23,10 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
-from tests.conftest import prepared_study
+from tests.conftest import prepared_study, tiny_document
 
 ROOT = Path(__file__).resolve().parents[3]
+Inputs = dict[str, WorkerInputs]
 
 
 @pytest.fixture
@@ -33,13 +34,20 @@ def place(tmp_path: Path) -> TrialPlace:
     return TrialPlace(Place(str(tmp_path / "trials" / "5")))
 
 
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Inputs:
+    """What all trials of the tiny study read, and none writes."""
+    study = Study(tiny_document(tmp_path_factory.mktemp("inputs"), reviews_csv, teacher_folder))
+    config = TrialConfig.model_validate(midpoint(study.space))
+    return {key: WorkerInputs.of(value) for key, value in prepared_study(study, only=config).inputs.items()}
+
+
 class Job:
     """One trial as a worker gets it, and what it reported."""
 
-    def __init__(self, document: dict[str, Any], tmp_path: Path, **settings: Any) -> None:
-        study = Study(document)
-        self.config = TrialConfig.model_validate(midpoint(study.space)).model_copy(update=settings)
-        self.inputs = {k: WorkerInputs.of(v) for k, v in prepared_study(study, only=self.config).inputs.items()}
+    def __init__(self, document: dict[str, Any], inputs: Inputs, tmp_path: Path, **settings: Any):
+        self.config = TrialConfig.model_validate(midpoint(Study(document).space)).model_copy(update=settings)
+        self.inputs = inputs
         self.assignment = Assignment(folder=Folder(Place(str(tmp_path))), threads=1, budget_ms=None, timeout_s=None)
         self.reports: list[dict[str, Any]] = []
 
@@ -52,14 +60,16 @@ class Job:
         return self.reports
 
 
-def test_a_trial_reports_each_epoch(document: dict[str, Any], tmp_path: Path) -> None:
-    reports = Job(document, tmp_path).run()
+def test_a_trial_reports_each_epoch(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
+    reports = Job(document, inputs, tmp_path).run()
     assert [report["epoch"] for report in reports] == [1, 2]
     assert set(reports[0]) == {"epoch", "loss", "score", "best_score", "latency_ms", "size_mb"}
 
 
-def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path)
+def test_a_second_attempt_goes_on_after_the_last_epoch(
+    document: dict[str, Any], inputs: Inputs, tmp_path: Path
+) -> None:
+    job = Job(document, inputs, tmp_path)
     whole = job.run()
     job.reports = []
     again = job.run()  # The first epoch is in the storage: nobody has removed it.
@@ -67,9 +77,11 @@ def test_a_second_attempt_goes_on_after_the_last_epoch(document: dict[str, Any],
     assert again[0]["best_score"] == whole[1]["best_score"]
 
 
-def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(document: dict[str, Any], tmp_path: Path) -> None:
+def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(
+    document: dict[str, Any], inputs: Inputs, tmp_path: Path
+) -> None:
     document["trial"]["loss"] = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
-    job = Job(document, tmp_path, learning_rate=1e30)
+    job = Job(document, inputs, tmp_path, learning_rate=1e30)
     (report,) = [report for report in job.run() if "failed" in report]
     assert "FloatingPointError: the loss became" in report["failed"]
     log = (tmp_path / "trials" / "5" / "log.txt").read_text(encoding="utf-8")
@@ -77,23 +89,25 @@ def test_a_failure_is_reported_with_its_traceback_and_is_in_the_log(document: di
     assert "FloatingPointError" in log
 
 
-def test_a_trial_far_over_its_budget_is_not_trained(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path)
+def test_a_trial_far_over_its_budget_is_not_trained(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
+    job = Job(document, inputs, tmp_path)
     job.assignment = replace(job.assignment, budget_ms=1e-6)
     (report,) = job.run()
     assert report["infeasible"]
     assert report["over_budget_ms"] == pytest.approx(report["latency_ms"], rel=1e-3)
 
 
-def test_a_trial_that_timed_out_is_not_begun_again(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path)
+def test_a_trial_that_timed_out_is_not_begun_again(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
+    job = Job(document, inputs, tmp_path)
     job.assignment.folder.trial(5).timed_out.write_text("it was ended after trial_timeout_s=3")
     assert job.run() == [{"failed": "it was ended after trial_timeout_s=3"}]
 
 
-def test_a_trial_that_somebody_skips_ends_after_its_epoch(document: dict[str, Any], tmp_path: Path) -> None:
+def test_a_trial_that_somebody_skips_ends_after_its_epoch(
+    document: dict[str, Any], inputs: Inputs, tmp_path: Path
+) -> None:
     document["trial"]["epochs"] = 5
-    job = Job(document, tmp_path)
+    job = Job(document, inputs, tmp_path)
     work(job.proposal, job.inputs, job.assignment, skipping(job))
     assert [report.get("epoch", report.get("skipped")) for report in job.reports] == [1, "skipped by a person"]
     job.reports.clear()
@@ -110,9 +124,9 @@ def skipping(job: Job) -> Callable[[dict[str, Any]], None]:
     return report
 
 
-def test_the_last_epoch_of_a_trial_is_not_thrown_away(document: dict[str, Any], tmp_path: Path) -> None:
+def test_the_last_epoch_of_a_trial_is_not_thrown_away(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
     document["trial"]["epochs"] = 1
-    job = Job(document, tmp_path)
+    job = Job(document, inputs, tmp_path)
     work(job.proposal, job.inputs, job.assignment, skipping(job))
     assert [report["epoch"] for report in job.reports] == [1]
 
@@ -129,8 +143,8 @@ def test_a_worker_looks_at_a_distant_storage_once_a_second(monkeypatch: pytest.M
     assert looks == [100.0, 101.0, 102.0]
 
 
-def test_the_data_of_a_trial_is_found_by_its_key(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path)
+def test_the_data_of_a_trial_is_found_by_its_key(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
+    job = Job(document, inputs, tmp_path)
     assert set(job.inputs) == {inputs_key(job.config)}
 
 
@@ -211,9 +225,9 @@ def test_a_storage_that_is_away_costs_no_trial(place: TrialPlace, capsys: pytest
 
 @pytest.mark.parametrize("where", ["log", "training", "trial"])
 def test_a_full_disk_is_no_failure_of_a_trial(
-    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    document: dict[str, Any], inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    job = Job(document, tmp_path)
+    job = Job(document, inputs, tmp_path)
 
     def full(*arguments: Any, **settings: Any) -> Any:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -236,8 +250,8 @@ def test_a_full_disk_is_no_failure_of_a_trial(
     )
 
 
-def test_a_damaged_training_is_begun_anew(document: dict[str, Any], tmp_path: Path) -> None:
-    job = Job(document, tmp_path)
+def test_a_damaged_training_is_begun_anew(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
+    job = Job(document, inputs, tmp_path)
     job.assignment.folder.trial(5).training.write_bytes(b"")
     assert [report["epoch"] for report in job.run()] == [1, 2]
     assert "is damaged (Error while deserializing: header too small); the training begins anew" in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,9 @@ BETTER, WORSE = replace(GOOD, dev_score=0.9), replace(GOOD, dev_score=0.1)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> MlflowClient:
-    place = tmp_path_factory.mktemp("store")
+def client(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> MlflowClient:
+    place = tmp_path_factory.mktemp("registering")
+    shutil.copyfile(migrated, place / "mlflow.db")
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
     client.create_experiment("e", artifact_location=(place / "artifacts").as_uri())
     return client

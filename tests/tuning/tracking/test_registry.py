@@ -32,8 +32,8 @@ def test_the_champion_is_pulled_and_answers_like_the_pyfunc(ended: Ended, tmp_pa
     mlflow.set_tracking_uri(uri)
     table = mlflow.pyfunc.load_model("models:/tiny-student@champion").predict(pd.DataFrame({"text": texts}))
     assert table["label"].tolist() == [answer["label"] for answer in answers]
-    probabilities = [answer["probabilities"]["1"] for answer in answers]
-    np.testing.assert_allclose(table["probability_1"], probabilities, atol=1e-6)
+    probabilities = [answer["probabilities"]["praise"] for answer in answers]
+    np.testing.assert_allclose(table["probability_praise"], probabilities, atol=1e-6)
 
 
 def test_a_folder_of_results_and_a_run_are_pulled_as_well(ended: Ended, tmp_path: Path) -> None:
@@ -49,9 +49,8 @@ def test_a_folder_of_results_and_a_run_are_pulled_as_well(ended: Ended, tmp_path
         pull(uri, str(tmp_path), tmp_path / "out")
 
 
-def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = MlflowClient(uri)
+def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, store: str) -> None:
+    client = MlflowClient(store)
     run_id = client.create_run(client.create_experiment("e")).info.run_id
     checkpoint = Path(str(ended.folder)) / "champion"
     found = []
@@ -66,7 +65,7 @@ def test_a_later_version_takes_the_alias_only_if_it_wins(ended: Ended, tmp_path:
             p50_ms=0.1,
             speedup=50.0,
         )
-        registered = register(uri, "tiny-student", log_model(uri, run_id, checkpoint, ["好"], trial), candidate)
+        registered = register(store, "tiny-student", log_model(store, run_id, checkpoint, ["好"], trial), candidate)
         aliases = client.get_registered_model("tiny-student").aliases
         named = [str(aliases.get(name, "")) for name in ("champion", "challenger")]
         found.append((registered.is_champion, *named, registered.reason))

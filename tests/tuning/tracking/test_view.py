@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -63,19 +62,18 @@ def test_the_saved_view_has_the_form_that_mlflows_page_reads() -> None:
     assert json.loads(saved["state"])["selectedColumns"][:2] == ["metrics.`accuracy`", "metrics.`latency_ms`"]
 
 
-def test_the_ui_opens_at_the_runs_of_the_last_search_of_whichever_version(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = MlflowClient(uri)
+def test_the_ui_opens_at_the_runs_of_the_last_search_of_whichever_version(store: str) -> None:
+    client = MlflowClient(store)
     old, new = client.create_experiment("old"), client.create_experiment("new")
-    assert page_of_last_search(uri) == ""
+    assert page_of_last_search(store) == ""
     client.create_run(old, start_time=1, tags={"distune.study": "old"})
     client.create_run(new, start_time=3)  # Of another program.
-    assert page_of_last_search(uri) == f"/#/experiments/{old}/runs?workflowType=machine_learning"
+    assert page_of_last_search(store) == f"/#/experiments/{old}/runs?workflowType=machine_learning"
     client.create_run(new, start_time=2, tags={"distune.study": "new"})
     for name, value in view_tags(5).items():
         client.set_experiment_tag(new, name, value)
     page = f"/#/experiments/{new}/runs?workflowType=machine_learning&viewStateShareKey=distune"
-    assert page_of_last_search(uri) == page
+    assert page_of_last_search(store) == page
 
 
 def test_a_store_that_cannot_be_read_is_refused_in_a_line() -> None:
