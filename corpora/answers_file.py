@@ -12,12 +12,13 @@ from distune._plural import n_of
 from distune.corpora.answer_cells import Answer, LabelNames, of_label, of_votes, scores_of
 from distune.corpora.answer_notes import notes_about, shown_forms
 from distune.corpora.answer_rule import AnswerRule, Probabilities, joined
-from distune.corpora.cells import is_nothing, texts_of
+from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile, hashes_of
 from distune.corpora.narrowing import with_classes
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
+from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits
 from distune.corpora.texts import CorpusError, has_content
 
@@ -86,7 +87,7 @@ def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> Ans
 def _has_text(table: Table) -> list[bool]:
     if "text" not in table.columns:
         return [True] * table.n_rows
-    return [has_content(text) for text in texts_of(table.column("text"), table.rows)]
+    return [has_content(text) for text in texts_of_answers(table)]
 
 
 def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
+from distune._pairs import MARK, sides
 from distune.corpora.kept import reading
 from distune.corpora.places import Place
 from distune.corpora.texts import content_key, normalise, text_hash
@@ -81,16 +82,18 @@ def augment(config: AugmentConfig, texts: Sequence[str], held_out: Iterable[str]
     The variation of a text depends only on the seed, the text and the iteration.
     """
     texts = sorted(texts)  # Which of two that become the same is dropped must not depend on their order.
-    tagged = [_tag(text) for text in texts]
-    words = words_by_tag(tagged)
+    tagged = [[_tag(side) for side in sides(text)] for text in texts]
+    words = words_by_tag(side for tokens in tagged for side in tokens)
     seen = {content_key(text) for text in texts} | {content_key(text) for text in held_out}
     varied: list[str] = []
     iterations: list[int] = []
     for iteration in range(1, config.n_iter + 1):
         for text, tokens in zip(texts, tagged, strict=True):
-            one = normalise(_vary(config, tokens, words, _rng(config.seed, text, iteration)))
+            rng = _rng(config.seed, text, iteration)
+            varied_sides = [normalise(_vary(config, side, words, rng)) for side in tokens]
+            one = MARK.join(varied_sides)
             key = content_key(one)
-            if key and key not in seen:
+            if all(map(content_key, varied_sides)) and key not in seen:
                 seen.add(key)
                 varied.append(one)
                 iterations.append(iteration)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
@@ -25,7 +26,7 @@ def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
     if contradicting:
         notes.append(
             f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels; the more frequent one was kept (a tie: the smaller), "
-            f"such as {chosen[contradicting[0]].text[:40]!r}"
+            f"such as {in_words(chosen[contradicting[0]].text)[:40]!r}"
         )
     if repeated:
         n_spellings = sum(len({row.text for row in found}) - 1 for found in repeated.values())

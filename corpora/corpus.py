@@ -11,11 +11,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._pairs import in_words as shown
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names, picked
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
+from distune.corpora.pairs import about_sides
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words
 from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
@@ -126,6 +128,8 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
         _refuse_shared_texts(parts, config)
     notes += _lacking_classes(labels, parts)
+    if config.text_b is not None:
+        notes += about_sides({name: part.texts for name, part in parts.items()})
     return Corpus(
         labels=labels,
         train=parts["train"],
@@ -214,7 +218,7 @@ def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
         both_are_files = config.dev is not None and config.test is not None and (first, second) == ("dev", "test")
         advice = "" if both_are_files else ", or set drop_overlap: true to drop them from the source"
         raise CorpusError(
-            f"{n_of(len(texts), 'text stands', 'texts stand')} in two splits, such as {texts[0][:40]!r}; clean the files{advice} (the splits are {first} "
+            f"{n_of(len(texts), 'text stands', 'texts stand')} in two splits, such as {shown(texts[0])[:40]!r}; clean the files{advice} (the splits are {first} "
             f"and {second})"
         )
 

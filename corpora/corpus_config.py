@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from distune.corpora.files import FileConfig
+from distune.corpora.files import REVIEWS, FileConfig
 from distune.corpora.raw_rows import Quoting
 from distune.corpora.table_config import Encoding, FileNames, LabelName, in_words
 
@@ -22,6 +22,9 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     that Hugging Face's `datasets` saved is a source too, and so is a data set of the hub: `hf://datasets/OWNER/NAME`."""
     text: str = "text"
     """The name of the text column, or a path into nested ones such as `data.text`."""
+    text_b: str | None = None
+    """The name of the column with the second text, for a corpus of pairs such as two questions. Then a row is a pair: it
+    has one label, and a pair stands in one split alone."""
     label: str = "label"
     """The name of the label column, or a path into nested ones."""
     columns: tuple[str, ...] | None = None
@@ -73,6 +76,16 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
         return in_words(self.source)
 
     @model_validator(mode="after")
+    def _all_files_are_of_pairs_or_none(self) -> CorpusConfig:
+        if self.text_b is not None and self.text_b == self.text:
+            raise ValueError(f"text_b must be another column than text, but both are {self.text!r}")
+        if self.text_b is not None and self.source == REVIEWS:
+            raise ValueError("text_b names the second text of a pair, and `reviews` has one text in a row")
+        for number, file in enumerate(self.more_unlabelled):
+            refuse_other_rows(f"more_unlabelled.{number}", file, self)
+        return self
+
+    @model_validator(mode="after")
     def _something_is_left_for_train(self) -> CorpusConfig:
         both = self.dev_fraction + self.test_fraction
         if both > 1 or (both == 1 and self.labelled != 0):
@@ -80,3 +93,12 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
                 f"dev_fraction + test_fraction must be < 1, but got {self.dev_fraction} + {self.test_fraction}"
             )
         return self
+
+
+def refuse_other_rows(name: str, file: FileConfig, corpus: CorpusConfig) -> None:
+    """Raise ValueError for a file of texts that joins a corpus of pairs, or of pairs that joins one of texts."""
+    if (file.text_b is None) != (corpus.text_b is None):
+        has, lacks = ("corpus", name) if file.text_b is None else (name, "corpus")
+        raise ValueError(
+            f"{has}.text_b names the second text of a pair, and {lacks} has none: set text_b for both, or for none"
+        )

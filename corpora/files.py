@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.annotators import annotated_rows
-from distune.corpora.cells import MISSING, labels_of, texts_of
+from distune.corpora.cells import MISSING, labels_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
@@ -25,6 +26,7 @@ from distune.corpora.row_names import RowNames
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, content_of, endings
+from distune.corpora.table_texts import texts_in
 from distune.corpora.texts import CorpusError, has_content, normalise
 
 REVIEWS = "reviews"
@@ -54,6 +56,8 @@ class FileConfig(TableConfig, frozen=True):
 
     text: str = "text"
     """The name of the text column, or a path into nested ones such as `data.text`."""
+    text_b: str | None = None
+    """The name of the column with the second text of a pair, for a corpus of pairs."""
     label: str = "label"
     """The name of the label column, or a path into nested ones."""
     rename: dict[LabelName, str] = Field(default={})
@@ -68,12 +72,13 @@ def read_rows(
     `named` are labels that are classes whatever they look like; `notes` gets how the file was read. Raises CorpusError
     for a file that cannot be read rightly, a column that is missing or empty throughout, and rows without a label.
     """
-    wanted = (config.text, config.label) if labelled else (config.text,)
+    columns_of_texts = (config.text,) if config.text_b is None else (config.text, config.text_b)
+    wanted = (*columns_of_texts, config.label) if labelled else columns_of_texts
     table = read_source(config, wanted)
     told = [] if notes is None else notes
     told += table.notes
     names = table.rows
-    texts = texts_of(table.column(config.text), names)
+    texts = texts_in(table, config.text, config.text_b)
     labels: list[str | None] = [None] * len(texts)
     if labelled:
         counts = [
@@ -95,7 +100,7 @@ def read_rows(
     rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
     if not rows:
         raise CorpusError(
-            f"{config.name}: the text column {config.text!r} is empty throughout ({n_of(len(texts), 'row')})"
+            f"{config.name}: the text column {' or '.join(map(repr, columns_of_texts))} is empty throughout ({n_of(len(texts), 'row')})"
         )
     if labelled:
         _refuse_unlabelled(rows, names.kept(have_content), config)
@@ -147,7 +152,7 @@ def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig)
     if missing:
         raise CorpusError(
             f"{config.name}: {n_of(len(missing), 'row has', 'rows have')} no {config.label!r}, such as {names[missing[0]]}, "
-            f"{rows[missing[0]].text[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
+            f"{in_words(rows[missing[0]].text)[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
             "`labels:` if it only looks like none"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._pairs import in_words
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.texts import CorpusError
 
@@ -28,7 +29,7 @@ def check_first_row(texts: Sequence[str], labels: Sequence[str | None], named: C
         return []
     counts = Counter(label for label in labels if label is not None)
     text, label = texts[0], labels[0]
-    row = f"the text {text[:30]!r}" + (f" and the label {label!r}" if label is not None else "")
+    row = f"the text {in_words(text)[:30]!r}" + (f" and the label {label!r}" if label is not None else "")
     if label is None:
         is_name = text.casefold() in NAMES and not counts
         return (

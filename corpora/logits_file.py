@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.cells import texts_of
 from distune.corpora.class_scores import class_scores, refuse_sorted, refuse_unnamed
 from distune.corpora.columns import ColumnOrder, column_order
 from distune.corpora.logits_filling import TeacherAnswers
@@ -22,6 +21,7 @@ from distune.corpora.matrices import Matrix, of_columns, of_lists
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_classes
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
+from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
 from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
 
@@ -142,7 +142,7 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
     """The rows that have a text."""
     if "text" not in table.columns:
         return table
-    has_text = [has_content(text) for text in texts_of(table.column("text"), table.rows)]
+    has_text = [has_content(text) for text in texts_of_answers(table)]
     if all(has_text):
         return table
     notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
@@ -167,7 +167,7 @@ def _about(table: Table) -> dict[str, Any]:
 
 def hashes_of(table: Table) -> list[bytes]:
     if "text" in table.columns:
-        return [text_hash(text) for text in texts_of(table.column("text"), table.rows)]
+        return [text_hash(text) for text in texts_of_answers(table)]
     if "text_hash" not in table.columns:
         raise CorpusError(f"{table.name}: needs a column text or text_hash; its columns are {', '.join(table.columns)}")
     cells = table.column("text_hash")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, narrowest
 from distune.corpora.places import Place
@@ -228,7 +229,7 @@ def _checked(answers: TeacherAnswers, texts: Sequence[str], labels: Sequence[str
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
         raise CorpusError(
             f"the teacher gave logits that are not finite numbers, such as {logits[row].tolist()} for "
-            f"{texts[row][:20]!r}; see that the checkpoint is whole, and was not trained to NaN"
+            f"{in_words(texts[row])[:20]!r}; see that the checkpoint is whole, and was not trained to NaN"
         )
     if hidden is not None and not np.isfinite(hidden).all():
         raise CorpusError(

@@ -16,6 +16,7 @@ def file_of(config: CorpusConfig, path: str | tuple[str, ...]) -> FileConfig:
     return FileConfig(
         path=path,
         text=config.text,
+        text_b=config.text_b,
         label=config.label,
         columns=config.columns,
         skip_bad_rows=config.skip_bad_rows,

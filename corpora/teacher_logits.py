@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.kept import read_object, reading
 from distune.corpora.places import Place
@@ -137,7 +138,7 @@ def missing_message(source: str, texts: Sequence[str], known: Sequence[bool]) ->
     """Which texts have no logits, in one line."""
     # By what they say: the texts of a corpus are of several files, in an order of its own.
     lacking = [text for text, one in zip(texts, known, strict=True) if not one]
-    shown = ", ".join(repr(text[:20]) for text in lacking[:3])
+    shown = ", ".join(repr(in_words(text)[:20]) for text in lacking[:3])
     more = ", ..." if lacking[3:] else ""
     return f"{source} lacks {len(lacking):,} of {n_of(len(texts), 'text')} of the corpus: {shown}{more}"
 

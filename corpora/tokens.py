@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from distune._plural import n_of
-from distune.corpora.encoding import AS_SPELT, BETWEEN, RESERVED, Encoder, keeping_frequency, segmenter, spelt
+from distune.corpora.encoding import (
+    AS_SPELT,
+    BETWEEN,
+    MARK,
+    PAIRS_AS_SPELT,
+    RESERVED,
+    SEPARATOR,
+    Encoder,
+    is_of_pairs,
+    keeping_frequency,
+    segmenter,
+    spelt,
+)
 from distune.corpora.texts import CorpusError
 
 MOST_DIGITS = 12
@@ -32,7 +44,7 @@ class _Tokens(BaseModel, frozen=True, extra="forbid"):
     """The largest number of tokens in the vocabulary, which keeps the most frequent ones. Padding and the unknown
     token count as two."""
     max_tokens: int = Field(default=128, ge=1)
-    """The number of tokens of a text that the student reads; the rest is cut off."""
+    """The number of tokens of a text that the student reads, of each of the two of a pair; the rest is cut off."""
     max_ngram: int = Field(default=1, ge=1, le=5)
     """The student also reads runs of up to this number of tokens, after the tokens, if they are in the vocabulary.
     An averaged student knows nothing else about the order of tokens. 2 or 3 characters suit Chinese.
@@ -143,12 +155,12 @@ def tokenize(config: AnyTokensConfig, texts: Sequence[str], pieces: Sequence[str
     `pieces` are the vocabulary of the tokenizer that WordPiece is taken from. Raises CorpusError for a user dictionary
     that cannot be read, and for WordPiece without pieces.
     """
-    settings = encoder_settings(config)
+    settings = encoder_settings(config, of_pairs=bool(texts) and MARK in texts[0])
     if isinstance(config, WordPieceConfig) and not pieces:
         raise CorpusError("tokens of kind wordpiece need a tokenizer: name its `checkpoint`, as the teacher has none")
     segment = segmenter(settings, pieces)
     candidates = [segment(text) for text in texts]
-    vocabulary = build_vocabulary(config, candidates)
+    vocabulary = build_vocabulary(config, candidates, is_of_pairs(settings))
     encoder = Encoder(settings, vocabulary)
     # With the vocabulary known, words outside it are spelt and pieces outside it are cut smaller.
     depends = isinstance(config, WordPieceConfig | WordsCharactersConfig)
@@ -156,15 +168,19 @@ def tokenize(config: AnyTokensConfig, texts: Sequence[str], pieces: Sequence[str
     return Tokenized(tuple(segmented), vocabulary, encoder)
 
 
-def build_vocabulary(config: AnyTokensConfig, segmented: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """`[PAD]`, `[UNK]`, then the tokens and their n-grams by frequency."""
+def build_vocabulary(
+    config: AnyTokensConfig, segmented: Iterable[Sequence[str]], of_pairs: bool = False
+) -> tuple[str, ...]:
+    """`[PAD]`, `[UNK]`, then the tokens and their n-grams by frequency; of pairs, `[SEP]` before these."""
     counts: Counter[str] = Counter()
+    reserved = (*RESERVED, SEPARATOR) if of_pairs else RESERVED
     for tokens in segmented:
-        counts.update(tokens)
-        counts.update(ngrams(tokens, config.max_ngram))
+        for side in _sides(tokens) if of_pairs else (tokens,):
+            counts.update(side)
+            counts.update(ngrams(side, config.max_ngram))
     # An n-gram with an unknown part would be one name for many.
     parts = {token: token.split(BETWEEN) for token, n in counts.items() if n >= config.min_count}
-    known = [token for token in parts if not set(RESERVED) & set(parts[token])]
+    known = [token for token in parts if not set(reserved) & set(parts[token])]
     if counts and not known:
         raise CorpusError(
             f"tokens.min_count: no token occurs so often in the train and transfer texts, but got min_count={config.min_count}; "
@@ -172,7 +188,13 @@ def build_vocabulary(config: AnyTokensConfig, segmented: Iterable[Sequence[str]]
         )
     # What an n-gram begins with is as frequent or more, and with fewer parts: the encoder finds it by its beginning.
     kept = sorted(known, key=lambda token: (-counts[token], len(parts[token]), token))
-    return (*RESERVED, *kept[: config.max_vocabulary - len(RESERVED)])
+    return (*reserved, *kept[: config.max_vocabulary - len(reserved)])
+
+
+def _sides(tokens: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The tokens of the two texts of a pair."""
+    end = tokens.index(SEPARATOR)
+    return tokens[:end], tokens[end + 1 :]
 
 
 def ngrams(tokens: Sequence[str], longest: int) -> Iterator[str]:
@@ -181,10 +203,12 @@ def ngrams(tokens: Sequence[str], longest: int) -> Iterator[str]:
         yield from map(BETWEEN.join, zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
-def encoder_settings(config: AnyTokensConfig) -> dict[str, Any]:
+def encoder_settings(config: AnyTokensConfig, of_pairs: bool = False) -> dict[str, Any]:
     """The settings that an encoder travels with: nothing of this machine, the words of the dictionary in full."""
     settings = config.model_dump(mode="json", include={"kind", "max_tokens", "max_ngram", "segmenter", "hmm"})
-    if not isinstance(config, WordPieceConfig):
+    if of_pairs:
+        settings["cut"] = PAIRS_AS_SPELT
+    elif not isinstance(config, WordPieceConfig):
         settings["cut"] = AS_SPELT
     if isinstance(config, WordsConfig):
         settings["user_words"] = read_dictionary(config.dictionary) if config.dictionary else []

@@ -36,6 +36,9 @@ class Student:
         student = distune.load("my-student")
         student.predict(["很好", "太慢了"])    # ["1", "0"]
         student.predict_proba(["很好"]).shape  # (1, 2): [texts, classes]
+
+    A student of pairs answers pairs of strings: `student.predict([("怎么退款", "如何退钱")])`. Two columns of a table are
+    pairs by `zip(table.text, table.text_b)`.
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:

@@ -27,9 +27,15 @@ BATCH_SIZE = 16
 BLOCK_BYTES = 1 << 18
 UNKNOWN = 1
 """The id of every token that the vocabulary lacks."""
+SEPARATOR = 2
+"""The id of the token between the two texts of a pair."""
 _OUTPUTS = ["logits"]
 _RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
+
+
+Text = str | Sequence[str]
+"""A text, or the two of a pair for a student of pairs."""
 
 
 class TextError(ValueError):
@@ -93,10 +99,12 @@ def _check_graph(session: onnxruntime.InferenceSession, place: Path) -> None:
 class Predictor:
     """A checkpoint folder, ready to answer; `encode` is the folder's encoder (`load_encoder(folder)`)."""
 
-    def __init__(self, folder: str | Path, encode: Callable[[str], list[int]], threads: int = 1) -> None:
+    def __init__(self, folder: str | Path, encode: Callable[[Any], list[int]], threads: int = 1) -> None:
         self.encode = encode
         self.labels: list[str] = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
         self.decision = decision_in(Path(folder), self.labels)
+        self.is_of_pairs: bool = getattr(encode, "is_of_pairs", False)
+        """Whether each text is a pair of two strings."""
         graph = (Path(folder) / "model.onnx").read_bytes()
         try:
             self.session = open_session(graph, threads)
@@ -122,7 +130,8 @@ class Predictor:
         its end is refused by ONNX Runtime."""
         n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
         config: Any = read_json(folder / "config.json")
-        logits = self._run([[n_tokens - 1], [UNKNOWN]])
+        rows = [[n_tokens - 1], [UNKNOWN]]
+        logits = self._run([[*row, SEPARATOR, UNKNOWN] for row in rows] if self.is_of_pairs else rows)
         if logits.shape != (2, len(self.labels)) or not np.isfinite(logits).all():
             raise CheckpointError(
                 f"{self._place} does not answer by a number for each of the {len(self.labels)} labels; {PULL_AGAIN}"
@@ -133,7 +142,7 @@ class Predictor:
         quiet = onnxruntime.RunOptions()
         quiet.log_severity_level = 4
         try:
-            run_network(self.session, [[n_tokens]], quiet)
+            run_network(self.session, [[n_tokens, SEPARATOR, UNKNOWN] if self.is_of_pairs else [n_tokens]], quiet)
         except Exception:  # noqa: BLE001  (each version of ONNX Runtime has its own)
             return
         raise CheckpointError(
@@ -149,7 +158,7 @@ class Predictor:
                 f"{self._place} cannot answer ({said:.200}); it does not fit vocabulary.txt and config.json: {PULL_AGAIN}"
             ) from error
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
         same in any batch, up to rounding."""
         return self._logits([self.encode(text) for text in texts])
@@ -162,16 +171,16 @@ class Predictor:
             logits[batch] = self._run([rows[i] for i in batch])
         return logits
 
-    def label(self, text: str) -> str:
+    def label(self, text: Text) -> str:
         """The label of one text."""
         return self.labels[int(self.decision.of_logits(self.logits([text]))[0])]
 
-    def probabilities(self, texts: Sequence[str], first_row: int = 0) -> NDArray[np.float32]:
+    def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
         from `first_row` on."""
         return softmax(self._logits(self._encoded(texts, first_row)))
 
-    def answers(self, texts: Iterable[str]) -> Iterator[Answer]:
+    def answers(self, texts: Iterable[Text]) -> Iterator[Answer]:
         """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row
         that is no text."""
         n_before = 0
@@ -182,13 +191,21 @@ class Predictor:
             classes = self.decision.of_probabilities(probabilities)
             for ids, row, index in zip(rows, probabilities, classes, strict=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
-                has_known_token = ids.count(UNKNOWN) < len(ids)
+                has_known_token = ids.count(UNKNOWN) < len(ids) - self.is_of_pairs  # The separator says nothing.
                 yield Answer(label=self.labels[int(index)], probabilities=named, has_known_token=has_known_token)
 
-    def _encoded(self, texts: Sequence[str], first_row: int) -> list[list[int]]:
+    def _encoded(self, texts: Sequence[Text], first_row: int) -> list[list[int]]:
         for i, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r}")
+            if self.is_of_pairs:
+                is_pair = (
+                    isinstance(text, tuple | list) and len(text) == 2 and all(isinstance(one, str) for one in text)
+                )
+                if not is_pair:
+                    raise TextError(
+                        f"row {first_row + i}: this student answers pairs, so that each text must be two strings, but got {text!r:.200}"
+                    )
+            elif not isinstance(text, str):
+                raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encode(text) for text in texts]
 
 
@@ -218,13 +235,17 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def answer_lines(
     predictor: Predictor, source: Source, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
 ) -> None:
-    """Answer each line of `source` by one JSON object, in order, as soon as the line has come.
+    """Answer each line of `source` by one JSON object, in order, as soon as the line has come. A line of pairs has a tab
+    between its two texts.
 
     Lines that arrive together are answered together, and `after` gets their number. Raises TextError for a line that is
     not UTF-8.
     """
+    n_before = 0
     for texts in _texts_as_they_come(source):
-        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
+        asked = _pairs(texts, n_before) if predictor.is_of_pairs else texts
+        n_before += len(texts)
+        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(asked)]
         sink.write("".join(lines).encode())
         sink.flush()
         after(len(texts))
@@ -242,6 +263,17 @@ def _texts_as_they_come(source: Source) -> Iterator[list[str]]:
         begun.append(rest)
     if last := b"".join(begun):
         yield [_text(last, n_lines + 1)]
+
+
+def _pairs(lines: Sequence[str], n_before: int) -> list[tuple[str, ...]]:
+    pairs = [tuple(line.split("\t")) for line in lines]
+    for i, pair in enumerate(pairs, 1):
+        if len(pair) != 2:
+            raise TextError(
+                f"line {n_before + i}: this student answers pairs: a line needs two texts with one tab between them, but got "
+                f"{lines[i - 1]!r:.200}"
+            )
+    return pairs
 
 
 def _text(line: bytes, number: int) -> str:

@@ -18,7 +18,7 @@ from rich.table import Table
 from distune._plural import n_of
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus
-from distune.corpora.encoding import Encoder, load_encoder, needed_packages
+from distune.corpora.encoding import Encoder, is_of_pairs, load_encoder, needed_packages
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
@@ -114,7 +114,11 @@ def compress_checkpoint(
         checkpoint, trained=compressed.trained, quantized=None if compressed.is_exact else compressed.graph
     )
     kinds = ", ".join(config.model_dump_json() for config in configs)
-    card = with_present_use((folder / "README.md").read_text(encoding="utf-8"), needed_packages(checkpoint.tokens))
+    card = with_present_use(
+        (folder / "README.md").read_text(encoding="utf-8"),
+        needed_packages(checkpoint.tokens),
+        is_of_pairs(checkpoint.tokens),
+    )
     card += f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
     return _report(folder, target, texts, console)

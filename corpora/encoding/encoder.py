@@ -8,14 +8,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .segmenting import PADDING, UNKNOWN, refuse_unknown_settings, segmenter
+from .segmenting import (
+    MARK,
+    PADDING,
+    SEPARATOR,
+    SEPARATOR_ID,
+    UNKNOWN,
+    is_of_pairs,
+    refuse_unknown_settings,
+    segmenter,
+)
 
 BETWEEN = " "
 """Stands between the tokens of an n-gram; no token has it."""
 
 
 class Encoder:
-    """Text -> token ids: segmented, cut at `max_tokens`, looked up with its n-grams; a text without tokens is one unknown token."""
+    """Text -> token ids: segmented, cut at `max_tokens`, looked up with its n-grams; a text without tokens is one unknown token.
+
+    An encoder of pairs takes two texts, or one string of both with MARK between them. Their ids stand one behind the
+    other with the separator's between them, and each text is cut by itself.
+    """
 
     def __init__(self, tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> None:
         self.settings = dict(tokens)
@@ -29,8 +42,18 @@ class Encoder:
         }
         """From the ids of an n-gram's beginning and of its last token to its own."""
 
+    @property
+    def is_of_pairs(self) -> bool:
+        return is_of_pairs(self.settings)
+
     def look_up(self, tokens: Sequence[str]) -> list[int]:
         """Ids of the tokens and then of their n-grams, of which unknown ones are left out."""
+        if not self.is_of_pairs:
+            return self._look_up(tokens)
+        end = tokens.index(SEPARATOR)
+        return [*self._look_up(tokens[:end]), SEPARATOR_ID, *self._look_up(tokens[end + 1 :])]
+
+    def _look_up(self, tokens: Sequence[str]) -> list[int]:
         read = tokens[: self._max_tokens]
         ids = list(map(self._ids.get, read, itertools.repeat(UNKNOWN)))
         begun: Sequence[int] = ids
@@ -40,12 +63,12 @@ class Encoder:
             ids += filter(None, begun)
         return ids or [UNKNOWN]
 
-    def __call__(self, text: str) -> list[int]:
-        return self.look_up(self.segment(text))
+    def __call__(self, text: str | Sequence[str]) -> list[int]:
+        return self.look_up(self.segment(text if isinstance(text, str) else MARK.join(text)))
 
     def read_ahead(self) -> None:
         """Read the whole dictionary of words, which a text otherwise brings in by its characters: for what is timed, or serves."""
-        self.segment("".join(map(chr, (*range(0x30, 0x7B), *range(0x4E00, 0xA000)))))
+        self.segment("".join(map(chr, (*range(0x30, 0x7B), *range(0x4E00, 0xA000)))))  # Of a pair, as its first text.
 
 
 def load_encoder(folder: str | Path) -> Encoder:

@@ -16,9 +16,15 @@ from .words import CUTTERS, Segment
 PADDING, UNKNOWN = 0, 1
 RESERVED = ("[PAD]", "[UNK]")
 """The first two tokens of every vocabulary, whose ids these are."""
+SEPARATOR, SEPARATOR_ID = "[SEP]", 2
+"""The token between the two texts of a pair, the third of a vocabulary of pairs."""
+MARK = "\ufdd0"
+"""Stands between the two texts of a pair, where they are one string."""
 AS_SPELT = "as_spelt"
 """`tokens["cut"]` of an encoder that cuts a text as it is spelt. Checkpoints from before that have no `cut`: they lower-case a text
 first, which takes `T恤` apart."""
+PAIRS_AS_SPELT = "pairs_as_spelt"
+"""`tokens["cut"]` of an encoder of pairs, whose two texts are cut each by itself. An earlier version refuses it."""
 
 
 def _words(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
@@ -117,7 +123,7 @@ class TokensError(ValueError):
 def refuse_unknown_settings(tokens: Mapping[str, Any], place: str) -> None:
     """Raise TokensError for settings that a newer version knows, or none: read otherwise, a student would answer otherwise."""
     kind, cut = tokens.get("kind"), tokens.get("cut", AS_SPELT)
-    for name, value, known in (("kind", kind, [*SEGMENTERS]), ("cut", cut, [AS_SPELT])):
+    for name, value, known in (("kind", kind, [*SEGMENTERS]), ("cut", cut, [AS_SPELT, PAIRS_AS_SPELT])):
         if value not in known:
             raise TokensError(
                 f"{place}: tokens.{name} is {value!r:.80}, and this version knows {', '.join(known)} alone; where the student was made by "
@@ -177,8 +183,17 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
         has_space = normal.split(maxsplit=1) != [normal]
         return list(itertools.filterfalse(str.isspace, found)) if has_space else list(found)
 
-    return of
+    def of_pair(text: str) -> list[str]:
+        first, _, second = text.partition(MARK)
+        return [*of(first), SEPARATOR, *of(second)]
+
+    return of_pair if is_of_pairs(tokens) else of
+
+
+def is_of_pairs(tokens: Mapping[str, Any]) -> bool:
+    """Whether the settings `tokens` are those of an encoder of pairs."""
+    return tokens.get("cut") == PAIRS_AS_SPELT
 
 
 def _is_cut_as_spelt(tokens: Mapping[str, Any]) -> bool:
-    return tokens.get("cut") == AS_SPELT
+    return tokens.get("cut") in (AS_SPELT, PAIRS_AS_SPELT)

@@ -18,6 +18,7 @@ THROUGH_LINKS = tuple(f"distune/{name}/" for name in (*LEAVES, "tuning"))
 DOOR, KINDS, ABOVE, COMMANDS = "import distune", "open kinds", "tuning/*.py", "tuning/commands"
 BY_FILE = {
     "distune/_kinds.py": KINDS,
+    "distune/_pairs.py": KINDS,
     "distune/_plural.py": KINDS,
     "distune/_plug_files.py": KINDS,
     "distune/__main__.py": COMMANDS,

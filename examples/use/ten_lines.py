@@ -16,8 +16,9 @@ import onnxruntime
 folder = Path(sys.argv[1])
 config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
 tokens = config["tokens"]
-if tokens["kind"] != "words" or tokens["user_words"] or config.get("thresholds"):
-    sys.exit(f"these lines know plain words and no threshold: python {folder} answers for this student")
+is_of_pairs = tokens.get("cut") == "pairs_as_spelt"
+if tokens["kind"] != "words" or tokens["user_words"] or config.get("thresholds") or is_of_pairs:
+    sys.exit(f"these lines know plain words, no pairs and no threshold: python {folder} answers for this student")
 labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
 ids = {word: i for i, word in enumerate((folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n"))}
 network = onnxruntime.InferenceSession(folder / "model.onnx")

@@ -12,6 +12,7 @@ from distune.models.compression.config import PruneUnitsConfig
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.students.embedding import classifier_head
+from distune.models.students.pairs import N_STATES
 from distune.models.students.student import Student
 from distune.models.students.units import largest_units
 
@@ -30,12 +31,18 @@ def prune_units(trained: Trained, config: PruneUnitsConfig, material: Calibratio
         update={"hidden_layer": max(1, round(hidden_layer * config.keep)) if hidden_layer else 0}
     )
     student = copy.deepcopy(old)
-    student.body, student.n_features = smaller.body, len(smaller.features)
+    features = _of_pairs(smaller.features, int(old.body.output_size), N_STATES[shape.pair])  # type: ignore[arg-type]
+    student.body, student.n_features = smaller.body, len(features)
     _narrow_between(student, smaller.features)
-    student.head = _narrow_head(old, smaller.features, shape)
+    student.head = _narrow_head(old, features, shape)
     student.eval()
     material.tune(student, config.epochs)
     return replace(trained, student=student, config=shape)
+
+
+def _of_pairs(features: Tensor, n_before: int, n_states: int) -> Tensor:
+    """The same features in each of the states that the head sees side by side."""
+    return torch.cat([features + n_before * state for state in range(n_states)])
 
 
 def _narrow_between(student: Student, features: Tensor) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Channels = Literal["tuned", "static", "both"]
 PoolingKind = Literal["mean", "max", "attention"]
+PairKind = Literal["joined", "siamese", "symmetric"]
 
 
 class StudentShape(Part, frozen=True):
@@ -33,6 +34,10 @@ class StudentShape(Part, frozen=True):
     weights."""
     layer_norm: bool = False
     """`true` normalises the pooled state of the text."""
+    pair: PairKind = "joined"
+    """The way in which the student reads a pair of texts (`corpus.text_b`). `joined` reads them as one text with a separator
+    between them. `siamese` reads each by itself, and its head sees both states, their distance and their product (Tang et
+    al. 2019). `symmetric` is siamese, and gives both orders of a pair the same answer."""
     hidden_layer: int = Field(default=0, ge=0, le=4096)
     """Units of each hidden layer before the logits; 0 for none."""
     hidden_layers: int = Field(default=1, ge=1, le=8)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from distune.models.layers.dropout import Dropout
 from distune.models.students.config import AverageConfig, StudentShape
 from distune.models.students.embedding import WordEmbedding, classifier_head
+from distune.models.students.pairs import N_STATES, pair_reader
 from distune.models.students.pooling import build_pooling
 from distune.models.training.batches import sorted_batches
 
@@ -31,13 +32,20 @@ class Student(nn.Module):
         self.n_features: int = self.body.output_size  # type: ignore[assignment]
         self.pooling = build_pooling(config.pooling, self.n_features)
         self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()
+        self.pair = pair_reader(config.pair)
+        self.n_features *= N_STATES[config.pair]
         self.head = classifier_head(self.n_features, config, n_classes)
 
     def pooled(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
-        """The input of the head for each text, `[batch, features]`; hidden states of a teacher are compared with it."""
-        states = self.body(self.dropout(self.embedding(token_ids)), lengths)
-        pooled: Tensor = self.norm(self.pooling(states, lengths))
+        """The input of the head for each text or pair, `[batch, features]`; hidden states of a teacher are compared with it."""
+        pooled: Tensor = self.pair(self.state, token_ids, lengths)
         return pooled
+
+    def state(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """The state of each text `[batch, output_size of the body]`."""
+        states = self.body(self.dropout(self.embedding(token_ids)), lengths)
+        state: Tensor = self.norm(self.pooling(states, lengths))
+        return state
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""

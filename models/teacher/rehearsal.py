@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from distune._pairs import in_words
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import in_one_line
 from distune.models.teacher.config import HiddenState
@@ -43,7 +44,7 @@ def rehearse(teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenStat
     apart = np.abs(np.array(pairs) - np.array(alone)).max()
     if apart > (HALF if on_gpu else EXACT) * (1 + np.abs(logits).max()):
         raise ModelError(
-            f"{name} gives {texts[short[0]][:40]!r} other logits in a batch, where it is padded, than alone (apart by "
+            f"{name} gives {in_words(texts[short[0]])[:40]!r} other logits in a batch, where it is padded, than alone (apart by "
             f"{apart:.3g}); ask it elsewhere, one text at a time, and name its logits by teacher.logits"
         )
     return logits[:-1]

@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import is_adapter, refuse_other_adapters
@@ -195,7 +196,7 @@ def ask_teacher(
     if not np.isfinite(logits).all():
         text = texts[int(np.argmin(np.isfinite(logits).all(axis=1)))]
         raise ModelError(
-            f"the teacher's logits of {text[:40]!r} are not all finite numbers; its weights are damaged, or too large for "
+            f"the teacher's logits of {in_words(text)[:40]!r} are not all finite numbers; its weights are damaged, or too large for "
             "the type that it computes in"
         )
     if hidden is not None and not np.isfinite(hidden).all():

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from distune._pairs import MARK, in_words, sides
 from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, in_one_line, is_adapter
@@ -37,7 +38,7 @@ def quiet_transformers() -> None:
 
 def character_tokenizer(texts: Sequence[str], min_count: int, max_length: int) -> BertTokenizer:
     """A BERT tokenizer whose vocabulary is the characters that occur at least `min_count` times in `texts`."""
-    counts = Counter(character for text in texts for character in text.lower() if not character.isspace())
+    counts = Counter(one for text in texts for one in text.lower() if not one.isspace() and one != MARK)
     kept = sorted((c for c, n in counts.items() if n >= min_count), key=lambda c: (-counts[c], c))
     # Only letters and digits of other scripts than Chinese are continued within one word.
     pieces = [*SPECIAL_TOKENS, *kept, *(f"##{c}" for c in kept if c.isalnum() and not "\u4e00" <= c <= "\u9fff")]
@@ -122,7 +123,8 @@ def inputs_of(
     """
     takes = "token_type_ids" in inspect.signature(model.forward).parameters
     zeros_by_default = any(name.endswith("token_type_embeddings") for name, _ in model.named_modules())
-    with_types = takes and not zeros_by_default and "token_type_ids" in tokenizer.model_input_names
+    are_pairs = bool(texts) and MARK in texts[0]  # The second text of a pair is of another type.
+    with_types = takes and (are_pairs or not zeros_by_default) and "token_type_ids" in tokenizer.model_input_names
     return _encoded(tokenizer, texts, max_length, with_types)
 
 
@@ -130,7 +132,7 @@ def _encoded(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, with_types: bool
 ) -> list[dict[str, list[int]]]:
     encoded = tokenizer(
-        list(texts),
+        *(map(list, zip(*map(sides, texts), strict=True)) if texts else [[]]),
         truncation=True,
         max_length=max_length,
         return_attention_mask=False,
@@ -224,6 +226,7 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
 
 def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.float64]:
     """The part of each text's characters that no known token stands for, `[texts]`; white space does not count."""
+    texts = [" ".join(sides(text)) for text in texts]
     cut, unknown_ids = [text[:LOOKED_AT] for text in texts], _unknown_ids(tokenizer) | _blank_ids(tokenizer)
     if not tokenizer.is_fast:
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in cut]
@@ -265,7 +268,7 @@ def refuse_unknown(name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequenc
     if len(shares) == 0:
         return []
     if np.mean(shares >= 0.5) > 0.5:
-        example = texts[int(shares.argmax())][:40]
+        example = in_words(texts[int(shares.argmax())])[:40]
         tokens = " ".join(tokenizer.convert_ids_to_tokens(tokenizer(example)["input_ids"])[:12]) or "nothing"
         raise ModelError(
             f"{name}: its tokenizer does not know {100 * shares.mean():.0f} % of the corpus: {example!r} becomes {tokens}; name "

@@ -105,11 +105,12 @@ FLOORS = (
 PACKED = (
     "models/distune_student.py",
     "models/checkpoint_folder.py",
+    "models/decision.py",
     "models/predictor.py",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )
 """The files of the package `distune_student` in a checkpoint."""
-SHARED = ("_kinds", "_plug_files", "_plural")
+SHARED = ("_kinds", "_plug_files", "_pairs", "_plural")
 """The files of distune/ that every leaf may import."""
 TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 

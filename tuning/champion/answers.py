@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from distune._pairs import MARK, sides
 from distune._plural import n_of
 from distune.corpora.kept import reading
 from distune.corpora.places import Place
@@ -52,10 +54,11 @@ class Answers:
 
 
 def write_answers(answers: Answers, place: Place) -> None:
-    """Write them as a Parquet file: `text`, `label`, `teacher_logits`, `student_logits`."""
+    """Write them as a Parquet file: `text` (of pairs, `text_b` too), `label`, `teacher_logits`, `student_logits`."""
+    columns = zip(*map(sides, answers.texts), strict=True)
     table = pa.table(
         {
-            "text": list(answers.texts),
+            **dict(zip(("text", "text_b"), map(list, columns), strict=False)),
             "label": [answers.names[label] for label in answers.labels],
             "teacher_logits": pa.array(list(answers.teacher), pa.list_(pa.float32())),
             "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
@@ -96,9 +99,12 @@ def _parsed(place: Place) -> Answers:
         )
     if not np.isfinite(teacher).all() or not np.isfinite(student).all():
         raise ValueError("its logits are no finite numbers")
-    texts = tuple(table["text"].to_pylist())
-    if not all(isinstance(one, str) for one in (*names, *texts)) or not isinstance(about["trial"], int):
+    columns = [table[name].to_pylist() for name in ("text", "text_b") if name in table.column_names]
+    if not all(isinstance(one, str) for one in (*names, *itertools.chain(*columns))) or not isinstance(
+        about["trial"], int
+    ):
         raise ValueError("its texts and names are no texts")
+    texts = tuple(map(MARK.join, zip(*columns, strict=True)))
     return Answers(
         trial=about["trial"],
         names=names,

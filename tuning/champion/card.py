@@ -36,6 +36,8 @@ class Card:
     limits: Sequence[str]
     packages: Sequence[str]
     """The packages of its tokens, in addition to onnxruntime and numpy."""
+    of_pairs: bool = False
+    """Whether it answers pairs of texts."""
 
 
 def model_card(card: Card) -> str:
@@ -74,7 +76,7 @@ From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
 {licence}
 
-{use_section(card.packages)}"""
+{use_section(card.packages, card.of_pairs)}"""
 
 
 def _threshold(quality: Quality) -> str:
@@ -122,11 +124,16 @@ def _metadata(card: Card) -> dict[str, Any]:
     }
 
 
-def use_section(packages: Sequence[str]) -> str:
-    """The section about using a checkpoint folder with these packages for its texts."""
+def use_section(packages: Sequence[str], of_pairs: bool = False) -> str:
+    """The section about using a checkpoint folder with these packages for its texts, or pairs of texts."""
+    line, asked = (
+        ("A pair a line, with a tab between its two texts", '("...", "...")')
+        if of_pairs
+        else ("One text a line", '"..."')
+    )
     return f"""## Use
 
-It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. One text a line, where `FOLDER` is this folder:
+It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. {line}, where `FOLDER` is this folder:
 
 ```
 python FOLDER < texts.txt
@@ -138,11 +145,11 @@ or in a program, with this folder on the path (`sys.path.insert(0, "FOLDER")`):
 from distune_student import load
 
 student = load()
-print(student.label("..."))
+print(student.label({asked}))
 ```
 """
 
 
-def with_present_use(card: str, packages: Sequence[str]) -> str:
+def with_present_use(card: str, packages: Sequence[str], of_pairs: bool = False) -> str:
     """A card with the present section on use in place of its own, if it has one."""
-    return _USE.sub(lambda found: use_section(packages), card, count=1)
+    return _USE.sub(lambda found: use_section(packages, of_pairs), card, count=1)

@@ -246,6 +246,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
             teacher_timed=verdict.teacher_timed,
             limits=limits,
             packages=needed_packages(inputs.encoder.settings),
+            of_pairs=config.corpus.text_b is not None,
         )
     )
 

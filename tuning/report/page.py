@@ -15,6 +15,7 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.tuning.champion.answers import Answers, Case, both_wrong, confused_pairs, disagreements
 from distune.tuning.champion.results import Results
@@ -152,7 +153,8 @@ def _nothing_confused(answers: Answers | None) -> str:
 
 
 def _shortened(case: Case, words: Mapping[str, Sequence[Word]]) -> dict[str, Any]:
-    text = case.text if len(case.text) <= LONGEST_TEXT else f"{case.text[:LONGEST_TEXT]}…"
+    shown = in_words(case.text)
+    text = shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
     return {**vars(case), "text": text, "words": words.get(case.text, [])}
 
 

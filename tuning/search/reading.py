@@ -77,6 +77,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
     _refuse_unknown_classes(study, corpus.labels, only)
+    _refuse_pairs_of_no_texts(study, only)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
@@ -149,6 +150,19 @@ def _refuse_unknown_classes(study: Study, labels: Sequence[str], only: TrialConf
                 raise StudyError(
                     f"trial.loss.class_weights: {name!r} is no label of the corpus, whose labels are {shown}"
                 )
+
+
+def _refuse_pairs_of_no_texts(study: Study, only: TrialConfig | None) -> None:
+    """Raise StudyError if students read pairs, and the corpus has none."""
+    if study.config.corpus.text_b is not None:
+        return
+    given = [only.student.pair] if only else values_at(study.space, "student.pair")
+    for kind in given:
+        if kind != "joined":
+            raise StudyError(
+                f"trial.student.pair: {kind} reads two texts, and the corpus has one in a row: name the column of the second by "
+                "corpus.text_b, or leave pair out"
+            )
 
 
 def _refuse_what_teachers_lack(

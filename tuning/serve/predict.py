@@ -43,7 +43,7 @@ def predict(folder: Path, texts: Path | None) -> None:
             raise CheckpointError(
                 f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
             )
-        if hint := _about_tabs(lines.first):
+        if not predictor.is_of_pairs and (hint := _about_tabs(lines.first)):
             print(f"{name}: {hint}", file=sys.stderr)
         answer_lines(predictor, lines, sys.stdout.buffer, after)
 

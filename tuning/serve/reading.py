@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from distune._plural import n_of
+from distune.models.predictor import Text
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
 
@@ -117,32 +118,44 @@ def _integer(digits: str) -> int | float:
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
 
 
-def texts_of(value: Any, limits: Limits) -> list[str]:
-    """The texts of a body `{"texts": [...]}`. Raises HTTPException for any other."""
+def texts_of(value: Any, limits: Limits, of_pairs: bool = False) -> list[Text]:
+    """The texts of a body `{"texts": [...]}`, or its pairs of texts. Raises HTTPException for any other."""
     if not isinstance(value, dict) or set(value) != {"texts"} or not isinstance(value["texts"], list):
-        raise HTTPException(400, 'the body must be {"texts": ["...", ...]}')
-    return _checked(value["texts"], limits)
+        shown = '[["...", "..."], ...]' if of_pairs else '["...", ...]'
+        raise HTTPException(400, f'the body must be {{"texts": {shown}}}')
+    return _checked(value["texts"], limits, of_pairs)
 
 
-def texts_of_table(value: Any, limits: Limits) -> list[str]:
-    """The column `text` of a table in either of MLflow's two forms. Raises HTTPException for any other body."""
+def texts_of_table(value: Any, limits: Limits, of_pairs: bool = False) -> list[Text]:
+    """The column `text` of a table in either of MLflow's two forms, with `text_b` if it is of pairs. Raises HTTPException
+    for any other body."""
+    names = ("text", "text_b") if of_pairs else ("text",)
     match value:
-        case {"dataframe_records": [*rows]}:
-            return _checked([row.get("text") if isinstance(row, dict) else None for row in rows], limits)
-        case {"dataframe_split": {"columns": [*columns], "data": [*rows]}} if "text" in columns:
-            if columns.count("text") > 1:
-                raise HTTPException(400, "the table has more than one column text")
-            place = columns.index("text")
-            fitting = [isinstance(row, list) and len(row) == len(columns) for row in rows]
-            return _checked([row[place] if fits else None for row, fits in zip(rows, fitting, strict=True)], limits)
+        case {"dataframe_records": [*records]}:
+            rows = [[row.get(name) for name in names] if isinstance(row, dict) else None for row in records]
+            return _checked(_cells(rows), limits, of_pairs)
+        case {"dataframe_split": {"columns": [*columns], "data": [*data]}} if all(name in columns for name in names):
+            if twice := next((name for name in names if columns.count(name) > 1), None):
+                raise HTTPException(400, f"the table has more than one column {twice}")
+            places = [columns.index(name) for name in names]
+            fitting = [isinstance(row, list) and len(row) == len(columns) for row in data]
+            rows = [[row[i] for i in places] if fits else None for row, fits in zip(data, fitting, strict=True)]
+            return _checked(_cells(rows), limits, of_pairs)
+    record = ", ".join(f'"{name}": "..."' for name in names)
+    listed, cells = ", ".join(f'"{name}"' for name in names), ", ".join('"..."' for _ in names)
     raise HTTPException(
         400,
-        'the body must be {"dataframe_records": [{"text": "..."}, ...]} or '
-        '{"dataframe_split": {"columns": ["text"], "data": [["..."], ...]}}',
+        f'the body must be {{"dataframe_records": [{{{record}}}, ...]}} or '
+        f'{{"dataframe_split": {{"columns": [{listed}], "data": [[{cells}], ...]}}}}',
     )
 
 
-def _checked(texts: Sequence[Any], limits: Limits) -> list[str]:
+def _cells(rows: Sequence[list[Any] | None]) -> list[Any]:
+    """The one cell of each row, or the list of its two."""
+    return [row[0] if row is not None and len(row) == 1 else row for row in rows]
+
+
+def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]:
     if not texts:
         raise HTTPException(400, "there are no texts in the body")
     flag, most = min((limits.max_texts, "--max-texts"), (limits.max_waiting, "--max-waiting"))[::-1]
@@ -151,18 +164,25 @@ def _checked(texts: Sequence[Any], limits: Limits) -> list[str]:
             413, f"{n_of(len(texts), 'text is', 'texts are')} too many: send at most {most:,} at a time ({flag})"
         )
     for i, text in enumerate(texts, start=1):
-        if not isinstance(text, str):
-            raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
-        if len(text) > limits.max_text_chars:
-            raise HTTPException(
-                413,
-                f"text {i} has {n_of(len(text), 'character')}: send at most {limits.max_text_chars:,} in one (--max-text-chars)",
-            )
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise HTTPException(400, f"text {i} holds half of a surrogate pair, which is no character") from None
+        if of_pairs and (not isinstance(text, list) or len(text) != 2):
+            raise HTTPException(400, f"text {i} must be a pair of two strings, but got {_shown(text)}")
+        for side in text if of_pairs else [text]:
+            _refuse_text(i, side, limits)
     return list(texts)
+
+
+def _refuse_text(i: int, text: Any, limits: Limits) -> None:
+    if not isinstance(text, str):
+        raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
+    if len(text) > limits.max_text_chars:
+        raise HTTPException(
+            413,
+            f"text {i} has {n_of(len(text), 'character')}: send at most {limits.max_text_chars:,} in one (--max-text-chars)",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise HTTPException(400, f"text {i} holds half of a surrogate pair, which is no character") from None
 
 
 def _shown(value: Any) -> str:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import check_folder
-from distune.models.predictor import MAX_THREADS, Answer, Predictor
+from distune.models.predictor import MAX_THREADS, Answer, Predictor, Text
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch
@@ -51,7 +51,7 @@ def serve(folder: Path, port: int, threads: int, limits: Limits, access: Access)
     encoder = load_encoder(folder)
     encoder.read_ahead()
     predictor = Predictor(folder, encoder, threads)
-    list(predictor.answers([WARM_UP] * 2))
+    list(predictor.answers([(WARM_UP, WARM_UP) if predictor.is_of_pairs else WARM_UP] * 2))
     app = guarded(application(predictor, folder.resolve().name, limits, lambda: server.should_exit), access)
     server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
     # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
@@ -134,10 +134,10 @@ def application(
     batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
     bodies = Bodies(limits)
 
-    async def answers(request: Request, texts_in: Callable[[Any, Limits], list[str]]) -> list[Answer]:
+    async def answers(request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[Answer]:
         connection: Connection = request.scope["state"]["connection"]
         with bodies.room(connection) as body:
-            texts = texts_in(await bodies.value(request, body), limits)
+            texts = texts_in(await bodies.value(request, body), limits, predictor.is_of_pairs)
             try:
                 return await batcher.ask(texts, lambda: connection.is_gone)
             except FullError:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from distune.cluster.config import ClusterConfig
-from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.corpus_config import CorpusConfig, refuse_other_rows
 from distune.corpora.places import check_place
 from distune.corpora.teacher_data import TeacherDataConfig
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
@@ -233,6 +233,13 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     storage: Annotated[str, AfterValidator(_usable_place)] = "storage"
     """The place of trained teachers, teacher logits and the results of searches: a path, or a URI of pyarrow's file
     systems (`s3://`, `gs://`, `hdfs://`). Credentials come from the environment."""
+
+    @model_validator(mode="after")
+    def _all_data_is_of_pairs_or_none(self) -> StudyConfig:
+        for name in ("labelled", "unlabelled"):
+            for number, file in enumerate(getattr(self.teacher_data, name)):
+                refuse_other_rows(f"teacher_data.{name}.{number}", file, self.corpus)
+        return self
 
     @model_validator(mode="after")
     def _objectives_are_of_the_metric(self) -> StudyConfig:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from distune._pairs import MARK, sides
 from distune._plural import n_of
 from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
@@ -131,7 +132,7 @@ def _read_line(
     found.n_unread_choices += reply.n_unread
     if reply.why:
         found.note(reply.why, f"{reply.shown} ({where})".strip())
-    found.rows.setdefault(text_hash(text), []).append({"text": text, **reply.row})
+    found.rows.setdefault(text_hash(text), []).append({**_sides(text), **reply.row})
 
 
 def _no_replies(replies: Sequence[Path], found: Reading) -> str:
@@ -162,7 +163,13 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
 
 
 def _hash_of(row: Mapping[str, Any]) -> bytes:
-    return text_hash(row["text"]) if isinstance(row.get("text"), str) else bytes.fromhex(str(row.get("text_hash", "")))
+    texts = [row[name] for name in ("text", "text_b") if isinstance(row.get(name), str)]
+    return text_hash(MARK.join(texts)) if texts else bytes.fromhex(str(row.get("text_hash", "")))
+
+
+def _sides(text: str) -> Row:
+    """The columns of a text, or of the two of a pair."""
+    return dict(zip(("text", "text_b"), sides(text), strict=False))
 
 
 def _about(found: Reading) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
@@ -75,11 +76,11 @@ def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     lacking = [text for text in corpus.texts() if text_hash(text) not in known]
     if len(lacking) == len(corpus.texts()):
         raise CorpusError(
-            f"{answers.path}: has an answer to none of the {len(lacking):,} texts of the corpus, such as {lacking[0][:20]!r}"
+            f"{answers.path}: has an answer to none of the {len(lacking):,} texts of the corpus, such as {in_words(lacking[0])[:20]!r}"
         )
     unknown = [text for text in lacking if text_hash(text) not in found.abstained]
     if unknown and answers.unanswered == "refuse":
-        shown = ", ".join(repr(text[:20]) for text in unknown[:3])
+        shown = ", ".join(repr(in_words(text)[:20]) for text in unknown[:3])
         raise CorpusError(
             f"{answers.path} lacks {len(unknown):,} of {n_of(len(corpus.texts()), 'text')} of the corpus ({_by_split(corpus, unknown)}): {shown}"
             f"{', ...' if unknown[3:] else ''}; `distune prompt STUDY` writes the requests for them, or set {name}.answers.unanswered: leave_out"

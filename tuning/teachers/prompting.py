@@ -44,7 +44,9 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     if not asked:
         return [*lines, "every text of the study has an answer; nothing is written"]
     abstentions = settings.abstentions if settings else ()
-    told = instructions(corpus.labels, config.corpus.descriptions, abstentions, prompt.about)
+    told = instructions(
+        corpus.labels, config.corpus.descriptions, abstentions, prompt.about, config.corpus.text_b is not None
+    )
     found = [json.dumps(one, ensure_ascii=False) + "\n" for one in requests(corpus, asked, told, prompt)]
     written = "".join(found)
     replace_file(out, written)

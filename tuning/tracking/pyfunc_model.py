@@ -35,14 +35,17 @@ def _student(folder: Path) -> Any:
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A table with a column `text` in; `label`, one `probability_LABEL` for each label and `has_known_token` out, a row for each of
+    """A table with a column `text`, and `text_b` if it is of pairs, in; `label`, one `probability_LABEL` for each label and `has_known_token` out, a row for each of
     the table and under its index."""
 
     def load_context(self, context: Any) -> None:
         self.predictor = _student(Path(context.artifacts["checkpoint"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        answers = list(self.predictor.answers(list(model_input["text"])))
+        texts = list(model_input["text"])
+        if getattr(self.predictor, "is_of_pairs", False):
+            texts = list(zip(texts, model_input["text_b"], strict=True))
+        answers = list(self.predictor.answers(texts))
         columns: dict[str, list[Any]] = {"label": [answer["label"] for answer in answers]}
         for label in self.predictor.labels:
             columns[f"probability_{label}"] = [answer["probabilities"][label] for answer in answers]

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
+from distune._pairs import sides
 from distune.corpora.encoding import needed_packages
 from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import first_line
@@ -181,7 +182,8 @@ def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str], t
         return LoggedModel(uri=earlier.model_uri, model_id=earlier.model_id, run_id=run_id, trial=trial, card=card)
     labels = _json(checkpoint / "labels.json")
     answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in labels}, "has_known_token": [True]}
-    table = pd.DataFrame({"text": list(example)})
+    pairs = [sides(text) for text in example]
+    table = pd.DataFrame(pairs, columns=["text", "text_b"][: len(pairs[0])])
     needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
     with tracking_at(uri), mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
