@@ -32,7 +32,7 @@ class Siamese(nn.Module):
     def forward(self, read: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, lengths: Tensor) -> Tensor:
         """The features `[batch, features]` of pairs of which `read` gives the states of one text each."""
         states = read(*split_pairs(token_ids, lengths))
-        first, second = states[: len(token_ids)], states[len(token_ids) :]
+        first, second = states.view(2, -1, states.shape[1]).unbind(0)
         both = [first + second] if self.is_symmetric else [first, second]
         return torch.cat([*both, (first - second).abs(), first * second], dim=1)
 

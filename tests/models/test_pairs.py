@@ -1,0 +1,153 @@
+"""Students of pairs: each of the two texts is read by itself, whatever the padding and the order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+import distune
+from distune.corpora import encoding
+from distune.corpora.encoding import MARK, SEPARATOR_ID, Encoder, load_encoder
+from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.compression.apply import compress
+from distune.models.compression.config import PruneUnitsConfig
+from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.onnx_export import export_onnx
+from distune.models.predictor import Predictor, TextError, open_session, run_network
+from distune.models.students import pairs
+from distune.models.students.config import AnyStudentConfig
+from distune.models.students.pairs import split_pairs
+from distune.models.students.student import student_logits
+from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
+from tests.conftest import student_name, student_variants
+
+FAMILIES = [student_variants(family)[0] for family in get_args(AnyStudentConfig)]
+VOCABULARY = ("[PAD]", "[UNK]", "[SEP]", "好", "差", "书", "店")
+TOKENS = {"kind": "characters", "max_tokens": 4, "max_ngram": 1, "cut": "pairs_as_spelt"}
+ROWS = [[3, 2, 4], [3, 4, 5, 2, 6], [5, 2, 3, 4, 6, 3], [1, 2, 1]]
+PAIRS = [("好书", "差"), ("店", "好店书"), ("", "好")]
+
+
+@pytest.fixture(params=FAMILIES, ids=student_name)
+def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
+    value: AnyStudentConfig = request.param
+    return value
+
+
+def student_of(config: AnyStudentConfig, pair: str) -> torch.nn.Module:
+    torch.manual_seed(1)
+    vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
+    vectors[0] = 0
+    return config.model_copy(update={"pair": pair}).build(vectors, 2).eval()
+
+
+def test_a_pair_is_taken_apart_at_its_separator() -> None:
+    token_ids = torch.tensor([[3, 4, 2, 5, 0], [3, 2, 4, 5, 6]])
+    texts, lengths = split_pairs(token_ids, torch.tensor([4, 5]))
+    assert texts.tolist() == [[3, 4, 0, 0, 0], [3, 0, 0, 0, 0], [5, 0, 0, 0, 0], [4, 5, 6, 0, 0]]
+    assert lengths.tolist() == [2, 1, 1, 3]
+
+
+def test_the_separator_is_the_same_for_encoders_and_students() -> None:
+    assert pairs.SEPARATOR_ID == SEPARATOR_ID == VOCABULARY.index("[SEP]")
+
+
+@pytest.mark.parametrize("pair", ["siamese", "symmetric"])
+def test_onnx_answers_pairs_as_torch_does_in_any_batch(config: AnyStudentConfig, pair: str) -> None:
+    student = student_of(config, pair)
+    expected = student_logits(student, [np.array(row) for row in ROWS])
+    session = open_session(export_onnx(student))
+    np.testing.assert_allclose(run_network(session, ROWS), expected, atol=1e-5)
+    alone = np.concatenate([run_network(session, [row]) for row in ROWS])
+    np.testing.assert_allclose(alone, expected, atol=1e-5)
+
+
+def test_a_siamese_student_sees_both_states_their_distance_and_their_product(config: AnyStudentConfig) -> None:
+    student = student_of(config, "siamese")
+    u, v = (student.state(torch.tensor([row]), torch.tensor([len(row)])) for row in ([3, 4, 5], [6]))
+    pooled = student.pooled(torch.tensor([ROWS[1]]), torch.tensor([5]))
+    torch.testing.assert_close(pooled, torch.cat([u, v, (u - v).abs(), u * v], dim=1), atol=1e-6, rtol=1e-5)
+
+
+def test_a_symmetric_student_answers_both_orders_the_same_and_a_siamese_one_does_not(config: AnyStudentConfig) -> None:
+    turned = [[6, 2, 3, 4, 5]]
+    for pair, is_same in (("symmetric", True), ("siamese", False)):
+        student = student_of(config, pair)
+        one, other = (student_logits(student, [np.array(row) for row in rows]) for rows in ([ROWS[1]], turned))
+        assert np.allclose(one, other, atol=1e-5) == is_same
+
+
+def test_units_are_pruned_in_each_state_of_a_pair(config: AnyStudentConfig) -> None:
+    student = student_of(config, "siamese")
+    rows = [np.array(row) for row in ROWS]
+    trained = Trained(student, config.model_copy(update={"pair": "siamese"}))
+    found = compress(
+        trained, [PruneUnitsConfig(kind="prune_units", keep=1.0, epochs=0)], CalibrationData(rows, lambda *_: None)
+    )
+    np.testing.assert_allclose(student_logits(found.trained.student, rows), student_logits(student, rows), atol=1e-5)
+
+
+def test_each_text_of_a_pair_is_cut_and_limited_by_itself() -> None:
+    encoder = Encoder(TOKENS, VOCABULARY)
+    assert encoder(("好书", "差")) == [3, 5, 2, 4]
+    assert encoder(f"好书{MARK}差") == [3, 5, 2, 4]
+    assert encoder(("好好好好好好", "书书书书书")) == [3] * 4 + [2] + [5] * 4
+    assert encoder(("", "[SEP]")) == [1, 2, 1, 1, 1, 1]  # A text cannot spell the separator.
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
+    checkpoint = Checkpoint(
+        trained=Trained(student_of(FAMILIES[0], "siamese"), config),
+        tokens=TOKENS,
+        vocabulary=VOCABULARY,
+        dimension=4,
+        labels=("no", "yes"),
+    )
+    return save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+
+
+def test_every_way_of_asking_answers_pairs(folder: Path) -> None:
+    predictor = Predictor(folder, load_encoder(folder))
+    answers = list(predictor.answers(PAIRS))
+    assert [answer["has_known_token"] for answer in answers] == [True, True, True]
+    assert not next(predictor.answers([("", "？")]))["has_known_token"]
+    labels = [answer["label"] for answer in answers]
+    assert distune.load(folder).predict(PAIRS) == labels
+    assert distune.load(folder).predict_proba(PAIRS).shape == (3, 2)
+    assert [answer["label"] for answer in student_of_mlflow(folder).answers(PAIRS)] == labels
+    lines = "\n".join("\t".join(pair) for pair in PAIRS)
+    done = subprocess.run([sys.executable, str(folder)], input=lines, text=True, capture_output=True, check=True)
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == labels
+    torch_answers = student_logits(
+        load_checkpoint(folder).trained.student, [np.array(predictor.encode(p)) for p in PAIRS]
+    )
+    np.testing.assert_allclose(predictor.logits(PAIRS), torch_answers, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["好书", ("好",), ("好", None), ["好", "书", "店"], None], ids=repr)
+def test_what_is_no_pair_is_refused_by_its_row(folder: Path, text: object) -> None:
+    with pytest.raises(
+        TextError, match="row 1: this student answers pairs, so that each text must be two strings, but got"
+    ):
+        list(Predictor(folder, load_encoder(folder)).answers([PAIRS[0], text]))  # type: ignore[list-item]
+
+
+def test_a_line_without_its_tab_is_refused_by_its_number(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(folder)], input="好\t书\n好书\n", text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert (
+        "line 2: this student answers pairs: a line needs two texts with one tab between them, but got '好书'"
+        in done.stderr
+    )
+    assert "Traceback" not in done.stderr
