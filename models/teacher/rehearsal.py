@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distune._pairs import in_words
+from distune._pairs import MARK, in_words, sides
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import in_one_line
 from distune.models.teacher.config import HiddenState
@@ -32,7 +32,8 @@ def rehearse(teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenStat
     """
     name = f"the teacher ({type(teacher.models[0]).__name__})"
     longest = max(texts, key=len)
-    long = " ".join([longest] * (1 + LONG * teacher.max_length // (len(longest) + 1)))
+    n_times = 1 + LONG * teacher.max_length // (len(longest) + 1)
+    long = MARK.join(" ".join([side] * n_times) for side in sides(longest))
     short = sorted(range(len(texts)), key=lambda i: len(texts[i]))[:N_ALONE]
     with in_one_line(f"{name} does not answer"):
         logits, _ = ask_teacher(teacher, [*texts, long], states)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
+from distune._pairs import joined
 from distune.models.teacher.heads import output_layer
 from distune.models.teacher.on_cpu import cheap_dropout
 from distune.models.teacher.rehearsal import rehearse
@@ -42,6 +43,16 @@ def test_each_text_has_the_logits_of_transformers_alone_and_padded(folder: Path,
     assert expected.std(axis=0).min() > 0.05
     np.testing.assert_allclose(teacher_logits(teacher, ASKED), expected, atol=1e-5)
     np.testing.assert_allclose(rehearse(teacher, ASKED, ["pooled", 0, 2]), expected, atol=1e-5)
+
+
+def test_a_pair_has_the_logits_of_transformers_for_its_two_texts(folder: Path, teacher: Teacher) -> None:
+    pairs = [("好书", "很好"), ("差", "酒店很差"), ("好书好书", "好")]
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with torch.inference_mode():
+        asked = [tokenizer(*pair, truncation=True, max_length=POSITIONS, return_tensors="pt") for pair in pairs]
+        expected = torch.stack([model(**one).logits[0] for one in asked]).numpy()
+    np.testing.assert_allclose(teacher_logits(teacher, [joined(*pair) for pair in pairs]), expected, atol=1e-5)
 
 
 def test_pooled_is_what_the_logits_are_a_linear_map_of_and_a_layer_is_the_mean_over_the_text(teacher: Teacher) -> None:

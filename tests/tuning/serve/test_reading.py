@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from distune.tuning.serve.limits import Limits
-from distune.tuning.serve.reading import Bodies
+from distune.tuning.serve.reading import Bodies, texts_of, texts_of_table
 
 LIMITS = Limits(max_body_bytes=10)  # 320 bytes of all bodies together.
 
@@ -59,3 +59,35 @@ def test_where_bodies_are_too_large_together_the_largest_that_is_not_whole_goes(
         assert bodies._n_bytes == 0
 
     asyncio.run(go())
+
+
+def test_pairs_come_as_lists_of_two_or_as_two_columns() -> None:
+    pairs = [["甲", "乙"], ["丙", "丁"]]
+    limits = Limits()
+    assert texts_of({"texts": pairs}, limits, of_pairs=True) == pairs
+    records = [{"text": "甲", "text_b": "乙"}, {"text": "丙", "text_b": "丁"}]
+    assert texts_of_table({"dataframe_records": records}, limits, of_pairs=True) == pairs
+    split = {"columns": ["text_b", "id", "text"], "data": [["乙", 1, "甲"], ["丁", 2, "丙"]]}
+    assert texts_of_table({"dataframe_split": split}, limits, of_pairs=True) == pairs
+    assert texts_of_table({"dataframe_split": split}, limits) == ["甲", "丙"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"texts": ["甲"]}, 'text 1 must be a pair of two strings, but got "\\u7532"'),
+        ({"texts": [["甲", "乙"], ["丙"]]}, "text 2 must be a pair of two strings, but got a list"),
+        ({"texts": [["甲", None]]}, "text 1 must be a string, but got null"),
+        ({"texts": "甲"}, 'the body must be {"texts": [["...", "..."], ...]}'),
+    ],
+    ids=str,
+)
+def test_what_is_no_pair_is_refused(body: Any, fault: str) -> None:
+    with pytest.raises(HTTPException) as refused:
+        texts_of(body, Limits(), of_pairs=True)
+    assert refused.value.detail == fault
+
+
+def test_a_table_without_the_second_text_is_refused() -> None:
+    with pytest.raises(HTTPException, match=r'"text": "...", "text_b": "..."'):
+        texts_of_table({"dataframe_split": {"columns": ["text"], "data": [["甲"]]}}, Limits(), of_pairs=True)
