@@ -24,7 +24,7 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     """The name of the text column, or a path into nested ones such as `data.text`."""
     text_b: str | None = None
     """The name of the column with the second text, for a corpus of pairs such as two questions. Then a row is a pair: it
-    has one label, and a pair stands in one split alone."""
+    has one label, and a pair is in one split alone."""
     label: str = "label"
     """The name of the label column, or a path into nested ones."""
     columns: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""Pairs of texts in the splits of a corpus: what dev and test share with train though no pair stands in both."""
+"""Pairs of texts in the splits of a corpus: the texts that dev and test share with train, though they share no pair."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from distune.corpora.texts import content_key
 
 
 def about_sides(splits: Mapping[str, Sequence[str]]) -> list[str]:
-    """The lines about texts of dev and test that stand in another pair of train or transfer, and about pairs that stand
-    there in the other order."""
+    """The lines about texts of dev and test that another pair of train or transfer has, and about pairs that it has in
+    the other order."""
     learnt = {tuple(map(content_key, sides(text))) for name in ("train", "transfer") for text in splits[name]}
     there = {side for pair in learnt for side in pair}
     notes = []

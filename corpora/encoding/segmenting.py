@@ -19,7 +19,7 @@ RESERVED = ("[PAD]", "[UNK]")
 SEPARATOR, SEPARATOR_ID = "[SEP]", 2
 """The token between the two texts of a pair, the third of a vocabulary of pairs."""
 MARK = "\ufdd0"
-"""Stands between the two texts of a pair, where they are one string."""
+"""Stands between the two texts of a pair that is one string."""
 AS_SPELT = "as_spelt"
 """`tokens["cut"]` of an encoder that cuts a text as it is spelt. Checkpoints from before that have no `cut`: they lower-case a text
 first, which takes `T恤` apart."""
