@@ -59,6 +59,8 @@ class Corpus:
     dev: Split
     test: Split
     fingerprint: str
+    source: str = ""
+    """The source as it was read: of a data set of the hub, the split and the commit too."""
     drawn: tuple[str, ...] = ()
     """The splits of dev and test that were drawn from the source."""
     notes: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         labels=labels,
         **parts,
         fingerprint=_fingerprint(labels, list(parts.values())),
+        source=config.source_name,
         drawn=tuple(name for name in ("dev", "test") if getattr(config, name) is None),
         notes=tuple(notes),
     )

@@ -206,7 +206,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source_name}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
+        "Data": f"{corpus.source or config.corpus.source_name}: {n_of(len(corpus.train), 'labelled text')} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",

@@ -84,7 +84,7 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
         name=Path(config.corpus.source_name).name,
         digest=f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
         context="corpus",
-        uri=config.corpus.source_name,
+        uri=corpus.source or config.corpus.source_name,
         columns={"text": "string", "label": "string"},
         profile=profile,
     )
