@@ -98,7 +98,8 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     share a text.
     """
     notes: list[str] = []
-    config = with_given_splits(config, notes)
+    if config.source != REVIEWS:
+        config = with_given_splits(config, notes)
     rows = _read_source(config, notes)
     labels = label_names(config, rows, notes)
     rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)

@@ -72,11 +72,15 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
             r"x-\*\.csv: no file matches this pattern; .* holds a\.csv, b\.jsonl, empty, link\.csv, of and 2 more$",
         ),
         ("none/x-*.csv", r"no file matches this pattern; there is no folder .*none$"),
+        (
+            "em*ty",
+            r"no file matches this pattern, and it finds folders \(.*empty\); name the files in them: .*em\*ty/\*$",
+        ),
         ("empty/*.csv", r"no file matches this pattern; .*empty is empty$"),
         ("empty", r"is a folder without files of texts \(\.csv, .*\); it holds nothing"),
         (
             "splits",
-            r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/test\*",
+            r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/train\* as the source",
         ),
         ("spark", r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy"),
         (("a.csv", "./a.csv"), r"a\.csv: stands twice among the 2 files of one source"),

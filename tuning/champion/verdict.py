@@ -224,7 +224,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         Card(
             name=config.tracking.register_as or config.name,
             settings=config.card,
-            source=config.corpus.source_name,
+            source=config.corpus.short_name,
             about=about,
             columns=verdict.columns,
             n_test=len(corpus.test),
