@@ -56,13 +56,18 @@ class Place:
         return self.uri
 
     def __truediv__(self, name: str) -> Place:
-        # What follows the `?` are options of the file system.
-        path, mark, options = self.uri.partition("?")
-        return Place(f"{path.rstrip('/')}/{name}{mark}{options}")
+        path, options = self._parts
+        return Place(f"{path.rstrip('/')}/{name}{options}")
 
     @property
     def name(self) -> str:
-        return self.uri.partition("?")[0].rstrip("/").rpartition("/")[2]
+        return self._parts[0].rstrip("/").rpartition("/")[2]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """The path, and what follows the `?` of a URI: the options of the file system. In a path of this machine it is a letter."""
+        path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
+        return path, mark + options
 
     @property
     def path(self) -> Path | None:
@@ -102,20 +107,20 @@ class Place:
     @property
     def is_pattern(self) -> bool:
         """Whether a name has wildcards; in a URI `?` is none, as it begins the options of the file system."""
-        return bool(WILDCARDS.search(self.uri.partition("?")[0] if "://" in self.uri else self.uri))
+        return bool(WILDCARDS.search(self._parts[0]))
 
     @property
     def pattern_base(self) -> Place:
         """The folder above the first wildcard of a pattern."""
-        path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
+        path, options = self._parts
         base = path[: WILDCARDS.search(f"{path}*").start()].rpartition("/")  # type: ignore[union-attr]
-        return Place(f"{base[0] or base[1] or '.'}{mark}{options}")
+        return Place(f"{base[0] or base[1] or '.'}{options}")
 
     def matching(self, folders: bool = False) -> list[Place]:
         """The files, or the folders, that a pattern finds, sorted by name. `**` stands for folders at any depth; names that begin with a point or an
         underscore are found only by patterns that begin so, as programs mark by them what is no data."""
         base = self.pattern_base
-        behind = (self.uri.partition("?")[0] if "://" in self.uri else self.uri)[len(base.uri.partition("?")[0]) :]
+        behind = self._parts[0][len(base._parts[0]) :]
         if base.uri == "." and not self.uri.startswith("./"):
             base, behind = Place(""), self.uri
         found = list(_matching(base, [part for part in behind.split("/") if part], folders))

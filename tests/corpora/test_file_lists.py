@@ -30,10 +30,22 @@ def named(folder: Path, names: str | tuple[str, ...]) -> list[str]:
         ("mo*/still/a-4.csv", ["more/still/a-4.csv"]),
         ("a-1.csv", ["a-1.csv"]),
         ("b[1].csv", ["b[1].csv"]),
+        ("c?", ["c?/a.csv"]),
+        ("c?/*.csv", ["c?/a.csv"]),
     ],
 )
 def test_a_pattern_finds_its_files_sorted_by_name(tmp_path: Path, pattern: str, found: list[str]) -> None:
-    names = ("a-10.csv", "a-2.csv", "a-1.csv", ".a-0.csv", "_a-0.csv", "more/a-3.csv", "more/still/a-4.csv", "b[1].csv")
+    names = (
+        "a-10.csv",
+        "a-2.csv",
+        "a-1.csv",
+        ".a-0.csv",
+        "_a-0.csv",
+        "more/a-3.csv",
+        "more/still/a-4.csv",
+        "b[1].csv",
+        "c?/a.csv",
+    )
     touch(tmp_path, *names)
     assert named(tmp_path, str(tmp_path / pattern)) == found
 
