@@ -61,6 +61,8 @@ class Corpus:
     dev: Split
     test: Split
     fingerprint: str
+    source: str = ""
+    """The source as it was read: of a data set of the hub, the split and the commit too."""
     drawn: tuple[str, ...] = ()
     """The splits of dev and test that were drawn from the source."""
     notes: tuple[str, ...] = ()
@@ -100,7 +102,8 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     share a text.
     """
     notes: list[str] = []
-    config = with_given_splits(config, notes)
+    if config.source != REVIEWS:
+        config = with_given_splits(config, notes)
     rows = _read_source(config, notes)
     labels = label_names(config, rows, notes)
     _refuse_other_descriptions(config, labels)
@@ -137,6 +140,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         dev=parts["dev"],
         test=parts["test"],
         fingerprint=_fingerprint(labels, list(parts.values())),
+        source=config.source_name,
         drawn=tuple(name for name in ("dev", "test") if getattr(config, name) is None),
         notes=tuple(notes),
     )

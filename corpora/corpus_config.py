@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
 from distune.corpora.files import REVIEWS, FileConfig
 from distune.corpora.raw_rows import Quoting
-from distune.corpora.table_config import Encoding, FileNames, LabelName, in_words
+from distune.corpora.table_config import Encoding, FileNames, LabelName, in_words, names_of
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -74,6 +75,11 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     def source_name(self) -> str:
         """The source as a message names it."""
         return in_words(self.source)
+
+    @property
+    def short_name(self) -> str:
+        """The names of the source's files, without their folders."""
+        return in_words(tuple(Path(name.partition("#")[0]).name for name in names_of(self.source)))
 
     @model_validator(mode="after")
     def _all_files_are_of_pairs_or_none(self) -> CorpusConfig:

@@ -73,6 +73,8 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
 
 
 def _what_is_there(pattern: Place) -> str:
+    if folders := [folder.uri for folder in pattern.matching(folders=True)]:
+        return f", and it finds folders ({_shown(folders)}); name the files in them: {(pattern / '*').uri}"
     folder = pattern.pattern_base
     if not folder.exists():
         return f"; there is no folder {folder.uri}"
@@ -99,7 +101,7 @@ def _parts_of(folder: Place, notes: list[str]) -> list[str]:
     if len(splits) > 1:
         raise CorpusError(
             f"{folder} is a folder with files of several splits ({', '.join(splits)}); name each by a pattern, such as "
-            f"{_pattern_of(folder, splits[0])} as the source"
+            f"{(folder / f'{_first(splits)}*').uri} as the source"
         )
     others = [name for name in names if name not in there]
     if others:
@@ -113,8 +115,8 @@ def _splits(paths: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(match[1].lower() for match in matches if match))
 
 
-def _pattern_of(folder: Place, split: str) -> str:
-    return (folder / f"{split}*").uri
+def _first(splits: Sequence[str]) -> str:
+    return "train" if "train" in splits else splits[0]
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from distune._plural import n_of
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.doubtful_labels import NO_LABEL
 from distune.corpora.hub_dataset import is_of_hub, splits_of_hub
-from distune.corpora.places import Place
+from distune.corpora.places import UNREADABLE, Place
 from distune.corpora.saved_dataset import saved_splits
 from distune.corpora.sources import read_source
 from distune.corpora.splitting import file_of
@@ -25,7 +25,7 @@ def with_given_splits(config: CorpusConfig, notes: list[str]) -> CorpusConfig:
 
     Raises CorpusError for a data set without a split `train`.
     """
-    places = _splits_of(config.source) if isinstance(config.source, str) else {}
+    places = splits_of(config.source) if isinstance(config.source, str) else {}
     if not places:
         return config
     shown = ", ".join(places)
@@ -52,14 +52,14 @@ def with_given_splits(config: CorpusConfig, notes: list[str]) -> CorpusConfig:
     return config.model_copy(update=chosen)
 
 
-def _splits_of(source: str) -> Mapping[str, str]:
-    """The name of each split, and how a study names its rows."""
+def splits_of(source: str) -> Mapping[str, str]:
+    """The name of each split of a data set that has some, and how a study names its rows."""
     if is_of_hub(source):
         return splits_of_hub(source)
     folder = Place(source)
     try:
         return {split: (folder / split).uri for split in saved_splits(folder)}
-    except OSError:
+    except UNREADABLE:
         return {}  # What cannot be looked at is told where it is read.
 
 

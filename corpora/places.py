@@ -56,13 +56,18 @@ class Place:
         return self.uri
 
     def __truediv__(self, name: str) -> Place:
-        # What follows the `?` are options of the file system.
-        path, mark, options = self.uri.partition("?")
-        return Place(f"{path.rstrip('/')}/{name}{mark}{options}")
+        path, options = self._parts
+        return Place(f"{path.rstrip('/')}/{name}{options}")
 
     @property
     def name(self) -> str:
-        return self.uri.partition("?")[0].rstrip("/").rpartition("/")[2]
+        return self._parts[0].rstrip("/").rpartition("/")[2]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """The path, and what follows the `?` of a URI: the options of the file system. In a path of this machine it is a letter."""
+        path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
+        return path, mark + options
 
     @property
     def path(self) -> Path | None:
@@ -102,23 +107,23 @@ class Place:
     @property
     def is_pattern(self) -> bool:
         """Whether a name has wildcards; in a URI `?` is none, as it begins the options of the file system."""
-        return bool(WILDCARDS.search(self.uri.partition("?")[0] if "://" in self.uri else self.uri))
+        return bool(WILDCARDS.search(self._parts[0]))
 
     @property
     def pattern_base(self) -> Place:
         """The folder above the first wildcard of a pattern."""
-        path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
+        path, options = self._parts
         base = path[: WILDCARDS.search(f"{path}*").start()].rpartition("/")  # type: ignore[union-attr]
-        return Place(f"{base[0] or base[1] or '.'}{mark}{options}")
+        return Place(f"{base[0] or base[1] or '.'}{options}")
 
-    def matching(self) -> list[Place]:
-        """The files that a pattern finds, sorted by name. `**` stands for folders at any depth; names that begin with a point or an
+    def matching(self, folders: bool = False) -> list[Place]:
+        """The files, or the folders, that a pattern finds, sorted by name. `**` stands for folders at any depth; names that begin with a point or an
         underscore are found only by patterns that begin so, as programs mark by them what is no data."""
         base = self.pattern_base
-        behind = (self.uri.partition("?")[0] if "://" in self.uri else self.uri)[len(base.uri.partition("?")[0]) :]
+        behind = self._parts[0][len(base._parts[0]) :]
         if base.uri == "." and not self.uri.startswith("./"):
             base, behind = Place(""), self.uri
-        found = list(_matching(base, [part for part in behind.split("/") if part]))
+        found = list(_matching(base, [part for part in behind.split("/") if part], folders))
         return sorted(dict.fromkeys(found), key=lambda place: place.uri)
 
     def _entries(self) -> list[tuple[str, bool]]:
@@ -196,21 +201,21 @@ class Place:
             copy_files(str(scratch), path, source_filesystem=_local(), destination_filesystem=system)
 
 
-def _matching(folder: Place, parts: Sequence[str]) -> Iterator[Place]:
-    """The files below a folder whose paths fit the parts of a pattern."""
+def _matching(folder: Place, parts: Sequence[str], folders: bool) -> Iterator[Place]:
+    """The files, or the folders, below a folder that fit the parts of a pattern."""
     pattern, rest = parts[0], parts[1:]
     if pattern == "**" and rest:
-        yield from _matching(folder, rest)
+        yield from _matching(folder, rest, folders)
     elif not WILDCARDS.search(pattern) and rest:
-        yield from _matching(_within(folder, pattern), rest)
+        yield from _matching(_within(folder, pattern), rest, folders)
         return
     for name, is_folder in folder._entries():
         is_hidden = name.startswith((".", "_")) and not pattern.startswith(name[0])
         if is_hidden or not fnmatch.fnmatchcase(name, pattern):
             continue
         if is_folder and rest:
-            yield from _matching(_within(folder, name), parts if pattern == "**" else rest)
-        elif not is_folder and not rest:
+            yield from _matching(_within(folder, name), parts if pattern == "**" else rest, folders)
+        elif is_folder == folders and not rest:
             yield _within(folder, name)
 
 

@@ -29,7 +29,7 @@ def is_saved_dataset(folder: Place) -> bool:
 
 def saved_splits(folder: Place) -> list[str]:
     """The splits that `DatasetDict.save_to_disk` wrote into a folder, each a folder of its own; none in any other folder."""
-    if not (folder / DICT).is_file():
+    if not folder.uri.strip() or not (folder / DICT).is_file():
         return []
     splits = _object(folder / DICT).get("splits")
     if not isinstance(splits, list) or not all(isinstance(one, str) for one in splits):

@@ -100,7 +100,7 @@ def _refuse_other_kinds(tables: Sequence[Table], column: str) -> None:
 
 def _kinds(cells: Sequence[Any]) -> frozenset[str]:
     types = set(map(type, cells)) - {type(None)}
-    if float in types and len(types) > 1 and all(is_nothing(cell) for cell in cells if type(cell) is float):
+    if float in types and all(is_nothing(cell) for cell in cells if type(cell) is float):
         types.remove(float)  # NaN, as pandas writes a missing value.
     return frozenset(KINDS.get(one, f"values of the type {one.__name__}") for one in types)
 

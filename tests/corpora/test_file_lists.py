@@ -30,10 +30,22 @@ def named(folder: Path, names: str | tuple[str, ...]) -> list[str]:
         ("mo*/still/a-4.csv", ["more/still/a-4.csv"]),
         ("a-1.csv", ["a-1.csv"]),
         ("b[1].csv", ["b[1].csv"]),
+        ("c?", ["c?/a.csv"]),
+        ("c?/*.csv", ["c?/a.csv"]),
     ],
 )
 def test_a_pattern_finds_its_files_sorted_by_name(tmp_path: Path, pattern: str, found: list[str]) -> None:
-    names = ("a-10.csv", "a-2.csv", "a-1.csv", ".a-0.csv", "_a-0.csv", "more/a-3.csv", "more/still/a-4.csv", "b[1].csv")
+    names = (
+        "a-10.csv",
+        "a-2.csv",
+        "a-1.csv",
+        ".a-0.csv",
+        "_a-0.csv",
+        "more/a-3.csv",
+        "more/still/a-4.csv",
+        "b[1].csv",
+        "c?/a.csv",
+    )
     touch(tmp_path, *names)
     assert named(tmp_path, str(tmp_path / pattern)) == found
 
@@ -72,11 +84,15 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
             r"x-\*\.csv: no file matches this pattern; .* holds a\.csv, b\.jsonl, empty, link\.csv, of and 2 more$",
         ),
         ("none/x-*.csv", r"no file matches this pattern; there is no folder .*none$"),
+        (
+            "em*ty",
+            r"no file matches this pattern, and it finds folders \(.*empty\); name the files in them: .*em\*ty/\*$",
+        ),
         ("empty/*.csv", r"no file matches this pattern; .*empty is empty$"),
         ("empty", r"is a folder without files of texts \(\.csv, .*\); it holds nothing"),
         (
             "splits",
-            r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/test\*",
+            r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/train\* as the source",
         ),
         ("spark", r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy"),
         (("a.csv", "./a.csv"), r"a\.csv: stands twice among the 2 files of one source"),

@@ -86,7 +86,7 @@ def test_the_splits_of_a_data_set_of_the_hub_are_source_dev_and_test(asked: list
         f"{NAME}: has the 3 splits train, validation, test; train as the source, validation as dev, test as test",
         f"{NAME}@{COMMIT}#train: 20 rows of the hub's commit {COMMIT}",
     )
-    assert corpus.labels == ("neg", "pos")
+    assert (corpus.labels, corpus.source) == (("neg", "pos"), f"{NAME}@{COMMIT}#train")
     assert set(asked) == {("owner/name", None, COMMIT)}
 
 

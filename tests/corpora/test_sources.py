@@ -99,6 +99,7 @@ def test_a_file_with_other_columns_than_the_first_is_named(
 def test_a_part_without_a_value_in_a_column_fits_any_other(tmp_path: Path) -> None:
     parquet(tmp_path / "1.parquet", ["a"], ["x"])
     parquet(tmp_path / "2.parquet", [None], [None])
+    parquet(tmp_path / "3.parquet", [None], [float("nan")])
     assert read_rows(FileConfig(path=str(tmp_path / "*.parquet"))) == [Row("a", "x")]
 
 

@@ -220,7 +220,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     about = {
         "Study": config.name,
         "Labels": ", ".join(corpus.labels),
-        "Data": f"{config.corpus.source_name}: {_labelled_texts(corpus)} and {n_of(len(corpus.transfer), 'text')} with the "
+        "Data": f"{corpus.source or config.corpus.source_name}: {_labelled_texts(corpus)} and {n_of(len(corpus.transfer), 'text')} with the "
         "teacher's logits alone",
         "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
@@ -238,7 +238,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         Card(
             name=config.tracking.register_as or config.name,
             settings=config.card,
-            source=config.corpus.source_name,
+            source=config.corpus.short_name,
             about=about,
             columns=verdict.columns,
             n_test=len(corpus.test),

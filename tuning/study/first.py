@@ -9,7 +9,9 @@ from typing import Any
 
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.given_splits import TRAIN, splits_of
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
+from distune.corpora.hub_dataset import is_of_hub
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
 from distune.corpora.places import PlaceError, check_place
 from distune.corpora.sources import read_source
@@ -60,12 +62,13 @@ def write_first_study(data: str, out: Path) -> list[str]:
     if out.exists():
         raise StudyError(f"{out} is there already, and nothing is overwritten; name another file by -o")
     try:
-        check_place(data)
+        if not is_of_hub(data):
+            check_place(data)
     except PlaceError as error:
         raise StudyError(f"the path of the data {error}") from error
     name = _name(data)
     try:
-        settings, assumed = _columns(read_source(TableConfig(path=data)))
+        settings, assumed = _columns(read_source(TableConfig(path=splits_of(data).get(TRAIN, data))))
         corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
     except CorpusError as error:
         raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error

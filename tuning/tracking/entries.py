@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from distune._plural import n_of
@@ -81,10 +80,10 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
-        name=Path(config.corpus.source_name).name,
+        name=config.corpus.short_name,
         digest=f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
         context="corpus",
-        uri=config.corpus.source_name,
+        uri=corpus.source or config.corpus.source_name,
         columns={"text": "string", "label": "string"},
         profile=profile,
     )

@@ -13,6 +13,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import load_study
 from distune.tuning.study.first import write_first_study
 from tests.conftest import reviews
+from tests.corpora.test_saved_dataset import save_dict
 
 
 @pytest.fixture(autouse=True)
@@ -242,3 +243,12 @@ def test_what_is_no_file_is_told_as_what_it_is() -> None:
     ]:
         with pytest.raises(CorpusError, match=f"^{message}"):
             write_first_study(path, Path("study.yaml"))
+
+
+def test_the_splits_of_a_saved_data_set_are_those_of_the_first_study(tmp_path: Path) -> None:
+    rows = [(f"text {i}", i % 2) for i in range(60)]
+    folder = save_dict(tmp_path / "saved", {"train": rows[:40], "validation": rows[40:]})
+    said = write_first_study(folder, Path("study.yaml"))
+    assert said[0].startswith(f"{folder}: has the 2 splits train, validation; train as the source, validation as dev")
+    assert any(line.startswith("assumed: test is drawn from the file: ") for line in said)
+    assert f"source: {folder}" in Path("study.yaml").read_text(encoding="utf-8")
