@@ -12,11 +12,11 @@ from distune.tuning.speed.figures import TeacherTimed
 AtLeastNothing = Annotated[float, Field(ge=0)]
 OverNothing = Annotated[float, Field(gt=0)]
 MAY_LACK = ("agreement", "test_interval")
-"""The figures of quality that were not always to be had."""
+"""The figures of quality that some results do not have."""
 
 
 class _Shape(BaseModel, frozen=True, strict=True, allow_inf_nan=False):
-    """A part of the file; what a newer Distune writes beside it is left alone."""
+    """A part of the file; further keys are ignored."""
 
 
 class _Spread(_Shape, frozen=True):
