@@ -124,5 +124,5 @@ def _number(cell: Any, where: str) -> float:
         if isinstance(cell, str) and "_" in cell:
             raise ValueError("Python takes 1_5 for 15.")
         return float(cell)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # A whole number of JSON may be larger than any float.
         raise CorpusError(f"{where}: must be a number, but is {str(cell)[:40]!r}") from error

@@ -23,9 +23,9 @@ BLOCK_BYTES = 1 << 20
 LONGEST_WORD = 10_000
 """Bytes. If a word of a binary file is longer, its dimension differs from the header's."""
 MOST_DIGITS = 18
-"""Digits of a number in a header; a larger number of rows is a fault."""
+"""The digits that a number of a header has at most."""
 LARGEST_DIMENSION = 1 << 16
-"""The most numbers of a row in the binary format, which is read at once; vectors of words have a few hundred."""
+"""The numbers that a row of the binary format has at most; a row is read at once."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PLAIN = b"0123456789.eE+- \t"
 _NOT_FINITE = re.compile(rb"[-+]?(nan|inf|1\.#)", re.IGNORECASE)

@@ -67,6 +67,7 @@ def test_lists_of_parquet_are_read_without_objects(tmp_path: Path, kind: pa.Data
         ([None], "must be a list of numbers"),
         ([[1, None]], "a: logits, row 1: must be a number, but is None"),
         ([[1, "x"]], "a: logits, row 1: must be a number, but is 'x'"),
+        ([[1, 10**400]], "a: logits, row 1: must be a number, but is '10000"),
         ([[1, "1_5"]], "a: logits, row 1: must be a number, but is '1_5'"),
         ([{"a": 1}, {"b": 1}], "a: logits, row 2: must have a value for each of a, but is"),
         ([{"a": 1}, [1]], "a: logits, row 2: must have a value for each of a, but is"),

@@ -10,7 +10,9 @@ Mutation = Callable[[bytes, random.Random], bytes]
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 FIELD = re.compile(rb"[^\s,:{}\[\]\"]{2,40}")
 HUGE = (
-    b"9" * 5000,
+    b"9" * 5000,  # Beyond what Python reads as a number.
+    b"9" * 400,  # A number that no float can be.
+    "²".encode(),  # A digit, and no number.
     b"1e999",
     b"-1",
     b"9223372036854775808",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.corpora.kept import read_object, reading
+from distune.tuning.champion.results_shape import check_shape
 from distune.tuning.champion.table import AtThreshold, Column, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
@@ -123,6 +124,7 @@ def read_results(folder: Folder) -> Results | None:
 def parse_results(raw: dict[str, Any]) -> Results:
     """The results in a parsed `results.json`, also of searches that kept less in it."""
     metric = MetricConfig.model_validate(raw.get("metric", {}))
+    check_shape(raw, metric.kind)
     finalists = tuple(
         FinalStudent(
             trial=one["trial"],

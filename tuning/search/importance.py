@@ -9,7 +9,8 @@ the hidden size to the biLSTM; each branch is weighed by itself, over the trials
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -75,10 +76,16 @@ def importances_of(study: optuna.Study, config: StudyConfig, folder: Folder) -> 
     try:
         kept = read_object(folder.importance, "") if folder.importance.is_file() else {}
         if {name: kept.get(name) for name in asked} == asked:
-            return TypeAdapter(list[Importance]).validate_python(kept["found"])
+            found = TypeAdapter(list[Importance]).validate_python(kept["found"])
+            if all(_are_shares(one.shares.values()) for one in found):
+                return found
     except (ValueError, KeyError):  # It is damaged, and all that it says can be had again.
         pass
     return importances(study, config.objective_names, config.search.importance)
+
+
+def _are_shares(values: Collection[float]) -> bool:
+    return all(0 <= value <= 1 for value in values) and math.isclose(sum(values), 1, abs_tol=1e-6)
 
 
 def _asked(study: optuna.Study, config: StudyConfig) -> dict[str, object]:

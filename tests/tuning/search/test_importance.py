@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from distune.corpora.places import Place
 from distune.tuning.metric.config import MetricConfig
-from distune.tuning.search.importance import importance_table, importances, importances_of, keep_importances
+from distune.tuning.search.importance import Importance, importance_table, importances, importances_of, keep_importances
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import PLAIN
 from distune.tuning.study.config import SearchConfig, StudyConfig
@@ -169,3 +169,17 @@ def test_what_was_kept_and_is_damaged_is_computed_anew(
     (tmp_path / "importance.json").write_text(damaged)
     monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed"])
     assert importances_of(study_of(by_hand), config_of(), folder) == ["computed"]
+
+
+@pytest.mark.parametrize("share", ["1e999", "-0.5", "0.25", "9"])
+def test_kept_shares_that_are_none_are_computed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    study, config, folder = study_of(by_hand), config_of(), Folder(Place(str(tmp_path)))
+    monkeypatch.setattr("distune.tuning.search.importance.importances", lambda *asked: ["computed"])
+    keep_importances([Importance("accuracy", "", 4, {"learning_rate": 0.5, "epochs": 0.5})], study, config, folder)
+    kept = importances_of(study, config, folder)
+    assert kept == [Importance("accuracy", "", 4, {"learning_rate": 0.5, "epochs": 0.5})]
+    content = (tmp_path / "importance.json").read_text()
+    (tmp_path / "importance.json").write_text(content.replace("0.5", share, 1))
+    assert importances_of(study, config, folder) == ["computed"]
