@@ -25,7 +25,7 @@ from benchmarks.tables.methods import Choice, answers_of, choose
 from benchmarks.tables.table_config import STUDENTS, Cell, TableConfig, cells_of
 from benchmarks.tables.tables_text import BERT_BASE_NAME, page
 from distune.cluster.connection import connected
-from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus import Corpus
 from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.texts import CorpusError, content_key
 from distune.models.errors import ModelError
@@ -36,6 +36,7 @@ from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import StudyError, faults_of
 from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.teachers import locate
 
@@ -122,7 +123,7 @@ def table_of(options: argparse.Namespace) -> TableConfig:
 
 def plan(study: Study, table: TableConfig, records: Path) -> Plan:
     """Every cell, and the final rows; raises StudyError and CorpusError for what cannot be used, before anything is trained."""
-    corpus = load_corpus(study.config.corpus)
+    corpus = answered_corpus(study.config)
     cells = cells_of(study.document, table, corpus)
     name = study.config.name
     finals = {title: _final(title, file, corpus) for title, file in table.final.get(name, {}).items()}
@@ -186,6 +187,8 @@ def _teacher_text(this: Plan) -> str:
 def _origin_text(settings: TeacherConfig) -> str:
     if settings.logits is not None:
         return f"its answers on every text, from {settings.logits}"
+    if settings.answers is not None:
+        return f"answers that name labels, from {settings.answers.path}"
     if settings.students is not None:
         return f"{settings.students.members} students that learnt from the labels alone, the best on dev of {settings.students.trials}"
     return f"BERT from scratch ({settings.from_scratch})" if settings.from_scratch else str(settings.checkpoint)

@@ -39,6 +39,7 @@ PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kub
 NOT_RUN = {
     r"make (demo|test)": ".ci/run",
     r"make bench": "it measures for hours",
+    r"python ask_model\.py .*": "tests/whole/test_from_a_prompt.py",
     r"distune submit .*": "tests/whole/test_jobs.py",
     r"distune status": "tests/whole/test_jobs.py",
     r"distune (logs|stop) .*": "tests/whole/test_jobs.py",
@@ -79,6 +80,8 @@ PREPARATION = (
     "distune pull tickets-student student",
     "distune pull tickets-student my-student",
     "python stand_in.py",
+    "distune prompt study.yaml",
+    "python stand_in_model.py",
 )
 """Commands of the pages that others build on; the first is run by the fixture `ended`."""
 BASE: dict[str, Any] = {

@@ -32,7 +32,7 @@ MOST_SHOWN = 3
 Row = dict[str, Any]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Reading:
     """The content of files of replies: rows by the hash of their text, and the replies that could not be read."""
 
