@@ -120,13 +120,21 @@ ANSWERS = Answers(
 
 @pytest.fixture
 def study(document: dict[str, Any]) -> Study:
+    return judged(document)
+
+
+def judged(document: dict[str, Any]) -> Study:
     return Study({**document, "champion": {"min_teacher_ratio": 0.9}})
 
 
 @pytest.fixture
 def findings(study: Study, tmp_path: Path) -> Findings:
+    return findings_of(study, tmp_path)
+
+
+def findings_of(study: Study, place: Path) -> Findings:
     """A search that has ended, small enough to be counted by hand."""
-    folder = Folder(Place(str(tmp_path / "search")))
+    folder = Folder(Place(str(place / "search")))
     mattered = (
         Importance("accuracy", "", 4, {"learning_rate": 0.75, "loss.kd_weight": 0.25}),
         Importance("latency_ms", "student.kind=bilstm", 4, {"student.hidden_size": 1.0}),

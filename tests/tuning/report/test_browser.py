@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
-from tests.making.findings import EVIL, findings, study
+from tests.conftest import tiny_document
+from tests.making.findings import EVIL, findings, findings_of, judged, study
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -40,22 +43,36 @@ def visit(browser: Browser, file: Path, width: int = 1200, dark: bool = False) -
     found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
     found.page.on("request", lambda request: found.requests.append(request.url))
     found.page.goto(file.as_uri())
-    found.page.wait_for_selector(".main-svg")
     return found
 
 
-@pytest.fixture
-def report(findings: Findings, tmp_path: Path) -> Path:
-    file = tmp_path / "report.html"
-    file.write_text(page_of(findings, *draw(findings)), encoding="utf-8")
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Path:
+    place = tmp_path_factory.mktemp("report")
+    found = findings_of(judged(tiny_document(place, reviews_csv, teacher_folder)), place)
+    file = place / "report.html"
+    file.write_text(page_of(found, *draw(found)), encoding="utf-8")
     return file
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, report: Path) -> Callable[[int, bool], Visit]:
+    """The report at a width, light or dark; as all its pictures take seconds to draw, each is opened once."""
+
+    @functools.cache
+    def once(width: int, dark: bool) -> Visit:
+        found = visit(browser, report, width, dark)
+        found.page.wait_for_selector(".main-svg")
+        return found
+
+    return once
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
 def test_the_page_draws_all_its_pictures_and_asks_for_nothing(
-    browser: Browser, report: Path, findings: Findings, width: int, dark: bool
+    opened: Callable[[int, bool], Visit], report: Path, findings: Findings, width: int, dark: bool
 ) -> None:
-    found = visit(browser, report, width, dark)
+    found = opened(width, dark)
     for picture in draw(findings)[0]:
         box = found.page.locator(f"#picture-{picture.name} .main-svg").first.bounding_box()
         assert box is not None
@@ -84,8 +101,8 @@ def test_axe_finds_nothing_that_shuts_people_out(browser: Browser, report: Path,
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_a_text_with_html_in_it_is_read_as_it_was_written(browser: Browser, report: Path) -> None:
-    found = visit(browser, report)
+def test_a_text_with_html_in_it_is_read_as_it_was_written(opened: Callable[[int, bool], Visit]) -> None:
+    found = opened(1200, False)
     assert found.page.title() == "tiny: what the search found"
     assert found.page.locator("td", has_text="document.title").first.text_content() == EVIL
     assert found.page.locator("main img").count() == 0
@@ -95,23 +112,26 @@ def test_a_text_with_html_in_it_is_read_as_it_was_written(browser: Browser, repo
     assert found.complaints == []
 
 
-def test_an_injected_script_would_not_run(browser: Browser, report: Path) -> None:
-    report.write_text(report.read_text().replace("</main>", "<script>document.title = 'broken'</script></main>"))
-    found = visit(browser, report)
+def test_an_injected_script_would_not_run(browser: Browser, findings: Findings, tmp_path: Path) -> None:
+    page = page_of(findings, [], [])
+    assert "</main>" in page
+    file = tmp_path / "report.html"
+    file.write_text(page.replace("</main>", "<script>document.title = 'broken'</script></main>"), encoding="utf-8")
+    found = visit(browser, file)
     assert found.page.title() == "tiny: what the search found"
     assert any("Content Security Policy" in complaint for complaint in found.complaints)
 
 
-def test_a_point_tells_its_trial(browser: Browser, report: Path) -> None:
-    found = visit(browser, report)
+def test_a_point_tells_its_trial(opened: Callable[[int, bool], Visit]) -> None:
+    found = opened(1200, False)
     found.page.locator("#picture-front .points path").nth(1).hover(force=True)
     told = found.page.locator("#picture-front .hoverlayer").text_content() or ""
     assert "trial 2, after 2 of 2 epochs, complete" in told
     assert "hint 0.300 ms" in told
 
 
-def test_printing_opens_what_is_folded_and_uses_light_ink(browser: Browser, report: Path) -> None:
-    found = visit(browser, report, dark=True)
+def test_printing_opens_what_is_folded_and_uses_light_ink(opened: Callable[[int, bool], Visit]) -> None:
+    found = opened(390, True)
     found.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert found.page.locator("details:not([open])").count() == 0
     assert (
@@ -129,6 +149,7 @@ def test_single_pictures_and_the_overlay_open_from_their_folder(
     write_overlay((findings, findings), tmp_path / "overlay.html")
     for name in ("confusion", "parallel", "overlay"):
         found = visit(browser, tmp_path / f"{name}.html")
+        found.page.wait_for_selector(".main-svg")
         assert found.complaints == [], name
         assert all(url.startswith("file://") for url in found.requests), name
 
