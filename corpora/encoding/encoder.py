@@ -46,6 +46,14 @@ class Encoder:
     def is_of_pairs(self) -> bool:
         return is_of_pairs(self.settings)
 
+    def read(self, text: str) -> list[str]:
+        """The tokens of a text that the student reads, of a pair those of both with the separator between them."""
+        tokens = self.segment(text)
+        if not self.is_of_pairs:
+            return list(tokens[: self._max_tokens])
+        end = tokens.index(SEPARATOR)
+        return [*tokens[:end][: self._max_tokens], SEPARATOR, *tokens[end + 1 :][: self._max_tokens]]
+
     def look_up(self, tokens: Sequence[str]) -> list[int]:
         """Ids of the tokens and then of their n-grams, of which unknown ones are left out."""
         if not self.is_of_pairs:

@@ -11,7 +11,7 @@ from distune.tuning.speed.figures import TeacherTimed
 
 AtLeastNothing = Annotated[float, Field(ge=0)]
 OverNothing = Annotated[float, Field(gt=0)]
-MAY_LACK = ("agreement", "test_interval")
+MAY_LACK = ("agreement", "answered", "test_interval")
 """The figures of quality that some results do not have."""
 
 
@@ -22,6 +22,15 @@ class _Shape(BaseModel, frozen=True, strict=True, allow_inf_nan=False):
 class _Spread(_Shape, frozen=True):
     mean: float
     sd: AtLeastNothing
+
+
+class _Answered(_Shape, frozen=True):
+    """The label that is answered from a threshold on."""
+
+    label: str
+    threshold: _Spread
+    precision: _Spread
+    recall: _Spread
 
 
 class _Latency(_Shape, frozen=True):
@@ -35,7 +44,7 @@ class _Latency(_Shape, frozen=True):
 
 class _Column(_Shape, frozen=True):
     name: str
-    quality: dict[str, _Spread | Annotated[Sequence[float], Field(min_length=2, max_length=2)] | None]
+    quality: dict[str, _Spread | _Answered | Annotated[Sequence[float], Field(min_length=2, max_length=2)] | None]
     n_parameters: int | None
     size_mb: AtLeastNothing | None
     latency: _Latency | None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.corpora.encoding import Encoder, load_encoder
+from distune.corpora.encoding import SEPARATOR, load_encoder
 from distune.models.decision import LIKELIEST, Decision, softmax
 from distune.models.errors import first_line
 from distune.models.predictor import decision_in, open_session, run_network
@@ -38,7 +38,7 @@ def deciding_words(tokens: Sequence[str], ask: Probabilities, decision: Decision
     whole = ask(tokens)
     answer = int(decision.of_probabilities(whole[None])[0])
     found = []
-    for token in dict.fromkeys(tokens):
+    for token in dict.fromkeys(token for token in tokens if token != SEPARATOR):
         hidden = ask([HIDDEN if one == token else one for one in tokens])
         found.append(Word(token, float(whole[answer] - hidden[answer])))
     telling = [word for word in found if word.drop >= LEAST_DROP]
@@ -70,8 +70,4 @@ def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
             return row
 
         decision = decision_in(path, json.loads((path / "labels.json").read_text(encoding="utf-8")))
-        return {text: deciding_words(_read(encoder, text), ask, decision) for text in texts}
-
-
-def _read(encoder: Encoder, text: str) -> Sequence[str]:
-    return encoder.segment(text)[: encoder.settings["max_tokens"]]
+        return {text: deciding_words(encoder.read(text), ask, decision) for text in texts}

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from distune._pairs import joined
+from distune.corpora.encoding import Encoder
 from distune.corpora.places import Place
 from distune.tuning.report.deciding import deciding_words, words_of_texts
 from distune.tuning.storage.paths import Folder
@@ -41,3 +43,19 @@ def test_a_champion_that_cannot_be_asked_costs_no_page(tmp_path: Path, said: lis
     assert words_of_texts(Folder(Place(str(tmp_path))), ["好"]) == {}
     (line,) = said
     assert line.startswith("the page has no words that decided: ")
+
+
+def test_of_a_pair_each_text_is_read_and_the_separator_is_no_word() -> None:
+    encoder = Encoder(
+        {"kind": "characters", "max_tokens": 2, "cut": "pairs_as_spelt"}, ("[PAD]", "[UNK]", "[SEP]", "好", "差")
+    )
+    tokens = encoder.read(joined("好好好", "差"))
+    assert tokens == ["好", "好", "[SEP]", "差"]
+    asked: list[list[int]] = []
+
+    def ask(tokens: Sequence[str]) -> NDArray[np.float32]:
+        asked.append(encoder.look_up(tokens))
+        return np.array([0.4, 0.6] if 4 in asked[-1] else [0.9, 0.1], np.float32)
+
+    assert [word.text for word in deciding_words(tokens, ask)] == ["差"]
+    assert asked == [[3, 3, 2, 4], [1, 1, 2, 4], [3, 3, 2, 1]]
