@@ -153,7 +153,11 @@ def _is_count(value: Any) -> bool:
 def _are_user_words(value: Any) -> bool:
     pairs = value if isinstance(value, list) else [None]
     return all(
-        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) is int
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and type(pair[1]) is int
+        and 0 <= pair[1] < 1 << 63
         for pair in pairs
     )
 

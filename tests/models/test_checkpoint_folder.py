@@ -144,6 +144,10 @@ def without_sums(folder: Path, **settings: object) -> None:
         ({"cut": "by_meaning"}, r"tokens\.cut is 'by_meaning', and this version knows as_spelt alone"),
         ({"max_tokens": "9"}, r"config\.json is damaged: tokens\.max_tokens is '9'"),
         ({"kind": "words", "segmenter": "numpy", "hmm": True, "user_words": []}, "which is none of jieba, rjieba"),
+        (
+            {"kind": "words", "segmenter": "jieba", "hmm": True, "user_words": [["好书", -1]]},
+            r"config\.json is damaged: tokens\.user_words is \[\['好书', -1\]\]",
+        ),
         ({"kind": "words", "segmenter": "x", "hmm": True, "user_words": []}, r"config\.json: .* none of jieba, rjieba"),
     ],
 )
