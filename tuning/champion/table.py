@@ -226,7 +226,7 @@ def _rows_at_threshold(answered: Sequence[AtThreshold | None]) -> dict[str, list
     if label is None:
         return {}
     rows = {
-        f"answers {label} from": "threshold",
+        f"threshold of {label}": "threshold",
         "  its precision on test": "precision",
         "  its recall on test": "recall",
     }

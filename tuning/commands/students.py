@@ -55,7 +55,7 @@ def what_to_do_next(config: StudyConfig, folder: Folder) -> list[str]:
         one = shlex.quote(f"{registered['name']}/{registered['version']}")
         lines += [
             f"take:    distune pull {one} my-student{extra}",
-            "use:     distune predict my-student < texts.txt",
+            f"use:     distune predict my-student < {'pairs.tsv' if config.corpus.text_b else 'texts.txt'}",
         ]
     return lines
 

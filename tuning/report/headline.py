@@ -97,6 +97,8 @@ def _to_use(findings: Findings) -> list[Step]:
         pull = f"distune pull {version} my-student{findings.study.config.tracking.option}"
     return [
         Step("Take the student", pull),
-        Step("Answer your own texts, one a line", "distune predict my-student < texts.txt"),
+        Step("Answer your own pairs, one a line with a tab between its texts", "distune predict my-student < pairs.tsv")
+        if findings.study.config.corpus.text_b
+        else Step("Answer your own texts, one a line", "distune predict my-student < texts.txt"),
         Step("Serve it over HTTP", "distune serve my-student"),
     ]

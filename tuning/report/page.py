@@ -247,7 +247,7 @@ def _protocol(results: Results) -> list[str]:
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
         f"Everything was chosen on the dev split alone: each of {n_of(len(results.finalists), 'finalist')} was retrained with "
-        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev accuracies and "
+        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev {results.metric.title} and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
         "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
         f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from distune.tuning.metric.config import KINDS
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.reference import meanings
 from distune.tuning.trial.config import TrialConfig
@@ -48,9 +49,18 @@ def study_schema() -> Schema:
     }
     answers = definitions["TeacherConfig"]["properties"]["answers"]
     answers["anyOf"] = [{"type": "string"}, *answers["anyOf"]]
+    metric = study["properties"]["metric"]
+    metric["anyOf"] = [{"$ref": metric.pop("$ref")}, *_short_metrics()]
     labels = definitions["CorpusConfig"]["properties"]["labels"]
     labels["anyOf"] = [{**one, "items": LABEL} if one.get("type") == "array" else one for one in labels["anyOf"]]
     return {"$schema": DIALECT, **study, "title": "a study of Distune", "$defs": definitions}
+
+
+def _short_metrics() -> list[Schema]:
+    """The short forms of a metric: its kind alone, or its kind with its label or settings."""
+    settings = {"anyOf": [LABEL, {"type": "object"}]}
+    one_kind = {"type": "object", "properties": dict.fromkeys(KINDS, settings), "additionalProperties": False}
+    return [{"enum": list(KINDS)}, {**one_kind, "minProperties": 1, "maxProperties": 1}]
 
 
 def _classes_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -120,8 +130,11 @@ def _plugged(references: list[Schema]) -> list[Schema]:
 
 def _ranges(leaf: Schema) -> list[Schema]:
     """The ranges of a leaf: a choice among its values, and for numbers an interval."""
-    found = [_block("choice", {"type": "array", "items": leaf, "minItems": 1})]
     options = leaf.get("anyOf", [leaf])
+    for one in options:  # Numbers by name, such as the weights of labels, are leaves of their own.
+        if isinstance(inner := one.get("additionalProperties"), dict):
+            one["additionalProperties"] = {"anyOf": [inner, *_ranges(inner)]}
+    found = [_block("choice", {"type": "array", "items": leaf, "minItems": 1})]
     numbers = [one for one in options if one.get("type") in ("number", "integer")]
     if numbers:
         ends = {"type": "array", "items": numbers[0], "minItems": 2, "maxItems": 2}

@@ -57,7 +57,7 @@ def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dic
     assert column.answered.recall.mean == pytest.approx((answered & is_one).sum() / is_one.sum())
     results = parse_results(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
     assert results.columns[-1].quality == column
-    assert "answers 1 from" in (tmp_path / "table.txt").read_text(encoding="utf-8")
+    assert "threshold of 1" in (tmp_path / "table.txt").read_text(encoding="utf-8")
     card = (tmp_path / "champion" / "README.md").read_text(encoding="utf-8")
     assert "It answers `1` from a threshold of its probability on" in card
     kept = read_answers(Place(str(tmp_path / "answers.parquet")))

@@ -50,8 +50,25 @@ def test_the_study_of_the_tests_is_valid(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "metric",
+    ["macro_f1", {"f1": 1}, {"kind": "mcc"}, {"recall_at_precision": {"label": "spam", "precision": 0.9}}],
+    ids=str,
+)
+def test_a_metric_may_be_written_short(document: dict[str, Any], metric: Any) -> None:
+    assert faults({**document, "metric": metric}) == []
+
+
+def test_weights_by_name_may_be_ranges(document: dict[str, Any]) -> None:
+    document["trial"]["loss"]["class_weights"] = {"spam": {"log": [1, 20]}, "ham": 2}
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("metric", "f2"),
+        ("metric", {"f2": "spam"}),
+        ("trial.loss.class_weights", {"spam": "much"}),
         ("search.trails", 3),
         ("search.trials", 0),
         ("search.patience", "never"),
