@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # What takes a minute or more of both cores is marked long: `make test-long`; what takes several is marked soak: `make test-soak`. The
 # other tests run in groups beside each other, as many of them wait for servers and for programs.
-PYTEST := $(BIN)/python -m pytest
-CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py tuning/report/test_browser.py)
-SEARCHES := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py fuzz benchmarks tuning/search tuning/champion)
+# Torch's threads sleep while they wait for each other: of its own accord each spins, which costs small networks half of their time.
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
+CLUSTERS := $(addprefix tests/,whole/test_jobs.py whole/test_resume.py whole/test_users_folder.py cluster/test_services.py cluster/test_runner.py cluster/test_connection.py cluster/test_nodes_without_distune.py)
+SEARCHES := $(addprefix tests/,tuning/report/test_browser.py whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py whole/test_plugs_search.py tuning/teachers/test_ensemble.py tuning/tracking/test_registry.py fuzz benchmarks tuning/search tuning/champion)
 
 .PHONY: demo test test-long test-soak fuzz lint docs picture site bench
 demo: .venv/installed
@@ -31,9 +32,9 @@ test-long: .venv/installed
 test-soak: .venv/installed
 	$(PYTEST) -m soak
 
-# A thousand damaged files of each kind that Distune reads; `make test` tries a few of each.
+# A thousand damaged files of each kind that Distune reads, and two thousand tables of other programs; `make test` tries fewer.
 fuzz: .venv/installed
-	FUZZ_N=$${FUZZ_N:-1000} $(PYTEST) tests/fuzz
+	FUZZ_N=$${FUZZ_N:-1000} $(PYTEST) tests/fuzz tests/corpora/test_files_of_others.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -56,8 +57,9 @@ site: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.speed.performance
 
+# Python compiles what is imported, which is a small part of all that pip would compile, one file after the other.
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

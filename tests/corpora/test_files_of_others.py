@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,13 +134,17 @@ WRITERS: dict[str, Callable[[Texts, Path], None]] = {
 }
 
 
+N_TABLES = 2 * int(os.environ.get("FUZZ_N", "300"))
+"""`make fuzz` asks for more."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=N_TABLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=tables(), writer=st.sampled_from(sorted(WRITERS)))
 def test_a_table_of_another_program_is_read_as_it_is_or_refused(folder: Path, rows: Texts, writer: str) -> None:
     path = folder / f"table{writer.rpartition(' ')[2]}"

@@ -29,30 +29,35 @@ from tests.making.checkpoints import VOCABULARY, checkpoint_of, student_of
 ROWS = [[2], [2, 3, 4, 5, 1], [3, 3], [5, 4, 3, 2, 2, 2, 2, 2, 2, 2, 6]]
 
 
-@pytest.fixture(params=STUDENTS, ids=student_name)
+@pytest.fixture(scope="module", params=STUDENTS, ids=student_name)
 def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
     value: AnyStudentConfig = request.param
     return value
 
 
+@pytest.fixture(scope="module")
+def saved(config: AnyStudentConfig) -> Checkpoint:
+    return checkpoint_of(config)
+
+
+@pytest.fixture(scope="module")
+def place(saved: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a student, which its tests read."""
+    return save_checkpoint(saved, tmp_path_factory.mktemp("saved") / "s", "", Path(encoding.__file__))
+
+
 def test_onnx_answers_as_torch_does_in_any_batch_and_length(config: AnyStudentConfig) -> None:
     student = student_of(config)
     expected = student_logits(student, [np.array(row) for row in ROWS])
-    session = open_session(export_onnx(student))
+    session = open_session(export_onnx(student.train()))
+    assert student.training  # An export leaves the student as it was.
     np.testing.assert_allclose(run_network(session, ROWS), expected, atol=1e-5)
     alone = np.concatenate([run_network(session, [row]) for row in ROWS])
     np.testing.assert_allclose(alone, expected, atol=1e-5)
 
 
-def test_export_leaves_the_student_as_it_was(config: AnyStudentConfig) -> None:
-    student = student_of(config).train()
-    export_onnx(student)
-    assert student.training
-
-
-def test_a_student_is_read_back_exactly(config: AnyStudentConfig, tmp_path: Path) -> None:
-    saved = checkpoint_of(config)
-    read = load_checkpoint(save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__)))
+def test_a_student_is_read_back_exactly(saved: Checkpoint, place: Path) -> None:
+    read = load_checkpoint(place)
     assert (read.trained.config, read.tokens, tuple(read.vocabulary), tuple(read.labels)) == (
         saved.trained.config,
         saved.tokens,
@@ -162,12 +167,11 @@ def texts_of_all_lengths() -> list[str]:
     return ["好" * (i % 10) + "差书酒店"[: i % 5] for i in range(37)]
 
 
-def test_an_answer_is_the_same_alone_and_in_any_company(config: AnyStudentConfig, tmp_path: Path) -> None:
-    folder = save_checkpoint(checkpoint_of(config), tmp_path / "s", "", Path(encoding.__file__))
+def test_an_answer_is_the_same_alone_and_in_any_company(place: Path) -> None:
     texts = texts_of_all_lengths()
-    expected = list(Predictor(folder, load_encoder(folder)).answers(texts))
+    expected = list(Predictor(place, load_encoder(place)).answers(texts))
     for threads in (1, 2):
-        predictor = Predictor(folder, load_encoder(folder), threads)
+        predictor = Predictor(place, load_encoder(place), threads)
         assert same_answers([next(predictor.answers([text])) for text in texts], expected)
         assert same_answers(list(predictor.answers(texts[::3])), expected[::3])
         assert same_answers(list(predictor.answers(reversed(texts))), expected[::-1])
