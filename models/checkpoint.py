@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distune._kinds import content_of
-from distune.models import checkpoint_folder, decision, distune_student, predictor
+from distune.models import answer_lines, checkpoint_folder, decision, distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.decision import LIKELIEST, Decision, decision_of
@@ -120,7 +120,7 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    for place in (checkpoint_folder.__file__, decision.__file__, predictor.__file__):
+    for place in (answer_lines.__file__, checkpoint_folder.__file__, decision.__file__, predictor.__file__):
         shutil.copyfile(place, package / Path(place).name)
     for program in encoding.glob("*.py"):
         shutil.copyfile(program, package / "encoding" / program.name)

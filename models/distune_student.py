@@ -17,8 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .answer_lines import answer_lines
 from .checkpoint_folder import CheckpointError, check_folder
-from .predictor import Answer, Predictor, TextError, answer_lines
+from .predictor import Answer, Predictor, TextError
 
 __all__ = ["Answer", "CheckpointError", "Predictor", "TextError", "load", "main"]
 

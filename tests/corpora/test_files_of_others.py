@@ -134,7 +134,6 @@ WRITERS: dict[str, Callable[[Texts, Path], None]] = {
 
 
 N_TABLES = 2000
-"""`make fuzz` asks for more."""
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ import pytest
 
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
+from distune.models.answer_lines import answer_lines
 from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import SUMS
-from distune.models.predictor import Predictor, TextError, answer_lines
+from distune.models.predictor import Predictor, TextError
 from tests.conftest import STUDENTS, same_answers
 from tests.making.checkpoints import checkpoint_of
 

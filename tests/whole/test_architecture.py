@@ -104,6 +104,7 @@ FLOORS = (
 """The rooms of tuning/, from the ground up. `serve` stands by itself."""
 PACKED = (
     "models/distune_student.py",
+    "models/answer_lines.py",
     "models/checkpoint_folder.py",
     "models/decision.py",
     "models/predictor.py",

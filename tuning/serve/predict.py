@@ -17,8 +17,9 @@ from distune._plural import n_of
 from distune.corpora.decoding import COMPRESSIONS
 from distune.corpora.encoding import load_encoder
 from distune.corpora.incoming import BLOCK_BYTES, Utf8
+from distune.models.answer_lines import answer_lines
 from distune.models.checkpoint_folder import CheckpointError, check_folder
-from distune.models.predictor import Predictor, answer_lines
+from distune.models.predictor import Predictor
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""
