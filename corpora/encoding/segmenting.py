@@ -140,9 +140,8 @@ def refuse_unknown_settings(tokens: Mapping[str, Any], place: str) -> None:
         if not is_right:
             raise TokensError(f"{place} is damaged: tokens.{name} is {tokens.get(name)!r:.80}")
     segmenter = tokens.get("segmenter")
-    if (
-        is_cut_by_words and segmenter not in CUTTERS
-    ):  # Also if no such package is there: nobody should install what a file names.
+    # Also if there is no such package: nobody should install what a file names.
+    if is_cut_by_words and segmenter not in CUTTERS:
         raise TokensError(f"{place}: tokens.segmenter is {segmenter!r:.80}, which is none of {', '.join(CUTTERS)}")
 
 

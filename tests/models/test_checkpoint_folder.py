@@ -141,7 +141,7 @@ def without_sums(folder: Path, **settings: object) -> None:
     ("settings", "line"),
     [
         ({"kind": "thoughts"}, r"tokens\.kind is 'thoughts', and this version knows words, .* made by a newer Distune"),
-        ({"cut": "by_meaning"}, r"tokens\.cut is 'by_meaning', and this version knows as_spelt alone"),
+        ({"cut": "by_meaning"}, r"tokens\.cut is 'by_meaning', and this version knows as_spelt, pairs_as_spelt alone"),
         ({"max_tokens": "9"}, r"config\.json is damaged: tokens\.max_tokens is '9'"),
         ({"kind": "words", "segmenter": "numpy", "hmm": True, "user_words": []}, "which is none of jieba, rjieba"),
         (

@@ -111,11 +111,18 @@ def test_a_folder_on_the_path_takes_no_name_that_projects_have(folder: Path) -> 
 def test_a_package_that_its_words_need_is_named_where_it_is_missing(folder: Path) -> None:
     (folder / SUMS).unlink()
     settings = json.loads((folder / "config.json").read_text())
-    settings["tokens"] |= {"kind": "words", "segmenter": "no_such_jieba", "hmm": False, "user_words": []}
+    settings["tokens"] |= {"kind": "words", "segmenter": "rjieba", "hmm": False, "user_words": []}
     (folder / "config.json").write_text(json.dumps(settings))
-    done = subprocess.run([sys.executable, str(folder)], input="好\n", capture_output=True, text=True, check=False)
+    program = f"""
+import importlib.util, runpy, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "rjieba" else find(name, package)
+sys.argv = [{str(folder)!r}]
+runpy.run_path({str(folder)!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], input="好\n", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith("is not installed: pip install no_such_jieba\n")
+    assert done.stderr.endswith("is not installed: pip install rjieba\n")
     assert "Traceback" not in done.stderr
 
 
