@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.answer_rule import AnswerRule, Probabilities, of_confidence, of_scores
-from distune.corpora.cells import is_nothing
+from distune.corpora.cells import MISSING, WHOLE_FLOAT, is_nothing
 from distune.corpora.literals import literal
 from distune.corpora.texts import CorpusError, normalise
 
@@ -65,7 +65,7 @@ class LabelNames:
         for one in spellings:
             if one in self.labels:
                 return self.labels.index(one)
-        if not spellings[0] or any(one in self.rule.abstentions for one in spellings):
+        if spellings[0] in MISSING or any(one in self.rule.abstentions for one in spellings):
             return None
         near = difflib.get_close_matches(spellings[0].casefold(), [one.casefold() for one in self.labels], 1)
         meant = next((f" (is it {one!r}?)" for one in self.labels if near and one.casefold() == near[0]), "")
@@ -83,7 +83,27 @@ def _spellings(value: Any) -> list[str]:
         found.append(spelt.lower())
     elif isinstance(value, int | float | Decimal) and float(value).is_integer():
         found += [str(int(value)), f"{int(value)}.0"]
+    elif WHOLE_FLOAT.fullmatch(spelt):  # pandas writes whole numbers so if some are missing.
+        found.append(str(int(spelt.partition(".")[0])))
     return found
+
+
+def refuse_ambiguous(labels: Sequence[str], abstentions: Sequence[str]) -> None:
+    """Raise CorpusError for an abstention that is a label too."""
+    if both := [name for name in abstentions if name in labels]:
+        raise CorpusError(
+            f"teacher.answers.abstentions: {both[0]!r} is a label of the corpus, so that an answer {both[0]!r} has two meanings: leave it out "
+            "there, or out of the labels"
+        )
+
+
+def named(cell: Any, class_names: Sequence[str]) -> Any:
+    """The class names that the numbers of a cell stand for in the file's own metadata; -1 is no answer."""
+    if isinstance(cell, list | tuple):
+        return [named(one, class_names) for one in cell]
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and float(cell).is_integer():
+        return class_names[int(cell)] if 0 <= cell < len(class_names) else None if cell == -1 else cell
+    return cell
 
 
 def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answer:
@@ -110,6 +130,11 @@ def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
     cell = _value(cell)
     if isinstance(cell, Mapping):
         votes: Iterable[tuple[Any, int]] = [(name, _count(n, where)) for name, n in cell.items() if n is not None]
+    elif isinstance(cell, int | float | Decimal) and not is_nothing(cell):
+        raise CorpusError(
+            f"{where}: votes must be a list of labels or an object with a count for each, but got {cell}; if it is one label, call the column "
+            "label, and if it is something else, such as a number of annotators, leave the column out"
+        )
     else:
         votes = [(one, 1) for one in (cell if isinstance(cell, list | tuple) else [cell])]
     counts = np.zeros(len(names.labels), dtype=np.int64)

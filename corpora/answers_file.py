@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from distune._plural import n_of
-from distune.corpora.answer_cells import Answer, LabelNames, of_label, of_votes, scores_of
+from distune.corpora.answer_cells import Answer, LabelNames, named, of_label, of_votes, refuse_ambiguous, scores_of
 from distune.corpora.answer_notes import notes_about, shown_forms
 from distune.corpora.answer_rule import AnswerRule, Probabilities, joined
 from distune.corpora.cells import is_nothing
@@ -29,6 +29,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": ("label", "answer"),
 }
 """The columns of each form, that which says most first."""
+SCORES = ("score", "scores", "probability", "prob", "proba", "logit", "logits")
+"""Columns next to a label that pipelines write, and that are not read."""
 N_VOTES = "n_votes"
 """The number of votes in what is known of such a teacher."""
 PREFIXES = {"logprobs": "logprob_", "probabilities": "probability_", "votes": "votes_"}
@@ -57,6 +59,7 @@ def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> Ans
     """
     table = read_table(TableConfig(path=path), ("text", "text_hash"))
     cells, notes = _cells(table)
+    refuse_ambiguous(labels, rule.abstentions)
     names = LabelNames(labels=labels, rule=rule)
     hashes = hashes_of(table)
     has_text = _has_text(table)
@@ -111,19 +114,49 @@ def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:
             f"{table.name}: no answers: needs a column label (and confidence), votes, logprobs or probabilities; "
             f"its columns are {', '.join(table.columns)}"
         )
-    notes = []
+    for form in ("votes", "label"):
+        if form in found and (class_names := table.class_names_of(spelt[form])):
+            found[form] = [named(cell, class_names) for cell in found[form]]
     forms = list(found)
-    for place, form in enumerate(forms):
-        more = [one for one in forms[:place] if one in found and _stand_together(found[one], found[form])]
-        if more:
-            notes.append(f"it has {spelt[more[0]]} and {spelt[form]} in the same row; {spelt[form]} is not read")
-            del found[form]
+    notes = _without_others(table, found, spelt)
     if "confidence" in table.columns:
         if "label" in found:
             found["confidence"] = table.column("confidence")
         elif "label" not in forms:
             raise CorpusError(f"{table.name}: has a column confidence, and no column label that it belongs to")
     return found, notes
+
+
+def _without_others(table: Table, found: dict[str, list[Any]], spelt: Mapping[str, str]) -> list[str]:
+    """Take out the forms next to one that says more, and return the notes about what is not read."""
+    notes = []
+    forms = list(found)
+    for place, form in enumerate(forms):
+        more = [one for one in forms[:place] if one in found and _stand_together(found[one], found[form])]
+        if more:
+            _refuse_doubtful(table, found, more[0], form, spelt)
+            notes.append(f"it has {spelt[more[0]]} and {spelt[form]} in the same row; {spelt[form]} is not read")
+            del found[form]
+    if "label" in found and (others := [name for name in table.columns if name.lower() in SCORES]):
+        notes.append(
+            f"its column {others[0]} is not read; if it is the confidence of the label, call it confidence, from 0 to 1"
+        )
+    return notes
+
+
+def _refuse_doubtful(
+    table: Table, found: Mapping[str, Sequence[Any]], more: str, form: str, spelt: Mapping[str, str]
+) -> None:
+    """Raise CorpusError if a column is next to one that says more in some rows, and alone in others.
+
+    As the right label it is no answer, and as an answer it must not be left out.
+    """
+    alone = [not _is_there(one) and _is_there(other) for one, other in zip(found[more], found[form], strict=True)]
+    if any(alone):
+        raise CorpusError(
+            f"{table.name}: some rows have {spelt[more]} and {spelt[form]}, and {table.rows[alone.index(True)]} has {spelt[form]} alone: leave "
+            f"{spelt[form]} out of the rows with {spelt[more]} if it is an answer, and leave the column out if it is the right label"
+        )
 
 
 def _of_columns(table: Table, names: Sequence[str], prefix: str) -> list[Any]:

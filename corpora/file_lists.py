@@ -63,6 +63,11 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
     found = [file.uri for file in place.matching()]
     if not found:
         raise CorpusError(f"{name}: no file matches this pattern{_what_is_there(place)}")
+    if folders := [folder.uri for folder in place.matching(folders=True) if folder.uri not in found]:
+        notes.append(
+            f"  {name} finds folders too, whose files are not read: {_shown(folders)}; a pattern that ends in /**/*.csv, or in another ending, "
+            "takes those of all folders"
+        )
     splits = _splits(found)
     if len(splits) > 1:
         notes.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -15,17 +15,28 @@ if TYPE_CHECKING:
 TeachersKind = Literal["mean", "weighted", "sampled"]
 
 
-def _names(given: Any) -> Any:
-    """YAML reads the label 1 as a number."""
-    return (
-        {str(name) if type(name) is int else name: weight for name, weight in given.items()}
-        if isinstance(given, dict)
-        else given
-    )
+def _weights(given: Any) -> Any:
+    """The kind of the weights, or the weights by label: YAML reads the label 1 as a number.
+
+    Raises ValueError in words of its own: pydantic would name every type that the value could be of.
+    """
+    if not isinstance(given, dict):
+        if given in get_args(ClassWeights):
+            return given
+        raise ValueError(
+            f"must be none, balanced, effective, or a weight for each label, such as {{spam: 5}}, but got {given!r}"
+        )
+    if not given:
+        raise ValueError("must name a label with its weight, such as {spam: 5}, but got {}")
+    for name, weight in given.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= LARGEST_WEIGHT:
+            raise ValueError(f"the weight of {name!r} must be a number > 0 and <= {LARGEST_WEIGHT}, but got {weight!r}")
+    return {str(name) if type(name) is int else name: weight for name, weight in given.items()}
 
 
+LARGEST_WEIGHT = 1000
 ClassWeights = Literal["none", "balanced", "effective"]
-WeightOfLabel = Annotated[dict[str, Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1)]
+WeightOfLabel = Annotated[dict[str, Annotated[float, Field(gt=0, le=LARGEST_WEIGHT)]], Field(min_length=1)]
 OF_LABELS = ("label_smoothing", "class_weights", "effective_beta", "focal_gamma")
 """The settings of the cross-entropy, which a plain student has too."""
 
@@ -188,7 +199,7 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     """`true` weighs each row of the teacher term by the teacher's confidence: 1 - its entropy / the largest entropy."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The part of each label that is spread over all classes, in the cross-entropy."""
-    class_weights: Annotated[ClassWeights | WeightOfLabel, BeforeValidator(_names)] = "none"
+    class_weights: Annotated[ClassWeights | WeightOfLabel, BeforeValidator(_weights)] = "none"
     """The weights of the classes in the cross-entropy. `balanced` is in inverse proportion to the number of a class's
     labelled texts in train. `effective` is in inverse proportion to their effective number (Cui et al. 2019).
     `{spam: 5}` counts each text of `spam` five times as much as one of any other label. The teacher term has no weights."""

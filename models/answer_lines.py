@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from .predictor import Predictor, TextError
+from .predictor import Predictor, Text, TextError
 
 BLOCK_BYTES = 1 << 18
 
@@ -31,39 +31,52 @@ def answer_lines(
     Lines that arrive together are answered together, and `after` gets their number. Raises TextError for a line that is
     not UTF-8.
     """
-    n_before = 0
-    for texts in _texts_as_they_come(source):
-        asked = _pairs(texts, n_before) if predictor.is_of_pairs else texts
-        n_before += len(texts)
-        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(asked)]
+    for texts, fault in _texts_as_they_come(source, predictor.is_of_pairs):
+        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
         sink.write("".join(lines).encode())
         sink.flush()
         after(len(texts))
+        if fault is not None:
+            raise fault
 
 
-def _texts_as_they_come(source: Source) -> Iterator[list[str]]:
+Read = tuple[list[Text], TextError | None]
+"""Texts, and why the line after them is none."""
+
+
+def _texts_as_they_come(source: Source, of_pairs: bool) -> Iterator[Read]:
     """The lines that each read brings to their end; a read waits for nothing but the first byte."""
     n_lines, begun = 0, [b""]
     while block := source.read1(BLOCK_BYTES):
         *whole, rest = block.split(b"\n")
         if whole:
             whole[0] = b"".join([*begun, whole[0]])
-            yield [_text(line, n_lines + i) for i, line in enumerate(whole, 1)]
+            yield _texts(whole, n_lines, of_pairs)
             n_lines, begun = n_lines + len(whole), []
         begun.append(rest)
     if last := b"".join(begun):
-        yield [_text(last, n_lines + 1)]
+        yield _texts([last], n_lines, of_pairs)
 
 
-def _pairs(lines: Sequence[str], n_before: int) -> list[tuple[str, ...]]:
-    pairs = [tuple(line.split("\t")) for line in lines]
-    for i, pair in enumerate(pairs, 1):
-        if len(pair) != 2:
-            raise TextError(
-                f"line {n_before + i}: this student answers pairs: a line needs two texts with one tab between them, but got "
-                f"{lines[i - 1]!r:.200}"
-            )
-    return pairs
+def _texts(lines: Sequence[bytes], n_before: int, of_pairs: bool) -> Read:
+    texts: list[Text] = []
+    for number, line in enumerate(lines, n_before + 1):
+        try:
+            text = _text(line, number)
+            texts.append(_pair(text, number) if of_pairs else text)
+        except TextError as error:
+            return texts, error
+    return texts, None
+
+
+def _pair(line: str, number: int) -> tuple[str, ...]:
+    """The two texts of a line; a blank line is a pair of texts without a word, as it is a text without one elsewhere."""
+    pair = tuple(line.split("\t")) if line.strip() else ("", "")
+    if len(pair) != 2:
+        raise TextError(
+            f"line {number}: this student answers pairs: a line needs two texts with one tab between them, but got {line!r:.200}"
+        )
+    return pair
 
 
 def _text(line: bytes, number: int) -> str:

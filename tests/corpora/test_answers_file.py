@@ -125,14 +125,55 @@ def test_votes_count_as_one_among_scored_answers(tmp_path: Path) -> None:
     assert any("1 text has no likeliest label" in note for note in found.file.notes)
 
 
-def test_a_label_beside_votes_is_something_else(tmp_path: Path) -> None:
-    # It may be the right label: a text without votes is no answer then.
-    found = answers(
-        tmp_path, {"text": "a", "votes": ["bad"], "label": "good"}, {"text": "b", "votes": None, "label": "good"}
-    )
+def test_a_label_next_to_votes_is_something_else(tmp_path: Path) -> None:
+    # It may be the right label.
+    found = answers(tmp_path, {"text": "a", "votes": ["bad"], "label": "good"}, {"text": "b", "votes": ["good"]})
     assert probabilities(found) == pytest.approx([0.75, 0.25])
-    assert found.abstained == {text_hash("b")}
     assert "it has votes and label in the same row; label is not read" in found.file.notes
+
+
+def test_a_label_that_is_next_to_votes_in_some_rows_and_alone_in_others_is_refused(tmp_path: Path) -> None:
+    rows = [{"text": "a", "votes": ["bad"], "label": "good"}, {"text": "b", "votes": None, "label": "good"}]
+    with pytest.raises(
+        CorpusError, match="some rows have votes and label, and line 2 has label alone: leave label out"
+    ):
+        answers(tmp_path, *rows)
+
+
+def test_a_number_in_a_column_of_votes_is_no_label(tmp_path: Path) -> None:
+    with pytest.raises(
+        CorpusError, match="votes must be a list of labels or an object with a count for each, but got 2"
+    ):
+        answers(tmp_path, {"text": "a", "votes": 2, "label": "1"}, labels=("1", "2"))
+
+
+def test_an_abstention_that_is_a_label_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"teacher\.answers\.abstentions: 'good' is a label of the corpus, so that"):
+        answers(tmp_path, {"text": "a", "label": "good"}, abstentions=("good",))
+
+
+def test_numbers_stand_for_the_class_names_of_the_file(tmp_path: Path) -> None:
+    names = {"info": {"features": {"label": {"names": ["good", "bad"], "_type": "ClassLabel"}}}}
+    table = pa.table({"text": ["a", "b", "c"], "label": [0, 1, -1]})
+    path = tmp_path / "answers.parquet"
+    pa.parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), path)
+    found = read_answers_file(str(path), LABELS, AnswerRule())
+    assert probabilities(found, "a") == pytest.approx([0.25, 0.75])
+    assert probabilities(found, "b") == pytest.approx([0.75, 0.25])
+    assert found.abstained == {text_hash("c")}
+
+
+def test_whole_floats_and_missing_labels_of_pandas_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("text,label\na,2.0\nb,NA\nc,1.0\n", encoding="utf-8")
+    found = read_answers_file(str(path), ("1", "2"), AnswerRule())
+    assert probabilities(found, "a") == pytest.approx([0.25, 0.75])
+    assert found.abstained == {text_hash("b")}
+
+
+def test_a_score_next_to_a_label_is_told(tmp_path: Path) -> None:
+    found = answers(tmp_path, {"text": "a", "label": "good", "score": 0.6})
+    assert any(note.startswith("its column score is not read; if it is the confidence") for note in found.file.notes)
 
 
 def test_the_order_of_rows_is_no_other_teacher(tmp_path: Path) -> None:

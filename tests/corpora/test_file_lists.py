@@ -125,3 +125,13 @@ def test_a_pattern_over_several_splits_is_read_and_said(tmp_path: Path) -> None:
     found = files_of(str(tmp_path / "*.parquet"))
     assert len(found.paths) == 3
     assert "finds files of several splits (train, val), and all are read as one" in found.notes[0]
+
+
+def test_folders_that_a_pattern_finds_are_told(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for path in (tmp_path / "a.csv", tmp_path / "sub" / "b.csv"):
+        path.write_text("text,label\nx,1\n", encoding="utf-8")
+    found = files_of(str(tmp_path / "*"))
+    assert [Path(one).name for one in found.paths] == ["a.csv"]
+    assert any("finds folders too, whose files are not read" in note and "sub" in note for note in found.notes)
+    assert files_of(str(tmp_path / "*.csv")).notes == ()

@@ -82,10 +82,11 @@ def test_a_line_is_a_text_wherever_the_reads_end(folder: Path, size: int) -> Non
     assert sum(done) == 5
 
 
-def test_a_line_that_is_not_utf_8_is_named(folder: Path) -> None:
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_line_that_is_not_utf_8_is_named_and_those_before_it_are_answered(folder: Path, size: int) -> None:
     predictor, sink = Predictor(folder, load_encoder(folder)), io.BytesIO()
     with pytest.raises(TextError, match=r"^line 2 is not UTF-8: invalid start byte at its byte 4; save it as UTF-8"):
-        answer_lines(predictor, Pieces("好\n好".encode() + b"\xff\n", 1), sink)  # type: ignore[arg-type]
+        answer_lines(predictor, Pieces("好\n好".encode() + b"\xff\n", size), sink)  # type: ignore[arg-type]
     assert sink.getvalue().count(b"\n") == 1
 
 

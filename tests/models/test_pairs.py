@@ -124,9 +124,11 @@ def test_every_way_of_asking_answers_pairs(folder: Path) -> None:
     assert distune.load(folder).predict(PAIRS) == labels
     assert distune.load(folder).predict_proba(PAIRS).shape == (3, 2)
     assert [answer["label"] for answer in student_of_mlflow(folder).answers(PAIRS)] == labels
-    lines = "\n".join("\t".join(pair) for pair in PAIRS)
+    lines = "".join("\t".join(pair) + "\n" for pair in PAIRS) + "\n"
     done = subprocess.run([sys.executable, str(folder)], input=lines, text=True, capture_output=True, check=True)
-    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == labels
+    *said, blank = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["label"] for answer in said] == labels
+    assert not blank["has_known_token"]
     torch_answers = student_logits(
         load_checkpoint(folder).trained.student, [np.array(predictor.encode(p)) for p in PAIRS]
     )
@@ -146,6 +148,7 @@ def test_a_line_without_its_tab_is_refused_by_its_number(folder: Path) -> None:
         [sys.executable, str(folder)], input="好\t书\n好书\n", text=True, capture_output=True, check=False
     )
     assert done.returncode == 1
+    assert done.stdout.count("\n") == 1  # The line before it is answered.
     assert (
         "line 2: this student answers pairs: a line needs two texts with one tab between them, but got '好书'"
         in done.stderr

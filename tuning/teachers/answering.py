@@ -14,6 +14,7 @@ import numpy as np
 
 from distune._pairs import MARK, sides
 from distune._plural import n_of
+from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.texts import CorpusError, text_hash
@@ -61,6 +62,7 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
     path = _place(settings, out)
     corpus = load_corpus(config.corpus)
     abstentions = settings.abstentions if settings else ()
+    refuse_ambiguous(corpus.labels, abstentions)
     found = _read(replies, corpus, abstentions)
     if not found.rows:
         raise CorpusError(_no_replies(replies, found))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distune._pairs import in_words
+from distune._pairs import MARK, in_words
 from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
@@ -77,6 +77,7 @@ def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     if len(lacking) == len(corpus.texts()):
         raise CorpusError(
             f"{answers.path}: has an answer to none of the {len(lacking):,} texts of the corpus, such as {in_words(lacking[0])[:20]!r}"
+            f"{'; a pair is found by both columns, text and text_b' if MARK in lacking[0] else ''}"
         )
     unknown = [text for text in lacking if text_hash(text) not in found.abstained]
     if unknown and answers.unanswered == "refuse":

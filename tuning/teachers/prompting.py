@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distune._plural import n_of
+from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
@@ -44,6 +45,7 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     if not asked:
         return [*lines, "every text of the study has an answer; nothing is written"]
     abstentions = settings.abstentions if settings else ()
+    refuse_ambiguous(corpus.labels, abstentions)
     told = instructions(
         corpus.labels, config.corpus.descriptions, abstentions, prompt.about, config.corpus.text_b is not None
     )

@@ -193,7 +193,13 @@ def test_weights_of_classes_may_be_searched_and_name_labels_of_the_corpus(docume
         StudyError, match=r"trial\.loss\.class_weights: 'spam' is no label of the corpus, whose labels are '0'"
     ):
         check(Study(document))
-    for faulty in ({"1": 0}, {}, {"1": "much"}):
+    for faulty, fault in (
+        ({"1": 0}, "the weight of '1' must be a number > 0 and <= 1000, but got 0"),
+        ({"1": "much"}, "the weight of '1' must be a number > 0 and <= 1000, but got 'much'"),
+        ({}, "must name a label with its weight, such as {spam: 5}, but got {}"),
+        ("spam", "must be none, balanced, effective, or a weight for each label, such as {spam: 5}, but got 'spam'"),
+    ):
         document["trial"]["loss"]["class_weights"] = faulty
-        with pytest.raises(StudyError, match=r"trial\.loss\.class_weights"):
+        with pytest.raises(StudyError) as error:
             Study(document)
+        assert str(error.value) == f"trial.loss.class_weights: {fault}"
