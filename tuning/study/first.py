@@ -28,6 +28,18 @@ CHINESE_SHARE = 0.2
 """With such a share of Chinese characters or more, texts are cut by jieba."""
 CHINESE_TEXT_NAMES = {"文本", "内容", "评论", "句子", "标题"}
 CHINESE_LABEL_NAMES = {"标签", "标注", "类别", "分类", "情感"}
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+    ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
+    ("text1", "text2"),
+    ("text", "text_b"),
+    ("q1", "q2"),
+    ("query", "title"),
+)
+"""How columns are called whose texts are pairs."""
 KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=")
 """A key of a study, as messages name it."""
 SHAPE = """\
@@ -40,8 +52,8 @@ teacher: {{checkpoint: ./my-finetuned-bert}}
 trial:
   tokens: {{kind: {tokens}}}
   student:
-    - {{kind: bilstm, hidden_size: {{choice: [64, 128, 256]}}}}
-    - {{kind: average, hidden_layer: {{between: [0, 256]}}}}
+    - {{kind: bilstm, hidden_size: {{choice: [64, 128, 256]}}{pair}}}
+    - {{kind: average, hidden_layer: {{between: [0, 256]}}{pair}}}
   loss:
     kd_weight: {{between: [0.5, 1]}}
     teacher_term:
@@ -78,6 +90,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
         corpus=dump_yaml({"source": data, **settings}, in_one_line=True),
         tracking=dump_yaml({"register_as": f"{name}-student"}, in_one_line=True),
         tokens="words" if is_chinese else "english_words",
+        pair=", pair: {choice: [siamese, joined]}" if "text_b" in settings else "",
     )
     Study(parse_yaml(content))
     try:
@@ -132,10 +145,13 @@ def _share_of_chinese(corpus: Corpus) -> float:
 
 def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
     """The columns of a file in the terms of a corpus, and the assumptions about them."""
-    text = _text_column(table)
+    pair = _pair_of_columns(table)
+    text = pair[0] if pair else _text_column(table)
     label, why = _label_column(table, text)
     assumed = [
-        f"assumed: {text!r} is the column of the texts (corpus.text)",
+        f"assumed: {text!r} and {pair[1]!r} are the columns of pairs of texts (corpus.text, corpus.text_b)"
+        if pair
+        else f"assumed: {text!r} is the column of the texts (corpus.text)",
         f"assumed: {label!r} is the column of the labels, {why} (corpus.label)",
         *(
             f"assumed: {name!r} is the status of an annotation, as {tool} writes it, and no label"
@@ -150,7 +166,18 @@ def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
         row = f"assumed: the first line is a row and no header, as its label {label!r} comes again (corpus.columns)"
         return {"columns": given}, [row]
     found = {"text": text, "label": label}
-    return {key: name for key, name in found.items() if name != key}, assumed
+    second = {"text_b": pair[1]} if pair else {}
+    return {key: name for key, name in found.items() if name != key} | second, assumed
+
+
+def _pair_of_columns(table: Table) -> tuple[str, str] | None:
+    """The two columns of a file of pairs, by their names; None for a file of single texts."""
+    spelt = {name.casefold(): name for name in table.columns}
+    for first, second in PAIRS:
+        columns = [table.columns[spelt[name]] for name in (first, second) if name in spelt]
+        if len(columns) == 2 and all(any(isinstance(cell, str) and cell.strip() for cell in one) for one in columns):
+            return spelt[first], spelt[second]
+    return None
 
 
 def _text_column(table: Table) -> str:

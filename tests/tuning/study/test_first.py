@@ -252,3 +252,14 @@ def test_the_splits_of_a_saved_data_set_are_those_of_the_first_study(tmp_path: P
     assert said[0].startswith(f"{folder}: has the 2 splits train, validation; train as the source, validation as dev")
     assert any(line.startswith("assumed: test is drawn from the file: ") for line in said)
     assert f"source: {folder}" in Path("study.yaml").read_text(encoding="utf-8")
+
+
+def test_columns_of_pairs_are_known_by_their_names(tmp_path: Path) -> None:
+    path, out = tmp_path / "pairs.csv", tmp_path / "study.yaml"
+    rows = [f"how do I pay {i},where can I pay {i},{i % 2}" for i in range(60)]
+    path.write_text("\n".join(["sentence1,sentence2,label", *rows]) + "\n", encoding="utf-8")
+    told = write_first_study(str(path), out)
+    assert "assumed: 'sentence1' and 'sentence2' are the columns of pairs of texts (corpus.text, corpus.text_b)" in told
+    study = load_study(out)
+    assert (study.config.corpus.text, study.config.corpus.text_b) == ("sentence1", "sentence2")
+    assert "pair: {choice: [siamese, joined]}" in out.read_text(encoding="utf-8")
