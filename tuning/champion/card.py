@@ -13,7 +13,7 @@ import yaml
 
 from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, Quality, interval_of, rows_of_table
+from distune.tuning.champion.table import Column, interval_of, rows_of_table
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.config import CardConfig
 
@@ -62,13 +62,14 @@ def model_card(card: Card) -> str:
 {markdown_table(card.columns)}
 
 Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
-({how}). ± is the sample standard deviation over the seeds of the training. The test texts were read once, for this table.
+({how}). ± is the sample standard deviation over the seeds of the training. {_about_kept(card.columns[-1])}The test texts were read once, for \
+this table.
 
 ## Speed
 
 From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
-{_threshold(quality)}## Limits
+{_threshold(card.columns[-1])}## Limits
 
 {limits}
 
@@ -79,13 +80,21 @@ From raw text to label, ONNX Runtime, warm, on {card.timed}.
 {use_section(card.packages, card.of_pairs)}"""
 
 
-def _threshold(quality: Quality) -> str:
+def _about_kept(column: Column) -> str:
+    """The sentence about the seed that is served, whose score is not the mean over seeds; empty if it is not known."""
+    if column.kept is None:
+        return ""
+    return f"This model is the seed that is best on dev; its own test {column.quality.metric.title} is {column.kept.test_score:.4f}. "
+
+
+def _threshold(column: Column) -> str:
     """A section about the label that is answered from a threshold on; empty without one."""
-    if (answered := quality.answered) is None:
+    quality = column.quality
+    if (answered := quality.answered) is None or column.kept is None or column.kept.threshold is None:
         return ""
     return f"""## Threshold
 
-It answers `{answered.label}` from a threshold of its probability on, and the likeliest of the other labels below it. Dev has chosen the threshold, so \
+It answers `{answered.label}` from a probability of {column.kept.threshold:.4f} on, and the likeliest of the other labels below it. Dev has chosen the threshold, so \
 that the {quality.metric.title} is best. It is `thresholds` in `config.json`, and the package `distune_student` answers by it. The label of an \
 answer may therefore not be the one with the largest probability.
 

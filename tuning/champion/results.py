@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distune.corpora.kept import read_object, reading
 from distune.tuning.champion.results_shape import check_shape
-from distune.tuning.champion.table import AtThreshold, Column, Quality, Spread
+from distune.tuning.champion.table import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.storage.paths import Folder
@@ -190,6 +190,7 @@ def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
         n_parameters=raw["n_parameters"],
         size_mb=raw["size_mb"],
         latency=latency,
+        kept=Kept(**raw["kept"]) if raw.get("kept") else None,
     )
 
 

@@ -42,12 +42,18 @@ class _Latency(_Shape, frozen=True):
     quantiles_ms: Sequence[AtLeastNothing] = ()
 
 
+class _Kept(_Shape, frozen=True):
+    test_score: float
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class _Column(_Shape, frozen=True):
     name: str
     quality: dict[str, _Spread | _Answered | Annotated[Sequence[float], Field(min_length=2, max_length=2)] | None]
     n_parameters: int | None
     size_mb: AtLeastNothing | None
     latency: _Latency | None
+    kept: _Kept | None = None
 
 
 class _Finalist(_Shape, frozen=True):

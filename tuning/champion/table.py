@@ -65,6 +65,14 @@ class Quality:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The seed of a student that is kept, the best on dev: its own score on test, and the threshold by which it answers."""
+
+    test_score: float
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One model in the table; what could not be measured is None."""
 
@@ -73,6 +81,8 @@ class Column:
     n_parameters: int | None
     size_mb: float | None
     latency: Latency | None
+    kept: Kept | None = None
+    """The seed that is served; None for the teacher, and in results of an older Distune."""
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
-from distune.tuning.champion.table import Column, distillation_ratio, quality, ratio_text, table_text
+from distune.tuning.champion.table import Column, Kept, distillation_ratio, quality, ratio_text, table_text
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
@@ -210,7 +210,9 @@ def _student_columns(
         by_teacher=prepared.teacher_decision,
         by_student=prepared.decision_of(finalist.best, inputs),
     )
-    return columns[0], columns[1], answers
+    score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
+    kept = Kept(test_score=score, threshold=answers.by_student.threshold)
+    return columns[0], replace(columns[1], kept=kept), answers
 
 
 def _card(prepared: Prepared, verdict: Verdict) -> str:

@@ -164,6 +164,8 @@ def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]
             413, f"{n_of(len(texts), 'text is', 'texts are')} too many: send at most {most:,} at a time ({flag})"
         )
     for i, text in enumerate(texts, start=1):
+        if of_pairs and isinstance(text, list) and len(text) == 2 and text.count(None) == 1:
+            raise HTTPException(400, f"text {i} is a pair without its {'second' if text[1] is None else 'first'} text")
         if of_pairs and (not isinstance(text, list) or len(text) != 2):
             raise HTTPException(400, f"text {i} must be a pair of two strings, but got {_shown(text)}")
         for side in text if of_pairs else [text]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from typing import Any
 
 from distune.corpora.texts import normalise
 
-AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》"
+AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
 """Signs that a model may put around a label."""
+THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+"""The thoughts that a reasoning model writes before its answer, if its server does not take them out."""
 FEWEST_LETTERS = 3
 MOST_AMBIGUOUS = 0.01
 """The largest probability of tokens with which several labels begin; with more, a reply counts as one vote."""
@@ -75,7 +78,7 @@ def _choices(line: Mapping[str, Any]) -> list[Any] | Unread:
     error, response = line.get("error"), line.get("response")
     status = response.get("status_code") if isinstance(response, Mapping) else None
     body = response.get("body") if isinstance(response, Mapping) else None
-    if error or (status is not None and status != 200):
+    if error or (status is not None and str(status) != "200"):
         inner = body.get("error") if isinstance(body, Mapping) else None
         said = error or inner
         message = said.get("message") if isinstance(said, Mapping) else said
@@ -90,12 +93,13 @@ def _label_of(choice: Any, labels: Sequence[str], abstentions: Sequence[str]) ->
     """The label of a choice, None for one that abstains by a name of the study."""
     if (unread := _without_words(choice)) is not None:
         return unread
-    names, content = [*labels, *abstentions], choice["message"]["content"]
-    found = matched(content, names)
+    names, content = [*labels, *abstentions], _content(choice["message"])
+    answer = THOUGHT.sub("", content, count=1) if THOUGHT.match(content) else content
+    found = matched(answer, names)
     if choice.get("finish_reason") == "length" and (found is None or _begins_others(found, names)):
         return Unread("cut off", _shown(content))
     if found is None:
-        return Unread("other words", _shown(content))
+        return Unread("other words", _shown(answer))
     return None if found not in labels else found
 
 
@@ -106,10 +110,18 @@ def _without_words(choice: Any) -> Unread | None:
         return Unread("a reply without a message", _shown(choice))
     if message.get("refusal"):
         return Unread("a refusal", _shown(message["refusal"]))
-    content = message.get("content")
+    content = _content(message)
     if choice.get("finish_reason") == "content_filter":
         return Unread("stopped by a content filter", _shown(content or ""))
-    return None if isinstance(content, str) and content.strip() else Unread("an empty reply")
+    return None if content.strip() else Unread("an empty reply")
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    """The words of a message, which some servers give in parts."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+    return "".join(str(text) for text in texts if text is not None and not isinstance(text, Mapping | list))
 
 
 def matched(content: str, names: Sequence[str]) -> str | None:

@@ -56,10 +56,15 @@ def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dic
     assert column.answered.precision.mean == pytest.approx((answered & is_one).sum() / max(answered.sum(), 1))
     assert column.answered.recall.mean == pytest.approx((answered & is_one).sum() / is_one.sum())
     results = parse_results(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
-    assert results.columns[-1].quality == column
+    assert results.columns == verdict.columns
     assert "threshold of 1" in (tmp_path / "table.txt").read_text(encoding="utf-8")
     card = (tmp_path / "champion" / "README.md").read_text(encoding="utf-8")
-    assert "It answers `1` from a threshold of its probability on" in card
-    kept = read_answers(Place(str(tmp_path / "answers.parquet")))
-    assert [kept.names[index] for index in kept.of_student] == said.tolist()
-    assert kept.by_teacher == prepared.teacher_decision != LIKELIEST
+    assert f"It answers `1` from a probability of {champion.decision.threshold:.4f} on" in card
+    kept = verdict.columns[-1].kept
+    assert kept is not None
+    own = prepared.metric.score(champion.logits(test.texts), test.labels, champion.decision)
+    assert kept.test_score == pytest.approx(own)
+    assert f"its own test F1 of 1 is {own:.4f}. The test texts were read once" in card
+    answered = read_answers(Place(str(tmp_path / "answers.parquet")))
+    assert [answered.names[index] for index in answered.of_student] == said.tolist()
+    assert answered.by_teacher == prepared.teacher_decision != LIKELIEST

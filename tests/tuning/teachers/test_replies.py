@@ -28,9 +28,23 @@ def scored(content: str, *tokens: tuple[str, float], chosen: str = "") -> dict[s
 
 @pytest.mark.parametrize(
     "content",
-    ["positive", " positive\n", '"positive"', "**positive**", "Positive.", "POSITIVE", "“positive”", "`positive`。"],
+    [
+        "positive",
+        " positive\n",
+        '"positive"',
+        "**positive**",
+        "Positive.",
+        "POSITIVE",
+        "“positive”",
+        "`positive`。",
+        "«positive»",
+        "\ufeffpositive\u200b",
+        "<think>\nIt may be negative.\n</think>\n\npositive",
+        "<think>\n\n</think>\n\npositive",
+        [{"type": "text", "text": "positive"}],
+    ],
 )
-def test_a_label_is_one_apart_from_the_signs_around_it_and_its_case(content: str) -> None:
+def test_a_label_is_one_apart_from_the_signs_around_it_and_its_case(content: Any) -> None:
     assert reply_of(line(choice(content)), LABELS, ()).row == {"label": "positive"}
 
 
@@ -49,6 +63,8 @@ def test_a_label_is_exact_where_case_tells_two_apart() -> None:
         (line(choice(None, refusal="I cannot help with that")), "a refusal", "'I cannot help with that'"),
         (line(choice("", finish="content_filter")), "stopped by a content filter", ""),
         (line(choice("positi", finish="length")), "cut off", "'positi'"),
+        (line(choice("<think>It is positive")), "other words", "'<think>It is positive'"),
+        (line(choice("<think>positive</think>")), "other words", ""),
         (line(choice("  ")), "an empty reply", ""),
         (line(choice(None)), "an empty reply", ""),
         (line(), "a reply without choices", "'{\"choices\": []}'"),
@@ -107,3 +123,9 @@ def test_tokens_that_begin_several_labels_leave_one_vote() -> None:
         "label": "near"
     }
     assert reply_of(reply, labels, ()).row == {"label": "negative"}
+
+
+def test_whole_numbers_and_strings_are_statuses_and_labels() -> None:
+    reply = line(choice(1))
+    reply["response"]["status_code"] = "200"
+    assert reply_of(reply, ("0", "1"), ()).row == {"label": "1"}
