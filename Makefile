@@ -57,9 +57,8 @@ site: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.speed.performance
 
-# Python compiles what is imported, which is a small part of all that pip would compile, one file after the other.
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
+	$(BIN)/pip install --quiet --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
