@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,10 @@ def served(*options: object, gate: Path | None = None) -> Iterator[tuple[subproc
     """`distune serve` at a free port; stderr goes to its stdout. Where a gate is given, it answers no text 等 before that file exists."""
     begin = ["-m", "distune"] if gate is None else ["-c", HELD, str(gate)]
     program = [sys.executable, *begin, "serve", *map(str, options), "--port", "0"]
+    # A shell's background job ignores SIGINT, and so would the server that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process:
+        signal.signal(signal.SIGINT, before)
         assert process.stdout
         try:
             line = process.stdout.readline()
