@@ -45,7 +45,7 @@ class RowNames:
         return replace(self, numbers=array("q", compress(numbers, are_kept)), in_part=in_part)
 
     def spans(self, n_rows: int) -> Iterator[tuple[int, int, str]]:
-        """For each file with rows, the places of its first row and of the first behind it, and its name."""
+        """Yield for each file with rows the place of its first row, the place behind its last one, and its name."""
         if not self.parts:
             yield 0, n_rows, self.file
         start = 0
