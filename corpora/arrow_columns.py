@@ -16,27 +16,16 @@ FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, 
 """The errors of a damaged file, and of values that no object of Python holds, such as dates after the year 9999."""
 
 
-class ArrowColumns(Mapping[str, Sequence[Any]]):
-    """Columns by name as Python's values; one of lists of numbers stays an array, since it may hold a billion numbers.
+class Columns(Mapping[str, Sequence[Any]]):
+    """Columns by name, each of which `read` reads every time that it is asked for, so that no more than one is in memory."""
 
-    A column is read each time that it is asked for, so that no more than one is in memory. Raises CorpusError for one that cannot be read.
-    """
-
-    def __init__(self, name: str, kind: str, names: Sequence[str], read: Callable[[str], pa.ChunkedArray]) -> None:
-        repeated = next((one for one in names if names.count(one) > 1), None)
-        if repeated is not None:
-            raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
-        self._name, self._kind, self._names, self._read = name, kind, names, read
+    def __init__(self, names: Sequence[str], read: Callable[[str], Sequence[Any]]) -> None:
+        self._names, self._read = names, read
 
     def __getitem__(self, name: str) -> Sequence[Any]:
         if name not in self._names:
             raise KeyError(name)
-        try:
-            column = self._read(name)
-            column.validate(full=True)
-            return _cells(column)
-        except FAULTS as error:
-            raise cannot_be_read(self._name, self._kind, error) from error
+        return self._read(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names  # Mapping's own way would read the column.
@@ -48,7 +37,27 @@ class ArrowColumns(Mapping[str, Sequence[Any]]):
         return len(self._names)
 
 
-def parquet_columns(place: Place, name: str) -> tuple[ArrowColumns, int, dict[bytes, bytes]]:
+def arrow_columns(name: str, kind: str, names: Sequence[str], read: Callable[[str], pa.ChunkedArray]) -> Columns:
+    """Columns as Python's values; one of lists of numbers stays an array, since it may hold a billion numbers.
+
+    Raises CorpusError for a name that two columns have, and for a column that cannot be read when it is asked for.
+    """
+    repeated = next((one for one in names if names.count(one) > 1), None)
+    if repeated is not None:
+        raise CorpusError(f"{name}: has two columns {repeated!r}; rename one of them")
+
+    def cells(column_name: str) -> Sequence[Any]:
+        try:
+            column = read(column_name)
+            column.validate(full=True)
+            return _cells(column)
+        except FAULTS as error:
+            raise cannot_be_read(name, kind, error) from error
+
+    return Columns(names, cells)
+
+
+def parquet_columns(place: Place, name: str) -> tuple[Columns, int, dict[bytes, bytes]]:
     """The columns of a Parquet file, its number of rows, and its metadata; raises CorpusError for a damaged one."""
     try:
         # What lies elsewhere is fetched once; a file of this machine is opened for each column.
@@ -62,7 +71,7 @@ def parquet_columns(place: Place, name: str) -> tuple[ArrowColumns, int, dict[by
         with pyarrow.parquet.ParquetFile(source, metadata=footer) as file:
             return file.read(columns=[column]).column(column)
 
-    return ArrowColumns(name, "Parquet", schema.names, read), footer.num_rows, dict(schema.metadata or {})
+    return arrow_columns(name, "Parquet", schema.names, read), footer.num_rows, dict(schema.metadata or {})
 
 
 def cannot_be_read(name: str, kind: str, error: BaseException) -> CorpusError:

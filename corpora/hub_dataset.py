@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distune._plural import n_of
-from distune.corpora.arrow_columns import ArrowColumns, names_of_features
+from distune.corpora.arrow_columns import arrow_columns, names_of_features
 from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import HUB
 from distune.corpora.table_file import Table
@@ -67,7 +67,7 @@ def read_of_hub(source: str) -> Table:
     rows = splits[split]
     return Table(
         name=source,
-        columns=ArrowColumns(
+        columns=arrow_columns(
             source,
             "a data set of the hub",
             rows.column_names,

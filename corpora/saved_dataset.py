@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from distune._plural import n_of
-from distune.corpora.arrow_columns import FAULTS, ArrowColumns, cannot_be_read, names_of_features
+from distune.corpora.arrow_columns import FAULTS, arrow_columns, cannot_be_read, names_of_features
 from distune.corpora.places import Place
 from distune.corpora.row_names import RowNames
 from distune.corpora.table_file import Table
@@ -63,7 +63,7 @@ def read_saved_dataset(folder: Place) -> Table:
     filtered = f", which its indices pick of {table.num_rows:,}" if rows is not None else ""
     return Table(
         name=name,
-        columns=ArrowColumns(name, KIND, table.column_names, read),
+        columns=arrow_columns(name, KIND, table.column_names, read),
         n_rows=n_rows,
         rows=RowNames(file=name),
         notes=(f"{name}: {n_of(n_rows, 'row')} of a saved data set{filtered}",),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from distune._plural import n_of
+from distune.corpora.arrow_columns import Columns
 from distune.corpora.cells import is_nothing
 from distune.corpora.file_lists import files_of
 from distune.corpora.hub_dataset import is_of_hub, read_of_hub
@@ -51,7 +53,7 @@ def _joined(tables: Sequence[Table], name: str, wanted: Sequence[str]) -> Table:
         _refuse_other_names(tables, column)
     return Table(
         name=name,
-        columns=_Columns(tables),
+        columns=_columns_of(tables),
         n_rows=sum(table.n_rows for table in tables),
         rows=joined_names([table.rows for table in tables], [table.n_rows for table in tables], name),
         class_names=_common_names(tables),
@@ -59,29 +61,14 @@ def _joined(tables: Sequence[Table], name: str, wanted: Sequence[str]) -> Table:
     )
 
 
-class _Columns(Mapping[str, Sequence[Any]]):
+def _columns_of(tables: Sequence[Table]) -> Columns:
     """The columns of several tables, one behind the other; a table without a column has no value there."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
-        self._tables = tables
-        self._names = list(dict.fromkeys(name for table in tables for name in table.columns))
+    def cells(name: str) -> list[Any]:
+        parts = (table.column(name) if name in table.columns else [None] * table.n_rows for table in tables)
+        return list(chain.from_iterable(parts))
 
-    def __getitem__(self, name: str) -> Sequence[Any]:
-        if name not in self._names:
-            raise KeyError(name)
-        cells: list[Any] = []
-        for table in self._tables:
-            cells += table.column(name) if name in table.columns else [None] * table.n_rows
-        return cells
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names  # Mapping's own way would read the column.
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    return Columns(list(dict.fromkeys(name for table in tables for name in table.columns)), cells)
 
 
 def _refuse_other_kinds(tables: Sequence[Table], column: str) -> None:
