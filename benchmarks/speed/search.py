@@ -159,7 +159,7 @@ def summary(name: str, rounds: Sequence[Mapping[str, Attempt]]) -> Figures:
     trial_s = statistics.median(one.trial_s for one in own)
     figures: Figures = {
         "trials": len(own[0].reached),
-        "trial_s": round(trial_s, 2),
+        "trial_s": float(f"{trial_s:.3g}"),
         "trials_per_hour": round(3600 / trial_s),
         "best": round(statistics.median(max(one.reached) for one in own), 4),
     }
@@ -225,7 +225,7 @@ def lengths(prepared: Prepared, options: argparse.Namespace, scratch: Path) -> l
                 "rows": n_rows,
                 "epochs": epochs,
                 "trials": len(trained_s),
-                "trial_s": round(statistics.median(trained_s), 2),
+                "trial_s": float(f"{statistics.median(trained_s):.3g}"),
                 "alone_s": round(whole_s_here, 2),
                 "wall_s": round(wall_s, 1),
                 "trials_share": round(busy, 3),
