@@ -33,8 +33,11 @@ NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
 
-def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
-    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur."""
+def refuse_joined(distinct: Counter[str], known: Collection[str], name: str, several: bool = False) -> None:
+    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur.
+
+    `several` says that the study reads several labels a text.
+    """
     for sign, is_enough_to_share in JOINED_BY.items():
         joined = {
             label: [part.strip() for part in label.split(sign)]
@@ -47,9 +50,14 @@ def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> 
             alone = all(part in distinct for part in found)
             if alone or (shares and any(parts[part] > 1 for part in found)):
                 raise CorpusError(
-                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
-                    "keep one label for each text, or name every class in `labels:` if it is one class"
+                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}; {_advice(sign, several)}, or name every "
+                    "class in `labels:` if it is one class"
                 )
+
+
+def _advice(sign: str, several: bool) -> str:
+    separator = f'set corpus.separator: "{sign}"'
+    return separator if several else f"{separator} if a text has several labels, keep one label for each text if not"
 
 
 def refuse_ids(distinct: Counter[str], name: str) -> None:

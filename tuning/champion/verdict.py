@@ -15,6 +15,7 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
+from distune.models.decision import Decision
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
@@ -211,7 +212,8 @@ def _student_columns(
         by_student=prepared.decision_of(finalist.best, inputs),
     )
     score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
-    kept = Kept(test_score=score, threshold=answers.by_student.threshold)
+    by = answers.by_student
+    kept = Kept(test_score=score, threshold=by.threshold if isinstance(by, Decision) else None)
     return columns[0], replace(columns[1], kept=kept), answers
 
 
@@ -233,7 +235,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     limits = (
         f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
         "be far worse.",
-        f"It answers with one of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
+        f"It answers with {'any' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
         f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
     )
     return model_card(
