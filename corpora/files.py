@@ -102,16 +102,18 @@ def read_rows(
         raise CorpusError(
             f"{config.name}: the text column {' or '.join(map(repr, columns_of_texts))} is empty throughout ({n_of(len(texts), 'row')})"
         )
+    n_empty = len(texts) - len(rows)
     if labelled and config.empty_cell == "unknown":
         rows, have_content = _labelled_ones(rows, have_content, told)
     if labelled:
         _refuse_unlabelled(rows, names.kept(have_content), config)
-    if config.columns and not config.multi_label:
+    if config.columns:
         known = {*named, *config.rename.values()}
+        spelt = [None if label is None else str(label) for label in labels]
         for start, end, file in names.spans(len(texts)):
-            told += check_first_row(texts[start:end], labels[start:end], known, file)
-    if len(rows) < len(texts):
-        told.append(f"  {n_of(len(texts) - len(rows), 'row')} without a text left out")
+            told += check_first_row(texts[start:end], spelt[start:end], known, file)
+    if n_empty:
+        told.append(f"  {n_of(n_empty, 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
     told += _doubts(rows)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from distune._plural import n_of
 from distune.corpora.cells import MISSING, in_one_spelling, is_nothing, spelling_of, spelt_list
 from distune.corpora.columns import label_sort_key
-from distune.corpora.doubtful_labels import NO_LABEL, refuse_joined
+from distune.corpora.doubtful_labels import JOINED_BY, NO_LABEL, refuse_joined
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.literals import literal
 from distune.corpora.markers import refuse_objects
@@ -55,8 +55,11 @@ def sets_of_lists(
             found.append(_set_of({str(name): _truth(value, rows, place, name) for name, value in one.items()}))
         elif isinstance(one, str) and one in MISSING:
             found.append(_empty(how.empty_cell, rows, place, one))
+        elif isinstance(one, list | tuple):
+            found.append(_listed(one, rows, place, class_names))
         else:
-            found.append(_listed(one if isinstance(one, list | tuple) else [one], rows, place, class_names))
+            _refuse_sign(one, rows, place, named)
+            found.append(_listed([one], rows, place, class_names))
     known = {*named, *rename.values()}
     found = _in_one_spelling(found, rename, named)
     distinct = Counter(label for one in found if one is not None for label in one.has)
@@ -121,6 +124,16 @@ def _structured(cell: Any, separator: str | None) -> Any:
     if isinstance(cell, Mapping) and list(cell) == [CHOICES]:
         return cell[CHOICES]
     return cell
+
+
+def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:
+    """Raise CorpusError for a text with a sign that joins labels, where the study names no separator."""
+    sign = next((sign for sign in JOINED_BY if sign in str(cell) and not sign.isspace()), None)
+    if sign is not None and cell not in named:
+        raise CorpusError(
+            f'{rows.file}: the labels of {rows[place]} are the text {str(cell)[:40]!r}: set corpus.separator: "{sign}" if these are '
+            "several, or name every label in `labels:` if this is one"
+        )
 
 
 def _listed(cell: Sequence[Any], rows: RowNames, place: int, class_names: Sequence[str]) -> LabelSet:

@@ -192,13 +192,13 @@ def n_texts_of(numbers: Numbers, n_labels: int) -> NDArray[np.int64]:
     """How many texts have each label `[labels]`, from the labels of a split."""
     if numbers.ndim == 1:
         return np.bincount(numbers[numbers != UNLABELLED], minlength=n_labels)
-    return (numbers == 1).sum(axis=0).astype(np.int64)
+    return np.count_nonzero(numbers == 1, axis=0).astype(np.int64)
 
 
 def is_labelled(numbers: Numbers) -> NDArray[np.bool_]:
     """Whether a label of each text is known, `[texts]`."""
-    known = numbers != UNLABELLED
-    return known if known.ndim == 1 else known.any(axis=1)
+    known: NDArray[np.bool_] = numbers != UNLABELLED
+    return known if known.ndim == 1 else np.asarray(known.any(axis=1))
 
 
 def unlabelled(numbers: Numbers, n_texts: int) -> Numbers:

@@ -102,7 +102,8 @@ def set_metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[s
 def _counts(answers: Labels, labels: Labels, weights: Weights) -> tuple[Weights, Weights, Weights]:
     """True positives, answered texts and texts with the label, each `[samples, labels]`."""
     known, said, has = labels >= 0, answers == 1, labels == 1
-    return tuple(weights @ one.astype(np.float64) for one in (said & has, said & known, has))  # type: ignore[return-value]
+    right, said_of, has_of = (weights @ one.astype(np.float64) for one in (said & has, said & known, has))
+    return right, said_of, has_of
 
 
 def _part(of: Weights, among: Weights) -> Weights:
