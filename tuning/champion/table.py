@@ -116,7 +116,7 @@ def quality(
         metric=metric.config,
         dev_score=spread(dev_scores),
         test_score=spread(_scores(metric, test_logits, test_labels, decisions)),
-        test_interval=metric.interval(test_logits, test_labels, decisions),
+        test_interval=task.interval(metric, test_logits, test_labels, decisions),
         test_accuracy=beside[task.beside[0].kind],
         macro_f1=beside["macro_f1"],
         micro_f1=beside.get("micro_f1"),

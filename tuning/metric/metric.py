@@ -72,21 +72,6 @@ class Metric:
         """Whether it depends on the answers alone, and not on how sure they are."""
         return self.config.kind not in _OF_LOGITS
 
-    def interval(
-        self, logits: Sequence[Logits], labels: Labels, decisions: Sequence[AnyDecision]
-    ) -> tuple[float, float]:
-        """The 95 % confidence interval of the mean score over seeds: Wilson's of an accuracy, of any other bootstrapped."""
-        from distune.tuning.metric.interval import bootstrap_interval, wilson_interval
-
-        if self.config.is_accuracy:
-            return wilson_interval(
-                float(
-                    np.mean([self.score(*one) for one in zip(logits, [labels] * len(logits), decisions, strict=True)])
-                ),
-                len(labels),
-            )
-        return bootstrap_interval(self, logits, labels, decisions)
-
     def scores(self, counts: Labels) -> NDArray[np.float64]:
         """The scores `[...]` of confusion matrices `[..., label, answer]`, if it is of answers."""
         return scores_of_counts(self.config, counts, self.index)

@@ -52,31 +52,32 @@ class SetMetric:
         Without a decision, it is the best one for these very texts: that is the score on dev.
         """
         decision = self.decision(logits, labels) if decision is None and self.is_of_answers else decision
-        return float(self._scores(logits, labels, decision, np.ones((1, len(logits))))[0])
+        return float(self.scores(logits, labels, decision, np.ones((1, len(logits))))[0])
 
-    def interval(
-        self, logits: Sequence[Logits], labels: Labels, decisions: Sequence[AnyDecision]
-    ) -> tuple[float, float]:
-        """The 95 % confidence interval of the mean score over seeds, each with logits and its decision.
-
-        Each sample weighs the texts anew and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
-        draw of whole texts would leave rare labels without one.
-        """
-        n_samples = N_SAMPLES if self.is_of_answers else N_SAMPLES_OF_RANKS
-        generator, found = np.random.default_rng(SEED), []
-        for start in range(0, n_samples, DRAWS_AT_A_TIME):
-            weights = generator.exponential(size=(min(DRAWS_AT_A_TIME, n_samples - start), len(labels)))
-            each = [self._scores(one, labels, by, weights) for one, by in zip(logits, decisions, strict=True)]
-            found.append(np.mean(each, axis=0))
-        low, high = np.quantile(np.concatenate(found), [0.025, 0.975])
-        return float(low), float(high)
-
-    def _scores(self, logits: Logits, labels: Labels, decision: AnyDecision | None, weights: Weights) -> Weights:
+    def scores(self, logits: Logits, labels: Labels, decision: AnyDecision | None, weights: Weights) -> Weights:
         """The score `[samples]` under each row of weights `[samples, texts]`."""
         if self.is_of_answers:
             answers = (decision or even(logits.shape[1])).of_logits(logits)
             return _OF_ANSWERS[self.config.kind](self, answers, labels, weights)
         return np.array([_OF_LOGITS[self.config.kind](self, logits, labels, one) for one in weights])
+
+
+def set_interval(
+    metric: SetMetric, logits: Sequence[Logits], labels: Labels, decisions: Sequence[AnyDecision]
+) -> tuple[float, float]:
+    """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, labels]` and its decision.
+
+    Each sample weighs the texts anew, and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
+    draw of whole texts would leave rare labels without one.
+    """
+    n_samples = N_SAMPLES if metric.is_of_answers else N_SAMPLES_OF_RANKS
+    generator, found = np.random.default_rng(SEED), []
+    for start in range(0, n_samples, DRAWS_AT_A_TIME):
+        weights = generator.exponential(size=(min(DRAWS_AT_A_TIME, n_samples - start), len(labels)))
+        each = [metric.scores(one, labels, by, weights) for one, by in zip(logits, decisions, strict=True)]
+        found.append(np.mean(each, axis=0))
+    low, high = np.quantile(np.concatenate(found), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def set_metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, Labels]) -> SetMetric:

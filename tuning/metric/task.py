@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from distune.corpora.labelling import ONE_LABEL, SEVERAL_LABELS, Labelling
 from distune.models.decision import LIKELIEST, AnyDecision, even
 from distune.tuning.metric.config import ACCURACY, MICRO_F1, MetricConfig
+from distune.tuning.metric.interval import score_interval
 from distune.tuning.metric.metric import Metric, MetricError, metric_of
-from distune.tuning.metric.set_metric import SetMetric, is_right, set_metric_of
+from distune.tuning.metric.set_metric import SetMetric, is_right, set_interval, set_metric_of
 
 Labels = NDArray[np.integer[Any]]
 AnyMetric = Metric | SetMetric
@@ -34,6 +35,9 @@ class Task:
     undecided: Callable[[int], AnyDecision]
     """The rule to answer by if nothing is chosen on dev, of a number of labels."""
     build_metric: Callable[[MetricConfig, Sequence[str], Mapping[str, Any]], AnyMetric]
+    interval: Callable[..., tuple[float, float]]
+    """The 95 % confidence interval of a metric's mean score over seeds: of the metric, logits for each seed, labels, and the
+    decision of each seed."""
     right: Callable[[Labels, Labels], NDArray[np.bool_]]
     """Whether the answer to each text is right altogether, `[texts]`, of answers and labels."""
 
@@ -62,6 +66,7 @@ ONE_LABEL_A_TEXT = Task(
     beside=(ACCURACY, MetricConfig(kind="macro_f1", threshold="none")),
     undecided=lambda n_labels: LIKELIEST,
     build_metric=metric_of,
+    interval=score_interval,
     right=_equal,
 )
 SEVERAL_LABELS_A_TEXT = Task(
@@ -74,6 +79,7 @@ SEVERAL_LABELS_A_TEXT = Task(
     ),
     undecided=even,
     build_metric=set_metric_of,
+    interval=set_interval,
     right=is_right,
 )
 TASKS = (ONE_LABEL_A_TEXT, SEVERAL_LABELS_A_TEXT)
