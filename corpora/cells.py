@@ -198,7 +198,7 @@ def spelling_of(cell: Any) -> str:
 def spelt_list(cell: str) -> Any:
     """The list or object that a cell in brackets spells as JSON, Python, NumPy, Java or PostgreSQL do; None for other cells.
 
-    Here `[late]` is a list of one label. Where a text has one label, it is a label in brackets.
+    Here `[late]` is a list of one label. To `labels_of` it is a label in brackets.
     """
     if len(cell) < 2 or BRACKETS.get(cell[0]) != cell[-1]:
         return None

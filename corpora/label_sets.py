@@ -127,7 +127,7 @@ def _structured(cell: Any, separator: str | None) -> Any:
 
 
 def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:
-    """Raise CorpusError for a text with a sign that joins labels, where the study names no separator."""
+    """Raise CorpusError for a text with a sign that joins labels if the study names no separator."""
     sign = next((sign for sign in JOINED_BY if sign in str(cell) and not sign.isspace()), None)
     if sign is not None and cell not in named:
         raise CorpusError(

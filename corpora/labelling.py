@@ -1,4 +1,4 @@
-"""What the labels of a corpus are: one a text, or several. All that reads, splits and counts labels asks here."""
+"""The labels of a corpus, one a text or several: how rows are numbered, counted and split by them."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ class TeacherTerm(Part, frozen=True):
     """The comparison of a student's logits with its teacher's."""
 
     is_of_probabilities: ClassVar[bool] = True
-    """Whether the term turns logits into probabilities by softmax. Where a text has several labels, such a term compares
-    each label by itself, as two classes; any other term gets the logits `[batch, labels]` as they are."""
+    """Whether the term turns logits into probabilities by softmax. If a text has several labels, such a term compares
+    each label by itself, as two classes. Any other term gets the logits `[batch, labels]` as they are."""
 
     def build(self) -> nn.Module:
         """The term as a module. It is called with `(student_logits, teacher_logits, labels, progress)` and gives one

@@ -55,7 +55,7 @@ class Answer(TypedDict):
 
 
 class SetAnswer(TypedDict):
-    """The answer to a text by a student of several labels a text: those whose probability reaches their threshold.
+    """The answer to a text by a student of several labels a text: the labels with a probability from their threshold on.
 
     The probabilities are independent of each other. `has_known_token` is that of `Answer`.
     """

@@ -57,7 +57,7 @@ class Quality:
     test_interval: tuple[float, float] | None = None
     """The 95 % confidence interval of the score on test; None if an older Distune did not compute it."""
     test_accuracy: Spread
-    """Of several labels a text, the part of the texts whose labels are all right."""
+    """If a text has several labels, this is the part of the texts whose labels are all right."""
     macro_f1: Spread
     micro_f1: Spread | None = None
     """None if a text has one label, whose micro-F1 is the accuracy."""
@@ -223,7 +223,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
 
 def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]]:
-    """The scores by the metric, then those beside it on test, each once. The table of accuracies has no interval."""
+    """The scores by the metric, then the other figures on test, each once. The table of accuracies has no interval."""
     metric = qualities[0].metric
     rows = {
         f"dev {metric.title}": [str(one.dev_score) for one in qualities],

@@ -124,7 +124,7 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
         return self.kind == "accuracy"
 
     def fault(self, is_multi_label: bool) -> str:
-        """What keeps it from judging one label a text, or several; "" if nothing does."""
+        """The reason why it cannot judge one label a text, or several; "" if it can."""
         other = (OF_ONE_LABEL_A_TEXT if is_multi_label else OF_SEVERAL_LABELS).get(self.kind)
         if other is not None:
             what = (

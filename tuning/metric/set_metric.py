@@ -26,7 +26,7 @@ N_SAMPLES, N_SAMPLES_OF_RANKS = 1000, 200
 @dataclass(frozen=True)
 class SetMetric:
     """A metric over the labels of one corpus whose texts have several; `index` is the place of its own label among them, or None
-    if it is of all. What is unknown of a text counts nowhere."""
+    if it is of all. Unknown labels count nowhere."""
 
     config: MetricConfig
     index: int | None = None
@@ -67,7 +67,7 @@ def set_interval(
 ) -> tuple[float, float]:
     """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, labels]` and its decision.
 
-    Each sample weighs the texts anew, and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
+    Each sample weighs the texts again, and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
     draw of whole texts would leave rare labels without one.
     """
     n_samples = N_SAMPLES if metric.is_of_answers else N_SAMPLES_OF_RANKS

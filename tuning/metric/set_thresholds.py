@@ -30,7 +30,7 @@ class _Cuts:
         return 2 * self.true_positives / np.maximum(self.n_answered + self.n_label, 1.0)
 
     def nearest_to_even(self, scores: Floats) -> int:
-        """The place of the best score; of equals, the one whose threshold is nearest to 0.5."""
+        """The place of the best score; of equal ones, the place with the threshold nearest to 0.5."""
         best = np.flatnonzero(scores >= scores.max() - 1e-12)
         return int(best[np.abs(self.thresholds[best] - EVEN).argmin()])
 

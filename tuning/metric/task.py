@@ -31,7 +31,7 @@ class Task:
     usual_metric: MetricConfig
     """The metric of a study that names none."""
     beside: tuple[MetricConfig, ...]
-    """The metrics that a table has beside that of the study, those of whole answers first."""
+    """The other metrics of a table, those of whole answers first."""
     undecided: Callable[[int], AnyDecision]
     """The rule to answer by if nothing is chosen on dev, of a number of labels."""
     build_metric: Callable[[MetricConfig, Sequence[str], Mapping[str, Any]], AnyMetric]

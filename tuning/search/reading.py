@@ -78,6 +78,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     _refuse_what_teachers_lack(study, corpus, places, configs)
     _refuse_unknown_classes(study, corpus.labels, only)
     _refuse_pairs_of_no_texts(study, only)
+    _refuse_useless_spreads(study, corpus, only)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
@@ -150,6 +151,20 @@ def _refuse_unknown_classes(study: Study, labels: Sequence[str], only: TrialConf
                 raise StudyError(
                     f"trial.loss.class_weights: {name!r} is no label of the corpus, whose labels are {shown}"
                 )
+
+
+def _refuse_useless_spreads(study: Study, corpus: Corpus, only: TrialConfig | None) -> None:
+    """Raise StudyError if trials standardise the two logits of each of several labels, which are 1 and -1 then."""
+    given = (
+        [getattr(only.loss.teacher_term, "standardise", False)]
+        if only
+        else values_at(study.space, "loss.teacher_term.standardise")
+    )
+    if corpus.is_multi_label and any(given):
+        raise StudyError(
+            "trial.loss.teacher_term.standardise: with corpus.multi_label each label is a task of two classes, whose standardised "
+            "logits are always 1 and -1; leave standardise out"
+        )
 
 
 def _refuse_pairs_of_no_texts(study: Study, only: TrialConfig | None) -> None:

@@ -150,7 +150,7 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
 
 def _by_column(labels: NDArray[np.integer[Any]], column: NDArray[np.int64], n_columns: int) -> NDArray[np.integer[Any]]:
     """Labels of the corpus as those of a head of `n_columns`, of which `column` `[classes]` are those of the labels in their
-    order. Where a text has several labels, nobody knows of the head's other columns."""
+    order. If a text has several labels, its labels in other columns of the head are unknown."""
     if labels.ndim == 1:
         return np.asarray(column[labels])
     found = np.full((len(labels), n_columns), UNLABELLED, dtype=labels.dtype)

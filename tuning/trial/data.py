@@ -20,8 +20,8 @@ from distune.tuning.trial.config import TrialConfig
 class TrialData:
     """The data of a trial, the same for all trials of one `tokens` and `vectors`, without the test split.
 
-    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 outside of train, or
-    `[rows, labels]` of 1, 0 and -1 if a text has several labels; `iterations`
+    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 outside of train. If a text has
+    several labels, it is `[rows, labels]` of 1, 0 and -1. `iterations`
     `[rows]` is 0 except for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights`
     `[teachers]` and `teacher_hidden` `[rows, width]`.
     """
