@@ -290,5 +290,5 @@ def test_several_classes_of_hugging_face_in_a_cell_are_refused(tmp_path: Path) -
     table = pa.table({"text": ["a", "b"], "label": [[1], [0, 1]]})
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
     pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    with pytest.raises(CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\), set corpus.multi_label: true"):
+    with pytest.raises(CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\); set corpus.multi_label: true"):
         read_rows(FileConfig(path=tmp_path / "a.parquet"))
