@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from distune.corpora.places import check_place
 from distune.corpora.raw_rows import Quoting
+from distune.corpora.texts import CorpusError
 
 
 def _known_encoding(name: str | None) -> str | None:
@@ -100,3 +101,11 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     def name(self) -> str:
         """The file or the files as a message names them."""
         return in_words(self.path)
+
+
+def config_of(path: str | tuple[str, ...]) -> TableConfig:
+    """The default settings of a file of this name; raises CorpusError for a name that no place can have."""
+    try:
+        return TableConfig(path=path)
+    except ValidationError as error:
+        raise CorpusError(f"the name of a file {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error

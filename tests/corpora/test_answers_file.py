@@ -14,6 +14,7 @@ import pytest
 
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
+from distune.corpora.logits_file import read_logits_file
 from distune.corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
@@ -50,6 +51,56 @@ def probabilities(found: AnswersFile, text: str = "a") -> list[float]:
 )
 def test_each_form_becomes_probabilities(tmp_path: Path, row: dict[str, Any], expected: list[float]) -> None:
     assert probabilities(answers(tmp_path, {"text": "a", **row})) == pytest.approx(expected, rel=1e-5)
+
+
+def parts(tmp_path: Path, *tables: pa.Table) -> AnswersFile:
+    for number, table in enumerate(tables):
+        pa.parquet.write_table(table, tmp_path / f"part-{number}.parquet")
+    return read_answers_file(str(tmp_path), LABELS, AnswerRule())
+
+
+def test_rows_of_several_files_may_have_answers_of_several_forms(tmp_path: Path) -> None:
+    votes, label = (
+        pa.table({"text": ["a"], "votes": [["good"]]}),
+        pa.table({"text": ["a", "b"], "label": ["bad", "bad"]}),
+    )
+    found = parts(tmp_path, votes, label)
+    assert probabilities(found) == pytest.approx([0.5, 0.5])  # 1.5 / 3
+    assert probabilities(found, "b") == pytest.approx([0.75, 0.25])
+
+
+def test_class_numbers_of_several_files_must_have_the_same_names(tmp_path: Path) -> None:
+    def named(text: str, *names: str) -> pa.Table:
+        about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        return pa.table({"text": [text], "label": [0]}).replace_schema_metadata({"huggingface": json.dumps(about)})
+
+    votes = pa.table({"text": ["c"], "votes": [["good"]]})
+    found = parts(tmp_path, votes, named("a", "good", "bad"), named("b", "good", "bad"))
+    assert probabilities(found, "b") == pytest.approx([0.25, 0.75])
+    with pytest.raises(
+        CorpusError, match=r"part-2\.parquet: names the classes of its column 'label' bad, good, but .*-1"
+    ):
+        parts(tmp_path, votes, named("a", "good", "bad"), named("b", "bad", "good"))
+
+
+def test_a_file_without_the_texts_of_the_others_is_refused(tmp_path: Path) -> None:
+    hashed = pa.table({"text_hash": [text_hash("b").hex()], "label": ["bad"]})
+    with pytest.raises(CorpusError, match=r"part-1\.parquet: no column 'text'; its columns are text_hash, label"):
+        parts(tmp_path, pa.table({"text": ["a"], "label": ["bad"]}), hashed)
+    pair = pa.table({"text": ["a"], "text_b": ["b"], "label": ["bad"]})
+    with pytest.raises(CorpusError, match=r"part-1\.parquet: no column 'text_b'"):
+        parts(tmp_path, pair, pa.table({"text": ["a"], "label": ["bad"]}))
+
+
+@pytest.mark.parametrize("name", ["ftp://server/votes.csv", "s3://key:secret@bucket/votes.csv"])
+def test_a_name_that_no_place_has_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(
+        CorpusError, match=r"the name of a file must (be a path, or a URI|hold no user or password)"
+    ) as caught:
+        read_answers_file(name, LABELS, AnswerRule())
+    assert "secret" not in str(caught.value)
+    with pytest.raises(CorpusError, match="the name of a file must"):
+        read_logits_file(name, LABELS)
 
 
 def test_the_strength_of_the_prior_is_spread_over_the_labels(tmp_path: Path) -> None:

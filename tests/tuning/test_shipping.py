@@ -148,9 +148,16 @@ def test_several_files_travel_and_a_pattern_stands_for_their_copies(
     document["corpus"]["source"] = str(tmp_path / "data" / "*" / "x-*.csv")
     document["corpus"]["unlabelled"] = [str(tmp_path / "data/b/y.csv"), "s3://bucket/more-*.csv"]
     document["corpus"]["more_unlabelled"] = [{"path": "nowhere-*.csv"}]
+    for name in ("votes-1.csv", "votes-2.csv"):
+        (tmp_path / name).write_text(name)
+    document["teacher"] = {"answers": [str(tmp_path / "votes-1.csv"), str(tmp_path / "votes-2.csv")]}
+    document["more_teachers"] = [{"answers": {"path": str(tmp_path / "votes-*.csv")}}]
     folder = packed(document, tmp_path)
     monkeypatch.chdir(folder)
-    shipped = load_study(Path("study.yaml")).document["corpus"]
+    shipped = load_study(Path("study.yaml")).document
+    assert [Path(one).read_text() for one in shipped["teacher"]["answers"]] == ["votes-1.csv", "votes-2.csv"]
+    assert len(list(Path().glob(shipped["more_teachers"][0]["answers"]["path"]))) == 2
+    shipped = shipped["corpus"]
     found = sorted(Path().glob(shipped["source"]))
     assert [path.read_text() for path in found] == ["data/a/x-1.csv", "data/b/x-2.csv"]
     assert Path(shipped["unlabelled"][0]).read_text() == "data/b/y.csv"
