@@ -18,6 +18,7 @@ from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.file_lists import files_of
+from distune.corpora.incoming import lines_of
 from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import CorpusError, text_hash
@@ -128,8 +129,7 @@ def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as stream:
-            yield from ((number, raw.strip()) for number, raw in enumerate(stream, start=1) if raw.strip())
+        yield from ((number, raw.strip()) for number, raw in enumerate(lines_of(path), start=1) if raw.strip())
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from error
 

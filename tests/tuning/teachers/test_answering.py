@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,26 @@ def test_examples_are_of_train_and_none_is_shown_in_the_request_for_itself(ask: 
     assert len(own["body"]["messages"]) == 2 + 2 * 3
     assert ask(n_examples=4) == found
     assert ask(n_examples=4, seed=8) != found
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_replies_may_be_in_another_encoding(ask: Any, config: StudyConfig, tmp_path: Path, encoding: str) -> None:
+    replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
+    spelt = replies.read_text(encoding="utf-8")
+    replies.write_text(spelt, encoding=encoding)
+    assert write_answers(config, [replies], None)[0] == "200 replies to 200 texts, 200 of them with an answer"
+    replies.write_bytes(gzip.compress(spelt.encode(encoding)))
+    assert write_answers(config, [replies], None)[0] == "200 replies to 200 texts, 200 of them with an answer"
+
+
+def test_replies_that_end_within_a_character_are_refused_in_one_line(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
+    replies.write_bytes(replies.read_text(encoding="utf-8").encode("utf-16")[:-1])
+    with pytest.raises(CorpusError, match=r"replies\.jsonl: cannot be read to its end: ") as caught:
+        write_answers(config, [replies], None)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_study_of_several_files_of_answers_asks_for_what_none_of_them_has(
