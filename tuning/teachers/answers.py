@@ -15,6 +15,7 @@ from distune.corpora.table_config import in_words as named
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 
 TIE = 1e-6
 """Logits in float32 that are closer are of two labels that are equally likely."""
@@ -63,7 +64,7 @@ def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
         )
     note = (
         f"train has no labels of its own: {n_of(len(labels), 'text has', 'texts have')} the likeliest label of {named(answers.path)} instead. The cross-entropy "
-        "and the student alone learn from these"
+        f"learns from these, and so does the {HARD_LABEL_STUDENT}, which stands in place of the student alone"
     )
     return with_labels_of(corpus, named(answers.path), labels, note)
 

@@ -147,6 +147,16 @@ def test_a_list_of_files_of_which_none_is_there_yet_is_asked_for_whole(config: S
     assert lines[0].startswith(f"{tmp_path}/requests.jsonl: 200 requests")
 
 
+def test_examples_of_a_study_without_labels_in_train_are_refused_in_one_line(ask: Any, config: StudyConfig) -> None:
+    config = config.model_copy(update={"corpus": config.corpus.model_copy(update={"labelled": 0})})
+    with pytest.raises(CorpusError) as caught:
+        write_requests(config, Prompt(n_examples=2), Path("never.jsonl"), None)
+    assert str(caught.value) == (
+        "--examples 2 shows labelled texts of train, and this study has none (corpus.labelled: 0); leave --examples out, or keep some "
+        "labels by corpus.labelled: 2 or more"
+    )
+
+
 def test_replies_become_answers_and_the_rest_is_asked_again(ask: Any, config: StudyConfig, tmp_path: Path) -> None:
     def hesitant(text: str) -> str:
         return "I cannot say" if text == silent else by_words(text)
