@@ -10,14 +10,14 @@ from typing import Any
 from distune._plural import n_of
 from distune.corpora.arrow_columns import Columns
 from distune.corpora.cells import is_nothing
-from distune.corpora.file_lists import files_of
+from distune.corpora.file_lists import Files, files_of, shown
 from distune.corpora.hub_dataset import is_of_hub, read_of_hub
 from distune.corpora.places import Place
 from distune.corpora.row_names import joined_names
 from distune.corpora.saved_dataset import is_saved_dataset, read_saved_dataset
 from distune.corpora.table_config import TableConfig, in_words
 from distune.corpora.table_file import Table, read_table
-from distune.corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError, EmptyFileError
 
 MANNER = re.compile(r"(?P<sizes>.*?: [0-9,]+ rows?( of [0-9,]+ lines?)?)(?P<rest>.*)", re.DOTALL)
 """The first note about a file: its name, its rows and lines, and then in which manner it was read."""
@@ -35,15 +35,38 @@ def read_source(
     that differ.
     """
     files = files_of(config.path)
-    tables = [_read_one(file, config, (*wanted, *together)) for file in files.paths]
+    tables, empty = _read_all(files, config, (*wanted, *together))
+    notes = (*files.notes, *empty)
     if len(tables) == 1:
-        return tables[0].with_notes(*tables[0].notes, *files.notes)
+        return tables[0].with_notes(*tables[0].notes, *notes)
     for column in some:
         _refuse_other_names([table for table in tables if column in table.columns], column)
     shared = [column for column in together if any(column in table.columns for table in tables)]
     return _joined(tables, in_words(config.path), (*wanted, *shared)).with_notes(
-        *_notes(tables, in_words(config.path)), *files.notes
+        *_notes(tables, in_words(config.path)), *notes
     )
+
+
+def _read_all(files: Files, config: TableConfig, wanted: Sequence[str]) -> tuple[list[Table], list[str]]:
+    """The tables of files, and a note about the parts of a folder or pattern that have no row, as Spark writes them."""
+    tables: list[Table] = []
+    empty: list[str] = []
+    for path in files.paths:
+        may_be_empty = path in files.parts and len(files.paths) > 1
+        try:
+            table = _read_one(path, config, wanted)
+        except EmptyFileError:
+            if not may_be_empty:
+                raise
+            table = None
+        if table is None or (may_be_empty and not table.n_rows):
+            empty.append(path)
+        else:
+            tables.append(table)
+    if not tables:
+        raise EmptyFileError(f"{config.name}: none of its {n_of(len(files.paths), 'file')} has a row")
+    said = f"  {n_of(len(empty), 'file has', 'files have')} no row, and {'is' if len(empty) == 1 else 'are'} left out: {shown(empty)}"
+    return tables, [said] if empty else []
 
 
 def _read_one(path: str, config: TableConfig, wanted: Sequence[str]) -> Table:
