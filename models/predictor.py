@@ -163,8 +163,8 @@ class Predictor:
         return logits
 
     def label(self, text: Text) -> str:
-        """The label of one text."""
-        return self.labels[int(self.decision.of_logits(self.logits([text]))[0])]
+        """The label of one text. Raises TextError for what is no text."""
+        return self.labels[int(self.decision.of_logits(self._logits(self._encoded([text], 0)))[0])]
 
     def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
@@ -195,9 +195,17 @@ class Predictor:
                     raise TextError(
                         f"row {first_row + i}: this student answers pairs, so that each text must be two strings, but got {text!r:.200}"
                     )
+                if lacking := lacking_side(text):
+                    raise TextError(f"row {first_row + i} is a pair without its {lacking} text, but got {text!r:.200}")
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encode(text) for text in texts]
+
+
+def lacking_side(pair: Sequence[str]) -> str:
+    """Which text of a pair is empty while the other one is not, as a word; a corpus has no such pairs. "" for none."""
+    first, second = (bool(side.strip()) for side in pair)
+    return "" if first == second else "second" if first else "first"
 
 
 def decision_in(folder: Path, labels: Sequence[str]) -> Decision:
