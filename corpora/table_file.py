@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.corpora.arrow_columns import HUGGING_FACE, class_names, parquet_columns
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
@@ -67,7 +68,7 @@ class Table:
 
     def class_names_of(self, name: str) -> Sequence[str]:
         """The names of the classes that the numbers of a column stand for, by its name or path; none if it has none."""
-        within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
+        within_lists = ".".join(part for part in name.split(".") if not is_whole(part))
         return self.class_names.get(name, self.class_names.get(within_lists, ()))
 
 
@@ -78,7 +79,7 @@ def _listed(cells: Sequence[Any]) -> list[Any]:
 def _inner(cell: Any, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(cell, list):
-            cell = cell[int(part)] if part.isdecimal() and int(part) < len(cell) else None
+            cell = cell[int(part)] if is_whole(part) and int(part) < len(cell) else None
         else:
             cell = cell.get(part) if isinstance(cell, dict) else None
     return cell
