@@ -151,7 +151,10 @@ class Predictor:
 
     def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
-        same in any batch, up to rounding."""
+        same in any batch, up to rounding. Raises TextError for a pair without one of its texts."""
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                _refuse_half(text, i)
         return self._logits([self.encode(text) for text in texts])
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -163,8 +166,8 @@ class Predictor:
         return logits
 
     def label(self, text: Text) -> str:
-        """The label of one text. Raises TextError for what is no text."""
-        return self.labels[int(self.decision.of_logits(self._logits(self._encoded([text], 0)))[0])]
+        """The label of one text."""
+        return self.labels[int(self.decision.of_logits(self.logits([text]))[0])]
 
     def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
@@ -195,11 +198,15 @@ class Predictor:
                     raise TextError(
                         f"row {first_row + i}: this student answers pairs, so that each text must be two strings, but got {text!r:.200}"
                     )
-                if lacking := lacking_side(text):
-                    raise TextError(f"row {first_row + i} is a pair without its {lacking} text, but got {text!r:.200}")
+                _refuse_half(text, first_row + i)
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encode(text) for text in texts]
+
+
+def _refuse_half(pair: Sequence[str], row: int) -> None:
+    if lacking := lacking_side(pair):
+        raise TextError(f"row {row} is a pair without its {lacking} text, but got {pair!r:.200}")
 
 
 def lacking_side(pair: Sequence[str]) -> str:
