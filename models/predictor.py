@@ -167,7 +167,10 @@ class Predictor:
 
     def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
-        same in any batch, up to rounding."""
+        same in any batch, up to rounding. Raises TextError for a pair without one of its texts."""
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                _refuse_half(text, i)
         return self._logits([self.encode(text) for text in texts])
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -227,9 +230,21 @@ class Predictor:
                     raise TextError(
                         f"row {first_row + i}: this student answers pairs, so that each text must be two strings, but got {text!r:.200}"
                     )
+                _refuse_half(text, first_row + i)
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encode(text) for text in texts]
+
+
+def _refuse_half(pair: Sequence[str], row: int) -> None:
+    if lacking := lacking_side(pair):
+        raise TextError(f"row {row} is a pair without its {lacking} text, but got {pair!r:.200}")
+
+
+def lacking_side(pair: Sequence[str]) -> str:
+    """Which text of a pair is empty while the other one is not, as a word; a corpus has no such pairs. "" for none."""
+    first, second = (bool(side.strip()) for side in pair)
+    return "" if first == second else "second" if first else "first"
 
 
 def decision_in(folder: Path, labels: Sequence[str]) -> AnyDecision:

@@ -28,6 +28,8 @@ from distune.models.compression.trained import CalibrationData
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
+from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.metric.metric import BY_ACCURACY, Metric, metric_of
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
@@ -46,21 +48,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two checkpoints that are compared; `accuracy` is None without labels."""
+    """One of the two checkpoints that are compared; `accuracy` and `score`, by the metric of the study, are None without
+    labels."""
 
     size_mb: float
     n_parameters: int
     accuracy: float | None
     latency: Latency
+    score: float | None = None
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts for learning, and the texts for measuring with their labels, -1 without one."""
+    """The texts for learning, and the texts for measuring with their labels, -1 without one, and the metric of their study."""
 
     train: Sequence[str]
     measured: Sequence[str]
     labels: NDArray[np.int64]
+    metric: Metric = BY_ACCURACY
 
 
 PARTS = {
@@ -104,7 +109,8 @@ def compress_checkpoint(
         corpus = answered_corpus(source.config)
         classes = _classes_of(checkpoint, corpus, folder)
         dev_labels = _in_classes(corpus.dev.labels, classes)
-        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)
+        metric = metric_of(source.config.metric, checkpoint.labels, {"dev": dev_labels})
+        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels, metric)
         material = _material(checkpoint, encoder, source, corpus, classes)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
@@ -198,33 +204,43 @@ def _material(
 def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:
     folders = {"before": folder, "after": target}
     latencies = time_contenders({name: onnx_contender(one) for name, one in folders.items()}, texts.measured, seed=7)
-    answers = {name: _answers(one, texts.measured) for name, one in folders.items()}
-    labelled = texts.labels >= 0
-    sides = {
-        name: Side(
-            (one / "model.onnx").stat().st_size / 1e6,
-            count_parameters(load_checkpoint(one).trained.student),
-            float((answers[name] == texts.labels)[labelled].mean()) if labelled.any() else None,
-            latencies[name],
-        )
-        for name, one in folders.items()
-    }
-    agreement = float((answers["before"] == answers["after"]).mean())
-    console.print(
-        _table(
-            sides, agreement, f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
-        )
-    )
-    for line in what_got_worse(sides["before"], sides["after"]):
+    measured = {name: _measured(one, texts, latencies[name]) for name, one in folders.items()}
+    sides = {name: side for name, (side, _) in measured.items()}
+    agreement = float((measured["before"][1] == measured["after"][1]).mean())
+    title = f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
+    console.print(_table(sides, agreement, title, texts.metric.config))
+    for line in what_got_worse(sides["before"], sides["after"], texts.metric.config):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    return {"agreement": agreement, "cpu": cpu_name(), **{name: asdict(side) for name, side in sides.items()}}
+    return {
+        "agreement": agreement,
+        "cpu": cpu_name(),
+        "metric": texts.metric.config.kind,
+        **{name: asdict(side) for name, side in sides.items()},
+    }
+
+
+def _measured(folder: Path, texts: Texts, latency: Latency) -> tuple[Side, NDArray[np.int64]]:
+    """A checkpoint with its figures, and its answers `[texts]`, each text alone, as it is served."""
+    predictor = Predictor(folder, load_encoder(folder))
+    logits = np.concatenate([predictor.logits([text]) for text in texts.measured])
+    answers = predictor.decision.of_logits(logits)
+    known = texts.labels >= 0
+    has_labels = bool(known.any())
+    side = Side(
+        (folder / "model.onnx").stat().st_size / 1e6,
+        count_parameters(load_checkpoint(folder).trained.student),
+        float((answers == texts.labels)[known].mean()) if has_labels else None,
+        latency,
+        texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
+    )
+    return side, answers
 
 
 SLOWER = 1.05
 """A ratio of two timings that is nearer to 1 says nothing."""
 
 
-def what_got_worse(before: Side, after: Side) -> list[str]:
+def what_got_worse(before: Side, after: Side, metric: MetricConfig = ACCURACY) -> list[str]:
     """A line for each figure in which a compressed student is worse."""
     lines = []
     was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
@@ -236,21 +252,22 @@ def what_got_worse(before: Side, after: Side) -> list[str]:
         lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
     if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
         lines.append(f"less accurate than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
+    if not metric.is_accuracy and before.score is not None and after.score is not None and after.score < before.score:
+        lines.append(f"a lower {metric.title} than before: {after.score:.4f} against {before.score:.4f}")
     return lines
 
 
-def _answers(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
-    """The classes that a folder answers, one text at a time, as it is served."""
-    predictor = Predictor(folder, load_encoder(folder))
-    return np.array([int(predictor.decision.of_logits(predictor.logits([text]))[0]) for text in texts])
-
-
-def _table(sides: dict[str, Side], agreement: float, title: str) -> Table:
+def _table(sides: dict[str, Side], agreement: float, title: str, metric: MetricConfig) -> Table:
     table = Table(title=title, title_justify="left")
     for heading in ("", *sides):
         table.add_column(heading, justify="right" if heading else "left")
-    rows: dict[str, list[str]] = {
-        "accuracy": ["-" if side.accuracy is None else f"{side.accuracy:.4f}" for side in sides.values()],
+
+    def shown(figure: float | None) -> str:
+        return "-" if figure is None else f"{figure:.4f}"
+
+    scores = {} if metric.is_accuracy else {metric.title: [shown(side.score) for side in sides.values()]}
+    rows: dict[str, list[str]] = scores | {
+        "accuracy": [shown(side.accuracy) for side in sides.values()],
         "agrees with before": ["", f"{agreement:.4f}"],
         "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
         "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],

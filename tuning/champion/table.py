@@ -17,6 +17,7 @@ from distune.tuning.metric.config import ACCURACY, TITLES, MetricConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.task import AnyMetric, task_of_metric
 from distune.tuning.speed.figures import Latency
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
@@ -175,9 +176,15 @@ def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
     """The distillation ratio in words: it says little if the teacher is hardly better than the student alone."""
     ratio = distillation_ratio(teacher, plain, distilled)
     if ratio is None:
-        return "- (the teacher is no better than the student alone)"
+        return f"- (the teacher is no better than the {plain.name})"
     way = way_to_teacher(teacher, plain)
     return f"{ratio:.2f}" + (f" (the whole way is {way:.4f}, so that it says little)" if way < SMALL_WAY else "")
+
+
+def ratio_formula(plain: Column) -> str:
+    """The formula of the distillation ratio, with the word for its baseline."""
+    word = "hard-label" if plain.name == HARD_LABEL_STUDENT else "alone"
+    return f"(distilled - {word}) / (teacher - {word})"
 
 
 def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str) -> str:
@@ -192,9 +199,7 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     Console(file=stream, width=110).print(table)
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
-    notes.print(
-        f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
-    )
+    notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 

@@ -22,11 +22,19 @@ from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
-from distune.tuning.champion.table import Column, Kept, distillation_ratio, quality, ratio_text, table_text
+from distune.tuning.champion.table import (
+    Column,
+    Kept,
+    distillation_ratio,
+    quality,
+    ratio_formula,
+    ratio_text,
+    table_text,
+)
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import describe, describe_loss
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE, describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
@@ -191,7 +199,8 @@ def _student_columns(
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
     by_teacher = prepared.teacher_decision.of_logits(teacher)
     columns = []
-    for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
+    alone = HARD_LABEL_STUDENT if corpus.labelled_by else STUDENT_ALONE
+    for title, results in ((alone, finalist.plain), (name, finalist.distilled)):
         figures = quality(
             prepared.metric,
             [result.score for result in results],
@@ -230,7 +239,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
         "Loss": describe_loss(record.loss),
         "Compression": describe(record.compression),
-        "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
+        f"Distillation ratio, {ratio_formula(verdict.columns[1])} on test": ratio_text(*verdict.columns),
     }
     limits = (
         f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
@@ -258,4 +267,4 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
 def _labelled_texts(corpus: Corpus) -> str:
     if not corpus.labelled_by:
         return n_of(len(corpus.train), "labelled text")
-    return f"{n_of(len(corpus.train), 'text')} with the likeliest label of {corpus.labelled_by}, from which the student alone has learnt too,"
+    return f"{n_of(len(corpus.train), 'text')} with the likeliest label of {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"
