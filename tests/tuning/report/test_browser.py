@@ -92,6 +92,7 @@ def test_axe_finds_nothing_that_shuts_people_out(browser: Browser, report: Path,
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", bypass_csp=True
     )
+    context.set_default_timeout(300_000)
     page = context.new_page()
     page.goto(report.as_uri())
     page.wait_for_selector(".main-svg")
@@ -119,13 +120,17 @@ def test_an_injected_script_would_not_run(browser: Browser, findings: Findings, 
     file.write_text(page.replace("</main>", "<script>document.title = 'broken'</script></main>"), encoding="utf-8")
     found = visit(browser, file)
     assert found.page.title() == "tiny: what the search found"
+    if not found.complaints:  # Chromium tells of it by itself, and maybe later than of the title.
+        found.page.wait_for_event("console")
     assert any("Content Security Policy" in complaint for complaint in found.complaints)
 
 
 def test_a_point_tells_its_trial(opened: Callable[[int, bool], Visit]) -> None:
     found = opened(1200, False)
     found.page.locator("#picture-front .points path").nth(1).hover(force=True)
-    told = found.page.locator("#picture-front .hoverlayer").text_content() or ""
+    layer = found.page.locator("#picture-front .hoverlayer")
+    layer.get_by_text("trial 2").first.wait_for(state="attached")
+    told = layer.text_content() or ""
     assert "trial 2, after 2 of 2 epochs, complete" in told
     assert "hint 0.300 ms" in told
 
