@@ -39,7 +39,7 @@ fuzz: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/python .ci/prose.py
 
 docs: .venv/installed
@@ -57,8 +57,12 @@ site: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.speed.performance
 
+# The versions are all in requirements.lock: pip looks for no others, and `pip check` says whether they fit each other. Python compiles what
+# is imported, which is a small part of all that pip would compile, one file after the other; jieba is compiled here, as it warns meanwhile.
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-compile --requirement requirements.lock
+	$(BIN)/python -W ignore -m compileall -q .venv/lib/python3*/site-packages/jieba
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	touch $@
