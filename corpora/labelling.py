@@ -206,6 +206,18 @@ def unlabelled(numbers: Numbers, n_texts: int) -> Numbers:
     return np.full((n_texts, *numbers.shape[1:]), UNLABELLED, dtype=numbers.dtype)
 
 
+def renumbered(numbers: Numbers, places: NDArray[np.int64], n_labels: int) -> Numbers:
+    """The labels of texts as another order of `n_labels` labels has them, in which label i is at `places[i]`.
+
+    Unknown labels stay so. Of several labels a text, those of the other order that are at no place are unknown.
+    """
+    if numbers.ndim == 1:
+        return np.where(numbers == UNLABELLED, numbers, places[numbers])
+    found = np.full((len(numbers), n_labels), UNLABELLED, dtype=numbers.dtype)
+    found[:, places] = numbers
+    return found
+
+
 def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:
     """How many labels each class keeps: the same number, and one more for classes with enough texts until none
     remains."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,23 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from distune._plural import n_of
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import Encoder, is_of_pairs, load_encoder, needed_packages
+from distune.corpora.labelling import is_labelled, renumbered
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig, CompressionConfig
 from distune.models.compression.trained import CalibrationData
+from distune.models.decision import EachLabel, same_answers
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
-from distune.tuning.metric.config import ACCURACY, MetricConfig
-from distune.tuning.metric.metric import BY_ACCURACY, Metric, metric_of
+from distune.tuning.compress_figures import Side, figures_table, what_got_worse
+from distune.tuning.metric.metric import BY_ACCURACY
+from distune.tuning.metric.task import AnyMetric, task_of, task_of_metric
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
@@ -47,25 +48,13 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two checkpoints that are compared; `accuracy` and `score`, by the metric of the study, are None without
-    labels."""
-
-    size_mb: float
-    n_parameters: int
-    accuracy: float | None
-    latency: Latency
-    score: float | None = None
-
-
-@dataclass(frozen=True)
 class Texts:
     """The texts for learning, and the texts for measuring with their labels, -1 without one, and the metric of their study."""
 
     train: Sequence[str]
     measured: Sequence[str]
-    labels: NDArray[np.int64]
-    metric: Metric = BY_ACCURACY
+    labels: NDArray[np.integer[Any]]
+    metric: AnyMetric = BY_ACCURACY
 
 
 PARTS = {
@@ -108,10 +97,10 @@ def compress_checkpoint(
     if isinstance(source, Study):
         corpus = answered_corpus(source.config)
         classes = _classes_of(checkpoint, corpus, folder)
-        dev_labels = _in_classes(corpus.dev.labels, classes)
-        metric = metric_of(source.config.metric, checkpoint.labels, {"dev": dev_labels})
+        dev_labels = renumbered(corpus.dev.labels, classes, len(classes))
+        metric = task_of(corpus.is_multi_label).metric(source.config.metric, checkpoint.labels, {"dev": dev_labels})
         texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels, metric)
-        material = _material(checkpoint, encoder, source, corpus, classes)
+        material = _material(checkpoint, encoder, source, corpus, classes, metric)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
         material = CalibrationData([np.array(encoder(text)) for text in texts.train])
@@ -136,12 +125,12 @@ def _classes_of(checkpoint: Checkpoint, corpus: Corpus, folder: Path) -> NDArray
         raise CheckpointError(
             f"{folder} has the labels {', '.join(checkpoint.labels)}, but the study's corpus has {', '.join(corpus.labels)}"
         )
+    if isinstance(checkpoint.decision, EachLabel) != corpus.is_multi_label:
+        student, study = ("one label", "several") if corpus.is_multi_label else ("several labels", "one")
+        raise CheckpointError(
+            f"{folder} answers {student} a text, but the study's corpus has {study} (corpus.multi_label)"
+        )
     return np.array([list(checkpoint.labels).index(label) for label in corpus.labels])
-
-
-def _in_classes(labels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Labels of the corpus `[texts]` as classes of the checkpoint; -1 stays."""
-    return np.where(labels < 0, labels, classes[labels])
 
 
 def _refuse(
@@ -166,7 +155,12 @@ def _refuse(
 
 
 def _material(
-    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64]
+    checkpoint: Checkpoint,
+    encoder: Encoder,
+    study: Study,
+    corpus: Corpus,
+    classes: NDArray[np.int64],
+    metric: AnyMetric,
 ) -> CalibrationData:
     """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
@@ -183,7 +177,7 @@ def _material(
     for line in assumptions(places):
         _log.info(line)
     teachers = logits_for(study.config, corpus, places)
-    labels = _in_classes(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes)
+    labels = renumbered(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes, len(classes))
     nothing = np.zeros(len(texts), dtype=np.int32)
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
     logits = teachers.each(texts)[..., np.argsort(classes)]
@@ -195,8 +189,9 @@ def _material(
         teacher_weights=teachers.weights,
         teacher_hidden=teachers.hidden_of(texts),
         dev=encode_texts(encoder, corpus.dev.texts),
-        dev_labels=_in_classes(corpus.dev.labels, classes),
+        dev_labels=renumbered(corpus.dev.labels, classes, len(classes)),
         vectors=vectors,
+        metric=metric,
     )
     return CalibrationData(data.train, fine_tuner(config, data))
 
@@ -206,10 +201,11 @@ def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[
     latencies = time_contenders({name: onnx_contender(one) for name, one in folders.items()}, texts.measured, seed=7)
     measured = {name: _measured(one, texts, latencies[name]) for name, one in folders.items()}
     sides = {name: side for name, (side, _) in measured.items()}
-    agreement = float((measured["before"][1] == measured["after"][1]).mean())
+    agreement = float(same_answers(measured["before"][1], measured["after"][1]).mean())
     title = f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
-    console.print(_table(sides, agreement, title, texts.metric.config))
-    for line in what_got_worse(sides["before"], sides["after"], texts.metric.config):
+    whole = task_of_metric(texts.metric).beside[0]
+    console.print(figures_table(sides, agreement, title, (texts.metric.config, whole)))
+    for line in what_got_worse(sides["before"], sides["after"], texts.metric.config, whole):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return {
         "agreement": agreement,
@@ -224,62 +220,13 @@ def _measured(folder: Path, texts: Texts, latency: Latency) -> tuple[Side, NDArr
     predictor = Predictor(folder, load_encoder(folder))
     logits = np.concatenate([predictor.logits([text]) for text in texts.measured])
     answers = predictor.decision.of_logits(logits)
-    known = texts.labels >= 0
+    known = is_labelled(texts.labels)
     has_labels = bool(known.any())
     side = Side(
         (folder / "model.onnx").stat().st_size / 1e6,
         count_parameters(load_checkpoint(folder).trained.student),
-        float((answers == texts.labels)[known].mean()) if has_labels else None,
+        float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean()) if has_labels else None,
         latency,
         texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
     )
     return side, answers
-
-
-SLOWER = 1.05
-"""A ratio of two timings that is nearer to 1 says nothing."""
-
-
-def what_got_worse(before: Side, after: Side, metric: MetricConfig = ACCURACY) -> list[str]:
-    """A line for each figure in which a compressed student is worse."""
-    lines = []
-    was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
-    if is_ms > SLOWER * was_ms:
-        lines.append(
-            f"slower than before: p50 {is_ms:.3f} ms against {was_ms:.3f} ms, {is_ms / was_ms:.2f} times as long"
-        )
-    if after.size_mb > before.size_mb:
-        lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
-    if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
-        lines.append(f"less accurate than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
-    if not metric.is_accuracy and before.score is not None and after.score is not None and after.score < before.score:
-        lines.append(f"a lower {metric.title} than before: {after.score:.4f} against {before.score:.4f}")
-    return lines
-
-
-def _table(sides: dict[str, Side], agreement: float, title: str, metric: MetricConfig) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in ("", *sides):
-        table.add_column(heading, justify="right" if heading else "left")
-
-    def shown(figure: float | None) -> str:
-        return "-" if figure is None else f"{figure:.4f}"
-
-    scores = {} if metric.is_accuracy else {metric.title: [shown(side.score) for side in sides.values()]}
-    rows: dict[str, list[str]] = scores | {
-        "accuracy": [shown(side.accuracy) for side in sides.values()],
-        "agrees with before": ["", f"{agreement:.4f}"],
-        "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
-        "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],
-        "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
-        "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
-        "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],
-    }
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    return table
-
-
-def figures_line(figures: dict[str, Any]) -> str:
-    """The figures as one JSON object."""
-    return json.dumps(figures, ensure_ascii=False)

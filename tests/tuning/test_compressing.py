@@ -18,7 +18,8 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
-from distune.tuning.compress import Side, configs_of, what_got_worse
+from distune.tuning.compress import configs_of
+from distune.tuning.compress_figures import Side, what_got_worse
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord
@@ -108,6 +109,71 @@ def test_a_study_may_have_the_labels_in_another_order(
     np.testing.assert_array_equal(learnt[0].labels, learnt[1].labels)
     np.testing.assert_array_equal(learnt[0].dev_labels, learnt[1].dev_labels)
     np.testing.assert_allclose(learnt[0].teacher_logits, learnt[1].teacher_logits, rtol=1e-5)
+
+
+@pytest.fixture
+def of_several(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """The tiny study with two labels a text: whether it is positive, and whether its place is even."""
+    rows = [
+        {"text": text, "labels": [*(["good"] if label == "1" else []), *(["even"] if place % 2 == 0 else [])]}
+        for place, (text, label) in enumerate(reviews(120))
+    ]
+    source = tmp_path / "several.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    logits = tmp_path / "logits.jsonl"
+    lines = [
+        {"text": row["text"], **{f"logit_{name}": 3 if name in row["labels"] else -3 for name in ("even", "good")}}
+        for row in rows
+    ]
+    logits.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    corpus = {"source": str(source), "label": "labels", "multi_label": True}
+    return {**document, "corpus": corpus, "teacher": {"logits": str(logits)}}
+
+
+def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_order_the_labels_are(
+    of_several: dict[str, Any], tmp_path: Path, write_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared = prepared_study(of_several)
+    config = TrialConfig.model_validate(
+        {
+            "tokens": of_several["trial"]["tokens"],
+            "vectors": of_several["trial"]["vectors"],
+            "student": {"kind": "bilstm", "hidden_size": 8},
+            "loss": {"kd_weight": 0.5, "class_weights": {"good": 2.0}},
+        }
+    )
+    result = run_trial(config, prepared.of(config).data, lambda report: None)
+    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
+    student = save_finalist(finalist, prepared, tmp_path / "student")
+    scores = []
+    for labels in (["even", "good"], ["good", "even"]):
+        study = str(write_study({**of_several, "corpus": {**of_several["corpus"], "labels": labels}}))
+        target = str(tmp_path / f"small {labels[0]}")
+        code, out, err = run(
+            ["compress", str(student), target, "--prune-units", "0.5", "--epochs", "1", "--study", study], capsys
+        )
+        assert code == 0, err
+        assert "exact match" in out
+        assert "micro-F1" in out
+        scores.append(json.loads(out.strip().splitlines()[-1])["before"]["score"])
+    assert scores[0] == scores[1] == pytest.approx(result.score)
+    assert load_checkpoint(tmp_path / "small even").decision == load_checkpoint(student).decision
+
+
+def test_a_student_of_one_label_is_not_compressed_by_a_study_of_several(
+    folder: Path,
+    of_several: dict[str, Any],
+    tmp_path: Path,
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = Path(of_several["corpus"]["source"])
+    source.write_text(source.read_text(encoding="utf-8").replace("good", "1").replace("even", "0"), encoding="utf-8")
+    code, _, err = run(
+        ["compress", str(folder), str(tmp_path / "x"), "--int8", "--study", str(write_study(of_several))], capsys
+    )
+    assert code == 2
+    assert "answers one label a text, but the study's corpus has several (corpus.multi_label)" in err
 
 
 def test_a_study_of_other_labels_is_refused(

@@ -17,7 +17,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.kept import read_object
-from distune.corpora.labelling import UNLABELLED, unlabelled
+from distune.corpora.labelling import UNLABELLED, renumbered, unlabelled
 from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.corpora.teacher_data import load_teacher_data
@@ -89,9 +89,9 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})
         texts_of_training = TrainingTexts(
             texts=data.train.texts,
-            labels=_by_column(data.train.labels, column, len(head.labels)),
+            labels=renumbered(data.train.labels, column, len(head.labels)),
             dev_texts=corpus.dev.texts,
-            dev_labels=_by_column(corpus.dev.labels, column, len(head.labels)),
+            dev_labels=renumbered(corpus.dev.labels, column, len(head.labels)),
             label_names=head.labels,
             pretraining_texts=data.pretraining_texts,
             has_other_classes=head.has_other_classes,
@@ -146,16 +146,6 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
     labelled = set(train.texts)
     transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
     return replace(corpus, train=train, transfer=Split(transfer, unlabelled(corpus.train.labels, len(transfer))))
-
-
-def _by_column(labels: NDArray[np.integer[Any]], column: NDArray[np.int64], n_columns: int) -> NDArray[np.integer[Any]]:
-    """Labels of the corpus as those of a head of `n_columns`, of which `column` `[classes]` are those of the labels in their
-    order. If a text has several labels, its labels in other columns of the head are unknown."""
-    if labels.ndim == 1:
-        return np.asarray(column[labels])
-    found = np.full((len(labels), n_columns), UNLABELLED, dtype=labels.dtype)
-    found[:, column] = labels
-    return found
 
 
 def _score(
