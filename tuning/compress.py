@@ -223,10 +223,12 @@ def _measured(folder: Path, texts: Texts, latency: Latency) -> tuple[Side, NDArr
     known = is_labelled(texts.labels)
     has_labels = bool(known.any())
     side = Side(
-        (folder / "model.onnx").stat().st_size / 1e6,
-        count_parameters(load_checkpoint(folder).trained.student),
-        float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean()) if has_labels else None,
-        latency,
-        texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
+        size_mb=(folder / "model.onnx").stat().st_size / 1e6,
+        n_parameters=count_parameters(load_checkpoint(folder).trained.student),
+        accuracy=float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean())
+        if has_labels
+        else None,
+        latency=latency,
+        score=texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
     )
     return side, answers

@@ -62,7 +62,7 @@ def model_card(card: Card) -> str:
 {markdown_table(card.columns)}
 
 Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
-({how}). ± is the sample standard deviation over the seeds of the training. {_about_kept(card.columns[-1])}The test texts were read once, for \
+({how}, over draws of the test texts). ± is the sample standard deviation over the seeds of the training, and no part of the interval. {_about_kept(card.columns[-1])}The test texts were read once, for \
 this table.
 
 ## Speed

@@ -22,6 +22,8 @@ from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
 Logits = NDArray[np.float32]
+INTERVAL_ROW = "  95 % interval"
+INTERVAL_COVERS = "over draws of the test texts; the spread between seeds is ±, and not in it"
 TERMINAL_COLUMNS = 80
 """The narrowest terminal that the table and its notes are made for."""
 
@@ -200,6 +202,8 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
     notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
+    if any(row == INTERVAL_ROW for row, _ in rows_of_table(columns)):
+        notes.print(f"95 % interval: {INTERVAL_COVERS}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 
@@ -235,7 +239,7 @@ def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]
         f"test {metric.title}": [str(one.test_score) for one in qualities],
     }
     if not metric.is_accuracy:
-        rows["  95 % interval"] = [_interval(one) for one in qualities]
+        rows[INTERVAL_ROW] = [_interval(one) for one in qualities]
     if qualities[0].micro_f1 is None:
         rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
     else:
