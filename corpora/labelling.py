@@ -209,7 +209,7 @@ def unlabelled(numbers: Numbers, n_texts: int) -> Numbers:
 def renumbered(numbers: Numbers, places: NDArray[np.int64], n_labels: int) -> Numbers:
     """The labels of texts as another order of `n_labels` labels has them, in which label i is at `places[i]`.
 
-    Unknown labels stay so. Of several labels a text, those of the other order that are at no place are unknown.
+    Unknown labels stay so. If a text has several labels, those of the other order that are at no place are unknown.
     """
     if numbers.ndim == 1:
         return np.where(numbers == UNLABELLED, numbers, places[numbers])
