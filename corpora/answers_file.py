@@ -114,7 +114,7 @@ def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:
         there = [name for name in names if name in table.columns]
         prefixed = [name for name in table.columns if name.startswith(PREFIXES.get(form, "\0"))]
         if len(there) + bool(prefixed) > 1:
-            raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; leave all but one out")
+            raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; keep one of them")
         if there:
             found[form], spelt[form] = table.column(there[0]), there[0]
         elif prefixed:
@@ -165,7 +165,7 @@ def _refuse_doubtful(
     if any(alone):
         raise CorpusError(
             f"{table.name}: some rows have {spelt[more]} and {spelt[form]}, and {table.rows[alone.index(True)]} has {spelt[form]} alone: leave "
-            f"{spelt[form]} out of the rows with {spelt[more]} if it is an answer, and leave the column out if it is the right label"
+            f"{spelt[form]} out of the rows with {spelt[more]} if it is an answer; leave the column out if it is the right label"
         )
 
 

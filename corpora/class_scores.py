@@ -122,7 +122,7 @@ def _unwrapped(cell: Any, where: str) -> Any:
     if len(pairs) < len(cell):
         return list(cell)
     if len(dict(pairs)) < len(pairs):
-        raise CorpusError(f"{where}: a label stands twice in {str(cell)[:60]}")
+        raise CorpusError(f"{where}: a label occurs twice in {str(cell)[:60]}")
     return dict(pairs)
 
 

@@ -107,7 +107,7 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
         if spread.max() > 1e-3:
             most = int(spread.argmax())
             raise CorpusError(
-                f"{path}: a text stands twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
+                f"{path}: a text occurs twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
                 f"by {spread[most]:.3g})"
             )
     hidden = None

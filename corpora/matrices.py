@@ -90,7 +90,7 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
         if found and all(isinstance(one, Mapping) and one.keys() == {"label", "score"} for one in found):
             scores = {str(one["label"]): one["score"] for one in found}
             if len(scores) < len(found):
-                raise CorpusError(f"{where}: a label stands twice in {str(found)[:60]}")
+                raise CorpusError(f"{where}: a label occurs twice in {str(found)[:60]}")
             return scores
         return found
     raise CorpusError(f"{where}: must be a list of numbers, one for each class, but is {str(cell)[:40]!r}")

@@ -180,7 +180,7 @@ def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
         raise ModelError(f"{folder / 'config.json'} is damaged: student.kind: must be a name")
     if STUDENTS.find(settings["kind"]) is None and settings["kind"] not in STUDENTS.names_of_ours:
         raise ModelError(
-            f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without: name "
+            f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without; name "
             "the study whose plugins have it by --study, or install its package (to answer, as predict does, needs neither)"
         )
     try:

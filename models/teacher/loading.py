@@ -184,7 +184,7 @@ def refuse_fresh_trunk(place: str | Path, model: PreTrainedModel, fresh: dict[st
         n_all = sum(in_trunk(model, name) for name, _ in model.named_parameters())
         raise ModelError(
             f"the teacher {place}: its weights are not those of its config.json: {len(lost)} of {n_all} tensors of the "
-            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it anew by "
+            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it again by "
             "save_pretrained of the model that was trained"
         )
 

@@ -39,7 +39,7 @@ def load_adapter(place: str | Path) -> Loaded:
 
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(
-            f"{what}, whose weights are not there as adapter_model.safetensors; save it anew by a current peft"
+            f"{what}, whose weights are not there as adapter_model.safetensors; save it again by a current peft"
         )
     with (
         in_one_line(f"{what}, whose weights (adapter_model.safetensors) cannot be read"),
@@ -61,7 +61,7 @@ def load_adapter(place: str | Path) -> Loaded:
     if lost:
         raise ModelError(
             f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
-            "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save"
+            "random; train it again with task_type SEQ_CLS, or name what is new in modules_to_save"
         )
     with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.

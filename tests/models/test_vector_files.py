@@ -200,10 +200,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "UTF-16, packed": (bz2.compress("好 1 2\n".encode("utf-16")), "is in UTF-16: save it in UTF-8"),
     "half of a gzip": (gzip.compress(ROWS.encode() * 99)[:60], "cannot be read: .*end-of-stream marker"),
-    "no numbers": (bytes(range(256)) * 9, "is neither text nor word2vec's binary format"),
+    "no numbers": (bytes(range(256)) * 9, "is not text, and not word2vec's binary format"),
     "half of a binary": (
         binary({b"a": [1.5, 2.25, 3]}, "1 3\n")[:-1],
-        "was cut off: no whole row stands in its last 13 bytes",
+        "was cut off: there is no whole row in its last 13 bytes",
     ),
     "rows without end": (
         binary({b"a": [1.5, 2.25, 3]}, f"{'9' * 5000} 3\n"),
@@ -349,5 +349,7 @@ def test_a_pickled_dictionary_of_vectors_is_named(tmp_path: Path) -> None:
 def test_arrays_that_are_not_beside_a_file_of_gensim_are_named(tmp_path: Path) -> None:
     trained().wv.save(str(tmp_path / "v.kv"), sep_limit=1)
     (tmp_path / "v.kv.vectors.npy").unlink()
-    with pytest.raises(ModelError, match=r"v.kv cannot be read: its arrays are in v.kv.vectors.npy, which must lie"):
+    with pytest.raises(
+        ModelError, match=r"v.kv cannot be read: its arrays are in v.kv.vectors.npy, which must be in the same folder"
+    ):
         read_vector_file(tmp_path / "v.kv", WANTED)
