@@ -16,8 +16,9 @@ from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile, hashes_of
 from distune.corpora.narrowing import with_classes
-from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import Table, read_table
+from distune.corpora.sources import read_source
+from distune.corpora.table_config import config_of
+from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits
 from distune.corpora.texts import CorpusError, has_content
@@ -50,14 +51,14 @@ class AnswersFile:
     n_votes: int
 
 
-def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> AnswersFile:
-    """Read a file of one or more rows for each text: a column `text` or `text_hash`, and the answers.
+def read_answers_file(path: str | tuple[str, ...], labels: Sequence[str], rule: AnswerRule) -> AnswersFile:
+    """Read a file, or several, of one or more rows for each text: a column `text` or `text_hash`, and the answers.
 
     `label` has one label, `votes` a list of labels or an object with a count for each, `logprobs` and `probabilities`
     objects with a number for each label or some of them; `confidence` belongs to `label`. Raises CorpusError for
     anything else, and for a name that is no label.
     """
-    table = read_table(TableConfig(path=path), ("text", "text_hash"))
+    table = _table(path)
     cells, notes = _cells(table)
     refuse_ambiguous(labels, rule.abstentions)
     names = LabelNames(labels=labels, rule=rule)
@@ -67,24 +68,33 @@ def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> Ans
         notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
     by_text: dict[bytes, list[Answer]] = {}
     for row in np.flatnonzero(has_text):
-        by_text.setdefault(hashes[row], []).append(_answer(names, cells, int(row), f"{path}: {table.rows[int(row)]}"))
+        where = f"{table.name}: {table.rows[int(row)]}"
+        by_text.setdefault(hashes[row], []).append(_answer(names, cells, int(row), where))
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
-        raise NoAnswersError(f"{path}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
+        raise NoAnswersError(f"{table.name}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
     probabilities = np.stack([_together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
     told = notes_about(list(answered.values()), len(by_text) - len(answered), probabilities, rule)
     description = f"a file of answers to {n_of(len(answered), 'text')}: {shown_forms(answered.values())}"
     file = LogitsFile(
-        path=path,
+        path=table.name,
         rows={one: row for row, one in enumerate(answered)},
         logits=_logits(probabilities),
         hidden=None,
         about={"description": description, N_VOTES: n_votes},
         columns=ColumnOrder(order=tuple(range(len(labels))), assumed="", by_name=True),
-        notes=(*told, *notes),
+        notes=(*told, *notes, *table.notes),
     )
     return AnswersFile(file=file, abstained=frozenset(by_text.keys() - answered.keys()), n_votes=n_votes)
+
+
+def _table(path: str | tuple[str, ...]) -> Table:
+    """The rows of the file, or of all files; its notes are those about several files."""
+    answers = [name for names in COLUMNS.values() for name in names]
+    table = read_source(config_of(path), together=("text", "text_hash", "text_b"), some=answers)
+    of_files = table.notes if table.rows.parts else table.notes[1:]
+    return table.with_notes(*(note.strip().removeprefix(f"{table.name}: ") for note in of_files))
 
 
 def _has_text(table: Table) -> list[bool]:

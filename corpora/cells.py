@@ -128,7 +128,7 @@ def labels_of(
     else:
         spelt = _spellings(cells, rows)
     there = tuple(dict.fromkeys(spelt))  # A million rows have a few labels.
-    as_known = dict(zip(there, _as_known(there, {*named, *rename}), strict=True))
+    as_known = dict(zip(there, in_one_spelling(there, {*named, *rename}), strict=True))
     if unused := [label for label in rename if label not in as_known.values()]:
         notes.append(f"  `rename` has labels that no row has: {', '.join(map(repr, unused))}")
     renamed = {label: None if now is None else rename.get(now, now) for label, now in as_known.items()}
@@ -180,10 +180,32 @@ def _only(cell: Sequence[Any], name: str, row: str) -> Any:
     """The one label of a list, None of an empty one."""
     if len(cell) > 1:
         raise CorpusError(
-            f"{name}: {row} has {len(cell)} labels ({str(cell)[:60]}), and several labels a text are not supported yet; "
-            "keep one label for each text"
+            f"{name}: {row} has {len(cell)} labels ({str(cell)[:60]}); set corpus.multi_label: true if a text has several, or keep one "
+            "label for each text"
         )
     return cell[0] if cell else None
+
+
+def spelling_of(cell: Any) -> str:
+    """The spelling of a number, a truth value or a text, as a label."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, str):
+        return normalise(cell.translate(UNSEEN))
+    return _number(cell) if isinstance(cell, int | float | Decimal) else str(cell)
+
+
+def spelt_list(cell: str) -> Any:
+    """The list or object that a cell in brackets spells as JSON, Python, NumPy, Java or PostgreSQL do; None for other cells.
+
+    Here `[late]` is a list of one label. To `labels_of` it is a label in brackets.
+    """
+    if len(cell) < 2 or BRACKETS.get(cell[0]) != cell[-1]:
+        return None
+    if not cell[1:-1].strip():
+        return []
+    found = _listed(cell)
+    return [cell[1:-1].strip()] if found is None and cell[0] != "(" else found
 
 
 def _listed(label: str) -> Any:
@@ -235,7 +257,7 @@ def _class_name(cell: Any, class_names: Sequence[str], name: str, row: str) -> s
     return normalise(class_names[cell])
 
 
-def _as_known(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
+def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
     """Labels in one spelling: whole numbers and truth values as `known` has them, which the study names, else in their short form."""
     short = _with_truth_values(_with_whole_numbers(labels))
     by_value: dict[str, set[str]] = {}

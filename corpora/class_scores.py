@@ -5,7 +5,6 @@ Hugging Face's pipelines sort the classes of every text by their score: the firs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -14,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.literals import literal
+from distune.corpora.literals import container
 from distune.corpora.matrices import Matrix, of_lists
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
 BESIDE = ("labels", "classes", "categories", "label_names", "class_names")
 """How columns are called that hold a list of names for the list of numbers in the same row."""
-PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
-"""A list as numpy prints it, without commas."""
-NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
-"""How NumPy prints a number in a list of Python."""
 FEWEST_SORTED = 20
 """This many rows in one order are no coincidence."""
 BY_NAME = (
@@ -108,18 +103,8 @@ def _is_scores(cell: Any) -> bool:
 
 def _spelt(cell: Any) -> Any:
     """The list or object that a cell of CSV spells as JSON, Python or numpy do; any other cell as it is."""
-    if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "{", "("):
-        return cell
-    cell = NUMPY_NUMBER.sub(r"\1", cell)
-    is_of_numpy = not any(sign in cell for sign in ",{(")  # ['a' 'b'] is one word to Python.
-    found = literal(cell, python=not is_of_numpy)
-    if found is None:
-        return _by_numpy(cell) if is_of_numpy else cell
-    return found
-
-
-def _by_numpy(cell: str) -> list[str]:
-    return ["".join(parts) for parts in PARTS.findall(cell)]
+    found = container(cell) if isinstance(cell, str) else None
+    return cell if found is None else found
 
 
 def _unwrapped(cell: Any, where: str) -> Any:

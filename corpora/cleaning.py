@@ -10,10 +10,11 @@ from distune._plural import n_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import Row
+from distune.corpora.labelling import ONE_LABEL, Labelling
 from distune.corpora.texts import CorpusError, content_key, text_hash
 
 
-def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
+def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL) -> list[Row]:
     """Each content once, in its most frequent spelling, sorted by its hash; contradicting labels give way to the most frequent."""
     first: dict[str, Row] = {}
     repeated: dict[str, list[Row]] = {}
@@ -22,7 +23,7 @@ def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
         if (other := first.setdefault(key, row)) is not row:
             repeated.setdefault(key, [other]).append(row)
     contradicting = [key for key in first if key in repeated and len({row.label for row in repeated[key]}) > 1]
-    chosen = first | {key: _most_frequent(found) for key, found in repeated.items()}
+    chosen = first | {key: _most_frequent(found, labelling) for key, found in repeated.items()}
     if contradicting:
         notes.append(
             f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels; the more frequent one was kept (a tie: the smaller), "
@@ -36,17 +37,20 @@ def deduplicated(rows: Sequence[Row], notes: list[str]) -> list[Row]:
     return sorted(chosen.values(), key=lambda row: text_hash(row.text))
 
 
-def _most_frequent(rows: Sequence[Row]) -> Row:
+def _most_frequent(rows: Sequence[Row], labelling: Labelling) -> Row:
     """One content in its most frequent spelling with its most frequent label; of equals the smaller."""
     spellings, labels = Counter(row.text for row in rows), Counter(row.label for row in rows)
     return Row(
         min(spellings, key=lambda text: (-spellings[text], text)),
-        min(labels, key=lambda label: (-labels[label], label_sort_key(label))),
+        min(labels, key=lambda label: (-labels[label], labelling.sort_key(label))),
     )
 
 
-def label_names(config: CorpusConfig, rows: Sequence[Row], notes: list[str]) -> tuple[str, ...]:
-    found = sorted({str(row.label) for row in rows}, key=label_sort_key)
+def label_names(
+    config: CorpusConfig, rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL
+) -> tuple[str, ...]:
+    """The labels of the corpus in their order: those that the study names, or all, sorted."""
+    found = sorted({name for row in rows for name in labelling.names(row.label)}, key=label_sort_key)
     names = config.labels or tuple(found)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
@@ -55,7 +59,8 @@ def label_names(config: CorpusConfig, rows: Sequence[Row], notes: list[str]) -> 
     if unknown:
         raise CorpusError(f"labels: unknown label {unknown[0]!r}; {config.source_name} has {', '.join(found)}")
     if len(names) < 2:
-        raise CorpusError(f"{config.source_name} has one class only ({found[0]!r}); a classifier needs at least two")
+        one = f"one class only ({names[0]!r})" if names else "no label in any row"
+        raise CorpusError(f"{config.source_name} has {one}; a classifier needs at least two")
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(content_key(name), []).append(name)
@@ -65,12 +70,3 @@ def label_names(config: CorpusConfig, rows: Sequence[Row], notes: list[str]) -> 
         if len(group) > 1
     ]
     return names
-
-
-def picked(rows: Sequence[Row], labels: Sequence[str], notes: list[str]) -> list[Row]:
-    """The rows of these classes; it is noted how many others there are."""
-    others = Counter(row.label for row in rows if row.label not in labels)
-    if others:
-        shown = ", ".join(f"{label} ({n})" for label, n in others.most_common(5)) + (", ..." if len(others) > 5 else "")
-        notes.append(f"  {n_of(others.total(), 'row')} of other classes than `labels` names left out: {shown}")
-    return [row for row in rows if row.label in labels]

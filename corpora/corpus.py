@@ -7,30 +7,33 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distune._pairs import in_words as shown
 from distune._plural import n_of
-from distune.corpora.cleaning import deduplicated, label_names, picked
+from distune.corpora.cleaning import deduplicated, label_names
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
+from distune.corpora.labelling import labelling_of, n_texts_of
 from distune.corpora.pairs import about_sides
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words
 from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
 
-UNLABELLED = -1
-
 
 @dataclass(frozen=True)
 class Split:
-    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 without a label."""
+    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 without a label.
+
+    If a text may have several labels, `labels` is `[texts, labels]`: 1, 0, or -1 for a label that is unknown.
+    """
 
     texts: tuple[str, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -70,6 +73,11 @@ class Corpus:
     """The file of answers that the labels of train come from; "" for labels of its own."""
 
     @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.dev.labels.ndim == 2
+
+    @property
     def splits(self) -> dict[str, Split]:
         return {"train": self.train, "transfer": self.transfer, "dev": self.dev, "test": self.test}
 
@@ -85,9 +93,7 @@ class Corpus:
 
     def class_counts(self) -> dict[str, dict[str, int]]:
         """How many texts of each class train, dev and test have: by label, then by split."""
-        counted = {
-            name: np.bincount(self.splits[name].labels, minlength=len(self.labels)) for name in ("train", "dev", "test")
-        }
+        counted = {name: n_texts_of(self.splits[name].labels, len(self.labels)) for name in ("train", "dev", "test")}
         return {label: {name: int(n[i]) for name, n in counted.items()} for i, label in enumerate(self.labels)}
 
     def texts(self) -> list[str]:
@@ -105,9 +111,11 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     if config.source != REVIEWS:
         config = with_given_splits(config, notes)
     rows = _read_source(config, notes)
-    labels = label_names(config, rows, notes)
+    labelling = labelling_of(config.multi_label)
+    labels = label_names(config, rows, notes, labelling)
     _refuse_other_descriptions(config, labels)
-    rows = per_class(deduplicated(picked(rows, labels, notes), notes), labels, config)
+    rows = deduplicated(labelling.picked(rows, labels, notes), notes, labelling)
+    rows = per_class(rows, labels, config)
     train, dev, test = split_rows(rows, config, labels, notes)
     train, transfer = keep_labelled(train, labels, config)
     if config.unlabelled or config.more_unlabelled:
@@ -115,7 +123,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         transfer = transfer + read_unlabelled(config, taken, notes)
     transfer = drawn(transfer, config)
     parts = {
-        name: _to_split(part, labels)
+        name: Split(tuple(row.text for row in part), labelling.numbers(part, labels))
         for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
     }
     for name, part in parts.items():
@@ -197,17 +205,11 @@ def _lacking_classes(labels: Sequence[str], parts: dict[str, Split]) -> list[str
     """Which classes have no text in train, dev or test."""
     found = []
     for name in ("train", "dev", "test"):
-        there = set(parts[name].labels.tolist()) if len(parts[name]) else set(range(len(labels)))
-        lacking = [repr(label) for i, label in enumerate(labels) if i not in there]
+        counts = n_texts_of(parts[name].labels, len(labels))
+        lacking = [repr(label) for label, n in zip(labels, counts, strict=True) if not n and len(parts[name])]
         if lacking:
             found.append(f"{name} has no text of the class{'es' if len(lacking) > 1 else ''} {', '.join(lacking)}")
     return found
-
-
-def _to_split(rows: Sequence[Row], labels: Sequence[str]) -> Split:
-    index = {name: i for i, name in enumerate(labels)}
-    ids = [UNLABELLED if row.label is None else index[row.label] for row in rows]
-    return Split(tuple(row.text for row in rows), np.array(ids, dtype=np.int64))
 
 
 def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
@@ -232,7 +234,7 @@ def labelled_fingerprint(labels: Sequence[str], *splits: Split) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for split in splits:
         digest.update(b"\x01")
-        names = [b"" if i == UNLABELLED else labels[i].encode() for i in split.labels.tolist()]
+        names = labelling_of(split.labels.ndim == 2).spelt(split.labels, labels)
         for text, name in sorted(zip(split.hashes, names, strict=True)):
             digest.update(text + len(name).to_bytes(4, "big") + name)
     return digest.hexdigest()

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from distune.corpora.files import REVIEWS, FileConfig
+from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.raw_rows import Quoting
 from distune.corpora.table_config import Encoding, FileNames, LabelName, in_words, names_of
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
+class CorpusConfig(LabelCellsConfig, frozen=True):
     """The texts and labels of the study, and their splits."""
 
     source: FileNames
@@ -26,8 +27,6 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
     text_b: str | None = None
     """The name of the column with the second text, for a corpus of pairs such as two questions. Then a row is a pair: it
     has one label, and a pair is in one split alone."""
-    label: str = "label"
-    """The name of the label column, or a path into nested ones."""
     columns: tuple[str, ...] | None = None
     """The names of the columns, for CSV or TSV files without a header."""
     quoting: Quoting = "auto"
@@ -89,6 +88,16 @@ class CorpusConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("text_b names the second text of a pair, and `reviews` has one text in a row")
         for number, file in enumerate(self.more_unlabelled):
             refuse_other_rows(f"more_unlabelled.{number}", file, self)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_several_labels(self) -> CorpusConfig:
+        if self.multi_label and self.per_class is not None:
+            raise ValueError(
+                "per_class counts texts of one class, and with multi_label a text has several: leave one of them out"
+            )
+        if self.multi_label and self.source == REVIEWS:
+            raise ValueError("multi_label is for several labels a text, and `reviews` has one label a text")
         return self
 
     @model_validator(mode="after")

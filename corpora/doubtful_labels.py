@@ -33,8 +33,28 @@ NO_LABEL = "-1"
 """How Hugging Face's data sets write that a text has no label."""
 
 
-def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> None:
-    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur."""
+def refuse_joined(distinct: Counter[str], known: Collection[str], name: str, several: bool = False) -> None:
+    """Raise CorpusError if cells join several labels: their parts are labels by themselves, or recur.
+
+    `several` says that the study reads several labels a text.
+    """
+    found = _joined(distinct, known)
+    if found is not None:
+        sign, label, parts = found
+        raise CorpusError(
+            f"{name}: the label {label!r} looks like several labels, {' and '.join(parts)}; {_advice(sign, several)}, or name every "
+            "class in `labels:` if it is one class"
+        )
+
+
+def joining_sign(distinct: Counter[str]) -> str:
+    """The sign by which cells join several labels; "" if they do not."""
+    found = _joined(distinct, ())
+    return "" if found is None else found[0]
+
+
+def _joined(distinct: Counter[str], known: Collection[str]) -> tuple[str, str, list[str]] | None:
+    """A sign that joins labels, a cell that has it, and its parts: labels by themselves, or parts that recur."""
     for sign, is_enough_to_share in JOINED_BY.items():
         joined = {
             label: [part.strip() for part in label.split(sign)]
@@ -46,10 +66,13 @@ def refuse_joined(distinct: Counter[str], known: Collection[str], name: str) -> 
         for label, found in joined.items():
             alone = all(part in distinct for part in found)
             if alone or (shares and any(parts[part] > 1 for part in found)):
-                raise CorpusError(
-                    f"{name}: the label {label!r} looks like several labels, {' and '.join(found)}, which are not supported yet; "
-                    "keep one label for each text, or name every class in `labels:` if it is one class"
-                )
+                return sign, label, found
+    return None
+
+
+def _advice(sign: str, several: bool) -> str:
+    separator = f'set corpus.separator: "{sign}"'
+    return separator if several else f"{separator} if a text has several labels, keep one label for each text if not"
 
 
 def refuse_ids(distinct: Counter[str], name: str) -> None:

@@ -18,14 +18,16 @@ from distune.corpora.cells import MISSING, labels_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
+from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
+from distune.corpora.label_sets import LabelSet, sets_of_columns, sets_of_lists
 from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import LabelName, TableConfig
-from distune.corpora.table_file import ENDINGS, content_of, endings
+from distune.corpora.table_file import ENDINGS, Table, content_of, endings
 from distune.corpora.table_texts import texts_in
 from distune.corpora.texts import CorpusError, has_content, normalise
 
@@ -44,22 +46,24 @@ ESCAPES = {
 REPLACEMENT = "\ufffd"
 
 
+Label = str | LabelSet
+"""The label of a text, or its labels if it may have several."""
+
+
 class Row(NamedTuple):
     """One text in its normal form, with its label, or None if it has none."""
 
     text: str
-    label: str | None
+    label: Label | None
 
 
-class FileConfig(TableConfig, frozen=True):
+class FileConfig(LabelCellsConfig, TableConfig, frozen=True):
     """One file of texts."""
 
     text: str = "text"
     """The name of the text column, or a path into nested ones such as `data.text`."""
     text_b: str | None = None
     """The name of the column with the second text of a pair, for a corpus of pairs."""
-    label: str = "label"
-    """The name of the label column, or a path into nested ones."""
     rename: dict[LabelName, str] = Field(default={})
     """A map from this file's spellings of labels to the corpus' spellings, for files that are joined to a corpus."""
 
@@ -73,28 +77,24 @@ def read_rows(
     for a file that cannot be read rightly, a column that is missing or empty throughout, and rows without a label.
     """
     columns_of_texts = (config.text,) if config.text_b is None else (config.text, config.text_b)
-    wanted = (*columns_of_texts, config.label) if labelled else columns_of_texts
+    wanted = (*columns_of_texts, *config.columns_of_labels) if labelled else columns_of_texts
     table = read_source(config, wanted)
     told = [] if notes is None else notes
     told += table.notes
     names = table.rows
     texts = texts_in(table, config.text, config.text_b)
-    labels: list[str | None] = [None] * len(texts)
+    labels: list[Label | None] = [None] * len(texts)
     if labelled:
         counts = [
             is_accepted and is_annotated
             for is_accepted, is_annotated in zip(
-                accepted_rows(table, wanted, told), annotated_rows(table, config.label, told), strict=True
+                accepted_rows(table, wanted, told),
+                annotated_rows(table, config.columns_of_labels[0], told),
+                strict=True,
             )
         ]
-        cells = [cell if is_read else None for cell, is_read in zip(table.column(config.label), counts, strict=True)]
-        class_names = table.class_names_of(config.label)
-        labels = labels_of(cells, names, config.rename, named, class_names, told)
+        labels = _labels_in(table, config, counts, named, told)
         texts, labels, names = list(compress(texts, counts)), list(compress(labels, counts)), names.kept(counts)
-        told += doubtful_labels(labels, {*named, *config.rename.values()})
-        told += about_states(table, config.text, config.label)
-        if class_names:
-            told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     refuse_texts_of_objects(texts, table.name)
     have_content = list(map(has_content, texts))
     rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
@@ -102,14 +102,18 @@ def read_rows(
         raise CorpusError(
             f"{config.name}: the text column {' or '.join(map(repr, columns_of_texts))} is empty throughout ({n_of(len(texts), 'row')})"
         )
+    n_empty = len(texts) - len(rows)
+    if labelled and config.empty_cell == "unknown":
+        rows, have_content = _labelled_ones(rows, have_content, told)
     if labelled:
         _refuse_unlabelled(rows, names.kept(have_content), config)
     if config.columns:
         known = {*named, *config.rename.values()}
+        spelt = [None if label is None else str(label) for label in labels]
         for start, end, file in names.spans(len(texts)):
-            told += check_first_row(texts[start:end], labels[start:end], known, file)
-    if len(rows) < len(texts):
-        told.append(f"  {n_of(len(texts) - len(rows), 'row')} without a text left out")
+            told += check_first_row(texts[start:end], spelt[start:end], known, file)
+    if n_empty:
+        told.append(f"  {n_of(n_empty, 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
     told += _doubts(rows)
@@ -119,6 +123,40 @@ def read_rows(
             f"  {n_of(n_replaced, 'text holds', 'texts hold')} U+FFFD, the sign of characters that an earlier program could not decode"
         )
     return rows
+
+
+def _labels_in(
+    table: Table, config: FileConfig, counts: Sequence[bool], named: Collection[str], told: list[str]
+) -> list[Label | None]:
+    """The label or the labels of each row that counts; `told` gets how they were read."""
+    columns = {
+        name: [cell if is_read else None for cell, is_read in zip(table.column(name), counts, strict=True)]
+        for name in config.columns_of_labels
+    }
+    if config.label_columns is not None:
+        return list(sets_of_columns(columns, table.rows, config.rename, told))
+    cells, class_names = columns[config.label], table.class_names_of(config.label)
+    if class_names:
+        told.append(f"  its labels are named by the file: {', '.join(class_names)}")
+    if config.multi_label:
+        sets = sets_of_lists(cells, table.rows, config, config.rename, named, class_names)
+        return list(sets)
+    labels = labels_of(cells, table.rows, config.rename, named, class_names, told)
+    told += doubtful_labels(list(compress(labels, counts)), {*named, *config.rename.values()})
+    told += about_states(table, config.text, config.label)
+    return list(labels)
+
+
+def _labelled_ones(rows: Sequence[Row], have_content: Sequence[bool], told: list[str]) -> tuple[list[Row], list[bool]]:
+    """The rows whose labels are known, and of all rows whether they are among these."""
+    labelled = [row for row in rows if row.label is not None]
+    if len(labelled) < len(rows):
+        told.append(
+            f"  {n_of(len(rows) - len(labelled), 'row')} of unknown labels left out; name the file in `unlabelled:` too to have their "
+            "texts without labels"
+        )
+    is_known = iter([row.label is not None for row in rows])
+    return labelled, [has and next(is_known) for has in have_content]
 
 
 def _doubts(rows: Sequence[Row]) -> list[str]:
@@ -151,7 +189,7 @@ def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig)
     missing = [place for place, row in enumerate(rows) if row.label is None]
     if missing:
         raise CorpusError(
-            f"{config.name}: {n_of(len(missing), 'row has', 'rows have')} no {config.label!r}, such as {names[missing[0]]}, "
+            f"{config.name}: {n_of(len(missing), 'row has', 'rows have')} no {' or '.join(config.columns_of_labels[:3])!r}, such as {names[missing[0]]}, "
             f"{in_words(rows[missing[0]].text)[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
             "`labels:` if it only looks like none"
         )

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.corpora.class_scores import class_scores, refuse_sorted, refuse_unnamed
 from distune.corpora.columns import ColumnOrder, column_order
+from distune.corpora.hub_dataset import is_of_hub, read_of_hub
 from distune.corpora.logits_filling import TeacherAnswers
 from distune.corpora.matrices import Matrix, of_columns, of_lists
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_classes
-from distune.corpora.table_config import TableConfig
+from distune.corpora.table_config import config_of
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
@@ -129,7 +130,8 @@ def _refuse_not_finite(values: NDArray[np.floating], table: Table, of: str = "")
 
 def _table(path: str) -> Table:
     try:
-        return read_table(TableConfig(path=path), ("text", "text_hash"))
+        config = config_of(path)
+        return read_of_hub(path) if is_of_hub(path) else read_table(config, ("text", "text_hash"))
     except CorpusError as error:
         if "`" not in str(error):
             raise

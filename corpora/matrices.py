@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,9 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.literals import literal
+from distune.corpora.literals import container, literal
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
-
-SPACES = re.compile(r"\[[^,\[\]]*\]", re.DOTALL)
-"""A list as numpy prints it, without commas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +97,9 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
 
 
 def _spelt(cell: str) -> Any:
-    """The value of a cell of CSV: a list or an object of JSON or Python, or a list as numpy prints it."""
-    found = literal(cell)
-    return cell.strip()[1:-1].split() if found is None and SPACES.fullmatch(cell.strip()) else found
+    """The value of a cell of CSV: a list or an object as JSON, Python or numpy spell it, or a number."""
+    found = container(cell)
+    return literal(cell) if found is None else found
 
 
 def _of_objects(read: Sequence[Any], table: Table, column: str) -> Matrix:

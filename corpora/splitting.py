@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from distune._plural import n_of
-from distune.corpora.cleaning import deduplicated, picked
+from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.label_cells import LabelCellsConfig
+from distune.corpora.labelling import labelling_of
 from distune.corpora.texts import CorpusError, content_fraction, content_key, text_hash
 
 
@@ -17,7 +19,7 @@ def file_of(config: CorpusConfig, path: str | tuple[str, ...]) -> FileConfig:
         path=path,
         text=config.text,
         text_b=config.text_b,
-        label=config.label,
+        **{name: getattr(config, name) for name in LabelCellsConfig.model_fields},
         columns=config.columns,
         skip_bad_rows=config.skip_bad_rows,
         quoting=config.quoting,
@@ -34,12 +36,9 @@ def split_rows(
     }
     if config.drop_overlap:
         rows = _without_overlap(rows, [row for part in given.values() for row in part or []], notes)
-    dev_end = 0.0 if given["dev"] is not None else config.dev_fraction
-    test_end = dev_end + (0.0 if given["test"] is not None else config.test_fraction)
-    drawn: dict[str, list[Row]] = {"train": [], "dev": [], "test": []}
-    for row in rows:
-        fraction = content_fraction(row.text, config.seed)
-        drawn["dev" if fraction < dev_end else "test" if fraction < test_end else "train"].append(row)
+    fractions = {"dev": config.dev_fraction, "test": config.test_fraction}
+    to_draw = {name: fraction for name, fraction in fractions.items() if given[name] is None}
+    drawn = labelling_of(config.multi_label).divided(rows, to_draw, labels, config.seed)
     dev, test = (given[name] if given[name] is not None else drawn[name] for name in ("dev", "test"))
     return drawn["train"], list(dev or []), list(test or [])
 
@@ -50,14 +49,14 @@ def _held_out(
     """The rows of a dev or test file, of the classes that `labels` picks; None without a file."""
     if path is None:
         return None
-    file = file_of(config, path)
+    file, labelling = file_of(config, path), labelling_of(config.multi_label)
     rows = read_rows(file, named=labels, notes=notes)
-    unknown = next((row.label for row in rows if row.label not in labels), None)
+    unknown = next((name for row in rows for name in labelling.names(row.label) if name not in labels), None)
     if unknown is not None and config.labels is None:
         raise CorpusError(
             f"{file.name}: unknown label {unknown!r}; the corpus has {', '.join(labels)}; `labels:` picks these in every file"
         )
-    return deduplicated(picked(rows, labels, notes), notes)
+    return deduplicated(labelling.picked(rows, labels, notes), notes, labelling)
 
 
 def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
@@ -71,7 +70,7 @@ def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[s
 def per_class(rows: Sequence[Row], labels: Sequence[str], config: CorpusConfig) -> list[Row]:
     if config.per_class is None:
         return list(rows)
-    taken: Counter[str | None] = Counter()
+    taken: Counter[object] = Counter()
     chosen = []
     for row in sorted(rows, key=lambda row: content_fraction(row.text, config.seed + 1)):
         taken[row.label] += 1
@@ -87,39 +86,14 @@ def per_class(rows: Sequence[Row], labels: Sequence[str], config: CorpusConfig) 
 
 
 def keep_labelled(train: Sequence[Row], labels: Sequence[str], config: CorpusConfig) -> tuple[list[Row], list[Row]]:
-    """The labelled rows, balanced over the classes, and the rest without its labels."""
+    """The rows that keep their labels, and the rest without its labels."""
     if config.labelled is None:
         return list(train), []
     if config.labelled > len(train):
         raise CorpusError(f"labelled must be <= {len(train)}, the size of train, but got labelled={config.labelled}")
-    room = _balanced(config.labelled, Counter(str(row.label) for row in train), labels)
-    chosen: set[str] = set()
-    for row in sorted(train, key=lambda row: content_fraction(row.text, config.seed + 2)):
-        if room[str(row.label)] > 0:
-            room[str(row.label)] -= 1
-            chosen.add(row.text)
+    chosen = labelling_of(config.multi_label).kept(train, config.labelled, labels, config.seed + 2)
     kept = [row for row in train if row.text in chosen]
     return kept, [Row(row.text, None) for row in train if row.text not in chosen]
-
-
-def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:
-    """How many labels each class keeps: the same number, and one more for classes with enough texts until none
-    remains."""
-    share, rest = divmod(n_labelled, len(labels))
-    most = min(there[label] for label in labels) * len(labels) + len(labels) - 1
-    for label in labels:
-        if there[label] < share:
-            raise CorpusError(
-                f"labelled={n_labelled} needs {share - there[label]} more texts labelled {label!r} in train; the labelled texts "
-                f"are balanced over the classes, so labelled must be <= {most}"
-            )
-    room = dict.fromkeys(labels, share)
-    while rest:
-        for label in labels:
-            if rest and room[label] < there[label]:
-                room[label] += 1
-                rest -= 1
-    return room
 
 
 def read_unlabelled(config: CorpusConfig, taken: set[str], notes: list[str]) -> list[Row]:

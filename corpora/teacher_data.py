@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.labelling import Labelling, labelling_of
 from distune.corpora.texts import CorpusError, content_key
 
 
@@ -42,18 +43,19 @@ def load_teacher_data(config: TeacherDataConfig, corpus: Corpus) -> TeacherData:
     Raises CorpusError for an unreadable file and for a label that the corpus does not have.
     """
     notes: list[str] = []
-    index = {name: i for i, name in enumerate(corpus.labels)}
+    labelling = labelling_of(corpus.is_multi_label)
     held_out = {content_key(text) for split in (corpus.dev, corpus.test) for text in split.texts}
     seen = held_out | {content_key(text) for text in corpus.train.texts}
-    texts, labels = list(corpus.train.texts), corpus.train.labels.tolist()
+    texts, more = list(corpus.train.texts), []
     labelled = _labelled_rows(config, corpus, notes)
     n_removed = sum(content_key(row.text) in held_out for row in labelled)
-    for row in _in_their_order(labelled, notes):
+    for row in _in_their_order(labelled, notes, labelling):
         if content_key(row.text) not in seen:
             seen.add(content_key(row.text))
             texts.append(row.text)
-            labels.append(index[str(row.label)])
-    train = Split(tuple(texts), np.array(labels, dtype=np.int64))
+            more.append(row)
+    labels = np.concatenate([corpus.train.labels, labelling.numbers(more, corpus.labels)])
+    train = Split(tuple(texts), labels)
     plain = list(corpus.transfer.texts)
     for file in config.unlabelled:
         plain += [row.text for row in read_rows(file, labelled=False, notes=notes)]
@@ -68,9 +70,17 @@ def load_teacher_data(config: TeacherDataConfig, corpus: Corpus) -> TeacherData:
 
 def _labelled_rows(config: TeacherDataConfig, corpus: Corpus, notes: list[str]) -> list[Row]:
     rows: list[Row] = []
+    labelling = labelling_of(corpus.is_multi_label)
     for file in config.labelled:
+        if file.multi_label != corpus.is_multi_label:
+            has, lacks = ("the corpus", file.name) if corpus.is_multi_label else (file.name, "the corpus")
+            raise CorpusError(
+                f"{has} has several labels a text, and {lacks} has one: set multi_label for both, or for none"
+            )
         found = read_rows(file, named=corpus.labels, notes=notes)
-        unknown = next((row.label for row in found if row.label not in corpus.labels), None)
+        unknown = next(
+            (name for row in found for name in labelling.names(row.label) if name not in corpus.labels), None
+        )
         if unknown is not None:
             raise CorpusError(
                 f"{file.name}: unknown label {unknown!r}; the corpus has {', '.join(corpus.labels)}; `rename:` maps one to the "
@@ -80,9 +90,9 @@ def _labelled_rows(config: TeacherDataConfig, corpus: Corpus, notes: list[str]) 
     return rows
 
 
-def _in_their_order(rows: Sequence[Row], notes: list[str]) -> list[Row]:
+def _in_their_order(rows: Sequence[Row], notes: list[str], labelling: Labelling) -> list[Row]:
     """Each content once, as `deduplicated` has it, in the order of the files."""
     places: dict[str, int] = {}
     for place, row in enumerate(rows):
         places.setdefault(content_key(row.text), place)
-    return sorted(deduplicated(rows, notes), key=lambda row: places[content_key(row.text)])
+    return sorted(deduplicated(rows, notes, labelling), key=lambda row: places[content_key(row.text)])

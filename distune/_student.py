@@ -56,13 +56,15 @@ class Student:
     def predict(self, texts: Iterable[str]) -> Any:
         """The label of each text: a list, but a Series for a Series and a generator for a generator.
 
-        It is the likeliest label, or the one that the student's threshold decides for (`metric.threshold` of its study).
+        It is the likeliest label, or the one that the student's threshold decides for (`metric.threshold` of its study). A
+        student of several labels a text gives a list of labels for each, in the order of `labels`; it may be empty.
         """
         if isinstance(texts, Iterator):
             return (label for part in self._parts(texts) for label in self._labels_of(part))
         labels = self._labels_of(self._predictor.probabilities(_all(texts)))
         if (series := _as_series(texts)) is not None:
-            return type(series)(labels, index=series.index, name="label", dtype=object)
+            name = "labels" if self._predictor.is_multi_label else "label"
+            return type(series)(labels, index=series.index, name=name, dtype=object)
         return labels
 
     def predict_proba(self, texts: Iterable[str]) -> Any:
@@ -91,8 +93,9 @@ class Student:
             yield self._predictor.probabilities(part, n_before)
             n_before += len(part)
 
-    def _labels_of(self, probabilities: NDArray[np.float32]) -> list[str]:
-        return [self.labels[int(i)] for i in self._predictor.decision.of_probabilities(probabilities)]
+    def _labels_of(self, probabilities: NDArray[np.float32]) -> list[Any]:
+        answered = self._predictor.named(self._predictor.decision.of_probabilities(probabilities))
+        return answered if self._predictor.is_multi_label else [labels[0] for labels in answered]
 
 
 def _all(texts: Iterable[str]) -> list[str]:

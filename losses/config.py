@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -43,6 +43,10 @@ OF_LABELS = ("label_smoothing", "class_weights", "effective_beta", "focal_gamma"
 
 class TeacherTerm(Part, frozen=True):
     """The comparison of a student's logits with its teacher's."""
+
+    is_of_probabilities: ClassVar[bool] = True
+    """Whether the term turns logits into probabilities by softmax. If a text has several labels, such a term compares
+    each label by itself, as two classes. Any other term gets the logits `[batch, labels]` as they are."""
 
     def build(self) -> nn.Module:
         """The term as a module. It is called with `(student_logits, teacher_logits, labels, progress)` and gives one
@@ -132,6 +136,8 @@ class DecoupledConfig(SoftenedConfig, frozen=True):
 
 class MSEConfig(TeacherTerm, frozen=True):
     """The squared distance of the logits (Ba & Caruana 2014; Tang et al. 2019)."""
+
+    is_of_probabilities: ClassVar[bool] = False
 
     kind: Literal["mse"]
 

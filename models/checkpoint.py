@@ -28,7 +28,7 @@ from distune._kinds import content_of
 from distune.models import answer_lines, checkpoint_folder, decision, distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
-from distune.models.decision import LIKELIEST, Decision, decision_of
+from distune.models.decision import LIKELIEST, AnyDecision, EachLabel, decision_of
 from distune.models.errors import ModelError
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
@@ -60,7 +60,7 @@ class Checkpoint:
     labels: Sequence[str]
     quantized: bytes | None = None
     trial: dict[str, Any] | None = None
-    decision: Decision = LIKELIEST
+    decision: AnyDecision = LIKELIEST
     """The rule that turns its probabilities into an answer."""
 
 
@@ -91,6 +91,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "tokens": checkpoint.tokens,
         "dimension": checkpoint.dimension,
         "vocabulary_size": len(checkpoint.vocabulary),
+        **({"multi_label": True} if isinstance(checkpoint.decision, EachLabel) else {}),
         "thresholds": checkpoint.decision.named(checkpoint.labels),
         "trial": checkpoint.trial,
     }
@@ -158,6 +159,8 @@ class _About(BaseModel, frozen=True):
     """The width of its word vectors."""
     thresholds: dict[str, float] = {}
     """The probability from which a class is answered, by its name; empty if the likeliest is."""
+    multi_label: StrictBool = False
+    """Whether it answers each label by itself."""
     trial: dict[str, Any] | None
     """The settings that trained it, if they are known."""
 
@@ -230,5 +233,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         labels=labels,
         quantized=quantized,
         trial=about.trial,
-        decision=decision_of(about.thresholds, labels),
+        decision=decision_of(about.thresholds, labels, about.multi_label),
     )

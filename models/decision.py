@@ -1,4 +1,4 @@
-"""From probabilities to the class that is answered: the likeliest, or one class from a threshold on.
+"""From logits to probabilities and to the answer: the likeliest class, one class from a threshold on, or every label from its own.
 
 A copy of this file travels with every checkpoint in its package `distune_student`: it imports nothing of the project.
 """
@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Answers = NDArray[np.int64]
+"""The answered class `[texts]`, or 1 for each answered label `[texts, labels]`."""
+EVEN = 0.5
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The rule that turns probabilities into an answer.
+    """The rule that turns probabilities into one answer a text.
 
     Without a threshold the answer is the class with the largest probability. With one, the class `index` is the answer
     if its probability is at least `threshold`, and the likeliest of the others if it is not.
@@ -26,47 +29,103 @@ class Decision:
     index: int = 0
     threshold: float | None = None
 
-    def of_probabilities(self, probabilities: Floats) -> NDArray[np.int64]:
+    def probabilities(self, logits: Floats) -> Floats:
+        """Probabilities of logits, `[texts, classes]` both; those of a text sum to 1."""
+        return softmax(logits)
+
+    def of_probabilities(self, probabilities: Floats) -> Answers:
         """The answered class `[texts]` of probabilities `[texts, classes]`."""
         if self.threshold is None:
             return np.asarray(probabilities.argmax(axis=1))
         others = probabilities.copy()
         others[:, self.index] = -1.0
         is_class = probabilities[:, self.index] >= self.threshold
-        answers: NDArray[np.int64] = np.where(is_class, self.index, others.argmax(axis=1))
+        answers: Answers = np.where(is_class, self.index, others.argmax(axis=1))
         return answers
 
-    def of_logits(self, logits: Floats) -> NDArray[np.int64]:
+    def of_logits(self, logits: Floats) -> Answers:
         """The answered class `[texts]` of logits `[texts, classes]`."""
         if self.threshold is None:
             return np.asarray(logits.argmax(axis=1))
-        return self.of_probabilities(softmax(logits))
+        return self.of_probabilities(self.probabilities(logits))
 
     def named(self, labels: Sequence[str]) -> dict[str, float]:
         """The threshold as a checkpoint keeps it: by the name of its class, and empty without one."""
         return {} if self.threshold is None else {labels[self.index]: self.threshold}
 
 
+@dataclass(frozen=True)
+class EachLabel:
+    """The rule that turns probabilities into several labels a text, or none: each label is answered from its own threshold on.
+
+    `thresholds` are in the order of the labels.
+    """
+
+    thresholds: tuple[float, ...]
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Probabilities of logits, `[texts, labels]` both; those of a text are independent."""
+        return sigmoid(logits)
+
+    def of_probabilities(self, probabilities: Floats) -> Answers:
+        """1 for each answered label `[texts, labels]`, and 0 for the others."""
+        return (probabilities >= np.asarray(self.thresholds, dtype=probabilities.dtype)).astype(np.int64)
+
+    def of_logits(self, logits: Floats) -> Answers:
+        """1 for each answered label `[texts, labels]`, and 0 for the others."""
+        return self.of_probabilities(self.probabilities(logits))
+
+    def named(self, labels: Sequence[str]) -> dict[str, float]:
+        """The thresholds as a checkpoint keeps them: by the names of all labels."""
+        return dict(zip(labels, self.thresholds, strict=True))
+
+
+AnyDecision = Decision | EachLabel
 LIKELIEST = Decision()
 
 
-def decision_of(thresholds: Mapping[str, float], labels: Sequence[str]) -> Decision:
+def even(n_labels: int) -> EachLabel:
+    """The rule that answers each label from a probability of 0.5 on."""
+    return EachLabel((EVEN,) * n_labels)
+
+
+def decision_of(thresholds: Mapping[str, float], labels: Sequence[str], is_multi_label: bool = False) -> AnyDecision:
     """The rule that a checkpoint keeps as `thresholds`, a probability by the name of its class.
 
-    Raises ValueError for another class than those in `labels`, for more than one, and for what is no probability.
+    Raises ValueError for another class than those in `labels`, for more than one unless each text has several labels,
+    for fewer than all if it has, and for what is no probability.
     """
+    for label, threshold in thresholds.items():
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r}")
+    if is_multi_label:
+        if set(thresholds) != set(labels):
+            raise ValueError(f"thresholds must name each of the labels, but got {list(thresholds)}")
+        return EachLabel(tuple(float(thresholds[label]) for label in labels))
     if not thresholds:
         return LIKELIEST
-    (label, threshold), *more = thresholds.items()
+    label, *more = thresholds
     if more or label not in labels:
         raise ValueError(f"thresholds must name one of the labels, but got {list(thresholds)}")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r}")
-    return Decision(list(labels).index(label), float(threshold))
+    return Decision(list(labels).index(label), float(thresholds[label]))
+
+
+def same_answers(one: Answers, other: Answers) -> NDArray[np.bool_]:
+    """Whether two answers to each text are the same, `[texts]`; of several labels, whether all are."""
+    same: NDArray[np.bool_] = one == other
+    return same if same.ndim == 1 else same.all(axis=1)
 
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities of logits, `[texts, classes]` both."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """The probability of each logit by itself."""
+    # The exponential of a negative number alone cannot overflow.
+    small = np.exp(-np.abs(logits))
+    probabilities: Floats = np.where(logits >= 0, 1, small) / (1 + small)
     return probabilities

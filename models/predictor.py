@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
-from .decision import Decision, decision_of, softmax
+from .decision import AnyDecision, EachLabel, decision_of
 
 MAX_THREADS = 1024
 """No machine has that many cores, but ONNX Runtime starts any number of threads."""
@@ -52,6 +52,20 @@ class Answer(TypedDict):
     label: str
     probabilities: dict[str, float]
     has_known_token: bool
+
+
+class SetAnswer(TypedDict):
+    """The answer to a text by a student of several labels a text: the labels with a probability from their threshold on.
+
+    The probabilities are independent of each other. `has_known_token` is that of `Answer`.
+    """
+
+    labels: list[str]
+    probabilities: dict[str, float]
+    has_known_token: bool
+
+
+AnyAnswer = Answer | SetAnswer
 
 
 def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -96,6 +110,8 @@ class Predictor:
         self.decision = decision_in(Path(folder), self.labels)
         self.is_of_pairs: bool = getattr(encode, "is_of_pairs", False)
         """Whether each text is a pair of two strings."""
+        self.is_multi_label = isinstance(self.decision, EachLabel)
+        """Whether it answers several labels a text, or none."""
         graph = (Path(folder) / "model.onnx").read_bytes()
         try:
             self.session = open_session(graph, threads)
@@ -151,7 +167,10 @@ class Predictor:
 
     def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
-        same in any batch, up to rounding."""
+        same in any batch, up to rounding. Raises TextError for a pair without one of its texts."""
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                _refuse_half(text, i)
         return self._logits([self.encode(text) for text in texts])
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -163,27 +182,43 @@ class Predictor:
         return logits
 
     def label(self, text: Text) -> str:
-        """The label of one text."""
-        return self.labels[int(self.decision.of_logits(self.logits([text]))[0])]
+        """The label of one text. Raises TypeError for a student of several labels a text, which answers `labels_of`."""
+        if self.is_multi_label:
+            raise TypeError("this student answers several labels a text: ask labels_of(text), or answers(texts)")
+        return self.labels_of(text)[0]
+
+    def labels_of(self, text: Text) -> list[str]:
+        """The labels of one text: exactly one, or any number if the student answers several."""
+        return self.named(self.decision.of_logits(self.logits([text])))[0]
+
+    def named(self, answers: NDArray[np.int64]) -> list[list[str]]:
+        """The labels of each text, of answers as `decision` gives them."""
+        if self.is_multi_label:
+            return [[self.labels[int(i)] for i in np.flatnonzero(row)] for row in answers]
+        return [[self.labels[int(i)]] for i in answers]
 
     def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
         from `first_row` on."""
-        return softmax(self._logits(self._encoded(texts, first_row)))
+        logits = self._logits(self._encoded(texts, first_row))
+        return self.decision.probabilities(logits)  # type: ignore[return-value]
 
-    def answers(self, texts: Iterable[Text]) -> Iterator[Answer]:
+    def answers(self, texts: Iterable[Text]) -> Iterator[AnyAnswer]:
         """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row
         that is no text."""
         n_before = 0
         for window in _batches(texts, TEXTS_IN_MEMORY):
             rows = self._encoded(window, n_before)
             n_before += len(window)
-            probabilities = softmax(self._logits(rows))
-            classes = self.decision.of_probabilities(probabilities)
-            for ids, row, index in zip(rows, probabilities, classes, strict=True):
+            probabilities = self.decision.probabilities(self._logits(rows))
+            answered = self.named(self.decision.of_probabilities(probabilities))
+            for ids, row, labels in zip(rows, probabilities, answered, strict=True):
                 named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
                 has_known_token = ids.count(UNKNOWN) < len(ids) - self.is_of_pairs  # The separator says nothing.
-                yield Answer(label=self.labels[int(index)], probabilities=named, has_known_token=has_known_token)
+                if self.is_multi_label:
+                    yield SetAnswer(labels=labels, probabilities=named, has_known_token=has_known_token)
+                else:
+                    yield Answer(label=labels[0], probabilities=named, has_known_token=has_known_token)
 
     def _encoded(self, texts: Sequence[Text], first_row: int) -> list[list[int]]:
         for i, text in enumerate(texts):
@@ -195,16 +230,28 @@ class Predictor:
                     raise TextError(
                         f"row {first_row + i}: this student answers pairs, so that each text must be two strings, but got {text!r:.200}"
                     )
+                _refuse_half(text, first_row + i)
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encode(text) for text in texts]
 
 
-def decision_in(folder: Path, labels: Sequence[str]) -> Decision:
+def _refuse_half(pair: Sequence[str], row: int) -> None:
+    if lacking := lacking_side(pair):
+        raise TextError(f"row {row} is a pair without its {lacking} text, but got {pair!r:.200}")
+
+
+def lacking_side(pair: Sequence[str]) -> str:
+    """Which text of a pair is empty while the other one is not, as a word; a corpus has no such pairs. "" for none."""
+    first, second = (bool(side.strip()) for side in pair)
+    return "" if first == second else "second" if first else "first"
+
+
+def decision_in(folder: Path, labels: Sequence[str]) -> AnyDecision:
     """The rule by which a checkpoint folder answers; folders of earlier versions say none."""
     config: Any = read_json(folder / "config.json")
     try:
-        return decision_of(config.get("thresholds") or {}, labels)
+        return decision_of(config.get("thresholds") or {}, labels, config.get("multi_label") is True)
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is damaged: {error}; {PULL_AGAIN}") from error
 

@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from distune.tuning.commands import students as commands
 from distune.tuning.commands.ending import ENDS_WITHIN_S, end_within, guarded
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Find the small text classifier that a CPU serves for almost nothing, by distilling a teacher.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the installed version")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
@@ -107,6 +110,17 @@ def _parser() -> argparse.ArgumentParser:
             help=f"the MLflow store (MLFLOW_TRACKING_URI, else {DEFAULT_URI})",
         )
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the installed version. The code that travels with a submitted search has no metadata, so it is read only here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        try:
+            print(f"{parser.prog} {version(parser.prog)}")
+        except PackageNotFoundError:
+            parser.exit(1, f"{parser.prog}: the package is not installed, so that its version is not known\n")
+        parser.exit()
 
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:

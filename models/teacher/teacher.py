@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._digits import is_whole
 from distune._pairs import in_words
 from distune._plural import n_of
 from distune.models.errors import ModelError
@@ -128,7 +129,7 @@ def _load_member(place: str, revision: str | None) -> Loaded:
 
 
 def _members(folder: str | Path) -> list[str]:
-    members = [path for path in Path(folder).glob("member-*") if path.name.removeprefix("member-").isdigit()]
+    members = [path for path in Path(folder).glob("member-*") if is_whole(path.name.removeprefix("member-"))]
     return [str(path) for path in sorted(members, key=lambda path: int(path.name.split("-")[1]))] or [str(folder)]
 
 

@@ -256,6 +256,14 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
         module.requires_grad_(True)
 
 
+def _hard_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of labels `[batch]`; of several labels a text, `[batch, labels]`, the binary one of all that are known."""
+    if labels.ndim == 1:
+        return nn.functional.cross_entropy(logits, labels)
+    known = labels >= 0
+    return nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known].float())
+
+
 def _fine_tune(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -274,7 +282,7 @@ def _fine_tune(
     def loss_of(batch: NDArray[np.int64]) -> Tensor:
         inputs = {k: v.to(device) for k, v in padded(tokenizer, [rows[i] for i in batch]).items()}
         labels = torch.from_numpy(data.labels[batch]).to(device)
-        return nn.functional.cross_entropy(model(**inputs).logits.float(), labels)
+        return _hard_loss(model(**inputs).logits.float(), labels)
 
     steps = optimise(model, endless_batches(lengths, config.batch_size, rng), loss_of, schedule)
     steps = with_progress(steps, n_steps, "teacher")

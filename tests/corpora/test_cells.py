@@ -69,7 +69,9 @@ def test_a_list_of_one_label_is_that_label_also_where_it_is_spelt() -> None:
 
 @pytest.mark.parametrize("cell", [["pos", "neg"], "['pos', 'neg']", '["pos", "neg"]'])
 def test_a_list_of_several_labels_is_refused(cell: Any) -> None:
-    with pytest.raises(CorpusError, match=r"a\.csv: row 2 has 2 labels .*several labels a text are not supported yet"):
+    with pytest.raises(
+        CorpusError, match=r"a\.csv: row 2 has 2 labels .*set corpus\.multi_label: true if a text has several"
+    ):
         labels("pos", cell)
 
 
@@ -85,7 +87,7 @@ def test_a_list_of_several_labels_is_refused(cell: Any) -> None:
     ],
 )
 def test_labels_that_are_joined_in_one_cell_are_refused(cells: tuple[str, ...]) -> None:
-    with pytest.raises(CorpusError, match=r"looks like several labels, a and [bc], which are not supported yet"):
+    with pytest.raises(CorpusError, match=r"looks like several labels, a and [bc]; set corpus\.separator"):
         labels(*cells)
 
 

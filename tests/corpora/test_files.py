@@ -290,7 +290,16 @@ def test_several_classes_of_hugging_face_in_a_cell_are_refused(tmp_path: Path) -
     table = pa.table({"text": ["a", "b"], "label": [[1], [0, 1]]})
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
     pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    with pytest.raises(
-        CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\), and several labels a text are not supported"
-    ):
+    with pytest.raises(CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\); set corpus.multi_label: true"):
         read_rows(FileConfig(path=tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize(
+    "metadata", ['{"info": {"features', "{}", '{"info": {"features": {"label": {"names": 5, "_type": "ClassLabel"}}}}']
+)
+def test_damaged_names_of_classes_in_the_metadata_are_told(tmp_path: Path, metadata: str) -> None:
+    table = pa.table({"text": ["a", "b"], "label": [1, 0]}).replace_schema_metadata({"huggingface": metadata})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    notes: list[str] = []
+    assert read_rows(FileConfig(path=tmp_path / "a.parquet"), notes=notes) == [Row("a", "1"), Row("b", "0")]
+    assert notes[1] == "  its metadata 'huggingface' are damaged, so that class numbers have no names"

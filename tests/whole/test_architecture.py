@@ -111,7 +111,7 @@ PACKED = (
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )
 """The files of the package `distune_student` in a checkpoint."""
-SHARED = ("_kinds", "_plug_files", "_pairs", "_plural")
+SHARED = ("_kinds", "_plug_files", "_pairs", "_plural", "_digits")
 """The files of distune/ that every leaf may import."""
 TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 

@@ -16,7 +16,9 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
+from distune.corpora.corpus import load_corpus
 from distune.tuning.cli import main
+from distune.tuning.study.file import Study
 from tests.conftest import GOOD
 
 pytestmark = pytest.mark.long
@@ -99,3 +101,22 @@ def test_a_prompt_becomes_a_champion(
     assert int(client.get_model_version_by_alias("tiny-student", "champion").version) == 1
     saved = yaml.safe_load((folder / "study.yaml").read_text())
     assert saved["teacher"] == {"answers": str(votes)}
+
+
+def test_without_labels_in_train_the_student_that_learns_from_answers_alone_is_called_so(
+    document: dict[str, Any], tmp_path: Path, write_study: Callable[[dict[str, Any]], Path]
+) -> None:
+    document["corpus"]["labelled"] = 0
+    corpus = load_corpus(Study(document).config.corpus)
+    rows = [{"text": text, "label": "1" if any(word in text for word in GOOD) else "0"} for text in corpus.texts()]
+    votes = tmp_path / "votes.jsonl"
+    votes.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    document["teacher"] = {"answers": str(votes)}
+    document["search"] |= {"trials": 2, "seeds": 1}
+    document["trial"] |= {"student": {"kind": "average"}, "epochs": 1}
+    assert run("search", write_study(document)) == 0
+    folder = tmp_path / "storage" / "searches" / "tiny" / "1"
+    for name in ("table.txt", "results.json", "report.html", "champion/README.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "hard-label student" in text
+        assert "student alone" not in text

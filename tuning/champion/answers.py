@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from distune._pairs import MARK, sides
 from distune._plural import n_of
 from distune.corpora.kept import reading
+from distune.corpora.labelling import UNLABELLED
 from distune.corpora.places import Place
-from distune.models.decision import LIKELIEST, Decision, decision_of
+from distune.models.decision import LIKELIEST, AnyDecision, decision_of
 from distune.models.logits import probabilities
 
 ABOUT = b"distune"
@@ -29,18 +31,23 @@ Logits = NDArray[np.float32]
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """The label of each test text `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
-    student, the student's as it is served."""
+    student, the student's as it is served. If a text has several labels, they are `[texts, labels]` as in `Split`."""
 
     trial: int
     """The trial whose best seed the student is."""
     names: tuple[str, ...]
     texts: tuple[str, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     teacher: Logits
     student: Logits
-    by_teacher: Decision = LIKELIEST
-    by_student: Decision = LIKELIEST
+    by_teacher: AnyDecision = LIKELIEST
+    by_student: AnyDecision = LIKELIEST
     """The rule that turns the logits of each into its answers."""
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has several labels."""
+        return self.labels.ndim == 2
 
     @property
     def of_teacher(self) -> NDArray[np.int64]:
@@ -59,7 +66,7 @@ def write_answers(answers: Answers, place: Place) -> None:
     table = pa.table(
         {
             **dict(zip(("text", "text_b"), map(list, columns), strict=False)),
-            "label": [answers.names[label] for label in answers.labels],
+            **_label_columns(answers),
             "teacher_logits": pa.array(list(answers.teacher), pa.list_(pa.float32())),
             "student_logits": pa.array(list(answers.student), pa.list_(pa.float32())),
         }
@@ -78,6 +85,27 @@ def write_answers(answers: Answers, place: Place) -> None:
     place.write_bytes(stream.getvalue())
 
 
+def _label_columns(answers: Answers) -> dict[str, Any]:
+    """The labels as a column; of several a text, a list of those that it has and one of the unknown ones."""
+    if not answers.is_multi_label:
+        return {"label": [answers.names[label] for label in answers.labels]}
+    of_names = pa.list_(pa.string())
+    return {
+        name: pa.array([[answers.names[i] for i in np.flatnonzero(row == sign)] for row in answers.labels], of_names)
+        for name, sign in (("labels", 1), ("unknown_labels", UNLABELLED))
+    }
+
+
+def _labels_in(table: pa.Table, index: dict[str, int]) -> NDArray[np.integer[Any]]:
+    if "label" in table.column_names:
+        return np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
+    labels = np.zeros((table.num_rows, len(index)), dtype=np.int8)
+    for name, sign in (("labels", 1), ("unknown_labels", UNLABELLED)):
+        for row, names in enumerate(table[name].to_pylist()):
+            labels[row, [index[one] for one in names]] = sign
+    return labels
+
+
 def read_answers(place: Place) -> Answers:
     """Read what `write_answers` wrote; raises FileNotFoundError, and DamagedError for anything else."""
     with reading(place, "report and compare draw without it where it is moved away"):
@@ -89,7 +117,7 @@ def _parsed(place: Place) -> Answers:
     about = json.loads(table.schema.metadata[ABOUT])
     names: tuple[str, ...] = tuple(about["labels"])
     index = {name: i for i, name in enumerate(names)}
-    labels = np.array([index[name] for name in table["label"].to_pylist()], dtype=np.int64)
+    labels = _labels_in(table, index)
     teacher, student = (
         np.array(table[f"{who}_logits"].to_pylist(), dtype=np.float32) for who in ("teacher", "student")
     )
@@ -112,8 +140,8 @@ def _parsed(place: Place) -> Answers:
         labels=labels,
         teacher=teacher,
         student=student,
-        by_teacher=decision_of(about.get("teacher_thresholds", {}), names),
-        by_student=decision_of(about.get("student_thresholds", {}), names),
+        by_teacher=decision_of(about.get("teacher_thresholds", {}), names, labels.ndim == 2),
+        by_student=decision_of(about.get("student_thresholds", {}), names, labels.ndim == 2),
     )
 
 

@@ -174,8 +174,9 @@ def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
         "test_accuracy": "test_accuracy",
         "macro_f1": "macro_f1",
         "agreement": "agreement",
+        "micro_f1": "micro_f1",
     }
-    spreads: dict[str, Any] = {field: Spread(**kept[name]) if kept[name] else None for field, name in names.items()}
+    spreads: dict[str, Any] = {field: Spread(**kept[name]) if kept.get(name) else None for field, name in names.items()}
     answered = kept.get("answered")
     quality = Quality(
         metric=metric,

@@ -11,7 +11,7 @@ from distune.tuning.speed.figures import TeacherTimed
 
 AtLeastNothing = Annotated[float, Field(ge=0)]
 OverNothing = Annotated[float, Field(gt=0)]
-MAY_LACK = ("agreement", "answered", "test_interval")
+MAY_LACK = ("micro_f1", "agreement", "answered", "test_interval")
 """The figures of quality that some results do not have."""
 
 

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from distune.models.decision import LIKELIEST, Decision
-from distune.tuning.metric.config import ACCURACY, MetricConfig
-from distune.tuning.metric.interval import bootstrap_interval, wilson_interval
-from distune.tuning.metric.metric import Metric
+from distune.models.decision import AnyDecision, Decision, same_answers
+from distune.tuning.metric.config import ACCURACY, TITLES, MetricConfig
+from distune.tuning.metric.interval import wilson_interval
+from distune.tuning.metric.task import AnyMetric, task_of_metric
 from distune.tuning.speed.figures import Latency
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
-MACRO_F1 = Metric(MetricConfig(kind="macro_f1"))
 Logits = NDArray[np.float32]
 TERMINAL_COLUMNS = 80
 """The narrowest terminal that the table and its notes are made for."""
@@ -58,7 +58,10 @@ class Quality:
     test_interval: tuple[float, float] | None = None
     """The 95 % confidence interval of the score on test; None if an older Distune did not compute it."""
     test_accuracy: Spread
+    """If a text has several labels, this is the part of the texts whose labels are all right."""
     macro_f1: Spread
+    micro_f1: Spread | None = None
+    """None if a text has one label, whose micro-F1 is the accuracy."""
     agreement: Spread | None
     answered: AtThreshold | None = None
     """The figures of the label that is answered from a threshold on; None if the likeliest label always is."""
@@ -90,60 +93,65 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def quality(
-    metric: Metric,
+    metric: AnyMetric,
     dev_scores: Sequence[float],
-    test_logits: Sequence[NDArray[np.float32]],
-    test_labels: NDArray[np.int64],
+    test_logits: Sequence[Logits],
+    test_labels: NDArray[np.integer[Any]],
     teacher: NDArray[np.int64] | None,
-    decisions: Sequence[Decision] | None = None,
+    decisions: Sequence[AnyDecision] | None = None,
 ) -> Quality:
     """The figures of quality of one model, one array of test logits for each seed, each answered by its decision.
 
-    `teacher` are the teacher's answers on test `[texts]`. Without decisions the likeliest label is the answer. The interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
+    `teacher` are the teacher's answers on test. Without decisions the answer is what nothing chosen on dev decides. The
+    interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
     """
-    decisions = [LIKELIEST] * len(test_logits) if decisions is None else decisions
+    task = task_of_metric(metric)
+    decisions = [task.undecided(one.shape[1]) for one in test_logits] if decisions is None else decisions
     predictions = [by.of_logits(logits) for by, logits in zip(decisions, test_logits, strict=True)]
-    agreement = None if teacher is None else spread([float((p == teacher).mean()) for p in predictions])
-    test_accuracy = spread([float((p == test_labels).mean()) for p in predictions])
-    if metric.config.is_accuracy:
-        interval = wilson_interval(test_accuracy.mean, len(test_labels))
-    else:
-        interval = bootstrap_interval(metric, test_logits, test_labels, decisions)
+    agreement = None if teacher is None else spread([float(same_answers(p, teacher).mean()) for p in predictions])
+    beside = {
+        config.kind: spread(_scores(task.build_metric(config, metric.labels, {}), test_logits, test_labels, decisions))
+        for config in task.beside
+    }
     return Quality(
         metric=metric.config,
         dev_score=spread(dev_scores),
         test_score=spread(_scores(metric, test_logits, test_labels, decisions)),
-        test_interval=interval,
-        test_accuracy=test_accuracy,
-        macro_f1=spread(_scores(MACRO_F1, test_logits, test_labels, decisions)),
+        test_interval=task.interval(metric, test_logits, test_labels, decisions),
+        test_accuracy=beside[task.beside[0].kind],
+        macro_f1=beside["macro_f1"],
+        micro_f1=beside.get("micro_f1"),
         agreement=agreement,
-        answered=_at_threshold(metric, predictions, test_labels, decisions),
+        answered=_at_threshold(metric.labels, predictions, test_labels, decisions),
     )
 
 
 def _scores(
-    metric: Metric, logits: Sequence[Logits], labels: NDArray[np.int64], decisions: Sequence[Decision]
+    metric: AnyMetric,
+    logits: Sequence[Logits],
+    labels: NDArray[np.integer[Any]],
+    decisions: Sequence[AnyDecision],
 ) -> list[float]:
     return [metric.score(one, labels, by) for one, by in zip(logits, decisions, strict=True)]
 
 
 def _at_threshold(
-    metric: Metric,
+    names: Sequence[str],
     predictions: Sequence[NDArray[np.int64]],
-    labels: NDArray[np.int64],
-    decisions: Sequence[Decision],
+    labels: NDArray[np.integer[Any]],
+    decisions: Sequence[AnyDecision],
 ) -> AtThreshold | None:
     found = [
         (by.threshold, (answers == by.index), (labels == by.index))
         for answers, by in zip(predictions, decisions, strict=True)
-        if by.threshold is not None
+        if isinstance(by, Decision) and by.threshold is not None
     ]
     if not found:
         return None
-    index = next(by.index for by in decisions if by.threshold is not None)
+    index = next(by.index for by in decisions if isinstance(by, Decision) and by.threshold is not None)
     right = [float((said & true).sum()) for _, said, true in found]
     return AtThreshold(
-        label=metric.labels[index],
+        label=names[index],
         threshold=spread([threshold for threshold, _, _ in found]),
         precision=spread([n / max(said.sum(), 1) for n, (_, said, _) in zip(right, found, strict=True)]),
         recall=spread([n / max(true.sum(), 1) for n, (_, _, true) in zip(right, found, strict=True)]),
@@ -168,9 +176,15 @@ def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
     """The distillation ratio in words: it says little if the teacher is hardly better than the student alone."""
     ratio = distillation_ratio(teacher, plain, distilled)
     if ratio is None:
-        return "- (the teacher is no better than the student alone)"
+        return f"- (the teacher is no better than the {plain.name})"
     way = way_to_teacher(teacher, plain)
     return f"{ratio:.2f}" + (f" (the whole way is {way:.4f}, so that it says little)" if way < SMALL_WAY else "")
+
+
+def ratio_formula(plain: Column) -> str:
+    """The formula of the distillation ratio, with the word for its baseline."""
+    word = "hard-label" if plain.name == HARD_LABEL_STUDENT else "alone"
+    return f"(distilled - {word}) / (teacher - {word})"
 
 
 def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str) -> str:
@@ -185,9 +199,7 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     Console(file=stream, width=110).print(table)
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
-    notes.print(
-        f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
-    )
+    notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 
@@ -216,7 +228,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
 
 
 def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]]:
-    """The scores by the metric, then accuracy and macro-F1 on test, each once. The table of accuracies has no interval."""
+    """The scores by the metric, then the other figures on test, each once. The table of accuracies has no interval."""
     metric = qualities[0].metric
     rows = {
         f"dev {metric.title}": [str(one.dev_score) for one in qualities],
@@ -224,8 +236,12 @@ def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]
     }
     if not metric.is_accuracy:
         rows["  95 % interval"] = [_interval(one) for one in qualities]
-    rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
-    rows[f"test {MACRO_F1.config.title}"] = [str(one.macro_f1) for one in qualities]
+    if qualities[0].micro_f1 is None:
+        rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
+    else:
+        rows[f"test {TITLES['exact_match']}"] = [str(one.test_accuracy) for one in qualities]
+        rows[f"test {TITLES['micro_f1']}"] = [str(one.micro_f1) for one in qualities]
+    rows[f"test {TITLES['macro_f1']}"] = [str(one.macro_f1) for one in qualities]
     rows |= _rows_at_threshold([one.answered for one in qualities])
     return list(rows.items())
 

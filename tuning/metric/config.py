@@ -17,14 +17,23 @@ Kind = Literal[
     "pr_auc",
     "recall_at_precision",
     "log_loss",
+    "micro_f1",
+    "mean_average_precision",
+    "exact_match",
 ]
 Threshold = Literal["on_dev", "none"]
 KINDS: tuple[str, ...] = get_args(Kind)
 OF_ONE_LABEL = ("f1", "roc_auc", "pr_auc", "recall_at_precision")
 """The metrics that may compare one label with all others."""
 NEEDS_LABEL = ("f1", "recall_at_precision")
-WITHOUT_ANSWERS = ("roc_auc", "pr_auc", "log_loss")
+WITHOUT_ANSWERS = ("roc_auc", "pr_auc", "mean_average_precision", "log_loss")
 """The metrics that are the same whichever label is answered."""
+WITHOUT_THRESHOLD = ("accuracy", "exact_match")
+"""The metrics of answers that have no threshold unless the study wants one."""
+OF_ONE_LABEL_A_TEXT = {"accuracy": "exact_match", "mcc": "macro_f1", "balanced_accuracy": "macro_f1"}
+"""The metrics that need one label a text, and what is nearest to each if a text has several."""
+OF_SEVERAL_LABELS = {"micro_f1": "accuracy", "exact_match": "accuracy", "mean_average_precision": "pr_auc"}
+"""The metrics that need several labels a text, and what each is if a text has one."""
 TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -36,11 +45,14 @@ TITLES = {
     "pr_auc": "PR AUC",
     "recall_at_precision": "recall",
     "log_loss": "negative log loss",
+    "micro_f1": "micro-F1",
+    "mean_average_precision": "mAP",
+    "exact_match": "exact match",
 }
 
 
 def _usual_threshold(known: dict[str, Any]) -> Threshold:
-    return "none" if known.get("kind", "accuracy") in (*WITHOUT_ANSWERS, "accuracy") else "on_dev"
+    return "none" if known.get("kind", "accuracy") in (*WITHOUT_ANSWERS, *WITHOUT_THRESHOLD) else "on_dev"
 
 
 class MetricConfig(BaseModel, frozen=True, extra="forbid"):
@@ -51,7 +63,10 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
     """
 
     kind: Kind = "accuracy"
-    """The kind of the metric. scikit-learn computes it, except `accuracy`. A `log_loss` is negative, so that more is better."""
+    """The kind of the metric. A `log_loss` is negative, so that more is better. `accuracy`, `mcc` and `balanced_accuracy` are
+    of one label a text. `micro_f1`, `mean_average_precision` and `exact_match` are of several labels a text
+    (`corpus.multi_label`), and all others are of both. Without a metric a study is judged by accuracy, and one of several
+    labels by micro-F1."""
     label: str | None = None
     """The label of `f1` and `recall_at_precision`, against all others. `roc_auc` and `pr_auc` may have one too; without it
     they are the mean over all labels."""
@@ -60,8 +75,9 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
     threshold: Threshold = Field(default_factory=_usual_threshold)
     """`on_dev` answers one label from a probability on, chosen on dev so that the score is best. The checkpoint keeps this
     threshold, and every way of asking uses it. The label is the metric's own, or the second of two; with three labels and
-    more, a metric of all labels has no threshold. `none` answers the likeliest label. `on_dev` is the default of all
-    metrics but `accuracy`, `roc_auc`, `pr_auc` and `log_loss`."""
+    more, a metric of all labels has no threshold. `none` answers the likeliest label. If a text has several labels, `on_dev`
+    chooses a threshold for each label, and `none` answers each from 0.5 on. `on_dev` is the default of all metrics but
+    `accuracy`, `exact_match`, `roc_auc`, `pr_auc`, `mean_average_precision` and `log_loss`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -107,5 +123,20 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
     def is_accuracy(self) -> bool:
         return self.kind == "accuracy"
 
+    def fault(self, is_multi_label: bool) -> str:
+        """The reason why it cannot judge one label a text, or several; "" if it can."""
+        other = (OF_ONE_LABEL_A_TEXT if is_multi_label else OF_SEVERAL_LABELS).get(self.kind)
+        if other is not None:
+            what = (
+                "one label a text, and with corpus.multi_label a text has several"
+                if is_multi_label
+                else "several labels a text"
+            )
+            return f"metric: {self.kind} is of {what}; take another metric, such as {other}"
+        if is_multi_label and self.kind == "exact_match" and self.threshold == "on_dev":
+            return "metric: exact_match has no thresholds of single labels that could be chosen by it; set threshold: none, or take micro_f1"
+        return ""
+
 
 ACCURACY = MetricConfig()
+MICRO_F1 = MetricConfig(kind="micro_f1")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distune.tuning.metric.config import MetricConfig
 
-Counts = NDArray[np.floating[Any]] | NDArray[np.int64]
+Counts = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
 Scores = NDArray[np.float64]
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from distune.models.decision import LIKELIEST, Decision
+from distune.models.decision import LIKELIEST, AnyDecision
 from distune.tuning.metric.metric import Labels, Logits, Metric
 
 N_SAMPLES = 1000
@@ -25,11 +26,21 @@ def wilson_interval(accuracy: float, n_texts: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / whole), min(1.0, (centre + half) / whole)
 
 
+def score_interval(
+    metric: Metric, logits: Sequence[Logits], labels: Labels, decisions: Sequence[AnyDecision]
+) -> tuple[float, float]:
+    """The 95 % confidence interval of the mean score over seeds: Wilson's of an accuracy, of any other metric bootstrapped."""
+    if metric.config.is_accuracy:
+        scores = [metric.score(one, labels, by) for one, by in zip(logits, decisions, strict=True)]
+        return wilson_interval(float(np.mean(scores)), len(labels))
+    return bootstrap_interval(metric, logits, labels, decisions)
+
+
 def bootstrap_interval(
     metric: Metric,
     logits: Sequence[Logits],
     labels: Labels,
-    decisions: Sequence[Decision] | None = None,
+    decisions: Sequence[AnyDecision] | None = None,
     n_samples: int = N_SAMPLES,
 ) -> tuple[float, float]:
     """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, classes]` of the same texts
@@ -55,6 +66,6 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _counts(labels: Labels, answers: Labels, n_classes: int) -> Labels:
+def _counts(labels: Labels, answers: Labels, n_classes: int) -> NDArray[np.int64]:
     """The confusion matrix `[label, answer]`."""
     return np.bincount(labels * n_classes + answers, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.models.decision import LIKELIEST, Decision
+from distune.models.decision import LIKELIEST, AnyDecision
 from distune.models.logits import probabilities
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.metric.counts import scores_of_counts
 from distune.tuning.metric.threshold import best_decision
 
-Labels = NDArray[np.int64]
+Labels = NDArray[np.integer[Any]]
 Logits = NDArray[np.floating[Any]]
 RANKS = ("roc_auc", "pr_auc", "recall_at_precision")
 """The metrics that look at how texts are ordered by a probability, and not at the label with the largest."""
@@ -40,13 +40,13 @@ class Metric:
     threshold_index: int | None = None
     labels: tuple[str, ...] = ()
 
-    def decision(self, logits: Logits, labels: Labels) -> Decision:
+    def decision(self, logits: Logits, labels: Labels) -> AnyDecision:
         """The rule to answer by whose score of these logits `[texts, classes]` is best."""
         if self.threshold_index is None:
             return LIKELIEST
         return best_decision(self.config, self.threshold_index, logits, labels)
 
-    def score(self, logits: Logits, labels: Labels, decision: Decision | None = None) -> float:
+    def score(self, logits: Logits, labels: Labels, decision: AnyDecision | None = None) -> float:
         """How right logits `[texts, classes]` are of labels `[texts]` if they are answered by `decision`; more is better.
 
         Without a decision, it is the best one for these very texts: that is the score on dev. A score on test needs the
@@ -61,6 +61,11 @@ class Metric:
         if self.config.is_accuracy:
             return float((answers == labels).mean())
         return float(_OF_ANSWERS[kind](self, answers, labels, logits.shape[1]))
+
+    @property
+    def without_dev(self) -> AnyDecision | None:
+        """The rule to answer by if nothing is chosen on dev; None if dev chooses it."""
+        return LIKELIEST if self.threshold_index is None else None
 
     @property
     def is_of_answers(self) -> bool:
@@ -84,8 +89,7 @@ def metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, 
     Raises MetricError for a label that the corpus does not have, and for a split of which it cannot be computed.
     """
     if config.label is not None and config.label not in labels:
-        shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
-        raise MetricError(f"metric.label: {config.label!r} is no label of the corpus, whose labels are {shown}")
+        raise unknown_label(config, labels)
     index = None if config.label is None else labels.index(config.label)
     second = 1 if len(labels) == 2 else None
     metric = Metric(
@@ -105,6 +109,11 @@ def metric_of(config: MetricConfig, labels: Sequence[str], splits: Mapping[str, 
                     f"a larger {name}, or another metric, such as macro_f1"
                 )
     return metric
+
+
+def unknown_label(config: MetricConfig, labels: Sequence[str]) -> MetricError:
+    shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
+    return MetricError(f"metric.label: {config.label!r} is no label of the corpus, whose labels are {shown}")
 
 
 def _f1(average: str) -> Any:
@@ -142,31 +151,39 @@ def _of_each_label(one: Any) -> Any:
     def score(metric: Metric, logits: Logits, labels: Labels) -> float:
         found = probabilities(logits)
         return float(
-            np.mean([one(metric, labels == index, found[:, index]) for index in metric.classes(logits.shape[1])])
+            np.mean([one(metric.config, labels == index, found[:, index]) for index in metric.classes(logits.shape[1])])
         )
 
     return score
 
 
-def _roc_auc(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+def roc_auc(
+    config: MetricConfig, is_label: NDArray[np.bool_], probability: NDArray[np.float64], weights: Any = None
+) -> float:
+    """The area under the ROC curve of one label `[texts]`; `weights` are those of the texts."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(is_label, probability))
+    return float(roc_auc_score(is_label, probability, sample_weight=weights))
 
 
-def _pr_auc(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """The average precision: the precision at each threshold, weighed by the recall that it adds."""
+def average_precision(
+    config: MetricConfig, is_label: NDArray[np.bool_], probability: NDArray[np.float64], weights: Any = None
+) -> float:
+    """The average precision of one label: the precision at each threshold, weighed by the recall that it adds."""
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(is_label, probability))
+    return float(average_precision_score(is_label, probability, sample_weight=weights))
 
 
-def _recall_at_precision(metric: Metric, is_label: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+def recall_at_precision(
+    config: MetricConfig, is_label: NDArray[np.bool_], probability: NDArray[np.float64], weights: Any = None
+) -> float:
+    """The largest recall of one label at the precision of the metric."""
     from sklearn.metrics import precision_recall_curve
 
-    precision, recall, _ = precision_recall_curve(is_label, probability)
+    precision, recall, _ = precision_recall_curve(is_label, probability, sample_weight=weights)
     # The last point, of precision 1 and recall 0, belongs to no threshold.
-    reaches = precision[:-1] >= (metric.config.precision or 1.0)
+    reaches = precision[:-1] >= (config.precision or 1.0)
     return float(recall[:-1][reaches].max(initial=0.0))
 
 
@@ -178,8 +195,8 @@ _OF_ANSWERS = {
     "balanced_accuracy": _balanced_accuracy,
 }
 _OF_LOGITS = {
-    "roc_auc": _of_each_label(_roc_auc),
-    "pr_auc": _of_each_label(_pr_auc),
-    "recall_at_precision": _of_each_label(_recall_at_precision),
+    "roc_auc": _of_each_label(roc_auc),
+    "pr_auc": _of_each_label(average_precision),
+    "recall_at_precision": _of_each_label(recall_at_precision),
     "log_loss": _log_loss,
 }

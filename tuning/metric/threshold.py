@@ -15,7 +15,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def best_decision(
-    config: MetricConfig, index: int, logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
+    config: MetricConfig, index: int, logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
 ) -> Decision:
     """The decision for the class `index` with the best score of logits `[texts, classes]` against labels `[texts]`.
 

@@ -30,7 +30,7 @@ from distune.tuning.report.unchosen import has_none_to_choose
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
-from distune.tuning.study.describe import describe_trial
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
 HERE = Path(__file__).parent
@@ -189,7 +189,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         ""
         if results.ratio is None
         else (
-            f"Distillation went {100 * results.ratio:.0f} % of the way from the student alone to its teacher, on test"
+            f"Distillation went {100 * results.ratio:.0f} % of the way from the {results.columns[1].name} to its teacher, on test"
             f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
         )
     )
@@ -221,7 +221,7 @@ def _tiles(results: Results) -> list[Tile]:
         Tile(
             f"{score:.3f}",
             f"test {title};{interval}" if interval else f"test {title}",
-            f"teacher {teacher.quality.test_score.mean:.3f}, student alone {alone.quality.test_score.mean:.3f}",
+            f"teacher {teacher.quality.test_score.mean:.3f}, {alone.name} {alone.quality.test_score.mean:.3f}",
         ),
     ]
     if student.latency:
@@ -250,10 +250,12 @@ def _of_kept(results: Results) -> str:
 def _protocol(results: Results) -> list[str]:
     """How the figures came about, in sentences."""
     n_seeds = len(results.shown.dev_scores)
+    hard = results.columns[1].name == HARD_LABEL_STUDENT
+    labels = "the likeliest labels of the teacher's answers" if hard else "the labels alone"
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
         f"Everything was chosen on the dev split alone: each of {n_of(len(results.finalists), 'finalist')} was retrained with "
-        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev {results.metric.title} and "
+        f"{n_of(n_seeds, 'seed')}, beside the same network trained on {labels}, and the rule was applied to the mean dev {results.metric.title} and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
         "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
         f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "

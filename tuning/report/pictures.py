@@ -30,6 +30,7 @@ from distune.tuning.report.pictures_search import (
     parallel_picture,
 )
 from distune.tuning.search.importance import MIN_TRIALS
+from distune.tuning.study.describe import STUDENT_ALONE
 
 _log = logging.getLogger(__name__)
 PNG_WIDTH = 1000
@@ -72,6 +73,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
     objectives, space = config.search.figures, findings.study.space
     metric = config.metric
     has_front = any(record.state == "complete" for record in records)
+    alone = next((one.title for one in records if one.config.loss.is_plain), STUDENT_ALONE)
     is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
     finalists = (
         {}
@@ -83,7 +85,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
             name="front",
             title=f"Pareto front: {metric.title} and speed",
             caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
-            "others ran. Open marks around a hint are the student alone and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
+            f"others ran. Open marks around a hint are the {alone} and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
             draw=partial(front_picture, records, results, config.champion, metric) if has_front else None,
             needs="a complete trial",
         ),
@@ -155,7 +157,7 @@ def _confusion(answers: Answers | None) -> _Plan:
             name="confusion",
             title="Most confused pairs",
             caption=f"Of {len(answers.names)} labels, the pairs (label → answer) that the student confuses in most test texts, and in how many "
-            "the teacher does. What both confuse lies in the data; what the student alone confuses was lost.",
+            "the teacher does. What both confuse lies in the data; what only the student confuses was lost.",
             draw=partial(pairs_picture, answers),
         )
     return _Plan(

@@ -12,8 +12,8 @@ from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import AugmentConfig, Augmented, augment, fingerprint, load_augmented, save_augmented
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
-from distune.models.decision import LIKELIEST, Decision
-from distune.tuning.metric.metric import Metric
+from distune.models.decision import AnyDecision
+from distune.tuning.metric.task import AnyMetric
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import ReadStudy
 from distune.tuning.storage.paths import Layout
@@ -39,7 +39,7 @@ class Prepared:
 
     study: Study
     corpus: Corpus
-    metric: Metric
+    metric: AnyMetric
     teachers: Teachers
     inputs: dict[str, Inputs]
     configs: tuple[TrialConfig, ...]
@@ -51,15 +51,13 @@ class Prepared:
         return self.metric.score(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
     @functools.cached_property
-    def teacher_decision(self) -> Decision:
+    def teacher_decision(self) -> AnyDecision:
         """The rule by which the teachers' answers score best on dev."""
         return self.metric.decision(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
 
-    def decision_of(self, result: TrialResult, inputs: Inputs) -> Decision:
+    def decision_of(self, result: TrialResult, inputs: Inputs) -> AnyDecision:
         """The rule by which the answers of a student, as it is served, score best on dev."""
-        if self.metric.threshold_index is None:
-            return LIKELIEST
-        return self.metric.decision(result.logits(inputs.data.dev), self.corpus.dev.labels)
+        return self.metric.without_dev or self.metric.decision(result.logits(inputs.data.dev), self.corpus.dev.labels)
 
     @property
     def fingerprints(self) -> dict[str, str]:

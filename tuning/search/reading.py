@@ -12,7 +12,7 @@ from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, encoder_settings, tokenize
 from distune.models.vectors.config import FileVectorsConfig
 from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages, refuse_strange_words
-from distune.tuning.metric.metric import Metric, metric_of
+from distune.tuning.metric.task import AnyMetric, task_of
 from distune.tuning.search.plugged import refuse_broken_plugs
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
@@ -38,7 +38,7 @@ class ReadStudy:
 
     study: Study
     corpus: Corpus
-    metric: Metric
+    metric: AnyMetric
     places: tuple[TeacherPlace, ...]
     configs: tuple[TrialConfig, ...]
     """One trial config for each kind of inputs in the space."""
@@ -72,12 +72,13 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     config = study.config
     corpus = answered_corpus(config)
     held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
-    metric = metric_of(config.metric, corpus.labels, held_out)
+    metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, held_out)
     places = locate(config, corpus)
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
     _refuse_unknown_classes(study, corpus.labels, only)
     _refuse_pairs_of_no_texts(study, only)
+    _refuse_useless_spreads(study, corpus, only)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
@@ -106,7 +107,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
             *assumed.of_seen_texts(corpus, places),
             *assumed.of_settings(study, corpus, places),
             *assumed.of_rare_labels(config.metric, corpus),
-            *assumed.of_threshold(metric),
+            *assumed.of_threshold(metric, corpus.dev),
         ),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
@@ -150,6 +151,20 @@ def _refuse_unknown_classes(study: Study, labels: Sequence[str], only: TrialConf
                 raise StudyError(
                     f"trial.loss.class_weights: {name!r} is no label of the corpus, whose labels are {shown}"
                 )
+
+
+def _refuse_useless_spreads(study: Study, corpus: Corpus, only: TrialConfig | None) -> None:
+    """Raise StudyError if trials standardise the two logits of each of several labels, which are 1 and -1 then."""
+    given = (
+        [getattr(only.loss.teacher_term, "standardise", False)]
+        if only
+        else values_at(study.space, "loss.teacher_term.standardise")
+    )
+    if corpus.is_multi_label and any(given):
+        raise StudyError(
+            "trial.loss.teacher_term.standardise: with corpus.multi_label each label is a task of two classes, whose standardised "
+            "logits are always 1 and -1; leave standardise out"
+        )
 
 
 def _refuse_pairs_of_no_texts(study: Study, only: TrialConfig | None) -> None:

@@ -15,6 +15,7 @@ import optuna
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
@@ -87,7 +88,7 @@ def interruptible() -> Iterator[None]:
 def forget_lost_trials(folder: Folder, n_known: int) -> None:
     """Print the trials that have a log and no entry in the journal, for example after the loss of its last segments.
     The trainings that they kept do not belong to the trials that get their numbers."""
-    lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
+    lost = sorted(int(name) for name in folder.trials.names() if is_whole(name) and int(name) >= n_known)
     if lost:
         _log.info(
             f"the journal of {folder} ends before trial {lost[0]}: of {n_of(len(lost), 'trial')} there is a log and nothing else; others "

@@ -24,8 +24,8 @@ def onnx_contender(folder: Path) -> Contender:
     # So that no text that is timed pays for reading its part of the dictionary.
     encoder.read_ahead()
 
-    def label(ids: list[int]) -> str:
-        return predictor.labels[int(predictor.decision.of_logits(run_network(predictor.session, [ids]))[0])]
+    def label(ids: list[int]) -> list[str]:
+        return predictor.named(predictor.decision.of_logits(run_network(predictor.session, [ids])))[0]
 
     def batch(texts: Sequence[str]) -> Any:
         return predictor.decision.of_logits(predictor.logits(texts))

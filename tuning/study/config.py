@@ -18,6 +18,7 @@ from distune.corpora.places import check_place
 from distune.corpora.teacher_data import TeacherDataConfig
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.task import task_of
 from distune.tuning.study.rule import ChampionConfig
 from distune.tuning.study.space import Space, parse_space
 from distune.tuning.trial.config import TrialConfig
@@ -201,6 +202,11 @@ class TrackingConfig(BaseModel, frozen=True, extra="forbid"):
         return "tracking.uri" if "uri" in self.model_fields_set or not os.environ.get(MLFLOW) else MLFLOW
 
 
+def _usual_metric(known: dict[str, Any]) -> MetricConfig:
+    corpus = known.get("corpus")
+    return task_of(isinstance(corpus, CorpusConfig) and corpus.multi_label).usual_metric
+
+
 class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """One study; `trial` is the search space, in the shape of `TrialConfig`."""
 
@@ -218,7 +224,7 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
     """Python files with students and losses that the space may name. Reading the study runs these files."""
     trial: dict[str, Any]
     """The search space."""
-    metric: MetricConfig = MetricConfig()
+    metric: MetricConfig = Field(default_factory=_usual_metric)
     """The metric by which Distune compares epochs, trials and finalists on dev, and of which the champion keeps a part."""
     search: SearchConfig = SearchConfig()
     """The number of trials, their objectives, and the finalists."""
@@ -239,6 +245,12 @@ class StudyConfig(BaseModel, frozen=True, extra="forbid"):
         for name in ("labelled", "unlabelled"):
             for number, file in enumerate(getattr(self.teacher_data, name)):
                 refuse_other_rows(f"teacher_data.{name}.{number}", file, self.corpus)
+        return self
+
+    @model_validator(mode="after")
+    def _metric_is_of_the_task(self) -> StudyConfig:
+        if fault := self.metric.fault(self.corpus.multi_label):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")

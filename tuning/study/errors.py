@@ -24,7 +24,16 @@ class StudyError(ValueError):
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """One line for each error that pydantic found in a value for `model`, which is at `prefix` in the study."""
-    return [_line(details, model, prefix) for details in error.errors()]
+    return [_line(details, model, prefix) for details in _own(error)]
+
+
+FOLLOWS = "default_factory_not_called"
+"""The type of pydantic's error about a default that depends on other parts, if one of these is faulty."""
+
+
+def _own(error: ValidationError) -> list[Any]:
+    """The faults without those that only follow from another."""
+    return [one for one in error.errors() if one["type"] != FOLLOWS] or list(error.errors())
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,7 +58,7 @@ def validated(
         try:
             valid = model.model_validate(_without(value, left_out), context=context)
         except ValidationError as error:
-            found = [(_place(value, details["loc"]), details) for details in error.errors()]
+            found = [(_place(value, details["loc"]), details) for details in _own(error)]
             lines = [
                 _line(details, model, prefix) for place, details in found if not _follows(place, details, left_out)
             ]

@@ -5,41 +5,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.given_splits import TRAIN, splits_of
-from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
-from distune.corpora.hub_dataset import is_of_hub
-from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
-from distune.corpora.places import PlaceError, check_place
 from distune.corpora.sources import read_source
-from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import Table
+from distune.corpora.table_config import config_of
 from distune.corpora.texts import CorpusError
+from distune.tuning.metric.task import task_of
 from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
 from distune.tuning.study.config import LONGEST_NAME_BYTES
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
+from distune.tuning.study.first_columns import corpus_columns
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 CHINESE_SHARE = 0.2
 """With such a share of Chinese characters or more, texts are cut by jieba."""
-CHINESE_TEXT_NAMES = {"文本", "内容", "评论", "句子", "标题"}
-CHINESE_LABEL_NAMES = {"标签", "标注", "类别", "分类", "情感"}
-PAIRS = (
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-    ("text_a", "text_b"),
-    ("sentence_a", "sentence_b"),
-    ("text1", "text2"),
-    ("text", "text_b"),
-    ("q1", "q2"),
-    ("query", "title"),
-)
-"""How columns are called whose texts are pairs."""
 KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=")
 """A key of a study, as messages name it."""
 SHAPE = """\
@@ -61,7 +43,7 @@ trial:
       - {{kind: mse}}
   learning_rate: {{log: [1e-4, 1e-2]}}
 search: {{trials: 64, patience: 24}}
-champion: {{min_teacher_ratio: 0.97}}  # the fastest that keeps 97 % of the teacher's accuracy
+champion: {{min_teacher_ratio: 0.97}}  # the fastest that keeps 97 % of the teacher's {metric}
 tracking: {tracking}
 """
 
@@ -74,13 +56,12 @@ def write_first_study(data: str, out: Path) -> list[str]:
     if out.exists():
         raise StudyError(f"{out} is there already, and nothing is overwritten; name another file by -o")
     try:
-        if not is_of_hub(data):
-            check_place(data)
-    except PlaceError as error:
-        raise StudyError(f"the path of the data {error}") from error
+        config_of(data)
+    except CorpusError as error:
+        raise StudyError(str(error).replace("the name of a file", "the path of the data")) from error
     name = _name(data)
     try:
-        settings, assumed = _columns(read_source(TableConfig(path=splits_of(data).get(TRAIN, data))))
+        settings, assumed = corpus_columns(read_source(config_of(splits_of(data).get(TRAIN, data))))
         corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
     except CorpusError as error:
         raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error
@@ -90,6 +71,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
         corpus=dump_yaml({"source": data, **settings}, in_one_line=True),
         tracking=dump_yaml({"register_as": f"{name}-student"}, in_one_line=True),
         tokens="words" if is_chinese else "english_words",
+        metric=task_of(corpus.is_multi_label).usual_metric.title,
         pair=", pair: {choice: [siamese, joined]}" if "text_b" in settings else "",
     )
     Study(parse_yaml(content))
@@ -141,97 +123,3 @@ def _by_hand(data: str, message: str) -> str:
 def _share_of_chinese(corpus: Corpus) -> float:
     text = "".join("".join(one.split()) for one in corpus.dev.texts)
     return len(CHINESE.findall(text)) / max(1, len(text))
-
-
-def _columns(table: Table) -> tuple[dict[str, Any], list[str]]:
-    """The columns of a file in the terms of a corpus, and the assumptions about them."""
-    pair = _pair_of_columns(table)
-    text = pair[0] if pair else _text_column(table)
-    label, why = _label_column(table, text)
-    assumed = [
-        f"assumed: {text!r} and {pair[1]!r} are the columns of pairs of texts (corpus.text, corpus.text_b)"
-        if pair
-        else f"assumed: {text!r} is the column of the texts (corpus.text)",
-        f"assumed: {label!r} is the column of the labels, {why} (corpus.label)",
-        *(
-            f"assumed: {name!r} is the status of an annotation, as {tool} writes it, and no label"
-            for name, tool in annotation_states(table).items()
-        ),
-    ]
-    names = list(table.columns)
-    if label in names and label in {str(cell) for cell in table.columns[label]} and table.hint:
-        given = [
-            "text" if name == text else "label" if name == label else f"column_{i}" for i, name in enumerate(names)
-        ]
-        row = f"assumed: the first line is a row and no header, as its label {label!r} comes again (corpus.columns)"
-        return {"columns": given}, [row]
-    found = {"text": text, "label": label}
-    second = {"text_b": pair[1]} if pair else {}
-    return {key: name for key, name in found.items() if name != key} | second, assumed
-
-
-def _pair_of_columns(table: Table) -> tuple[str, str] | None:
-    """The two columns of a file of pairs, by their names; None for a file of single texts."""
-    spelt = {name.casefold(): name for name in table.columns}
-    for first, second in PAIRS:
-        columns = [table.columns[spelt[name]] for name in (first, second) if name in spelt]
-        if len(columns) == 2 and all(any(isinstance(cell, str) and cell.strip() for cell in one) for one in columns):
-            return spelt[first], spelt[second]
-    return None
-
-
-def _text_column(table: Table) -> str:
-    """The column of the texts: by its name, else that of the longest strings."""
-    strings = {
-        name: sum(map(len, cells)) / len(cells)
-        for name in table.columns
-        if (cells := [cell for cell in table.columns[name] if isinstance(cell, str) and cell.strip()])
-    }
-    if not table.n_rows:
-        raise CorpusError(f"{table.name}: has no rows")
-    if not strings:
-        nested = any(isinstance(cell, dict) for cells in table.columns.values() for cell in cells)
-        paths = "; name those within its objects by paths, such as `text: data.text` and `label: meta.label`"
-        raise CorpusError(
-            f"{table.name}: has no column of texts; its columns are {', '.join(table.columns)}{paths if nested else ''}"
-        )
-    named = [name for name in strings if name.casefold() in TEXT_NAMES | CHINESE_TEXT_NAMES]
-    return named[0] if named else max(strings, key=lambda name: strings[name])
-
-
-def _label_column(table: Table, text: str) -> tuple[str, str]:
-    """The column of the labels, or a path into it, and how it was found: an annotator's answers, else by its name, else that of the
-    fewest values that come again."""
-    fitting = label_columns(table, text)
-    answers = [name for name in answer_columns(table) if name in fitting]
-    named = [name for name in table.columns if name != text and name.casefold() in LABEL_NAMES | CHINESE_LABEL_NAMES]
-    if answers:
-        label = answers[0]
-        more = answers[1:]
-        why = "the answers of annotators"
-    elif named and not (annotation_states(table) and _is_constant(table, named[0])):
-        return named[0], "by its name"
-    elif fitting:
-        label = min(fitting, key=lambda name: fitting[name])
-        more = [name for name in fitting if name != label]
-        why = f"with {fitting[label]} values that come again"
-    else:
-        raise CorpusError(_no_labels(table))
-    rest = ", ".join(map(repr, more))
-    several = any(isinstance(cell, list) and len(cell) > 1 for cell in table.columns[label])
-    return (f"{label}.0" if several else label), why + (f"; {rest} might be it too" if rest else "")
-
-
-def _is_constant(table: Table, name: str) -> bool:
-    return len({str(cell) for cell in table.columns[name] if cell is not None}) == 1
-
-
-def _no_labels(table: Table) -> str:
-    states = [
-        f"; {name!r} is the status of an annotation, as {tool} writes it, and the label by `label: {name}` alone"
-        for name, tool in annotation_states(table).items()
-    ]
-    return (
-        f"{table.name}: no column looks like labels (2 to {MOST_CLASSES} values that come again); its columns are "
-        f"{', '.join(table.columns)}{''.join(states)}"
-    )

@@ -17,13 +17,17 @@ from distune._plural import n_of
 from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.file_lists import files_of
+from distune.corpora.incoming import lines_of
+from distune.corpora.places import Place
+from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.teachers.answers import read_answers
-from distune.tuning.teachers.prompting import answers_settings, replace_file
+from distune.tuning.teachers.prompting import answers_settings, replace_file, those_there
 from distune.tuning.teachers.replies import reply_of
 from distune.tuning.teachers.requests import custom_id
 
@@ -77,7 +81,11 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
     except NoAnswersError as error:
         return [*lines, str(error)]
     lines += [f"{path}: {note}" for note in file.file.notes]
-    return [*lines, *_of_dev(corpus, file), *_of_lacking(corpus, file, path)]
+    lines += _of_dev(corpus, file)
+    if settings is not None and (names := _several_with(path, settings)):
+        together = read_answers(settings.model_copy(update={"path": names}), corpus.labels)
+        return [*lines, *_of_lacking(corpus, together)]
+    return [*lines, *_of_lacking(corpus, file), f"in the study: teacher: {{answers: {path}}}"]
 
 
 def row_has_answer(row: Mapping[str, Any]) -> bool:
@@ -85,12 +93,24 @@ def row_has_answer(row: Mapping[str, Any]) -> bool:
 
 
 def _place(settings: AnswersConfig | None, out: Path | None) -> Path:
-    named = str(out) if out is not None else settings.path if settings else DEFAULT_OUT
+    names = names_of(settings.path) if settings else (DEFAULT_OUT,)
+    if out is None and (len(names) > 1 or (Place(names[0]).is_pattern and not Path(names[0]).exists())):
+        raise StudyError(
+            f"--out must name the file to write, as the study names several files of answers: {in_words(names)}"
+        )
+    named = str(out or names[0])
     if "://" in named or Path(named).suffix not in (".jsonl", ".ndjson"):
         raise StudyError(f"--out must name a file of this machine that ends in .jsonl, but got {named}")
     if Path(named).is_dir():
         raise StudyError(f"--out must be a file, but {named} is a folder")
     return Path(named)
+
+
+def _several_with(path: Path, settings: AnswersConfig) -> tuple[str, ...]:
+    """The names of the files that the study reads together, if a file is one of several; otherwise none."""
+    names = those_there(settings)
+    found = files_of(names).paths if names else ()
+    return names if len(found) > 1 and path.resolve() in {Path(one).resolve() for one in found} else ()
 
 
 def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -> Reading:
@@ -109,8 +129,7 @@ def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as stream:
-            yield from ((number, raw.strip()) for number, raw in enumerate(stream, start=1) if raw.strip())
+        yield from ((number, raw.strip()) for number, raw in enumerate(lines_of(path), start=1) if raw.strip())
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -211,7 +230,7 @@ def _of_dev(corpus: Corpus, answers: AnswersFile) -> list[str]:
     ]
 
 
-def _of_lacking(corpus: Corpus, answers: AnswersFile, path: Path) -> list[str]:
+def _of_lacking(corpus: Corpus, answers: AnswersFile) -> list[str]:
     n_lacking = sum(text_hash(text) not in answers.file.rows for text in corpus.texts())
     lines = [f"{n_of(n_lacking, 'text')} of the study without an answer yet: distune prompt STUDY asks for them again"]
-    return [*(lines if n_lacking else []), f"in the study: teacher: {{answers: {path}}}"]
+    return lines if n_lacking else []

@@ -11,9 +11,11 @@ from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
 from distune.corpora.corpus import Corpus, load_corpus, with_labels_of, without_texts
+from distune.corpora.table_config import in_words as named
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 
 TIE = 1e-6
 """Logits in float32 that are closer are of two labels that are equally likely."""
@@ -58,13 +60,13 @@ def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
     }
     if not labels:
         raise CorpusError(
-            f"{answers.path}: gives no text of the transfer set a likeliest label, and train has no labels of its own"
+            f"{named(answers.path)}: gives no text of the transfer set a likeliest label, and train has no labels of its own"
         )
     note = (
-        f"train has no labels of its own: {n_of(len(labels), 'text has', 'texts have')} the likeliest label of {answers.path} instead. The cross-entropy "
-        "and the student alone learn from these"
+        f"train has no labels of its own: {n_of(len(labels), 'text has', 'texts have')} the likeliest label of {named(answers.path)} instead. The cross-entropy "
+        f"learns from these, and so does the {HARD_LABEL_STUDENT}, which stands in place of the student alone"
     )
-    return with_labels_of(corpus, answers.path, labels, note)
+    return with_labels_of(corpus, named(answers.path), labels, note)
 
 
 def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
@@ -76,14 +78,14 @@ def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     lacking = [text for text in corpus.texts() if text_hash(text) not in known]
     if len(lacking) == len(corpus.texts()):
         raise CorpusError(
-            f"{answers.path}: has an answer to none of the {len(lacking):,} texts of the corpus, such as {in_words(lacking[0])[:20]!r}"
+            f"{named(answers.path)}: has an answer to none of the {len(lacking):,} texts of the corpus, such as {in_words(lacking[0])[:20]!r}"
             f"{'; a pair is found by both columns, text and text_b' if MARK in lacking[0] else ''}"
         )
     unknown = [text for text in lacking if text_hash(text) not in found.abstained]
     if unknown and answers.unanswered == "refuse":
         shown = ", ".join(repr(in_words(text)[:20]) for text in unknown[:3])
         raise CorpusError(
-            f"{answers.path} lacks {len(unknown):,} of {n_of(len(corpus.texts()), 'text')} of the corpus ({_by_split(corpus, unknown)}): {shown}"
+            f"{named(answers.path)} lacks {len(unknown):,} of {n_of(len(corpus.texts()), 'text')} of the corpus ({_by_split(corpus, unknown)}): {shown}"
             f"{', ...' if unknown[3:] else ''}; `distune prompt STUDY` writes the requests for them, or set {name}.answers.unanswered: leave_out"
         )
     if not lacking:
@@ -92,7 +94,7 @@ def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     held_out = {*corpus.dev.texts, *corpus.test.texts} & left_out
     measured = "; what is measured on dev and test is of the texts that are left" if held_out else ""
     note = (
-        f"{answers.path}: {n_of(len(lacking), 'text has', 'texts have')} no answer and {'is' if len(lacking) == 1 else 'are'} left out of the "
+        f"{named(answers.path)}: {n_of(len(lacking), 'text has', 'texts have')} no answer and {'is' if len(lacking) == 1 else 'are'} left out of the "
         f"study ({_by_split(corpus, lacking)}; {n_of(len(lacking) - len(unknown), 'abstention')}){measured}"
     )
     return without_texts(corpus, left_out.__contains__, [note])

@@ -8,11 +8,13 @@ import numpy as np
 
 from distune._plural import n_of
 from distune.corpora.answers_file import N_VOTES
-from distune.corpora.corpus import Corpus
+from distune.corpora.corpus import Corpus, Split
+from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import MetricConfig
-from distune.tuning.metric.metric import Metric
+from distune.tuning.metric.set_metric import SetMetric
+from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
@@ -66,7 +68,7 @@ def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
     """A line if accuracy hardly counts a label: one that has less than 5 % of dev, and less than half of an equal share."""
     if not metric.is_accuracy:
         return []
-    shares = np.bincount(corpus.dev.labels, minlength=len(corpus.labels)) / len(corpus.dev)
+    shares = n_texts_of(corpus.dev.labels, len(corpus.labels)) / len(corpus.dev)
     rare = [index for index, share in enumerate(shares) if share < min(RARE, 0.5 / len(shares))]
     if not rare:
         return []
@@ -78,8 +80,19 @@ def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
     ]
 
 
-def of_threshold(metric: Metric) -> list[str]:
-    """The line about the label that is answered from a threshold on."""
+def of_threshold(metric: AnyMetric, dev: Split) -> list[str]:
+    """The line about the labels that are answered from a threshold on."""
+    if metric.without_dev is not None:
+        return []
+    if isinstance(metric, SetMetric):
+        counts = n_texts_of(dev.labels, len(metric.labels))
+        without = [repr(label) for label, n in zip(metric.labels, counts, strict=True) if not n]
+        more = f", and {len(without) - 5} more" if len(without) > 5 else ""
+        kept = f". Dev has no text of {', '.join(without[:5])}{more}: there it stays 0.5" if without else ""
+        return [
+            f"metric: each label is answered from a probability on that is chosen on dev by {metric.config.title}; the teacher is "
+            f"held against students in the same way. metric.threshold: none answers each from 0.5 on{kept}"
+        ]
     if metric.threshold_index is None:
         return []
     return [
@@ -88,7 +101,7 @@ def of_threshold(metric: Metric) -> list[str]:
     ]
 
 
-def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: Metric) -> list[str]:
+def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: AnyMetric) -> list[str]:
     """The lines about the teachers' answers on dev."""
     each = teachers.each(corpus.dev.texts)
     found = [
@@ -130,7 +143,7 @@ def fits_logits(space: Space) -> bool:
 
 def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """The line about columns without names, if dev is too small to check their order."""
-    n_texts = np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
+    n_texts = n_texts_of(corpus.dev.labels, len(corpus.labels))
     unknown = about_few_texts(n_texts, corpus.labels)
     if not unknown:
         return []

@@ -22,8 +22,7 @@ from distune.corpora.logits_filling import (
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.models.teacher.teacher import Teacher
-from distune.tuning.metric.config import ACCURACY
-from distune.tuning.metric.metric import metric_of
+from distune.tuning.metric.task import task_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
@@ -120,11 +119,12 @@ def cache_teacher(
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)
     teachers = logits_for(config, corpus, places, runner, progress, rebuild)
-    metrics = {"accuracy": ACCURACY, config.metric.kind: config.metric}
+    task = task_of(corpus.is_multi_label)
+    metrics = {task.beside[0].kind: task.beside[0], config.metric.kind: config.metric}
     on_dev, on_test = (teachers.of(of.texts) for of in (corpus.dev, corpus.test))
     figures = {}
     for config_of_one in metrics.values():
-        one = metric_of(config_of_one, corpus.labels, {"dev": corpus.dev.labels, "test": corpus.test.labels})
+        one = task.metric(config_of_one, corpus.labels, {"dev": corpus.dev.labels, "test": corpus.test.labels})
         decision = one.decision(on_dev, corpus.dev.labels)
         figures[f"dev {one.config.title}"] = one.score(on_dev, corpus.dev.labels, decision)
         figures[f"test {one.config.title}"] = one.score(on_test, corpus.test.labels, decision)

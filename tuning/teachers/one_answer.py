@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.corpus import Corpus
+from distune.corpora.labelling import n_texts_of
 from distune.corpora.texts import CorpusError
 
 
@@ -22,7 +23,10 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
 def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
     """The line about a teacher whose logits on dev `[texts, classes]` give one class to all texts, although these
     have several."""
-    answers, counts = np.unique(logits.argmax(axis=1)), np.bincount(corpus.dev.labels, minlength=len(corpus.labels))
+    counts = n_texts_of(corpus.dev.labels, len(corpus.labels))
+    if corpus.is_multi_label:
+        return _about_one_set(source, logits, corpus, counts)
+    answers = np.unique(logits.argmax(axis=1))
     if len(answers) > 1 or (counts > 0).sum() < 2:
         return []
     answer = int(answers[0])
@@ -31,4 +35,14 @@ def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) 
     return [
         f"{source}: it says {corpus.labels[answer]} of every text of dev{', with the same logits' if is_same else ''}, where "
         f"{counts.sum() - counts[answer]} of {counts.sum()} have another label; {doubt}"
+    ]
+
+
+def _about_one_set(source: str, logits: NDArray[np.floating], corpus: Corpus, counts: NDArray[np.int64]) -> list[str]:
+    """The line about a teacher that orders the texts of no label by their labels: its logits are the same for all texts."""
+    if np.ptp(logits, axis=0).max() > 0 or not counts.any():
+        return []
+    return [
+        f"{source}: it gives all texts of dev the same logits, where {int((counts > 0).sum())} labels have texts; students learn nothing of "
+        "the texts from it"
     ]

@@ -14,6 +14,7 @@ from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
+from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
@@ -115,8 +116,8 @@ def _refuse_other_file(out: Path) -> None:
 
 def _answered(settings: AnswersConfig | None, corpus: Corpus, answers: str | None) -> tuple[set[bytes], list[str]]:
     """The hashes of the texts that a file has an answer to, and a line about them."""
-    path = answers or (settings.path if settings else None)
-    if path is None or (answers is None and not Place(path).exists()):
+    path = answers or those_there(settings)
+    if not path:
         return set(), []
     named = (settings or AnswersConfig(path=path)).model_copy(update={"path": path})
     try:
@@ -125,8 +126,18 @@ def _answered(settings: AnswersConfig | None, corpus: Corpus, answers: str | Non
         known = set()
     n_known = sum(text_hash(text) in known for text in corpus.texts())
     return known, [
-        f"{path}: has an answer to {n_of(n_known, 'text')} of the study, which {'is' if n_known == 1 else 'are'} not asked again"
+        f"{in_words(path)}: has an answer to {n_of(n_known, 'text')} of the study, which {'is' if n_known == 1 else 'are'} not asked again"
     ]
+
+
+def those_there(settings: AnswersConfig | None) -> tuple[str, ...]:
+    """The names of the study's files of answers without those that find no file yet."""
+    found = []
+    for name in names_of(settings.path) if settings else ():
+        place = Place(name)
+        if place.names() if place.is_folder() else place.exists() or (place.is_pattern and place.matching()):
+            found.append(name)
+    return tuple(found)
 
 
 def _by_split(corpus: Corpus, texts: Sequence[str]) -> str:

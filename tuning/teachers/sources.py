@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
-from distune.corpora.corpus import UNLABELLED, Corpus, Split
+from distune.corpora.corpus import Corpus, Split
 from distune.corpora.kept import read_object
+from distune.corpora.labelling import UNLABELLED, renumbered, unlabelled
 from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.corpora.teacher_data import load_teacher_data
@@ -26,7 +27,7 @@ from distune.models.errors import ModelError
 from distune.models.logits import accuracy_of
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.models.teacher.hub import commit_of
-from distune.tuning.metric.metric import Metric, metric_of
+from distune.tuning.metric.task import AnyMetric, task_of
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.teachers.columns import checkpoint_columns, in_order
 from distune.tuning.teachers.teachers import TeacherPlace, refuse_wrong_columns
@@ -85,12 +86,12 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         )
         head = place.head
         column = np.array([head.labels.index(label) for label in corpus.labels])
-        metric = metric_of(config.metric, corpus.labels, {})
+        metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})
         texts_of_training = TrainingTexts(
             texts=data.train.texts,
-            labels=column[data.train.labels],
+            labels=renumbered(data.train.labels, column, len(head.labels)),
             dev_texts=corpus.dev.texts,
-            dev_labels=column[corpus.dev.labels],
+            dev_labels=renumbered(corpus.dev.labels, column, len(head.labels)),
             label_names=head.labels,
             pretraining_texts=data.pretraining_texts,
             has_other_classes=head.has_other_classes,
@@ -115,7 +116,7 @@ def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> 
         corpus = _with_teacher_data(asking.config, asking.corpus)
         nothing = NoTeacher(len(corpus.labels))
         pieces = partial(pieces_for, place=asking.places[0])
-        metric = metric_of(asking.config.metric, corpus.labels, {})
+        metric = task_of(corpus.is_multi_label).metric(asking.config.metric, corpus.labels, {})
         material = RawInputs(corpus=corpus, teachers=nothing, pieces=pieces, seed=place.settings.seed, metric=metric)
         training = Training(
             students=students,
@@ -144,13 +145,15 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
     train = load_teacher_data(config.teacher_data, corpus).train
     labelled = set(train.texts)
     transfer = tuple(text for text in corpus.transfer.texts if text not in labelled)
-    return replace(corpus, train=train, transfer=Split(transfer, np.full(len(transfer), UNLABELLED)))
+    return replace(corpus, train=train, transfer=Split(transfer, unlabelled(corpus.train.labels, len(transfer))))
 
 
 def _score(
-    metric: Metric, column: NDArray[np.int64], logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
+    metric: AnyMetric, column: NDArray[np.int64], logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
 ) -> float:
     """The score of a head, of whose columns `column` `[classes]` are those of the corpus's labels in their order."""
+    if labels.ndim == 2:
+        return metric.score(logits[:, column], labels[:, column])
     position = np.full(logits.shape[1], UNLABELLED)
     position[column] = np.arange(len(column))
     return metric.score(logits[:, column], position[labels])

@@ -24,10 +24,12 @@ from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import check_folder
+from distune.models.decision import sigmoid
 from distune.models.errors import ModelError
 from distune.models.logits import probabilities
 from distune.models.predictor import Predictor
 from distune.models.teacher.config import StudentsConfig
+from distune.tuning.metric.task import task_of_metric
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.draws import draw_students
 from distune.tuning.trial.config import TrialConfig
@@ -133,6 +135,7 @@ def _save(member: Member, inputs: Inputs, labels: Sequence[str], folder: Path) -
         dimension=inputs.data.vectors.shape[1],
         labels=labels,
         trial=member.config.model_dump(mode="json"),
+        decision=task_of_metric(inputs.data.metric).undecided(len(labels)),
     )
     card = f"# {folder.name} of a teacher\n\nDev {inputs.data.metric.config.title} {member.result.score:.4f}.\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
@@ -145,7 +148,7 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
     Raises CorpusError for a member that has other labels.
     """
     encoders: dict[str, Callable[[str], list[int]]] = {}
-    members = []
+    members: list[tuple[Predictor, tuple[int, ...]]] = []
     with trained.to_read() as folder:
         for path in sorted(folder.glob("member-*")):
             check_folder(path)
@@ -156,14 +159,14 @@ def load_ensemble(trained: Place, labels: Sequence[str]) -> TeacherFunction:
             member = Predictor(path, encoders[reads])
             members.append((member, column_order(member.labels, labels, str(path)).order))
 
+    is_multi_label = any(member.is_multi_label for member, _ in members)
+    mean = logit_of_mean_probability if is_multi_label else log_mean_probability
+
     def ask(texts: Sequence[str]) -> TeacherAnswers:
         batches = [texts[start : start + BATCH_TEXTS] for start in range(0, len(texts), BATCH_TEXTS)]
         return TeacherAnswers(
             np.concatenate(
-                [
-                    log_mean_probability(np.stack([member.logits(batch)[:, order] for member, order in members]))
-                    for batch in batches
-                ]
+                [mean(np.stack([member.logits(batch)[:, order] for member, order in members])) for batch in batches]
             )
         )
 
@@ -174,3 +177,9 @@ def log_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """`[texts, classes]` of `[members, texts, classes]`: the logarithm of the mean of the members' probabilities."""
     mean: NDArray[np.float64] = probabilities(logits).mean(axis=0)
     return np.log(np.clip(mean, SMALLEST, 1.0)).astype(np.float32)
+
+
+def logit_of_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`[texts, labels]` of `[members, texts, labels]`, each label by itself: the logit of the mean of the members' probabilities."""
+    mean = np.clip(sigmoid(logits.astype(np.float64)).mean(axis=0), SMALLEST, 1 - SMALLEST)
+    return np.log(mean / (1 - mean)).astype(np.float32)

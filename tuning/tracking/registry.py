@@ -110,7 +110,7 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     card = model.card.split("---\n", 2)[-1].removeprefix(f"# {name}\n\n")
     client.update_model_version(name, version, card if model.outcome in card else f"{model.outcome}.\n\n{card}")
     if earlier is not None and aliases.get(CHAMPION) == version:
-        return Registered(version, True, "it was registered before the search was interrupted")
+        return Registered(version, True, "this search had registered it already")
     if CHAMPION in aliases:
         before = client.get_model_version(name, aliases[CHAMPION])
         # Another search may have made another champion meanwhile.
@@ -157,7 +157,7 @@ def _aliases(client: MlflowClient, name: str) -> dict[str, str] | None:
 
 
 def _version_of(client: MlflowClient, name: str, model: LoggedModel) -> ModelVersion | None:
-    """The version that a search has registered of a trial, before it was interrupted."""
+    """The version that an earlier run of the search has registered of a trial."""
     of_run = _versions(client, f"run_id = '{model.run_id}'")
     return next((one for one in of_run if one.name == name and one.tags.get(TRIAL) == str(model.trial)), None)
 

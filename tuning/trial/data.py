@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import Encoder
 from distune.corpora.tokens import TokenIds
-from distune.tuning.metric.metric import BY_ACCURACY, Metric
+from distune.tuning.metric.metric import BY_ACCURACY
+from distune.tuning.metric.task import AnyMetric
 from distune.tuning.trial.config import TrialConfig
 
 
@@ -18,22 +20,28 @@ from distune.tuning.trial.config import TrialConfig
 class TrialData:
     """The data of a trial, the same for all trials of one `tokens` and `vectors`, without the test split.
 
-    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 outside of train, `iterations`
+    The rows of train, transfer and augmented texts are one: `labels` is `[rows]`, -1 outside of train. If a text has
+    several labels, it is `[rows, labels]` of 1, 0 and -1. `iterations`
     `[rows]` is 0 except for augmented texts, `teacher_logits` `[teachers, rows, classes]`, `teacher_weights`
     `[teachers]` and `teacher_hidden` `[rows, width]`.
     """
 
     train: TokenIds
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     iterations: NDArray[np.int32]
     teacher_logits: NDArray[np.float32]
     teacher_weights: NDArray[np.float32]
     teacher_hidden: NDArray[np.float16]
     dev: TokenIds
-    dev_labels: NDArray[np.int64]
+    dev_labels: NDArray[np.integer[Any]]
     vectors: NDArray[np.float32]
-    metric: Metric = BY_ACCURACY
+    metric: AnyMetric = BY_ACCURACY
     """The metric by which epochs are compared on dev."""
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has several labels."""
+        return self.labels.ndim == 2
 
     @property
     def n_classes(self) -> int:

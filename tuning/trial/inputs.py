@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.augment import AugmentConfig, Augmented
-from distune.corpora.corpus import UNLABELLED, Corpus
+from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import Encoder
+from distune.corpora.labelling import unlabelled
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
 from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
-from distune.tuning.metric.metric import BY_ACCURACY, Metric
+from distune.tuning.metric.metric import BY_ACCURACY
+from distune.tuning.metric.task import AnyMetric
 from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import encode_ms
 from distune.tuning.trial.config import TrialConfig
@@ -68,7 +70,7 @@ class RawInputs:
     pieces: Callable[[AnyTokensConfig], Sequence[str]]
     seed: int
     """The seed of the trained word vectors."""
-    metric: Metric = BY_ACCURACY
+    metric: AnyMetric = BY_ACCURACY
     """The metric by which students are compared on dev."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
 
@@ -116,7 +118,7 @@ def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialDat
     if config.augment.n_iter and material.augmented is not None:
         augmented, answers = material.augmented(config.augment)
         rows += [encoder(text) for text in augmented.texts]
-        labels = np.concatenate([labels, np.full(len(augmented.texts), UNLABELLED)])
+        labels = np.concatenate([labels, unlabelled(labels, len(augmented.texts))])
         iterations = np.concatenate([iterations, augmented.iterations])
         logits = np.concatenate([logits, answers.each(augmented.texts)], axis=1)
         hidden = np.concatenate([hidden, answers.hidden_of(augmented.texts)])

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from distune.corpora.corpus import UNLABELLED
+from distune.corpora.labelling import is_labelled, n_texts_of
 from distune.losses.objective import Hidden, Objective, build_objective
 from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import compress, graph_logits
@@ -159,15 +159,22 @@ def plan_lesson(student: Any, config: TrialConfig, data: TrialData, is_over: boo
     rows = np.flatnonzero(data.iterations <= config.augment.n_iter)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     n_steps = config.epochs * steps_per_epoch
-    useful = np.flatnonzero(data.labels != UNLABELLED) if config.loss.is_plain else rows
+    useful = np.flatnonzero(is_labelled(data.labels)) if config.loss.is_plain else rows
     batches = (
         (1.0 if is_over else min(1.0, step / n_steps), useful[batch])
         for step, batch in enumerate(endless_batches(data.train.lengths[useful], config.batch_size, rng))
     )
     device = next(student.parameters()).device
-    counts = torch.from_numpy(np.bincount(data.labels[data.labels != UNLABELLED], minlength=data.n_classes))
+    counts = n_texts_of(data.labels, data.n_classes)
+    if data.is_multi_label:
+        counts = np.stack([(data.labels == 0).sum(axis=0), counts])
     objective = build_objective(
-        config.loss, student.n_features, data.teacher_hidden.shape[1], counts, data.metric.labels
+        config.loss,
+        student.n_features,
+        data.teacher_hidden.shape[1],
+        torch.from_numpy(counts),
+        data.metric.labels,
+        data.is_multi_label,
     )
     objective = objective.to(device)
     generator = torch.Generator().manual_seed(config.seed)

@@ -83,6 +83,14 @@ def test_a_ratio_of_a_small_way_says_how_small() -> None:
     assert ratio_text(*COLUMNS) == "0.75"
 
 
+def test_the_ratio_names_its_baseline() -> None:
+    assert "ratio (distilled - alone) / (teacher - alone), on test: 0.75" in table_text("a", "b", COLUMNS, "a CPU")
+    hard = column("teacher", 0.9), column("hard-label student", 0.7), column("distilled champion", 0.85)
+    text = " ".join(table_text("a", "b", hard, "c").split())
+    assert "ratio (distilled - hard-label) / (teacher - hard-label), on test: 0.75" in text
+    assert ratio_text(column("t", 0.7), *hard[1:]) == "- (the teacher is no better than the hard-label student)"
+
+
 def test_the_notes_of_the_table_fit_a_terminal_of_80_columns() -> None:
     timed = "one thread of AMD EPYC, without the teacher, of which the logits alone are known, beside other work"
     notes = table_text("demo", "the fastest", COLUMNS, timed).split("┘\n")[1]

@@ -92,7 +92,7 @@ def test_results_are_read_by_the_metric_that_they_name() -> None:
 
 
 def test_the_table_has_the_score_its_interval_and_the_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distune.tuning.champion.table.bootstrap_interval", partial(bootstrap_interval, n_samples=20))
+    monkeypatch.setattr("distune.tuning.metric.interval.bootstrap_interval", partial(bootstrap_interval, n_samples=20))
     labels, logits = np.array([0, 0, 0, 1]), np.array([[1, 0], [1, 0], [1, 0], [1, 0]], np.float32)
     figures = quality(Metric(F1), [0.5], [logits], labels, None)
     # F1 of class 0: 2 * 3 / (4 + 3) = 6/7, of class 1: 0.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from distune.corpora.corpus import Split
 from distune.models.decision import LIKELIEST, Decision, decision_of, softmax
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import MetricError, metric_of
@@ -15,6 +16,7 @@ from distune.tuning.study.rule import ChampionConfig, rule_terms
 from distune.tuning.teachers.assumed import of_threshold
 
 NAMES = ("ham", "spam")
+DEV = Split(("a", "b"), np.array([0, 1]))
 # The probability of spam, and what each text is.
 P = np.array([0.9, 0.4, 0.35, 0.2, 0.1])
 IS_SPAM = np.array([1, 1, 0, 1, 0])
@@ -134,6 +136,6 @@ def test_scores_at_a_threshold_are_no_terms_of_those_without() -> None:
 
 
 def test_the_label_that_is_answered_from_a_threshold_on_is_told() -> None:
-    (told,) = of_threshold(metric_of(MetricConfig(kind="f1", label="spam"), NAMES, {}))
+    (told,) = of_threshold(metric_of(MetricConfig(kind="f1", label="spam"), NAMES, {}), DEV)
     assert told.startswith("metric: students answer 'spam' from a probability on that is chosen on dev by F1 of spam;")
-    assert of_threshold(metric_of(MetricConfig(), NAMES, {})) == []
+    assert of_threshold(metric_of(MetricConfig(), NAMES, {}), DEV) == []

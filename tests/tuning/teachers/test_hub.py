@@ -120,3 +120,10 @@ def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, d
     expected = teacher_logits(load_teacher(hub / "snapshots" / SECOND, 32), texts)
     np.testing.assert_allclose(prepared.teachers.of(texts), expected, atol=1e-5)
     assert checkpoint_identity("org/name", FIRST) == ["org/name", FIRST]
+
+
+def test_a_folder_beside_the_members_of_an_ensemble_is_no_member(tmp_path: Path) -> None:
+    for name in ("member-0", "member-10", "member-2", "member-old", "member-²"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"name": name}), encoding="utf-8")
+    assert list(checkpoint_settings(str(tmp_path), None)) == ["member-0", "member-2", "member-10"]
