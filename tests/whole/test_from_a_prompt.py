@@ -21,7 +21,7 @@ from distune.tuning.cli import main
 from distune.tuning.study.file import Study
 from tests.conftest import GOOD
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("store", "without_pngs")]
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -47,7 +47,9 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Iterator[Searched]:
+def searched(
+    tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, migrated: Path
+) -> Iterator[Searched]:
     """Of the texts of the example there are too many for a test: its corpus and its teacher are the tiny ones."""
     place = tmp_path_factory.mktemp("plugs")
     plugs = place / "plugs"
@@ -63,7 +65,11 @@ def searched(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teache
     study = load_study(plugs / "study.yaml", settings)
     file = place / "study.yaml"
     file.write_text(json.dumps(study.document), encoding="utf-8")
-    folder = search(study, Console(file=io.StringIO(), width=200))
+    shutil.copyfile(migrated, place / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        # Those of `ended` are looked at.
+        patch.setattr("distune.tuning.report.write.write_pngs", lambda pictures, folder: [])
+        folder = search(study, Console(file=io.StringIO(), width=200))
     plugs.rename(place / "gone")
     plug_in(())
     yield Searched(folder, study, file, plugs)

@@ -79,7 +79,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 @pytest.fixture
 def long_study(
-    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path, store: str
 ) -> tuple[Path, Path]:
     """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
     document["name"] = "评论"
