@@ -28,7 +28,8 @@ UNKNOWN = 1
 """The id of every token that the vocabulary lacks."""
 SEPARATOR = 2
 """The id of the token between the two texts of a pair."""
-_OUTPUTS = ["logits"]
+OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
+"""The output of a graph, and of one that answers several labels a text. What takes the largest of `logits` finds none there."""
 _RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
 
@@ -90,15 +91,17 @@ def run_network(
         for i, row in enumerate(rows):
             token_ids[i, : len(row)] = row
     inputs = {"token_ids": token_ids, "lengths": lengths}
-    logits: NDArray[np.float32] = session.run(_OUTPUTS, inputs, options)[0]
+    logits: NDArray[np.float32] = session.run(None, inputs, options)[0]  # The one output that it has.
     return logits
 
 
-def _check_graph(session: onnxruntime.InferenceSession, place: Path) -> None:
+def _check_graph(session: onnxruntime.InferenceSession, place: Path, output: str) -> None:
     taken = {one.name: one.type for one in session.get_inputs()}
-    given = {one.name: (one.type, len(one.shape)) for one in session.get_outputs()}
-    if taken != dict.fromkeys(("token_ids", "lengths"), "tensor(int64)") or given.get("logits") != ("tensor(float)", 2):
-        raise CheckpointError(f"{place} is no graph of a student, from token_ids and lengths to logits; {PULL_AGAIN}")
+    given = [(one.name, one.type, len(one.shape)) for one in session.get_outputs()]
+    if taken != dict.fromkeys(("token_ids", "lengths"), "tensor(int64)") or given != [(output, "tensor(float)", 2)]:
+        raise CheckpointError(
+            f"{place} is no graph of such a student, from token_ids and lengths to {output}; {PULL_AGAIN}"
+        )
 
 
 class Predictor:
@@ -121,7 +124,7 @@ class Predictor:
                 f"{Path(folder) / 'model.onnx'} cannot be opened ({said:.200}); {PULL_AGAIN}"
             ) from error
         self._place = Path(folder) / "model.onnx"
-        _check_graph(self.session, self._place)
+        _check_graph(self.session, self._place, OUTPUT_OF_SETS if self.is_multi_label else OUTPUT)
         n_classes = self.session.get_outputs()[0].shape[-1]
         if isinstance(n_classes, int) and n_classes != len(self.labels):
             raise CheckpointError(
@@ -193,9 +196,7 @@ class Predictor:
 
     def named(self, answers: NDArray[np.int64]) -> list[list[str]]:
         """The labels of each text, of answers as `decision` gives them."""
-        if self.is_multi_label:
-            return [[self.labels[int(i)] for i in np.flatnonzero(row)] for row in answers]
-        return [[self.labels[int(i)]] for i in answers]
+        return self.decision.labels_of(answers, self.labels)
 
     def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
@@ -248,10 +249,15 @@ def lacking_side(pair: Sequence[str]) -> str:
 
 
 def decision_in(folder: Path, labels: Sequence[str]) -> AnyDecision:
-    """The rule by which a checkpoint folder answers; folders of earlier versions say none."""
+    """The rule by which a checkpoint folder answers; folders of earlier versions say none. Raises CheckpointError for what is no rule."""
     config: Any = read_json(folder / "config.json")
     try:
-        return decision_of(config.get("thresholds") or {}, labels, config.get("multi_label") is True)
+        thresholds, is_multi_label = config.get("thresholds", {}), config.get("multi_label", False)
+        if not isinstance(thresholds, dict):
+            raise ValueError(f"thresholds must be probabilities by the names of labels, but got {thresholds!r:.100}")
+        if not isinstance(is_multi_label, bool):
+            raise ValueError(f"multi_label must be true or false, but got {is_multi_label!r:.100}")
+        return decision_of(thresholds, labels, is_multi_label)
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is damaged: {error}; {PULL_AGAIN}") from error
 
