@@ -29,7 +29,7 @@ UNKNOWN = 1
 SEPARATOR = 2
 """The id of the token between the two texts of a pair."""
 OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
-"""The output of a graph, and of one that answers several labels a text. What takes the largest of `logits` finds none there."""
+"""The output of a graph, and that of a graph for several labels a text. A program that takes the largest of `logits` finds none there."""
 _RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
 

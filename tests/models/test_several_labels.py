@@ -1,0 +1,336 @@
+"""A student of several labels a text: every way of asking answers the same sets, by the threshold of each label."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import infer_signature
+
+import distune
+from distune.corpora import encoding
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint_folder import SUMS, CheckpointError
+from distune.models.compression.apply import compress
+from distune.models.compression.config import AnyCompressionConfig
+from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.decision import Decision, EachLabel
+from distune.models.predictor import Predictor
+from distune.models.students.config import AverageConfig, BiLSTMConfig
+from distune.tuning.cli import main
+from distune.tuning.speed.contenders import onnx_contender, torch_contender
+from distune.tuning.tracking import pyfunc_model
+from tests.making.checkpoints import checkpoint_of
+from tests.making.server import as_json, ask, served
+from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
+
+LABELS = ("late", "broken", "praise")
+TEXTS = ["好书", "差酒店", "好", "书", "差", "xyz"]
+EARLIER = Path(__file__).with_name("checkpoint_of_937cf56.tar.gz")
+
+
+def deciding(checkpoint: Checkpoint, texts: Any, place: Path) -> Path:
+    """The folder of a checkpoint that answers each label for about half of the texts: the thresholds lie between two of its
+    probabilities."""
+    even = replace(checkpoint, decision=EachLabel((0.5,) * len(checkpoint.labels)))
+    folder = save_checkpoint(even, place / "even", "", Path(encoding.__file__))
+    ordered = np.sort(Predictor(folder, load_encoder(folder)).probabilities(texts), axis=0)
+    thresholds = ordered[len(texts) // 2 - 1 : len(texts) // 2 + 1].mean(axis=0, dtype=np.float64)
+    by_thresholds = replace(checkpoint, decision=EachLabel(tuple(map(float, thresholds))))
+    return save_checkpoint(by_thresholds, place / "student", "# card\n", Path(encoding.__file__))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checkpoint = checkpoint_of(AverageConfig(kind="average"), LABELS)
+    return deciding(checkpoint, TEXTS, tmp_path_factory.mktemp("several"))
+
+
+@pytest.fixture
+def damaged(folder: Path, tmp_path: Path) -> Path:
+    """A copy of it without its checksums, to be damaged."""
+    copy = tmp_path / "damaged"
+    shutil.copytree(folder, copy)
+    (copy / SUMS).unlink()
+    return copy
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | changes
+    path.write_text(json.dumps({name: value for name, value in config.items() if value is not ...}), encoding="utf-8")
+
+
+def sets_by_hand(folder: Path, texts: Any) -> list[list[str]]:
+    """The labels of each text whose sigmoid of the logit in torch reaches the threshold in `config.json`."""
+    thresholds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["thresholds"]
+    logits = Predictor(folder, load_encoder(folder)).logits(texts)
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return [
+        [label for label, logit in zip(labels, row, strict=True) if 1 / (1 + np.exp(-logit)) >= thresholds[label]]
+        for row in logits
+    ]
+
+
+def labels_in(answers: Iterable[Any]) -> list[list[str]]:
+    return [answer["labels"] for answer in answers]
+
+
+def test_every_way_of_asking_answers_the_same_sets(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = sets_by_hand(folder, TEXTS)
+    assert [] in sets
+    assert max(map(len, sets)) > 1
+    predictor = Predictor(folder, load_encoder(folder))
+    assert labels_in(predictor.answers(TEXTS)) == sets
+    assert [predictor.labels_of(text) for text in TEXTS] == sets
+    student = distune.load(folder)
+    assert student.predict(TEXTS) == sets
+    assert list(student.predict(iter(TEXTS))) == sets
+    answers = [json.loads(line) for line in by_program(folder)]
+    assert labels_in(answers) == sets
+    assert [list(answer) for answer in answers] == [["labels", "probabilities", "has_known_token"]] * len(TEXTS)
+    assert [answer["has_known_token"] for answer in answers] == [True] * 5 + [False]
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in TEXTS), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(folder), str(tmp_path / "texts.txt")])
+    assert ended.value.code == 0
+    assert labels_in(json.loads(line) for line in capsys.readouterr().out.splitlines()) == sets
+    for contender in (onnx_contender(folder), torch_contender(folder)):
+        assert predictor.named(contender.batch(TEXTS)) == sets
+        assert [in_stages(contender.stages.values(), text) for text in TEXTS] == sets
+
+
+def by_program(folder: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, str(folder)], input="\n".join(TEXTS), text=True, capture_output=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def in_stages(stages: Any, value: Any) -> Any:
+    for stage in stages:
+        value = stage(value)
+    return value
+
+
+def test_a_series_keeps_its_index_and_probabilities_are_independent(folder: Path) -> None:
+    student, index = distune.load(folder), [7, 3, 5, 2, 9, 4]
+    texts = pd.Series(TEXTS, index=index)
+    found = student.predict(texts)
+    assert (found.name, found.index.tolist(), found.tolist()) == ("labels", index, sets_by_hand(folder, TEXTS))
+    # As many labels for each text is no table.
+    alike = student.predict(texts.iloc[[0, 0]])
+    assert alike.tolist() == [found[7]] * 2
+    assert student.predict(texts.iloc[:0]).tolist() == []
+    proba = student.predict_proba(texts)
+    assert (list(proba), proba.index.tolist()) == (list(LABELS), index)
+    logits = Predictor(folder, load_encoder(folder)).logits(TEXTS)
+    np.testing.assert_allclose(proba.to_numpy(), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(list(student.predict_proba(iter(TEXTS))), proba.to_numpy(), atol=1e-6)
+
+
+def test_one_label_of_such_a_student_is_refused_with_what_to_ask(folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"several labels a text: ask labels_of\(text\), or answers\(texts\)"):
+        Predictor(folder, load_encoder(folder)).label("好")
+
+
+def test_a_student_of_one_label_gives_it_in_a_list_too(tmp_path: Path) -> None:
+    one = save_checkpoint(checkpoint_of(AverageConfig(kind="average")), tmp_path / "one", "", Path(encoding.__file__))
+    predictor = Predictor(one, load_encoder(one))
+    assert predictor.labels_of("好") == [predictor.label("好")]
+    assert "label" in next(predictor.answers(["好"]))
+
+
+def test_the_package_of_the_folder_names_both_kinds_of_answers(folder: Path, tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from distune_student import Answer, AnyAnswer, SetAnswer, load
+assert AnyAnswer == Answer | SetAnswer
+print(list(SetAnswer.__annotations__), load().labels_of("好书"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    (labels,) = sets_by_hand(folder, ["好书"])
+    assert done.stdout == f"['labels', 'probabilities', 'has_known_token'] {labels}\n"
+
+
+def test_the_server_answers_them_alone_and_in_batches(folder: Path) -> None:
+    sets = sets_by_hand(folder, TEXTS)
+    with served(folder) as (_, port):
+        status, told, _ = ask(port, "/predict", as_json({"texts": TEXTS}))
+        assert (status, labels_in(told["answers"])) == (200, sets)
+        alone = [ask(port, "/predict", as_json({"texts": [text]}))[1]["answers"][0] for text in TEXTS]
+        assert labels_in(alone) == sets
+        table = {"dataframe_records": [{"text": text} for text in TEXTS]}
+        status, told, _ = ask(port, "/invocations", as_json(table))
+        assert (status, labels_in(told["predictions"])) == (200, sets)
+        names = ["labels", *(f"probability_{label}" for label in LABELS), "has_known_token"]
+        assert [list(row) for row in told["predictions"]] == [names] * len(TEXTS)
+        assert ask(port, "/health")[1]["labels"] == list(LABELS)
+        assert ask(port, "/ready")[0] == 200
+
+
+def test_mlflow_loads_and_asks_it(folder: Path, tmp_path: Path) -> None:
+    table = pd.DataFrame({"text": TEXTS}, index=[7, 3, 5, 2, 9, 4])
+    mlflow.pyfunc.save_model(
+        str(tmp_path / "model"),
+        python_model=str(pyfunc_model.__file__),
+        artifacts={"checkpoint": str(folder)},
+        signature=infer_signature(table),
+        input_example=table,
+        pip_requirements=["onnxruntime"],
+    )
+    found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(table)
+    assert list(found) == ["labels", *(f"probability_{label}" for label in LABELS), "has_known_token"]
+    assert found["labels"].tolist() == sets_by_hand(folder, TEXTS)
+    assert found.index.tolist() == table.index.tolist()
+    assert found["has_known_token"].tolist() == [True] * 5 + [False]
+    proba = distune.load(folder).predict_proba(TEXTS)
+    np.testing.assert_allclose(found.filter(like="probability_").to_numpy(), proba, atol=1e-6)
+
+
+KINDS = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(AnyCompressionConfig)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_compressed_student_answers_the_sets_of_its_graph(kind: str, tmp_path: Path) -> None:
+    config = BiLSTMConfig(kind="bilstm", hidden_size=8)
+    checkpoint = checkpoint_of(config, LABELS)
+    rows = [np.array(row) for row in ([2, 3], [4, 5, 3], [2], [6, 5])]
+    settings = {"kind": kind} | ({"epochs": 0} if "epochs" in KINDS[kind].model_fields else {})
+    made = compress(checkpoint.trained, [KINDS[kind](**settings)], CalibrationData(rows))
+    smaller = replace(checkpoint, trained=made.trained, quantized=None if made.is_exact else made.graph)
+    folder = deciding(smaller, TEXTS, tmp_path)
+    sets = sets_by_hand(folder, TEXTS)
+    assert len({*map(tuple, sets)}) > 1
+    assert distune.load(folder).predict(TEXTS) == sets
+    assert [distune.load(folder).predict([text])[0] for text in TEXTS] == sets
+    predictor = Predictor(folder, load_encoder(folder))
+    assert predictor.named(onnx_contender(folder).batch(TEXTS)) == sets
+    # Saved again, as `distune compress` does.
+    again = save_checkpoint(load_checkpoint(folder), tmp_path / "again", "", Path(encoding.__file__))
+    assert distune.load(again).predict(TEXTS) == sets
+
+
+def test_pairs_of_texts_have_several_labels(tmp_path: Path) -> None:
+    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
+    trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
+    checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("same", "rude"))
+    folder = deciding(checkpoint, PAIRS, tmp_path)
+    sets = sets_by_hand(folder, PAIRS)
+    assert len({*map(tuple, sets)}) > 1
+    student = distune.load(folder)
+    assert student.predict(PAIRS) == sets
+    assert list(student.predict(iter(PAIRS))) == sets
+    model = pyfunc_model.StudentModel()
+    model.load_context(type("Context", (), {"artifacts": {"checkpoint": str(folder)}}))
+    table = model.predict(None, pd.DataFrame(PAIRS, columns=["text", "text_b"]))
+    assert table["labels"].tolist() == sets
+    lines = "".join("\t".join(pair) + "\n" for pair in PAIRS)
+    done = subprocess.run([sys.executable, str(folder)], input=lines, text=True, capture_output=True, check=True)
+    assert labels_in(json.loads(line) for line in done.stdout.splitlines()) == sets
+    for contender in (onnx_contender(folder), torch_contender(folder)):
+        assert student._predictor.named(contender.batch(PAIRS)) == sets  # type: ignore[arg-type]
+
+
+def test_the_rule_is_saved_and_read_back(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["multi_label"] is True
+    assert list(config["thresholds"]) == list(LABELS)
+    read = load_checkpoint(folder).decision
+    assert read == EachLabel(tuple(config["thresholds"].values()))
+    assert read == Predictor(folder, load_encoder(folder)).decision
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"thresholds": {"late": 0.5, "praise": 0.5}},
+            "thresholds must name each of the 3 labels, but 'broken' has none",
+        ),
+        (
+            {"thresholds": {"late": 0.5, "broken": 0.5, "praise": 0.5, "eggs": 0.5}},
+            "thresholds must name each of the 3 labels, but 'eggs' is none of them",
+        ),
+        (
+            {"thresholds": {"late": "0.5", "broken": 0.5, "praise": 0.5}},
+            "the threshold of 'late' must be a probability, but got '0.5'",
+        ),
+        (
+            {"thresholds": {"late": True, "broken": 0.5, "praise": 0.5}},
+            "the threshold of 'late' must be a probability, but got True",
+        ),
+        (
+            {"thresholds": {"late": float("nan"), "broken": 0.5, "praise": 0.5}},
+            "the threshold of 'late' must be a probability, but got nan",
+        ),
+        (
+            {"thresholds": {"late": 1.5, "broken": 0.5, "praise": 0.5}},
+            "the threshold of 'late' must be a probability, but got 1.5",
+        ),
+        ({"thresholds": ...}, "thresholds must name each of the 3 labels, but 'late' has none"),
+        ({"thresholds": []}, r"thresholds must be probabilities by the names of labels, but got \[\]"),
+        ({"thresholds": None}, "thresholds must be probabilities by the names of labels, but got None"),
+        ({"multi_label": "yes"}, "multi_label must be true or false, but got 'yes'"),
+        ({"multi_label": 1}, "multi_label must be true or false, but got 1"),
+        ({"multi_label": False}, r"thresholds must name one of the labels, but got \['late', 'broken', 'praise'\]"),
+        ({"multi_label": ...}, r"thresholds must name one of the labels, but got \['late', 'broken', 'praise'\]"),
+    ],
+    ids=str,
+)
+def test_a_damaged_rule_is_refused_in_one_line(damaged: Path, changes: dict[str, Any], message: str) -> None:
+    edit(damaged, **changes)
+    said = rf"config\.json is damaged: {message}; pull or copy the folder again$"
+    for open_it in (lambda: Predictor(damaged, load_encoder(damaged)), lambda: load_checkpoint(damaged)):
+        with pytest.raises(CheckpointError, match=said) as refused:
+            open_it()
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"multi_label": ..., "thresholds": {}}, {"multi_label": False, "thresholds": {"late": 0.5}}]
+)
+def test_a_graph_of_several_labels_never_answers_for_one(damaged: Path, changes: dict[str, Any]) -> None:
+    edit(damaged, **changes)
+    with pytest.raises(
+        CheckpointError, match="is no graph of such a student, from token_ids and lengths to logits; pull"
+    ):
+        distune.load(damaged)
+
+
+def test_a_graph_of_one_label_never_answers_for_several(tmp_path: Path) -> None:
+    checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=Decision(1, 0.5))
+    one = save_checkpoint(checkpoint, tmp_path / "one", "", Path(encoding.__file__))
+    (one / SUMS).unlink()
+    edit(one, multi_label=True, thresholds={"bad": 0.5, "good": 0.5})
+    with pytest.raises(CheckpointError, match="from token_ids and lengths to label_logits; pull or copy"):
+        distune.load(one)
+
+
+def test_a_program_of_an_earlier_version_gives_no_answer(folder: Path, tmp_path: Path) -> None:
+    with tarfile.open(EARLIER) as archive:
+        archive.extractall(tmp_path, filter="data")
+    earlier = tmp_path / "model" / "artifacts" / "student"
+    program = [sys.executable, str(earlier / "predict.py")]
+    done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["label"]  # By its own graph it answers.
+    for name in ("config.json", "labels.json", "vocabulary.txt", "model.onnx"):
+        (earlier / name).write_bytes((folder / name).read_bytes())
+    done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("INVALID_ARGUMENT : Invalid output name:logits\n")
