@@ -127,8 +127,8 @@ def _name_each(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
 
 def same_answers(one: Answers, other: Answers) -> NDArray[np.bool_]:
     """Whether two answers to each text are the same, `[texts]`; of several labels, whether all are."""
-    same: NDArray[np.bool_] = one == other
-    return same if same.ndim == 1 else same.all(axis=1)
+    same = np.asarray(one == other)
+    return same if same.ndim == 1 else np.asarray(same.all(axis=1))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict, TypeVar
+from typing import Any, ClassVar, TypedDict, TypeVar, final
 
 import numpy as np
 import onnxruntime
@@ -44,6 +44,7 @@ class TextError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
+@final
 class Answer(TypedDict):
     """The answer to a text. The label is the likeliest, or the one that the folder's threshold decides for.
 
@@ -55,6 +56,7 @@ class Answer(TypedDict):
     has_known_token: bool
 
 
+@final
 class SetAnswer(TypedDict):
     """The answer to a text by a student of several labels a text: the labels with a probability from their threshold on.
 
@@ -67,6 +69,7 @@ class SetAnswer(TypedDict):
 
 
 AnyAnswer = Answer | SetAnswer
+"""An answer of either kind; `"labels" in answer` tells which, also to a type checker."""
 
 
 def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -185,14 +188,16 @@ class Predictor:
         return logits
 
     def label(self, text: Text) -> str:
-        """The label of one text. Raises TypeError for a student of several labels a text, which answers `labels_of`."""
+        """The label of one text. Raises TypeError for a student of several labels a text, which answers `labels_of`, and
+        TextError for what is no text."""
         if self.is_multi_label:
             raise TypeError("this student answers several labels a text: ask labels_of(text), or answers(texts)")
         return self.labels_of(text)[0]
 
     def labels_of(self, text: Text) -> list[str]:
-        """The labels of one text: exactly one, or any number if the student answers several."""
-        return self.named(self.decision.of_logits(self.logits([text])))[0]
+        """The labels of one text: exactly one, or any number if the student answers several. Raises TextError for what is no
+        text."""
+        return self.named(self.decision.of_logits(self._logits(self._encoded([text], 0))))[0]
 
     def named(self, answers: NDArray[np.int64]) -> list[list[str]]:
         """The labels of each text, of answers as `decision` gives them."""
@@ -202,7 +207,7 @@ class Predictor:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
         from `first_row` on."""
         logits = self._logits(self._encoded(texts, first_row))
-        return self.decision.probabilities(logits)  # type: ignore[return-value]
+        return self.decision.probabilities(logits)
 
     def answers(self, texts: Iterable[Text]) -> Iterator[AnyAnswer]:
         """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +28,7 @@ from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig
 from distune.models.compression.trained import CalibrationData, Trained
-from distune.models.decision import Decision, EachLabel
+from distune.models.decision import Decision, EachLabel, decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig, BiLSTMConfig
 from distune.tuning.cli import main
@@ -36,6 +38,7 @@ from tests.making.checkpoints import checkpoint_of
 from tests.making.server import as_json, ask, served
 from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
 
+ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("late", "broken", "praise")
 TEXTS = ["好书", "差酒店", "好", "书", "差", "xyz"]
 EARLIER = Path(__file__).with_name("checkpoint_of_937cf56.tar.gz")
@@ -74,7 +77,7 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 def sets_by_hand(folder: Path, texts: Any) -> list[list[str]]:
-    """The labels of each text whose sigmoid of the logit in torch reaches the threshold in `config.json`."""
+    """The labels of each text with a sigmoid of its logit from the threshold in `config.json` on."""
     thresholds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["thresholds"]
     logits = Predictor(folder, load_encoder(folder)).logits(texts)
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
@@ -180,6 +183,10 @@ def test_the_server_answers_them_alone_and_in_batches(folder: Path) -> None:
         assert (status, labels_in(told["predictions"])) == (200, sets)
         names = ["labels", *(f"probability_{label}" for label in LABELS), "has_known_token"]
         assert [list(row) for row in told["predictions"]] == [names] * len(TEXTS)
+        program = [sys.executable, str(ROOT / "examples" / "use" / "ask_server.py"), f"http://127.0.0.1:{port}"]
+        lines = "".join(f"{text}\n" for text in TEXTS)
+        done = subprocess.run(program, input=lines, capture_output=True, text=True, check=True)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == told["predictions"]
         assert ask(port, "/health")[1]["labels"] == list(LABELS)
         assert ask(port, "/ready")[0] == 200
 
@@ -334,3 +341,47 @@ def test_a_program_of_an_earlier_version_gives_no_answer(folder: Path, tmp_path:
     done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("INVALID_ARGUMENT : Invalid output name:logits\n")
+
+
+def test_the_ten_lines_of_the_page_refuse_it(tmp_path: Path) -> None:
+    words = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9, "cut": "as_spelt"}
+    checkpoint = replace(checkpoint_of(AverageConfig(kind="average"), LABELS), tokens=words)
+    folder = deciding(checkpoint, TEXTS, tmp_path)
+    program = [sys.executable, str(ROOT / "examples" / "use" / "ten_lines.py"), str(folder)]
+    done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"these lines know plain words, no pairs and no threshold: python {folder} answers for this student\n"
+    )
+
+
+def blocks_after(page: str, mark: str, language: str) -> list[str]:
+    """The blocks in a language from a mark up to the next heading."""
+    (about,) = (ROOT / "docs" / page).read_text(encoding="utf-8").split(mark)[1:]
+    return re.findall(rf"^```{language}\n(.*?)^```$", about.split("\n## ")[0], re.S | re.M)
+
+
+def test_the_answer_on_the_page_follows_from_the_thresholds_on_it(folder: Path) -> None:
+    rule, answer = map(json.loads, blocks_after("use.md", "\n## Several labels a text\n", "json"))
+    decision = decision_of(rule["thresholds"], LABELS, rule["multi_label"])
+    answered = decision.of_probabilities(np.array([[answer["probabilities"][label] for label in LABELS]]))
+    assert decision.labels_of(answered, LABELS) == [answer["labels"]] == [["late", "broken"]]
+    (found,) = Predictor(folder, load_encoder(folder)).answers(["好"])
+    assert (list(answer), list(answer["probabilities"])) == (list(found), list(found["probabilities"]))
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"),
+    [("use.md", "\n## Several labels a text\n"), ("python.md", "\nA student of [several labels a text]")],
+)
+def test_the_program_on_the_page_runs(page: str, mark: str, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "my-student")
+    (program,) = blocks_after(page, mark, "py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT) if page == "python.md" else ""}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    texts = re.findall(r'\["(.*?)", "(.*?)"\]', program)[0]
+    printed = sets_by_hand(folder, texts)
+    assert done.stdout.splitlines()[0] == str(printed if page == "python.md" else printed[0])
