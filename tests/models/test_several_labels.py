@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
+from unittest import mock
 
 import mlflow
 import numpy as np
@@ -24,67 +24,28 @@ import distune
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig
 from distune.models.compression.trained import CalibrationData, Trained
-from distune.models.decision import Decision, EachLabel, decision_of
+from distune.models.decision import decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig, BiLSTMConfig
 from distune.tuning.cli import main
+from distune.tuning.compress import Texts, _measured
 from distune.tuning.speed.contenders import onnx_contender, torch_contender
 from distune.tuning.tracking import pyfunc_model
 from tests.making.checkpoints import checkpoint_of
+from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets, sets_by_hand
 from tests.making.server import as_json, ask, served
 from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
 
 ROOT = Path(__file__).resolve().parents[2]
-LABELS = ("late", "broken", "praise")
-TEXTS = ["好书", "差酒店", "好", "书", "差", "xyz"]
-EARLIER = Path(__file__).with_name("checkpoint_of_937cf56.tar.gz")
-
-
-def deciding(checkpoint: Checkpoint, texts: Any, place: Path) -> Path:
-    """The folder of a checkpoint that answers each label for about half of the texts: the thresholds lie between two of its
-    probabilities."""
-    even = replace(checkpoint, decision=EachLabel((0.5,) * len(checkpoint.labels)))
-    folder = save_checkpoint(even, place / "even", "", Path(encoding.__file__))
-    ordered = np.sort(Predictor(folder, load_encoder(folder)).probabilities(texts), axis=0)
-    thresholds = ordered[len(texts) // 2 - 1 : len(texts) // 2 + 1].mean(axis=0, dtype=np.float64)
-    by_thresholds = replace(checkpoint, decision=EachLabel(tuple(map(float, thresholds))))
-    return save_checkpoint(by_thresholds, place / "student", "# card\n", Path(encoding.__file__))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint = checkpoint_of(AverageConfig(kind="average"), LABELS)
-    return deciding(checkpoint, TEXTS, tmp_path_factory.mktemp("several"))
-
-
-@pytest.fixture
-def damaged(folder: Path, tmp_path: Path) -> Path:
-    """A copy of it without its checksums, to be damaged."""
-    copy = tmp_path / "damaged"
-    shutil.copytree(folder, copy)
-    (copy / SUMS).unlink()
-    return copy
-
-
-def edit(folder: Path, **changes: Any) -> None:
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8")) | changes
-    path.write_text(json.dumps({name: value for name, value in config.items() if value is not ...}), encoding="utf-8")
-
-
-def sets_by_hand(folder: Path, texts: Any) -> list[list[str]]:
-    """The labels of each text with a sigmoid of its logit from the threshold in `config.json` on."""
-    thresholds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["thresholds"]
-    logits = Predictor(folder, load_encoder(folder)).logits(texts)
-    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    return [
-        [label for label, logit in zip(labels, row, strict=True) if 1 / (1 + np.exp(-logit)) >= thresholds[label]]
-        for row in logits
-    ]
+    return folder_of_sets(checkpoint, TEXTS, tmp_path_factory.mktemp("several"))
 
 
 def labels_in(answers: Iterable[Any]) -> list[list[str]]:
@@ -115,6 +76,8 @@ def test_every_way_of_asking_answers_the_same_sets(
     for contender in (onnx_contender(folder), torch_contender(folder)):
         assert predictor.named(contender.batch(TEXTS)) == sets
         assert [in_stages(contender.stages.values(), text) for text in TEXTS] == sets
+    _, answered = _measured(folder, Texts((), TEXTS, np.full((len(TEXTS), 3), -1)), mock.sentinel.latency)
+    assert predictor.named(answered) == sets
 
 
 def by_program(folder: Path) -> list[str]:
@@ -221,7 +184,7 @@ def test_a_compressed_student_answers_the_sets_of_its_graph(kind: str, tmp_path:
     settings = {"kind": kind} | ({"epochs": 0} if "epochs" in KINDS[kind].model_fields else {})
     made = compress(checkpoint.trained, [KINDS[kind](**settings)], CalibrationData(rows))
     smaller = replace(checkpoint, trained=made.trained, quantized=None if made.is_exact else made.graph)
-    folder = deciding(smaller, TEXTS, tmp_path)
+    folder = folder_of_sets(smaller, TEXTS, tmp_path)
     sets = sets_by_hand(folder, TEXTS)
     assert len({*map(tuple, sets)}) > 1
     assert distune.load(folder).predict(TEXTS) == sets
@@ -237,7 +200,7 @@ def test_pairs_of_texts_have_several_labels(tmp_path: Path) -> None:
     config = FAMILIES[0].model_copy(update={"pair": "siamese"})
     trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
     checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("same", "rude"))
-    folder = deciding(checkpoint, PAIRS, tmp_path)
+    folder = folder_of_sets(checkpoint, PAIRS, tmp_path)
     sets = sets_by_hand(folder, PAIRS)
     assert len({*map(tuple, sets)}) > 1
     student = distune.load(folder)
@@ -254,99 +217,10 @@ def test_pairs_of_texts_have_several_labels(tmp_path: Path) -> None:
         assert student._predictor.named(contender.batch(PAIRS)) == sets  # type: ignore[arg-type]
 
 
-def test_the_rule_is_saved_and_read_back(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    assert config["multi_label"] is True
-    assert list(config["thresholds"]) == list(LABELS)
-    read = load_checkpoint(folder).decision
-    assert read == EachLabel(tuple(config["thresholds"].values()))
-    assert read == Predictor(folder, load_encoder(folder)).decision
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"thresholds": {"late": 0.5, "praise": 0.5}},
-            "thresholds must name each of the 3 labels, but 'broken' has none",
-        ),
-        (
-            {"thresholds": {"late": 0.5, "broken": 0.5, "praise": 0.5, "eggs": 0.5}},
-            "thresholds must name each of the 3 labels, but 'eggs' is none of them",
-        ),
-        (
-            {"thresholds": {"late": "0.5", "broken": 0.5, "praise": 0.5}},
-            "the threshold of 'late' must be a probability, but got '0.5'",
-        ),
-        (
-            {"thresholds": {"late": True, "broken": 0.5, "praise": 0.5}},
-            "the threshold of 'late' must be a probability, but got True",
-        ),
-        (
-            {"thresholds": {"late": float("nan"), "broken": 0.5, "praise": 0.5}},
-            "the threshold of 'late' must be a probability, but got nan",
-        ),
-        (
-            {"thresholds": {"late": 1.5, "broken": 0.5, "praise": 0.5}},
-            "the threshold of 'late' must be a probability, but got 1.5",
-        ),
-        ({"thresholds": ...}, "thresholds must name each of the 3 labels, but 'late' has none"),
-        ({"thresholds": []}, r"thresholds must be probabilities by the names of labels, but got \[\]"),
-        ({"thresholds": None}, "thresholds must be probabilities by the names of labels, but got None"),
-        ({"multi_label": "yes"}, "multi_label must be true or false, but got 'yes'"),
-        ({"multi_label": 1}, "multi_label must be true or false, but got 1"),
-        ({"multi_label": False}, r"thresholds must name one of the labels, but got \['late', 'broken', 'praise'\]"),
-        ({"multi_label": ...}, r"thresholds must name one of the labels, but got \['late', 'broken', 'praise'\]"),
-    ],
-    ids=str,
-)
-def test_a_damaged_rule_is_refused_in_one_line(damaged: Path, changes: dict[str, Any], message: str) -> None:
-    edit(damaged, **changes)
-    said = rf"config\.json is damaged: {message}; pull or copy the folder again$"
-    for open_it in (lambda: Predictor(damaged, load_encoder(damaged)), lambda: load_checkpoint(damaged)):
-        with pytest.raises(CheckpointError, match=said) as refused:
-            open_it()
-        assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"multi_label": ..., "thresholds": {}}, {"multi_label": False, "thresholds": {"late": 0.5}}]
-)
-def test_a_graph_of_several_labels_never_answers_for_one(damaged: Path, changes: dict[str, Any]) -> None:
-    edit(damaged, **changes)
-    with pytest.raises(
-        CheckpointError, match="is no graph of such a student, from token_ids and lengths to logits; pull"
-    ):
-        distune.load(damaged)
-
-
-def test_a_graph_of_one_label_never_answers_for_several(tmp_path: Path) -> None:
-    checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=Decision(1, 0.5))
-    one = save_checkpoint(checkpoint, tmp_path / "one", "", Path(encoding.__file__))
-    (one / SUMS).unlink()
-    edit(one, multi_label=True, thresholds={"bad": 0.5, "good": 0.5})
-    with pytest.raises(CheckpointError, match="from token_ids and lengths to label_logits; pull or copy"):
-        distune.load(one)
-
-
-def test_a_program_of_an_earlier_version_gives_no_answer(folder: Path, tmp_path: Path) -> None:
-    with tarfile.open(EARLIER) as archive:
-        archive.extractall(tmp_path, filter="data")
-    earlier = tmp_path / "model" / "artifacts" / "student"
-    program = [sys.executable, str(earlier / "predict.py")]
-    done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["label"]  # By its own graph it answers.
-    for name in ("config.json", "labels.json", "vocabulary.txt", "model.onnx"):
-        (earlier / name).write_bytes((folder / name).read_bytes())
-    done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith("INVALID_ARGUMENT : Invalid output name:logits\n")
-
-
 def test_the_ten_lines_of_the_page_refuse_it(tmp_path: Path) -> None:
     words = {"kind": "words", "segmenter": "jieba", "hmm": False, "user_words": [], "max_tokens": 9, "cut": "as_spelt"}
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average"), LABELS), tokens=words)
-    folder = deciding(checkpoint, TEXTS, tmp_path)
+    folder = folder_of_sets(checkpoint, TEXTS, tmp_path)
     program = [sys.executable, str(ROOT / "examples" / "use" / "ten_lines.py"), str(folder)]
     done = subprocess.run(program, input="好\n", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
