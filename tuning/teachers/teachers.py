@@ -140,11 +140,12 @@ def _locate_one(
         commit = commit_of(settings.checkpoint, settings.revision)
         from distune.models.teacher.teacher import check_checkpoint  # It imports transformers, which takes seconds.
 
-        check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels, commit)
+        as_it_is = None if settings.epochs else corpus.labels
+        check_checkpoint(settings.checkpoint, as_it_is, commit, corpus.is_multi_label)
         if not settings.epochs:
             columns = checkpoint_columns(settings.checkpoint, commit, corpus.labels, settings.labels)
         elif not settings.pretrain:  # Which keeps the body alone.
-            head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels)
+            head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels, corpus.is_multi_label)
         settings = settings.model_copy(update={"revision": commit})
     logits_file = _file_of(settings, corpus)
     if logits_file is not None:
