@@ -116,7 +116,8 @@ def read_logits_file(
     table = _with_texts(_table(path), notes)
     about = _about(table)
     refuse_export_of_other_task(path, about, is_multi_label)
-    values, columns, is_of_softmax = _values(table, labels, said, about.get("labels"), notes, is_multi_label)
+    wanted = _Wanted(labels=labels, said=said, in_metadata=about.get("labels"), is_multi_label=is_multi_label)
+    values, columns, is_of_softmax = _values(table, wanted, notes)
     _refuse_not_finite(values, table)
     hashes = hashes_of(table)
     rows = {one: row for row, one in enumerate(hashes)}
@@ -213,45 +214,40 @@ def _hash(cell: Any, name: str, row: str) -> bytes:
     return found
 
 
-def _values(
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    notes: list[str],
-    is_multi_label: bool,
-) -> tuple[Logits, ColumnOrder, bool]:
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """The labels that the columns of a file must become: those of the corpus, and those of the columns in their order, by
+    the study and by the file's metadata."""
+
+    labels: Sequence[str]
+    said: Sequence[str] | None
+    in_metadata: Sequence[str] | None
+    is_multi_label: bool
+
+
+def _values(table: Table, wanted: _Wanted, notes: list[str]) -> tuple[Logits, ColumnOrder, bool]:
     """Logits `[texts, classes]` in the order of the labels, how they were ordered, and whether labels share a softmax.
 
     If a file has both probabilities and logits, the logits are taken, and the probabilities must match them.
     """
-    found = [
-        _of_kind(table, labels, said, in_metadata, notes, kind, is_multi_label)
-        for kind in (("logits", "logit_"), ("probabilities", "probability_"))
-    ]
+    found = [_of_kind(table, wanted, notes, kind) for kind in (("logits", "logit_"), ("probabilities", "probability_"))]
     logits, probabilities = found
     if logits is not None:
         if probabilities is not None:
-            refuse = refuse_other_sides if is_multi_label else _refuse_contradiction
+            refuse = refuse_other_sides if wanted.is_multi_label else _refuse_contradiction
             refuse(logits[0], probabilities[0], table)
             notes.append("it has logits and probabilities; the logits are taken")
-        return logits[0], logits[1], is_multi_label and are_log_softmax(logits[0])
+        return logits[0], logits[1], wanted.is_multi_label and are_log_softmax(logits[0])
     if probabilities is None:
-        refuse_unnamed(table, labels)
+        refuse_unnamed(table, wanted.labels)
     values, columns = probabilities
-    if is_multi_label:
+    if wanted.is_multi_label:
         return logits_of_labels(values, table), columns, add_up_to_one(values)
     return _log(values, table), columns, False
 
 
 def _of_kind(
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    notes: list[str],
-    kind: tuple[str, str],
-    is_multi_label: bool,
+    table: Table, wanted: _Wanted, notes: list[str], kind: tuple[str, str]
 ) -> tuple[Floats, ColumnOrder] | None:
     """The numbers of a list column, or of the columns that begin with a prefix, in the order of the labels; None
     without such columns."""
@@ -262,16 +258,18 @@ def _of_kind(
             f"{table.name}: has a column {list_name} and columns {', '.join(prefixed)}; leave one of the two out"
         )
     if list_name in table.columns:
-        matrix = class_scores(table, list_name, len(labels), notes, is_multi_label)
+        matrix = class_scores(table, list_name, len(wanted.labels), notes, wanted.is_multi_label)
     elif prefixed:
         matrix = of_columns(table, prefixed, prefix)
     else:
         return None
-    order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
-    if (matrix.names is None and in_metadata is None) or not order.by_name:
-        refuse_sorted(matrix.values, table.name, is_multi_label)
+    order = _order(matrix, table, wanted, prefix if prefixed else "")
+    if (matrix.names is None and wanted.in_metadata is None) or not order.by_name:
+        refuse_sorted(matrix.values, table.name, wanted.is_multi_label)
     values = matrix.values[:, order.order]
-    if is_multi_label and list_name == "probabilities":  # Next to 1, float32 has few numbers; their logits have many.
+    if (
+        wanted.is_multi_label and list_name == "probabilities"
+    ):  # Next to 1, float32 has few numbers; their logits have many.
         return values, order
     return narrowed(values, "float32", table.name).astype(np.float32, copy=False), order
 
@@ -288,23 +286,16 @@ def _refuse_contradiction(logits: Logits, probabilities: Floats, table: Table) -
         )
 
 
-def _order(
-    matrix: Matrix,
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    prefix: str,
-) -> ColumnOrder:
-    names = in_metadata if matrix.names is None else matrix.names
+def _order(matrix: Matrix, table: Table, wanted: _Wanted, prefix: str) -> ColumnOrder:
+    names = wanted.in_metadata if matrix.names is None else matrix.names
     try:
-        return column_order(names, labels, table.name, said)
+        return column_order(names, wanted.labels, table.name, wanted.said)
     except CorpusError as error:
-        if not prefix or names is None or said is not None:
+        if not prefix or names is None or wanted.said is not None:
             raise
-        found, wanted = (", ".join(f"{prefix}{name}" for name in part) for part in (names, labels))
+        found, asked = (", ".join(f"{prefix}{name}" for name in part) for part in (names, wanted.labels))
         raise CorpusError(
-            f"{table.name}: has {found}, but the corpus' labels ask for {wanted}; rename them, or say which is which label by "
+            f"{table.name}: has {found}, but the corpus' labels ask for {asked}; rename them, or say which is which label by "
             "teacher.labels: [...], in the order of the columns"
         ) from error
 

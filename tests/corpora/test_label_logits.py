@@ -86,7 +86,11 @@ def test_the_scores_of_the_likeliest_labels_alone_are_refused(first: list[object
 
 def test_the_labels_of_the_texts_beside_are_no_names_of_the_numbers(tmp_path: Path) -> None:
     rows = rows_of("logits", [1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [0.0, 1.0, 0.0])
-    for labels in ([["late"], [], ["late", "price"]], [list(LABELS), list(LABELS), ["late"]], [[0, 1, 1], [0, 1, 0], [1, 0, 0]]):
+    for labels in (
+        [["late"], [], ["late", "price"]],
+        [list(LABELS), list(LABELS), ["late"]],
+        [[0, 1, 1], [0, 1, 0], [1, 0, 0]],
+    ):
         file = read(tmp_path, *({**row, "labels": one} for row, one in zip(rows, labels, strict=True)))
         np.testing.assert_array_equal(file.logits, [[1, 2, 3], [3, 2, 1], [0, 1, 0]])
         assert not file.columns.by_name
@@ -97,7 +101,9 @@ def test_the_labels_of_the_texts_beside_are_no_names_of_the_numbers(tmp_path: Pa
 
 def test_sorted_numbers_without_names_are_refused_and_named_columns_are_the_way_out(tmp_path: Path) -> None:
     values = [[3.0 + number, 2.0, 1.0 - number] for number in range(20)]
-    with pytest.raises(CorpusError, match=r"in descending order.* if they are not sorted, name the columns, as logit_LABEL"):
+    with pytest.raises(
+        CorpusError, match=r"in descending order.* if they are not sorted, name the columns, as logit_LABEL"
+    ):
         read(tmp_path, *rows_of("logits", *values))
     named = [dict(zip(LABELS, one, strict=True)) for one in values]
     assert read(tmp_path, *rows_of("logits", *named)).columns.by_name
@@ -109,7 +115,9 @@ def test_logits_and_probabilities_that_contradict_each_other_are_refused(tmp_pat
     np.testing.assert_allclose(file.logits, [[2.0, -2.0, 0.1]], atol=1e-6)
     assert file.notes == ("it has logits and probabilities; the logits are taken",)
     # 2 is rather there, and with 0.4 it is rather not, as the largest of a softmax may be.
-    with pytest.raises(CorpusError, match=r"first in row 1: a label has the logit 2 and the probability 0.4; leave one"):
+    with pytest.raises(
+        CorpusError, match=r"first in row 1: a label has the logit 2 and the probability 0.4; leave one"
+    ):
         read(tmp_path, {**both, "probabilities": [0.4, 0.3, 0.3]})
 
 
@@ -138,7 +146,9 @@ def test_an_export_of_the_other_task_is_refused(tmp_path: Path) -> None:
 
     several = exported(corpus="0123", multi_label=True)
     assert read_logits_file(several, LABELS, is_multi_label=True).logits.tolist() == [[1.0, 2.0, 3.0]]
-    with pytest.raises(CorpusError, match=r"answers several labels a text .* and the corpus has one; set corpus\.multi_label"):
+    with pytest.raises(
+        CorpusError, match=r"answers several labels a text .* and the corpus has one; set corpus\.multi_label"
+    ):
         read_logits_file(several, LABELS)
     one = exported(corpus="0123")
     assert read_logits_file(one, LABELS).logits.tolist() == [[1.0, 2.0, 3.0]]

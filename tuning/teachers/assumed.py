@@ -163,7 +163,9 @@ def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
     found = []
     for file in (one for one in files if one.may_be_probabilities):
         how = "all lie between 0 and 1" if file.is_multi_label else "are >= 0 and add up to 1 in every row"
-        learnt = "that every label is there" if file.is_multi_label else "answers that are far less sure than the teacher's"
+        learnt = (
+            "that every label is there" if file.is_multi_label else "answers that are far less sure than the teacher's"
+        )
         found.append(
             f"{file.path}: its logits {how}, as probabilities do; if they are, call the columns probabilities or probability_LABEL, or "
             f"students learn {learnt}"

@@ -52,7 +52,9 @@ def test_probabilities_of_a_softmax_are_refused_if_texts_have_several_labels(tmp
 
 def test_logits_between_0_and_1_are_told(tmp_path: Path) -> None:
     told = check(from_file(tmp_path, sigmoid(logits_of(TEXTS))))
-    assert "its logits all lie between 0 and 1, as probabilities do; if they are, call the columns probabilities" in told
+    assert (
+        "its logits all lie between 0 and 1, as probabilities do; if they are, call the columns probabilities" in told
+    )
     assert "between 0 and 1" not in check(from_file(tmp_path, sigmoid(logits_of(TEXTS)), "probability_"))
 
 
