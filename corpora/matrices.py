@@ -103,12 +103,15 @@ def _spelt(cell: str) -> Any:
 
 
 def _of_objects(read: Sequence[Any], table: Table, column: str) -> Matrix:
-    names = tuple(map(str, read[0])) if isinstance(read[0], Mapping) else ()
+    longest = max((one for one in read if isinstance(one, Mapping)), key=len)
+    names = tuple(map(str, longest))
     values = []
     for place, one in enumerate(read):
         where = f"{table.name}: {column}, {table.rows[place]}"
         if not isinstance(one, Mapping) or set(map(str, one)) != set(names):
-            raise CorpusError(f"{where}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}")
+            has_fewer = not one or (isinstance(one, Mapping) and set(map(str, one)) < set(names))
+            how = "; a pipeline of transformers gives all of them with top_k=None" if has_fewer else ""
+            raise CorpusError(f"{where}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}{how}")
         values.append([_number(one[key], where) for key in names])
     return Matrix(values=np.array(values, dtype=np.float64), names=names)
 

@@ -11,8 +11,8 @@ from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.models.logits import accuracy_of
 from distune.tuning.metric.interval import wilson_interval
+from distune.tuning.metric.task import task_of
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import read_study
 from distune.tuning.study.config import SearchConfig
@@ -24,7 +24,7 @@ from distune.tuning.tracking.store import check_store
 from distune.tuning.trial.plugs import plug_lines
 
 TYPICAL = 0.9
-"""The accuracy whose interval is shown where the teacher's is not known yet."""
+"""The share of right answers whose interval is shown where the teacher's is not known yet."""
 
 
 def check(study: Study) -> str:
@@ -79,16 +79,19 @@ def _of_cluster(cluster: ClusterConfig) -> list[str]:
 
 
 def _of_intervals(corpus: Corpus, places: Sequence[TeacherPlace]) -> str:
-    """The line about how exactly dev and test tell an accuracy: that of the first teacher on dev, if it is a file."""
-    accuracy, whose = TYPICAL, "an accuracy"
+    """The line about how exactly dev and test tell the share of right answers: that of the first teacher on dev, if it is
+    a file. If a text has several labels, an answer is right if all of them are."""
+    task = task_of(corpus.is_multi_label)
+    share_right = task.metric(task.beside[0], corpus.labels, {})
+    share, whose = TYPICAL, f"an {share_right.config.title}"
     if places[0].logits_file is not None:
-        accuracy = accuracy_of(places[0].logits_file.of(corpus.dev.texts).logits, corpus.dev.labels)
-        whose = "the teacher's dev accuracy"
+        share = share_right.score(places[0].logits_file.of(corpus.dev.texts).logits, corpus.dev.labels)
+        whose = f"the teacher's dev {share_right.config.title}"
     shown = []
     for name, split in (("dev", corpus.dev), ("test", corpus.test)):
-        low, high = wilson_interval(accuracy, len(split))
+        low, high = wilson_interval(share, len(split))
         shown.append(f"{low:.3f} to {high:.3f} on the {n_of(len(split), 'labelled text')} of {name}")
-    return f"{whose} of {accuracy:.3f} has the 95 % interval {', and '.join(shown)}"
+    return f"{whose} of {share:.3f} has the 95 % interval {', and '.join(shown)}"
 
 
 def class_lines(corpus: Corpus) -> list[str]:
