@@ -18,8 +18,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reliability:
-    """How sure a model is, and how often it is right then: of each bin of confidence that is not empty, how much lies in it, the
-    mean confidence and the accuracy; and the expected calibration error over all."""
+    """The confidence of a model in bins, and how often it is right in each; empty bins are left out.
+
+    `counts` are of what lies in a bin, `confidence` and `accuracy` are means over it, and `error` is the expected
+    calibration error over all.
+    """
 
     counts: NDArray[np.int64]
     confidence: Floats
@@ -30,9 +33,9 @@ class Reliability:
 def reliability(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Reliability:
     """The calibration of a model in ten bins of equal width (Guo et al. 2017).
 
-    The bins are of texts, by the probability of the likeliest label. If a text has several labels, they are of all pairs of
-    a text and a label, by the probability of the label; the accuracy is then the share of texts that have it, and what is
-    unknown is left out. The error is the mean distance between a bin's accuracy and its confidence.
+    The bins are of texts, by the probability of the likeliest label. If a text has several labels, the bins are of pairs of
+    a text and a label, by the probability of the label, without unknown labels. The accuracy of a bin is then the share of
+    its pairs in which the text has the label. The error is the mean distance between a bin's accuracy and its confidence.
     """
     if labels.ndim == 2:
         known = labels != UNLABELLED

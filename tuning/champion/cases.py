@@ -14,8 +14,8 @@ from distune.models.decision import same_answers
 from distune.tuning.champion.answers import Answers
 
 Mark = Literal["right", "wrong", "extra", "missing", "unknown"]
-"""Of one label a text, an answer is `right` or `wrong`. Of several, an answered label is `right`, `extra`, or `unknown` if
-nobody knows whether the text has it; and one that the text has and that is not answered is `missing`."""
+"""An answer is `right` or `wrong` if a text has one label. If it has several, an answered label is `right`, `extra`, or
+`unknown`, as nobody knows whether the text has it. A label of the text that is not answered is `missing`."""
 OF_SEVERAL: dict[tuple[bool, int], Mark] = {
     (True, 1): "right",
     (True, 0): "extra",
@@ -69,8 +69,8 @@ def disagreements(answers: Answers, n: int) -> list[Case]:
 def both_wrong(answers: Answers, n: int) -> list[Case]:
     """The texts on which both agree and the label differs, sorted by the confidence of the less confident one.
 
-    If a text has several labels, they agree on one that the text does not have, or on leaving out one that it has; the label of
-    which they are surest counts.
+    If a text has several labels, they agree on one that the text does not have, or on leaving out one that it has. The label
+    with the largest confidence counts.
     """
     teacher, student = answers.probabilities_of_teacher, answers.probabilities_of_student
     said = answers.of_student
@@ -111,7 +111,7 @@ def _of_one(names: tuple[str, ...], said: Any, found: Floats, label: Any) -> tup
 
 
 def _of_several(names: tuple[str, ...], said: Any, found: Floats, label: Any) -> tuple[Said, ...]:
-    """What is wrong first, then the likeliest label first."""
+    """Errors first, and among these and the rest the likeliest label first."""
     every = [
         Said(label=names[i], probability=float(found[i]), mark=OF_SEVERAL[bool(said[i]), int(label[i])])
         for i in np.flatnonzero((said == 1) | (label == 1))

@@ -53,7 +53,7 @@ def _thresholds(decision: AnyDecision) -> tuple[float, ...]:
 
 
 def _f1(said: NDArray[np.int64], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """`[labels]`; 0 of a label that is neither there nor answered."""
+    """`[labels]`; 0 if a label is not there and not answered."""
     is_said, has = (said == 1) & (labels != UNLABELLED), labels == 1
     found: NDArray[np.float64] = 2 * (is_said & has).sum(axis=0) / np.maximum(is_said.sum(axis=0) + has.sum(axis=0), 1)
     return found

@@ -73,7 +73,7 @@ class Quality:
 
     @property
     def beside(self) -> dict[str, Spread]:
-        """The scores on test that a table has beside that of the metric, by their kind."""
+        """The scores on test that a table has in addition to that of the metric, by their kind."""
         if self.micro_f1 is None:
             return {"accuracy": self.test_accuracy, "macro_f1": self.macro_f1}
         return {"exact_match": self.test_accuracy, "micro_f1": self.micro_f1, "macro_f1": self.macro_f1}

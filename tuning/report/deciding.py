@@ -22,7 +22,7 @@ HIDDEN = "\0"
 """No token of any vocabulary: it is looked up as an unknown one."""
 SHOWN_WORDS = 3
 SHOWN_LABELS = 5
-"""Of several labels in one answer."""
+"""The largest number of labels of an answer whose words are looked for."""
 LEAST_DROP = 0.01
 Probabilities = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
 """From the tokens of a text to the probabilities `[classes]` of its answer."""

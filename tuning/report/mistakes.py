@@ -18,7 +18,7 @@ from distune.tuning.report.pictures_model import has_many_classes
 N_CASES = 12
 LONGEST_TEXT = 400
 SHOWN_LABELS = 12
-"""Of one answer."""
+"""The largest number of labels of an answer that are shown."""
 OPEN_LABELS = 12
 """More labels than this are a table that is folded."""
 
