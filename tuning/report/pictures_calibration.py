@@ -117,5 +117,5 @@ def _log_shares(answers: Answers) -> dict[str, Any]:
         "type": "log",
         "range": [lowest - 0.3, 0.1],
         "tickvals": [10.0**tick for tick in ticks],
-        "ticktext": [f"{10.0**tick:g}" for tick in ticks],
+        "ticktext": [f"{100 * 10.0**tick:g} %" for tick in ticks],
     }
