@@ -167,8 +167,8 @@ def _labels(answers: Answers | None) -> _Plan:
     return _Plan(
         name="labels",
         title="F1 of each label",
-        caption=f"{which}, those that the student answers worst at the top; in brackets are the test texts that have the label. What both "
-        "answer badly is rare or lies in the data; what the student alone answers badly was lost.",
+        caption=f"{which}, those that the student answers worst at the top: circles are the student, diamonds its teacher, and in "
+        "brackets is the number of test texts with the label. Labels that both answer badly are rare or lie in the data; where only the student is bad, something was lost.",
         draw=partial(labels_picture, answers) if answers and shown else None,
         needs="answers on test texts that have labels",
     )
