@@ -113,6 +113,7 @@ def compress_checkpoint(
         (folder / "README.md").read_text(encoding="utf-8"),
         needed_packages(checkpoint.tokens),
         is_of_pairs(checkpoint.tokens),
+        isinstance(checkpoint.decision, EachLabel),
     )
     card += f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))

@@ -68,6 +68,18 @@ class Quality:
     answered: AtThreshold | None = None
     """The figures of the label that is answered from a threshold on; None if the likeliest label always is."""
 
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has several labels."""
+        return self.micro_f1 is not None
+
+    @property
+    def beside(self) -> dict[str, Spread]:
+        """The scores on test that a table has in addition to that of the metric, by their kind."""
+        if self.micro_f1 is None:
+            return {"accuracy": self.test_accuracy, "macro_f1": self.macro_f1}
+        return {"exact_match": self.test_accuracy, "micro_f1": self.micro_f1, "macro_f1": self.macro_f1}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
@@ -75,6 +87,8 @@ class Kept:
 
     test_score: float
     threshold: float | None = None
+    thresholds: dict[str, float] | None = None
+    """The threshold of each label if a text has several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,12 +254,8 @@ def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]
     }
     if not metric.is_accuracy:
         rows[INTERVAL_ROW] = [_interval(one) for one in qualities]
-    if qualities[0].micro_f1 is None:
-        rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
-    else:
-        rows[f"test {TITLES['exact_match']}"] = [str(one.test_accuracy) for one in qualities]
-        rows[f"test {TITLES['micro_f1']}"] = [str(one.micro_f1) for one in qualities]
-    rows[f"test {TITLES['macro_f1']}"] = [str(one.macro_f1) for one in qualities]
+    for kind in qualities[0].beside:
+        rows[f"test {TITLES[kind]}"] = [str(one.beside[kind]) for one in qualities]
     rows |= _rows_at_threshold([one.answered for one in qualities])
     return list(rows.items())
 
