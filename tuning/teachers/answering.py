@@ -77,13 +77,13 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
     replace_file(path, content)
     lines = [*_about(found), *([f"{path}: {n_of(len(kept), 'earlier row')} kept"] if kept else [])]
     try:
-        file = read_answers(named, corpus.labels)
+        file = read_answers(named, corpus)
     except NoAnswersError as error:
         return [*lines, str(error)]
     lines += [f"{path}: {note}" for note in file.file.notes]
     lines += _of_dev(corpus, file)
     if settings is not None and (names := _several_with(path, settings)):
-        together = read_answers(settings.model_copy(update={"path": names}), corpus.labels)
+        together = read_answers(settings.model_copy(update={"path": names}), corpus)
         return [*lines, *_of_lacking(corpus, together)]
     return [*lines, *_of_lacking(corpus, file), f"in the study: teacher: {{answers: {path}}}"]
 
@@ -171,7 +171,7 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
     if not path.exists() or not path.stat().st_size:
         return [], set()
     try:
-        known = set(read_answers(settings, corpus.labels).file.rows)
+        known = set(read_answers(settings, corpus).file.rows)
     except NoAnswersError:
         known = set()
     replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}

@@ -21,10 +21,10 @@ TIE = 1e-6
 """Logits in float32 that are closer are of two labels that are equally likely."""
 
 
-def read_answers(answers: AnswersConfig, labels: Sequence[str]) -> AnswersFile:
-    """The answers in a file, by their settings; raises CorpusError for one that cannot be read rightly."""
+def read_answers(answers: AnswersConfig, corpus: Corpus) -> AnswersFile:
+    """The answers in a file to texts of a corpus, by their settings; raises CorpusError for one that cannot be read rightly."""
     rule = AnswerRule(prior_strength=answers.prior_strength, abstentions=answers.abstentions)
-    return read_answers_file(answers.path, labels, rule)
+    return read_answers_file(answers.path, corpus.labels, rule, corpus.is_multi_label)
 
 
 def answered_corpus(config: StudyConfig) -> Corpus:
@@ -50,7 +50,7 @@ def answered_corpus(config: StudyConfig) -> Corpus:
 
 def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
     """The corpus with the likeliest label of each answer as the labels of train; a text with a tie gets none."""
-    logits = read_answers(answers, corpus.labels).file.of(corpus.transfer.texts).logits
+    logits = read_answers(answers, corpus).file.of(corpus.transfer.texts).logits
     largest = np.sort(logits, axis=1)[:, -2:]
     is_clear = largest[:, 1] - largest[:, 0] > TIE
     labels = {
@@ -71,7 +71,7 @@ def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
 
 def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     try:
-        found = read_answers(answers, corpus.labels)
+        found = read_answers(answers, corpus)
     except CorpusError as error:
         raise CorpusError(str(error).replace("teacher.answers", f"{name}.answers")) from error
     known = found.file.rows

@@ -121,7 +121,7 @@ def _answered(settings: AnswersConfig | None, corpus: Corpus, answers: str | Non
         return set(), []
     named = (settings or AnswersConfig(path=path)).model_copy(update={"path": path})
     try:
-        known = set(read_answers(named, corpus.labels).file.rows)
+        known = set(read_answers(named, corpus).file.rows)
     except NoAnswersError:
         known = set()
     n_known = sum(text_hash(text) in known for text in corpus.texts())
