@@ -1,4 +1,4 @@
-"""What the answers of a file are: one label a text, or several. All that reads and joins them asks here."""
+"""The two kinds of answers in a file: one label a text, or several. All that reads and joins answers asks here."""
 
 from __future__ import annotations
 

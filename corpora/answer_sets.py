@@ -20,7 +20,7 @@ from distune.corpora.texts import CorpusError, normalise
 Set = NDArray[np.bool_]
 """Whether a vote has each label, `[labels]`."""
 NO_LABEL = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
-"""What says in words that no label applies, unless it is a label or an abstention itself."""
+"""Words for no label at all, unless the study has a label or an abstention of this name."""
 DOUBTFUL = frozenset({"None", "NONE"})
 JOINED_BY = ("\n", "|", ";", "；", ",", "，", "、")
 EVEN = 0.5
@@ -153,8 +153,8 @@ def _counted(names: LabelNames, cell: Mapping[Any, Any], n_votes: int | None, wh
 def set_of(names: LabelNames, cell: Any, where: str) -> Set | None:
     """The labels of one vote, None if it abstains.
 
-    It is a list of labels, an object with 1 or 0 for labels, an object that holds such a list, one label, or labels joined by
-    a comma, a semicolon, a bar, or a line break. An empty list has no label, and so has `none`.
+    It is a list of labels, an object with 1 or 0 for labels, an object that holds such a list, or a text. In a text, commas, semicolons, bars or
+    line breaks join labels. An empty list has no label, and so has `none`.
     """
     cell = spelt_value(names, cell, where)
     if is_nothing(cell):

@@ -50,7 +50,7 @@ def read_answers_file(
 
     `label` has one label, `votes` a list of labels or an object with a count for each, `logprobs` and `probabilities`
     objects with a number for each label or some of them; `confidence` belongs to `label`. If a text may have several
-    labels, `label` (or `labels`) has the list of one vote, `votes` a list of lists, or counts beside `n_votes`, and
+    labels, `label` (or `labels`) has the list of one vote, `votes` a list of lists, or counts together with `n_votes`, and
     `probabilities` a number for each label by itself. Raises CorpusError for anything else, and for a name that is no label.
     """
     kind = answers_of(is_multi_label)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distune._pairs import MARK, in_words
 from distune._plural import n_of
@@ -13,6 +15,7 @@ from distune.corpora.answers_file import AnswersFile, read_answers_file
 from distune.corpora.corpus import Corpus, load_corpus, with_labels_of, without_texts
 from distune.corpora.table_config import in_words as named
 from distune.corpora.texts import CorpusError, text_hash
+from distune.models.decision import even
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.describe import HARD_LABEL_STUDENT
@@ -30,8 +33,9 @@ def read_answers(answers: AnswersConfig, corpus: Corpus) -> AnswersFile:
 def answered_corpus(config: StudyConfig) -> Corpus:
     """The corpus of a study without the texts that one of its teachers of answers does not answer.
 
-    If the study keeps no label of train, its labels are the likeliest of the first such teacher. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its settings do not
-    say that these are left out.
+    If the study keeps no label of train, its labels are the likeliest of the first such teacher. Of several labels, they are those with
+    a probability of 0.5 or more. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its
+    settings do not say that these are left out.
     """
     corpus = load_corpus(config.corpus)
     for number, settings in enumerate(config.teachers):
@@ -51,6 +55,8 @@ def answered_corpus(config: StudyConfig) -> Corpus:
 def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
     """The corpus with the likeliest label of each answer as the labels of train; a text with a tie gets none."""
     logits = read_answers(answers, corpus).file.of(corpus.transfer.texts).logits
+    if corpus.is_multi_label:
+        return _labelled_by_sets(corpus, named(answers.path), logits)
     largest = np.sort(logits, axis=1)[:, -2:]
     is_clear = largest[:, 1] - largest[:, 0] > TIE
     labels = {
@@ -67,6 +73,21 @@ def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
         f"learns from these, and so does the {HARD_LABEL_STUDENT}, which stands in place of the student alone"
     )
     return with_labels_of(corpus, named(answers.path), labels, note)
+
+
+def _labelled_by_sets(corpus: Corpus, source: str, logits: NDArray[np.floating[Any]]) -> Corpus:
+    """The corpus with each label whose probability is 0.5 or more as the labels of train."""
+    has = even(len(corpus.labels)).of_logits(logits)
+    if not has.any():
+        raise CorpusError(
+            f"{source}: gives no text of the transfer set a label with a probability of 0.5 or more, and train has no labels of its own"
+        )
+    n_none = int((~has.any(axis=1)).sum())
+    note = (
+        f"train has no labels of its own: {n_of(len(has), 'text has', 'texts have')} the labels to which {source} gives a probability of 0.5 or more "
+        f"instead, {n_none:,} of them none. The cross-entropy and the student without distillation learn from these"
+    )
+    return with_labels_of(corpus, source, dict(zip(corpus.transfer.texts, has, strict=True)), note)
 
 
 def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
