@@ -33,8 +33,8 @@ def read_answers(answers: AnswersConfig, corpus: Corpus) -> AnswersFile:
 def answered_corpus(config: StudyConfig) -> Corpus:
     """The corpus of a study without the texts that one of its teachers of answers does not answer.
 
-    If the study keeps no label of train, its labels are the likeliest of the first such teacher. Of several labels, they are those with
-    a probability of 0.5 or more. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its
+    If the study keeps no label of train, its labels are the likeliest of the first such teacher. If a text may have several labels, they
+    are those with a probability of 0.5 or more. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its
     settings do not say that these are left out.
     """
     corpus = load_corpus(config.corpus)

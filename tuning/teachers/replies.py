@@ -1,6 +1,6 @@
 """Replies of a language model in the batch format of OpenAI's API, read as answers to texts. None is guessed.
 
-A reply counts if it is a label, apart from white space, quotation marks, a final stop, and its case. Where a text may have
+A reply counts if it is a label, apart from white space, quotation marks, a final stop, and its case. If a text may have
 several labels, it counts if it is a list of labels alone. Any other reply is an abstention.
 """
 

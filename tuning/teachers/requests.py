@@ -56,7 +56,7 @@ def custom_id(text: str) -> str:
 def examples_of(corpus: Corpus, n_examples: int, seed: int) -> list[tuple[str, str]]:
     """Texts of train with their labels, as evenly over the labels as train allows, drawn by content.
 
-    Where a text has several labels, the answer is a JSON object with their list. Raises CorpusError if train has fewer labelled texts.
+    If a text has several labels, the answer is a JSON object with their list. Raises CorpusError if train has fewer labelled texts.
     """
     if corpus.is_multi_label:
         return [(text, said_as(names)) for text, names in examples_of_sets(corpus, n_examples, seed)]
