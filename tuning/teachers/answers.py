@@ -85,7 +85,7 @@ def _labelled_by_sets(corpus: Corpus, source: str, logits: NDArray[np.floating[A
     n_none = int((~has.any(axis=1)).sum())
     note = (
         f"train has no labels of its own: {n_of(len(has), 'text has', 'texts have')} the labels to which {source} gives a probability of 0.5 or more "
-        f"instead, {n_none:,} of them none. The cross-entropy and the student without distillation learn from these"
+        f"instead, {n_none:,} of them none. The cross-entropy learns from these, and so does the {HARD_LABEL_STUDENT}, which stands in place of the student alone"
     )
     return with_labels_of(corpus, source, dict(zip(corpus.transfer.texts, has, strict=True)), note)
 

@@ -14,7 +14,7 @@ from distune.corpora.texts import text_hash
 from distune.models.decision import even
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.interval import wilson_interval
-from distune.tuning.metric.set_metric import Labels, Logits, SetMetric
+from distune.tuning.metric.set_metric import Labels, Logits, SetMetric, set_interval
 from distune.tuning.metric.task import AnyMetric, task_of
 
 TYPICAL = 0.9
@@ -66,7 +66,7 @@ def _of_labels(corpus: Corpus, logits: Logits | None, metric: SetMetric) -> list
     if logits is not None:
         decision = metric.decision(logits, corpus.dev.labels)
         score = metric.score(logits, corpus.dev.labels, decision)
-        low, high = metric.interval([logits], corpus.dev.labels, [decision])
+        low, high = set_interval(metric, [logits], corpus.dev.labels, [decision])
         said += (
             f"; the teacher's dev {metric.config.title} of {score:.3f} has the 95 % interval {low:.3f} to {high:.3f}"
         )
