@@ -58,6 +58,11 @@ def examples_of(corpus: Corpus, n_examples: int, seed: int) -> list[tuple[str, s
 
     If a text has several labels, the answer is a JSON object with their list. Raises CorpusError if train has fewer labelled texts.
     """
+    if n_examples and not len(corpus.train):
+        raise CorpusError(
+            f"--examples {n_examples} shows labelled texts of train, and this study has none (corpus.labelled: 0); leave --examples out, or "
+            f"keep some labels by corpus.labelled: {n_examples} or more"
+        )
     if corpus.is_multi_label:
         return [(text, said_as(names)) for text, names in examples_of_sets(corpus, n_examples, seed)]
     of_label: dict[int, list[str]] = {}
@@ -65,11 +70,6 @@ def examples_of(corpus: Corpus, n_examples: int, seed: int) -> list[tuple[str, s
         of_label.setdefault(label, []).append(text)
     drawn = [sorted(of_label[label], key=lambda text: content_fraction(text, seed)) for label in sorted(of_label)]
     names = [corpus.labels[label] for label in sorted(of_label)]
-    if n_examples and not len(corpus.train):
-        raise CorpusError(
-            f"--examples {n_examples} shows labelled texts of train, and this study has none (corpus.labelled: 0); leave --examples out, or "
-            f"keep some labels by corpus.labelled: {n_examples} or more"
-        )
     if n_examples > len(corpus.train):
         raise CorpusError(
             f"--examples must be <= {len(corpus.train)}, the number of labelled train texts, but got {n_examples}"
