@@ -271,5 +271,5 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
 def _labelled_texts(corpus: Corpus) -> str:
     if not corpus.labelled_by:
         return n_of(len(corpus.train), "labelled text")
-    which = "labels" if corpus.is_multi_label else "likeliest label"
-    return f"{n_of(len(corpus.train), 'text')} with the {which} of {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"
+    learnt = "labels that have a probability of 0.5 or more in" if corpus.is_multi_label else "likeliest label of"
+    return f"{n_of(len(corpus.train), 'text')} with the {learnt} {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"

@@ -124,6 +124,11 @@ def _add_answer_commands(command: Command) -> None:
         "--max-tokens", type=int, metavar="N", help="the longest reply; 0 sets no limit (what the longest label takes)"
     )
     prompt.add_argument(
+        "--no-schema",
+        action="store_true",
+        help="ask for several labels a text without a JSON schema, for a server that takes none",
+    )
+    prompt.add_argument(
         "--answers",
         metavar="FILE",
         help="a file of answers, whose texts are not asked again (that of the study's teacher)",

@@ -182,7 +182,7 @@ def _locate_one(
 def _file_of(settings: TeacherConfig, corpus: Corpus) -> LogitsFile | None:
     """The file that a teacher's logits come from, or its answers, of which they are made."""
     if settings.answers is not None:
-        return read_answers(settings.answers, corpus.labels).file
+        return read_answers(settings.answers, corpus).file
     return None if settings.logits is None else _read_logits(settings, corpus)
 
 
