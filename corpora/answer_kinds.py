@@ -12,7 +12,8 @@ from distune.corpora.answer_notes import SETS_IN_WORDS, WORDS, rule_of_labels, r
 from distune.corpora.answer_rule import AnswerRule, Probabilities, joined, joined_sets
 from distune.corpora.answer_sets import SetAnswer, of_set, probabilities_of
 from distune.corpora.answer_sets import of_votes as of_set_votes
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY
+from distune.corpora.label_logits import SMALLEST_PROBABILITY
+from distune.corpora.logits_file import FLOOR
 from distune.corpora.narrowing import with_classes
 from distune.corpora.teacher_logits import Logits
 from distune.corpora.texts import CorpusError

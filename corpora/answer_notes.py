@@ -11,7 +11,7 @@ from distune._plural import n_of
 from distune.corpora.answer_cells import Answer, Form, LabelNames
 from distune.corpora.answer_rule import AnswerRule, Probabilities
 from distune.corpora.answer_sets import EVEN, SetAnswer
-from distune.corpora.logits_file import SMALLEST_PROBABILITY
+from distune.corpora.label_logits import SMALLEST_PROBABILITY
 
 WORDS: Mapping[Form, str] = {
     "logprobs": "log-probabilities",

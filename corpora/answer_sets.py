@@ -86,8 +86,8 @@ def of_votes(names: LabelNames, cell: Any, n_votes: Any, where: str) -> SetAnswe
     votes = [spelt_value(names, one, where) for one in cell] if isinstance(cell, list | tuple) else [cell]
     if any(not isinstance(one, list | tuple | Mapping) and not is_nothing(one) for one in votes):
         raise CorpusError(
-            f"{where}: {str(cell)[:60]} may be several votes of one label each, or one vote of several labels: write votes as a list of "
-            "lists, one for each vote, and the labels of one vote into a column label"
+            f"{where}: {str(cell)[:60]} may be several votes of one label each, or one vote of several labels; write votes as a list of "
+            "lists, one for each vote. The labels of one vote belong into a column label"
         )
     if n_given is not None and n_given != len(votes):
         raise CorpusError(f"{where}: has {n_of(len(votes), 'vote')}, but n_votes says {n_given}")

@@ -192,7 +192,8 @@ def n_texts_of(numbers: Numbers, n_labels: int) -> NDArray[np.int64]:
     """How many texts have each label `[labels]`, from the labels of a split."""
     if numbers.ndim == 1:
         return np.bincount(numbers[numbers != UNLABELLED], minlength=n_labels)
-    return np.count_nonzero(numbers == 1, axis=0).astype(np.int64)
+    found: NDArray[np.int64] = np.sum(numbers == 1, axis=0, dtype=np.int64)
+    return found
 
 
 def is_labelled(numbers: Numbers) -> NDArray[np.bool_]:
