@@ -33,7 +33,8 @@ def onnx_contender(folder: Path) -> Contender:
     encoder.read_ahead()
 
     def label(ids: list[int]) -> list[str]:
-        return predictor.named(predictor.decision.of_logits(run_network(predictor.session, [ids])))[0]
+        logits = run_network(predictor.session, [ids], outputs=predictor.outputs)
+        return predictor.named(predictor.decision.of_logits(logits))[0]
 
     def batch(texts: Sequence[str]) -> Any:
         return predictor.decision.of_logits(predictor.logits(texts))
