@@ -28,7 +28,7 @@ from distune.models.decision import EachLabel, same_answers
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
-from distune.tuning.compress_figures import Side, figures_table, what_got_worse
+from distune.tuning.champion.compressed import Side, figures_table, what_got_worse
 from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.metric.task import AnyMetric, task_of, task_of_metric
 from distune.tuning.speed.contenders import onnx_contender

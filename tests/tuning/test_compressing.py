@@ -16,10 +16,10 @@ from distune.corpora.corpus import load_corpus
 from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
+from distune.tuning.champion.compressed import Side, what_got_worse
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
-from distune.tuning.compress_figures import Side, what_got_worse
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord

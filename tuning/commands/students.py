@@ -106,8 +106,8 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def compress(options: argparse.Namespace) -> None:
+    from distune.tuning.champion.compressed import figures_line
     from distune.tuning.compress import compress_checkpoint, configs_of
-    from distune.tuning.compress_figures import figures_line
     from distune.tuning.study.file import load_study
 
     flags = {
