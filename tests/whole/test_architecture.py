@@ -76,6 +76,8 @@ DOORS = {
         "tuning/report/page.py",
         "tuning/report/pictures.py",
         "tuning/report/pictures_front.py",
+        "tuning/report/pictures_calibration.py",
+        "tuning/report/pictures_labels.py",
         "tuning/report/pictures_model.py",
         "tuning/report/pictures_search.py",
     },
