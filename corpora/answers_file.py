@@ -14,7 +14,8 @@ from distune.corpora.answer_notes import notes_about, shown_forms
 from distune.corpora.answer_rule import AnswerRule, Probabilities, joined
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile, hashes_of
+from distune.corpora.label_logits import SMALLEST_PROBABILITY
+from distune.corpora.logits_file import FLOOR, LogitsFile, hashes_of
 from distune.corpora.narrowing import with_classes
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table

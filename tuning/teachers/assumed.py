@@ -9,9 +9,9 @@ import numpy as np
 from distune._plural import n_of
 from distune.corpora.answers_file import N_VOTES
 from distune.corpora.corpus import Corpus, Split
-from distune.corpora.label_logits import FLOOR_OF_LABEL
+from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile
+from distune.corpora.logits_file import FLOOR, LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.set_metric import SetMetric

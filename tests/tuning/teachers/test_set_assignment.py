@@ -34,7 +34,8 @@ def sets(size: tuple[int, Floats], rng: np.random.Generator, together: float = 0
     drawn = (
         rng.normal(size=(n_texts, 1)) * together**0.5 + rng.normal(size=(n_texts, len(shares))) * (1 - together) ** 0.5
     )
-    return (drawn > norm.ppf(1 - shares)).astype(np.int8)
+    found: Labels = (drawn > norm.ppf(1 - shares)).astype(np.int8)
+    return found
 
 
 def answers(labels: Labels, strength: float, rng: np.random.Generator) -> Floats:
