@@ -67,8 +67,8 @@ class TrainingTexts:
     has_other_classes: bool = False
     """Whether the checkpoint's classification head is for other classes; then its last layer gets new random
     weights."""
-    score: Callable[[NDArray[np.floating[Any]], NDArray[np.int64]], float] = accuracy_of
-    """The score of logits `[texts, classes]` against labels `[texts]`. The training keeps the epoch with the highest."""
+    score: Callable[[NDArray[np.floating[Any]], NDArray[np.integer[Any]]], float] = accuracy_of
+    """The score of logits `[texts, classes]` against labels. The training keeps the epoch with the highest."""
     score_name: str = "accuracy"
 
     @property

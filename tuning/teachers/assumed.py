@@ -144,17 +144,18 @@ def fits_logits(space: Space) -> bool:
 
 def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """The line about columns without names, if dev is too small to check their order."""
-    n_texts = n_texts_of(corpus.dev.labels, len(corpus.labels))
-    unknown = about_few_texts(n_texts, corpus.labels)
+    orders = [
+        (place.name, one)
+        for place in places
+        for one in (*([place.logits_file.columns] if place.logits_file else []), *place.columns)
+        if not one.by_name
+    ]
+    unknown = about_few_texts(corpus.dev.labels, corpus.labels) if orders else ""
     if not unknown:
         return []
-    found = []
-    for place in places:
-        of_file = [place.logits_file.columns] if place.logits_file else []
-        orders = [one for one in (*of_file, *place.columns) if not one.by_name]
-        found += [
-            f"{place.name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for one in orders
-        ]
+    found = [
+        f"{name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for name, one in orders
+    ]
     return list(dict.fromkeys(found))
 
 
