@@ -119,7 +119,8 @@ def rule_of_sets(answered: Sequence[Sequence[SetAnswer]], probabilities: Probabi
             f"{n_of(n_apart, 'text stands', 'texts stand')} in several rows of one label each, and each row is a vote; if they are the labels of "
             "one answer, write these as a list into one row"
         )
-    unused = [label for label, is_used in zip(names.labels, given.any(axis=0).tolist(), strict=True) if not is_used]
+    n_given = given.sum(axis=0, dtype=np.int64)
+    unused = [label for label, n in zip(names.labels, n_given, strict=True) if not n]
     if unused:
         more = f" and {len(unused) - 5} more" if unused[5:] else ""
         found.append(f"no text is answered with {', '.join(unused[:5])}{more}")

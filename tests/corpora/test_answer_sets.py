@@ -94,7 +94,7 @@ def test_the_strength_of_the_prior_is_that_of_each_label(tmp_path: Path) -> None
     ],
 )
 def test_an_abstention_is_no_row_and_no_label_is_one(tmp_path: Path, row: dict[str, Any]) -> None:
-    other = {"votes": [[]]} if "votes" in row else {"label": []}
+    other: dict[str, Any] = {"votes": [[]]} if "votes" in row else {"label": []}
     found = answers(tmp_path, {"text": "a", **row}, {"text": "b", **other}, abstentions=("unknown",))
     assert list(found.file.rows) == [text_hash("b")]
     assert found.abstained == {text_hash("a")}
@@ -214,7 +214,10 @@ def test_what_cannot_be_read_rightly_is_refused_in_one_line(tmp_path: Path, row:
 
 
 def test_confidences_below_a_half_and_even_votes_are_told(tmp_path: Path) -> None:
-    rows = [{"text": "a", "label": ["late"], "confidence": 0.3}, {"text": "b", "label": [["late"], []]}]
+    rows: list[dict[str, Any]] = [
+        {"text": "a", "label": ["late"], "confidence": 0.3},
+        {"text": "b", "label": [["late"], []]},
+    ]
     notes = answers(tmp_path, *rows).file.notes
     assert any(note.startswith("1 confidence is below 1/2, by which the other labels are likelier") for note in notes)
     assert any(note.endswith("1 text has one of exactly 0.5, which counts as an answer") for note in notes)

@@ -192,6 +192,12 @@ def test_a_prompt_for_several_labels_becomes_a_champion(
     document["trial"] |= {"student": {"kind": "average"}, "epochs": 1, "loss": {"teacher_term": {"kind": "kl"}}}
     study = write_study(document)
     assert run("prompt", study, "--out", requests, "--votes", 3) == 0
+    assert run("prompt", study, "--out", tmp_path / "plain.jsonl", "--no-schema") == 0
+    first, plain = (
+        json.loads((tmp_path / name).read_text("utf-8").splitlines()[0])["body"]
+        for name in ("requests.jsonl", "plain.jsonl")
+    )
+    assert ("response_format" in first, "response_format" in plain) == (True, False)
     SetModel.refused = json.loads(requests.read_text("utf-8").splitlines()[50])["body"]["messages"][-1]["content"]
     monkeypatch.setattr(sys, "argv", ["ask_model.py", str(requests), str(replies)])
     with ThreadingHTTPServer(("127.0.0.1", 0), SetModel) as served:

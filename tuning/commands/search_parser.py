@@ -121,7 +121,10 @@ def _add_answer_commands(command: Command) -> None:
     )
     prompt.add_argument("--temperature", type=float, metavar="T", help="the temperature of the replies, 0 to 2")
     prompt.add_argument(
-        "--max-tokens", type=int, metavar="N", help="the longest reply; 0 sets no limit (what the longest label takes)"
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="the longest reply; 0 sets no limit (what the longest label takes, or all of several)",
     )
     prompt.add_argument(
         "--no-schema",

@@ -33,7 +33,18 @@ def right(text: str) -> list[str]:
 @pytest.fixture
 def tickets(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     """A study of 120 texts, of which a quarter has no label, and `praise` stands in every twelfth; its answers are not there yet."""
-    of_turn = (["late"], ["broken"], ["late", "broken"], [], ["late"], ["broken"], [], ["late", "broken"], [], ["late"])
+    of_turn: tuple[list[str], ...] = (
+        ["late"],
+        ["broken"],
+        ["late", "broken"],
+        [],
+        ["late"],
+        ["broken"],
+        [],
+        ["late", "broken"],
+        [],
+        ["late"],
+    )
     sets = (*of_turn, ["broken"], ["praise"])
     rows = [
         {"text": "".join(WORDS[label] for label in sets[i % 12]) + f"快递{i}", "labels": sets[i % 12]}
