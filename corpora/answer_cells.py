@@ -115,7 +115,7 @@ def named(cell: Any, class_names: Sequence[str]) -> Any:
 
 def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answer:
     """A label, with a confidence if there is one."""
-    cell = _value(names, cell, where)
+    cell = spelt_value(names, cell, where)
     if isinstance(cell, list | tuple | Mapping):
         return of_votes(names, cell, where)
     place = names.place_of(cell, where)
@@ -123,7 +123,7 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
         return ABSTENTION
     if is_nothing(confidence) or (isinstance(confidence, str) and not confidence.strip()):
         return Answer(form="label", votes=np.bincount([place], minlength=len(names.labels)))
-    given = _number(confidence, f"{where}: the confidence")
+    given = number_of(confidence, f"{where}: the confidence")
     if not 0 <= given <= 1:
         raise CorpusError(f"{where}: a confidence must be from 0 to 1, but got {given:g}")
     n_labels = len(names.labels)
@@ -134,9 +134,9 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
 
 def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
     """A list of labels, or an object with the number of votes for each; votes that abstain are not counted."""
-    cell = _value(names, cell, where)
+    cell = spelt_value(names, cell, where)
     if isinstance(cell, Mapping):
-        votes: Iterable[tuple[Any, int]] = [(name, _count(n, where)) for name, n in cell.items() if n is not None]
+        votes: Iterable[tuple[Any, int]] = [(name, count_of(n, where)) for name, n in cell.items() if n is not None]
     elif isinstance(cell, int | float | Decimal) and not is_nothing(cell):
         raise CorpusError(
             f"{where}: votes must be a list of labels or an object with a count for each, but got {cell}; if it is one label, call the column "
@@ -159,7 +159,7 @@ def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:
 
     The part of abstentions is taken out; if they are likelier than each label, it is an abstention.
     """
-    cell = _value(names, cell, where)
+    cell = spelt_value(names, cell, where)
     kind = "logprobs" if is_log else "probabilities"
     if not isinstance(cell, Mapping):
         raise CorpusError(
@@ -191,7 +191,7 @@ def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:
 
 
 def _score(given: Any, is_log: bool, where: str) -> float:
-    value = _number(given, f"{where}: a score", may_be_infinite=is_log)
+    value = number_of(given, f"{where}: a score", may_be_infinite=is_log)
     if is_log and value > ROUNDING:
         raise CorpusError(f"{where}: a log-probability must be <= 0, but got {value:g}")
     if not is_log and value < 0:
@@ -199,7 +199,7 @@ def _score(given: Any, is_log: bool, where: str) -> float:
     return math.exp(value) if is_log else value
 
 
-def _value(names: LabelNames, cell: Any, where: str) -> Any:
+def spelt_value(names: LabelNames, cell: Any, where: str) -> Any:
     """The list or object that a cell spells, as CSV does; the pairs of a map as an object; any other cell as it is.
 
     Raises CorpusError for one that looks like a list or an object and is none, and for a list that numpy has shortened.
@@ -219,8 +219,9 @@ def _value(names: LabelNames, cell: Any, where: str) -> Any:
     return cell
 
 
-def _count(given: Any, where: str) -> int:
-    value = _number(given, f"{where}: a number of votes")
+def count_of(given: Any, where: str) -> int:
+    """A number of votes; raises CorpusError for what is none."""
+    value = number_of(given, f"{where}: a number of votes")
     if value < 0 or not value.is_integer():
         raise CorpusError(
             f"{where}: a number of votes must be whole and >= 0, but got {value:g}; if these are probabilities, call the column so"
@@ -228,7 +229,8 @@ def _count(given: Any, where: str) -> int:
     return int(value)
 
 
-def _number(given: Any, what: str, may_be_infinite: bool = False) -> float:
+def number_of(given: Any, what: str, may_be_infinite: bool = False) -> float:
+    """A number of any spelling; raises CorpusError for another value, with `what` it is of."""
     try:
         if isinstance(given, bool):
             raise TypeError

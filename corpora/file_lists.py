@@ -139,7 +139,7 @@ def _refuse_repeated(paths: Sequence[str]) -> None:
         if other is not path:
             also = f" ({other} and {path} are one file)" if other != path else ""
             raise CorpusError(
-                f"{path}: stands twice among the {n_of(len(paths), 'file')} of one source{also}; name it once"
+                f"{path}: is named twice among the {n_of(len(paths), 'file')} of one source{also}; name it once"
             )
 
 

@@ -108,7 +108,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
         refuse_folder(place, name)
-        raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
+        raise CorpusError(f"{name}: the ending of its name must give the format, one of {', '.join(ENDINGS)}")
     if ending == ".parquet":
         # A missing file and a pointer to one are told in the same words.
         if not content_of(place, name, n_bytes=len(LFS)):

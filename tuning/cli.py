@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     bench.add_argument(
-        "--against", metavar="TEACHER", help="a transformers classifier (hub id or folder) to time beside it"
+        "--against", metavar="TEACHER", help="a transformers classifier (hub id or folder) to time together with it"
     )
     bench.add_argument("--texts", type=Path, metavar="FILE", help="real texts, one a line; stdin by default")
     _add_compress(command)
@@ -134,13 +134,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--allowed-hosts",
         default="",
         metavar="NAMES",
-        help="hosts that requests may name beside loopback and --host: 'students.example.com,*.internal'; '*' allows all",
+        help="hosts that requests may name in addition to loopback and --host: 'students.example.com,*.internal'; '*' allows all",
     )
     serve.add_argument(
         "--allowed-origins",
         default="",
         metavar="ORIGINS",
-        help="origins whose pages may ask beside those of this machine: 'https://app.example.com'; '*' allows all",
+        help="origins whose pages may ask in addition to those of this machine: 'https://app.example.com'; '*' allows all",
     )
     for name, help_text in (
         ("max_batch", "texts that are answered in one go"),

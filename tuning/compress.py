@@ -113,6 +113,7 @@ def compress_checkpoint(
         (folder / "README.md").read_text(encoding="utf-8"),
         needed_packages(checkpoint.tokens),
         is_of_pairs(checkpoint.tokens),
+        isinstance(checkpoint.decision, EachLabel),
     )
     card += f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
@@ -223,10 +224,12 @@ def _measured(folder: Path, texts: Texts, latency: Latency) -> tuple[Side, NDArr
     known = is_labelled(texts.labels)
     has_labels = bool(known.any())
     side = Side(
-        (folder / "model.onnx").stat().st_size / 1e6,
-        count_parameters(load_checkpoint(folder).trained.student),
-        float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean()) if has_labels else None,
-        latency,
-        texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
+        size_mb=(folder / "model.onnx").stat().st_size / 1e6,
+        n_parameters=count_parameters(load_checkpoint(folder).trained.student),
+        accuracy=float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean())
+        if has_labels
+        else None,
+        latency=latency,
+        score=texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
     )
     return side, answers

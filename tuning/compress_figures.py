@@ -15,7 +15,7 @@ SLOWER = 1.05
 """A ratio of two timings that is nearer to 1 says nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Side:
     """One of the two checkpoints that are compared; `accuracy` and `score`, by the metric of the study, are None without
     labels."""

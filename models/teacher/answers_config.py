@@ -31,9 +31,11 @@ class AnswersConfig(BaseModel, frozen=True, extra="forbid"):
     `votes-*.jsonl`, a folder, and a list of names stand for several files, whose rows are read as those of one."""
     prior_strength: float = Field(default=1.0, gt=0, le=1000)
     """The total strength of the prior, in votes, spread evenly over the labels. A label with c of n votes has the
-    probability (c + strength / labels) / (n + strength)."""
+    probability (c + strength / labels) / (n + strength). If a text may have several labels, each is a task of two classes, with
+    (c + strength / 2) / (n + strength)."""
     abstentions: tuple[Label, ...] = ()
-    """The names of answers that give no label, such as `unknown`. A missing or empty answer is one too."""
+    """The names of answers that give no label, such as `unknown`. A missing or empty answer is one too, but an empty list of
+    several labels says that the text has none."""
     unanswered: Literal["refuse", "leave_out"] = "refuse"
     """The treatment of texts of the corpus that the file does not hold. `refuse` refuses the file; `leave_out` leaves
     them out of the study, like the texts on which the teacher abstains."""

@@ -76,7 +76,7 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (
         ValueError,
         r"Should have a `model_type` key",
-        'its config.json has no model_type, the family that it is of; write it there, such as "model_type": "bert", or save it anew by '
+        'its config.json has no model_type, the family that it is of; write it there, such as "model_type": "bert", or save it again by '
         "save_pretrained",
     ),
     (

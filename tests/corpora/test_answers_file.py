@@ -356,7 +356,7 @@ def test_labels_that_are_numbers_are_found_in_each_spelling(tmp_path: Path) -> N
         ({"probabilities": [0.2, 0.8]}, "probabilities must be an object with a number for each label"),
         ({"votes": [["good"]]}, "a vote must be a label"),
         ({"score": 0.9}, "no answers: needs a column label"),
-        ({"votes": ["good"], "labels": ["good"]}, "has columns votes, labels; leave all but one out"),
+        ({"votes": ["good"], "labels": ["good"]}, "has columns votes, labels; keep one of them"),
         ({"confidence": 0.9}, "no answers"),
         ({"votes": ["good"], "confidence": 0.9}, "has a column confidence, and no column label"),
         ({"votes": []}, "has no answer: all of 2 texts are abstentions"),

@@ -125,8 +125,11 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
             r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/train\* as the source",
         ),
         ("spark", r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy"),
-        (("a.csv", "./a.csv"), r"a\.csv: stands twice among the 2 files of one source"),
-        (("a.csv", "link.csv"), r"link\.csv: stands twice .* \(.*a\.csv and .*link\.csv are one file\); name it once"),
+        (("a.csv", "./a.csv"), r"a\.csv: is named twice among the 2 files of one source"),
+        (
+            ("a.csv", "link.csv"),
+            r"link\.csv: is named twice .* \(.*a\.csv and .*link\.csv are one file\); name it once",
+        ),
         (("a.csv", "b.jsonl"), r"must have one format, but got .*a\.csv \(CSV or TSV\) and .*b\.jsonl \(JSON\)"),
     ],
 )

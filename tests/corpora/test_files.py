@@ -76,7 +76,7 @@ def test_texts_alone_need_no_label_column(tmp_path: Path) -> None:
         ("a.csv", b"text,label\n\xff\xfe,0\n", r"is not UTF-8 \(byte 0xff in line 2\)"),
         ("a.jsonl", '{"text": "a"', r"cannot be read as JSON"),
         ("a.parquet", "no parquet", r"cannot be read as Parquet"),
-        ("a.doc", "x", r"the format is told by the ending, one of \.csv, \.tsv"),
+        ("a.doc", "x", r"the ending of its name must give the format, one of \.csv, \.tsv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:

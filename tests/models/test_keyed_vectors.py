@@ -137,5 +137,7 @@ def test_a_pickled_dictionary_of_vectors_is_named(tmp_path: Path) -> None:
 def test_arrays_that_are_not_beside_a_file_of_gensim_are_named(tmp_path: Path) -> None:
     trained().wv.save(str(tmp_path / "v.kv"), sep_limit=1)
     (tmp_path / "v.kv.vectors.npy").unlink()
-    with pytest.raises(ModelError, match=r"v.kv cannot be read: its arrays are in v.kv.vectors.npy, which must lie"):
+    with pytest.raises(
+        ModelError, match=r"v.kv cannot be read: its arrays are in v.kv.vectors.npy, which must be in the same folder"
+    ):
         read_vector_file(tmp_path / "v.kv", WANTED)

@@ -199,10 +199,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "UTF-16, packed": (bz2.compress("好 1 2\n".encode("utf-16")), "is in UTF-16: save it in UTF-8"),
     "half of a gzip": (gzip.compress(ROWS.encode() * 99)[:60], "cannot be read: .*end-of-stream marker"),
-    "no numbers": (bytes(range(256)) * 9, "is neither text nor word2vec's binary format"),
+    "no numbers": (bytes(range(256)) * 9, "is not text, and not word2vec's binary format"),
     "half of a binary": (
         binary({b"a": [1.5, 2.25, 3]}, "1 3\n")[:-1],
-        "was cut off: no whole row stands in its last 13 bytes",
+        "was cut off: there is no whole row in its last 13 bytes",
     ),
     "rows without end": (
         binary({b"a": [1.5, 2.25, 3]}, f"{'9' * 5000} 3\n"),

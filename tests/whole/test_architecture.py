@@ -63,6 +63,7 @@ DOORS = {
         "tuning/search/lost_trials.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
+        "tuning/search/stopping.py",
         "tuning/search/worker.py",
     },
     "scipy": {"tuning/teachers/assignment.py"},

@@ -102,7 +102,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
         "a trial asks for cpus_per_trial=9999, gpus_per_trial=0, but the nodes have: ",
     ),
     "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
-    "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
+    "unknown format": (source("x", "data.doc"), "the ending of its name must give the format, one of .csv, .tsv"),
     "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
     "empty text column": (source("text,label\n,0\n ,1\n"), "the text column 'text' is empty throughout (2 rows)"),
     "one class only": (source("text,label\na,1\nb,1\n"), "has one class only ('1')"),

@@ -15,7 +15,7 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
-from distune.models.decision import Decision
+from distune.models.decision import Decision, EachLabel
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
@@ -222,7 +222,11 @@ def _student_columns(
     )
     score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
     by = answers.by_student
-    kept = Kept(test_score=score, threshold=by.threshold if isinstance(by, Decision) else None)
+    kept = Kept(
+        test_score=score,
+        threshold=by.threshold if isinstance(by, Decision) else None,
+        thresholds=by.named(corpus.labels) if isinstance(by, EachLabel) else None,
+    )
     return columns[0], replace(columns[1], kept=kept), answers
 
 
@@ -244,7 +248,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
     limits = (
         f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
         "be far worse.",
-        f"It answers with {'any' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
+        f"It answers with {'any number' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
         f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
     )
     return model_card(
@@ -267,4 +271,5 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
 def _labelled_texts(corpus: Corpus) -> str:
     if not corpus.labelled_by:
         return n_of(len(corpus.train), "labelled text")
-    return f"{n_of(len(corpus.train), 'text')} with the likeliest label of {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"
+    learnt = "labels that have a probability of 0.5 or more in" if corpus.is_multi_label else "likeliest label of"
+    return f"{n_of(len(corpus.train), 'text')} with the {learnt} {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"

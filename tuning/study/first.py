@@ -115,7 +115,7 @@ def _by_hand(data: str, message: str) -> str:
     shown = " or ".join(f"`{key}:`" for key in keys)
     source = dump_yaml({"source": data}, in_one_line=True).strip("{}")
     return (
-        f". `distune init` cannot be given {shown}: change the file, or write the study by hand, with the key beside "
+        f". `distune init` cannot be given {shown}: change the file, or write the study by hand, with the key next to "
         f"`corpus: {{{source}, ...}}` (a whole one: docs/tutorial.md), then: distune check"
     )
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from distune._pairs import MARK, sides
 from distune._plural import n_of
 from distune.corpora.answer_cells import refuse_ambiguous
@@ -23,10 +21,10 @@ from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
-from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.teachers.answers import read_answers
+from distune.tuning.teachers.gold import right_on_dev
 from distune.tuning.teachers.prompting import answers_settings, replace_file, those_there
 from distune.tuning.teachers.replies import reply_of
 from distune.tuning.teachers.requests import custom_id
@@ -77,19 +75,19 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
     replace_file(path, content)
     lines = [*_about(found), *([f"{path}: {n_of(len(kept), 'earlier row')} kept"] if kept else [])]
     try:
-        file = read_answers(named, corpus.labels)
+        file = read_answers(named, corpus)
     except NoAnswersError as error:
         return [*lines, str(error)]
     lines += [f"{path}: {note}" for note in file.file.notes]
-    lines += _of_dev(corpus, file)
+    lines += right_on_dev(corpus, file.file)
     if settings is not None and (names := _several_with(path, settings)):
-        together = read_answers(settings.model_copy(update={"path": names}), corpus.labels)
+        together = read_answers(settings.model_copy(update={"path": names}), corpus)
         return [*lines, *_of_lacking(corpus, together)]
     return [*lines, *_of_lacking(corpus, file), f"in the study: teacher: {{answers: {path}}}"]
 
 
 def row_has_answer(row: Mapping[str, Any]) -> bool:
-    return any(row.get(column) for column in ("label", "votes", "logprobs"))
+    return any(row.get(column) is not None for column in ("label", "votes", "logprobs"))
 
 
 def _place(settings: AnswersConfig | None, out: Path | None) -> Path:
@@ -123,7 +121,7 @@ def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -
                 found.n_repeated += 1
                 continue
             seen.add(digest)
-            _read_line(found, f"{path}, line {number}", raw, texts, (corpus.labels, abstentions))
+            _read_line(found, f"{path}, line {number}", raw, texts, corpus, abstentions)
     return found
 
 
@@ -135,7 +133,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_line(
-    found: Reading, where: str, raw: bytes, texts: Mapping[str, str], names: tuple[Sequence[str], Sequence[str]]
+    found: Reading, where: str, raw: bytes, texts: Mapping[str, str], corpus: Corpus, abstentions: Sequence[str]
 ) -> None:
     try:
         line = json.loads(raw)
@@ -149,7 +147,7 @@ def _read_line(
     if text is None:
         found.others.append(where)
         return
-    reply = reply_of(line, *names)
+    reply = reply_of(line, corpus.labels, abstentions, corpus.is_multi_label)
     found.n_unread_choices += reply.n_unread
     if reply.why:
         found.note(reply.why, f"{reply.shown} ({where})".strip())
@@ -171,7 +169,7 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
     if not path.exists() or not path.stat().st_size:
         return [], set()
     try:
-        known = set(read_answers(settings, corpus.labels).file.rows)
+        known = set(read_answers(settings, corpus).file.rows)
     except NoAnswersError:
         known = set()
     replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}
@@ -214,20 +212,6 @@ def _about(found: Reading) -> list[str]:
             f"  {n_of(len(found.others), 'reply is', 'replies are')} to texts that the study does not have, first {found.others[0]}"
         )
     return lines
-
-
-def _of_dev(corpus: Corpus, answers: AnswersFile) -> list[str]:
-    """The accuracy on dev, of the texts that have an answer."""
-    rows = [place for place, text in enumerate(corpus.dev.texts) if text_hash(text) in answers.file.rows]
-    if not rows:
-        return []
-    logits = answers.file.of([corpus.dev.texts[place] for place in rows]).logits
-    n_right = int((np.asarray(logits).argmax(axis=1) == corpus.dev.labels[rows]).sum())
-    low, high = wilson_interval(n_right / len(rows), len(rows))
-    return [
-        f"right on {n_right} of {n_of(len(rows), 'dev text')} with an answer: {100 * n_right / len(rows):.1f} %, 95 % interval "
-        f"{100 * low:.1f} to {100 * high:.1f} %"
-    ]
 
 
 def _of_lacking(corpus: Corpus, answers: AnswersFile) -> list[str]:

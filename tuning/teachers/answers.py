@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distune._pairs import MARK, in_words
 from distune._plural import n_of
@@ -13,6 +15,7 @@ from distune.corpora.answers_file import AnswersFile, read_answers_file
 from distune.corpora.corpus import Corpus, load_corpus, with_labels_of, without_texts
 from distune.corpora.table_config import in_words as named
 from distune.corpora.texts import CorpusError, text_hash
+from distune.models.decision import even
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.describe import HARD_LABEL_STUDENT
@@ -21,17 +24,18 @@ TIE = 1e-6
 """Logits in float32 that are closer are of two labels that are equally likely."""
 
 
-def read_answers(answers: AnswersConfig, labels: Sequence[str]) -> AnswersFile:
-    """The answers in a file, by their settings; raises CorpusError for one that cannot be read rightly."""
+def read_answers(answers: AnswersConfig, corpus: Corpus) -> AnswersFile:
+    """The answers in a file to texts of a corpus, by their settings; raises CorpusError for one that cannot be read rightly."""
     rule = AnswerRule(prior_strength=answers.prior_strength, abstentions=answers.abstentions)
-    return read_answers_file(answers.path, labels, rule)
+    return read_answers_file(answers.path, corpus.labels, rule, corpus.is_multi_label)
 
 
 def answered_corpus(config: StudyConfig) -> Corpus:
     """The corpus of a study without the texts that one of its teachers of answers does not answer.
 
-    If the study keeps no label of train, its labels are the likeliest of the first such teacher. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its settings do not
-    say that these are left out.
+    If the study keeps no label of train, its labels are the likeliest of the first such teacher. If a text may have several labels, they
+    are those with a probability of 0.5 or more. Raises CorpusError as `load_corpus` does, and for a file that lacks texts of the corpus where its
+    settings do not say that these are left out.
     """
     corpus = load_corpus(config.corpus)
     for number, settings in enumerate(config.teachers):
@@ -50,7 +54,9 @@ def answered_corpus(config: StudyConfig) -> Corpus:
 
 def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
     """The corpus with the likeliest label of each answer as the labels of train; a text with a tie gets none."""
-    logits = read_answers(answers, corpus.labels).file.of(corpus.transfer.texts).logits
+    logits = read_answers(answers, corpus).file.of(corpus.transfer.texts).logits
+    if corpus.is_multi_label:
+        return _labelled_by_sets(corpus, named(answers.path), logits)
     largest = np.sort(logits, axis=1)[:, -2:]
     is_clear = largest[:, 1] - largest[:, 0] > TIE
     labels = {
@@ -69,9 +75,24 @@ def _labelled(corpus: Corpus, answers: AnswersConfig) -> Corpus:
     return with_labels_of(corpus, named(answers.path), labels, note)
 
 
+def _labelled_by_sets(corpus: Corpus, source: str, logits: NDArray[np.floating[Any]]) -> Corpus:
+    """The corpus with each label whose probability is 0.5 or more as the labels of train."""
+    has = even(len(corpus.labels)).of_logits(logits)
+    if not has.any():
+        raise CorpusError(
+            f"{source}: gives no text of the transfer set a label with a probability of 0.5 or more, and train has no labels of its own"
+        )
+    n_none = int((~has.any(axis=1)).sum())
+    note = (
+        f"train has no labels of its own: {n_of(len(has), 'text has', 'texts have')} the labels to which {source} gives a probability of 0.5 or more "
+        f"instead, {n_none:,} of them none. The cross-entropy learns from these, and so does the {HARD_LABEL_STUDENT}, which stands in place of the student alone"
+    )
+    return with_labels_of(corpus, source, dict(zip(corpus.transfer.texts, has, strict=True)), note)
+
+
 def _with_answers(corpus: Corpus, answers: AnswersConfig, name: str) -> Corpus:
     try:
-        found = read_answers(answers, corpus.labels)
+        found = read_answers(answers, corpus)
     except CorpusError as error:
         raise CorpusError(str(error).replace("teacher.answers", f"{name}.answers")) from error
     known = found.file.rows

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.corpus import Corpus
 from distune.corpora.labelling import n_texts_of
+from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
 
 
@@ -18,6 +21,22 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
             f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
             "a teacher that was trained"
         )
+
+
+def refuse_softmax(source: str, file: LogitsFile, labels: NDArray[np.integer[Any]]) -> None:
+    """Raise CorpusError for probabilities of a softmax, which add up to 1 in every row, unless each text has one label of
+    `labels` `[texts, labels]`."""
+    if not file.is_of_softmax:
+        return
+    n_labels = (labels == 1).sum(axis=1)[(labels >= 0).all(axis=1)]
+    if (n_labels == 1).all():
+        return
+    n_none, n_several = int((n_labels == 0).sum()), int((n_labels > 1).sum())
+    raise CorpusError(
+        f"{source}: its probabilities add up to 1 in every row, as those of a softmax do, which picks one class, but of {len(n_labels)} "
+        f"dev texts {n_several} have several labels and {n_none} have none; give the probability of each label by itself (the sigmoid of "
+        "its logit)"
+    )
 
 
 def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:

@@ -40,6 +40,7 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     _refuse(prompt)
     _refuse_other_file(out)
     corpus = load_corpus(config.corpus)
+    _refuse_of_the_task(prompt, corpus)
     settings = answers_settings(config)
     answered, lines = _answered(settings, corpus, answers)
     asked = [text for text in corpus.texts() if text_hash(text) not in answered]
@@ -48,15 +49,21 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     abstentions = settings.abstentions if settings else ()
     refuse_ambiguous(corpus.labels, abstentions)
     told = instructions(
-        corpus.labels, config.corpus.descriptions, abstentions, prompt.about, config.corpus.text_b is not None
+        corpus.labels,
+        config.corpus.descriptions,
+        abstentions,
+        prompt.about,
+        config.corpus.text_b is not None,
+        corpus.is_multi_label,
     )
-    found = [json.dumps(one, ensure_ascii=False) + "\n" for one in requests(corpus, asked, told, prompt)]
+    found = [json.dumps(one, ensure_ascii=False) + "\n" for one in requests(corpus, asked, told, prompt, abstentions)]
     written = "".join(found)
     replace_file(out, written)
     lines += [
         f"{out}: {n_of(len(asked), 'request')} ({_by_split(corpus, asked)}), {len(written.encode()) / 1e6:.1f} MB, for the model "
         f"{prompt.model}{_asked_for(prompt)}",
         *_about_labels(corpus, config.corpus.descriptions),
+        *_about_schema(corpus, prompt),
     ]
     if len(asked) > MOST_REQUESTS:
         lines.append(
@@ -98,6 +105,17 @@ def _refuse(prompt: Prompt) -> None:
         raise StudyError("\n".join(faults))
 
 
+def _refuse_of_the_task(prompt: Prompt, corpus: Corpus) -> None:
+    """Raise StudyError for what replies of one label have and those of several have not, or the other way round."""
+    if corpus.is_multi_label and prompt.top_logprobs:
+        raise StudyError(
+            "--logprobs reads the probability of a label from the first token, and a reply of several labels has no such token; "
+            "--votes N tells how sure the model is of each label"
+        )
+    if not corpus.is_multi_label and not prompt.schema:
+        raise StudyError("--no-schema is for several labels a text: a reply of one label is asked for without a schema")
+
+
 def _refuse_other_file(out: Path) -> None:
     """Raise StudyError if what would be overwritten is no file of requests: it may be one of answers."""
     if out.is_dir():
@@ -121,7 +139,7 @@ def _answered(settings: AnswersConfig | None, corpus: Corpus, answers: str | Non
         return set(), []
     named = (settings or AnswersConfig(path=path)).model_copy(update={"path": path})
     try:
-        known = set(read_answers(named, corpus.labels).file.rows)
+        known = set(read_answers(named, corpus).file.rows)
     except NoAnswersError:
         known = set()
     n_known = sum(text_hash(text) in known for text in corpus.texts())
@@ -153,6 +171,15 @@ def _asked_for(prompt: Prompt) -> str:
         n_of(prompt.n_examples, "example") + " of train" if prompt.n_examples else "",
     ]
     return "".join(f", {part}" for part in parts if part)
+
+
+def _about_schema(corpus: Corpus, prompt: Prompt) -> list[str]:
+    if not corpus.is_multi_label or not prompt.schema:
+        return []
+    return [
+        "a reply is the list of all labels that apply, asked for by a JSON schema (response_format); --no-schema leaves it out for a server that "
+        "does not take one"
+    ]
 
 
 def _about_labels(corpus: Corpus, descriptions: dict[str, Any]) -> list[str]:

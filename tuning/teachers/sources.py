@@ -99,13 +99,14 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
             score_name=config.metric.title,
         )
         asking.runner.once(_train, settings, texts_of_training, place.trained)
-    teacher = load_from(settings, place.trained, corpus.labels)
+    teacher = load_from(settings, place.trained, corpus.labels, corpus.is_multi_label)
     if not settings.epochs:  # Before all the corpus is asked.
         some = corpus.dev.texts[:ASKED_FIRST]
         dev = Split(some, corpus.dev.labels[: len(some)])
         refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
     about = describe(config, corpus, place, teacher)
-    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.runner.map)
+    asked = partial(_asked, settings, place.trained, corpus.labels, corpus.is_multi_label)
+    return Source(asked, about, asking.runner.map)
 
 
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
@@ -167,11 +168,11 @@ def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> Non
     (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
 
 
-def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
+def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str], is_multi_label: bool) -> TeacherFunction:
     """The teacher as a function of texts, in whichever process this is called."""
     from distune.models.teacher.teacher import ask_teacher
 
-    teacher = load_from(settings, trained, labels)
+    teacher = load_from(settings, trained, labels, is_multi_label)
     mask = teacher.tokenizer.mask_token
 
     def ask(part: Sequence[str]) -> TeacherAnswers:
@@ -186,19 +187,24 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
     return ask
 
 
-def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
-    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+def load_from(
+    settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None, is_multi_label: bool | None = None
+) -> Teacher:
+    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order.
+
+    `is_multi_label` says whether a text has several labels; None takes a teacher of either task.
+    """
     from distune.models.teacher.teacher import load_teacher
 
     may_cut = "max_length" not in settings.model_fields_set
     if not settings.epochs:
         checkpoint = str(settings.checkpoint)
-        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut)
+        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut, is_multi_label)
         if labels is None:
             return teacher
         return in_order(teacher, checkpoint_columns(checkpoint, settings.revision, labels, settings.labels))
     with trained.to_read() as folder:
-        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut)
+        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut, is_multi_label=is_multi_label)
         return teacher if labels is None else in_order(teacher, checkpoint_columns(str(folder), None, labels))
 
 

@@ -34,6 +34,7 @@ def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings
         "90×",
         "Distillation went 65 % of the way",
         "95 % interval",
+        "A 95 % interval is over draws of the test texts, and leaves that spread out.",
         "c0",
         "t0",
         "a CPU",
