@@ -147,7 +147,7 @@ def test_a_search_is_interrupted_finished_interrupted_again_and_extended(
             assert line, said
         time.sleep(0.5)
         resumed.send_signal(signal.SIGINT)
-        rest, _ = resumed.communicate(timeout=60)
+        rest, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 130, rest
     assert "`distune finish` asked for it, on" in said
     assert "interrupted while the finalists were timed: all trials are kept, and no champion is registered" in rest
