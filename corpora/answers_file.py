@@ -15,18 +15,10 @@ from distune.corpora.answer_notes import notes_of_forms, shown_forms
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
-<<<<<<< HEAD
 from distune.corpora.logits_file import LogitsFile, hashes_of
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import config_of
 from distune.corpora.table_file import Table
-=======
-from distune.corpora.label_logits import SMALLEST_PROBABILITY
-from distune.corpora.logits_file import FLOOR, LogitsFile, hashes_of
-from distune.corpora.narrowing import with_classes
-from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import Table, read_table
->>>>>>> h-teach
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.texts import CorpusError, has_content
 
