@@ -40,7 +40,7 @@ def test_answers_of_several_labels_without_their_thresholds_are_a_damaged_file(t
     table = pyarrow.parquet.read_table(file)
     about = table.schema.metadata[b"distune"].replace(b'"late": 0.5, ', b"")
     pyarrow.parquet.write_table(table.replace_schema_metadata({b"distune": about}), file)
-    with pytest.raises(DamagedError, match="thresholds must name each of the labels"):
+    with pytest.raises(DamagedError, match="each of the 3 labels, but 'late' has none"):
         read_answers(Place(str(file)))
 
 
