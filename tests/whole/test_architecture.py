@@ -27,6 +27,7 @@ DOORS = {
     },
     "transformers": {
         "models/teacher/loading.py",
+        "models/teacher/head_kind.py",
         "models/teacher/heads.py",
         "models/teacher/lora.py",
         "models/teacher/teacher.py",
@@ -65,7 +66,7 @@ DOORS = {
         "tuning/search/run.py",
         "tuning/search/worker.py",
     },
-    "scipy": {"tuning/teachers/assignment.py"},
+    "scipy": {"tuning/teachers/assignment.py", "tuning/teachers/set_assignment.py"},
     "starlette": {"tuning/serve/access.py", "tuning/serve/reading.py", "tuning/serve/server.py"},
     "uvicorn": {"tuning/serve/connections.py", "tuning/serve/server.py"},
     "h11": {"tuning/serve/connections.py"},
