@@ -12,6 +12,9 @@ from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
 
+MOST_SHOWN = 5
+"""How many labels a line names."""
+
 
 def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
     """Raise CorpusError if the logits `[texts, classes]` of all texts and classes are one number, as those of an
@@ -58,10 +61,19 @@ def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) 
 
 
 def _about_one_set(source: str, logits: NDArray[np.floating], corpus: Corpus, counts: NDArray[np.int64]) -> list[str]:
-    """The line about a teacher that orders the texts of no label by their labels: its logits are the same for all texts."""
-    if np.ptp(logits, axis=0).max() > 0 or not counts.any():
+    """The line about a teacher that gives all texts the same logit of a label that some of them have."""
+    spread = np.ptp(logits, axis=0)
+    same = [place for place in range(len(counts)) if counts[place] and not spread[place]]
+    if not same:
         return []
+    if not spread.any():
+        return [
+            f"{source}: it gives all texts of dev the same logits, where {len(same)} labels have texts; students learn nothing of the texts "
+            "from it"
+        ]
+    shown = ", ".join(f"{corpus.labels[place]} ({counts[place]})" for place in same[:MOST_SHOWN])
+    more = f" and {len(same) - MOST_SHOWN} more" if same[MOST_SHOWN:] else ""
     return [
-        f"{source}: it gives all texts of dev the same logits, where {int((counts > 0).sum())} labels have texts; students learn nothing of "
-        "the texts from it"
+        f"{source}: it gives all texts of dev the same logit for {shown}{more}, which some of them have; students learn nothing of "
+        f"{'this label' if len(same) == 1 else 'these labels'} from it"
     ]
