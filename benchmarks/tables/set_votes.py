@@ -161,7 +161,7 @@ def table_of(figures: dict[str, list[list[float]]]) -> str:
         for name, found in figures.items()
     ]
     return "\n".join(
-        ["| answers that the student learns from | test macro-F1 | test micro-F1 |", "|---|---:|---:|", *rows]
+        ["| answers that the student learns from | test macro-F1, % | test micro-F1, % |", "|---|---:|---:|", *rows]
     )
 
 

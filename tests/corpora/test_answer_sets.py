@@ -170,7 +170,7 @@ def test_the_order_of_rows_is_no_other_teacher(tmp_path: Path) -> None:
     [
         (
             {"votes": ["late", "price"]},
-            r"line 2: \['late', 'price'\] may be several votes of one label each, or one vote of several labels: write votes as a list of lists",
+            r"line 2: \['late', 'price'\] may be several votes of one label each, or one vote of several labels; write votes as a list of lists",
         ),
         ({"votes": "late"}, "may be several votes of one label each"),
         ({"votes": {"late": 2}}, "counts of labels need the number of votes.*: add a column n_votes"),
@@ -202,7 +202,7 @@ def test_the_order_of_rows_is_no_other_teacher(tmp_path: Path) -> None:
         ({"probabilities": {"late": 0.5, " late": 0.5}}, "has two probabilities of 'late'"),
         ({"probabilities": [0.1, 0.2, 0.3]}, "probabilities must be an object with a number for each label"),
         ({"logprobs": {"late": -0.1}}, "logprobs are of labels that exclude each other"),
-        ({"label": [], "labels": []}, "has columns label, labels; leave all but one out"),
+        ({"label": [], "labels": []}, "has columns label, labels; keep one of them"),
         ({"score": 0.9}, "no answers: needs a column label"),
         ({"votes": []}, "has no answer: all of 2 texts are abstentions"),
     ],
