@@ -1,6 +1,6 @@
-"""Sets of docs/data.md as the files that examples/hotel.yaml, sst2.yaml and chnsenticorp.yaml read.
+"""Sets of docs/data.md as the files that examples/hotel.yaml, sst2.yaml, chnsenticorp.yaml, clinc150.yaml, mrpc.yaml and tnews_tail.yaml read.
 
-Run: python -m benchmarks.data.datasets [--data data] [--out storage/data] [--sets hotel sst2 reviews_more]
+Run: python -m benchmarks.data.datasets [--data data] [--out storage/data] [--sets clinc150 hotel mrpc reviews_more sst2 tnews]
 DATA/hotel has texts and a real BERT's probabilities row for row (`train.txt`, `dev.txt`, `teacher_probs_*.npy`). OUT/hotel gets
 
     labelled.tsv     text and label of train.txt
@@ -18,6 +18,18 @@ DATA/reviews_more has reviews of ten kinds of goods (`online_shopping_10_cats.cs
 
     like_chnsenticorp.tsv    text and label of those of books, hotels, computers, tablets and phones
 
+DATA/clinc150 has questions (`dev.tsv`, `test.tsv`). OUT/clinc150 gets
+
+    dev.tsv          dev without the questions that are in test as well
+
+DATA/mrpc has pairs of sentences (`train.tsv`, `dev.tsv`, `test.tsv`). OUT/mrpc gets
+
+    transfer.tsv     each sentence of train with those of train that are most like it, without a label
+
+DATA/tnews has news titles in 15 classes (`train.tsv`). OUT/tnews gets
+
+    tail.tsv         2,500 titles of the largest class and 25 of the smallest, and of those between them ever fewer
+
 The last line is one JSON object.
 """
 
@@ -33,7 +45,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from benchmarks.data.near_pairs import near_pairs
 from benchmarks.data.sentences import split_by_sentence
+from distune._pairs import sides
 from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import read_table
@@ -43,6 +57,10 @@ SPLIT_SEED = 11
 AGREEMENT, TEST = 0.125, 0.25
 """Parts of dev.txt."""
 HELD_OUT_SENTENCES = 0.15
+NEIGHBOURS = 2
+"""With so many others each sentence of MRPC is paired."""
+LARGEST, SMALLEST = 2500, 25
+"""The titles of the first and of the last class of the long tail."""
 LIKE_CHNSENTICORP = ("书籍", "酒店", "计算机", "平板", "手机")
 
 
@@ -118,7 +136,71 @@ def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
     return {"like_chnsenticorp": len(rows)}
 
 
-SETS = {"hotel": write_hotel, "sst2": write_sst2, "reviews_more": write_like_chnsenticorp}
+def write_clinc150(source: Path, out: Path) -> dict[str, int]:
+    """Write the dev of CLINC150 without what test has; returns how many rows are left. Raises CorpusError for a file that is missing."""
+    dev, test = (read_rows(FileConfig(path=str(source / f"{name}.tsv"), quoting="none")) for name in ("dev", "test"))
+    in_test = {content_key(row.text) for row in test}
+    rows = [(row.text, row.label or "") for row in dev if content_key(row.text) not in in_test]
+    out.mkdir(parents=True, exist_ok=True)
+    _write_tsv(out / "dev.tsv", ("text", "label"), rows)
+    return {"dev": len(rows)}
+
+
+def write_mrpc(source: Path, out: Path) -> dict[str, int]:
+    """Write more pairs of MRPC's train sentences; returns how many. Raises CorpusError for a file that is missing."""
+    train, *others = (
+        [sides(row.text) for row in read_rows(_pairs_file(source / f"{name}.tsv"))] for name in ("train", "dev", "test")
+    )
+    pairs = near_pairs(train, [pair for rows in others for pair in rows], NEIGHBOURS)
+    out.mkdir(parents=True, exist_ok=True)
+    _write_tsv(out / "transfer.tsv", ("sentence1", "sentence2"), pairs)
+    return {"transfer": len(pairs)}
+
+
+def _pairs_file(path: Path) -> FileConfig:
+    return FileConfig(path=str(path), text="sentence1", text_b="sentence2", quoting="none")
+
+
+def write_tnews_tail(source: Path, out: Path) -> dict[str, int]:
+    """Write a long tail of TNEWS's train titles; returns how many each class has. Raises CorpusError for a file that is missing.
+
+    The classes keep their order by size. Their sizes fall by one factor from each to the next, as in the long-tailed sets of Cui
+    et al. (2019), unless a class has fewer titles than that. Titles are drawn by content. A title with two labels is left out.
+    """
+    labels: dict[str, set[str]] = {}
+    texts: dict[str, str] = {}
+    for row in read_rows(FileConfig(path=str(source / "train.tsv"), columns=("text", "label"), quoting="none")):
+        labels.setdefault(content_key(row.text), set()).add(row.label or "")
+        texts[content_key(row.text)] = row.text
+    of_class: dict[str, list[str]] = {}
+    for key, those in labels.items():
+        if len(those) == 1:
+            (label,) = those
+            of_class.setdefault(label, []).append(texts[key])
+    ordered = sorted(of_class, key=lambda label: (-len(of_class[label]), label))
+    sizes = tail_sizes(len(ordered), LARGEST, SMALLEST)
+    drawn = {
+        label: sorted(of_class[label], key=lambda text: content_fraction(text, SPLIT_SEED))[:size]
+        for label, size in zip(ordered, sizes, strict=True)
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    _write_tsv(out / "tail.tsv", (), ((text, label) for label in ordered for text in drawn[label]))
+    return {label: len(those) for label, those in drawn.items()}
+
+
+def tail_sizes(n_classes: int, largest: int, smallest: int) -> list[int]:
+    """Sizes from `largest` to `smallest`, each the same part of the one before it."""
+    return [round(largest * (smallest / largest) ** (i / (n_classes - 1))) for i in range(n_classes)]
+
+
+SETS = {
+    "clinc150": write_clinc150,
+    "hotel": write_hotel,
+    "mrpc": write_mrpc,
+    "reviews_more": write_like_chnsenticorp,
+    "sst2": write_sst2,
+    "tnews": write_tnews_tail,
+}
 
 
 def _part(text: str) -> str:
@@ -151,7 +233,8 @@ def _rows(folder: Path, split: str) -> list[HotelRow]:
 
 
 def _write_tsv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
+    """Without columns the file has no header."""
+    lines = [*(["\t".join(columns)] if columns else []), *("\t".join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

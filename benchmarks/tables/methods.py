@@ -3,109 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.tables.linear import best_on_dev, fitted
 from benchmarks.tables.table_config import STUDENTS, Cell
 from distune.cluster.config import ClusterConfig
 from distune.cluster.on_ray import OnRay
 from distune.corpora.corpus import Corpus
-from distune.corpora.encoding import load_encoder, segmenter
+from distune.corpora.encoding import load_encoder
 from distune.corpora.places import Place
-from distune.corpora.tokens import encoder_settings
+from distune.models.decision import LIKELIEST, Decision
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.finalists import Finalist, save_finalist
+from distune.tuning.metric.metric import Metric
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
-from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
 from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.sources import pieces_for
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.tasks import TrainingData, train_one
 
 Say = Callable[[str], None]
-Classes = NDArray[np.int64]
+Logits = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What dev chose: its accuracy there, what it is, and the checkpoint folder of a student."""
+    """What dev chose: what it is, the checkpoint folder of a student, and, by the study's metric, its score on dev and the rule by
+    which it answers."""
 
-    dev_accuracy: float
     about: dict[str, Any]
     folder: Path | None = None
+    dev_score: float = 0.0
+    decision: Decision = LIKELIEST
 
 
-def choose(cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, say: Say) -> list[Choice]:
+def choose(
+    cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, metric: Metric, say: Say
+) -> list[Choice]:
     """Whatever the method has to decide for cells that share a study and its search, decided on dev; no row of a final set is
     read. Students need a connection to Ray."""
     first = cells[0]
     kind = first.method.kind
     if kind in STUDENTS:
-        return _choose_students(cells, root, retrainings, say)
-    if kind == "majority":
-        largest = int(np.bincount(corpus.train.labels).argmax())
-        found = Choice(float((corpus.dev.labels == largest).mean()), {"class": corpus.labels[largest]})
-    elif kind == "tfidf":
-        found = _choose_tfidf(first.study, corpus)
+        found = _choose_students(cells, root, retrainings, say)
     else:
-        answers = answers_of(first, Choice(0.0, {}), corpus, corpus.dev.texts, say)
-        found = Choice(float((answers == corpus.dev.labels).mean()), {})
-    return [found] * len(cells)
+        about = best_on_dev(first.study, corpus, first.method.characters, metric) if kind == "tfidf" else {}
+        found = [Choice(about)] * len(cells)
+    return [judged(cell, choice, corpus, metric) for cell, choice in zip(cells, found, strict=True)]
 
 
-def answers_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str], say: Say) -> Classes:
-    """The classes of texts, as the chosen method is served."""
+def judged(cell: Cell, choice: Choice, corpus: Corpus, metric: Metric) -> Choice:
+    """The choice with its score on dev and the rule by which it answers, whatever metric a method searched by."""
+    logits, labels = logits_of(cell, choice, corpus, corpus.dev.texts), corpus.dev.labels
+    decision = metric.decision(logits, labels)
+    return replace(choice, dev_score=metric.score(logits, labels, decision), decision=decision)
+
+
+def logits_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str]) -> Logits:
+    """Logits `[texts, classes]` of texts, as the chosen method is served."""
     kind = cell.method.kind
     if kind == "majority":
-        return np.full(len(texts), corpus.labels.index(choice.about["class"]))
+        n_texts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
+        return np.tile(np.log(np.maximum(n_texts, 1e-9)), (len(texts), 1))
     if kind == "tfidf":
-        found: Classes = _tfidf(cell.study, corpus, choice.about).predict(texts)
-        return found
+        return fitted(cell.study, corpus, choice.about).logits(texts)
     if kind == "teacher":
-        teachers = logits_for(cell.study.config, corpus, locate(cell.study.config, corpus))
-        return teachers.of(texts).argmax(1)
+        return logits_for(cell.study.config, corpus, locate(cell.study.config, corpus)).of(texts)
     folder = choice.folder or Path()
-    return Predictor(folder, load_encoder(folder)).logits(texts).argmax(1)
-
-
-def _tfidf(study: Study, corpus: Corpus, about: dict[str, Any]) -> Any:
-    """Words and their n-grams of the labelled texts, weighed by TF-IDF, under a logistic regression."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    tokens = TrialConfig.model_validate(midpoint(study.space)).tokens
-    cut = segmenter(encoder_settings(tokens), pieces_for(tokens, locate(study.config, corpus)[0]))
-    words = TfidfVectorizer(
-        tokenizer=cut, token_pattern=None, lowercase=False, ngram_range=(1, about["ngrams"]), sublinear_tf=True
-    )
-    return make_pipeline(words, LogisticRegression(C=about["C"], max_iter=1000)).fit(
-        corpus.train.texts, corpus.train.labels
-    )
-
-
-def _choose_tfidf(study: Study, corpus: Corpus) -> Choice:
-    """Regularisation and the length of n-grams by dev."""
-    found = []
-    for ngrams in (1, 2):
-        for strength in (1.0, 10.0, 100.0):
-            about = {"ngrams": ngrams, "C": strength}
-            model = _tfidf(study, corpus, about)
-            found.append(Choice(float((model.predict(corpus.dev.texts) == corpus.dev.labels).mean()), about))
-    return max(found, key=lambda choice: choice.dev_accuracy)
+    return Predictor(folder, load_encoder(folder)).logits(texts)
 
 
 def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: Say) -> list[Choice]:
@@ -134,13 +112,14 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
         about = {
             "config": best.record.config.model_dump(mode="json"),
             "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
+            "metric": prepared.metric.config.title,
             "meets the rule": cell.method.kind == "fixed" or not order(best)[0],
             "trial_accuracies": [(one.number, one.score) for one in trials if one.score is not None],
             "dev_accuracies": [result.score for result in best.distilled],
             "parameters": count_parameters(best.best.student),
             "size_mb": (folder / "model.onnx").stat().st_size / 1e6,
         }
-        choices.append(Choice(best.best.score, about, folder))
+        choices.append(Choice(about, folder))
     return choices
 
 

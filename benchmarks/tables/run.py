@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,26 @@ import numpy as np
 from pydantic import ValidationError
 
 from benchmarks.tables.cells import append, digest, read
-from benchmarks.tables.methods import Choice, answers_of, choose
-from benchmarks.tables.table_config import STUDENTS, Cell, TableConfig, cells_of
+from benchmarks.tables.methods import Choice, choose, logits_of
+from benchmarks.tables.planning import Plan, plan
+from benchmarks.tables.table_config import STUDENTS, Cell, TableConfig
 from benchmarks.tables.tables_text import BERT_BASE_NAME, page
 from distune.cluster.connection import connected
-from distune.corpora.corpus import Corpus
-from distune.corpora.files import FileConfig, read_rows
-from distune.corpora.texts import CorpusError, content_key
+from distune.corpora.texts import CorpusError
+from distune.models.decision import decision_of
 from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
 from distune.models.teacher.teacher import timing_twin
+from distune.tuning.metric.metric import MetricError
 from distune.tuning.speed.contenders import onnx_contender, teacher_contender
 from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import StudyError, faults_of
-from distune.tuning.study.file import Study, load_study, parse_yaml
-from distune.tuning.teachers.answers import answered_corpus
+from distune.tuning.study.file import load_study, parse_yaml
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.teachers import locate
 
+READ = ("classes", "margins")
 BERT_BASE = {
     "model_type": "bert",
     "vocab_size": 21128,
@@ -50,20 +51,6 @@ BERT_BASE = {
     "max_position_embeddings": 512,
 }
 """The shape of bert-base-chinese."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that one run computes, and where it is kept."""
-
-    study: Study
-    corpus: Corpus
-    table: TableConfig
-    cells: Sequence[Cell]
-    finals: Mapping[str, tuple[list[str], list[int]]]
-    """Texts and classes of each final set."""
-    record: Path
-    root: Path
 
 
 def main() -> None:
@@ -84,7 +71,7 @@ def main() -> None:
         if not options.write:
             for path in options.study:
                 run(plan(load_study(path, options.set), table, options.records), options.timed_texts)
-    except (StudyError, CorpusError, ModelError) as error:
+    except (StudyError, CorpusError, ModelError, MetricError) as error:
         raise SystemExit(f"tables: {error}") from error
     records = {path.stem: read(path) for path in sorted(options.records.glob("*.jsonl"))}
     before = options.page.read_text(encoding="utf-8") if options.page.is_file() else ""
@@ -121,30 +108,6 @@ def table_of(options: argparse.Namespace) -> TableConfig:
     )
 
 
-def plan(study: Study, table: TableConfig, records: Path) -> Plan:
-    """Every cell, and the final rows; raises StudyError and CorpusError for what cannot be used, before anything is trained."""
-    corpus = answered_corpus(study.config)
-    cells = cells_of(study.document, table, corpus)
-    name = study.config.name
-    finals = {title: _final(title, file, corpus) for title, file in table.final.get(name, {}).items()}
-    finals = finals or {"test": (list(corpus.test.texts), corpus.test.labels.tolist())}
-    return Plan(study, corpus, table, cells, finals, records / f"{name}.jsonl", records / name)
-
-
-def _final(title: str, file: FileConfig, corpus: Corpus) -> tuple[list[str], list[int]]:
-    """The rows of a file as they stand in it; raises CorpusError for a text that anything was learnt from or chosen on."""
-    index = {label: number for number, label in enumerate(corpus.labels)}
-    rows = [row for row in read_rows(file) if row.label in index]
-    seen = {content_key(text) for split in (corpus.train, corpus.transfer, corpus.dev) for text in split.texts}
-    shared = [row.text for row in rows if content_key(row.text) in seen]
-    if shared:
-        raise CorpusError(
-            f"{file.path}: {len(shared)} texts of the final set {title!r} stand in train, transfer or dev, "
-            f"such as {shared[0][:40]!r}; name it as corpus.test with drop_overlap: true"
-        )
-    return [row.text for row in rows], [index[str(row.label)] for row in rows]
-
-
 def run(this: Plan, timed_texts: int) -> None:
     """The three passes."""
     sizes = {name: len(split) for name, split in this.corpus.splits.items()}
@@ -154,6 +117,8 @@ def run(this: Plan, timed_texts: int) -> None:
             "record": "plan",
             "texts": sizes,
             "labels": list(this.corpus.labels),
+            "metric": this.metric.config.model_dump(mode="json"),
+            "beside": [one.model_dump(mode="json") for one in this.table.beside.get(this.study.config.name, ())],
             "against": this.table.against,
             "retrainings": this.table.retrainings,
             "trials": this.study.config.search.trials,
@@ -172,12 +137,21 @@ def run(this: Plan, timed_texts: int) -> None:
     for cell in {cell.key: cell for cell in this.cells}.values():
         if readings.get(cell.key, {}).get("finals") != finals_key:
             found = {
-                title: answers_of(cell, choices[cell.key], this.corpus, texts, say).tolist()
-                for title, (texts, _) in this.finals.items()
+                title: read_final(this, cell, choices[cell.key], texts) for title, (texts, _) in this.finals.items()
             }
-            append(this.record, {"record": "reading", "key": cell.key, "finals": finals_key, "classes": found})
+            by_kind = {kind: {title: one[kind] for title, one in found.items() if kind in one} for kind in READ}
+            append(this.record, {"record": "reading", "key": cell.key, "finals": finals_key, **by_kind})
     if timed_texts:
         _time(this, choices, timed_texts)
+
+
+def read_final(this: Plan, cell: Cell, choice: Choice, texts: Sequence[str]) -> dict[str, list[Any]]:
+    """The answers to final texts, and of two classes how far the logit of the second is above that of the first."""
+    logits = logits_of(cell, choice, this.corpus, texts)
+    found: dict[str, list[Any]] = {"classes": choice.decision.of_logits(logits).tolist()}
+    if logits.shape[1] == 2:
+        found["margins"] = np.round(np.float64(logits[:, 1]) - logits[:, 0], 6).tolist()
+    return found
 
 
 def _teacher_text(this: Plan) -> str:
@@ -206,7 +180,8 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
     for key, one in known.items():
         folder = Path(one["folder"]) if one["folder"] else None
         if folder is None or folder.is_dir():
-            choices[key] = Choice(one["dev_accuracy"], one["about"], folder)
+            rule = decision_of(one["thresholds"], this.corpus.labels)
+            choices[key] = Choice(one["about"], folder, one["dev_score"], rule)
     left = list({cell.key: cell for cell in this.cells if cell.key not in choices}.values())
     say(f"{this.study.config.name}: {len(this.cells)} cells, {len(left)} to be computed")
     if not left:
@@ -220,7 +195,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
     with connected(config.cluster):
         for cells in groups.values():
             started = time.monotonic()
-            chosen = choose(cells, this.corpus, this.root, this.table.retrainings, lambda line: None)
+            chosen = choose(cells, this.corpus, this.root, this.table.retrainings, this.metric, lambda line: None)
             minutes = (time.monotonic() - started) / 60
             for cell, choice in zip(cells, chosen, strict=True):
                 choices[cell.key] = choice
@@ -231,13 +206,14 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
                         "key": cell.key,
                         "method": cell.method.name,
                         "seed": cell.seed,
-                        "dev_accuracy": choice.dev_accuracy,
+                        "dev_score": choice.dev_score,
+                        "thresholds": choice.decision.named(this.corpus.labels),
                         "about": choice.about,
                         "folder": str(choice.folder) if choice.folder else None,
                         "minutes": round(minutes / len(cells), 2),
                     },
                 )
-            on_dev = ", ".join(f"{choice.dev_accuracy:.4f}" for choice in chosen)
+            on_dev = ", ".join(f"{choice.dev_score:.4f}" for choice in chosen)
             say(
                 f"{len(choices)}: {cells[0].method.name}, seeds {', '.join(str(cell.seed) for cell in cells)}: dev {on_dev}; "
                 f"{minutes:.1f} min"
@@ -251,7 +227,7 @@ def _time(this: Plan, choices: Mapping[str, Choice], n_texts: int) -> None:
     for cell in this.cells:
         name = cell.method.name
         if cell.method.kind in STUDENTS and (
-            name not in best or choices[cell.key].dev_accuracy > choices[best[name].key].dev_accuracy
+            name not in best or choices[cell.key].dev_score > choices[best[name].key].dev_score
         ):
             best[name] = cell
     key = digest(sorted(cell.key for cell in best.values()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -11,6 +13,7 @@ from benchmarks.tables.cells import digest
 from distune.corpora.corpus import Corpus
 from distune.corpora.files import FileConfig
 from distune.losses.config import OF_LABELS
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig
 from distune.tuning.teachers.teachers import locate
@@ -28,6 +31,10 @@ class MethodConfig(BaseModel, frozen=True, extra="forbid"):
     """`fixed` trains the middle of the study's space, `searched` what a search of it finds."""
     trial: dict[str, Any] = {}
     """Blocks in place of the study's own; null leaves one out."""
+    characters: bool = False
+    """Of `tfidf`: characters in place of the study's words, weights of classes, and the overlap of pairs."""
+    metric: MetricConfig | None = None
+    """The metric that the search goes by, in place of the study's own. Its student is judged by the study's own like all others."""
     plain: bool = False
     """Learn from labels alone, whatever else the study searches."""
     first_teacher_alone: bool = False
@@ -50,6 +57,8 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     """The method that the others are held against."""
     methods: tuple[MethodConfig, ...]
     final: dict[str, dict[str, FileConfig]] = {}
+    beside: dict[str, tuple[MetricConfig, ...]] = {}
+    """More columns of the table of a study."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> TableConfig:
@@ -72,8 +81,9 @@ class Cell:
     """The digest of its search, which methods that differ in their rule alone share."""
 
 
-def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> list[Cell]:
-    """Every method with every seed; raises StudyError where a method's blocks make no study."""
+def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus, logits: Sequence[Path] = ()) -> list[Cell]:
+    """Every method with every seed; raises StudyError where a method's blocks make no study. `logits` are files of what the teachers
+    say, for methods that go by another metric."""
     return [
         cell_of(
             document,
@@ -81,6 +91,7 @@ def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> li
             (table.seeds[0] if document["name"] in table.one_search else seed, seed),
             table.retrainings,
             corpus,
+            logits,
         )
         for method in table.methods
         for seed in (table.seeds[:1] if method.kind in SEEDLESS else table.seeds)
@@ -88,7 +99,12 @@ def cells_of(document: dict[str, Any], table: TableConfig, corpus: Corpus) -> li
 
 
 def cell_of(
-    document: dict[str, Any], method: MethodConfig, seeds: tuple[int, int], retrainings: int, corpus: Corpus
+    document: dict[str, Any],
+    method: MethodConfig,
+    seeds: tuple[int, int],
+    retrainings: int,
+    corpus: Corpus,
+    logits: Sequence[Path] = (),
 ) -> Cell:
     """The study of a method; `seeds` are those of its search and of the trainings after it."""
     search_seed, seed = seeds
@@ -96,6 +112,9 @@ def cell_of(
     document = _first_teacher_alone(document) if method.first_teacher_alone else document
     trial = {key: block for key, block in {**document["trial"], **method.trial}.items() if block is not None}
     search = {**document.get("search", {}), "seed": search_seed}
+    if method.metric is not None:
+        document = {**document, "metric": method.metric.model_dump(exclude_unset=True)}
+        document = _with_files_of_teachers(document, logits)
     if method.plain:
         smoothing = {k: v for k, v in dict(trial.get("loss", {})).items() if k in OF_LABELS}
         trial = {key: block for key, block in trial.items() if key != "augment"}
@@ -104,7 +123,7 @@ def cell_of(
     study = Study({**document, "trial": {**trial, "seed": search_seed}, "search": search})
     teachers = [place.key.teacher for place in locate(study.config, corpus)]
     running = {"cluster", "tracking", "storage", "card", "champion"}
-    parts = [
+    parts: list[Any] = [
         {k: v for k, v in study.document.items() if k not in running},
         corpus.fingerprint,
         corpus.answers_fingerprint,
@@ -116,8 +135,18 @@ def cell_of(
     # A fixed student knows nothing of the search.
     if method.kind != "searched":
         parts[0] = {k: v for k, v in parts[0].items() if k != "search"}
-    key = digest([parts, method.model_dump(mode="json", exclude={"name", "first_teacher_alone"}), seed, retrainings])
+    known = {"name", "first_teacher_alone", "metric", *([] if method.characters else ["characters"])}
+    key = digest([parts, method.model_dump(mode="json", exclude=known), seed, retrainings])
     return Cell(method, seed, study, key, digest(parts))
+
+
+def _with_files_of_teachers(document: dict[str, Any], logits: Sequence[Path]) -> dict[str, Any]:
+    """The study with what its teachers say already: trained anew, they would be taken at the epoch that is best by another metric."""
+    teachers = [
+        {"logits": str(path), **{key: one[key] for key in ("weight", "temperature") if key in one}}
+        for one, path in zip((document["teacher"], *document.get("more_teachers", ())), logits, strict=True)
+    ]
+    return {**document, "teacher": teachers[0], "more_teachers": teachers[1:]}
 
 
 def _first_teacher_alone(document: dict[str, Any]) -> dict[str, Any]:

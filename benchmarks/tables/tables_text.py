@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
-from benchmarks.tables.bootstrap import paired_difference
+from benchmarks.tables.bootstrap import Scorer, paired_difference, paired_score_difference
 from distune.tuning.champion.table import spread
+from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.metric import Metric, metric_of
 
 BERT_BASE_NAME = "BERT-base shape"
 NOT_DONE = "Not done"
+N_DRAWS, N_DRAWS_OF_PROBABILITIES = 4000, 1000
+"""A metric of probabilities sorts all texts for each draw."""
+Labels = NDArray[np.int64]
 Record = dict[str, Any]
 
 
@@ -33,13 +37,32 @@ class Row:
         rule = f"no student met the rule with {missed} of {len(self.choices)} seeds: the most accurate"
         return f"{self.name} ({rule})" if missed else self.name
 
-    def accuracies(self, title: str, labels: NDArray[np.int64]) -> list[float]:
+    def accuracies(self, title: str, labels: Labels) -> list[float]:
         """On a final set, by seed."""
         return [float(one.mean()) for one in self.right(title, labels)]
 
-    def right(self, title: str, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def answers(self, title: str) -> Labels:
+        """`[seeds, texts]`: the classes that it answered on a final set."""
+        return np.array([reading["classes"][title] for reading in self.readings])
+
+    def right(self, title: str, labels: Labels) -> NDArray[np.bool_]:
         """`[seeds, texts]`: whether it was right on a final set."""
-        return np.array([reading["classes"][title] for reading in self.readings]) == labels
+        return np.asarray(self.answers(title) == labels)
+
+    def scorer(self, metric: Metric, title: str, labels: Labels) -> Scorer:
+        """Its scores by a metric, by seed, on some texts of a final set; answers are those of the threshold that dev chose."""
+        n_classes = len(metric.labels)
+        if metric.is_of_answers:
+            pairs = labels * n_classes + self.answers(title)
+
+            def of_answers(texts: Labels) -> NDArray[np.float64]:
+                counts = [np.bincount(one[texts], minlength=n_classes**2) for one in pairs]
+                return metric.scores(np.stack(counts).reshape(-1, n_classes, n_classes))
+
+            return of_answers
+        margins = np.array([reading["margins"][title] for reading in self.readings])
+        logits = np.stack([np.zeros_like(margins), margins], axis=-1)
+        return lambda texts: np.array([metric.score(one[texts], labels[texts]) for one in logits])
 
 
 def page(studies: Mapping[str, Sequence[Record]], before: str = "") -> str:
@@ -70,22 +93,24 @@ def section(name: str, records: Sequence[Record]) -> str:
     rows = rows_of(records)
     speed = next((one for one in reversed(records) if one.get("record") == "speed"), None)
     for title, labels in plan["finals"].items():
-        found += _quality_table(title, np.array(labels), len(plan["labels"]), rows, plan["against"])
+        found += _quality_table(title, np.array(labels), plan, rows)
     return found + _passed(rows) + (_speed_table(speed, rows) if speed else "")
 
 
 def _passed(rows: Sequence[Row]) -> str:
-    """After how many trials each search passed the mean dev accuracy of the best fixed setting."""
+    """After how many trials each search passed the mean dev score of the best fixed setting."""
     fixed = {
         row.name: np.mean([one["about"]["dev_accuracies"] for one in row.choices])
         for row in rows
         if row.choices[0]["about"].get("trials") == 0
     }
+    metric = next((row.choices[0]["about"].get("metric") for row in rows if row.name in fixed), None)
     found, told = "", []
     for row in rows:
         curves = [one["about"].get("trial_accuracies") for one in row.choices]
         # Of searches alone there are trials; rows that differ in their rule alone share theirs.
-        if fixed and all(curves) and curves not in told:
+        by_same = row.choices[0]["about"].get("metric") == metric
+        if fixed and all(curves) and by_same and curves not in told:
             told.append(curves)
             searches = [curve for number, curve in enumerate(curves) if curve not in curves[:number]]
             name = max(fixed, key=lambda one: float(fixed[one]))
@@ -95,7 +120,7 @@ def _passed(rows: Sequence[Row]) -> str:
             ]
             shown = ", ".join("never" if first is None else str(first) for first in firsts)
             found += (
-                f"Trials until *{row.name}* passed the mean dev accuracy of *{name}* "
+                f"Trials until *{row.name}* passed the mean dev {metric or 'accuracy'} of *{name}* "
                 f"({fixed[name]:.4f}){', by seed' if len(searches) > 1 else ''}: {shown}.\n\n"
             )
     return found
@@ -133,23 +158,44 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
     ]
 
 
-def _quality_table(title: str, labels: NDArray[np.int64], n_classes: int, rows: Sequence[Row], against: str) -> str:
-    reference = next((row for row in rows if row.name == against), None)
-    head = f"`{title}`, {len(labels):,} texts:\n\n| | seeds | dev accuracy | accuracy | macro-F1 | difference from *{against}* |\n"
-    lines = [head + "|---|---:|---:|---:|---:|---|"]
+def _quality_table(title: str, labels: Labels, plan: Record, rows: Sequence[Row]) -> str:
+    names = tuple(plan["labels"])
+    judges = [
+        metric_of(MetricConfig.model_validate(one), names, {title: labels})
+        for one in (plan.get("metric", {}), "accuracy", "macro_f1", *plan.get("beside", ()))
+    ]
+    shown = list({judge.config.title: judge for judge in judges}.values())
+    heads = ["", "seeds", f"dev {shown[0].config.title}", *(judge.config.title for judge in shown)]
+    at_threshold = shown[0].config.kind == "recall_at_precision"
+    heads += ["precision and recall at dev's threshold"] if at_threshold else []
+    reference = next((row for row in rows if row.name == plan["against"]), None)
+    heads.append(f"difference from *{plan['against']}*")
+    found = f"`{title}`, {len(labels):,} texts:\n\n| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 2)}---|\n"
+    found = found.replace("|  |", "| |", 1)
+    every = np.arange(len(labels))
     for row in rows:
-        right = row.right(title, labels)
-        macro = [
-            float(f1_score(labels, one["classes"][title], labels=range(n_classes), average="macro", zero_division=0.0))
-            for one in row.readings
-        ]
-        difference = "–"
-        if reference is not None and row is not reference:
-            difference = str(paired_difference(right, reference.right(title, labels)))
-        dev = spread([one["dev_accuracy"] for one in row.choices])
-        accuracy = spread(row.accuracies(title, labels))
-        lines.append(f"| {row.title} | {len(right)} | {dev} | {accuracy} | {spread(macro)} | {difference} |")
-    return "\n".join(lines) + "\n\n"
+        cells = [row.title, str(len(row.readings)), str(spread([one["dev_score"] for one in row.choices]))]
+        cells += [str(spread(row.scorer(judge, title, labels)(every).tolist())) for judge in shown]
+        cells += [_precision_and_recall(row.answers(title), labels, shown[0].index or 0)] if at_threshold else []
+        is_other = reference is not None and row is not reference
+        cells.append(_difference(row, reference, shown[0], title, labels) if reference and is_other else "–")
+        found += f"| {' | '.join(cells)} |\n"
+    return found + "\n"
+
+
+def _difference(row: Row, reference: Row, metric: Metric, title: str, labels: Labels) -> str:
+    if metric.config.is_accuracy:
+        return str(paired_difference(row.right(title, labels), reference.right(title, labels)))
+    first, second = (one.scorer(metric, title, labels) for one in (row, reference))
+    n_draws = N_DRAWS if metric.is_of_answers else N_DRAWS_OF_PROBABILITIES
+    return str(paired_score_difference(first, second, labels, n_draws=n_draws))
+
+
+def _precision_and_recall(answers: Labels, labels: Labels, index: int) -> str:
+    """Those of one class, by the mean over seeds."""
+    right = [float(((one == index) & (labels == index)).sum()) for one in answers]
+    precision = spread([n / max(1, int((one == index).sum())) for n, one in zip(right, answers, strict=True)])
+    return f"{precision}; {spread([n / int((labels == index).sum()) for n in right])}"
 
 
 def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
@@ -163,7 +209,7 @@ def _speed_table(speed: Record, rows: Sequence[Row]) -> str:
     for name, one in latencies.items():
         about: Record = {}
         if name in by_name:
-            about = max(by_name[name].choices, key=lambda choice: choice["dev_accuracy"])["about"]
+            about = max(by_name[name].choices, key=lambda choice: choice["dev_score"])["about"]
         elif name not in ("teacher", BERT_BASE_NAME):
             continue  # Another row has it.
         size = f"{about['parameters']:,} | {about['size_mb']:.2f}" if about else "– | –"
@@ -182,14 +228,18 @@ HOW = "How the tables are made"
 HEAD = f"""# Results
 
 `python -m benchmarks.tables.run examples/hotel.yaml` wrote the tables of `hotel`, and the other studies have the same command. The methods are in
-`benchmarks/tables/tables.yaml`, and the data are in [data.md](data.md).
+`benchmarks/tables/tables.yaml`, and the data are in [data.md](data.md). Sets of pairs and skewed sets have methods of their own: add
+`--table benchmarks/tables/pairs.yaml` for `mrpc` and `afqmc`, and `--table benchmarks/tables/skewed.yaml` for `sms_spam`, `clinc150` and `tnews_tail`.
 
 ## {HOW}
 
 - **Split first.** Train, transfer, dev and the final rows are split by content before anything else. Vocabulary, word vectors and augmented texts come from
   train and transfer texts. A final text that is in any other split ends the run.
+- **The metric** of a study judges all its methods. Dev chooses the threshold of each method and seed, if the metric has one, and the final rows are answered by it.
+  This holds for TF-IDF, for the teacher and for students that were searched by another metric too. `recall_at_precision` is the largest recall of any threshold
+  that reaches the precision on the final rows; the precision and recall of the threshold that dev chose are next to it.
 - **Dev chooses** the best epoch of a training, the trials that a search stops, the settings of the logistic regression, the student of a search, and which of
-  its trainings is kept.
+  its trainings is kept. For a logistic regression over characters these settings are also the weights of the classes and, for pairs, the use of overlap features.
 - **The final rows are read once**, after every method is chosen with every seed. Students answer as they are served, from raw text by ONNX Runtime.
 - **A seed** sets the search, the word vectors and the trainings. If a study was searched once, a seed sets only the trainings, so ± does not contain the luck of
   the search. For each seed a student is trained as often as its table says. The training with the best dev accuracy is kept, for searched and fixed students.
@@ -200,9 +250,11 @@ HEAD = f"""# Results
 - **Several teachers**: the papers' methods use the study's first teacher as it is. A study with more teachers is also searched with the first alone. This
   separates the gain of the search from the gain of the teachers.
 - **Fixed**: the papers' loss, student and weight, with the study's tokens, word vectors and epochs. The optimiser is AdamW, not the paper's.
-- **A difference** is between accuracies, with the 95 % percentile interval of a paired bootstrap. Each of 4,000 draws takes texts and seeds with replacement, the
+- **Searched by accuracy**: the same space without weights of the classes, searched by accuracy from the epochs of its students to its choice. It has the same
+  teacher, and the student that it ends with is judged by the study's metric.
+- **A difference** is between scores by the metric of the study, with the 95 % percentile interval of a paired bootstrap. Each of 4,000 draws takes texts and seeds with replacement, the
   same for both methods. If the interval contains 0, the table says "none". With five seeds a bootstrap sees slightly less spread than there is (by the factor
-  √(4/5) in the part that comes from seeds).
+  √(4/5) in the part that comes from seeds). For another metric than accuracy it draws the texts label by label, with 1,000 draws if the metric is of probabilities.
 - **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32). All contenders take turns in one run: see [speed.md](speed.md). For each
   method the student of the best seed on dev is timed. The BERT-base shape is the shape of bert-base-chinese (12 layers of 768, vocabulary 21,128) with random
   weights, because weights do not change the speed. It reads as many tokens as the teacher. "Teacher" is the study's first teacher, if its weights are available.

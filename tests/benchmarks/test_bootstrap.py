@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.tables.bootstrap import paired_difference
+from benchmarks.tables.bootstrap import paired_difference, paired_score_difference
+
+ALIKE = np.zeros(4, np.int64)
+"""Four texts with one label."""
 
 
 def right(*rows: str) -> np.ndarray:
@@ -59,3 +62,46 @@ def test_what_does_not_pair_is_refused() -> None:
         paired_difference(right("11"), right("111"))
     with pytest.raises(ValueError, match="the same seeds, or one of them one, but got 2 and 3"):
         paired_difference(right("1", "1"), right("1", "1", "1"))
+
+
+def test_a_difference_of_scores_is_that_of_accuracies_if_accuracy_is_the_score() -> None:
+    first, second = right("1101", "0111"), right("1000", "1010")
+    by_score = paired_score_difference(
+        lambda texts: first[:, texts].mean(axis=1), lambda texts: second[:, texts].mean(axis=1), ALIKE
+    )
+    by_right = paired_difference(first, second)
+    assert by_score.mean == by_right.mean == 0.375
+    assert by_score.low == pytest.approx(by_right.low, abs=0.13)
+    assert by_score.high == pytest.approx(by_right.high, abs=0.13)
+
+
+def test_the_score_of_each_draw_is_of_its_texts_together() -> None:
+    """A score that is no mean over texts: whether any is right. Of two texts one is right, and a quarter of the draws has it not."""
+    found = paired_score_difference(
+        lambda texts: np.array([float((texts == 0).any())]), lambda texts: np.zeros(1), ALIKE[:2], level=0.4
+    )
+    assert (found.mean, found.low, found.high) == (1.0, 1.0, 1.0)
+    assert (
+        paired_score_difference(
+            lambda texts: np.array([float((texts == 0).any())]), lambda texts: np.zeros(1), ALIKE[:2]
+        ).low
+        == 0.0
+    )
+
+
+def test_scores_of_two_and_of_three_seeds_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="both methods must have the same seeds, or one of them one, but got 2 and 3"):
+        paired_score_difference(lambda texts: np.zeros(2), lambda texts: np.zeros(3), ALIKE)
+    assert paired_score_difference(lambda texts: np.zeros(1), lambda texts: np.ones(3), ALIKE).mean == -1.0
+
+
+def test_each_draw_has_as_many_texts_of_a_label_as_there_are() -> None:
+    labels, drawn = np.array([0, 1, 1, 2]), []
+
+    def counted(texts: np.ndarray) -> np.ndarray:
+        drawn.append(np.bincount(labels[texts]).tolist())
+        return np.zeros(1)
+
+    paired_score_difference(counted, lambda texts: np.zeros(1), labels, n_draws=20)
+    assert len(drawn) == 22  # All texts are asked for twice.
+    assert set(map(tuple, drawn)) == {(1, 2, 1)}

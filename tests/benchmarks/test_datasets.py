@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.data.datasets import write_hotel, write_like_chnsenticorp, write_sst2
+from benchmarks.data.datasets import (
+    tail_sizes,
+    write_clinc150,
+    write_hotel,
+    write_like_chnsenticorp,
+    write_mrpc,
+    write_sst2,
+    write_tnews_tail,
+)
+from benchmarks.data.near_pairs import near_pairs
 from benchmarks.data.sentences import split_by_sentence
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
@@ -112,3 +121,48 @@ def test_of_the_further_reviews_those_of_the_same_kinds_of_goods_are_written_wit
     (tmp_path / "online_shopping_10_cats.csv").write_text(rows, encoding="utf-8")
     assert write_like_chnsenticorp(tmp_path, tmp_path) == {"like_chnsenticorp": 2}
     assert (tmp_path / "like_chnsenticorp.tsv").read_text("utf-8") == "text\tlabel\n好 书\t1\n差\t0\n"
+
+
+def test_sizes_of_a_long_tail_fall_by_one_factor() -> None:
+    assert tail_sizes(3, 100, 1) == [100, 10, 1]
+    assert tail_sizes(15, 2500, 25)[::14] == [2500, 25]
+
+
+def test_the_long_tail_keeps_the_order_of_sizes_and_no_title_of_two_labels(tmp_path: Path) -> None:
+    rows = [f"title {i} of {label}\t{label}" for label, n in (("few", 30), ("many", 3000)) for i in range(n)]
+    rows += ["title 1 of both\tmany", "Title 1  of both\tfew"]
+    (tmp_path / "train.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert write_tnews_tail(tmp_path, tmp_path / "out") == {"many": 2500, "few": 25}
+    written = (tmp_path / "out" / "tail.tsv").read_text(encoding="utf-8")
+    assert written.count("\tmany\n") == 2500
+    assert "of both" not in written
+    assert write_tnews_tail(tmp_path, tmp_path / "again") == {"many": 2500, "few": 25}
+    assert (tmp_path / "again" / "tail.tsv").read_text(encoding="utf-8") == written
+
+
+def test_near_pairs_are_new_and_are_there_once() -> None:
+    cats, dogs = [f"the black cat {word}" for word in ("sat", "ran", "slept")], ["dogs bark", "dogs barked"]
+    pairs = near_pairs([(cats[0], cats[1]), (cats[2], dogs[0]), (dogs[1], cats[0])], [(dogs[1], dogs[0])], 1)
+    found = [frozenset(pair) for pair in pairs]
+    assert len(set(found)) == len(found)
+    # The two others are a pair of train already, and so is that of the dogs of dev.
+    assert frozenset((cats[0], cats[2])) in found
+    assert frozenset((cats[1], cats[2])) in found
+    assert not {frozenset((cats[0], cats[1])), frozenset(dogs)} & set(found)
+
+
+def test_more_pairs_of_mrpc_hold_no_pair_of_test(tmp_path: Path) -> None:
+    for name, row in {"train": "a big cat\ta cat\t1", "dev": "b\tc\t0", "test": "a cat\ta big cat\t1"}.items():
+        more = 'he said "no\ta big dog\t0\n' if name == "train" else ""
+        (tmp_path / f"{name}.tsv").write_text(f"sentence1\tsentence2\tlabel\n{row}\n{more}", encoding="utf-8")
+    assert write_mrpc(tmp_path, tmp_path / "out") == {"transfer": 4}
+    lines = (tmp_path / "out" / "transfer.tsv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "sentence1\tsentence2"
+    assert not {"a big cat\ta cat", "a cat\ta big cat", 'he said "no\ta big dog'} & set(lines)
+
+
+def test_the_dev_of_clinc150_has_no_question_of_test(tmp_path: Path) -> None:
+    (tmp_path / "dev.tsv").write_text("text\tlabel\nhow far\tdistance\nwho\tname\n", encoding="utf-8")
+    (tmp_path / "test.tsv").write_text("text\tlabel\nHow  far\toos\n", encoding="utf-8")
+    assert write_clinc150(tmp_path, tmp_path / "out") == {"dev": 1}
+    assert (tmp_path / "out" / "dev.tsv").read_text(encoding="utf-8") == "text\tlabel\nwho\tname\n"

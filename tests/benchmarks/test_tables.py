@@ -13,7 +13,8 @@ import pytest
 import benchmarks.tables.run
 from benchmarks.tables.cells import read
 from benchmarks.tables.methods import choosable
-from benchmarks.tables.run import BERT_BASE, plan, run
+from benchmarks.tables.planning import plan
+from benchmarks.tables.run import BERT_BASE, run
 from benchmarks.tables.table_config import Cell, MethodConfig, TableConfig, cell_of, cells_of
 from benchmarks.tables.tables_text import page
 from distune.corpora.corpus import load_corpus
@@ -43,6 +44,9 @@ def test_the_files_of_the_tables_are_valid() -> None:
     table = TableConfig.model_validate(TABLE)
     kinds = [method.kind for method in table.methods]
     assert {"majority", "tfidf", "fixed", "searched", "teacher"} == set(kinds)
+    for name in ("pairs", "skewed"):
+        of_kind = parse_yaml((ROOT / "benchmarks" / "tables" / f"{name}.yaml").read_text(encoding="utf-8"))
+        assert len(TableConfig.model_validate(of_kind).seeds) >= 5
     assert len(table.seeds) >= 5
 
 
@@ -177,7 +181,7 @@ def test_a_run_that_was_killed_goes_on_and_reads_what_is_final_once(
     answers = records[6]["classes"]["test"]
     assert answers == [answers[0]] * len(this.corpus.test)  # The majority class.
     fixed = next(one for one in records if one.get("method") == "fixed")
-    assert fixed["dev_accuracy"] == max(fixed["about"]["dev_accuracies"])
+    assert fixed["dev_score"] == max(fixed["about"]["dev_accuracies"])
     searched = next(one for one in records if one.get("method") == "searched")
     assert 0 < len(searched["about"]["trial_accuracies"]) <= 2
     assert set(records[-1]["latencies"]) == {"fixed", "searched", "teacher", "BERT-base shape"}
@@ -212,12 +216,93 @@ def test_macro_f1_of_the_page_is_over_the_classes_of_the_corpus() -> None:
             "finals": {"test": [0, 0, 1, 1]},
             "cells": cells,
         },
-        *({"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {}} for key in classes),
+        *({"record": "choice", "key": key, "dev_score": 0.5, "about": {}} for key in classes),
         *({"record": "reading", "key": key, "classes": {"test": found}} for key, found in classes.items()),
     ]
     text = page({"s": records})
     assert "| a | 1 | 0.5000 | 0.7500 | 0.5556 |" in text
     assert "| b | 1 | 0.5000 | 0.7500 | 0.4889 |" in text
+
+
+def records_of(
+    metric: Any, classes: dict[str, list[int]], margins: dict[str, list[float]], **plan: Any
+) -> list[dict[str, Any]]:
+    """The records of one method for each key of `classes`, on four texts of the classes 0, 0, 1, 1."""
+    cells = [{"key": name, "method": name, "kind": "fixed", "seed": 1} for name in classes]
+    usual: dict[str, Any] = {
+        "record": "plan",
+        "texts": {"test": 4},
+        "labels": ["ham", "spam"],
+        "against": "b",
+        "teacher": "a stone",
+        "trials": 1,
+        "one_search": False,
+        "retrainings": 1,
+        "metric": metric,
+        "finals": {"test": [0, 0, 1, 1]},
+        "cells": cells,
+    }
+    return [
+        {**usual, **plan},
+        *({"record": "choice", "key": key, "dev_score": 0.5, "about": {}} for key in classes),
+        *(
+            {"record": "reading", "key": key, "classes": {"test": classes[key]}, "margins": {"test": margins[key]}}
+            for key in classes
+        ),
+    ]
+
+
+def test_the_page_judges_by_the_studys_metric_at_the_threshold_of_dev() -> None:
+    # a answers spam three times, from -1 on: both spams and one other. F1 = 4/5, and that of ham is 2/3.
+    classes = {"a": [0, 1, 1, 1], "b": [0, 0, 0, 0]}
+    margins = {"a": [-2.0, 1.0, -1.0, 3.0], "b": [0.0, 0.0, 0.0, 0.0]}
+    beside = [{"kind": "roc_auc", "label": "spam"}]
+    text = page({"s": records_of({"f1": "spam"}, classes, margins, beside=beside)})
+    assert (
+        "| | seeds | dev F1 of spam | F1 of spam | accuracy | macro-F1 | ROC AUC of spam | difference from *b* |"
+        in text
+    )
+    # Of four pairs of a spam and a ham one is in the wrong order: -1 below 1.
+    # The worst draw has the ham that is called spam twice: 2 of 4 answers are right, F1 = 2/3. The best has it not.
+    assert "| a | 1 | 0.5000 | 0.8000 | 0.7500 | 0.7333 | 0.7500 | +0.8000 [+0.6667, +1.0000] |" in text
+    assert "| b | 1 | 0.5000 | 0.0000 | 0.5000 | 0.3333 | 0.5000 | – |" in text
+
+
+def test_recall_at_a_precision_stands_beside_what_the_threshold_of_dev_gives() -> None:
+    metric = {"recall_at_precision": {"label": "spam", "precision": 0.9}}
+    classes = {"a": [0, 1, 1, 1], "b": [0, 0, 0, 1]}
+    margins = {"a": [-2.0, 1.0, -1.0, 3.0], "b": [-2.0, -1.0, -1.5, 3.0]}
+    text = page({"s": records_of(metric, classes, margins)})
+    assert "| recall of spam at precision 0.9 | accuracy | macro-F1 | precision and recall at dev's threshold |" in text
+    # From 3 on, one of two spams is found without a mistake; the threshold of dev finds both with one.
+    assert "| a | 1 | 0.5000 | 0.5000 | 0.7500 | 0.7333 | 0.6667; 1.0000 | none (" in text
+    assert "| b | 1 | 0.5000 | 0.5000 | 0.7500 | 0.7333 | 1.0000; 0.5000 | – |" in text
+
+
+def test_a_method_may_search_by_another_metric_with_the_same_teacher(document: dict[str, Any], tmp_path: Path) -> None:
+    document["metric"] = "macro_f1"
+    config = MethodConfig.model_validate({"name": "one", "kind": "searched", "metric": "accuracy"})
+    corpus = load_corpus(Study(document).config.corpus)
+    file = tmp_path / "logits.csv"
+    rows = [f'"{text}",{0.5 - i % 2},{i % 2}' for i, text in enumerate(corpus.texts())]
+    file.write_text("\n".join(["text,logit_0,logit_1", *rows]) + "\n", encoding="utf-8")
+    other = cell_of(document, config, (1, 1), 1, corpus, [file]).study.config
+    assert other.metric.kind == "accuracy"
+    assert other.teacher.logits == str(file)
+    assert other.teacher.checkpoint is None
+    own = cell_of(document, MethodConfig(name="one", kind="searched"), (1, 1), 1, corpus, [file]).study.config
+    assert own.metric.kind == "macro_f1"
+    assert own.teacher.logits is None
+
+
+def test_a_metric_of_probabilities_of_three_classes_is_refused(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    source = tmp_path / "three.csv"
+    source.write_text("text,label\n" + "".join(f"text {i},{'abc'[i % 3]}\n" for i in range(90)), encoding="utf-8")
+    document |= {"corpus": {"source": str(source)}, "teacher": {"students": {}}, "metric": "roc_auc"}
+    with pytest.raises(StudyError, match=r"the tables keep answers, .* ROC AUC of 3 classes cannot be computed"):
+        plan(load_study(write_study(document)), TableConfig.model_validate(TABLE), tmp_path / "records")
 
 
 def test_the_page_says_what_the_records_say() -> None:
@@ -239,7 +324,7 @@ def test_the_page_says_what_the_records_say() -> None:
             "cells": cells,
         },
         *(
-            {"record": "choice", "key": key, "dev_accuracy": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}}
+            {"record": "choice", "key": key, "dev_score": 0.5, "about": {"parameters": 1000, "size_mb": 0.1}}
             for key in classes
         ),
     ]

@@ -1,0 +1,122 @@
+"""TF-IDF under a logistic regression, of texts and of pairs: its settings are chosen on dev by the study's metric."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune._pairs import sides
+from distune.corpora.corpus import Corpus
+from distune.corpora.encoding import segmenter
+from distune.corpora.tokens import encoder_settings
+from distune.tuning.metric.metric import Metric
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import midpoint
+from distune.tuning.teachers.sources import pieces_for
+from distune.tuning.teachers.teachers import locate
+from distune.tuning.trial.config import TrialConfig
+
+Logits = NDArray[np.float64]
+STRENGTHS = (1.0, 10.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A vectorizer and a classifier that have learnt from the labelled texts of a corpus."""
+
+    words: Any
+    classifier: Any
+    with_overlap: bool
+
+    def logits(self, texts: Sequence[str]) -> Logits:
+        """Logits `[texts, classes]`."""
+        found: Logits = self.classifier.predict_log_proba(features(self.words, texts, self.with_overlap))
+        return found
+
+
+def best_on_dev(study: Study, corpus: Corpus, characters: bool, metric: Metric) -> dict[str, Any]:
+    """The length of n-grams and the regularisation, and for characters the weights of classes and the overlap of pairs too."""
+    cut = None if characters else _cut(study, corpus)
+
+    def score(about: dict[str, Any]) -> float:
+        return metric.score(fit(corpus, about, cut).logits(corpus.dev.texts), corpus.dev.labels)
+
+    return max(_settings(corpus, characters, metric), key=score)
+
+
+def fitted(study: Study, corpus: Corpus, about: dict[str, Any]) -> Linear:
+    """What dev has chosen, trained."""
+    return fit(corpus, about, None if about.get("characters") else _cut(study, corpus))
+
+
+def _settings(corpus: Corpus, characters: bool, metric: Metric) -> Iterator[dict[str, Any]]:
+    if not characters:
+        for ngrams, strength in itertools.product((1, 2), STRENGTHS):
+            yield {"ngrams": ngrams, "C": strength}
+        return
+    is_of_pairs = len(sides(corpus.train.texts[0])) == 2
+    weights = (None,) if metric.config.is_accuracy else (None, "balanced")
+    overlaps = (False, True) if is_of_pairs else (False,)
+    for ngrams, strength, weight, overlap in itertools.product((2, 4), STRENGTHS, weights, overlaps):
+        yield {"characters": True, "ngrams": ngrams, "C": strength, "class_weight": weight, "overlap": overlap}
+
+
+def _cut(study: Study, corpus: Corpus) -> Callable[[str], Sequence[str]]:
+    tokens = TrialConfig.model_validate(midpoint(study.space)).tokens
+    return segmenter(encoder_settings(tokens), pieces_for(tokens, locate(study.config, corpus)[0]))
+
+
+def fit(corpus: Corpus, about: dict[str, Any], cut: Callable[[str], Sequence[str]] | None) -> Linear:
+    """N-grams of words, or of characters without `cut`, weighed by TF-IDF, under a logistic regression."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    form: dict[str, Any] = {"analyzer": "char"} if cut is None else {"tokenizer": cut, "token_pattern": None}
+    words = TfidfVectorizer(**form, lowercase=cut is None, ngram_range=(1, about["ngrams"]), sublinear_tf=True)
+    words.fit([side for text in corpus.train.texts for side in sides(text)])
+    # liblinear is the faster one of two classes, and knows no more than two.
+    solver = "liblinear" if cut is None and len(corpus.labels) == 2 else "lbfgs"
+    classifier = LogisticRegression(C=about["C"], class_weight=about.get("class_weight"), max_iter=1000, solver=solver)
+    with_overlap = bool(about.get("overlap"))
+    classifier.fit(features(words, corpus.train.texts, with_overlap), corpus.train.labels)
+    return Linear(words, classifier, with_overlap)
+
+
+def features(words: Any, texts: Sequence[str], with_overlap: bool) -> Any:
+    """TF-IDF of each text; of a pair the distance and the product of those of its texts, and its overlap on request."""
+    from scipy.sparse import csr_matrix, hstack
+
+    columns = [words.transform(side) for side in zip(*map(sides, texts), strict=True)]
+    if len(columns) == 1:
+        return columns[0]
+    first, second = columns
+    product = first.multiply(second)
+    parts = [abs(first - second), product]
+    return hstack([*parts, csr_matrix(overlap(first, second))] if with_overlap else parts).tocsr()
+
+
+def overlap(first: Any, second: Any) -> NDArray[np.float64]:
+    """How much the texts of pairs share, `[pairs, 5]`: their cosine, what part of all their n-grams, of those of the first and of
+    those of the second is in both, and how far the numbers of their n-grams are apart, as a part of the larger."""
+
+    def total(of: Any) -> NDArray[np.float64]:
+        return np.asarray(of.sum(axis=1), dtype=np.float64).ravel()
+
+    of_first, of_second = first > 0, second > 0
+    shared, n_first, n_second = total(of_first.multiply(of_second)), total(of_first), total(of_second)
+    larger = np.maximum(np.maximum(n_first, n_second), 1)
+    return np.stack(
+        [
+            total(first.multiply(second)),
+            shared / np.maximum(n_first + n_second - shared, 1),
+            shared / np.maximum(n_first, 1),
+            shared / np.maximum(n_second, 1),
+            np.abs(n_first - n_second) / larger,
+        ],
+        axis=1,
+    )

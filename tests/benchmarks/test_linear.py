@@ -1,0 +1,90 @@
+"""TF-IDF of texts and of pairs: what the columns of a pair are, and that dev chooses by the study's metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from benchmarks.tables import linear
+from benchmarks.tables.linear import best_on_dev, features, fit, overlap
+from distune._pairs import joined
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus_config import CorpusConfig
+from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.metric import metric_of
+from distune.tuning.study.file import Study
+
+
+@pytest.fixture
+def words() -> TfidfVectorizer:
+    """Single characters without weights: a, b and c in both texts, d and e in one."""
+    return TfidfVectorizer(analyzer="char", use_idf=False).fit(["abcde"])
+
+
+def test_the_overlap_of_a_pair_is_counted_by_hand(words: TfidfVectorizer) -> None:
+    # abc and abde: 2 of 5 letters are in both, of 3 and of 4; 2 / sqrt(3 * 4) is the cosine, and 3 is 1 less than 4.
+    found = overlap(words.transform(["abc"]), words.transform(["abde"]))
+    np.testing.assert_allclose(found, [[2 / np.sqrt(12), 2 / 5, 2 / 3, 2 / 4, 1 / 4]])
+    nothing = overlap(words.transform([""]), words.transform([""]))
+    np.testing.assert_allclose(nothing, [[0, 0, 0, 0, 0]])
+
+
+def test_a_pair_is_the_distance_and_the_product_of_its_texts(words: TfidfVectorizer) -> None:
+    found = features(words, [joined("ab", "ac")], with_overlap=False).toarray()
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(found, [[0, half, half, 0, 0, 0.5, 0, 0, 0, 0]])
+    assert features(words, [joined("ab", "ac")], with_overlap=True).shape == (1, 15)
+    assert features(words, ["ab"], with_overlap=False).shape == (1, 5)
+
+
+def pairs_csv(folder: Path, name: str, start: int) -> Path:
+    """Twelve pairs; those that say the same twice are 1."""
+    rows = [
+        f"text {i} one,{f'text {i} one' if i % 2 else f'other {i + 7} two'},{i % 2}" for i in range(start, start + 12)
+    ]
+    path = folder / name
+    path.write_text("\n".join(["a,b,label", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_overlap_tells_pairs_apart_that_have_no_word_of_train(tmp_path: Path) -> None:
+    corpus = load_corpus(
+        CorpusConfig(
+            source=str(pairs_csv(tmp_path, "train.csv", 0)),
+            text="a",
+            text_b="b",
+            dev=str(pairs_csv(tmp_path, "dev.csv", 100)),
+            test=str(pairs_csv(tmp_path, "test.csv", 200)),
+        )
+    )
+    model = fit(corpus, {"ngrams": 2, "C": 100.0, "overlap": True}, None)
+    assert model.logits([joined("xyz", "xyz"), joined("xyz", "uvw")]).argmax(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("metric", "n_settings"), [("accuracy", 6), ("macro_f1", 12)])
+def test_weights_of_classes_are_tried_if_the_metric_is_not_accuracy(
+    metric: str, n_settings: int, reviews_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = load_corpus(CorpusConfig(source=str(reviews_csv)))
+    tried: list[dict[str, Any]] = []
+
+    def kept(corpus: Corpus, about: dict[str, Any], cut: None) -> linear.Linear:
+        tried.append(about)
+        return fit(corpus, about, cut)
+
+    monkeypatch.setattr(linear, "fit", kept)
+    judge = metric_of(MetricConfig.model_validate(metric), corpus.labels, {"dev": corpus.dev.labels})
+    document = {
+        "name": "x",
+        "corpus": {"source": str(reviews_csv)},
+        "teacher": {"students": {}},
+        "trial": {"student": {"kind": "average"}},
+    }
+    best = best_on_dev(Study(document), corpus, True, judge)
+    assert len(tried) == n_settings
+    assert best in tried
+    assert {one["class_weight"] for one in tried} == ({None} if metric == "accuracy" else {None, "balanced"})
