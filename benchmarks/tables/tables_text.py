@@ -260,7 +260,8 @@ HEAD = f"""# Results
 
 `python -m benchmarks.tables.run examples/hotel.yaml` wrote the tables of `hotel`, and the other studies have the same command. The methods are in
 `benchmarks/tables/tables.yaml`, and the data are in [data.md](data.md). Sets of pairs and skewed sets have methods of their own: add
-`--table benchmarks/tables/pairs.yaml` for `mrpc` and `afqmc`, and `--table benchmarks/tables/skewed.yaml` for `sms_spam`, `clinc150` and `tnews_tail`.
+`--table benchmarks/tables/pairs.yaml` for `mrpc` and `afqmc`, and `--table benchmarks/tables/skewed.yaml` for `sms_spam`, `clinc150` and `tnews_tail`. Texts
+with several labels have `--table benchmarks/tables/several_labels.yaml`, for `goemotions` and `bdci_car`.
 
 ## {HOW}
 
@@ -286,6 +287,9 @@ HEAD = f"""# Results
 - **A difference** is between scores by the metric of the study, with the 95 % percentile interval of a paired bootstrap. Each of 4,000 draws takes texts and seeds with replacement, the
   same for both methods. If the interval contains 0, the table says "none". With five seeds a bootstrap sees slightly less spread than there is (by the factor
   √(4/5) in the part that comes from seeds). For another metric than accuracy it draws the texts label by label, with 1,000 draws if the metric is of probabilities.
+- **Several labels a text**: the logistic regression is one for each label, from TF-IDF of words or of characters. Each method has a threshold for each label,
+  which dev chooses. "One answer for every text" knows how frequent each label is, and its thresholds are chosen in the same way. Each draw of an interval
+  gives the texts exponential weights and holds the score under these (the Bayesian bootstrap, Rubin 1981): a draw of whole texts can leave a rare label out.
 - **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32). All contenders take turns in one run: see [speed.md](speed.md). For each
   method the student of the best seed on dev is timed. The BERT-base shape is the shape of bert-base-chinese (12 layers of 768, vocabulary 21,128) with random
   weights, because weights do not change the speed. It reads as many tokens as the teacher. "Teacher" is the study's first teacher, if its weights are available.
