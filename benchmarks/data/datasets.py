@@ -1,6 +1,7 @@
-"""Sets of docs/data.md as the files that examples/hotel.yaml, sst2.yaml, chnsenticorp.yaml, clinc150.yaml, mrpc.yaml and tnews_tail.yaml read.
+"""Sets of docs/data.md as the files that examples/hotel.yaml, sst2.yaml, chnsenticorp.yaml, clinc150.yaml, goemotions.yaml,
+mrpc.yaml and tnews_tail.yaml read.
 
-Run: python -m benchmarks.data.datasets [--data data] [--out storage/data] [--sets clinc150 hotel mrpc reviews_more sst2 tnews]
+Run: python -m benchmarks.data.datasets [--data data] [--out storage/data] [--sets clinc150 goemotions hotel mrpc reviews_more sst2 tnews]
 DATA/hotel has texts and a real BERT's probabilities row for row (`train.txt`, `dev.txt`, `teacher_probs_*.npy`). OUT/hotel gets
 
     labelled.tsv     text and label of train.txt
@@ -21,6 +22,10 @@ DATA/reviews_more has reviews of ten kinds of goods (`online_shopping_10_cats.cs
 DATA/clinc150 has questions (`dev.tsv`, `test.tsv`). OUT/clinc150 gets
 
     dev.tsv          dev without the questions that are in test as well
+
+DATA/goemotions has comments and their emotions (`dev.tsv`, `test.tsv`). OUT/goemotions gets
+
+    dev.tsv          dev without the comments that are in test as well
 
 DATA/mrpc has pairs of sentences (`train.tsv`, `dev.tsv`, `test.tsv`). OUT/mrpc gets
 
@@ -138,11 +143,29 @@ def write_like_chnsenticorp(source: Path, out: Path) -> dict[str, int]:
 
 def write_clinc150(source: Path, out: Path) -> dict[str, int]:
     """Write the dev of CLINC150 without what test has; returns how many rows are left. Raises CorpusError for a file that is missing."""
-    dev, test = (read_rows(FileConfig(path=str(source / f"{name}.tsv"), quoting="none")) for name in ("dev", "test"))
-    in_test = {content_key(row.text) for row in test}
-    rows = [(row.text, row.label or "") for row in dev if content_key(row.text) not in in_test]
+    return _write_unseen_dev(source, out, "label")
+
+
+def write_goemotions(source: Path, out: Path) -> dict[str, int]:
+    """Write the dev of GoEmotions without what test has; returns how many rows are left. Raises CorpusError for a file that is missing."""
+    return _write_unseen_dev(source, out, "labels")
+
+
+def _write_unseen_dev(source: Path, out: Path, label: str) -> dict[str, int]:
+    """The labels are copied as they stand, one or several a text."""
+    dev, test = (
+        read_table(TableConfig(path=str(source / f"{name}.tsv"), quoting="none"), ("text", label))
+        for name in ("dev", "test")
+    )
+    in_test = {content_key(text or "") for text in test.column("text")}
+    texts, labels = (dev.column(name) for name in ("text", label))
+    rows = [
+        (text, of_text or "")
+        for text, of_text in zip(texts, labels, strict=True)
+        if text and content_key(text) not in in_test
+    ]
     out.mkdir(parents=True, exist_ok=True)
-    _write_tsv(out / "dev.tsv", ("text", "label"), rows)
+    _write_tsv(out / "dev.tsv", ("text", label), rows)
     return {"dev": len(rows)}
 
 
@@ -195,6 +218,7 @@ def tail_sizes(n_classes: int, largest: int, smallest: int) -> list[int]:
 
 SETS = {
     "clinc150": write_clinc150,
+    "goemotions": write_goemotions,
     "hotel": write_hotel,
     "mrpc": write_mrpc,
     "reviews_more": write_like_chnsenticorp,

@@ -57,6 +57,9 @@ def paired_difference(
 
 Scorer = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """The scores `[seeds]` of a method on texts, which are given by their numbers; a text may be there several times."""
+Weighed = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""The scores `[seeds, draws]` of a method under weights `[draws, texts]`."""
+DRAWS_AT_A_TIME = 200
 
 
 def paired_score_difference(
@@ -87,3 +90,29 @@ def paired_score_difference(
         draws[i] = differences[rng.integers(n_seeds, size=n_seeds)].mean()
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Difference(float((first(every) - second(every)).mean()), float(low), float(high))
+
+
+def paired_weighed_difference(
+    first: Weighed, second: Weighed, n_texts: int, level: float = 0.95, n_draws: int = 4000, seed: int = 7
+) -> Difference:
+    """Mean score of `first` less that of `second`, of texts with several labels each.
+
+    Each draw weighs the texts again (the Bayesian bootstrap, Rubin 1981) and takes as many seeds with replacement as there are: the
+    same for both. A draw of whole texts would leave rare labels without one. A method that is the same for every seed has one score.
+    Raises ValueError for other numbers of seeds than that.
+    """
+    even = np.ones((1, n_texts))
+    n_first, n_second = len(first(even)), len(second(even))
+    if n_first != n_second and 1 not in (n_first, n_second):
+        raise ValueError(f"both methods must have the same seeds, or one of them one, but got {n_first} and {n_second}")
+    n_seeds = max(n_first, n_second)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for start in range(0, n_draws, DRAWS_AT_A_TIME):
+        n = min(DRAWS_AT_A_TIME, n_draws - start)
+        weights = rng.exponential(size=(n, n_texts))
+        seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n).T / n_seeds
+        differences = np.broadcast_to(first(weights) - second(weights), (n_seeds, n))
+        draws.append((differences * seeds).sum(axis=0))
+    low, high = np.quantile(np.concatenate(draws), [(1 - level) / 2, (1 + level) / 2])
+    return Difference(float((first(even) - second(even)).mean()), float(low), float(high))

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables.linear import best_on_dev, fitted
+from benchmarks.tables.linear import best_on_dev, fitted, log_odds
 from benchmarks.tables.table_config import STUDENTS, Cell
 from distune.cluster.config import ClusterConfig
 from distune.cluster.on_ray import OnRay
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import load_encoder
 from distune.corpora.places import Place
-from distune.models.decision import LIKELIEST, Decision
+from distune.models.decision import LIKELIEST, AnyDecision
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.finalists import Finalist, save_finalist
-from distune.tuning.metric.metric import Metric
+from distune.tuning.metric.task import AnyMetric
 from distune.tuning.search.preparation import Prepared, prepare
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
@@ -47,11 +47,11 @@ class Choice:
     about: dict[str, Any]
     folder: Path | None = None
     dev_score: float = 0.0
-    decision: Decision = LIKELIEST
+    decision: AnyDecision = LIKELIEST
 
 
 def choose(
-    cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, metric: Metric, say: Say
+    cells: Sequence[Cell], corpus: Corpus, root: Path, retrainings: int, metric: AnyMetric, say: Say
 ) -> list[Choice]:
     """Whatever the method has to decide for cells that share a study and its search, decided on dev; no row of a final set is
     read. Students need a connection to Ray."""
@@ -65,7 +65,7 @@ def choose(
     return [judged(cell, choice, corpus, metric) for cell, choice in zip(cells, found, strict=True)]
 
 
-def judged(cell: Cell, choice: Choice, corpus: Corpus, metric: Metric) -> Choice:
+def judged(cell: Cell, choice: Choice, corpus: Corpus, metric: AnyMetric) -> Choice:
     """The choice with its score on dev and the rule by which it answers, whatever metric a method searched by."""
     logits, labels = logits_of(cell, choice, corpus, corpus.dev.texts), corpus.dev.labels
     decision = metric.decision(logits, labels)
@@ -75,6 +75,8 @@ def judged(cell: Cell, choice: Choice, corpus: Corpus, metric: Metric) -> Choice
 def logits_of(cell: Cell, choice: Choice, corpus: Corpus, texts: Sequence[str]) -> Logits:
     """Logits `[texts, classes]` of texts, as the chosen method is served."""
     kind = cell.method.kind
+    if kind == "majority" and corpus.is_multi_label:
+        return np.tile(log_odds(corpus.train.labels), (len(texts), 1))
     if kind == "majority":
         n_texts = np.bincount(corpus.train.labels, minlength=len(corpus.labels))
         return np.tile(np.log(np.maximum(n_texts, 1e-9)), (len(texts), 1))

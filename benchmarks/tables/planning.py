@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.logits_export import write_logits_file
 from distune.corpora.texts import CorpusError, content_key
-from distune.tuning.metric.metric import Metric, metric_of
+from distune.tuning.metric.task import AnyMetric, task_of
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answers import answered_corpus
@@ -27,12 +28,12 @@ class Plan:
 
     study: Study
     corpus: Corpus
-    metric: Metric
+    metric: AnyMetric
     """The study's own, by which every method is judged."""
     table: TableConfig
     cells: Sequence[Cell]
-    finals: Mapping[str, tuple[list[str], list[int]]]
-    """Texts and classes of each final set."""
+    finals: Mapping[str, tuple[list[str], list[Any]]]
+    """Texts and classes of each final set; of several labels a text, a list of 1, 0 and -1 for each."""
     record: Path
     root: Path
 
@@ -61,13 +62,14 @@ def _written_logits(study: Study, corpus: Corpus, folder: Path) -> list[Path]:
 
 
 def _metric(
-    study: Study, corpus: Corpus, table: TableConfig, finals: Mapping[str, tuple[list[str], list[int]]]
-) -> Metric:
+    study: Study, corpus: Corpus, table: TableConfig, finals: Mapping[str, tuple[list[str], list[Any]]]
+) -> AnyMetric:
     """The study's metric; raises StudyError for one that cannot be computed of what is recorded, and MetricError for one that these
     rows have no score of."""
     labels = {"dev": corpus.dev.labels, **{title: np.array(of) for title, (_, of) in finals.items()}}
     judges = [
-        metric_of(one, corpus.labels, labels) for one in (study.config.metric, *table.beside.get(study.config.name, ()))
+        task_of(corpus.is_multi_label).metric(one, corpus.labels, labels)
+        for one in (study.config.metric, *table.beside.get(study.config.name, ()))
     ]
     for one in judges:
         if not one.is_of_answers and len(corpus.labels) > 2:
@@ -80,6 +82,11 @@ def _metric(
 
 def _final(title: str, file: FileConfig, corpus: Corpus) -> tuple[list[str], list[int]]:
     """The rows of a file as they stand in it; raises CorpusError for a text that anything was learnt from or chosen on."""
+    if corpus.is_multi_label:
+        raise CorpusError(
+            f"{file.path}: further final sets are read with one label a text, and texts of this corpus have several; name the "
+            "file as corpus.test"
+        )
     index = {label: number for number, label in enumerate(corpus.labels)}
     rows = [row for row in read_rows(file) if row.label in index]
     seen = {content_key(text) for split in (corpus.train, corpus.transfer, corpus.dev) for text in split.texts}

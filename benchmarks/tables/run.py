@@ -26,6 +26,7 @@ from benchmarks.tables.planning import Plan, plan
 from benchmarks.tables.table_config import STUDENTS, Cell, TableConfig
 from benchmarks.tables.tables_text import BERT_BASE_NAME, page
 from distune.cluster.connection import connected
+from distune.corpora.table_config import in_words
 from distune.corpora.texts import CorpusError
 from distune.models.decision import decision_of
 from distune.models.errors import ModelError
@@ -117,6 +118,7 @@ def run(this: Plan, timed_texts: int) -> None:
             "record": "plan",
             "texts": sizes,
             "labels": list(this.corpus.labels),
+            "is_multi_label": this.corpus.is_multi_label,
             "metric": this.metric.config.model_dump(mode="json"),
             "beside": [one.model_dump(mode="json") for one in this.table.beside.get(this.study.config.name, ())],
             "against": this.table.against,
@@ -146,10 +148,11 @@ def run(this: Plan, timed_texts: int) -> None:
 
 
 def read_final(this: Plan, cell: Cell, choice: Choice, texts: Sequence[str]) -> dict[str, list[Any]]:
-    """The answers to final texts, and of two classes how far the logit of the second is above that of the first."""
+    """The answers to final texts, 0 and 1 for each of several labels; of two classes, of which a text has one, also how far the logit
+    of the second is above that of the first."""
     logits = logits_of(cell, choice, this.corpus, texts)
     found: dict[str, list[Any]] = {"classes": choice.decision.of_logits(logits).tolist()}
-    if logits.shape[1] == 2:
+    if logits.shape[1] == 2 and not this.corpus.is_multi_label:
         found["margins"] = np.round(np.float64(logits[:, 1]) - logits[:, 0], 6).tolist()
     return found
 
@@ -180,7 +183,7 @@ def _choose_all(this: Plan) -> dict[str, Choice]:
     for key, one in known.items():
         folder = Path(one["folder"]) if one["folder"] else None
         if folder is None or folder.is_dir():
-            rule = decision_of(one["thresholds"], this.corpus.labels)
+            rule = decision_of(one["thresholds"], this.corpus.labels, this.corpus.is_multi_label)
             choices[key] = Choice(one["about"], folder, one["dev_score"], rule)
     left = list({cell.key: cell for cell in this.cells if cell.key not in choices}.values())
     say(f"{this.study.config.name}: {len(this.cells)} cells, {len(left)} to be computed")

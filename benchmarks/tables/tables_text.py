@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables.bootstrap import Scorer, paired_difference, paired_score_difference
+from benchmarks.tables.bootstrap import (
+    Scorer,
+    Weighed,
+    paired_difference,
+    paired_score_difference,
+    paired_weighed_difference,
+)
 from distune.tuning.champion.table import spread
 from distune.tuning.metric.config import MetricConfig
-from distune.tuning.metric.metric import Metric, metric_of
+from distune.tuning.metric.metric import Metric
+from distune.tuning.metric.set_metric import SetMetric
+from distune.tuning.metric.task import AnyMetric, task_of
 
 BERT_BASE_NAME = "BERT-base shape"
 NOT_DONE = "Not done"
@@ -42,7 +50,7 @@ class Row:
         return [float(one.mean()) for one in self.right(title, labels)]
 
     def answers(self, title: str) -> Labels:
-        """`[seeds, texts]`: the classes that it answered on a final set."""
+        """`[seeds, texts]`: the classes that it answered on a final set; of several labels a text `[seeds, texts, labels]`."""
         return np.array([reading["classes"][title] for reading in self.readings])
 
     def right(self, title: str, labels: Labels) -> NDArray[np.bool_]:
@@ -63,6 +71,21 @@ class Row:
         margins = np.array([reading["margins"][title] for reading in self.readings])
         logits = np.stack([np.zeros_like(margins), margins], axis=-1)
         return lambda texts: np.array([metric.score(one[texts], labels[texts]) for one in logits])
+
+    def weighed(self, metric: SetMetric, title: str, labels: Labels) -> Weighed:
+        """Its scores by a metric of several labels, by seed, on a final set whose texts have weights; answers are those of the
+        thresholds that dev chose."""
+        # Logits that say at a probability of 0.5 what was answered.
+        logits = 2.0 * self.answers(title) - 1.0
+        return lambda weights: np.stack([metric.scores(one, labels, None, weights) for one in logits])
+
+    def scores(self, metric: AnyMetric, title: str, labels: Labels) -> list[float]:
+        """Its score by a metric on a final set, by seed."""
+        if isinstance(metric, SetMetric):
+            found = self.weighed(metric, title, labels)(np.ones((1, len(labels))))[:, 0]
+        else:
+            found = self.scorer(metric, title, labels)(np.arange(len(labels)))
+        return [float(one) for one in found]
 
 
 def page(studies: Mapping[str, Sequence[Record]], before: str = "") -> str:
@@ -85,7 +108,7 @@ def section(name: str, records: Sequence[Record]) -> str:
     by_key = {kind: {one["key"]: one for one in records if one.get("record") == kind} for kind in ("choice", "reading")}
     keys = [cell["key"] for cell in plan["cells"]]
     texts = ", ".join(f"{count:,} {split}" for split, count in plan["texts"].items())
-    found = f"\n## {name}\n\n{texts}; {len(plan['labels'])} classes. Teacher: {plan['teacher']}. {_effort(plan)}\n\n"
+    found = f"\n## {name}\n\n{texts}; {_labels_text(plan)}. Teacher: {plan['teacher']}. {_effort(plan)}\n\n"
     n_read = sum(key in by_key["reading"] for key in keys)
     if n_read < len(keys):
         n_chosen = sum(key in by_key["choice"] for key in keys)
@@ -126,6 +149,11 @@ def _passed(rows: Sequence[Row]) -> str:
     return found
 
 
+def _labels_text(plan: Record) -> str:
+    n = len(plan["labels"])
+    return f"{n} labels, any number of them a text" if plan.get("is_multi_label") else f"{n} classes"
+
+
 def _effort(plan: Record) -> str:
     """What was searched and trained for each row."""
     times = {1: "once", 2: "twice", 3: "three times"}.get(plan["retrainings"], f"{plan['retrainings']} times")
@@ -160,9 +188,10 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
 
 def _quality_table(title: str, labels: Labels, plan: Record, rows: Sequence[Row]) -> str:
     names = tuple(plan["labels"])
+    task = task_of(plan.get("is_multi_label", False))
     judges = [
-        metric_of(MetricConfig.model_validate(one), names, {title: labels})
-        for one in (plan.get("metric", {}), "accuracy", "macro_f1", *plan.get("beside", ()))
+        task.metric(MetricConfig.model_validate(one), names, {title: labels})
+        for one in (plan.get("metric", {}), *task.beside, *plan.get("beside", ()))
     ]
     shown = list({judge.config.title: judge for judge in judges}.values())
     heads = ["", "seeds", f"dev {shown[0].config.title}", *(judge.config.title for judge in shown)]
@@ -172,10 +201,9 @@ def _quality_table(title: str, labels: Labels, plan: Record, rows: Sequence[Row]
     heads.append(f"difference from *{plan['against']}*")
     found = f"`{title}`, {len(labels):,} texts:\n\n| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 2)}---|\n"
     found = found.replace("|  |", "| |", 1)
-    every = np.arange(len(labels))
     for row in rows:
         cells = [row.title, str(len(row.readings)), str(spread([one["dev_score"] for one in row.choices]))]
-        cells += [str(spread(row.scorer(judge, title, labels)(every).tolist())) for judge in shown]
+        cells += [str(spread(row.scores(judge, title, labels))) for judge in shown]
         cells += [_precision_and_recall(row.answers(title), labels, shown[0].index or 0)] if at_threshold else []
         is_other = reference is not None and row is not reference
         cells.append(_difference(row, reference, shown[0], title, labels) if reference and is_other else "–")
@@ -183,7 +211,10 @@ def _quality_table(title: str, labels: Labels, plan: Record, rows: Sequence[Row]
     return found + "\n"
 
 
-def _difference(row: Row, reference: Row, metric: Metric, title: str, labels: Labels) -> str:
+def _difference(row: Row, reference: Row, metric: AnyMetric, title: str, labels: Labels) -> str:
+    if isinstance(metric, SetMetric):
+        one, other = (of.weighed(metric, title, labels) for of in (row, reference))
+        return str(paired_weighed_difference(one, other, len(labels)))
     if metric.config.is_accuracy:
         return str(paired_difference(row.right(title, labels), reference.right(title, labels)))
     first, second = (one.scorer(metric, title, labels) for one in (row, reference))
@@ -229,7 +260,8 @@ HEAD = f"""# Results
 
 `python -m benchmarks.tables.run examples/hotel.yaml` wrote the tables of `hotel`, and the other studies have the same command. The methods are in
 `benchmarks/tables/tables.yaml`, and the data are in [data.md](data.md). Sets of pairs and skewed sets have methods of their own: add
-`--table benchmarks/tables/pairs.yaml` for `mrpc` and `afqmc`, and `--table benchmarks/tables/skewed.yaml` for `sms_spam`, `clinc150` and `tnews_tail`.
+`--table benchmarks/tables/pairs.yaml` for `mrpc` and `afqmc`, and `--table benchmarks/tables/skewed.yaml` for `sms_spam`, `clinc150` and `tnews_tail`. Texts
+with several labels have `--table benchmarks/tables/several_labels.yaml`, for `goemotions` and `bdci_car`.
 
 ## {HOW}
 
@@ -256,6 +288,9 @@ HEAD = f"""# Results
 - **A difference** is between scores by the metric of the study, with the 95 % percentile interval of a paired bootstrap. Each of 4,000 draws takes texts and seeds with replacement, the
   same for both methods. If the interval contains 0, the table says "none". With five seeds a bootstrap sees slightly less spread than there is (by the factor
   √(4/5) in the part that comes from seeds). For another metric than accuracy it draws the texts label by label, with 1,000 draws if the metric is of probabilities.
+- **Several labels a text**: the logistic regression is one for each label, from TF-IDF of words or of characters. Each method has a threshold for each label,
+  which dev chooses. "One answer for every text" knows how frequent each label is, and its thresholds are chosen in the same way. Each draw of an interval
+  gives the texts exponential weights and holds the score under these (the Bayesian bootstrap, Rubin 1981): a draw of whole texts can leave a rare label out.
 - **Speed**: from raw text, one thread, one text at a time (texts/s: batches of 32). All contenders take turns in one run: see [speed.md](speed.md). For each
   method the student of the best seed on dev is timed. The BERT-base shape is the shape of bert-base-chinese (12 layers of 768, vocabulary 21,128) with random
   weights, because weights do not change the speed. It reads as many tokens as the teacher. "Teacher" is the study's first teacher, if its weights are available.

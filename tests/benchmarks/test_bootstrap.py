@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from benchmarks.tables.bootstrap import paired_difference, paired_score_difference
+from benchmarks.tables.bootstrap import paired_difference, paired_score_difference, paired_weighed_difference
 
 ALIKE = np.zeros(4, np.int64)
 """Four texts with one label."""
@@ -105,3 +107,29 @@ def test_each_draw_has_as_many_texts_of_a_label_as_there_are() -> None:
     paired_score_difference(counted, lambda texts: np.zeros(1), labels, n_draws=20)
     assert len(drawn) == 22  # All texts are asked for twice.
     assert set(map(tuple, drawn)) == {(1, 2, 1)}
+
+
+def right_part(*rows: str) -> Any:
+    """Accuracy of rows such as "1101" under weights of their texts."""
+    return lambda weights: right(*rows) @ weights.T / weights.sum(axis=1)
+
+
+def test_the_weight_of_one_of_two_texts_is_uniform() -> None:
+    # Of two exponential weights the part of the first is uniform on 0 to 1.
+    found = paired_weighed_difference(right_part("10"), right_part("00"), 2)
+    assert found.mean == 0.5
+    assert (found.low, found.high) == (pytest.approx(0.025, abs=0.01), pytest.approx(0.975, abs=0.01))
+
+
+def test_weights_are_the_same_for_both_and_seeds_are_drawn() -> None:
+    same = paired_weighed_difference(right_part("10", "01"), right_part("10", "01"), 2)
+    assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
+    # On the same texts one training is always right and one always wrong: 1, 1/2 or 0, with 1/4, 1/2 and 1/4.
+    seeds = paired_weighed_difference(right_part("11", "00"), right_part("00"), 2)
+    assert (seeds.mean, seeds.low, seeds.high) == (0.5, 0.0, 1.0)
+    assert paired_weighed_difference(right_part("11", "00"), right_part("00"), 2, level=0.4).low == 0.5
+
+
+def test_weighed_scores_of_two_and_of_three_seeds_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="both methods must have the same seeds, or one of them one, but got 2 and 3"):
+        paired_weighed_difference(right_part("1", "1"), right_part("1", "1", "1"), 1)

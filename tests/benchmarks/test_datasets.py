@@ -10,6 +10,7 @@ import pytest
 from benchmarks.data.datasets import (
     tail_sizes,
     write_clinc150,
+    write_goemotions,
     write_hotel,
     write_like_chnsenticorp,
     write_mrpc,
@@ -166,3 +167,10 @@ def test_the_dev_of_clinc150_has_no_question_of_test(tmp_path: Path) -> None:
     (tmp_path / "test.tsv").write_text("text\tlabel\nHow  far\toos\n", encoding="utf-8")
     assert write_clinc150(tmp_path, tmp_path / "out") == {"dev": 1}
     assert (tmp_path / "out" / "dev.tsv").read_text(encoding="utf-8") == "text\tlabel\nwho\tname\n"
+
+
+def test_the_dev_of_goemotions_has_no_comment_of_test_and_keeps_all_labels(tmp_path: Path) -> None:
+    (tmp_path / "dev.tsv").write_text('text\tlabels\n"so far\tjoy,love\nwho\tanger\n', encoding="utf-8")
+    (tmp_path / "test.tsv").write_text("text\tlabels\nWHO\tneutral,joy\n", encoding="utf-8")
+    assert write_goemotions(tmp_path, tmp_path / "out") == {"dev": 1}
+    assert (tmp_path / "out" / "dev.tsv").read_text(encoding="utf-8") == 'text\tlabels\n"so far\tjoy,love\n'

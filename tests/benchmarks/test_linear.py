@@ -10,12 +10,13 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks.tables import linear
-from benchmarks.tables.linear import best_on_dev, features, fit, overlap
+from benchmarks.tables.linear import best_on_dev, features, fit, log_odds, overlap
 from distune._pairs import joined
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import metric_of
+from distune.tuning.metric.task import SEVERAL_LABELS_A_TEXT
 from distune.tuning.study.file import Study
 
 
@@ -88,3 +89,51 @@ def test_weights_of_classes_are_tried_if_the_metric_is_not_accuracy(
     assert len(tried) == n_settings
     assert best in tried
     assert {one["class_weight"] for one in tried} == ({None} if metric == "accuracy" else {None, "balanced"})
+
+
+def test_the_odds_of_each_label_count_half_a_text_more_and_no_unknown_ones() -> None:
+    # 1 of 3 and half a text each; 0 of 2, the third is unknown.
+    found = log_odds(np.array([[1, 0], [0, 0], [0, -1]]))
+    np.testing.assert_allclose(found, np.log([1.5 / 2.5, 0.5 / 2.5]))
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Corpus:
+    """Texts that name their labels; all of train are `always` something, and each third text does not say whether it is `slow`."""
+    for name, n in (("train", 24), ("dev", 12), ("test", 12)):
+        rows = ["text,late,broken,slow,always"]
+        for i in range(n):
+            late, broken = i % 2, i // 2 % 2
+            text = f"{name} {i}{' late' * late}{' broken' * broken}"
+            rows.append(f"{text},{late},{broken},{'' if i % 3 == 0 else late},{int(name == 'train' or late)}")
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return load_corpus(
+        CorpusConfig(
+            source=str(tmp_path / "train.csv"),
+            dev=str(tmp_path / "dev.csv"),
+            test=str(tmp_path / "test.csv"),
+            label_columns=("late", "broken", "slow", "always"),
+        )
+    )
+
+
+def test_each_label_has_a_regression_of_its_own_from_the_texts_that_know_it(tickets: Corpus) -> None:
+    model = fit(tickets, {"ngrams": 3, "C": 100.0}, None)
+    always, broken, late, slow = model.logits(["test 1 late", "test 2 broken", "test 3 late broken"]).T
+    assert (late > 0).tolist() == (slow > 0).tolist() == [True, False, True]
+    assert (broken > 0).tolist() == [False, True, True]
+    # Without a text that has it not, there is nothing to tell apart: 24 and a half have it, and half a text has not.
+    np.testing.assert_allclose(always, np.log(24.5 / 0.5))
+
+
+def test_the_settings_of_several_labels_are_chosen_without_weights_of_classes(tickets: Corpus) -> None:
+    labels = {"dev": tickets.dev.labels}
+    judge = SEVERAL_LABELS_A_TEXT.metric(MetricConfig(kind="macro_f1"), tickets.labels, labels)
+    document = {
+        "name": "x",
+        "corpus": {"source": "x.csv", "multi_label": True},
+        "teacher": {"students": {}},
+        "trial": {"student": {"kind": "average"}},
+    }
+    best = best_on_dev(Study(document), tickets, True, judge)
+    assert best == {"characters": True, "ngrams": 2, "C": best["C"], "class_weight": None, "overlap": False}

@@ -44,7 +44,7 @@ def test_the_files_of_the_tables_are_valid() -> None:
     table = TableConfig.model_validate(TABLE)
     kinds = [method.kind for method in table.methods]
     assert {"majority", "tfidf", "fixed", "searched", "teacher"} == set(kinds)
-    for name in ("pairs", "skewed"):
+    for name in ("pairs", "skewed", "several_labels"):
         of_kind = parse_yaml((ROOT / "benchmarks" / "tables" / f"{name}.yaml").read_text(encoding="utf-8"))
         assert len(TableConfig.model_validate(of_kind).seeds) >= 5
     assert len(table.seeds) >= 5
@@ -303,6 +303,36 @@ def test_a_metric_of_probabilities_of_three_classes_is_refused(
     document |= {"corpus": {"source": str(source)}, "teacher": {"students": {}}, "metric": "roc_auc"}
     with pytest.raises(StudyError, match=r"the tables keep answers, .* ROC AUC of 3 classes cannot be computed"):
         plan(load_study(write_study(document)), TableConfig.model_validate(TABLE), tmp_path / "records")
+
+
+def test_the_page_judges_several_labels_a_text_by_the_answers_to_each() -> None:
+    # x: 1 of 2 is found, without a mistake: 2/3. y: both and one more: 4/5. Micro: 2 * 3 / (4 + 4); both of texts 1 and 4 are right.
+    answers: dict[str, Any] = {"a": [[1, 0], [0, 1], [0, 1], [0, 1]], "b": [[0, 0]] * 4}
+    labels = [[1, 0], [1, 1], [0, 0], [0, 1]]
+    plan = {"labels": ["x", "y"], "is_multi_label": True, "finals": {"test": labels}}
+    text = page({"s": records_of("macro_f1", answers, {key: [] for key in answers}, **plan)})
+    assert "; 2 labels, any number of them a text. Teacher: a stone." in text
+    assert "| | seeds | dev macro-F1 | macro-F1 | exact match | micro-F1 | difference from *b* |" in text
+    assert "| a | 1 | 0.5000 | 0.7333 | 0.5000 | 0.7500 | +0.7333 [" in text
+    assert "| b | 1 | 0.5000 | 0.0000 | 0.2500 | 0.0000 | – |" in text
+
+
+def test_several_labels_a_text_have_no_further_final_sets(tmp_path: Path) -> None:
+    rows = [f"text {i},{'a|b' if i % 2 else 'a'}" for i in range(40)]
+    source = tmp_path / "several.csv"
+    source.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    study = Study(
+        {
+            "name": "tiny",
+            "corpus": {"source": str(source), "separator": "|"},
+            "teacher": {"students": {}},
+            "trial": {"student": {"kind": "average"}},
+            "storage": str(tmp_path),
+        }
+    )
+    table = TableConfig.model_validate({**TABLE, "final": {"tiny": {"more": {"path": str(source)}}}})
+    with pytest.raises(CorpusError, match=r"several.csv: further final sets are read with one label a text"):
+        plan(study, table, tmp_path / "records")
 
 
 def test_the_page_says_what_the_records_say() -> None:
