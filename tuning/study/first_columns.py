@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from distune.corpora.cells import is_nothing, spelling_of, spelt_list
+from distune.corpora.cells import is_nothing, spelling_of
 from distune.corpora.doubtful_labels import joining_sign
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
+from distune.corpora.label_lists import spelt_list
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
