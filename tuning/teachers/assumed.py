@@ -172,6 +172,12 @@ def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
             f"students learn {learnt}"
         )
     found += [
+        f"{file.path}: its logits are all <= 0, so that it gives no label a probability above 0.5; if they are logarithms of probabilities, write "
+        "the probabilities themselves, as a column probabilities or probability_LABEL"
+        for file in files
+        if file.is_multi_label and not file.is_of_softmax and len(file.logits) > 1 and (file.logits <= 0).all()
+    ]
+    found += [
         f"{file.path}: its probabilities add up to 1 in every row, as those of a softmax do; each is taken by itself"
         for file in files
         if file.is_of_softmax

@@ -260,3 +260,26 @@ def test_a_label_of_which_a_teacher_says_nothing_is_told(tmp_path: Path) -> None
     values[:] = 1.0
     with pytest.raises(CorpusError, match="all its logits on dev are 1, for every class of every text"):
         check(from_file(tmp_path, values))
+
+
+def test_probabilities_that_a_text_lacks_a_label_are_refused(tmp_path: Path) -> None:
+    values = logits_of(TEXTS)
+    with pytest.raises(
+        CorpusError, match=r"its numbers are lower for the dev texts of a label .* mean ROC AUC of 0\.0\d\d"
+    ):
+        check(from_file(tmp_path, sigmoid(-values), "probability_"))
+    values[:, 2] *= -1
+    told = check(from_file(tmp_path, values))
+    assert "by the ROC AUC of praise (0.0" in told
+    assert "lacks the label?" not in check(from_file(tmp_path, -values * [-1, -1, 1, -1]))
+
+
+def test_numbers_that_have_nothing_to_do_with_the_labels_are_not_turned(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).normal(size=(len(TEXTS), 4))
+    assert "lacks the label?" not in check(from_file(tmp_path, noise))
+
+
+def test_logarithms_of_probabilities_as_logits_are_told(tmp_path: Path) -> None:
+    told = check(from_file(tmp_path, np.log(sigmoid(logits_of(TEXTS)))))
+    assert "its logits are all <= 0, so that it gives no label a probability above 0.5; if they are logarithms" in told
+    assert "logarithms of probabilities, write" not in check(from_file(tmp_path, logits_of(TEXTS)))
