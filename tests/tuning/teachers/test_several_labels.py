@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from distune.cluster.runner import IN_PROCESS
 from distune.corpora.corpus import load_corpus
 from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_file import read_logits_file
@@ -22,7 +23,9 @@ from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import character_tokenizer
 from distune.tuning.checks import check
 from distune.tuning.cli import main
+from distune.tuning.metric.metric import MetricError
 from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import cache_teacher, unseen
 from distune.tuning.teachers.teachers import locate
 from tests.conftest import prepared_study
 from tests.making.several_labels import LABELS, logits_of, study_of, tickets, write_logits, write_tickets
@@ -37,10 +40,10 @@ def from_file(tmp_path: Path, values: np.ndarray, prefix: str = "logit_") -> Stu
 
 def test_check_says_how_exactly_dev_and_test_tell_whole_answers(tmp_path: Path) -> None:
     told = check(Study(study_of(tmp_path))).splitlines()
-    # 47 of 48 texts have all labels right.
+    # Each label is answered from its threshold on, and then all texts have all labels right: 48 / (48 + 1.96²) and so on.
     assert told[5] == (
-        "  the teacher's dev exact match of 0.979 has the 95 % interval 0.891 to 0.996 on the 48 labelled texts of dev, and 0.858 "
-        "to 0.997 on the 32 labelled texts of test"
+        "  the teacher's dev exact match of 1.000 has the 95 % interval 0.926 to 1.000 on the 48 labelled texts of dev, and 0.893 "
+        "to 1.000 on the 32 labelled texts of test"
     )
     without = study_of(tmp_path, {"students": {"trials": 2, "members": 1}})
     assert any(
@@ -91,6 +94,31 @@ def test_an_exported_cache_gives_the_same_numbers_again(tmp_path: Path) -> None:
     assert found.about["multi_label"] is True
     again = prepared_study({**document, "teacher": {"logits": str(tmp_path / "out.parquet")}})
     assert again.teacher_score == prepared_study(document).teacher_score
+
+
+def test_check_and_cache_give_whole_answers_by_the_thresholds_of_dev_as_the_table_does(
+    tmp_path: Path, said: list[str]
+) -> None:
+    low = logits_of(TEXTS, noise=0.0) / 10 - 3  # No probability reaches 0.5, and thresholds part them all.
+    study = from_file(tmp_path, low)
+    assert "the teacher's dev exact match of 1.000 has" in check(study)
+    cache_teacher(study, False, None, "", IN_PROCESS, unseen)
+    assert any(
+        line.startswith(
+            "teacher: dev exact match 1.0000, test exact match 1.0000, dev micro-F1 1.0000, test micro-F1 1.0000; "
+        )
+        for line in said
+    )
+    even = Study({**study.document, "metric": {"kind": "micro_f1", "threshold": "none"}})
+    assert "the teacher's dev exact match of 0.208 has" in check(even)
+
+
+def test_a_metric_that_cannot_be_computed_is_refused_before_a_cache_is_filled(tmp_path: Path) -> None:
+    document = study_of(tmp_path) | {"metric": {"f1": "spam"}}
+    study = Study(document)
+    with pytest.raises(MetricError, match=r"metric\.label: 'spam' is no label of the corpus"):
+        cache_teacher(study, False, None, "", IN_PROCESS, unseen)
+    assert not Path(study.config.storage).exists()
 
 
 def test_students_that_answer_together_are_a_teacher_of_several_labels(tmp_path: Path, said: list[str]) -> None:
