@@ -155,7 +155,8 @@ def test_more_pairs_of_mrpc_hold_no_pair_of_test(tmp_path: Path) -> None:
     for name, row in {"train": "a big cat\ta cat\t1", "dev": "b\tc\t0", "test": "a cat\ta big cat\t1"}.items():
         more = 'he said "no\ta big dog\t0\n' if name == "train" else ""
         (tmp_path / f"{name}.tsv").write_text(f"sentence1\tsentence2\tlabel\n{row}\n{more}", encoding="utf-8")
-    assert write_mrpc(tmp_path, tmp_path / "out") == {"transfer": 4}
+    # Each text of train has a new partner but the dog, all of whose pairs are there by then.
+    assert write_mrpc(tmp_path, tmp_path / "out") == {"transfer": 3}
     lines = (tmp_path / "out" / "transfer.tsv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "sentence1\tsentence2"
     assert not {"a big cat\ta cat", "a cat\ta big cat", 'he said "no\ta big dog'} & set(lines)
