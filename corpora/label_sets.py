@@ -138,10 +138,12 @@ def sets_of_columns(
     cell means that it has not. Raises CorpusError for any other cell.
     """
     seen: Counter[str] = Counter()
-    said = [
-        renamed(truths(dict(zip(columns, cells, strict=True)), rows, place, empty_cell, seen), rename)
+    said: list[Truths] = [
+        truths(dict(zip(columns, cells, strict=True)), rows, place, empty_cell, seen)
         for place, cells in enumerate(zip(*columns.values(), strict=True))
     ]
+    if rename:
+        said = [renamed(one, rename) for one in said]
     notes += notes_of_truths(said, seen, empty_cell, rows.file)
     notes += _unused(rename, columns)
     return [_set_of(one) for one in said]
