@@ -221,3 +221,9 @@ def test_numbers_name_columns_and_no_column_is_named_twice() -> None:
     assert FileConfig.model_validate({"path": "a.csv", "label_columns": [0, 1]}).label_columns == ("0", "1")
     with pytest.raises(ValidationError, match="label_columns names 'late' twice"):
         FileConfig.model_validate({"path": "a.csv", "label_columns": ["late", "late"]})
+
+
+def test_a_column_has_its_name_however_its_umlauts_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,Qualita\u0308t,late\na,1,0\nb,0,1\n", encoding="utf-8")
+    assert read(path, label_columns=("Qualit\u00e4t", "late"))[0] == sets("Qualit\u00e4t", "late")
