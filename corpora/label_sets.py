@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -192,10 +193,10 @@ def _structured(cell: Any, separator: str | None, known: Collection[str]) -> Any
 
 def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:
     """Raise CorpusError for a text with a sign that joins labels if the study names no separator."""
-    sign = next((sign for sign in JOINED_BY if sign in str(cell) and not sign.isspace()), None)
+    sign = next((sign for sign in JOINED_BY if sign in str(cell) and sign != " "), None)
     if sign is not None and cell not in named:
         raise CorpusError(
-            f'{rows.file}: the labels of {rows[place]} are the text {str(cell)[:40]!r}: set corpus.separator: "{sign}" if these are '
+            f"{rows.file}: the labels of {rows[place]} are the text {str(cell)[:40]!r}: set corpus.separator: {json.dumps(sign, ensure_ascii=False)} if these are "
             "several, or name every label in `labels:` if this is one"
         )
 
