@@ -39,6 +39,8 @@ class SetAnswer:
     n_votes: int = 0
     probabilities: Probabilities | None = None
     is_doubted: bool = False
+    named: tuple[int, ...] = ()
+    """The places of the labels that have its confidence."""
     is_rescaled: bool = False
     """Never: probabilities of independent labels add up to anything."""
 
@@ -71,7 +73,12 @@ def of_set(names: LabelNames, cell: Any, confidence: Any, where: str) -> SetAnsw
     given = number_of(confidence, f"{where}: the confidence")
     if not 0 <= given <= 1:
         raise CorpusError(f"{where}: a confidence must be from 0 to 1, but got {given:g}")
-    return SetAnswer(form="confidence", probabilities=of_set_confidence(has, given), is_doubted=given < EVEN)
+    return SetAnswer(
+        form="confidence",
+        probabilities=of_set_confidence(has, given),
+        is_doubted=given < EVEN,
+        named=tuple(np.flatnonzero(has).tolist()),
+    )
 
 
 def of_votes(names: LabelNames, cell: Any, n_votes: Any, where: str) -> SetAnswer:

@@ -11,7 +11,7 @@ import numpy as np
 from distune._plural import n_of
 from distune.corpora.answer_cells import LabelNames, named, refuse_ambiguous
 from distune.corpora.answer_kinds import ONE_LABEL_ANSWERS, SET_ANSWERS, AnswerKind, answers_of
-from distune.corpora.answer_notes import notes_of_forms, shown_forms
+from distune.corpora.answer_notes import notes_of_forms, refuse_scores_in_rows, shown_forms
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
@@ -69,6 +69,8 @@ def read_answers_file(
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
         raise NoAnswersError(f"{table.name}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
+    if is_multi_label:
+        refuse_scores_in_rows(list(answered.values()), len(labels), table.name)
     probabilities = np.stack([kind.together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
     every = list(answered.values())

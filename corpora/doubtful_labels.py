@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -14,6 +15,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS, MOST_FRACTIONS = 50, 10
 """Up to this many distinct numbers, or numbers that are not whole, are classes and not a measurement."""
 JOINED_BY = {
+    "\n": True,
     "|": True,
     ";": True,
     "#": False,
@@ -71,7 +73,7 @@ def _joined(distinct: Counter[str], known: Collection[str]) -> tuple[str, str, l
 
 
 def _advice(sign: str, several: bool) -> str:
-    separator = f'set corpus.separator: "{sign}"'
+    separator = f"set corpus.separator: {json.dumps(sign, ensure_ascii=False)}"
     return separator if several else f"{separator} if a text has several labels, keep one label for each text if not"
 
 

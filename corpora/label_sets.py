@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -138,10 +139,12 @@ def sets_of_columns(
     cell means that it has not. Raises CorpusError for any other cell.
     """
     seen: Counter[str] = Counter()
-    said = [
-        renamed(truths(dict(zip(columns, cells, strict=True)), rows, place, empty_cell, seen), rename)
+    said: list[Truths] = [
+        truths(dict(zip(columns, cells, strict=True)), rows, place, empty_cell, seen)
         for place, cells in enumerate(zip(*columns.values(), strict=True))
     ]
+    if rename:
+        said = [renamed(one, rename) for one in said]
     notes += notes_of_truths(said, seen, empty_cell, rows.file)
     notes += _unused(rename, columns)
     return [_set_of(one) for one in said]
@@ -190,10 +193,10 @@ def _structured(cell: Any, separator: str | None, known: Collection[str]) -> Any
 
 def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:
     """Raise CorpusError for a text with a sign that joins labels if the study names no separator."""
-    sign = next((sign for sign in JOINED_BY if sign in str(cell) and not sign.isspace()), None)
+    sign = next((sign for sign in JOINED_BY if sign in str(cell) and sign != " "), None)
     if sign is not None and cell not in named:
         raise CorpusError(
-            f'{rows.file}: the labels of {rows[place]} are the text {str(cell)[:40]!r}: set corpus.separator: "{sign}" if these are '
+            f"{rows.file}: the labels of {rows[place]} are the text {str(cell)[:40]!r}: set corpus.separator: {json.dumps(sign, ensure_ascii=False)} if these are "
             "several, or name every label in `labels:` if this is one"
         )
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
+from types import NoneType
 from typing import Any
 
 from distune._plural import n_of
@@ -16,7 +20,9 @@ HAS = {
     **dict.fromkeys(("0", "false", "no", "f", "n"), False),
 }
 """How programs say that a text has a label, or has not; PostgreSQL writes t and f."""
-BY_NUMBER = {1.0: True, 0.0: False, -1.0: None}
+BY_NUMBER: dict[float, bool | None] = {1.0: True, 0.0: False, -1.0: None}
+EMPTY, ODD = "empty", "odd"
+SIMPLE = (str, int, float, Decimal, NoneType)
 MOST_NAMED = 5
 """How many labels a line names."""
 Truths = Mapping[str, bool | None]
@@ -32,13 +38,17 @@ def truths(
     """
     said: dict[str, bool | None] = {}
     for raw, cell in cells.items():
-        name = spelling_of(raw)
-        if _is_empty(cell):
-            seen["empty"] += 1
+        name = _name(raw)
+        value = _truth(cell) if isinstance(cell, SIMPLE) else ODD
+        if value == EMPTY:
+            seen[EMPTY] += 1
             value = False if empty_cell == "no_labels" else None
-        else:
-            value = _truth(cell, rows, place, name)
-            seen["unknown" if value is None else "known"] += 1
+        elif value is None:
+            seen["unknown"] += 1
+        if isinstance(value, str):
+            raise CorpusError(
+                f"{rows.file}: {name!r} of {rows[place]} must be 1 or 0, whether the text has this label, or empty if that is unknown, but got {str(cell)[:40]!r}"
+            )
         # Two columns that are renamed to one label: a text has it if one of them says so.
         said[name] = value if name not in said else _either(said[name], value)
     return said
@@ -58,9 +68,10 @@ def notes_of_truths(said: Sequence[Truths], seen: Counter[str], empty_cell: str 
 
     Raises CorpusError if the cells hold 1 or nothing: then no text is known to be without any label.
     """
-    has = Counter(name for one in said for name, value in one.items() if value)
-    lacks = Counter(name for one in said for name, value in one.items() if value is False)
-    unknown = Counter(name for one in said for name, value in one.items() if value is None)
+    counts = Counter(chain.from_iterable(one.items() for one in said))
+    has, lacks, unknown = (
+        {name: n for (name, one), n in counts.items() if one is value} for value in (True, False, None)
+    )
     if has and unknown and not lacks and all(len(one) == len(said[0]) for one in said):
         raise CorpusError(
             f"{file}: the labels are 1 or unknown, and never 0, so that no text is known to be without any of them; set corpus.empty_cell: "
@@ -74,13 +85,13 @@ def notes_of_truths(said: Sequence[Truths], seen: Counter[str], empty_cell: str 
     if seen["empty"] and empty_cell == "no_labels":
         notes.append(f"  {n_of(seen['empty'], 'empty cell is', 'empty cells are')} taken for 0 (corpus.empty_cell)")
     # A row of which nothing is known is left out or refused.
-    n_unknown = sum(sum(value is None for value in one.values()) for one in said if set(one.values()) != {None})
+    n_unknown = sum(list(one.values()).count(None) for one in said if set(one.values()) != {None}) if unknown else 0
     if n_unknown:
         notes.append(f"  {n_of(n_unknown, 'label is', 'labels are')} unknown: no loss and no score counts them")
-    names = dict.fromkeys(name for one in said for name in one)
-    if never := [name for name in names if not has[name] and lacks[name]]:
+    names = dict.fromkeys(name for name, _ in counts)
+    if never := [name for name in names if name in lacks and name not in has]:
         notes.append(f"  no row has {_shown(never)}; a label that no row of the source has is no label of the study")
-    if always := [name for name in names if not lacks[name] and unknown[name] and has[name]]:
+    if always := [name for name in names if name in has and name in unknown and name not in lacks]:
         notes.append(f"  no text is known to be without {_shown(always)}")
     n_short = sum(len(one) < len(names) for one in said)
     if n_short:
@@ -95,23 +106,25 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
     return True if one or other else None if one is None or other is None else False
 
 
-def _is_empty(cell: Any) -> bool:
+@functools.lru_cache(maxsize=4096, typed=True)
+def _truth(cell: Any) -> bool | str | None:
+    """Whether a cell says that a text has a label, None if it says -1; `EMPTY` and `ODD` if it says neither."""
     if is_nothing(cell):
-        return True
-    spelt = spelling_of(cell) if isinstance(cell, str) else ""
-    return isinstance(cell, str) and (spelt in MISSING or spelt.upper() in MISSING)
-
-
-def _truth(cell: Any, rows: RowNames, place: int, name: str) -> bool | None:
-    spelt = spelling_of(cell).casefold()
-    if spelt in HAS:
-        return HAS[spelt]
+        return EMPTY
+    spelt = spelling_of(cell)
+    if isinstance(cell, str) and (spelt in MISSING or spelt.upper() in MISSING):
+        return EMPTY
+    if spelt.casefold() in HAS:
+        return HAS[spelt.casefold()]
     try:
-        return BY_NUMBER[float(spelt)]
-    except (ValueError, KeyError) as error:
-        raise CorpusError(
-            f"{rows.file}: {name!r} of {rows[place]} must be 1 or 0, whether the text has this label, or empty if that is unknown, but got {str(cell)[:40]!r}"
-        ) from error
+        return BY_NUMBER.get(float(spelt), ODD)
+    except ValueError:
+        return ODD
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _name(raw: Any) -> str:
+    return spelling_of(raw)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from distune.corpora.json_records import Records, read_json
 from distune.corpora.places import Place
 from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import TableConfig
-from distune.corpora.texts import CorpusError, EmptyFileError
+from distune.corpora.texts import CorpusError, EmptyFileError, normalise
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
@@ -53,6 +53,10 @@ class Table:
         """
         if name in self.columns:
             return _listed(self.columns[name])
+        # Programs of macOS write an umlaut as two characters, and an editor as one.
+        alike = [one for one in self.columns if normalise(one) == normalise(name)]
+        if len(alike) == 1:
+            return _listed(self.columns[alike[0]])
         for parent in (name[:place] for place, sign in enumerate(name) if sign == "."):
             cells = _listed(self.columns.get(parent, ()))
             if any(isinstance(cell, dict | list) for cell in cells):

@@ -221,3 +221,19 @@ def test_confidences_below_a_half_and_even_votes_are_told(tmp_path: Path) -> Non
     notes = answers(tmp_path, *rows).file.notes
     assert any(note.startswith("1 confidence is below 1/2, by which the other labels are likelier") for note in notes)
     assert any(note.endswith("1 text has one of exactly 0.5, which counts as an answer") for note in notes)
+
+
+def test_a_row_for_the_score_of_each_label_is_no_answer_with_a_confidence(tmp_path: Path) -> None:
+    scores = [
+        {"text": text, "label": label, "confidence": score}
+        for text in ("a", "b")
+        for label, score in zip(LABELS, (0.1, 0.9, 0.2), strict=True)
+    ]
+    with pytest.raises(CorpusError, match="2 texts have several such rows of different labels: write the numbers"):
+        answers(tmp_path, *scores)
+    likeliest = [
+        row for place in range(10) for row in ({**scores[1], "text": f"t{place}"}, {**scores[2], "text": f"t{place}"})
+    ]
+    answers(tmp_path, *likeliest)
+    with pytest.raises(CorpusError, match="20 texts have several such rows"):
+        answers(tmp_path, *likeliest, *({**row, "text": f"u{row['text']}"} for row in likeliest))

@@ -221,3 +221,22 @@ def test_numbers_name_columns_and_no_column_is_named_twice() -> None:
     assert FileConfig.model_validate({"path": "a.csv", "label_columns": [0, 1]}).label_columns == ("0", "1")
     with pytest.raises(ValidationError, match="label_columns names 'late' twice"):
         FileConfig.model_validate({"path": "a.csv", "label_columns": ["late", "late"]})
+
+
+def test_a_column_has_its_name_however_its_umlauts_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,Qualita\u0308t,late\na,1,0\nb,0,1\n", encoding="utf-8")
+    assert read(path, label_columns=("Qualit\u00e4t", "late"))[0] == sets("Qualit\u00e4t", "late")
+
+
+def test_labels_in_lines_of_a_cell_are_several(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\na,"late\nbroken"\nb,"late\nlost"\n', encoding="utf-8")
+    with pytest.raises(
+        CorpusError, match=r'line 2 are the text .late.nbroken.: set corpus\.separator: "\\n" if'
+    ) as caught:
+        read(path, multi_label=True)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(CorpusError, match=r'looks like several labels, late and broken; set corpus\.separator: "\\n"'):
+        read(path)
+    assert read(path, separator="\n")[0] == sets("broken|late", "late|lost")

@@ -79,3 +79,9 @@ def test_a_setting_that_init_does_not_take_is_to_be_written_by_hand() -> None:
     table.to_csv("a.csv", index=False)
     with pytest.raises(CorpusError, match="`distune init` cannot be given `empty_cell:`: change the file"):
         write_first_study("a.csv", Path("study.yaml"))
+
+
+def test_labels_in_lines_of_a_cell_are_taken_apart() -> None:
+    rows = [(text, "\n".join(one)) for text, one in zip(TEXTS, SETS, strict=True) if one]
+    pd.DataFrame(rows, columns=["text", "label"]).to_csv("a.csv", index=False)
+    assert first_of("a.csv") == {"separator": "\n"}
