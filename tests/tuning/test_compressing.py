@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 import distune
+from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
-from distune.models.checkpoint import load_checkpoint
+from distune.corpora.encoding import load_encoder
+from distune.models.checkpoint import load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
+from distune.models.decision import Decision
+from distune.models.predictor import Predictor
 from distune.tuning.champion.compressed import Side, what_got_worse
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
@@ -157,7 +161,34 @@ def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_orde
         assert "micro-F1" in out
         scores.append(json.loads(out.strip().splitlines()[-1])["before"]["score"])
     assert scores[0] == scores[1] == pytest.approx(result.score)
-    assert load_checkpoint(tmp_path / "small even").decision == load_checkpoint(student).decision
+    small, dev = tmp_path / "small even", prepared.corpus.dev
+    predictor = Predictor(small, load_encoder(small))
+    logits = np.concatenate([predictor.logits([text]) for text in dev.texts])
+    # Compression has changed the probabilities, and dev has chosen the thresholds again.
+    assert load_checkpoint(student).decision != predictor.decision == prepared.metric.decision(logits, dev.labels)
+    assert "Dev has chosen what is answered from which probability on again, by micro-F1: " in (
+        small / "README.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_thresholds_stay_if_there_is_no_study_to_choose_them_or_if_it_chooses_none(
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "texts.txt").write_text("好\n坏\n", encoding="utf-8")
+    chosen = replace(load_checkpoint(folder), decision=Decision(1, 0.25))
+    given = tmp_path / "chosen"
+    save_checkpoint(chosen, given, "", Path(encoding.__file__))
+    for name, source in (
+        ("texts", ["--texts", str(tmp_path / "texts.txt")]),
+        ("study", ["--study", str(write_study({**document, "metric": "accuracy"}))]),
+    ):
+        code, _, err = run(["compress", str(given), str(tmp_path / name), "--half", "float16", *source], capsys)
+        assert code == 0, err
+        assert load_checkpoint(tmp_path / name).decision == Decision(1, 0.25)
 
 
 def test_a_student_of_one_label_is_not_compressed_by_a_study_of_several(

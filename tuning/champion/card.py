@@ -54,7 +54,7 @@ def model_card(card: Card) -> str:
     """The README.md of a checkpoint folder: what it is, how it was made, what it reaches, its limits, how to use it."""
     quality = card.columns[-1].quality
     title, (low, high) = quality.metric.title, interval_of(quality, card.n_test) or (math.nan, math.nan)
-    how = "Wilson" if quality.metric.is_accuracy else "bootstrapped"
+    how = "Wilson" if quality.metric.is_share_of_texts else "bootstrapped"
     facts = "\n".join(f"- {key}: {value}" for key, value in card.about.items())
     limits = "\n".join(f"- {limit}" for limit in (*card.settings.limits, *card.limits))
     licence = card.settings.data_license or "Whoever made this model has not said under what licence its data stand."

@@ -119,7 +119,7 @@ def quality(
     """The figures of quality of one model, one array of test logits for each seed, each answered by its decision.
 
     `teacher` are the teacher's answers on test. Without decisions the answer is what nothing chosen on dev decides. The
-    interval of an accuracy is Wilson's, that of any other metric is bootstrapped.
+    interval of an accuracy or an exact match is Wilson's, that of any other metric is bootstrapped.
     """
     task = task_of_metric(metric)
     decisions = [task.undecided(one.shape[1]) for one in test_logits] if decisions is None else decisions

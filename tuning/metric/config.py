@@ -123,6 +123,11 @@ class MetricConfig(BaseModel, frozen=True, extra="forbid"):
     def is_accuracy(self) -> bool:
         return self.kind == "accuracy"
 
+    @property
+    def is_share_of_texts(self) -> bool:
+        """Whether it counts the texts that are answered rightly altogether, which has Wilson's interval."""
+        return self.kind in ("accuracy", "exact_match")
+
     def fault(self, is_multi_label: bool) -> str:
         """The reason why it cannot judge one label a text, or several; "" if it can."""
         other = (OF_ONE_LABEL_A_TEXT if is_multi_label else OF_SEVERAL_LABELS).get(self.kind)

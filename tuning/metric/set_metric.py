@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from distune.models.decision import AnyDecision, even, sigmoid
 from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.metric import MetricError, average_precision, recall_at_precision, roc_auc, unknown_label
 from distune.tuning.metric.set_thresholds import best_thresholds
 
@@ -67,9 +68,12 @@ def set_interval(
 ) -> tuple[float, float]:
     """The 95 % confidence interval of the mean score over seeds, each with logits `[texts, labels]` and its decision.
 
-    Each sample weighs the texts again, and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
+    That of exact match is Wilson's, as of an accuracy. For any other, each sample weighs the texts again, and holds the score under these weights (the Bayesian bootstrap, Rubin 1981). A
     draw of whole texts would leave rare labels without one.
     """
+    if metric.config.is_share_of_texts:
+        shares = [metric.score(one, labels, by) for one, by in zip(logits, decisions, strict=True)]
+        return wilson_interval(float(np.mean(shares)), len(labels))
     n_samples = N_SAMPLES if metric.is_of_answers else N_SAMPLES_OF_RANKS
     generator, found = np.random.default_rng(SEED), []
     for start in range(0, n_samples, DRAWS_AT_A_TIME):

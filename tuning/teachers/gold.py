@@ -63,7 +63,7 @@ def _of_labels(corpus: Corpus, logits: Logits | None, metric: SetMetric) -> list
     """The lines about the labels of dev and test, of which a text has several: their number, and the rarest one."""
     n_dev, n_test = (n_texts_of(split.labels, len(corpus.labels)) for split in (corpus.dev, corpus.test))
     said = f"dev has {n_of(int(n_dev.sum()), 'label')} on {n_of(len(corpus.dev), 'text')}, and test {n_test.sum():,} on {len(corpus.test):,}"
-    if logits is not None:
+    if logits is not None and not metric.config.is_share_of_texts:  # That has been said.
         decision = metric.decision(logits, corpus.dev.labels)
         score = metric.score(logits, corpus.dev.labels, decision)
         low, high = set_interval(metric, [logits], corpus.dev.labels, [decision])

@@ -143,3 +143,11 @@ def test_a_split_whose_texts_have_no_label_at_all_is_refused() -> None:
 def test_exact_match_has_no_thresholds_of_single_labels() -> None:
     config = MetricConfig.model_validate({"exact_match": {"threshold": "on_dev"}})
     assert "set threshold: none, or take micro_f1" in config.fault(is_multi_label=True)
+
+
+def test_the_interval_of_an_exact_match_is_wilsons() -> None:
+    labels = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.int8)
+    logits = np.where(labels == 1, 5.0, -5.0).astype(np.float32)
+    low, high = set_interval(metric("exact_match", labels), [logits], labels, [even(2)])
+    assert low == pytest.approx(4 / (4 + 1.959964**2), abs=1e-4)
+    assert high == pytest.approx(1.0)

@@ -45,6 +45,8 @@ def test_check_says_how_exactly_dev_and_test_tell_whole_answers(tmp_path: Path) 
         "  the teacher's dev exact match of 1.000 has the 95 % interval 0.926 to 1.000 on the 48 labelled texts of dev, and 0.893 "
         "to 1.000 on the 32 labelled texts of test"
     )
+    by_exact_match = check(Study(study_of(tmp_path) | {"metric": "exact_match"}))
+    assert by_exact_match.count("the teacher's dev exact match of") == 1
     without = study_of(tmp_path, {"students": {"trials": 2, "members": 1}})
     assert any(
         line.startswith("  an exact match of 0.900 has the 95 % interval")
