@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 
+from distune._digits import is_whole
 from distune.cluster.config import ClusterConfig, ClusterError
 
 REACH_TIMEOUT_S = 10
@@ -42,7 +43,7 @@ def _n_gpus(config: ClusterConfig) -> int:
 def check_reachable(address: str) -> None:
     """Raise ClusterError unless somebody listens at `HOST:PORT`; Ray itself would try for minutes before it said so."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdigit():
+    if not is_whole(port):
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_TIMEOUT_S).close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
+UNUSED = range(20_000, 32_768)
+"""Ports below those that Linux and macOS give by themselves, and above those of Ray's workers."""
 START_TIMEOUT_S, STOP_TIMEOUT_S = 120, 20
 
 
@@ -114,19 +117,34 @@ def inherited(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_ports(wanted: Sequence[int]) -> list[int]:
-    """Those ports, with a free one in the place of each that is taken or 0."""
+    """Those ports, with a free one in the place of each that is taken or 0.
+
+    A program takes seconds until it listens at its port. So a free one is of those that the system gives to nobody by
+    itself: until then no connection and no other server gets it.
+    """
     with ExitStack() as held:
         found = []
         for port in wanted:
-            one = held.enter_context(socket.socket())
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
-            try:
-                one.bind((HOST, port))
-            except OSError:
-                one.bind((HOST, 0))
-            one.listen()
+            candidates = (*([port] if port else []), *secrets.SystemRandom().sample(UNUSED, len(UNUSED)))
+            one = next(filter(None, map(_listener, candidates)), None)
+            if one is None:
+                raise ServicesError(f"all ports from {UNUSED.start} to {UNUSED.stop - 1} are taken")
+            held.enter_context(one)
             found.append(int(one.getsockname()[1]))
         return found
+
+
+def _listener(port: int) -> socket.socket | None:
+    """A socket that listens at a port; None if another does."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+    try:
+        one.bind((HOST, port))
+        one.listen()
+    except OSError:
+        one.close()
+        return None
+    return one
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
@@ -45,7 +46,7 @@ def _cancelled(table: Table, label: str) -> list[bool]:
     parts = label.split(".")
     if CANCELLED in table.columns and label != CANCELLED:
         return [str(cell).strip().lower() in ("true", "1") for cell in table.column(CANCELLED)]
-    if len(parts) < 2 or not parts[1].isdigit() or parts[0] not in table.columns or label in table.columns:
+    if len(parts) < 2 or not is_whole(parts[1]) or parts[0] not in table.columns or label in table.columns:
         return [False] * table.n_rows
     return [_is_cancelled(_at(cell, int(parts[1]))) for cell in table.column(parts[0])]
 
@@ -62,7 +63,7 @@ def _discarded(table: Table, label: str) -> list[bool]:
         if states and set(states) <= STATES:
             found = [state_of(cell) == DISCARDED for cell in table.column("status")]
     question, _, place = label.rpartition(".")
-    if not place.isdigit():  # A list of one response.
+    if not is_whole(place):  # A list of one response.
         question, place = label, "0"
     of_responses = f"{question}.status"
     if of_responses in table.columns:
@@ -84,7 +85,7 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
     """The line about a path to one of several annotations, if others have different labels."""
     parts = label.split(".")
     parent = next((n for n in range(1, len(parts)) if ".".join(parts[:n]) in table.columns), None)
-    if label in table.columns or parent is None or not any(part.isdigit() for part in parts[parent:]):
+    if label in table.columns or parent is None or not any(map(is_whole, parts[parent:])):
         return []
     cells = table.column(".".join(parts[:parent]))
     several = [
@@ -108,7 +109,7 @@ def _leaves(cell: Any, path: Sequence[str]) -> Iterator[str]:
     if not path:
         if isinstance(cell, str | int):
             yield str(cell)
-    elif isinstance(cell, list) and path[0].isdigit():
+    elif isinstance(cell, list) and is_whole(path[0]):
         for one in cell:
             yield from _leaves(one, path[1:])
     elif isinstance(cell, dict):

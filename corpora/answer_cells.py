@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from distune.corpora.answer_rule import AnswerRule, Probabilities, of_confidence, of_scores
 from distune.corpora.cells import MISSING, WHOLE_FLOAT, is_nothing
-from distune.corpora.literals import literal
+from distune.corpora.literals import container
 from distune.corpora.texts import CorpusError, normalise
 
 Form = Literal["logprobs", "probabilities", "votes", "confidence", "label", "abstention"]
+SHORTENED = "..."
+"""The sign of numpy for the left out middle of a long list."""
 ROUNDING = 0.01
 """How far rounded probabilities may add up beyond 1."""
 
@@ -56,6 +58,11 @@ class LabelNames:
 
     labels: Sequence[str]
     rule: AnswerRule
+
+    def knows(self, name: str) -> bool:
+        """Whether a name is a label or an abstention."""
+        spelt = normalise(name)
+        return spelt in self.labels or spelt in self.rule.abstentions
 
     def place_of(self, value: Any, where: str) -> int | None:
         """The place of a label, None for an abstention; raises CorpusError for a name that is neither."""
@@ -108,7 +115,7 @@ def named(cell: Any, class_names: Sequence[str]) -> Any:
 
 def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answer:
     """A label, with a confidence if there is one."""
-    cell = _value(cell)
+    cell = spelt_value(names, cell, where)
     if isinstance(cell, list | tuple | Mapping):
         return of_votes(names, cell, where)
     place = names.place_of(cell, where)
@@ -116,7 +123,7 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
         return ABSTENTION
     if is_nothing(confidence) or (isinstance(confidence, str) and not confidence.strip()):
         return Answer(form="label", votes=np.bincount([place], minlength=len(names.labels)))
-    given = _number(confidence, f"{where}: the confidence")
+    given = number_of(confidence, f"{where}: the confidence")
     if not 0 <= given <= 1:
         raise CorpusError(f"{where}: a confidence must be from 0 to 1, but got {given:g}")
     n_labels = len(names.labels)
@@ -127,9 +134,9 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
 
 def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
     """A list of labels, or an object with the number of votes for each; votes that abstain are not counted."""
-    cell = _value(cell)
+    cell = spelt_value(names, cell, where)
     if isinstance(cell, Mapping):
-        votes: Iterable[tuple[Any, int]] = [(name, _count(n, where)) for name, n in cell.items() if n is not None]
+        votes: Iterable[tuple[Any, int]] = [(name, count_of(n, where)) for name, n in cell.items() if n is not None]
     elif isinstance(cell, int | float | Decimal) and not is_nothing(cell):
         raise CorpusError(
             f"{where}: votes must be a list of labels or an object with a count for each, but got {cell}; if it is one label, call the column "
@@ -152,7 +159,7 @@ def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:
 
     The part of abstentions is taken out; if they are likelier than each label, it is an abstention.
     """
-    cell = _value(cell)
+    cell = spelt_value(names, cell, where)
     kind = "logprobs" if is_log else "probabilities"
     if not isinstance(cell, Mapping):
         raise CorpusError(
@@ -184,7 +191,7 @@ def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:
 
 
 def _score(given: Any, is_log: bool, where: str) -> float:
-    value = _number(given, f"{where}: a score", may_be_infinite=is_log)
+    value = number_of(given, f"{where}: a score", may_be_infinite=is_log)
     if is_log and value > ROUNDING:
         raise CorpusError(f"{where}: a log-probability must be <= 0, but got {value:g}")
     if not is_log and value < 0:
@@ -192,18 +199,29 @@ def _score(given: Any, is_log: bool, where: str) -> float:
     return math.exp(value) if is_log else value
 
 
-def _value(cell: Any) -> Any:
-    """The list or object that a cell spells, as CSV does; the pairs of a map as an object; any other cell as it is."""
-    if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
-        found = literal(cell)
-        cell = cell if found is None else found
+def spelt_value(names: LabelNames, cell: Any, where: str) -> Any:
+    """The list or object that a cell spells, as CSV does; the pairs of a map as an object; any other cell as it is.
+
+    Raises CorpusError for one that looks like a list or an object and is none, and for a list that numpy has shortened.
+    """
+    if isinstance(cell, str) and not names.knows(cell):
+        found = container(cell)
+        if found is None and cell.strip()[:1] in ("[", "{"):
+            raise CorpusError(
+                f"{where}: the answer {cell.strip()[:60]!r} is no label, and no list or object that can be read; write it as JSON, such as "
+                '["LABEL", "LABEL"] or {"LABEL": 2}'
+            )
+        cell = cell if found is None else list(found) if isinstance(found, set) else found
+    if isinstance(cell, list | tuple) and SHORTENED in cell and not names.knows(SHORTENED):
+        raise CorpusError(f"{where}: numpy has left votes out of {str(cell)[:60]}; write the list by its tolist()")
     if isinstance(cell, list) and cell and all(isinstance(one, tuple) and len(one) == 2 for one in cell):
         return dict(cell)  # As pyarrow reads a map.
     return cell
 
 
-def _count(given: Any, where: str) -> int:
-    value = _number(given, f"{where}: a number of votes")
+def count_of(given: Any, where: str) -> int:
+    """A number of votes; raises CorpusError for what is none."""
+    value = number_of(given, f"{where}: a number of votes")
     if value < 0 or not value.is_integer():
         raise CorpusError(
             f"{where}: a number of votes must be whole and >= 0, but got {value:g}; if these are probabilities, call the column so"
@@ -211,7 +229,8 @@ def _count(given: Any, where: str) -> int:
     return int(value)
 
 
-def _number(given: Any, what: str, may_be_infinite: bool = False) -> float:
+def number_of(given: Any, what: str, may_be_infinite: bool = False) -> float:
+    """A number of any spelling; raises CorpusError for another value, with `what` it is of."""
     try:
         if isinstance(given, bool):
             raise TypeError

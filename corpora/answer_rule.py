@@ -53,3 +53,23 @@ def joined(votes: NDArray[np.int64], scored: Sequence[Probabilities], prior_stre
     of which it is the mean."""
     parts = [*([of_votes(votes, prior_strength)] if votes.any() else []), *scored]
     return np.asarray(np.mean(parts, axis=0))
+
+
+def of_set_votes(counts: NDArray[np.int64], n_votes: int, prior_strength: float) -> Probabilities:
+    """`[labels]` of how many of `n_votes` have each label `[labels]`: each is a task of two classes of its own, with the
+    posterior mean under an even Beta prior of this total strength."""
+    return np.asarray((counts + prior_strength / 2) / (n_votes + prior_strength))
+
+
+def of_set_confidence(has: NDArray[np.bool_], confidence: float) -> Probabilities:
+    """`[labels]` of whether an answer has each label `[labels]`: what it says of each is right with this confidence."""
+    return np.where(has, confidence, 1 - confidence)
+
+
+def joined_sets(
+    counts: NDArray[np.int64], n_votes: int, scored: Sequence[Probabilities], prior_strength: float
+) -> Probabilities:
+    """`[labels]` of all answers to one text: votes are added up, and count as one among the scored answers, of which it is the
+    mean."""
+    parts = [*([of_set_votes(counts, n_votes, prior_strength)] if n_votes else []), *scored]
+    return np.asarray(np.mean(parts, axis=0))

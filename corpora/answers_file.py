@@ -9,26 +9,19 @@ from typing import Any
 import numpy as np
 
 from distune._plural import n_of
-from distune.corpora.answer_cells import Answer, LabelNames, named, of_label, of_votes, refuse_ambiguous, scores_of
-from distune.corpora.answer_notes import notes_about, shown_forms
-from distune.corpora.answer_rule import AnswerRule, Probabilities, joined
+from distune.corpora.answer_cells import LabelNames, named, refuse_ambiguous
+from distune.corpora.answer_kinds import ONE_LABEL_ANSWERS, SET_ANSWERS, AnswerKind, answers_of
+from distune.corpora.answer_notes import notes_of_forms, shown_forms
+from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile, hashes_of
-from distune.corpora.narrowing import with_classes
-from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import Table, read_table
+from distune.corpora.logits_file import LogitsFile, hashes_of
+from distune.corpora.sources import read_source
+from distune.corpora.table_config import config_of
+from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
-from distune.corpora.teacher_logits import Logits
 from distune.corpora.texts import CorpusError, has_content
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "logprobs": ("logprobs",),
-    "probabilities": ("probabilities",),
-    "votes": ("votes", "labels", "answers"),
-    "label": ("label", "answer"),
-}
-"""The columns of each form, that which says most first."""
 SCORES = ("score", "scores", "probability", "prob", "proba", "logit", "logits")
 """Columns next to a label that pipelines write, and that are not read."""
 N_VOTES = "n_votes"
@@ -50,41 +43,55 @@ class AnswersFile:
     n_votes: int
 
 
-def read_answers_file(path: str, labels: Sequence[str], rule: AnswerRule) -> AnswersFile:
-    """Read a file of one or more rows for each text: a column `text` or `text_hash`, and the answers.
+def read_answers_file(
+    path: str | tuple[str, ...], labels: Sequence[str], rule: AnswerRule, is_multi_label: bool = False
+) -> AnswersFile:
+    """Read a file, or several, of one or more rows for each text: a column `text` or `text_hash`, and the answers.
 
     `label` has one label, `votes` a list of labels or an object with a count for each, `logprobs` and `probabilities`
-    objects with a number for each label or some of them; `confidence` belongs to `label`. Raises CorpusError for
-    anything else, and for a name that is no label.
+    objects with a number for each label or some of them; `confidence` belongs to `label`. If a text may have several
+    labels, `label` (or `labels`) has the list of one vote, `votes` a list of lists, or counts together with `n_votes`, and
+    `probabilities` a number for each label by itself. Raises CorpusError for anything else, and for a name that is no label.
     """
-    table = read_table(TableConfig(path=path), ("text", "text_hash"))
-    cells, notes = _cells(table)
+    kind = answers_of(is_multi_label)
+    table = _table(path)
+    cells, notes = _cells(table, kind)
     refuse_ambiguous(labels, rule.abstentions)
     names = LabelNames(labels=labels, rule=rule)
     hashes = hashes_of(table)
     has_text = _has_text(table)
     if not all(has_text):
         notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
-    by_text: dict[bytes, list[Answer]] = {}
+    by_text: dict[bytes, list[Any]] = {}
     for row in np.flatnonzero(has_text):
-        by_text.setdefault(hashes[row], []).append(_answer(names, cells, int(row), f"{path}: {table.rows[int(row)]}"))
+        where = f"{table.name}: {table.rows[int(row)]}"
+        by_text.setdefault(hashes[row], []).append(_answer(kind, names, cells, int(row), where))
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
-        raise NoAnswersError(f"{path}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
-    probabilities = np.stack([_together(answers, len(labels), rule) for answers in answered.values()])
+        raise NoAnswersError(f"{table.name}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
+    probabilities = np.stack([kind.together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
-    told = notes_about(list(answered.values()), len(by_text) - len(answered), probabilities, rule)
-    description = f"a file of answers to {n_of(len(answered), 'text')}: {shown_forms(answered.values())}"
+    every = list(answered.values())
+    told = notes_of_forms(every, len(by_text) - len(answered), kind.words) + kind.notes(every, probabilities, names)
+    description = f"a file of answers to {n_of(len(answered), 'text')}: {shown_forms(every, kind.words)}"
     file = LogitsFile(
-        path=path,
+        path=table.name,
         rows={one: row for row, one in enumerate(answered)},
-        logits=_logits(probabilities),
+        logits=kind.logits(probabilities),
         hidden=None,
         about={"description": description, N_VOTES: n_votes},
         columns=ColumnOrder(order=tuple(range(len(labels))), assumed="", by_name=True),
-        notes=(*told, *notes),
+        notes=(*told, *notes, *table.notes),
     )
     return AnswersFile(file=file, abstained=frozenset(by_text.keys() - answered.keys()), n_votes=n_votes)
+
+
+def _table(path: str | tuple[str, ...]) -> Table:
+    """The rows of the file, or of all files; its notes are those about several files."""
+    answers = [name for kind in (ONE_LABEL_ANSWERS, SET_ANSWERS) for names in kind.columns.values() for name in names]
+    table = read_source(config_of(path), together=("text", "text_hash", "text_b"), some=answers)
+    of_files = table.notes if table.rows.parts else table.notes[1:]
+    return table.with_notes(*(note.strip().removeprefix(f"{table.name}: ") for note in of_files))
 
 
 def _has_text(table: Table) -> list[bool]:
@@ -93,18 +100,18 @@ def _has_text(table: Table) -> list[bool]:
     return [has_content(text) for text in texts_of_answers(table)]
 
 
-def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:
+def _cells(table: Table, kind: AnswerKind) -> tuple[dict[str, list[Any]], list[str]]:
     """The cells of each form that is read, that which says most first, and a note about the others.
 
     A column next to one that says more is something else, such as the majority of the votes or the right label.
     """
     found: dict[str, list[Any]] = {}
     spelt: dict[str, str] = {}
-    for form, names in COLUMNS.items():
+    for form, names in kind.columns.items():
         there = [name for name in names if name in table.columns]
         prefixed = [name for name in table.columns if name.startswith(PREFIXES.get(form, "\0"))]
         if len(there) + bool(prefixed) > 1:
-            raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; leave all but one out")
+            raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; keep one of them")
         if there:
             found[form], spelt[form] = table.column(there[0]), there[0]
         elif prefixed:
@@ -124,6 +131,8 @@ def _cells(table: Table) -> tuple[dict[str, list[Any]], list[str]]:
             found["confidence"] = table.column("confidence")
         elif "label" not in forms:
             raise CorpusError(f"{table.name}: has a column confidence, and no column label that it belongs to")
+    if "n_votes" in table.columns:
+        found["n_votes"] = table.column("n_votes")
     return found, notes
 
 
@@ -155,7 +164,7 @@ def _refuse_doubtful(
     if any(alone):
         raise CorpusError(
             f"{table.name}: some rows have {spelt[more]} and {spelt[form]}, and {table.rows[alone.index(True)]} has {spelt[form]} alone: leave "
-            f"{spelt[form]} out of the rows with {spelt[more]} if it is an answer, and leave the column out if it is the right label"
+            f"{spelt[form]} out of the rows with {spelt[more]} if it is an answer; leave the column out if it is the right label"
         )
 
 
@@ -177,32 +186,11 @@ def _is_there(cell: Any) -> bool:
     return not is_nothing(cell) and cell != ""
 
 
-def _answer(names: LabelNames, cells: Mapping[str, Sequence[Any]], row: int, where: str) -> Answer:
+def _answer(kind: AnswerKind, names: LabelNames, cells: Mapping[str, Sequence[Any]], row: int, where: str) -> Any:
     """The answer of a row, by the form that says most."""
-    form = next((form for form in COLUMNS if form in cells and _is_there(cells[form][row])), "label")
-    if form in ("logprobs", "probabilities"):
-        return scores_of(names, cells[form][row], form == "logprobs", where)
-    if form == "votes":
-        return of_votes(names, cells[form][row], where)
-    confidence = cells["confidence"][row] if "confidence" in cells else None
-    return of_label(names, cells["label"][row] if "label" in cells else None, confidence, where)
+    form = next((form for form in kind.columns if form in cells and _is_there(cells[form][row])), "label")
+    return kind.answer(names, form, {name: column[row] for name, column in cells.items()}, where)
 
 
-def _with_an_answer(answers: Sequence[Answer]) -> list[Answer]:
+def _with_an_answer(answers: Sequence[Any]) -> list[Any]:
     return [one for one in answers if one.form != "abstention"]
-
-
-def _together(answers: Sequence[Answer], n_classes: int, rule: AnswerRule) -> Probabilities:
-    votes = np.zeros(n_classes, dtype=np.int64)
-    for one in answers:
-        if one.votes is not None:
-            votes += one.votes
-    scored = [one.probabilities for one in answers if one.probabilities is not None]
-    return joined(votes, scored, rule.prior_strength)
-
-
-def _logits(probabilities: Probabilities) -> Logits:
-    """Logarithms in float32; a probability of 0 counts as 1e-7."""
-    clipped = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)).astype(np.float32)
-    logs = np.where(probabilities <= SMALLEST_PROBABILITY, FLOOR, clipped)
-    return with_classes(logs, probabilities.argmax(axis=1)).astype(np.float32)

@@ -12,6 +12,8 @@ import pyarrow.parquet
 from distune.corpora.places import Place
 from distune.corpora.texts import CorpusError
 
+HUGGING_FACE = b"huggingface"
+"""The key of a file's metadata under which Hugging Face's `datasets` keeps what its columns are."""
 FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError)
 """The errors of a damaged file, and of values that no object of Python holds, such as dates after the year 9999."""
 
@@ -88,17 +90,23 @@ def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
     return cells
 
 
-def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
-    """The names of classes in the metadata of a file, by the path of the column that has the class numbers."""
-    try:
-        return names_of_features(json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]] | None:
+    """The names of classes in the metadata of a file, by the path of the column that has the class numbers; None if the
+    metadata are damaged."""
+    if HUGGING_FACE not in metadata:
         return {}
+    try:
+        return names_of_features(json.loads(metadata[HUGGING_FACE])["info"]["features"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
-def names_of_features(features: Any) -> dict[str, Sequence[str]]:
-    """The names of classes in the features of a data set of Hugging Face's."""
-    return dict(_named_features(features, ()))
+def names_of_features(features: Any) -> dict[str, Sequence[str]] | None:
+    """The names of classes in the features of a data set of Hugging Face's; None if these are damaged."""
+    try:
+        return dict(_named_features(features, ())) if isinstance(features, dict) else None
+    except (TypeError, RecursionError):
+        return None
 
 
 def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Sequence[str]]]:
@@ -108,6 +116,8 @@ def _named_features(feature: Any, path: tuple[str, ...]) -> Iterator[tuple[str, 
             yield from _named_features(inner, path)
     elif isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
         if feature.get("names"):
+            if not isinstance(feature["names"], list):
+                raise TypeError("The names of classes must be a list.")
             yield ".".join(path), tuple(map(str, feature["names"]))
     elif isinstance(feature, dict) and isinstance(feature.get("_type"), str):
         yield from _named_features(feature.get("feature"), path)

@@ -5,7 +5,6 @@ Hugging Face's pipelines sort the classes of every text by their score: the firs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -14,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.literals import literal
+from distune.corpora.literals import container
 from distune.corpora.matrices import Matrix, of_lists
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
 BESIDE = ("labels", "classes", "categories", "label_names", "class_names")
 """How columns are called that hold a list of names for the list of numbers in the same row."""
-PARTS = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s\[\]]+)""")
-"""A list as numpy prints it, without commas."""
-NUMPY_NUMBER = re.compile(r"\bnp\.float\d+\(([^()]*)\)")
-"""How NumPy prints a number in a list of Python."""
 FEWEST_SORTED = 20
 """This many rows in one order are no coincidence."""
 BY_NAME = (
@@ -32,12 +27,12 @@ BY_NAME = (
 )
 
 
-def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) -> Matrix:
+def class_scores(table: Table, column: str, n_classes: int, notes: list[str], is_multi_label: bool = False) -> Matrix:
     """The numbers of a column of lists, or of values by name, `[rows, classes]`; `notes` gets the columns next to them.
 
     It accepts lists, objects, maps, lists of one label and its score each, and all of these in a list of one. If a
-    column of `BESIDE` has a list of names in each row, numbers are matched by them, row by row. Raises CorpusError as
-    `of_lists` does.
+    column of `BESIDE` has a list of names in each row, numbers are matched by them, row by row. If a text has several
+    labels, such a column may be these, and then it does not count. Raises CorpusError as `of_lists` does.
     """
     must_have = f"{n_of(n_classes, 'class', 'classes')} in each row, as the corpus has"
     if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
@@ -49,20 +44,23 @@ def class_scores(table: Table, column: str, n_classes: int, notes: list[str]) ->
     _refuse_other_objects(read, table, column, n_classes)
     for beside in BESIDE:
         if beside in table.columns and not any(isinstance(one, Mapping) for one in read):
-            read = _named(read, table, column, beside, notes)
+            read = _named(read, table, column, beside, notes, is_multi_label)
     return of_lists(replace(table, columns={**table.columns, column: read}), column, must_have, n_classes)
 
 
-def refuse_sorted(values: NDArray[np.float64], name: str) -> None:
+def refuse_sorted(values: NDArray[np.float64], name: str, is_multi_label: bool = False) -> None:
     """Raise CorpusError if the numbers `[rows, columns]` of columns without names are sorted in every row, as scores
     of pipelines are."""
     steps = np.diff(values, axis=1)
     orders = {"descending": (steps <= 0).all(), "ascending": (steps >= 0).all()}
     found = next((order for order, is_so in orders.items() if is_so), None)
     if len(values) >= FEWEST_SORTED and steps.any() and found:
+        unless = "this teacher gives all texts one class"
+        if is_multi_label:  # A label may be a part of the one before it.
+            unless = "name the columns, as logit_LABEL or probability_LABEL"
         raise CorpusError(
             f"{name}: the numbers of all {len(values)} rows are in {found} order, as programs sort the classes of each text by their "
-            f"score, and do not say which class is which: {BY_NAME}; if they are not sorted, this teacher gives all texts one class"
+            f"score, and do not say which class is which: {BY_NAME}; if they are not sorted, {unless}"
         )
 
 
@@ -108,18 +106,8 @@ def _is_scores(cell: Any) -> bool:
 
 def _spelt(cell: Any) -> Any:
     """The list or object that a cell of CSV spells as JSON, Python or numpy do; any other cell as it is."""
-    if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "{", "("):
-        return cell
-    cell = NUMPY_NUMBER.sub(r"\1", cell)
-    is_of_numpy = not any(sign in cell for sign in ",{(")  # ['a' 'b'] is one word to Python.
-    found = literal(cell, python=not is_of_numpy)
-    if found is None:
-        return _by_numpy(cell) if is_of_numpy else cell
-    return found
-
-
-def _by_numpy(cell: str) -> list[str]:
-    return ["".join(parts) for parts in PARTS.findall(cell)]
+    found = container(cell) if isinstance(cell, str) else None
+    return cell if found is None else found
 
 
 def _unwrapped(cell: Any, where: str) -> Any:
@@ -137,7 +125,7 @@ def _unwrapped(cell: Any, where: str) -> Any:
     if len(pairs) < len(cell):
         return list(cell)
     if len(dict(pairs)) < len(pairs):
-        raise CorpusError(f"{where}: a label stands twice in {str(cell)[:60]}")
+        raise CorpusError(f"{where}: a label occurs twice in {str(cell)[:60]}")
     return dict(pairs)
 
 
@@ -160,14 +148,20 @@ def _refuse_other_objects(read: Sequence[Any], table: Table, column: str, n_clas
             )
 
 
-def _named(read: Sequence[Any], table: Table, column: str, beside: str, notes: list[str]) -> list[Any]:
-    """Lists of numbers as values by the names in the column `beside`; unchanged if those are no such names."""
+def _named(
+    read: Sequence[Any], table: Table, column: str, beside: str, notes: list[str], is_multi_label: bool
+) -> list[Any]:
+    """Lists of numbers as values by the names in the column `beside`; unchanged if those are no such names.
+
+    Lists that are no names, or other ones from row to row, may be the labels of texts that have several.
+    """
     names = [_spelt(cell) for cell in table.column(beside)]
     fits = [
         _are_names(one) and isinstance(cell, list | tuple) and len(one) == len(cell)
         for one, cell in zip(names, read, strict=True)
     ]
-    if 2 * sum(fits) <= len(fits):
+    may_be_labels = is_multi_label and not (all(fits) and len({frozenset(map(str, one)) for one in names}) == 1)
+    if may_be_labels or 2 * sum(fits) <= len(fits):
         return list(read)
     if not all(fits):
         odd = fits.index(False)

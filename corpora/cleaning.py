@@ -54,7 +54,7 @@ def label_names(
     names = config.labels or tuple(found)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise CorpusError(f"labels: {repeated!r} stands twice in {', '.join(names)}")
+        raise CorpusError(f"labels: {repeated!r} occurs twice in {', '.join(names)}")
     unknown = [name for name in names if name not in found]
     if unknown:
         raise CorpusError(f"labels: unknown label {unknown[0]!r}; {config.source_name} has {', '.join(found)}")

@@ -175,12 +175,16 @@ def without_texts(corpus: Corpus, left_out: Callable[[str], bool], notes: Sequen
     )
 
 
-def with_labels_of(corpus: Corpus, source: str, labels: Mapping[str, int], note: str) -> Corpus:
-    """A corpus whose train has no text, with the transfer texts that `labels` has as its train, under these labels."""
+def with_labels_of(corpus: Corpus, source: str, labels: Mapping[str, Any], note: str) -> Corpus:
+    """A corpus whose train has no text, with the transfer texts that `labels` has as its train, under these labels.
+
+    `labels` are those of each text as a row of `Split.labels`.
+    """
     rows = [place for place, text in enumerate(corpus.transfer.texts) if text in labels]
     rest = [place for place, text in enumerate(corpus.transfer.texts) if text not in labels]
     texts = corpus.transfer.texts
-    train = Split(tuple(texts[one] for one in rows), np.array([labels[texts[one]] for one in rows], dtype=np.int64))
+    numbers = np.array([labels[texts[one]] for one in rows], dtype=corpus.transfer.labels.dtype)
+    train = Split(tuple(texts[one] for one in rows), numbers)
     transfer = Split(tuple(texts[one] for one in rest), corpus.transfer.labels[rest])
     lacking = _lacking_classes(corpus.labels, {"train": train, "dev": corpus.dev, "test": corpus.test})
     notes = (*corpus.notes, note, *(one for one in lacking if one not in corpus.notes))

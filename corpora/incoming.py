@@ -7,8 +7,9 @@ import codecs
 import gzip
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BufferedReader
+from pathlib import Path
 from typing import Any
 
 from distune.corpora.decoding import by_mark, decode, zstd_stream
@@ -60,6 +61,17 @@ class Utf8:
 
     def _damage(self, error: Exception) -> CorpusError:
         return CorpusError(f"{self._name}: cannot be read to its end: {str(error).strip().split(chr(10))[0]}")
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file in UTF-8, whatever it is packed and encoded in. Raises OSError and CorpusError, as `Utf8` does."""
+    with path.open("rb") as file:
+        source, begun = Utf8(file, str(path)), b""
+        while block := source.read1(BLOCK_BYTES):
+            *whole, begun = (begun + block).split(b"\n")
+            yield from whole
+    if begun:
+        yield begun
 
 
 def _encoding(block: bytes, name: str) -> str | None:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.corpora.cells import Spelt
 from distune.corpora.texts import CorpusError
@@ -154,12 +155,12 @@ def _is_by_row(value: dict[str, dict[str, Any]], wanted: Collection[str], name: 
     is_outer, is_inner = (any(column in keys for column in wanted) for keys in (value.keys(), inner))
     if is_outer != is_inner:
         return is_inner
-    if inner and all(key.isdigit() for key in (*value, *inner)):
+    if inner and all(map(is_whole, (*value, *inner))):
         raise CorpusError(
             f"{name}: has numbers for names of its columns and of its rows, so that one cannot be told from the other; give the columns "
             'names, in pandas by `frame.columns = ["text", "label"]`'
         )
-    return all(key.isdigit() for key in value)
+    return all(map(is_whole, value))
 
 
 def _of_column_lists(value: dict[str, list[Any]], name: str) -> list[Record]:

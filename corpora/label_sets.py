@@ -168,7 +168,7 @@ def _empty(empty_cell: str | None, rows: RowNames, place: int, cell: str) -> Lab
     if empty_cell is None:
         raise CorpusError(
             f"{rows.file}: the labels of {rows[place]} are an empty cell ({cell!r}), which may mean that the text has no label, or "
-            "that nobody has labelled it: set corpus.empty_cell to `no_labels` or to `unknown`, which leaves such rows out"
+            "that nobody has labelled it; set corpus.empty_cell to `no_labels` or to `unknown`, which leaves such rows out"
         )
     return LabelSet(()) if empty_cell == "no_labels" else None
 

@@ -192,7 +192,8 @@ def n_texts_of(numbers: Numbers, n_labels: int) -> NDArray[np.int64]:
     """How many texts have each label `[labels]`, from the labels of a split."""
     if numbers.ndim == 1:
         return np.bincount(numbers[numbers != UNLABELLED], minlength=n_labels)
-    return np.count_nonzero(numbers == 1, axis=0).astype(np.int64)
+    found: NDArray[np.int64] = np.sum(numbers == 1, axis=0, dtype=np.int64)
+    return found
 
 
 def is_labelled(numbers: Numbers) -> NDArray[np.bool_]:
@@ -204,6 +205,18 @@ def is_labelled(numbers: Numbers) -> NDArray[np.bool_]:
 def unlabelled(numbers: Numbers, n_texts: int) -> Numbers:
     """Labels of more texts of the same corpus that have none."""
     return np.full((n_texts, *numbers.shape[1:]), UNLABELLED, dtype=numbers.dtype)
+
+
+def renumbered(numbers: Numbers, places: NDArray[np.int64], n_labels: int) -> Numbers:
+    """The labels of texts as another order of `n_labels` labels has them, in which label i is at `places[i]`.
+
+    Unknown labels stay so. If a text has several labels, those of the other order that are at no place are unknown.
+    """
+    if numbers.ndim == 1:
+        return np.where(numbers == UNLABELLED, numbers, places[numbers])
+    found = np.full((len(numbers), n_labels), UNLABELLED, dtype=numbers.dtype)
+    found[:, places] = numbers
+    return found
 
 
 def _balanced(n_labelled: int, there: Counter[str], labels: Sequence[str]) -> dict[str, int]:

@@ -16,21 +16,29 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.corpora.class_scores import class_scores, refuse_sorted, refuse_unnamed
 from distune.corpora.columns import ColumnOrder, column_order
+from distune.corpora.hub_dataset import is_of_hub, read_of_hub
+from distune.corpora.label_logits import (
+    FLOOR_OF_LABEL,
+    SAME_PROBABILITY,
+    SMALLEST_PROBABILITY,
+    add_up_to_one,
+    are_log_softmax,
+    logits_of_labels,
+    refuse_export_of_other_task,
+    refuse_other_sides,
+)
 from distune.corpora.logits_filling import TeacherAnswers
 from distune.corpora.matrices import Matrix, of_columns, of_lists
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowed, with_classes
-from distune.corpora.table_config import TableConfig
+from distune.corpora.table_config import config_of
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
 from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
 
 ABOUT = b"distune"
-SMALLEST_PROBABILITY = 1e-7
 FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 """The logit of a class to which a file gives the probability 0."""
-SAME_PROBABILITY = 0.01
-"""The largest difference that rounding causes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,10 @@ class LogitsFile:
     about: dict[str, Any]
     columns: ColumnOrder
     notes: tuple[str, ...] = ()
+    is_multi_label: bool = False
+    """Whether each logit is of its label alone."""
+    is_of_softmax: bool = False
+    """Whether its probabilities add up to 1 in every row, although each should be of its label alone."""
 
     def of(self, texts: Sequence[str]) -> TeacherAnswers:
         """The logits that the file has for texts, joined by hash; raises CorpusError naming the texts that it lacks."""
@@ -62,13 +74,19 @@ class LogitsFile:
 
     @property
     def n_floored(self) -> int:
-        """In how many rows a class has the probability 0, or one below 1e-7."""
-        return int((self.logits == FLOOR).any(axis=1).sum())
+        """In how many rows a class has the probability 0, or one below 1e-7; of several labels, also 1 and above 1 - 1e-7."""
+        floored = np.abs(self.logits) == -FLOOR_OF_LABEL if self.is_multi_label else self.logits == FLOOR
+        return int(floored.any(axis=1).sum())
 
     @property
     def may_be_probabilities(self) -> bool:
-        """Whether its logits are >= 0 and add up to 1 in every row, as those of no model do; a few rows by hand may."""
+        """Whether its logits are >= 0 and add up to 1 in every row, as those of no model do; a few rows by hand may.
+
+        Probabilities of several labels do not add up, and all lie between 0 and 1.
+        """
         values = self.logits
+        if self.is_multi_label:
+            return bool(len(values) > 1 and (values >= 0).all() and (values <= 1).all() and values.any())
         add_up = len(values) > 1 and (values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < 1e-3
         return bool(add_up and (values != np.round(values)).any())
 
@@ -81,7 +99,9 @@ class LogitsFile:
         return digest.hexdigest()
 
 
-def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str] | None = None) -> LogitsFile:
+def read_logits_file(
+    path: str | Path, labels: Sequence[str], said: Sequence[str] | None = None, is_multi_label: bool = False
+) -> LogitsFile:
     """Read a file of one row for each text: Parquet, CSV, TSV or JSON, by its path or URI.
 
     A column `text`, or `text_hash` (`distune.corpora.texts.text_hash`, bytes or hex); and the logits as a column
@@ -89,13 +109,16 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
     work the same way; their logarithm equals the logits up to a constant. Columns are matched to labels by their names
     (`distune.corpora.columns`). The values of a list have the labels in the file's metadata, else the order of
     `labels`. `said` are the labels of the columns in their order, and count before any names. A list column `hidden`
-    may hold hidden states of the teacher, of any one width. Raises CorpusError for anything else.
+    may hold hidden states of the teacher, of any one width. If a text has several labels, each probability is of its
+    label alone. Raises CorpusError for anything else.
     """
     path = str(path)
     notes: list[str] = []
     table = _with_texts(_table(path), notes)
     about = _about(table)
-    values, columns = _values(table, labels, said, about.get("labels"), notes)
+    refuse_export_of_other_task(path, about, is_multi_label)
+    wanted = _Wanted(labels=labels, said=said, in_metadata=about.get("labels"), is_multi_label=is_multi_label)
+    values, columns, is_of_softmax = _values(table, wanted, notes)
     _refuse_not_finite(values, table)
     hashes = hashes_of(table)
     rows = {one: row for row, one in enumerate(hashes)}
@@ -106,7 +129,7 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
         if spread.max() > 1e-3:
             most = int(spread.argmax())
             raise CorpusError(
-                f"{path}: a text stands twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
+                f"{path}: a text occurs twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
                 f"by {spread[most]:.3g})"
             )
     hidden = None
@@ -115,7 +138,15 @@ def read_logits_file(path: str | Path, labels: Sequence[str], said: Sequence[str
         _refuse_not_finite(states, table, " of hidden")
         hidden = hidden_in_half(states, f"{path}, hidden")
     return LogitsFile(
-        path=path, rows=rows, logits=values, hidden=hidden, about=about, columns=columns, notes=tuple(notes)
+        path=path,
+        rows=rows,
+        logits=values,
+        hidden=hidden,
+        about=about,
+        columns=columns,
+        notes=tuple(notes),
+        is_multi_label=is_multi_label,
+        is_of_softmax=is_of_softmax,
     )
 
 
@@ -129,7 +160,8 @@ def _refuse_not_finite(values: NDArray[np.floating], table: Table, of: str = "")
 
 def _table(path: str) -> Table:
     try:
-        return read_table(TableConfig(path=path), ("text", "text_hash"))
+        config = config_of(path)
+        return read_of_hub(path) if is_of_hub(path) else read_table(config, ("text", "text_hash"))
     except CorpusError as error:
         if "`" not in str(error):
             raise
@@ -184,40 +216,41 @@ def _hash(cell: Any, name: str, row: str) -> bytes:
     return found
 
 
-def _values(
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    notes: list[str],
-) -> tuple[Logits, ColumnOrder]:
-    """Logits `[texts, classes]` in the order of the labels, and how they were ordered.
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """The labels that the columns of a file must become: those of the corpus, and those of the columns in their order, by
+    the study and by the file's metadata."""
+
+    labels: Sequence[str]
+    said: Sequence[str] | None
+    in_metadata: Sequence[str] | None
+    is_multi_label: bool
+
+
+def _values(table: Table, wanted: _Wanted, notes: list[str]) -> tuple[Logits, ColumnOrder, bool]:
+    """Logits `[texts, classes]` in the order of the labels, how they were ordered, and whether labels share a softmax.
 
     If a file has both probabilities and logits, the logits are taken, and the probabilities must match them.
     """
-    found = [
-        _of_kind(table, labels, said, in_metadata, notes, kind)
-        for kind in (("logits", "logit_"), ("probabilities", "probability_"))
-    ]
+    found = [_of_kind(table, wanted, notes, kind) for kind in (("logits", "logit_"), ("probabilities", "probability_"))]
     logits, probabilities = found
     if logits is not None:
         if probabilities is not None:
-            _refuse_contradiction(logits[0], probabilities[0], table)
+            refuse = refuse_other_sides if wanted.is_multi_label else _refuse_contradiction
+            refuse(logits[0], probabilities[0], table)
             notes.append("it has logits and probabilities; the logits are taken")
-        return logits
+        return logits[0], logits[1], wanted.is_multi_label and are_log_softmax(logits[0])
     if probabilities is None:
-        refuse_unnamed(table, labels)
-    return _log(probabilities[0], table), probabilities[1]
+        refuse_unnamed(table, wanted.labels)
+    values, columns = probabilities
+    if wanted.is_multi_label:
+        return logits_of_labels(values, table), columns, add_up_to_one(values)
+    return _log(values, table), columns, False
 
 
 def _of_kind(
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    notes: list[str],
-    kind: tuple[str, str],
-) -> tuple[Logits, ColumnOrder] | None:
+    table: Table, wanted: _Wanted, notes: list[str], kind: tuple[str, str]
+) -> tuple[Floats, ColumnOrder] | None:
     """The numbers of a list column, or of the columns that begin with a prefix, in the order of the labels; None
     without such columns."""
     list_name, prefix = kind
@@ -227,18 +260,23 @@ def _of_kind(
             f"{table.name}: has a column {list_name} and columns {', '.join(prefixed)}; leave one of the two out"
         )
     if list_name in table.columns:
-        matrix = class_scores(table, list_name, len(labels), notes)
+        matrix = class_scores(table, list_name, len(wanted.labels), notes, wanted.is_multi_label)
     elif prefixed:
         matrix = of_columns(table, prefixed, prefix)
     else:
         return None
-    order = _order(matrix, table, labels, said, in_metadata, prefix if prefixed else "")
-    if (matrix.names is None and in_metadata is None) or not order.by_name:
-        refuse_sorted(matrix.values, table.name)
-    return narrowed(matrix.values[:, order.order], "float32", table.name).astype(np.float32, copy=False), order
+    order = _order(matrix, table, wanted, prefix if prefixed else "")
+    if (matrix.names is None and wanted.in_metadata is None) or not order.by_name:
+        refuse_sorted(matrix.values, table.name, wanted.is_multi_label)
+    values = matrix.values[:, order.order]
+    if (
+        wanted.is_multi_label and list_name == "probabilities"
+    ):  # Next to 1, float32 has few numbers; their logits have many.
+        return values, order
+    return narrowed(values, "float32", table.name).astype(np.float32, copy=False), order
 
 
-def _refuse_contradiction(logits: Logits, probabilities: Logits, table: Table) -> None:
+def _refuse_contradiction(logits: Logits, probabilities: Floats, table: Table) -> None:
     """Raise CorpusError if the likeliest class of a row is another one by its probabilities than by its logits."""
     likeliest = logits.argmax(axis=1)
     behind = probabilities.max(axis=1) - probabilities[np.arange(len(probabilities)), likeliest]
@@ -250,23 +288,16 @@ def _refuse_contradiction(logits: Logits, probabilities: Logits, table: Table) -
         )
 
 
-def _order(
-    matrix: Matrix,
-    table: Table,
-    labels: Sequence[str],
-    said: Sequence[str] | None,
-    in_metadata: Sequence[str] | None,
-    prefix: str,
-) -> ColumnOrder:
-    names = in_metadata if matrix.names is None else matrix.names
+def _order(matrix: Matrix, table: Table, wanted: _Wanted, prefix: str) -> ColumnOrder:
+    names = wanted.in_metadata if matrix.names is None else matrix.names
     try:
-        return column_order(names, labels, table.name, said)
+        return column_order(names, wanted.labels, table.name, wanted.said)
     except CorpusError as error:
-        if not prefix or names is None or said is not None:
+        if not prefix or names is None or wanted.said is not None:
             raise
-        found, wanted = (", ".join(f"{prefix}{name}" for name in part) for part in (names, labels))
+        found, asked = (", ".join(f"{prefix}{name}" for name in part) for part in (names, wanted.labels))
         raise CorpusError(
-            f"{table.name}: has {found}, but the corpus' labels ask for {wanted}; rename them, or say which is which label by "
+            f"{table.name}: has {found}, but the corpus' labels ask for {asked}; rename them, or say which is which label by "
             "teacher.labels: [...], in the order of the columns"
         ) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,9 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.literals import literal
+from distune.corpora.literals import container, literal
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
-
-SPACES = re.compile(r"\[[^,\[\]]*\]", re.DOTALL)
-"""A list as numpy prints it, without commas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,25 +90,28 @@ def _read(cell: Any, where: str) -> Sequence[Any] | Mapping[str, Any]:
         if found and all(isinstance(one, Mapping) and one.keys() == {"label", "score"} for one in found):
             scores = {str(one["label"]): one["score"] for one in found}
             if len(scores) < len(found):
-                raise CorpusError(f"{where}: a label stands twice in {str(found)[:60]}")
+                raise CorpusError(f"{where}: a label occurs twice in {str(found)[:60]}")
             return scores
         return found
     raise CorpusError(f"{where}: must be a list of numbers, one for each class, but is {str(cell)[:40]!r}")
 
 
 def _spelt(cell: str) -> Any:
-    """The value of a cell of CSV: a list or an object of JSON or Python, or a list as numpy prints it."""
-    found = literal(cell)
-    return cell.strip()[1:-1].split() if found is None and SPACES.fullmatch(cell.strip()) else found
+    """The value of a cell of CSV: a list or an object as JSON, Python or numpy spell it, or a number."""
+    found = container(cell)
+    return literal(cell) if found is None else found
 
 
 def _of_objects(read: Sequence[Any], table: Table, column: str) -> Matrix:
-    names = tuple(map(str, read[0])) if isinstance(read[0], Mapping) else ()
+    longest = max((one for one in read if isinstance(one, Mapping)), key=len)
+    names = tuple(map(str, longest))
     values = []
     for place, one in enumerate(read):
         where = f"{table.name}: {column}, {table.rows[place]}"
         if not isinstance(one, Mapping) or set(map(str, one)) != set(names):
-            raise CorpusError(f"{where}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}")
+            has_fewer = not one or (isinstance(one, Mapping) and set(map(str, one)) < set(names))
+            how = "; a pipeline of transformers gives all of them with top_k=None" if has_fewer else ""
+            raise CorpusError(f"{where}: must have a value for each of {', '.join(names)}, but is {str(one)[:60]}{how}")
         values.append([_number(one[key], where) for key in names])
     return Matrix(values=np.array(values, dtype=np.float64), names=names)
 

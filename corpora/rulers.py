@@ -12,7 +12,7 @@ from distune.corpora.raw_rows import Cells
 RULE = re.compile(r"\s*:?-{3,}:?\s*")
 """A cell of Markdown's or sqlcmd's rule under the name of a column."""
 PSQL_RULE = re.compile(r"-+(\+-+)+")
-FOOTER = re.compile(r"\((\d+) rows?( affected)?\)")
+FOOTER = re.compile(r"\(([0-9]{1,18}) rows?( affected)?\)")
 """How psql and sqlcmd end."""
 
 

@@ -60,14 +60,16 @@ def read_saved_dataset(folder: Place) -> Table:
         cells = table.column(column)
         return cells if rows is None else cells.take(rows)
 
+    names = names_of_features(info["features"]) if info.get("features") else {}
+    damaged = f"  the features in its {INFO} are damaged, so that class numbers have no names"
     filtered = f", which its indices pick of {table.num_rows:,}" if rows is not None else ""
     return Table(
         name=name,
         columns=arrow_columns(name, KIND, table.column_names, read),
         n_rows=n_rows,
         rows=RowNames(file=name),
-        notes=(f"{name}: {n_of(n_rows, 'row')} of a saved data set{filtered}",),
-        class_names=names_of_features(info["features"]) if isinstance(info.get("features"), dict) else {},
+        notes=(f"{name}: {n_of(n_rows, 'row')} of a saved data set{filtered}", *([damaged] if names is None else [])),
+        class_names=names or {},
     )
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from distune._plural import n_of
 from distune.corpora.arrow_columns import Columns
 from distune.corpora.cells import is_nothing
-from distune.corpora.file_lists import files_of
+from distune.corpora.file_lists import Files, files_of, shown
 from distune.corpora.hub_dataset import is_of_hub, read_of_hub
 from distune.corpora.places import Place
 from distune.corpora.row_names import joined_names
 from distune.corpora.saved_dataset import is_saved_dataset, read_saved_dataset
 from distune.corpora.table_config import TableConfig, in_words
 from distune.corpora.table_file import Table, read_table
-from distune.corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError, EmptyFileError
 
 MANNER = re.compile(r"(?P<sizes>.*?: [0-9,]+ rows?( of [0-9,]+ lines?)?)(?P<rest>.*)", re.DOTALL)
 """The first note about a file: its name, its rows and lines, and then in which manner it was read."""
@@ -25,18 +25,48 @@ KINDS = {str: "strings", bytes: "strings", bool: "truth values", int: "numbers",
 """The words of a message for cells of a type; other types have their own names."""
 
 
-def read_source(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
-    """The table in the file, or in all files, that a setting names; `wanted` names the columns that every file must have.
+def read_source(
+    config: TableConfig, wanted: Sequence[str] = (), together: Sequence[str] = (), some: Sequence[str] = ()
+) -> Table:
+    """The table in the file, or in all files, that a setting names.
 
-    Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns that differ.
+    `wanted` names the columns that every file must have, `together` those that all files have or none, and `some` those that
+    any of them may have. Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns
+    that differ.
     """
     files = files_of(config.path)
-    tables = [_read_one(file, config, wanted) for file in files.paths]
+    tables, empty = _read_all(files, config, (*wanted, *together))
+    notes = (*files.notes, *empty)
     if len(tables) == 1:
-        return tables[0].with_notes(*tables[0].notes, *files.notes)
-    return _joined(tables, in_words(config.path), wanted).with_notes(
-        *_notes(tables, in_words(config.path)), *files.notes
+        return tables[0].with_notes(*tables[0].notes, *notes)
+    for column in some:
+        _refuse_other_names([table for table in tables if column in table.columns], column)
+    shared = [column for column in together if any(column in table.columns for table in tables)]
+    return _joined(tables, in_words(config.path), (*wanted, *shared)).with_notes(
+        *_notes(tables, in_words(config.path)), *notes
     )
+
+
+def _read_all(files: Files, config: TableConfig, wanted: Sequence[str]) -> tuple[list[Table], list[str]]:
+    """The tables of files, and a note about the parts of a folder or pattern that have no row, as Spark writes them."""
+    tables: list[Table] = []
+    empty: list[str] = []
+    for path in files.paths:
+        may_be_empty = path in files.parts and len(files.paths) > 1
+        try:
+            table = _read_one(path, config, wanted)
+        except EmptyFileError:
+            if not may_be_empty:
+                raise
+            table = None
+        if table is None or (may_be_empty and not table.n_rows):
+            empty.append(path)
+        else:
+            tables.append(table)
+    if not tables:
+        raise EmptyFileError(f"{config.name}: none of its {n_of(len(files.paths), 'file')} has a row")
+    said = f"  {n_of(len(empty), 'file has', 'files have')} no row, and {'is' if len(empty) == 1 else 'are'} left out: {shown(empty)}"
+    return tables, [said] if empty else []
 
 
 def _read_one(path: str, config: TableConfig, wanted: Sequence[str]) -> Table:
@@ -94,9 +124,8 @@ def _kinds(cells: Sequence[Any]) -> frozenset[str]:
 
 def _refuse_other_names(tables: Sequence[Table], column: str) -> None:
     """Raise CorpusError if a class number has another name in one of the tables, or a name in some of them only."""
-    first = tables[0]
-    names = tuple(first.class_names_of(column))
-    for table in tables[1:]:
+    for first, table in pairwise(tables):
+        names = tuple(first.class_names_of(column))
         others = tuple(table.class_names_of(column))
         if others != names:
             shown = [", ".join(one[:5]) + (", ..." if len(one) > 5 else "") or "nothing" for one in (others, names)]
@@ -107,12 +136,14 @@ def _refuse_other_names(tables: Sequence[Table], column: str) -> None:
 
 
 def _common_names(tables: Sequence[Table]) -> dict[str, Sequence[str]]:
-    """The names of classes that all tables share."""
-    return {
-        path: names
-        for path, names in tables[0].class_names.items()
-        if all(tuple(table.class_names.get(path, ())) == tuple(names) for table in tables)
-    }
+    """The names of classes that all tables with their column share."""
+    named = {path: names for table in tables for path, names in table.class_names.items()}
+
+    def are_shared(path: str) -> bool:
+        having = [table for table in tables if path.partition(".")[0] in table.columns]
+        return all(tuple(table.class_names.get(path, ())) == tuple(named[path]) for table in having)
+
+    return {path: names for path, names in named.items() if are_shared(path)}
 
 
 def _notes(tables: Sequence[Table], name: str) -> list[str]:

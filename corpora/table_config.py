@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from distune.corpora.places import check_place
 from distune.corpora.raw_rows import Quoting
+from distune.corpora.texts import CorpusError
 
 
 def _known_encoding(name: str | None) -> str | None:
@@ -32,6 +34,10 @@ def _usable_places(names: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if not names and not isinstance(names, str):
         raise ValueError("must name at least one file, but got an empty list")
     for name in names_of(names):
+        if OF_HUB.match(name) and not name.startswith(HUB):
+            raise ValueError(
+                f"must name a data set of the Hugging Face hub as {HUB}datasets/OWNER/NAME, but got {name}"
+            )
         if not name.startswith(HUB):
             check_place(name)
     return names
@@ -50,6 +56,8 @@ LabelName = Annotated[str, BeforeValidator(_spelt)]
 """A label as it is spelt in a study file."""
 HUB = "hf://"
 """The beginning of the address of a data set of the Hugging Face hub."""
+OF_HUB = re.compile(r"hf:|https?://(www\.)?(huggingface\.co|hf\.co)/", re.IGNORECASE)
+"""The beginnings of addresses of the hub, the misspelt ones and those of a browser too."""
 TRAVELS = {"travels": True}
 """Marks a setting that may name a file of this machine, in the schema of its model: a submitted search takes the file with it."""
 FileNames = Annotated[
@@ -100,3 +108,11 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
     def name(self) -> str:
         """The file or the files as a message names them."""
         return in_words(self.path)
+
+
+def config_of(path: str | tuple[str, ...]) -> TableConfig:
+    """The default settings of a file of this name; raises CorpusError for a name that no place can have."""
+    try:
+        return TableConfig(path=path)
+    except ValidationError as error:
+        raise CorpusError(f"the name of a file {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error

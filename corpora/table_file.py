@@ -8,15 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from distune._digits import is_whole
 from distune._plural import n_of
-from distune.corpora.arrow_columns import class_names, parquet_columns
+from distune.corpora.arrow_columns import HUGGING_FACE, class_names, parquet_columns
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Records, read_json
 from distune.corpora.places import Place
 from distune.corpora.row_names import RowNames
 from distune.corpora.table_config import TableConfig
-from distune.corpora.texts import CorpusError
+from distune.corpora.texts import CorpusError, EmptyFileError
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 MOST_SHOWN = 20
@@ -67,7 +68,7 @@ class Table:
 
     def class_names_of(self, name: str) -> Sequence[str]:
         """The names of the classes that the numbers of a column stand for, by its name or path; none if it has none."""
-        within_lists = ".".join(part for part in name.split(".") if not part.isdigit())
+        within_lists = ".".join(part for part in name.split(".") if not is_whole(part))
         return self.class_names.get(name, self.class_names.get(within_lists, ()))
 
 
@@ -78,7 +79,7 @@ def _listed(cells: Sequence[Any]) -> list[Any]:
 def _inner(cell: Any, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(cell, list):
-            cell = cell[int(part)] if part.isdecimal() and int(part) < len(cell) else None
+            cell = cell[int(part)] if is_whole(part) and int(part) < len(cell) else None
         else:
             cell = cell.get(part) if isinstance(cell, dict) else None
     return cell
@@ -107,16 +108,20 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
         raise CorpusError(f"{name}: workbooks are not read; save the sheet as CSV in UTF-8")
     if ending not in ENDINGS:
         refuse_folder(place, name)
-        raise CorpusError(f"{name}: the format is told by the ending, one of {', '.join(ENDINGS)}")
+        raise CorpusError(f"{name}: the ending of its name must give the format, one of {', '.join(ENDINGS)}")
     if ending == ".parquet":
-        content_of(place, name, n_bytes=len(LFS))  # A missing file and a pointer to one are told in the same words.
+        # A missing file and a pointer to one are told in the same words.
+        if not content_of(place, name, n_bytes=len(LFS)):
+            raise EmptyFileError(f"{name}: the file is empty")
         return _of_parquet(place, name)
     content = content_of(place, name)
+    if not content:
+        raise EmptyFileError(f"{name}: the file is empty")
     if compression:
         content = decompress(content, compression, name)
     decoded = decode(content, name, config.encoding)
     if not decoded.text.strip():
-        raise CorpusError(f"{name}: the file is empty")
+        raise EmptyFileError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
         return _of_records(read_json(decoded.text, name, wanted), name, decoded.encoding)
     marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
@@ -173,14 +178,16 @@ def refuse_folder(place: Place, name: str) -> None:
 
 def _of_parquet(place: Place, name: str) -> Table:
     columns, n_rows, metadata = parquet_columns(place, name)
+    names = class_names(metadata)
+    damaged = f"  its metadata {HUGGING_FACE.decode()!r} are damaged, so that class numbers have no names"
     return Table(
         name=name,
         columns=columns,
         n_rows=n_rows,
         rows=RowNames(file=name),
-        notes=(f"{name}: {n_of(n_rows, 'row')} of Parquet",),
+        notes=(f"{name}: {n_of(n_rows, 'row')} of Parquet", *([damaged] if names is None else [])),
         metadata=metadata,
-        class_names=class_names(metadata),
+        class_names=names or {},
     )
 
 

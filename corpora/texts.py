@@ -17,6 +17,10 @@ class CorpusError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
+class EmptyFileError(CorpusError):
+    """A file without content; as one of the parts of a folder it is left out."""
+
+
 UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Soft hyphens, spaces of no width and byte-order marks within a text."""
 SURROGATE = re.compile("[\ud800-\udfff]")

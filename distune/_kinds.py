@@ -179,7 +179,9 @@ def _load(kinds: OpenKinds, kind: str) -> type[Part]:
     points = installed(kinds.group)[kind]
     owners = " and ".join(sorted(point.dist.name if point.dist else "?" for point in points))
     if len(points) > 1:
-        raise PlugError(f"the kind {kind!r} is brought by more than one package: {owners}; uninstall all but one")
+        raise PlugError(
+            f"the kind {kind!r} is brought by more than one package: {owners}; keep one of them, and uninstall the others"
+        )
     where = f"{points[0].value} of the package {owners} ({kinds.group})"
     try:
         model = points[0].load()

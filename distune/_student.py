@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import CheckpointError, check_folder
-from distune.models.predictor import MAX_THREADS, Predictor
+from distune.models.predictor import MAX_THREADS, Predictor, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class Student:
         """The classes, in the order of the columns of `predict_proba`."""
         return tuple(self._predictor.labels)
 
-    def predict(self, texts: Iterable[str]) -> Any:
+    def predict(self, texts: Iterable[Text]) -> Any:
         """The label of each text: a list, but a Series for a Series and a generator for a generator.
 
         It is the likeliest label, or the one that the student's threshold decides for (`metric.threshold` of its study). A
@@ -67,7 +67,7 @@ class Student:
             return type(series)(labels, index=series.index, name=name, dtype=object)
         return labels
 
-    def predict_proba(self, texts: Iterable[str]) -> Any:
+    def predict_proba(self, texts: Iterable[Text]) -> Any:
         """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array. For a Series it is a
         DataFrame with a column for each label, and for a generator it is a generator of rows."""
         if isinstance(texts, Iterator):
@@ -87,7 +87,7 @@ class Student:
             "a Student cannot be pickled, as it holds a session of ONNX Runtime: pass the folder on, and distune.load it there"
         )
 
-    def _parts(self, texts: Iterator[str]) -> Iterator[NDArray[np.float32]]:
+    def _parts(self, texts: Iterator[Text]) -> Iterator[NDArray[np.float32]]:
         n_before = 0
         while part := list(itertools.islice(texts, TEXTS_IN_MEMORY)):
             yield self._predictor.probabilities(part, n_before)
@@ -98,7 +98,7 @@ class Student:
         return answered if self._predictor.is_multi_label else [labels[0] for labels in answered]
 
 
-def _all(texts: Iterable[str]) -> list[str]:
+def _all(texts: Iterable[Text]) -> list[Text]:
     if isinstance(texts, str | bytes):
         raise TypeError(f"a student answers a list of texts, but got one: [{texts!r}] asks for one text")
     # A table is iterated over the names of its columns, a dict over its keys, a set in any order.

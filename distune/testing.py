@@ -254,7 +254,7 @@ def _pickled(value: Any) -> Any:
         return pickle.loads(pickle.dumps(value))  # noqa: S301  (made in this line)
     except Exception as error:
         raise AssertionError(
-            f"{type(value).__name__} must be pickled, so its classes stand in a module, not in a function: {error}"
+            f"{type(value).__name__} must be pickled, so its classes must be in a module, not in a function: {error}"
         ) from error
 
 

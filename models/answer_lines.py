@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from .predictor import Predictor, Text, TextError
+from .predictor import Predictor, Text, TextError, lacking_side
 
 BLOCK_BYTES = 1 << 18
 
@@ -76,6 +76,8 @@ def _pair(line: str, number: int) -> tuple[str, ...]:
         raise TextError(
             f"line {number}: this student answers pairs: a line needs two texts with one tab between them, but got {line!r:.200}"
         )
+    if lacking := lacking_side(pair):
+        raise TextError(f"line {number} is a pair without its {lacking} text, but got {line!r:.200}")
     return pair
 
 

@@ -28,8 +28,10 @@ from distune._kinds import content_of
 from distune.models import answer_lines, checkpoint_folder, decision, distune_student, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
-from distune.models.decision import LIKELIEST, AnyDecision, EachLabel, decision_of
+from distune.models.decision import LIKELIEST, AnyDecision, EachLabel
 from distune.models.errors import ModelError
+from distune.models.onnx_export import with_output
+from distune.models.predictor import OUTPUT_OF_SETS, decision_in
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
 PACKAGE = "distune_student"
@@ -83,6 +85,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_pr
 
 
 def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encoding_program: Path) -> None:
+    is_multi_label = isinstance(checkpoint.decision, EachLabel)
     settings = {
         "student": checkpoint.trained.config.model_dump(mode="json"),
         **_plug(checkpoint.trained.config),
@@ -91,11 +94,13 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "tokens": checkpoint.tokens,
         "dimension": checkpoint.dimension,
         "vocabulary_size": len(checkpoint.vocabulary),
-        **({"multi_label": True} if isinstance(checkpoint.decision, EachLabel) else {}),
+        **({"multi_label": True} if is_multi_label else {}),
         "thresholds": checkpoint.decision.named(checkpoint.labels),
         "trial": checkpoint.trial,
     }
-    (unfinished / "model.onnx").write_bytes(checkpoint.quantized or graph_of(checkpoint.trained))
+    graph = checkpoint.quantized or graph_of(checkpoint.trained)
+    # Versions that know one label a text would take the likeliest. They look for the output `logits`, and find none.
+    (unfinished / "model.onnx").write_bytes(with_output(graph, OUTPUT_OF_SETS) if is_multi_label else graph)
     save_file(_stored_weights(checkpoint.trained), unfinished / "weights.safetensors")
     _write_json(unfinished / "config.json", settings)
     _write_json(unfinished / "labels.json", list(checkpoint.labels))
@@ -145,7 +150,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 class _About(BaseModel, frozen=True):
-    """The part of `config.json` about the student, without its tokens."""
+    """The part of `config.json` about the student, without its tokens and the rule by which it answers."""
 
     student: dict[str, Any]
     """Its kind and settings."""
@@ -157,10 +162,6 @@ class _About(BaseModel, frozen=True):
     """Whether its graph answers in INT8."""
     dimension: Annotated[int, Field(ge=1, le=4096, strict=True)]
     """The width of its word vectors."""
-    thresholds: dict[str, float] = {}
-    """The probability from which a class is answered, by its name; empty if the likeliest is."""
-    multi_label: StrictBool = False
-    """Whether it answers each label by itself."""
     trial: dict[str, Any] | None
     """The settings that trained it, if they are known."""
 
@@ -180,7 +181,7 @@ def _student_config(settings: dict[str, Any], folder: Path) -> StudentShape:
         raise ModelError(f"{folder / 'config.json'} is damaged: student.kind: must be a name")
     if STUDENTS.find(settings["kind"]) is None and settings["kind"] not in STUDENTS.names_of_ours:
         raise ModelError(
-            f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without: name "
+            f"{folder}: its student is of the kind {settings['kind']!r}, which a plug brings, and torch cannot build it without; name "
             "the study whose plugins have it by --study, or install its package (to answer, as predict does, needs neither)"
         )
     try:
@@ -233,5 +234,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         labels=labels,
         quantized=quantized,
         trial=about.trial,
-        decision=decision_of(about.thresholds, labels, about.multi_label),
+        decision=decision_in(folder, labels),
     )

@@ -49,6 +49,10 @@ class Decision:
             return np.asarray(logits.argmax(axis=1))
         return self.of_probabilities(self.probabilities(logits))
 
+    def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
+        """The one label of each text, of answers `[texts]`."""
+        return [[labels[int(i)]] for i in answers]
+
     def named(self, labels: Sequence[str]) -> dict[str, float]:
         """The threshold as a checkpoint keeps it: by the name of its class, and empty without one."""
         return {} if self.threshold is None else {labels[self.index]: self.threshold}
@@ -75,6 +79,10 @@ class EachLabel:
         """1 for each answered label `[texts, labels]`, and 0 for the others."""
         return self.of_probabilities(self.probabilities(logits))
 
+    def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
+        """The labels of each text in the order of `labels`, of answers `[texts, labels]`."""
+        return [[labels[int(i)] for i in np.flatnonzero(row)] for row in answers]
+
     def named(self, labels: Sequence[str]) -> dict[str, float]:
         """The thresholds as a checkpoint keeps them: by the names of all labels."""
         return dict(zip(labels, self.thresholds, strict=True))
@@ -97,10 +105,9 @@ def decision_of(thresholds: Mapping[str, float], labels: Sequence[str], is_multi
     """
     for label, threshold in thresholds.items():
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r}")
+            raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r:.100}")
     if is_multi_label:
-        if set(thresholds) != set(labels):
-            raise ValueError(f"thresholds must name each of the labels, but got {list(thresholds)}")
+        _name_each(thresholds, labels)
         return EachLabel(tuple(float(thresholds[label]) for label in labels))
     if not thresholds:
         return LIKELIEST
@@ -110,10 +117,18 @@ def decision_of(thresholds: Mapping[str, float], labels: Sequence[str], is_multi
     return Decision(list(labels).index(label), float(thresholds[label]))
 
 
+def _name_each(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
+    missing = [label for label in labels if label not in thresholds]
+    unknown = [label for label in thresholds if label not in {*labels}]
+    if missing or unknown:
+        fault = f"{missing[0]!r} has none" if missing else f"{unknown[0]!r} is none of them"
+        raise ValueError(f"thresholds must name each of the {len(labels)} labels, but {fault}")
+
+
 def same_answers(one: Answers, other: Answers) -> NDArray[np.bool_]:
     """Whether two answers to each text are the same, `[texts]`; of several labels, whether all are."""
-    same: NDArray[np.bool_] = one == other
-    return same if same.ndim == 1 else same.all(axis=1)
+    same = np.asarray(one == other)
+    return same if same.ndim == 1 else np.asarray(same.all(axis=1))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -7,6 +7,8 @@ another.
     student.label("很好")
     list(student.answers(["很好", "太慢了"]))
 
+A student of several labels a text has no `label`, and answers `labels_of`.
+
 Every checkpoint has a copy of this file as `distune_student/__init__.py`, next to `predictor.py` and `encoding/`.
 """
 
@@ -19,9 +21,9 @@ from typing import Any
 
 from .answer_lines import answer_lines
 from .checkpoint_folder import CheckpointError, check_folder
-from .predictor import Answer, Predictor, TextError
+from .predictor import Answer, AnyAnswer, Predictor, SetAnswer, TextError
 
-__all__ = ["Answer", "CheckpointError", "Predictor", "TextError", "load", "main"]
+__all__ = ["Answer", "AnyAnswer", "CheckpointError", "Predictor", "SetAnswer", "TextError", "load", "main"]
 
 
 def load(folder: str | Path | None = None, threads: int = 1) -> Predictor:

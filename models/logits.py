@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def accuracy_of(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
+def accuracy_of(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
     """The share of the texts whose largest logit `[texts, classes]` is that of their label."""
     return float((logits.argmax(1) == labels).mean())
 

@@ -49,3 +49,16 @@ def _without_zero_states(graph: bytes) -> bytes:
         if cell.op_type in ("LSTM", "GRU") and all(nodes[s].op_type == "ConstantOfShape" for s in cell.input[5:]):
             del cell.input[5:]
     return bytes(model.SerializeToString())
+
+
+def with_output(graph: bytes, name: str) -> bytes:
+    """The graph with its one output under another name."""
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.input[:] = [name if one == output.name else one for one in node.input]
+        node.output[:] = [name if one == output.name else one for one in node.output]
+    output.name = name
+    return bytes(model.SerializeToString())

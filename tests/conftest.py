@@ -282,6 +282,12 @@ def store(tmp_path: Path, migrated: Path) -> str:
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
+@pytest.fixture
+def without_pngs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of this process draws no PNGs, which take seconds: those of `ended` and of tests/tuning/report/ are looked at."""
+    monkeypatch.setattr("distune.tuning.report.write.write_pngs", lambda pictures, folder: [])
+
+
 def tickets(n: int) -> list[tuple[str, str]]:
     """The reviews, with queues as their labels."""
     return [(text, ("complaint", "praise")[int(label)]) for text, label in reviews(n)]

@@ -10,6 +10,8 @@ from pathlib import Path
 PROC = Path("/proc")
 MAPPED = "0000000000000000FFFF0000"
 """Before an IPv4 address in the table of IPv6."""
+LISTENS, CONNECTED = "0A", "01"
+"""Two states of a socket."""
 
 
 def parents() -> dict[int, int]:
@@ -70,6 +72,22 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 300) -> None:
 
 def listening(pids: list[int]) -> set[tuple[str, int]]:
     """The addresses at which processes listen; IPv6's as they stand in /proc, but for those of IPv4 in them."""
+    found = set()
+    for own, _ in connections(pids, LISTENS):
+        address, port = own.removeprefix(MAPPED).split(":")
+        dotted = ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
+        found.add((dotted, int(port, 16)))
+    return found
+
+
+def clients_of(pid: int, port: int) -> set[int]:
+    """The ports of the clients whose connections to a port a process still has open."""
+    ends = (tuple(int(end.split(":")[1], 16) for end in both) for both in connections([pid], CONNECTED))
+    return {theirs for own, theirs in ends if own == port}
+
+
+def connections(pids: list[int], state: str) -> Iterator[tuple[str, str]]:
+    """Both ends of the sockets in a state that processes have open, as they stand in /proc."""
     sockets = set()
     for pid in pids:
         # A process, or one file of it, may go meanwhile: what else it has open counts.
@@ -82,12 +100,8 @@ def listening(pids: list[int]) -> set[tuple[str, int]]:
                 sockets.add(os.readlink(PROC / str(pid) / "fd" / name))
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    found = set()
     for table in ("tcp", "tcp6"):
         for line in (PROC / "net" / table).read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                address, port = fields[1].removeprefix(MAPPED).split(":")
-                dotted = ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
-                found.add((dotted, int(port, 16)))
-    return found
+            if fields[3] == state and f"socket:[{fields[9]}]" in sockets:
+                yield fields[1], fields[2]

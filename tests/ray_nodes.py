@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from distune.cluster.programs import free_ports
+
 BIN = Path(sys.executable).parent
 START_S = 300.0
 """A node takes 5 s; beside other tests on two busy cores it may take ten times as long."""
@@ -61,7 +63,7 @@ class Nodes:
             "--disable-usage-stats",
             "--object-store-memory=200000000",
             # Else it is the same one for all clusters of a machine, and a second one takes no jobs.
-            f"--dashboard-agent-listen-port={free_port()}",
+            f"--dashboard-agent-listen-port={free_ports([0])[0]}",
             *options,
         ]
         log = self.scratch / f"node-{len(self.processes)}.log"
@@ -116,7 +118,7 @@ def ray_nodes(
         # A node that is slow is not dead; one that is dead refuses at once.
         "RAY_health_check_timeout_ms": "60000",
     }
-    nodes = Nodes(free_port(), free_port(), free_port(), scratch, environment)
+    nodes = Nodes(*free_ports([0, 0, 0]), scratch, environment)
     try:
         nodes.add(
             "--head",
@@ -141,12 +143,6 @@ def ray_nodes(
                 process.wait(timeout=max(0, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 kill(process)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

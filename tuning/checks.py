@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 
 from distune._plural import n_of
 from distune.cluster.config import ClusterConfig
@@ -11,20 +10,16 @@ from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place, PlaceError, check_writable
 from distune.corpora.teacher_logits import has_cache, open_cache
-from distune.models.logits import accuracy_of
-from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import read_study
 from distune.tuning.study.config import SearchConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
-from distune.tuning.teachers.teachers import TeacherPlace, Teachers, refuse_wrong_columns
+from distune.tuning.teachers.gold import exactness
+from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
 from distune.tuning.trial.plugs import plug_lines
-
-TYPICAL = 0.9
-"""The accuracy whose interval is shown where the teacher's is not known yet."""
 
 
 def check(study: Study) -> str:
@@ -62,7 +57,7 @@ def check(study: Study) -> str:
             sentence,
             *run,
             *class_lines(corpus),
-            _of_intervals(corpus, places),
+            *exactness(corpus, places[0].logits_file, read.metric),
             *corpus.notes,
             *read.of_files,
             *dict.fromkeys(assumptions),
@@ -76,19 +71,6 @@ def _of_cluster(cluster: ClusterConfig) -> list[str]:
     return [
         f"cluster.latency_node: {cluster.latency_node!r} is a node of a cluster, and the address is local: this machine times the finalists"
     ]
-
-
-def _of_intervals(corpus: Corpus, places: Sequence[TeacherPlace]) -> str:
-    """The line about how exactly dev and test tell an accuracy: that of the first teacher on dev, if it is a file."""
-    accuracy, whose = TYPICAL, "an accuracy"
-    if places[0].logits_file is not None:
-        accuracy = accuracy_of(places[0].logits_file.of(corpus.dev.texts).logits, corpus.dev.labels)
-        whose = "the teacher's dev accuracy"
-    shown = []
-    for name, split in (("dev", corpus.dev), ("test", corpus.test)):
-        low, high = wilson_interval(accuracy, len(split))
-        shown.append(f"{low:.3f} to {high:.3f} on the {n_of(len(split), 'labelled text')} of {name}")
-    return f"{whose} of {accuracy:.3f} has the 95 % interval {', and '.join(shown)}"
 
 
 def class_lines(corpus: Corpus) -> list[str]:

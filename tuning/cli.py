@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from distune.tuning.commands import students as commands
 from distune.tuning.commands.ending import ENDS_WITHIN_S, end_within, guarded
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Find the small text classifier that a CPU serves for almost nothing, by distilling a teacher.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the installed version")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
@@ -86,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     bench.add_argument(
-        "--against", metavar="TEACHER", help="a transformers classifier (hub id or folder) to time beside it"
+        "--against", metavar="TEACHER", help="a transformers classifier (hub id or folder) to time together with it"
     )
     bench.add_argument("--texts", type=Path, metavar="FILE", help="real texts, one a line; stdin by default")
     _add_compress(command)
@@ -109,6 +112,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    """Prints the installed version. The code that travels with a submitted search has no metadata, so it is read only here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        try:
+            print(f"{parser.prog} {version(parser.prog)}")
+        except PackageNotFoundError:
+            parser.exit(1, f"{parser.prog}: the package is not installed, so that its version is not known\n")
+        parser.exit()
+
+
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
@@ -120,13 +134,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--allowed-hosts",
         default="",
         metavar="NAMES",
-        help="hosts that requests may name beside loopback and --host: 'students.example.com,*.internal'; '*' allows all",
+        help="hosts that requests may name in addition to loopback and --host: 'students.example.com,*.internal'; '*' allows all",
     )
     serve.add_argument(
         "--allowed-origins",
         default="",
         metavar="ORIGINS",
-        help="origins whose pages may ask beside those of this machine: 'https://app.example.com'; '*' allows all",
+        help="origins whose pages may ask in addition to those of this machine: 'https://app.example.com'; '*' allows all",
     )
     for name, help_text in (
         ("max_batch", "texts that are answered in one go"),

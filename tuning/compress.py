@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,21 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from distune._plural import n_of
 from distune.corpora import encoding
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import Encoder, is_of_pairs, load_encoder, needed_packages
+from distune.corpora.labelling import is_labelled, renumbered
 from distune.corpora.tokens import ragged
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig, CompressionConfig
 from distune.models.compression.trained import CalibrationData
+from distune.models.decision import EachLabel, same_answers
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
+from distune.tuning.champion.compressed import Side, figures_table, what_got_worse
+from distune.tuning.metric.metric import BY_ACCURACY
+from distune.tuning.metric.task import AnyMetric, task_of, task_of_metric
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.speed.figures import Latency
 from distune.tuning.speed.latency import cpu_name, time_contenders
@@ -45,22 +48,13 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two checkpoints that are compared; `accuracy` is None without labels."""
-
-    size_mb: float
-    n_parameters: int
-    accuracy: float | None
-    latency: Latency
-
-
-@dataclass(frozen=True)
 class Texts:
-    """The texts for learning, and the texts for measuring with their labels, -1 without one."""
+    """The texts for learning, and the texts for measuring with their labels, -1 without one, and the metric of their study."""
 
     train: Sequence[str]
     measured: Sequence[str]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
+    metric: AnyMetric = BY_ACCURACY
 
 
 PARTS = {
@@ -103,9 +97,10 @@ def compress_checkpoint(
     if isinstance(source, Study):
         corpus = answered_corpus(source.config)
         classes = _classes_of(checkpoint, corpus, folder)
-        dev_labels = _in_classes(corpus.dev.labels, classes)
-        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels)
-        material = _material(checkpoint, encoder, source, corpus, classes)
+        dev_labels = renumbered(corpus.dev.labels, classes, len(classes))
+        metric = task_of(corpus.is_multi_label).metric(source.config.metric, checkpoint.labels, {"dev": dev_labels})
+        texts = Texts((*corpus.train.texts, *corpus.transfer.texts), corpus.dev.texts, dev_labels, metric)
+        material = _material(checkpoint, encoder, source, corpus, classes, metric)
     else:
         texts = Texts(source, source, np.full(len(source), -1))
         material = CalibrationData([np.array(encoder(text)) for text in texts.train])
@@ -118,6 +113,7 @@ def compress_checkpoint(
         (folder / "README.md").read_text(encoding="utf-8"),
         needed_packages(checkpoint.tokens),
         is_of_pairs(checkpoint.tokens),
+        isinstance(checkpoint.decision, EachLabel),
     )
     card += f"\nCompressed afterwards by {kinds}.\n"
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
@@ -130,12 +126,12 @@ def _classes_of(checkpoint: Checkpoint, corpus: Corpus, folder: Path) -> NDArray
         raise CheckpointError(
             f"{folder} has the labels {', '.join(checkpoint.labels)}, but the study's corpus has {', '.join(corpus.labels)}"
         )
+    if isinstance(checkpoint.decision, EachLabel) != corpus.is_multi_label:
+        student, study = ("one label", "several") if corpus.is_multi_label else ("several labels", "one")
+        raise CheckpointError(
+            f"{folder} answers {student} a text, but the study's corpus has {study} (corpus.multi_label)"
+        )
     return np.array([list(checkpoint.labels).index(label) for label in corpus.labels])
-
-
-def _in_classes(labels: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Labels of the corpus `[texts]` as classes of the checkpoint; -1 stays."""
-    return np.where(labels < 0, labels, classes[labels])
 
 
 def _refuse(
@@ -160,7 +156,12 @@ def _refuse(
 
 
 def _material(
-    checkpoint: Checkpoint, encoder: Encoder, study: Study, corpus: Corpus, classes: NDArray[np.int64]
+    checkpoint: Checkpoint,
+    encoder: Encoder,
+    study: Study,
+    corpus: Corpus,
+    classes: NDArray[np.int64],
+    metric: AnyMetric,
 ) -> CalibrationData:
     """Train rows as this checkpoint reads them, and its own loss against the study's teachers, all in its own classes."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)
@@ -177,7 +178,7 @@ def _material(
     for line in assumptions(places):
         _log.info(line)
     teachers = logits_for(study.config, corpus, places)
-    labels = _in_classes(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes)
+    labels = renumbered(np.concatenate([corpus.train.labels, corpus.transfer.labels]), classes, len(classes))
     nothing = np.zeros(len(texts), dtype=np.int32)
     vectors = np.zeros((len(checkpoint.vocabulary), checkpoint.dimension), dtype=np.float32)
     logits = teachers.each(texts)[..., np.argsort(classes)]
@@ -189,8 +190,9 @@ def _material(
         teacher_weights=teachers.weights,
         teacher_hidden=teachers.hidden_of(texts),
         dev=encode_texts(encoder, corpus.dev.texts),
-        dev_labels=_in_classes(corpus.dev.labels, classes),
+        dev_labels=renumbered(corpus.dev.labels, classes, len(classes)),
         vectors=vectors,
+        metric=metric,
     )
     return CalibrationData(data.train, fine_tuner(config, data))
 
@@ -198,71 +200,36 @@ def _material(
 def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:
     folders = {"before": folder, "after": target}
     latencies = time_contenders({name: onnx_contender(one) for name, one in folders.items()}, texts.measured, seed=7)
-    answers = {name: _answers(one, texts.measured) for name, one in folders.items()}
-    labelled = texts.labels >= 0
-    sides = {
-        name: Side(
-            (one / "model.onnx").stat().st_size / 1e6,
-            count_parameters(load_checkpoint(one).trained.student),
-            float((answers[name] == texts.labels)[labelled].mean()) if labelled.any() else None,
-            latencies[name],
-        )
-        for name, one in folders.items()
-    }
-    agreement = float((answers["before"] == answers["after"]).mean())
-    console.print(
-        _table(
-            sides, agreement, f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
-        )
-    )
-    for line in what_got_worse(sides["before"], sides["after"]):
+    measured = {name: _measured(one, texts, latencies[name]) for name, one in folders.items()}
+    sides = {name: side for name, (side, _) in measured.items()}
+    agreement = float(same_answers(measured["before"][1], measured["after"][1]).mean())
+    title = f"{target}: measured on {n_of(len(texts.measured), 'text')}, one thread of {cpu_name()}"
+    whole = task_of_metric(texts.metric).beside[0]
+    console.print(figures_table(sides, agreement, title, (texts.metric.config, whole)))
+    for line in what_got_worse(sides["before"], sides["after"], texts.metric.config, whole):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    return {"agreement": agreement, "cpu": cpu_name(), **{name: asdict(side) for name, side in sides.items()}}
-
-
-SLOWER = 1.05
-"""A ratio of two timings that is nearer to 1 says nothing."""
-
-
-def what_got_worse(before: Side, after: Side) -> list[str]:
-    """A line for each figure in which a compressed student is worse."""
-    lines = []
-    was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
-    if is_ms > SLOWER * was_ms:
-        lines.append(
-            f"slower than before: p50 {is_ms:.3f} ms against {was_ms:.3f} ms, {is_ms / was_ms:.2f} times as long"
-        )
-    if after.size_mb > before.size_mb:
-        lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
-    if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
-        lines.append(f"less accurate than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
-    return lines
-
-
-def _answers(folder: Path, texts: Sequence[str]) -> NDArray[np.int64]:
-    """The classes that a folder answers, one text at a time, as it is served."""
-    predictor = Predictor(folder, load_encoder(folder))
-    return np.array([int(predictor.decision.of_logits(predictor.logits([text]))[0]) for text in texts])
-
-
-def _table(sides: dict[str, Side], agreement: float, title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in ("", *sides):
-        table.add_column(heading, justify="right" if heading else "left")
-    rows: dict[str, list[str]] = {
-        "accuracy": ["-" if side.accuracy is None else f"{side.accuracy:.4f}" for side in sides.values()],
-        "agrees with before": ["", f"{agreement:.4f}"],
-        "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
-        "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],
-        "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
-        "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
-        "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],
+    return {
+        "agreement": agreement,
+        "cpu": cpu_name(),
+        "metric": texts.metric.config.kind,
+        **{name: asdict(side) for name, side in sides.items()},
     }
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    return table
 
 
-def figures_line(figures: dict[str, Any]) -> str:
-    """The figures as one JSON object."""
-    return json.dumps(figures, ensure_ascii=False)
+def _measured(folder: Path, texts: Texts, latency: Latency) -> tuple[Side, NDArray[np.int64]]:
+    """A checkpoint with its figures, and its answers `[texts]`, each text alone, as it is served."""
+    predictor = Predictor(folder, load_encoder(folder))
+    logits = np.concatenate([predictor.logits([text]) for text in texts.measured])
+    answers = predictor.decision.of_logits(logits)
+    known = is_labelled(texts.labels)
+    has_labels = bool(known.any())
+    side = Side(
+        size_mb=(folder / "model.onnx").stat().st_size / 1e6,
+        n_parameters=count_parameters(load_checkpoint(folder).trained.student),
+        accuracy=float(task_of_metric(texts.metric).right(answers[known], texts.labels[known]).mean())
+        if has_labels
+        else None,
+        latency=latency,
+        score=texts.metric.score(logits[known], texts.labels[known], predictor.decision) if has_labels else None,
+    )
+    return side, answers

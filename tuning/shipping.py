@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import distune
+from distune.corpora.hub_dataset import is_of_hub
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
 from distune.tuning.study.config import MLFLOW, StudyConfig
@@ -149,17 +150,31 @@ def _with_pattern(pattern: Place, folder: Path, taken: list[str]) -> str:
     return str((place / Path(pattern.uri).relative_to(base)).relative_to(folder.parent))
 
 
-def pins() -> list[str]:
+def pins(study: Study) -> list[str]:
     """The packages that a search needs, at the versions that are installed here, for an image that lacks them."""
-    return sorted(f"{name}=={importlib.metadata.version(name)}" for name in _needed())
+    extras = ["search", "reviews", *(["datasets"] if _reads_the_hub(study.document) else [])]
+    return sorted(map(_pin, _needed(extras)))
 
 
-def _needed() -> Iterator[str]:
+def _reads_the_hub(node: Any) -> bool:
+    """Whether a study names a data set of the Hugging Face hub."""
+    if isinstance(node, dict | list):
+        return any(map(_reads_the_hub, node.values() if isinstance(node, dict) else node))
+    return isinstance(node, str) and is_of_hub(node)
+
+
+def _needed(extras: Sequence[str]) -> Iterator[Requirement]:
     for line in importlib.metadata.requires("distune") or []:
         requirement = Requirement(line)
+        wanted = requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
         # Ray is what the job runs on; a job cannot bring another one.
-        wanted = requirement.marker is None or any(
-            requirement.marker.evaluate({"extra": extra}) for extra in ("search", "reviews")
-        )
         if wanted and requirement.name != "ray":
-            yield requirement.name
+            yield requirement
+
+
+def _pin(requirement: Requirement) -> str:
+    """The version that is installed here; of a package that only the cluster needs, any that Distune takes."""
+    try:
+        return f"{requirement.name}=={importlib.metadata.version(requirement.name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"{requirement.name}{requirement.specifier}"

@@ -37,7 +37,7 @@ def submit_study(study: Study, address: str, resume: str, install: bool) -> str:
     check_cluster_fits(address, study.config.cluster)
     with scratch_folder() as scratch:
         folder = pack(study, scratch)
-        runtime = {"pip": pins()} if install else None
+        runtime = {"pip": pins(study)} if install else None
         return submit(client, study.config.name, folder, command(study, resume), runtime)
 
 

@@ -62,7 +62,7 @@ SPLIT_SEED = 11
 AGREEMENT, TEST = 0.125, 0.25
 """Parts of dev.txt."""
 HELD_OUT_SENTENCES = 0.15
-NEIGHBOURS = 2
+NEIGHBOURS = 1
 """With so many others each sentence of MRPC is paired."""
 LARGEST, SMALLEST = 2500, 25
 """The titles of the first and of the last class of the long tail."""

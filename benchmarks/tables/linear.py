@@ -1,6 +1,6 @@
-"""TF-IDF under a logistic regression, of texts and of pairs: its settings are chosen on dev by the study's metric.
+"""TF-IDF under a logistic regression, or a linear SVM of many classes, of texts and of pairs: its settings are chosen on dev by the study's metric.
 
-Of several labels a text each label has a regression of its own.
+If a text has several labels, each label has a regression of its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Linear:
 
     def logits(self, texts: Sequence[str]) -> Logits:
         """Logits `[texts, classes]`."""
-        found: Logits = self.classifier.predict_log_proba(features(self.words, texts, self.with_overlap))
+        columns = features(self.words, texts, self.with_overlap)
+        of = self.classifier
+        found: Logits = of.predict_log_proba(columns) if hasattr(of, "predict_proba") else of.decision_function(columns)
         return found
 
 
@@ -97,20 +99,24 @@ def _cut(study: Study, corpus: Corpus) -> Callable[[str], Sequence[str]]:
 
 
 def fit(corpus: Corpus, about: dict[str, Any], cut: Callable[[str], Sequence[str]] | None) -> Linear:
-    """N-grams of words, or of characters without `cut`, weighed by TF-IDF, under a logistic regression."""
+    """N-grams of words, or of characters without `cut`, weighed by TF-IDF, under a linear classifier."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
 
     form: dict[str, Any] = {"analyzer": "char"} if cut is None else {"tokenizer": cut, "token_pattern": None}
     words = TfidfVectorizer(**form, lowercase=cut is None, ngram_range=(1, about["ngrams"]), sublinear_tf=True)
     words.fit([side for text in corpus.train.texts for side in sides(text)])
-    with_overlap = bool(about.get("overlap"))
+    strength, weight, with_overlap = about["C"], about.get("class_weight"), bool(about.get("overlap"))
     found = features(words, corpus.train.texts, with_overlap)
     if corpus.is_multi_label:
-        return Linear(words, _each_label(found, corpus.train.labels, about["C"]), with_overlap)
-    # liblinear is the faster one of two classes, and knows no more than two.
-    solver = "liblinear" if cut is None and len(corpus.labels) == 2 else "lbfgs"
-    classifier = LogisticRegression(C=about["C"], class_weight=about.get("class_weight"), max_iter=1000, solver=solver)
+        return Linear(words, _each_label(found, corpus.train.labels, strength), with_overlap)
+    if cut is not None:
+        classifier = LogisticRegression(C=strength, max_iter=1000)
+    elif len(corpus.labels) == 2:
+        classifier = LogisticRegression(C=strength, class_weight=weight, max_iter=1000, solver="liblinear")
+    else:  # Of 150 classes a logistic regression over 10^5 columns takes minutes.
+        classifier = LinearSVC(C=strength / 10, class_weight=weight)
     classifier.fit(found, corpus.train.labels)
     return Linear(words, classifier, with_overlap)
 

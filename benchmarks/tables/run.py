@@ -26,6 +26,7 @@ from benchmarks.tables.planning import Plan, plan
 from benchmarks.tables.table_config import STUDENTS, Cell, TableConfig
 from benchmarks.tables.tables_text import BERT_BASE_NAME, page
 from distune.cluster.connection import connected
+from distune.corpora.table_config import in_words
 from distune.corpora.texts import CorpusError
 from distune.models.decision import decision_of
 from distune.models.errors import ModelError
@@ -164,7 +165,7 @@ def _origin_text(settings: TeacherConfig) -> str:
     if settings.logits is not None:
         return f"its answers on every text, from {settings.logits}"
     if settings.answers is not None:
-        return f"answers that name labels, from {settings.answers.path}"
+        return f"answers that name labels, from {in_words(settings.answers.path)}"
     if settings.students is not None:
         return f"{settings.students.members} students that learnt from the labels alone, the best on dev of {settings.students.trials}"
     return f"BERT from scratch ({settings.from_scratch})" if settings.from_scratch else str(settings.checkpoint)

@@ -271,7 +271,8 @@ with several labels have `--table benchmarks/tables/several_labels.yaml`, for `g
   This holds for TF-IDF, for the teacher and for students that were searched by another metric too. `recall_at_precision` is the largest recall of any threshold
   that reaches the precision on the final rows; the precision and recall of the threshold that dev chose are next to it.
 - **Dev chooses** the best epoch of a training, the trials that a search stops, the settings of the logistic regression, the student of a search, and which of
-  its trainings is kept. For a logistic regression over characters these settings are also the weights of the classes and, for pairs, the use of overlap features.
+  its trainings is kept. For TF-IDF over characters these settings are also the weights of the classes and, for pairs, the use of overlap
+  features; with more than two classes it has a linear SVM.
 - **The final rows are read once**, after every method is chosen with every seed. Students answer as they are served, from raw text by ONNX Runtime.
 - **A seed** sets the search, the word vectors and the trainings. If a study was searched once, a seed sets only the trainings, so ± does not contain the luck of
   the search. For each seed a student is trained as often as its table says. The training with the best dev accuracy is kept, for searched and fixed students.

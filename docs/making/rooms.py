@@ -20,6 +20,7 @@ BY_FILE = {
     "distune/_kinds.py": KINDS,
     "distune/_pairs.py": KINDS,
     "distune/_plural.py": KINDS,
+    "distune/_digits.py": KINDS,
     "distune/_plug_files.py": KINDS,
     "distune/__main__.py": COMMANDS,
     "tuning/cli.py": COMMANDS,

@@ -76,7 +76,7 @@ REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (
         ValueError,
         r"Should have a `model_type` key",
-        'its config.json has no model_type, the family that it is of; write it there, such as "model_type": "bert", or save it anew by '
+        'its config.json has no model_type, the family that it is of; write it there, such as "model_type": "bert", or save it again by '
         "save_pretrained",
     ),
     (
@@ -254,5 +254,5 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 def _by_number(path: Path) -> tuple[int, str]:
     """`checkpoint-1000` after `checkpoint-500`."""
-    digits = re.findall(r"\d+", path.name)
+    digits = re.findall("[0-9]{1,18}", path.name)
     return int(digits[-1]) if digits else -1, path.name

@@ -69,7 +69,7 @@ def _means(model: PreTrainedModel, outputs: object, mask: Tensor, wanted: Sequen
         return {}
     layers = getattr(outputs, "hidden_states", None)
     if layers is None:
-        raise ModelError(f"hidden_states: {type(model).__name__} gives no layers; only pooled can be had of it")
+        raise ModelError(f"hidden_states: {type(model).__name__} gives no layers; only pooled is available")
     if max(wanted) >= len(layers):
         raise ModelError(
             f"hidden_states must be pooled or 0 to {len(layers) - 1}, the layers of the teacher, but got {max(wanted)}"

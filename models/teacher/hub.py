@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distune._digits import is_whole
 from distune.models.errors import ModelError
 
 A_PATH = "it is a path and no hub id; name a folder that is there, or a hub id"
@@ -53,7 +54,10 @@ def checkpoint_settings(checkpoint: str, commit: str | None) -> dict[str, dict[s
             from huggingface_hub import hf_hub_download
 
             return {"": _json_object(Path(hf_hub_download(checkpoint, "config.json", revision=commit)))}
-        members = sorted(folder.glob("member-*"), key=lambda path: int(path.name.split("-")[1])) or [folder]
+        members = sorted(
+            (path for path in folder.glob("member-*") if is_whole(path.name.removeprefix("member-"))),
+            key=lambda path: int(path.name.removeprefix("member-")),
+        ) or [folder]
         return {
             "" if one == folder else one.name: _json_object(one / "config.json")
             if (one / "config.json").is_file()

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
-from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import (
     INSTEAD,
@@ -21,10 +20,9 @@ from distune.models.teacher.checkpoint_faults import (
     refuse_other_adapters,
     refuse_other_folders,
 )
+from distune.models.teacher.head_kind import EACH_LABEL, ONE_CLASS, about_its_task, refuse_other_outputs
 from distune.models.teacher.hub import unless_adapter
-from distune.models.teacher.own_code import refuse_own_code, refuse_unknown_class, taken_as, unknown_class
-
-MULTI_LABEL, REGRESSION = "multi_label_classification", "regression"
+from distune.models.teacher.own_code import refuse_own_code, taken_as, unknown_class
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,14 @@ def load_config(place: str | Path, revision: str | None = None) -> PreTrainedCon
     return config
 
 
-def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
+def load_classifier(place: str | Path, revision: str | None = None, is_multi_label: bool | None = None) -> Loaded:
     """A classifier that was fine-tuned already, in eval mode on the CPU.
 
-    Raises ModelError when it cannot be loaded, or any of its weights would be random, or it is no classifier of one class
-    among several.
+    Raises ModelError when it cannot be loaded, or any of its weights would be random, or it has one output, or answers
+    otherwise than `is_multi_label` says.
     """
     config = load_config(place, revision)
-    refuse_other_outputs(place, config)
+    refuse_other_outputs(place, config, is_multi_label)
     model, info = load_checkpoint(AutoModelForSequenceClassification, place, revision)
     fresh = fresh_weights(model, info)
     refuse_fresh_trunk(place, model, fresh)
@@ -67,6 +65,7 @@ def load_classifier(place: str | Path, revision: str | None = None) -> Loaded:
     refuse_other_tasks(place, config)
     stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
     notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
+    notes += about_its_task(place, getattr(config, "problem_type", None), is_multi_label)
     return Loaded(model.eval(), (*taken_as(place, config, model), *notes))
 
 
@@ -130,23 +129,6 @@ def _quantised(settings: Any) -> str:
     return f"is quantised ({method or 'by an unknown method'}; dequantise and save it where its packages are, or {INSTEAD}) and "
 
 
-def refuse_other_outputs(place: str | Path, config: PreTrainedConfig) -> None:
-    """Raise ModelError unless a classifier is of transformers and picks one class among several."""
-    refuse_unknown_class(place, config)
-    kind = getattr(config, "problem_type", None)
-    if kind == MULTI_LABEL:
-        raise ModelError(
-            f"the teacher {place} is multi-label (problem_type in its config.json), and Distune picks one class for "
-            "each text; set epochs >= 1 to fine-tune it"
-        )
-    if kind == REGRESSION or config.num_labels < 2:
-        raise ModelError(
-            f"the teacher {place} has {n_of(config.num_labels, 'output')}"
-            f"{' and problem_type regression' if kind else ''}, a score and no class; "
-            "set epochs >= 1 to fine-tune it"
-        )
-
-
 def refuse_other_tasks(place: str | Path, config: PreTrainedConfig) -> None:
     """Raise ModelError if the head is another's, such as that of tokens, though its weights have the same names."""
     named = getattr(config, "architectures", None) or []
@@ -184,7 +166,7 @@ def refuse_fresh_trunk(place: str | Path, model: PreTrainedModel, fresh: dict[st
         n_all = sum(in_trunk(model, name) for name, _ in model.named_parameters())
         raise ModelError(
             f"the teacher {place}: its weights are not those of its config.json: {len(lost)} of {n_all} tensors of the "
-            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it anew by "
+            f"{model.config.model_type} would be random ({lost[0]} {fresh[lost[0]]}); save it again by "
             "save_pretrained of the model that was trained"
         )
 
@@ -216,11 +198,11 @@ def _fresh_head(place: Path, config: PreTrainedConfig, fresh: dict[str, str]) ->
     )
 
 
-def named_head(label_names: Sequence[str]) -> dict[str, Any]:
-    """The settings of a new head for these classes, one of which is picked."""
+def named_head(label_names: Sequence[str], is_multi_label: bool = False) -> dict[str, Any]:
+    """The settings of a new head for these classes: one of them is picked, or each is answered by itself."""
     return {
         "num_labels": len(label_names),
         "id2label": dict(enumerate(label_names)),
         "label2id": {name: i for i, name in enumerate(label_names)},
-        "problem_type": "single_label_classification",
+        "problem_type": EACH_LABEL if is_multi_label else ONE_CLASS,
     }

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig
 
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, in_one_line, refuse_other_adapters
+from distune.models.teacher.head_kind import about_its_task, refuse_other_task
 from distune.models.teacher.heads import output_layer
 from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
 from distune.models.teacher.own_code import refuse_unknown_class
@@ -21,10 +22,11 @@ PREFIX = "base_model.model."
 """The beginning of the names of an adapter's tensors."""
 
 
-def load_adapter(place: str | Path) -> Loaded:
+def load_adapter(place: str | Path, is_multi_label: bool | None = None) -> Loaded:
     """The classifier that an adapter makes of its base.
 
-    Raises ModelError if peft is not installed, the base is out of reach, or the head was not saved with the adapter.
+    Raises ModelError if peft is not installed, the base is out of reach, or the head was not saved with the adapter, or
+    answers otherwise than `is_multi_label` says.
     """
     folder = Path(place)
     refuse_other_adapters(folder)
@@ -39,7 +41,7 @@ def load_adapter(place: str | Path) -> Loaded:
 
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(
-            f"{what}, whose weights are not there as adapter_model.safetensors; save it anew by a current peft"
+            f"{what}, whose weights are not there as adapter_model.safetensors; save it again by a current peft"
         )
     with (
         in_one_line(f"{what}, whose weights (adapter_model.safetensors) cannot be read"),
@@ -57,16 +59,27 @@ def load_adapter(place: str | Path) -> Loaded:
         model, info = load_checkpoint(AutoModelForSequenceClassification, base, revision, **named)
     except ModelError as error:
         raise ModelError(f"{what}, and {error}; correct base_model_name_or_path in its adapter_config.json") from error
+    kind = _kind_of_head(folder, shape, n_classes)
+    refuse_other_task(place, kind, is_multi_label)
     lost = [name for name in fresh_weights(model, info) if name not in saved]
     if lost:
         raise ModelError(
             f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
-            "random; train it anew with task_type SEQ_CLS, or name what is new in modules_to_save"
+            "random; train it again with task_type SEQ_CLS, or name what is new in modules_to_save"
         )
     with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
         merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    return Loaded(merged, (f"{what}, and is merged into it",))
+    return Loaded(merged, (f"{what}, and is merged into it", *about_its_task(place, kind, is_multi_label)))
+
+
+def _kind_of_head(folder: Path, base: PreTrainedConfig, n_classes: int) -> str | None:
+    """The task of an adapter's head: from a config.json in its folder, or that of its base if this has as many classes."""
+    own = load_config(folder) if (folder / "config.json").is_file() else None
+    said = getattr(own, "problem_type", None)
+    if said is None and base.num_labels == n_classes:
+        said = getattr(base, "problem_type", None)
+    return None if said is None else str(said)
 
 
 def _named(folder: Path, n_classes: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def rehearse(teacher: Teacher, texts: Sequence[str], states: Sequence[HiddenStat
     apart = np.abs(np.array(pairs) - np.array(alone)).max()
     if apart > (HALF if on_gpu else EXACT) * (1 + np.abs(logits).max()):
         raise ModelError(
-            f"{name} gives {in_words(texts[short[0]])[:40]!r} other logits in a batch, where it is padded, than alone (apart by "
+            f"{name} gives {in_words(texts[short[0]])[:40]!r} other logits in a batch, in which it is padded, than alone (apart by "
             f"{apart:.3g}); ask it elsewhere, one text at a time, and name its logits by teacher.logits"
         )
     return logits[:-1]

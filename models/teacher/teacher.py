@@ -21,13 +21,15 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from distune._digits import is_whole
 from distune._pairs import in_words
 from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import is_adapter, refuse_other_adapters
 from distune.models.teacher.config import HiddenState
+from distune.models.teacher.head_kind import refuse_other_outputs
 from distune.models.teacher.heads import answer
-from distune.models.teacher.loading import Loaded, load_classifier, load_config, refuse_other_outputs
+from distune.models.teacher.loading import Loaded, load_classifier, load_config
 from distune.models.teacher.lora import load_adapter
 from distune.models.teacher.tokenizing import (
     agree_on_padding,
@@ -85,13 +87,14 @@ def load_teacher(
     labels: Sequence[str] | None = None,
     revision: str | None = None,
     may_cut: bool = False,
+    is_multi_label: bool | None = None,
 ) -> Teacher:
     """Load a fine-tuned classifier by hub id (at a revision) or folder; a folder with `member-0`, `member-1`, ... is an ensemble.
 
     It computes from float32, whatever its stored type. If it has fewer positions than `max_length` and `may_cut`, it
-    reads as many as it has.
+    reads as many as it has. `is_multi_label` says whether it must answer each label by itself or pick one class; None takes both.
 
-    Raises ModelError when it cannot be loaded, is no classifier of one class for each text, has no vocabulary, fewer positions
+    Raises ModelError when it cannot be loaded, is no classifier or one of the other task, has no vocabulary, fewer positions
     or another number of classes than `labels`.
     """
     quiet_transformers()
@@ -105,7 +108,7 @@ def load_teacher(
             )
     notes, models = [], []
     for place in places:
-        loaded = _load_member(place, revision)
+        loaded = _load_member(place, revision, is_multi_label)
         name = f"the teacher {place}"
         refuse_ids_beyond(name, loaded.model, tokenizer)
         said = agree_on_padding(name, loaded.model, tokenizer)
@@ -122,19 +125,24 @@ def load_teacher(
     )
 
 
-def _load_member(place: str, revision: str | None) -> Loaded:
-    loaded = load_adapter(place) if is_adapter(place) else load_classifier(place, revision)
+def _load_member(place: str, revision: str | None, is_multi_label: bool | None) -> Loaded:
+    if is_adapter(place):
+        loaded = load_adapter(place, is_multi_label)
+    else:
+        loaded = load_classifier(place, revision, is_multi_label)
     return Loaded(loaded.model.eval(), loaded.notes)
 
 
 def _members(folder: str | Path) -> list[str]:
-    members = [path for path in Path(folder).glob("member-*") if path.name.removeprefix("member-").isdigit()]
+    members = [path for path in Path(folder).glob("member-*") if is_whole(path.name.removeprefix("member-"))]
     return [str(path) for path in sorted(members, key=lambda path: int(path.name.split("-")[1]))] or [str(folder)]
 
 
-def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: str | None = None) -> None:
+def check_checkpoint(
+    checkpoint: str, labels: Sequence[str] | None, revision: str | None = None, is_multi_label: bool = False
+) -> None:
     """Raise ModelError unless a checkpoint's settings can be read, and (with `labels`) are those of a classifier of as many
-    classes.
+    classes, which picks one or, with `is_multi_label`, answers each by itself.
 
     No weights are loaded, and of an adapter nothing is read.
     """
@@ -145,7 +153,7 @@ def check_checkpoint(checkpoint: str, labels: Sequence[str] | None, revision: st
         return
     shape = load_config(first, revision)
     if labels is not None:
-        refuse_other_outputs(checkpoint, shape)
+        refuse_other_outputs(checkpoint, shape, is_multi_label)
     _check_classes(checkpoint, shape.num_labels, labels)
 
 

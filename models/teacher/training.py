@@ -55,21 +55,26 @@ SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
-    """The data of a teacher: `labels` and `dev_labels` index `label_names`, the columns of the head in their order;
-    pretraining texts need no label."""
+    """The data of a teacher: `labels` and `dev_labels` index `label_names`, the columns of the head in their order, or
+    have a column for each; pretraining texts need no label."""
 
     texts: Sequence[str]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     dev_texts: Sequence[str]
-    dev_labels: NDArray[np.int64]
+    dev_labels: NDArray[np.integer[Any]]
     label_names: Sequence[str]
     pretraining_texts: Sequence[str] = ()
     has_other_classes: bool = False
     """Whether the checkpoint's classification head is for other classes; then its last layer gets new random
     weights."""
-    score: Callable[[NDArray[np.floating[Any]], NDArray[np.int64]], float] = accuracy_of
-    """The score of logits `[texts, classes]` against labels `[texts]`. The training keeps the epoch with the highest."""
+    score: Callable[[NDArray[np.floating[Any]], NDArray[np.integer[Any]]], float] = accuracy_of
+    """The score of logits `[texts, classes]` against labels. The training keeps the epoch with the highest."""
     score_name: str = "accuracy"
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has several labels: then labels are `[texts, labels]`, 1, 0, or -1 for what is unknown."""
+        return self.labels.ndim == 2
 
 
 def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> Path:
@@ -82,7 +87,7 @@ def train_teacher(config: TeacherConfig, data: TrainingTexts, folder: Path) -> P
     start, tokenizer = _start(config, data, folder)
     for member in range(config.members):
         torch.manual_seed(config.seed + member)
-        made = _new_classifier(config, start, tokenizer, data.label_names)
+        made = _new_classifier(config, start, tokenizer, named_head(data.label_names, data.is_multi_label))
         if data.has_other_classes:
             _draw_last_layer(made.model, len(data.label_names))
         for note in made.notes if member == 0 else ():
@@ -105,7 +110,9 @@ class _NewClassifier:
     notes: tuple[str, ...]
 
 
-def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequence[str]) -> tuple[str, ...]:
+def check_start(
+    config: TeacherConfig, texts: Sequence[str], label_names: Sequence[str], is_multi_label: bool = False
+) -> tuple[str, ...]:
     """Raise ModelError for what would stop the training from a checkpoint, before it starts; returns what is assumed.
 
     The checkpoint is loaded, and answers some texts once with a head that has learnt nothing.
@@ -115,7 +122,7 @@ def check_start(config: TeacherConfig, texts: Sequence[str], label_names: Sequen
     tokenizer = load_tokenizer(str(config.checkpoint), config.revision)
     if config.pretrain is not None:
         _masked_model(config, str(config.checkpoint), tokenizer)
-    made = _new_classifier(config, str(config.checkpoint), tokenizer, label_names)
+    made = _new_classifier(config, str(config.checkpoint), tokenizer, named_head(label_names, is_multi_label))
     known = refuse_unknown(f"the teacher {config.checkpoint}", tokenizer, texts)
     rehearse(
         Teacher(models=(made.model.eval(),), tokenizer=tokenizer, max_length=made.config.max_length),
@@ -203,10 +210,9 @@ def _shape(scratch: FromScratchConfig, n_pieces: int, max_length: int) -> BertCo
 
 
 def _new_classifier(
-    config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase, label_names: Sequence[str]
+    config: TeacherConfig, start: str | BertConfig, tokenizer: PreTrainedTokenizerBase, head: dict[str, Any]
 ) -> _NewClassifier:
-    """A checkpoint, or a model of a shape, with a new head for these classes."""
-    head = named_head(label_names)
+    """A checkpoint, or a model of a shape, with a new head of these settings."""
     if isinstance(start, str):
         revision = config.revision if start == config.checkpoint else None
         model = load_trunk(AutoModelForSequenceClassification, start, revision, **head)
@@ -215,6 +221,7 @@ def _new_classifier(
     else:
         shape = copy.deepcopy(start)
         shape.id2label, shape.label2id = head["id2label"], head["label2id"]
+        shape.problem_type = head["problem_type"]
         model, notes = BertForSequenceClassification(shape), []
     freeze_all_but_last(model, config.train_last_layers)
     return _NewClassifier(model, config, tuple(notes))
@@ -257,7 +264,7 @@ def freeze_all_but_last(model: PreTrainedModel, train_last_layers: int | None) -
 
 
 def _hard_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of labels `[batch]`; of several labels a text, `[batch, labels]`, the binary one of all that are known."""
+    """The cross-entropy of labels `[batch]`, or the mean binary cross-entropy of all known ones of `[batch, labels]`."""
     if labels.ndim == 1:
         return nn.functional.cross_entropy(logits, labels)
     known = labels >= 0

@@ -57,7 +57,9 @@ def read_keyed_vectors(path: Path) -> Keyed:
         return _keyed(found, place)
     except FileNotFoundError as error:
         beside = Path(str(error.filename)).name
-        raise ModelError(f"{path} cannot be read: its arrays are in {beside}, which must lie beside it") from error
+        raise ModelError(
+            f"{path} cannot be read: its arrays are in {beside}, which must be in the same folder"
+        ) from error
     except UnknownNameError as error:
         raise ModelError(f"{path} cannot be read as KeyedVectors of gensim: {error}; {CONVERSION}") from error
     except ModelError:

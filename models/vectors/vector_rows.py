@@ -168,12 +168,12 @@ class BinaryRows:
         header = header_of(file.readline(LONGEST_WORD).removeprefix(BYTE_ORDER_MARK))
         if header is None or header[1] < 1:
             raise ModelError(
-                f"{path} is neither text nor word2vec's binary format, which begins with a line `rows dimension`"
+                f"{path} is not text, and not word2vec's binary format, which begins with a line `rows dimension`"
             )
         if header[1] > LARGEST_DIMENSION:
             raise ModelError(
                 f"{path}: its header says dimension {header[1]:,}, and vectors of words have at most {LARGEST_DIMENSION:,} numbers; "
-                "copy the file again from where it is whole"
+                "copy the whole file again from its source"
             )
         self.n_said: int | None = header[0]
         self.dimension = header[1]
@@ -192,7 +192,7 @@ class BinaryRows:
                     f"says, {self.dimension}: a word in it has no end"
                 )
         if rest.strip(b"\n"):
-            raise ModelError(f"{self._path} was cut off: no whole row stands in its last {n_of(len(rest), 'byte')}")
+            raise ModelError(f"{self._path} was cut off: there is no whole row in its last {n_of(len(rest), 'byte')}")
 
     def vector(self, numbers: bytes) -> NDArray[np.float32]:
         """Raises ModelError for a number that no vector has: letters read as numbers, where a word before has a space in it."""

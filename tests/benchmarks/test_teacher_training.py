@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from benchmarks.speed import teacher_training
 from benchmarks.speed.teacher_training import main, operations
 from distune.models.teacher.tokenizing import character_tokenizer
 
@@ -28,7 +29,11 @@ def test_operations_are_six_for_each_weight_and_token_and_those_of_attention(tmp
     assert operations(tmp_path, ["好", "好书"]) == 6 * 1024 * 7 + 12 * 2 * 8 * (9 + 16)
 
 
-def test_every_contender_learns_and_is_held_against_distune(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_contender_learns_and_is_held_against_distune(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in ("LEFT", "INNER", "RIGHT"):  # Of what is measured nothing is asserted: the product may be small.
+        monkeypatch.setattr(teacher_training, side, 8)
     n_threads = torch.get_num_threads()
     try:
         main(["--texts", "8", "--rounds", "1"])
@@ -37,4 +42,4 @@ def test_every_contender_learns_and_is_held_against_distune(capsys: pytest.Captu
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
     assert {"distune", "transformers' own dropout", "plain loop"} <= set(figures)
     assert figures["distune"]["distune_times"] == 1.0
-    assert all(0 < one["matrix_share"] < 1 for one in figures.values())
+    assert all(one["matrix_share"] > 0 for one in figures.values())

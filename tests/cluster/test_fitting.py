@@ -51,7 +51,9 @@ def test_an_address_that_nobody_listens_at_is_refused(address: str) -> None:
         refuse_unfit(ClusterConfig(address=address))
 
 
-@pytest.mark.parametrize("address", ["nonsense", "ray://", "ray://head", "head:", "", "http://head:8265", "a b:1"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "ray://", "ray://head", "head:", "", "http://head:8265", "a b:1", "head:²"]
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(
         ClusterError, match=r"^cluster\.address: must be local, auto, HOST:PORT or ray://HOST:PORT, but got"

@@ -96,6 +96,13 @@ def test_a_list_of_one_response_that_was_discarded_is_left_out(tmp_path: Path) -
     assert read_rows(FileConfig(path=write(tmp_path, rows), label="q.responses")) == [Row("a", "pos")]
 
 
+@pytest.mark.parametrize("place", ["²", "9" * 5000, "٣", "①"])
+def test_a_path_whose_place_is_no_plain_number_is_refused_in_one_line(tmp_path: Path, place: str) -> None:
+    rows = [{"text": "a", "label": ["pos"], "label.status": ["submitted"]}]
+    with pytest.raises(CorpusError, match=r"^[^\n]*$"):
+        read_rows(FileConfig(path=write(tmp_path, rows), label=f"label.{place}"))
+
+
 @pytest.mark.parametrize("states", [["open", "discarded"], ["pending", "pending"]])
 def test_any_other_column_of_that_name_says_nothing(states: list[str], tmp_path: Path) -> None:
     rows = [{"text": f"t{n}", "label": "x", "status": state} for n, state in enumerate(states)]

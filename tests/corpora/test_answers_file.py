@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.answers_file import AnswersFile, read_answers_file
+from distune.corpora.logits_file import read_logits_file
 from distune.corpora.texts import CorpusError, text_hash
 
 LABELS = ("bad", "good")
@@ -50,6 +52,56 @@ def probabilities(found: AnswersFile, text: str = "a") -> list[float]:
 )
 def test_each_form_becomes_probabilities(tmp_path: Path, row: dict[str, Any], expected: list[float]) -> None:
     assert probabilities(answers(tmp_path, {"text": "a", **row})) == pytest.approx(expected, rel=1e-5)
+
+
+def parts(tmp_path: Path, *tables: pa.Table) -> AnswersFile:
+    for number, table in enumerate(tables):
+        pa.parquet.write_table(table, tmp_path / f"part-{number}.parquet")
+    return read_answers_file(str(tmp_path), LABELS, AnswerRule())
+
+
+def test_rows_of_several_files_may_have_answers_of_several_forms(tmp_path: Path) -> None:
+    votes, label = (
+        pa.table({"text": ["a"], "votes": [["good"]]}),
+        pa.table({"text": ["a", "b"], "label": ["bad", "bad"]}),
+    )
+    found = parts(tmp_path, votes, label)
+    assert probabilities(found) == pytest.approx([0.5, 0.5])  # 1.5 / 3
+    assert probabilities(found, "b") == pytest.approx([0.75, 0.25])
+
+
+def test_class_numbers_of_several_files_must_have_the_same_names(tmp_path: Path) -> None:
+    def named(text: str, *names: str) -> pa.Table:
+        about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        return pa.table({"text": [text], "label": [0]}).replace_schema_metadata({"huggingface": json.dumps(about)})
+
+    votes = pa.table({"text": ["c"], "votes": [["good"]]})
+    found = parts(tmp_path, votes, named("a", "good", "bad"), named("b", "good", "bad"))
+    assert probabilities(found, "b") == pytest.approx([0.25, 0.75])
+    with pytest.raises(
+        CorpusError, match=r"part-2\.parquet: names the classes of its column 'label' bad, good, but .*-1"
+    ):
+        parts(tmp_path, votes, named("a", "good", "bad"), named("b", "bad", "good"))
+
+
+def test_a_file_without_the_texts_of_the_others_is_refused(tmp_path: Path) -> None:
+    hashed = pa.table({"text_hash": [text_hash("b").hex()], "label": ["bad"]})
+    with pytest.raises(CorpusError, match=r"part-1\.parquet: no column 'text'; its columns are text_hash, label"):
+        parts(tmp_path, pa.table({"text": ["a"], "label": ["bad"]}), hashed)
+    pair = pa.table({"text": ["a"], "text_b": ["b"], "label": ["bad"]})
+    with pytest.raises(CorpusError, match=r"part-1\.parquet: no column 'text_b'"):
+        parts(tmp_path, pair, pa.table({"text": ["a"], "label": ["bad"]}))
+
+
+@pytest.mark.parametrize("name", ["ftp://server/votes.csv", "s3://key:secret@bucket/votes.csv"])
+def test_a_name_that_no_place_has_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(
+        CorpusError, match=r"the name of a file must (be a path, or a URI|hold no user or password)"
+    ) as caught:
+        read_answers_file(name, LABELS, AnswerRule())
+    assert "secret" not in str(caught.value)
+    with pytest.raises(CorpusError, match="the name of a file must"):
+        read_logits_file(name, LABELS)
 
 
 def test_the_strength_of_the_prior_is_spread_over_the_labels(tmp_path: Path) -> None:
@@ -198,6 +250,84 @@ def test_csv_and_parquet_spell_the_same(tmp_path: Path) -> None:
     assert probabilities(read_answers_file(str(parquet), LABELS, AnswerRule())) == pytest.approx([0.375, 0.625])
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "['good' 'good' 'bad']",
+        "['good'\n 'good' 'bad']",
+        "[good good bad]",
+        "array(['good', 'good', 'bad'], dtype='<U4')",
+        "[np.str_('good'), np.str_('good'), np.str_('bad')]",
+        "('good', 'good', 'bad')",
+        "Counter({'good': 2, 'bad': 1})",
+        "Counter({'good': np.int64(2), 'bad': np.int64(1)})",
+        "defaultdict(<class 'int'>, {'good': 2, 'bad': 1})",
+        "OrderedDict([('good', 2), ('bad', 1)])",
+        "OrderedDict({'good': 2, 'bad': 1})",
+        "deque(['good', 'good', 'bad'], maxlen=3)",
+    ],
+)
+def test_votes_that_a_program_has_printed_into_a_csv_are_read(tmp_path: Path, cell: str) -> None:
+    for column in ("votes", "label"):
+        found = of_cells(tmp_path, column, cell)
+        assert probabilities(found) == pytest.approx([0.375, 0.625])  # 1.5 / 4, 2.5 / 4
+
+
+def of_cells(tmp_path: Path, column: str, cell: str, labels: tuple[str, ...] = LABELS, **rule: Any) -> AnswersFile:
+    path = tmp_path / "printed.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", column], ["a", cell], ["b", labels[0]]])
+    return read_answers_file(str(path), labels, AnswerRule(**rule))
+
+
+def test_numbers_that_numpy_prints_side_by_side_are_several_labels(tmp_path: Path) -> None:
+    # To Python, '1' '1' is the one word 11.
+    found = of_cells(tmp_path, "votes", "['1' '1']", ("1", "11"))
+    assert probabilities(found) == pytest.approx([5 / 6, 1 / 6])  # 2.5 / 3, 0.5 / 3
+    assert probabilities(of_cells(tmp_path, "votes", "[1 1]", ("1", "11"))) == pytest.approx([5 / 6, 1 / 6])
+
+
+def test_empty_values_and_none_among_printed_votes_are_abstentions(tmp_path: Path) -> None:
+    assert probabilities(of_cells(tmp_path, "votes", "['good' None nan]")) == pytest.approx([0.25, 0.75])
+    assert of_cells(tmp_path, "votes", "Counter()").abstained == {text_hash("a")}
+
+
+def test_a_label_in_brackets_is_a_label(tmp_path: Path) -> None:
+    labels = ("(good)", "['good' 'good']", "[spam offer]")
+    for label in labels[1:]:
+        found = of_cells(tmp_path, "label", label, labels)
+        assert int(found.file.of(["a"]).logits.argmax()) == labels.index(label)
+    assert of_cells(tmp_path, "label", "[none]", labels, abstentions=("[none]",)).abstained == {text_hash("a")}
+    assert int(of_cells(tmp_path, "label", "(1)", ("(1)", "1")).file.of(["a"]).logits.argmax()) == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            "['good' 'bad'",
+            "line 2: the answer .* is no label, and no list or object that can be read; write it as JSON",
+        ),
+        ("{good: 2, bad: 1}", "is no label, and no list or object that can be read"),
+        ("['good' 'bad' ... 'bad' 'good']", "line 2: numpy has left votes out of .* write the list by its tolist"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_without_advice_about_abstentions(
+    tmp_path: Path, cell: str, message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message) as caught:
+        of_cells(tmp_path, "votes", cell)
+    assert "abstentions" not in str(caught.value)
+
+
+def test_probabilities_that_numpy_prints_in_an_object_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "text,probabilities\na,\"{np.str_('good'): np.float64(0.75), 'bad': np.float32(0.25)}\"\n", encoding="utf-8"
+    )
+    assert probabilities(read_answers_file(str(path), LABELS, AnswerRule())) == pytest.approx([0.25, 0.75])
+
+
 def test_labels_that_are_numbers_are_found_in_each_spelling(tmp_path: Path) -> None:
     for spelling in (1, 1.0, "1"):
         found = answers(tmp_path, {"text": "a", "label": spelling}, labels=("0", "1"))
@@ -226,7 +356,7 @@ def test_labels_that_are_numbers_are_found_in_each_spelling(tmp_path: Path) -> N
         ({"probabilities": [0.2, 0.8]}, "probabilities must be an object with a number for each label"),
         ({"votes": [["good"]]}, "a vote must be a label"),
         ({"score": 0.9}, "no answers: needs a column label"),
-        ({"votes": ["good"], "labels": ["good"]}, "has columns votes, labels; leave all but one out"),
+        ({"votes": ["good"], "labels": ["good"]}, "has columns votes, labels; keep one of them"),
         ({"confidence": 0.9}, "no answers"),
         ({"votes": ["good"], "confidence": 0.9}, "has a column confidence, and no column label"),
         ({"votes": []}, "has no answer: all of 2 texts are abstentions"),

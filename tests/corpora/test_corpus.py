@@ -233,7 +233,7 @@ def test_labels_that_differ_by_case_alone_are_named(tmp_path: Path) -> None:
 
 
 def test_a_label_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="labels: 'a' stands twice in a, b, a"):
+    with pytest.raises(CorpusError, match="labels: 'a' occurs twice in a, b, a"):
         load(tmp_path, labels=["a", "b", "a"])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from distune.corpora.file_lists import files_of
+from distune.corpora.files import FileConfig, Row, read_rows
 from distune.corpora.texts import CorpusError
 
 
@@ -70,6 +71,35 @@ def test_markers_of_spark_are_no_parts_of_a_folder(tmp_path: Path) -> None:
     assert files_of(str(tmp_path)).notes == (f"  {tmp_path} holds more, which is not read: README.md",)
 
 
+@pytest.mark.parametrize(("ending", "empty"), [("csv", ""), ("csv", "text,label\n"), ("jsonl", ""), ("csv", " \n")])
+def test_a_part_of_a_folder_without_a_row_is_left_out_and_told(tmp_path: Path, ending: str, empty: str) -> None:
+    row = "text,label\ngood,1\n" if ending == "csv" else '{"text": "good", "label": "1"}\n'
+    for number, content in enumerate((empty, row, empty, row.replace("good", "bad"))):
+        (tmp_path / f"part-{number}.{ending}").write_text(content, encoding="utf-8")
+    touch(tmp_path, "_SUCCESS", f".part-0.{ending}.crc")
+    for name in (str(tmp_path), str(tmp_path / "part-*")):
+        notes: list[str] = []
+        assert read_rows(FileConfig(path=name), notes=notes) == [Row("good", "1"), Row("bad", "1")]
+        left_out = f"{tmp_path}/part-0.{ending}, {tmp_path}/part-2.{ending}"
+        assert f"  2 files have no row, and are left out: {left_out}" in notes
+
+
+def test_an_empty_file_that_the_study_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\ngood,1\n", encoding="utf-8")
+    touch(tmp_path, "b.csv", "c.parquet", "d.csv.xz")
+    with pytest.raises(CorpusError, match=r"b\.csv: the file is empty$"):
+        read_rows(FileConfig(path=[str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]))
+    for name in ("b.csv", "c.parquet", "d.csv.xz"):
+        with pytest.raises(CorpusError, match=r"the file is empty$"):
+            read_rows(FileConfig(path=str(tmp_path / name)))
+
+
+def test_a_folder_whose_parts_have_no_row_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.csv", "b.csv")
+    with pytest.raises(CorpusError, match=f"{tmp_path}: none of its 2 files has a row"):
+        read_rows(FileConfig(path=str(tmp_path)))
+
+
 def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
     touch(tmp_path, "b.csv", "a-1.csv", "a-2.csv.gz")
     names = (str(tmp_path / "b.csv"), str(tmp_path / "a-*"))
@@ -95,8 +125,11 @@ def test_a_list_keeps_its_order_and_may_hold_patterns(tmp_path: Path) -> None:
             r"splits is a folder with files of several splits \(test, train\); name each by a pattern, such as .*/train\* as the source",
         ),
         ("spark", r"its parts lie in folders such as label=pos, whose rows lack that column, as Spark's partitionBy"),
-        (("a.csv", "./a.csv"), r"a\.csv: stands twice among the 2 files of one source"),
-        (("a.csv", "link.csv"), r"link\.csv: stands twice .* \(.*a\.csv and .*link\.csv are one file\); name it once"),
+        (("a.csv", "./a.csv"), r"a\.csv: is named twice among the 2 files of one source"),
+        (
+            ("a.csv", "link.csv"),
+            r"link\.csv: is named twice .* \(.*a\.csv and .*link\.csv are one file\); name it once",
+        ),
         (("a.csv", "b.jsonl"), r"must have one format, but got .*a\.csv \(CSV or TSV\) and .*b\.jsonl \(JSON\)"),
     ],
 )

@@ -76,7 +76,7 @@ def test_texts_alone_need_no_label_column(tmp_path: Path) -> None:
         ("a.csv", b"text,label\n\xff\xfe,0\n", r"is not UTF-8 \(byte 0xff in line 2\)"),
         ("a.jsonl", '{"text": "a"', r"cannot be read as JSON"),
         ("a.parquet", "no parquet", r"cannot be read as Parquet"),
-        ("a.doc", "x", r"the format is told by the ending, one of \.csv, \.tsv"),
+        ("a.doc", "x", r"the ending of its name must give the format, one of \.csv, \.tsv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
@@ -292,3 +292,14 @@ def test_several_classes_of_hugging_face_in_a_cell_are_refused(tmp_path: Path) -
     pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
     with pytest.raises(CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\); set corpus.multi_label: true"):
         read_rows(FileConfig(path=tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize(
+    "metadata", ['{"info": {"features', "{}", '{"info": {"features": {"label": {"names": 5, "_type": "ClassLabel"}}}}']
+)
+def test_damaged_names_of_classes_in_the_metadata_are_told(tmp_path: Path, metadata: str) -> None:
+    table = pa.table({"text": ["a", "b"], "label": [1, 0]}).replace_schema_metadata({"huggingface": metadata})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    notes: list[str] = []
+    assert read_rows(FileConfig(path=tmp_path / "a.parquet"), notes=notes) == [Row("a", "1"), Row("b", "0")]
+    assert notes[1] == "  its metadata 'huggingface' are damaged, so that class numbers have no names"

@@ -9,11 +9,13 @@ from typing import Any
 import huggingface_hub
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from distune.corpora import hub_dataset
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
+from distune.corpora.logits_file import read_logits_file
 from distune.corpora.texts import CorpusError
 
 NAME, COMMIT = "hf://datasets/owner/name", "0123abcd" * 5
@@ -109,13 +111,69 @@ def test_one_split_of_a_configuration_at_a_revision_is_named_by_its_address(aske
             "hf://owner/name",
             r"a data set of the hub is named hf://datasets/OWNER/NAME, then /CONFIG, @REVISION or #SPLIT",
         ),
-        (f"{NAME}/data/train-0.parquet", r"a data set of the hub is named hf://datasets/OWNER/NAME"),
+        ("hf://owner/name", r"where needed; is it hf://datasets/owner/name\?$"),
+        ("hf://dataset/owner/name#train", r"; is it hf://datasets/owner/name#train\?$"),
+        (f"{NAME}:train", rf"; is it {NAME}#train\?$"),
+        (f"{NAME}/", rf"; is it {NAME}\?$"),
+        ("hf://models/owner/name", r"where needed$"),
+        ("hf://datasets/", r"where needed$"),
+        (
+            f"{NAME}/data/train-0.parquet",
+            r"; train-0\.parquet is a file in it, and a study names the data set and not its",
+        ),
+        (f"{NAME}/train.csv", r"where needed; train\.csv is a file in it"),
+        (f"{NAME}/train.jsonl.gz", r"where needed; train\.jsonl\.gz is a file in it"),
     ],
 )
 def test_what_the_hub_does_not_have_is_told_in_one_line(asked: list[tuple[Any, ...]], path: str, message: str) -> None:
     with pytest.raises(CorpusError, match=message) as caught:
         read_rows(FileConfig(path=path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "message"),
+    [
+        (
+            NAME,
+            "Config name is missing.\nPlease pick one among the available configs: ['en', 'zh']\nExample of usage:\n\t`load_dataset('a', 'en')`",
+            f"{NAME}: it has several configurations; name one of en, zh, such as {NAME}/en",
+        ),
+        (
+            f"{NAME}/fr",
+            "BuilderConfig 'fr' not found. Available: ['en', 'zh']",
+            f"{NAME}/fr: there is no configuration 'fr'; name one of en, zh, such as {NAME}/en",
+        ),
+    ],
+)
+def test_configurations_are_named_as_a_study_names_them(
+    asked: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, path: str, said: str, message: str
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise ValueError(said)
+
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", fails)
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(CorpusConfig(source=path))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "path", ["https://huggingface.co/datasets/owner/name", "HF://datasets/owner/name", "hf:/datasets/owner/name"]
+)
+def test_other_addresses_of_the_hub_are_refused_with_the_form_that_a_study_takes(path: str) -> None:
+    with pytest.raises(
+        ValidationError, match=r"must name a data set of the Hugging Face hub as hf://datasets/OWNER/NAME"
+    ):
+        CorpusConfig(source=path)
+
+
+def test_logits_may_be_a_data_set_of_the_hub(asked: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = FakeRows(pa.table({"text": ["a", "b"], "logits": [[1.0, 2.0], [3.0, 4.0]]}))
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", lambda *_, **__: {"train": rows})
+    assert read_logits_file(f"{NAME}#train", ("neg", "pos")).of(["b"]).logits.tolist() == [[3.0, 4.0]]
+    with pytest.raises(CorpusError, match=r"is it hf://datasets/owner/name\?"):
+        read_logits_file("hf://owner/name", ("neg", "pos"))
 
 
 def test_another_commit_that_the_package_has_kept_is_not_taken(

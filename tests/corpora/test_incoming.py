@@ -9,11 +9,12 @@ import lzma
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from distune.corpora.incoming import BLOCK_BYTES, Utf8
+from distune.corpora.incoming import BLOCK_BYTES, Utf8, lines_of
 from distune.corpora.texts import CorpusError
 
 TEXT = "这家酒店的服务不错，房间也很干净，下次还会来的\n\n好\n"
@@ -31,6 +32,12 @@ def zstd(content: bytes) -> bytes:
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_every_encoding_that_a_corpus_may_have_comes_as_utf8(encoding: str) -> None:
     assert read(TEXT.encode(encoding)).decode() == TEXT
+
+
+def test_the_lines_of_a_file_are_whole_across_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text(f"{'好' * BLOCK_BYTES}\n\nlast", encoding="utf-16")
+    assert list(lines_of(path)) == [("好" * BLOCK_BYTES).encode(), b"", b"last"]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd])

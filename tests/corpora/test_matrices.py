@@ -46,7 +46,7 @@ def test_objects_name_their_values_whatever_their_order(spell: Any) -> None:
 
 def test_a_label_that_stands_twice_is_refused() -> None:
     scores = [{"label": "neg", "score": 1}, {"label": "neg", "score": 2}]
-    with pytest.raises(CorpusError, match="a label stands twice"):
+    with pytest.raises(CorpusError, match="a label occurs twice"):
         of_lists(table(logits=[scores]), "logits")
 
 

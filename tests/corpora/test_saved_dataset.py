@@ -119,6 +119,28 @@ def test_splits_that_a_setting_cannot_take_are_named(tmp_path: Path) -> None:
         read_rows(FileConfig(path=folder))
 
 
+def test_a_split_that_is_not_used_is_told(tmp_path: Path) -> None:
+    rows = [(f"text {i}", i % 2) for i in range(40)]
+    splits = {"train": rows[:20], "test": rows[20:30], "validation": rows[30:], "extra": [("more", 0)]}
+    folder = save_dict(tmp_path / "dict", splits)
+    corpus = load_corpus(CorpusConfig(source=folder, dev=f"{folder}/test", test=f"{folder}/validation"))
+    assert corpus.notes[:4] == (
+        f"{folder}: has the 4 splits train, test, validation, extra; train as the source",
+        "  its split test is not read, as the study names its own test",
+        "  its split validation is not read, as the study names its own dev",
+        f"  its split extra is not read; corpus.unlabelled: {folder}/extra adds its texts to the transfer set",
+    )
+    assert len(load_corpus(CorpusConfig(source=folder, unlabelled=f"{folder}/extra")).transfer) == 1
+
+
+@pytest.mark.parametrize("features", [[], "text", {"label": {"_type": "ClassLabel", "names": 5}}])
+def test_damaged_features_of_a_saved_data_set_are_told(tmp_path: Path, features: Any) -> None:
+    folder, notes = save(tmp_path / "saved", [("a", 1), ("b", 0)]), list[str]()
+    (tmp_path / "saved" / "dataset_info.json").write_text(json.dumps({"features": features or [1]}), encoding="utf-8")
+    assert read_rows(FileConfig(path=folder), notes=notes) == [Row("a", "1"), Row("b", "0")]
+    assert notes[1] == "  the features in its dataset_info.json are damaged, so that class numbers have no names"
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [

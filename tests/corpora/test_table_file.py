@@ -127,8 +127,8 @@ def test_features_that_say_nothing_name_no_classes(tmp_path: Path, metadata: str
         ("a.csv", "\n \n", "the file is empty"),
         ("a.parquet", "no parquet", "cannot be read as Parquet"),
         ("a.xlsx", "PK", "workbooks are not read; save the sheet as CSV in UTF-8"),
-        ("a.doc", "x", r"the format is told by the ending, one of \.csv, \.tsv"),
-        ("a", "x", r"the format is told by the ending, one of \.csv, \.tsv"),
+        ("a.doc", "x", r"the ending of its name must give the format, one of \.csv, \.tsv"),
+        ("a", "x", r"the ending of its name must give the format, one of \.csv, \.tsv"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -13,19 +15,19 @@ from distune.models.students.student import Student
 VOCABULARY = ("[PAD]", "[UNK]", "好", "差", "书", "酒店", "\u2028")
 
 
-def student_of(config: AnyStudentConfig) -> Student:
+def student_of(config: AnyStudentConfig, n_classes: int = 2) -> Student:
     torch.manual_seed(1)
     vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
     vectors[0] = 0
-    return config.build(vectors, 2).eval()
+    return config.build(vectors, n_classes).eval()
 
 
-def checkpoint_of(config: AnyStudentConfig) -> Checkpoint:
+def checkpoint_of(config: AnyStudentConfig, labels: Sequence[str] = ("bad", "good")) -> Checkpoint:
     tokens = {"kind": "characters", "max_tokens": 9}
     return Checkpoint(
-        trained=Trained(student_of(config), config),
+        trained=Trained(student_of(config, len(labels)), config),
         tokens=tokens,
         vocabulary=VOCABULARY,
         dimension=4,
-        labels=("bad", "good"),
+        labels=labels,
     )

@@ -1,6 +1,12 @@
 """A plugged student as small as can be, and the plugs of the examples."""
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from distune import _kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGS = ROOT / "examples" / "plugs"
@@ -24,3 +30,14 @@ class Same(nn.Module):
     def forward(self, vectors, lengths):
         return vectors * 1
 """
+
+
+def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A package `tiny-plugs` with an entry point of `distune.students`."""
+    distribution = SimpleNamespace(name="tiny-plugs", version="1.2")
+    point = EntryPoint(name, value, "distune.students")
+    vars(point)["dist"] = distribution
+    found = {"distune.students": {name: (point,)}}
+    monkeypatch.setattr(_kinds, "installed", lambda group: found.get(group, {}))
+    monkeypatch.setattr("distune.tuning.trial.plugs.installed", lambda group: found.get(group, {}))
+    monkeypatch.setattr(_kinds, "_LOADED", {})

@@ -18,25 +18,38 @@ Answered = tuple[int, Any, dict[str, str]]
 
 
 HELD = """
-import pathlib, sys, time
+import pathlib, socket, sys, time
 from distune.models.predictor import Predictor
 from distune.tuning.cli import main
+from distune.tuning.serve import connections, server
 
 gate, answers = pathlib.Path(sys.argv.pop(1)), Predictor.answers
+make_room, grace_s = connections.Connection._make_room, connections.GRACE_S
+bind = server._bind
 
 def held(self, texts):
     while "等" in texts and not gate.exists():
         time.sleep(0.01)
     return answers(self, texts)
 
-Predictor.answers = held
+def made(self):
+    connections.GRACE_S = grace_s if gate.exists() else 3600.0
+    return make_room(self)
+
+def bound(*address):
+    listener = bind(*address)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # Connections inherit it.
+    return listener
+
+Predictor.answers, connections.Connection._make_room, server._bind = held, made, bound
 main()
 """
 
 
 @contextmanager
 def served(*options: object, gate: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`distune serve` at a free port; stderr goes to its stdout. Where a gate is given, it answers no text 等 before that file exists."""
+    """`distune serve` at a free port; stderr goes to its stdout. Where a gate is given, the system holds little
+    of an answer that is not taken; and before that file exists it answers no text 等, and nobody has kept it waiting for long."""
     begin = ["-m", "distune"] if gate is None else ["-c", HELD, str(gate)]
     program = [sys.executable, *begin, "serve", *map(str, options), "--port", "0"]
     # A shell's background job ignores SIGINT, and so would the server that it starts.

@@ -99,7 +99,7 @@ def test_a_config_that_is_not_of_these_weights_or_picks_no_class_is_refused(
     path = tmp_path / "x" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(ModelError, match=message):
-        load_classifier(tmp_path / "x")
+        load_classifier(tmp_path / "x", is_multi_label=False)
 
 
 def test_a_head_of_tokens_with_the_names_of_one_of_texts_is_refused(tmp_path: Path) -> None:

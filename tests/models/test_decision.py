@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.decision import Decision
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
-from distune.tuning.compress import _answers as answers_of_compress
+from distune.tuning.compress import Texts, _measured
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
 from tests.making.checkpoints import checkpoint_of
@@ -55,7 +56,8 @@ def test_every_way_of_asking_answers_by_the_threshold(folder: Path) -> None:
     assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == by_hand
     timed = onnx_contender(folder)
     assert [predictor.labels[index] for index in timed.batch(TEXTS)] == by_hand
-    assert [predictor.labels[index] for index in answers_of_compress(folder, TEXTS)] == by_hand
+    _, answers = _measured(folder, Texts((), TEXTS, np.full(len(TEXTS), -1)), mock.sentinel.latency)
+    assert [predictor.labels[index] for index in answers] == by_hand
 
 
 def test_a_threshold_is_read_back(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,11 +13,13 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from distune._pairs import joined
+from distune.models.errors import ModelError
 from distune.models.teacher.heads import output_layer
 from distune.models.teacher.on_cpu import cheap_dropout
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import inputs_of, most_tokens, padded
+from distune.models.teacher.training import _hard_loss
 from tests.families import FAMILIES, N_CLASSES, POSITIONS, TEXTS, WIDTH, save_family
 
 ASKED = ["好", *TEXTS[:6], "很" * 80]
@@ -116,3 +120,28 @@ def _hide_nothing(model: PreTrainedModel) -> None:
         for name, value in vars(module).items():
             if "dropout" in name and isinstance(value, float):
                 setattr(module, name, 0.0)
+
+
+def test_a_head_of_several_labels_answers_and_learns_as_in_transformers(folder: Path, tmp_path: Path) -> None:
+    several = edited(folder, tmp_path / "x", problem_type="multi_label_classification")
+    with pytest.raises(ModelError, match=r"is multi-label .* and the corpus has one label a text"):
+        load_teacher(several, POSITIONS, ["a", "b", "c"], is_multi_label=False)
+    teacher = load_teacher(several, POSITIONS, ["a", "b", "c"], is_multi_label=True)
+    assert not any("does not say whether" in note for note in teacher.notes)
+    np.testing.assert_array_equal(
+        teacher_logits(teacher, ASKED), teacher_logits(load_teacher(folder, POSITIONS), ASKED)
+    )
+    (model,) = teacher.models
+    inputs = padded(teacher.tokenizer, inputs_of(model, teacher.tokenizer, ASKED, POSITIONS))
+    labels = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]] * 2, dtype=torch.int8)
+    with torch.inference_mode():
+        theirs = model(**inputs, labels=labels.float())
+    assert _hard_loss(theirs.logits, labels).item() == pytest.approx(theirs.loss.item(), abs=1e-6)
+
+
+def edited(folder: Path, target: Path, **changes: object) -> Path:
+    """A copy of a checkpoint with other settings in its config.json."""
+    shutil.copytree(folder, target)
+    settings = json.loads((target / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps({**settings, **changes}))
+    return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import resource
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,10 +115,14 @@ def test_masking_hides_15_percent_and_never_a_special_token() -> None:
     assert float((masked[asked] == token_ids[asked]).float().mean()) == pytest.approx(0.1, abs=0.03)
 
 
-def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often(said: list[str]) -> None:
+def test_a_training_says_its_mean_loss_and_the_time_left_every_so_often(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = iter([100.0, 160.0, 190.0, 200.0])  # When it begins, and after each step.
+    monkeypatch.setattr("distune.models.training.loop.time", SimpleNamespace(monotonic=lambda: next(now_s)))
     losses = list(with_progress(iter([4.0, 2.0, 1.0]), 3, "teacher", interval_s=0.0))
     assert losses == [4.0, 2.0, 1.0]
-    assert said == ["teacher step 1/3: loss 4.000, 0.0 min left", "teacher step 2/3: loss 2.000, 0.0 min left"]
+    assert said == ["teacher step 1/3: loss 4.000, 2.0 min left", "teacher step 2/3: loss 2.000, 0.8 min left"]
 
 
 def test_a_training_is_silent_between_two_lines(said: list[str]) -> None:

@@ -32,7 +32,7 @@ FAMILIES = [student_variants(family)[0] for family in get_args(AnyStudentConfig)
 VOCABULARY = ("[PAD]", "[UNK]", "[SEP]", "好", "差", "书", "店")
 TOKENS = {"kind": "characters", "max_tokens": 4, "max_ngram": 1, "cut": "pairs_as_spelt"}
 ROWS = [[3, 2, 4], [3, 4, 5, 2, 6], [5, 2, 3, 4, 6, 3], [1, 2, 1]]
-PAIRS = [("好书", "差"), ("店", "好店书"), ("", "好")]
+PAIRS = [("好书", "差"), ("店", "好店书"), ("？", "好")]
 
 
 @pytest.fixture(params=FAMILIES, ids=student_name)
@@ -119,7 +119,7 @@ def test_every_way_of_asking_answers_pairs(folder: Path) -> None:
     predictor = Predictor(folder, load_encoder(folder))
     answers = list(predictor.answers(PAIRS))
     assert [answer["has_known_token"] for answer in answers] == [True, True, True]
-    assert not next(predictor.answers([("", "？")]))["has_known_token"]
+    assert not next(predictor.answers([("", "")]))["has_known_token"]
     labels = [answer["label"] for answer in answers]
     assert distune.load(folder).predict(PAIRS) == labels
     assert distune.load(folder).predict_proba(PAIRS).shape == (3, 2)
@@ -141,6 +141,29 @@ def test_what_is_no_pair_is_refused_by_its_row(folder: Path, text: object) -> No
         TextError, match="row 1: this student answers pairs, so that each text must be two strings, but got"
     ):
         list(Predictor(folder, load_encoder(folder)).answers([PAIRS[0], text]))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("pair", "side"), [(("好", " "), "second"), (("", "好"), "first")])
+def test_a_pair_without_one_of_its_texts_is_refused_by_every_way_of_asking(
+    folder: Path, pair: tuple[str, str], side: str
+) -> None:
+    predictor, student = Predictor(folder, load_encoder(folder)), distune.load(folder)
+    for ask in (
+        lambda pairs: list(predictor.answers(pairs)),
+        student.predict,
+        student.predict_proba,
+        lambda pairs: list(student.predict(iter(pairs))),
+    ):
+        with pytest.raises(TextError, match=f"row 1 is a pair without its {side} text, but got "):
+            ask([PAIRS[0], pair])
+    with pytest.raises(TextError, match=f"row 0 is a pair without its {side} text"):
+        predictor.label(pair)
+    with pytest.raises(Exception, match=f"row 0 is a pair without its {side} text"):
+        list(student_of_mlflow(folder).answers([pair]))
+    lines = "".join("\t".join(one) + "\n" for one in (PAIRS[0], pair))
+    done = subprocess.run([sys.executable, str(folder)], input=lines, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert f"line 2 is a pair without its {side} text" in done.stderr
 
 
 def test_a_line_without_its_tab_is_refused_by_its_number(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_padding_that_changes_answers_is_refused(teacher: Teacher, monkeypatch: 
 
     monkeypatch.setattr("distune.models.teacher.teacher.padded", all_seen)
     with pytest.raises(
-        ModelError, match=r"gives '.*' other logits in a batch, where it is padded, than alone \(apart by"
+        ModelError, match=r"gives '.*' other logits in a batch, in which it is padded, than alone \(apart by"
     ):
         rehearse(teacher, TEXTS[:5])
 

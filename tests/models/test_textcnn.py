@@ -13,7 +13,7 @@ from distune.models.students.textcnn import Convolutions, each_windows, is_faste
 def test_filters_of_several_widths_joined_see_what_each_sees(width: int, widths: int) -> None:
     torch.manual_seed(0)
     layer = Convolutions(TextCNNConfig(kind="textcnn", filters=5, width=width, widths=widths), 7).layers[0]
-    states = torch.randn(2, 7, 9)
+    layer, states = layer.double(), torch.randn(2, 7, 9, dtype=torch.double)
     each, joined = each_windows(layer, states), joined_windows(layer, states)
     torch.testing.assert_close(joined, each)
     weights = list(layer.parameters())

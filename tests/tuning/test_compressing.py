@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import distune
+from distune.corpora.corpus import load_corpus
 from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
+from distune.tuning.champion.compressed import Side, what_got_worse
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
-from distune.tuning.compress import Side, configs_of, what_got_worse
+from distune.tuning.compress import configs_of
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord
+from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
@@ -105,6 +111,71 @@ def test_a_study_may_have_the_labels_in_another_order(
     np.testing.assert_allclose(learnt[0].teacher_logits, learnt[1].teacher_logits, rtol=1e-5)
 
 
+@pytest.fixture
+def of_several(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """The tiny study with two labels a text: whether it is positive, and whether its place is even."""
+    rows = [
+        {"text": text, "labels": [*(["good"] if label == "1" else []), *(["even"] if place % 2 == 0 else [])]}
+        for place, (text, label) in enumerate(reviews(120))
+    ]
+    source = tmp_path / "several.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    logits = tmp_path / "logits.jsonl"
+    lines = [
+        {"text": row["text"], **{f"logit_{name}": 3 if name in row["labels"] else -3 for name in ("even", "good")}}
+        for row in rows
+    ]
+    logits.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    corpus = {"source": str(source), "label": "labels", "multi_label": True}
+    return {**document, "corpus": corpus, "teacher": {"logits": str(logits)}}
+
+
+def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_order_the_labels_are(
+    of_several: dict[str, Any], tmp_path: Path, write_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared = prepared_study(of_several)
+    config = TrialConfig.model_validate(
+        {
+            "tokens": of_several["trial"]["tokens"],
+            "vectors": of_several["trial"]["vectors"],
+            "student": {"kind": "bilstm", "hidden_size": 8},
+            "loss": {"kd_weight": 0.5, "class_weights": {"good": 2.0}},
+        }
+    )
+    result = run_trial(config, prepared.of(config).data, lambda report: None)
+    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
+    student = save_finalist(finalist, prepared, tmp_path / "student")
+    scores = []
+    for labels in (["even", "good"], ["good", "even"]):
+        study = str(write_study({**of_several, "corpus": {**of_several["corpus"], "labels": labels}}))
+        target = str(tmp_path / f"small {labels[0]}")
+        code, out, err = run(
+            ["compress", str(student), target, "--prune-units", "0.5", "--epochs", "1", "--study", study], capsys
+        )
+        assert code == 0, err
+        assert "exact match" in out
+        assert "micro-F1" in out
+        scores.append(json.loads(out.strip().splitlines()[-1])["before"]["score"])
+    assert scores[0] == scores[1] == pytest.approx(result.score)
+    assert load_checkpoint(tmp_path / "small even").decision == load_checkpoint(student).decision
+
+
+def test_a_student_of_one_label_is_not_compressed_by_a_study_of_several(
+    folder: Path,
+    of_several: dict[str, Any],
+    tmp_path: Path,
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = Path(of_several["corpus"]["source"])
+    source.write_text(source.read_text(encoding="utf-8").replace("good", "1").replace("even", "0"), encoding="utf-8")
+    code, _, err = run(
+        ["compress", str(folder), str(tmp_path / "x"), "--int8", "--study", str(write_study(of_several))], capsys
+    )
+    assert code == 2
+    assert "answers one label a text, but the study's corpus has several (corpus.multi_label)" in err
+
+
 def test_a_study_of_other_labels_is_refused(
     folder: Path,
     tmp_path: Path,
@@ -177,6 +248,48 @@ def test_flags_become_compressions_in_their_order() -> None:
 def side(p50_ms: float, size_mb: float, accuracy: float | None) -> Side:
     latency = Latency(p50_ms=p50_ms, p95_ms=9.0, p99_ms=9.0, texts_per_s=1.0, stages_ms={})
     return Side(size_mb=size_mb, n_parameters=1, accuracy=accuracy, latency=latency)
+
+
+def test_a_study_of_another_metric_measures_by_it(
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = str(write_study({**document, "metric": {"f1": {"label": "1", "threshold": "none"}}}))
+    code, out, _ = run(["compress", str(folder), str(tmp_path / "small"), "--int8", "--study", study], capsys)
+    assert code == 0
+    figures = json.loads(out.strip().splitlines()[-1])
+    dev = load_corpus(Study(document).config.corpus).dev
+    said = distune.load(folder).predict(dev.texts)
+    right = sum(answer == "1" and label == 1 for answer, label in zip(said, dev.labels, strict=True))
+    n_said, n_true = said.count("1"), int(dev.labels.sum())
+    assert figures["metric"] == "f1"
+    assert figures["before"]["score"] == pytest.approx(2 * right / (n_said + n_true))
+    assert f"F1 of 1 │ {figures['before']['score']:.4f}" in " ".join(out.split())
+    assert "accuracy" in out
+
+
+def test_a_metric_of_a_label_that_dev_lacks_is_refused(
+    folder: Path,
+    tmp_path: Path,
+    document: dict[str, Any],
+    write_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = str(write_study({**document, "metric": {"f1": "spam"}}))
+    code, _, err = run(["compress", str(folder), str(tmp_path / "small"), "--int8", "--study", study], capsys)
+    assert code == 2
+    assert "metric.label: 'spam' is no label of the corpus" in err
+    assert not (tmp_path / "small").exists()
+
+
+def test_a_lower_score_by_the_metric_of_the_study_is_said() -> None:
+    before, after = replace(side(0.1, 1.0, 0.9), score=0.5), replace(side(0.1, 1.0, 0.9), score=0.4)
+    line = "a lower F1 of spam than before: 0.4000 against 0.5000"
+    assert what_got_worse(before, after, MetricConfig(kind="f1", label="spam")) == [line]
+    assert what_got_worse(after, before, MetricConfig(kind="f1", label="spam")) == []
 
 
 def test_a_compressed_student_that_is_worse_is_said_to_be_so() -> None:

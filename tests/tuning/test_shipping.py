@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -133,10 +134,19 @@ def test_files_too_large_to_be_sent_are_refused(
         packed(document, tmp_path)
 
 
-def test_the_pins_name_what_a_search_needs_but_not_ray_itself() -> None:
-    names = {pin.split("==")[0] for pin in pins()}
+def test_the_pins_name_what_a_search_needs_but_not_ray_itself(document: dict[str, Any]) -> None:
+    names = {pin.split("==")[0] for pin in pins(Study(document))}
     assert {"torch", "transformers", "optuna", "mlflow", "jieba", "snownlp"} <= names
-    assert not {"ray", "pytest", "ruff"} & names
+    assert not {"ray", "pytest", "ruff", "datasets"} & names
+
+
+def test_a_study_of_the_hub_needs_its_package_there_even_if_it_is_not_installed_here(document: dict[str, Any]) -> None:
+    document["corpus"]["more_unlabelled"] = [{"path": ["hf://datasets/owner/name#train"]}]
+    (pin,) = [one for one in pins(Study(document)) if one.startswith("datasets")]
+    try:
+        assert pin == f"datasets=={importlib.metadata.version('datasets')}"
+    except importlib.metadata.PackageNotFoundError:
+        assert pin == "datasets>=4.0"
 
 
 def test_several_files_travel_and_a_pattern_stands_for_their_copies(
@@ -148,9 +158,16 @@ def test_several_files_travel_and_a_pattern_stands_for_their_copies(
     document["corpus"]["source"] = str(tmp_path / "data" / "*" / "x-*.csv")
     document["corpus"]["unlabelled"] = [str(tmp_path / "data/b/y.csv"), "s3://bucket/more-*.csv"]
     document["corpus"]["more_unlabelled"] = [{"path": "nowhere-*.csv"}]
+    for name in ("votes-1.csv", "votes-2.csv"):
+        (tmp_path / name).write_text(name)
+    document["teacher"] = {"answers": [str(tmp_path / "votes-1.csv"), str(tmp_path / "votes-2.csv")]}
+    document["more_teachers"] = [{"answers": {"path": str(tmp_path / "votes-*.csv")}}]
     folder = packed(document, tmp_path)
     monkeypatch.chdir(folder)
-    shipped = load_study(Path("study.yaml")).document["corpus"]
+    shipped = load_study(Path("study.yaml")).document
+    assert [Path(one).read_text() for one in shipped["teacher"]["answers"]] == ["votes-1.csv", "votes-2.csv"]
+    assert len(list(Path().glob(shipped["more_teachers"][0]["answers"]["path"]))) == 2
+    shipped = shipped["corpus"]
     found = sorted(Path().glob(shipped["source"]))
     assert [path.read_text() for path in found] == ["data/a/x-1.csv", "data/b/x-2.csv"]
     assert Path(shipped["unlabelled"][0]).read_text() == "data/b/y.csv"

@@ -27,6 +27,7 @@ DOORS = {
     },
     "transformers": {
         "models/teacher/loading.py",
+        "models/teacher/head_kind.py",
         "models/teacher/heads.py",
         "models/teacher/lora.py",
         "models/teacher/teacher.py",
@@ -63,9 +64,10 @@ DOORS = {
         "tuning/search/lost_trials.py",
         "tuning/search/proposals.py",
         "tuning/search/run.py",
+        "tuning/search/stopping.py",
         "tuning/search/worker.py",
     },
-    "scipy": {"tuning/teachers/assignment.py"},
+    "scipy": {"tuning/teachers/assignment.py", "tuning/teachers/set_assignment.py"},
     "starlette": {"tuning/serve/access.py", "tuning/serve/reading.py", "tuning/serve/server.py"},
     "uvicorn": {"tuning/serve/connections.py", "tuning/serve/server.py"},
     "h11": {"tuning/serve/connections.py"},
@@ -75,6 +77,8 @@ DOORS = {
         "tuning/report/page.py",
         "tuning/report/pictures.py",
         "tuning/report/pictures_front.py",
+        "tuning/report/pictures_calibration.py",
+        "tuning/report/pictures_labels.py",
         "tuning/report/pictures_model.py",
         "tuning/report/pictures_search.py",
     },
@@ -111,7 +115,7 @@ PACKED = (
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )
 """The files of the package `distune_student` in a checkpoint."""
-SHARED = ("_kinds", "_plug_files", "_pairs", "_plural")
+SHARED = ("_kinds", "_plug_files", "_pairs", "_plural", "_digits")
 """The files of distune/ that every leaf may import."""
 TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import distune
 from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import MANIFEST
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning.cli import main
 from distune.tuning.commands import students as commands
 from distune.tuning.concluding import InterruptedSearchError
 from distune.tuning.storage.paths import Folder
@@ -38,6 +41,26 @@ def test_a_good_study_passes_and_nothing_is_written(
     assert (code, err) == (0, [])
     assert "no fault" in out
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_the_version_is_the_one_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"distune {distune.__version__}\n"
+
+
+def test_a_copy_that_is_not_installed_says_that_it_knows_no_version(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("distune.tuning.cli.version", unknown)
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "distune: the package is not installed, so that its version is not known\n"
 
 
 def change(path: str, value: Any) -> Callable[[dict[str, Any], Path], None]:
@@ -79,7 +102,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any], Path], None], str]] = {
         "a trial asks for cpus_per_trial=9999, gpus_per_trial=0, but the nodes have: ",
     ),
     "missing file": (change("corpus.source", "nowhere.csv"), "no such file: nowhere.csv"),
-    "unknown format": (source("x", "data.doc"), "the format is told by the ending, one of .csv, .tsv"),
+    "unknown format": (source("x", "data.doc"), "the ending of its name must give the format, one of .csv, .tsv"),
     "missing column": (source("review,label\na,0\n"), "no column 'text'; its columns are review, label"),
     "empty text column": (source("text,label\n,0\n ,1\n"), "the text column 'text' is empty throughout (2 rows)"),
     "one class only": (source("text,label\na,1\nb,1\n"), "has one class only ('1')"),

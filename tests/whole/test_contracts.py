@@ -154,7 +154,7 @@ def test_what_is_no_plug_is_told_why() -> None:
         kind: Literal["nothing"]
 
     with pytest.raises(
-        AssertionError, match="Local must be pickled, so its classes stand in a module, not in a function"
+        AssertionError, match="Local must be pickled, so its classes must be in a module, not in a function"
     ):
         check_student(Local(kind="local"))
     with pytest.raises(AssertionError, match="Nothing is no plug: it has no build_body"):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +17,6 @@ import yaml
 from rich.console import Console
 
 import distune
-from distune import _kinds
 from distune._plug_files import PlugFile
 from distune.corpora import encoding
 from distune.corpora.places import Place
@@ -29,7 +25,6 @@ from distune.models.compression.trained import Trained
 from distune.models.errors import ModelError
 from distune.models.predictor import Predictor
 from distune.models.students.config import STUDENTS
-from distune.plugs import StudentShape
 from distune.testing import check_loss, check_student
 from distune.tuning.checks import check
 from distune.tuning.search.plugged import plugs_in
@@ -40,7 +35,7 @@ from distune.tuning.study.file import Study, kept_study, load_study, runnable
 from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import call_plugged, plug_identity, plug_in
-from tests.making.plugs import PLUGS, STUDENT
+from tests.making.plugs import PLUGS, STUDENT, install
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = STUDENT.format(name="Tiny", kind="tiny")
@@ -158,122 +153,6 @@ def test_a_kind_has_one_owner(faults_of: Callable[..., list[str]], monkeypatch: 
     assert faults_of(TINY) == [
         "plugins: 0.py: the kind 'tiny' of student is also plugged in by the package tiny-plugs; rename one"
     ]
-
-
-def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """A package `tiny-plugs` with an entry point of `distune.students`."""
-    distribution = SimpleNamespace(name="tiny-plugs", version="1.2")
-    point = EntryPoint(name, value, "distune.students")
-    vars(point)["dist"] = distribution
-    found = {"distune.students": {name: (point,)}}
-    monkeypatch.setattr(_kinds, "installed", lambda group: found.get(group, {}))
-    monkeypatch.setattr("distune.tuning.trial.plugs.installed", lambda group: found.get(group, {}))
-    monkeypatch.setattr(_kinds, "_LOADED", {})
-
-
-class Installed(StudentShape, frozen=True):
-    """What the entry point names."""
-
-    kind: Literal["installed"]
-
-    def build_body(self, n_inputs: int) -> Any:
-        from distune.models.students.average import NoBody
-
-        return NoBody(n_inputs)
-
-
-def test_a_plug_of_an_installed_package_needs_no_plugins(
-    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(monkeypatch, "installed", "tests.whole.test_plugs:Installed")
-    document["trial"]["student"] = {"kind": "installed"}
-    assert "plugins: the package tiny-plugs 1.2 is run: students installed" in check(Study(document))
-    config = TrialConfig.model_validate({"student": {"kind": "installed"}})
-    assert pickle.loads(pickle.dumps(config)) == config
-    assert plug_identity(Installed) == PlugFile("", Path(__file__).read_text(encoding="utf-8")).digest
-    document["trial"]["student"] = {"kind": "instaled"}
-    with pytest.raises(StudyError, match=r"must be one of .*'transformer', 'installed', but got 'instaled'"):
-        Study(document)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "reason"),
-    [
-        (
-            "other",
-            "tests.whole.test_plugs:Installed",
-            "is called 'other', but its kind is 'installed'; the two must be one",
-        ),
-        ("other", "tests.whole.test_plugs:PLUGS", "is no plug: it does not extend distune.plugs.StudentShape"),
-        (
-            "other",
-            "tests.no_such_module:X",
-            "cannot be imported: ModuleNotFoundError: No module named 'tests.no_such_module'",
-        ),
-    ],
-)
-def test_an_entry_point_that_is_no_plug_is_refused_in_a_line(
-    name: str, value: str, reason: str, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(monkeypatch, name, value)
-    document["trial"]["student"] = {"kind": name}
-    with pytest.raises(StudyError) as caught:
-        Study(document)
-    where = f"trial.student: {value} of the package tiny-plugs (distune.students) {reason}"
-    assert str(caught.value).startswith(where)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_entry_point_called_as_one_of_ours_is_refused_by_check(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(monkeypatch, "bilstm", "tests.whole.test_plugs:Installed")
-    with pytest.raises(
-        ValueError, match=r"the package tiny-plugs plugs in the kind 'bilstm' \(distune.students\), which is one"
-    ):
-        check(study)
-
-
-def test_a_package_that_is_really_installed_is_found_and_imported_when_it_is_named(
-    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
-) -> None:
-    site = tmp_path / "site"
-    about = site / "tiny_plugs-1.2.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-plugs\nVersion: 1.2\n")
-    points = "[distune.students]\ntiny = tiny_plugs:Tiny\nother = no_such_module:Other\n[distune.losses]\nhuber = huber:HuberConfig\n"
-    (about / "entry_points.txt").write_text(points)
-    (site / "tiny_plugs.py").write_text(TINY)
-    (site / "huber.py").write_text((PLUGS / "huber.py").read_text())
-    document["trial"]["student"] = [{"kind": "tiny", "size": {"choice": [1, 2]}}, {"kind": "average"}]
-    document["trial"]["loss"]["teacher_term"] = {"kind": "huber"}
-
-    def checked() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "distune", "check", str(write_study(document))]
-        environment = {**os.environ, "PYTHONPATH": str(site)}
-        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    done = checked()
-    assert "plugins: the package tiny-plugs 1.2 is run: students tiny" in done.stdout, done.stderr
-    assert "plugins: the package tiny-plugs 1.2 is run: losses huber" in done.stdout
-    (about / "entry_points.txt").write_text(points.replace("other =", "textcnn ="))
-    refused = checked()
-    assert refused.returncode == 2
-    assert refused.stderr.strip().endswith(
-        "the package tiny-plugs plugs in the kind 'textcnn' (distune.students), which is one of Distune's own; uninstall it, or "
-        "have it renamed"
-    )
-    assert "Traceback" not in refused.stderr
-
-
-def test_installed_packages_are_asked_only_for_kinds_that_are_not_ours() -> None:
-    program = (
-        "import distune._kinds; distune._kinds.installed = None\n"
-        "from distune.tuning.study.file import load_study; from pathlib import Path; import sys\n"
-        "load_study(Path('examples/wide.yaml')); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
 
 
 def test_check_says_what_code_is_run(plugged: dict[str, Any]) -> None:

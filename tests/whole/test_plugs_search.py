@@ -47,7 +47,9 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Iterator[Searched]:
+def searched(
+    tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, migrated: Path
+) -> Iterator[Searched]:
     """Of the texts of the example there are too many for a test: its corpus and its teacher are the tiny ones."""
     place = tmp_path_factory.mktemp("plugs")
     plugs = place / "plugs"
@@ -63,7 +65,11 @@ def searched(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teache
     study = load_study(plugs / "study.yaml", settings)
     file = place / "study.yaml"
     file.write_text(json.dumps(study.document), encoding="utf-8")
-    folder = search(study, Console(file=io.StringIO(), width=200))
+    shutil.copyfile(migrated, place / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        # Those of `ended` are looked at.
+        patch.setattr("distune.tuning.report.write.write_pngs", lambda pictures, folder: [])
+        folder = search(study, Console(file=io.StringIO(), width=200))
     plugs.rename(place / "gone")
     plug_in(())
     yield Searched(folder, study, file, plugs)
@@ -114,7 +120,7 @@ def test_its_champion_is_compressed_where_the_study_brings_the_plug(
     with pytest.raises(SystemExit) as refused:
         main(["compress", champion, target, "--half", "float16", "--texts", str(searched.plugs.parent / "texts.txt")])
     assert refused.value.code == 2
-    assert "which a plug brings, and torch cannot build it without: name the study" in capsys.readouterr().err
+    assert "which a plug brings, and torch cannot build it without; name the study" in capsys.readouterr().err
     shutil.copytree(searched.plugs.parent / "gone", searched.plugs)
     try:
         with pytest.raises(SystemExit) as ended:

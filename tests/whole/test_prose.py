@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import sys
 from pathlib import Path
@@ -60,6 +61,51 @@ def test_docstrings_of_functions_and_of_fields_are_read_and_comments_are_not(pro
         'def run(one="nor"):\n    """Run it.\n\n    It is to be run.\n    """\n'
     )
     assert found(prose, tmp_path, "program.py", program) == [(6, "'Nor'"), (11, "'is to be'")]
+
+
+def test_messages_of_errors_are_read_and_other_strings_are_not(prose: ModuleType, tmp_path: Path) -> None:
+    program = (
+        'ADVICE = "save it anew"\nOTHER = "anew"\n\n'
+        'def why(n):\n    return f"no row, nor {n} words"\n\n\n'
+        "def run(n, name):\n    if n:\n"
+        "        raise ValueError(f\"{name}: a row is to be left{' beside it' if n > 1 else ADVICE}; need not `nor`\")\n"
+        '    print("nor")\n    raise ValueError(why(n))\n'
+    )
+    assert found(prose, tmp_path, "program.py", program) == [
+        (1, "'anew'"),
+        (5, "'nor'"),
+        (10, "'beside'"),
+        (10, "'is to be'"),
+        (10, "'need not'"),
+    ]
+
+
+def test_a_semicolon_ends_a_sentence_of_a_message(prose: ModuleType, tmp_path: Path) -> None:
+    words = " ".join(["word"] * 20)
+    program = f'raise ValueError(f"{{1}}: {words}; {words}")\nraise ValueError(f"{{1}}: {words}, {words}")\n'
+    assert found(prose, tmp_path, "program.py", program) == [(2, "41 words, more than 35")]
+
+
+def test_help_texts_of_commands_within_commands_are_read(prose: ModuleType) -> None:
+    parser = argparse.ArgumentParser(description="A tool.")
+    parser.add_argument("--secret", help=argparse.SUPPRESS)
+    sub = parser.add_subparsers().add_parser("go", description="Go anew.")
+    sub.add_argument("-f", "--force", action="store_true", help="go in spite of all")
+    sub.add_argument("place", help="where to go")
+    texts = dict(prose.helps(parser, "tool"))
+    assert {name: text for name, text in texts.items() if "-h" not in name} == {
+        "tool": "A tool.",
+        "tool go": "Go anew.",
+        "tool go --force": "go in spite of all",
+        "tool go place": "where to go",
+    }
+    assert [what for _, what in prose.in_message("Go anew.", 0, prose.load_style())] == [
+        "'anew': again, from scratch or newly"
+    ]
+
+
+def test_the_help_texts_of_distune_are_in_the_style(prose: ModuleType) -> None:
+    assert prose.in_helps(prose.load_style()) == []
 
 
 def test_the_checker_fails_with_a_line_for_each_finding(

@@ -79,7 +79,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 @pytest.fixture
 def long_study(
-    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path, store: str
 ) -> tuple[Path, Path]:
     """A study of 8 trials slow enough to be caught in the middle, and the folder of its first search."""
     document["name"] = "评论"
@@ -94,13 +94,14 @@ def test_who_is_asked_to_end_ends_a_search_cleanly_and_says_how_to_go_on(
     long_study: tuple[Path, Path], tmp_path: Path, asked: signal.Signals
 ) -> None:
     path, folder = long_study
-    driver = start(path)
+    # However many cores there are, it is far from its end when two trials have ended.
+    driver = start(path, "--set", "search.trials=1000", "--set", "trial.epochs=2")
     wait_for(lambda: len(finished_trials(folder)) >= 2, driver)
     driver.send_signal(asked)
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 130, output
     assert "Traceback" not in output
-    assert "of 8 trials; the same command with --resume goes on" in output
+    assert "of 1,000 trials; the same command with --resume goes on" in output
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("评论").experiment_id])
     parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
@@ -146,7 +147,7 @@ def test_a_search_is_interrupted_finished_interrupted_again_and_extended(
             assert line, said
         time.sleep(0.5)
         resumed.send_signal(signal.SIGINT)
-        rest, _ = resumed.communicate(timeout=60)
+        rest, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 130, rest
     assert "`distune finish` asked for it, on" in said
     assert "interrupted while the finalists were timed: all trials are kept, and no champion is registered" in rest

@@ -139,6 +139,7 @@ def unlucky(document: dict[str, Any], root: Path, search_settings: dict[str, Any
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("store", "without_pngs")
 def test_a_trial_that_takes_too_long_is_ended_and_where_no_student_meets_the_rule_nothing_is_registered(
     unlucky_document: dict[str, Any], tmp_path: Path
 ) -> None:

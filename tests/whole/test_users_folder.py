@@ -26,13 +26,14 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, migrated: Path) -> Path:
     """A project with modules `tuning`, `losses` and `corpora` and packages `models` and `cluster` of its own, and a study."""
     place = tmp_path_factory.mktemp("project")
     for name in ("tuning.py", "losses.py", "corpora.py", "models/__init__.py", "cluster/__init__.py"):
         (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(THEIRS)
     shutil.copyfile(reviews_csv, place / "reviews.csv")
+    shutil.copyfile(migrated, place / "mlflow.db")
     document = tiny_document(place, Path("reviews.csv"), teacher_folder)
     document["search"] |= {"trials": 2, "seeds": 1}
     (place / "study.yaml").write_text(yaml.safe_dump(document))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +19,17 @@ from distune.corpora.kept import reading
 from distune.corpora.labelling import UNLABELLED
 from distune.corpora.places import Place
 from distune.models.decision import LIKELIEST, AnyDecision, decision_of
-from distune.models.logits import probabilities
 
 ABOUT = b"distune"
-BINS = 10
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """The label of each test text `[texts]`, an index into `names`, and the logits `[texts, classes]` of teacher and
-    student, the student's as it is served. If a text has several labels, they are `[texts, labels]` as in `Split`."""
+    student, the student's as it is served. If a text has several labels, they are `[texts, labels]` as in `Split`, and so
+    are the answers."""
 
     trial: int
     """The trial whose best seed the student is."""
@@ -51,17 +49,30 @@ class Answers:
 
     @property
     def of_teacher(self) -> NDArray[np.int64]:
-        """The answered class of each text `[texts]`."""
+        """The answered class of each text `[texts]`, or 1 for each answered label `[texts, labels]`."""
         return self.by_teacher.of_logits(self.teacher)
 
     @property
     def of_student(self) -> NDArray[np.int64]:
-        """The answered class of each text `[texts]`."""
+        """The answered class of each text `[texts]`, or 1 for each answered label `[texts, labels]`."""
         return self.by_student.of_logits(self.student)
+
+    @property
+    def probabilities_of_teacher(self) -> Floats:
+        """`[texts, classes]`."""
+        return self.by_teacher.probabilities(self.teacher.astype(np.float64))
+
+    @property
+    def probabilities_of_student(self) -> Floats:
+        """`[texts, classes]`."""
+        return self.by_student.probabilities(self.student.astype(np.float64))
 
 
 def write_answers(answers: Answers, place: Place) -> None:
-    """Write them as a Parquet file: `text` (of pairs, `text_b` too), `label`, `teacher_logits`, `student_logits`."""
+    """Write them as a Parquet file: `text` (of pairs, `text_b` too), `label`, `teacher_logits`, `student_logits`.
+
+    Several labels a text are the lists `labels` and `unknown_labels`.
+    """
     columns = zip(*map(sides, answers.texts), strict=True)
     table = pa.table(
         {
@@ -143,110 +154,3 @@ def _parsed(place: Place) -> Answers:
         by_teacher=decision_of(about.get("teacher_thresholds", {}), names, labels.ndim == 2),
         by_student=decision_of(about.get("student_thresholds", {}), names, labels.ndim == 2),
     )
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How sure a model is, and how often it is right then: of each bin of confidence that has texts, their number, their
-    mean confidence and their accuracy; and the expected calibration error over all."""
-
-    counts: NDArray[np.int64]
-    confidence: Floats
-    accuracy: Floats
-    error: float
-
-
-def reliability(logits: Logits, labels: NDArray[np.int64]) -> Reliability:
-    """The calibration of a model in ten bins of equal width (Guo et al. 2017).
-
-    The error is the mean over texts of the distance between a bin's accuracy and its confidence.
-    """
-    found = probabilities(logits)
-    confidence, is_right = found.max(axis=1), found.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    filled = counts > 0
-    sure = np.bincount(bins, confidence, BINS)[filled] / counts[filled]
-    right = np.bincount(bins, is_right, BINS)[filled] / counts[filled]
-    error = float((counts[filled] * np.abs(right - sure)).sum() / len(labels))
-    return Reliability(counts[filled], sure, right, error)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One test text that is worth reading: what it is labelled, and each model's answer with its probability."""
-
-    text: str
-    label: str
-    teacher: str
-    teacher_probability: float
-    student: str
-    student_probability: float
-
-
-def disagreements(answers: Answers, n: int) -> list[Case]:
-    """The texts of which the two say different things, the widest apart first (total variation of their probabilities)."""
-    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
-    apart = np.abs(teacher - student).sum(axis=1) / 2
-    differ = answers.of_teacher != answers.of_student
-    return _cases(answers, [row for row in np.argsort(-apart, kind="stable") if differ[row]][:n])
-
-
-def both_wrong(answers: Answers, n: int) -> list[Case]:
-    """The texts on which both agree and the label differs, sorted by the confidence of the less confident one."""
-    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
-    said = answers.of_student
-    wrong = (said == answers.of_teacher) & (said != answers.labels)
-    rows = np.arange(len(said))
-    sure = np.minimum(teacher[rows, said], student[rows, said])
-    return _cases(answers, [row for row in np.argsort(-sure, kind="stable") if wrong[row]][:n])
-
-
-def _cases(answers: Answers, rows: Sequence[int]) -> list[Case]:
-    teacher, student = probabilities(answers.teacher), probabilities(answers.student)
-    by_teacher, by_student = answers.of_teacher, answers.of_student
-    return [
-        Case(
-            text=answers.texts[row],
-            label=answers.names[answers.labels[row]],
-            teacher=answers.names[by_teacher[row]],
-            teacher_probability=float(teacher[row, by_teacher[row]]),
-            student=answers.names[by_student[row]],
-            student_probability=float(student[row, by_student[row]]),
-        )
-        for row in rows
-    ]
-
-
-def counts_of(answers: Answers, said: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The confusion matrix `[label, answer]` of one of the two, who said `[texts]`."""
-    n_classes = len(answers.names)
-    pairs = np.bincount(answers.labels * n_classes + said, minlength=n_classes**2)
-    return pairs.reshape(n_classes, n_classes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfusedPair:
-    """One label that is taken for another, and in how many test texts each of the two models does so."""
-
-    label: str
-    answer: str
-    n_student: int
-    n_teacher: int
-
-
-def confused_pairs(answers: Answers, n: int) -> list[ConfusedPair]:
-    """The pairs that the student confuses most, the most texts first; among equals those that the teacher confuses
-    more often."""
-    student, teacher = counts_of(answers, answers.of_student), counts_of(answers, answers.of_teacher)
-    wrong = [(int(i), int(j)) for i, j in zip(*np.nonzero(student), strict=True) if i != j]
-    found = sorted(wrong, key=lambda pair: (-student[pair], -teacher[pair]))[:n]
-    return [
-        ConfusedPair(
-            label=answers.names[i],
-            answer=answers.names[j],
-            n_student=int(student[i, j]),
-            n_teacher=int(teacher[i, j]),
-        )
-        for i, j in found
-    ]

@@ -13,11 +13,21 @@ import yaml
 
 from distune._plural import n_of
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, interval_of, rows_of_table
+from distune.tuning.champion.table import Column, Quality, interval_of, rows_of_table
+from distune.tuning.champion.thresholds import threshold_section
+from distune.tuning.metric.config import TITLES
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.config import CardConfig
 
 _USE = re.compile(r"^## Use\n.*?^```python\n.*?^```\n", re.MULTILINE | re.DOTALL)
+_HUB_TYPES = {"accuracy": "accuracy", "micro_f1": "f1", "macro_f1": "f1"}
+_PRINTED = """
+Each line is answered by an object, whose `labels` may be empty:
+
+```
+{"labels": ["...", "..."], "probabilities": {"...": 0.9, ...}, "has_known_token": true}
+```
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +63,7 @@ def model_card(card: Card) -> str:
 {yaml.safe_dump(_metadata(card), allow_unicode=True, sort_keys=False)}---
 # {card.name}
 
-{outcome(card.columns, teacher_timed=card.teacher_timed)}. A text classifier for the CPU, distilled by Distune.
+{outcome(card.columns, teacher_timed=card.teacher_timed)}. A text classifier for the CPU, distilled by Distune.{_about_labels(quality)}
 
 {facts}
 
@@ -62,14 +72,14 @@ def model_card(card: Card) -> str:
 {markdown_table(card.columns)}
 
 Test {title} over {n_of(card.n_test, "text")}: {quality.test_score.mean:.4f}, 95 % confidence interval {low:.4f} to {high:.4f} \
-({how}). ± is the sample standard deviation over the seeds of the training. {_about_kept(card.columns[-1])}The test texts were read once, for \
+({how}, over draws of the test texts). ± is the sample standard deviation over the seeds of the training, and no part of the interval. {_about_kept(card.columns[-1])}The test texts were read once, for \
 this table.
 
 ## Speed
 
 From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
-{_threshold(card.columns[-1])}## Limits
+{threshold_section(card.columns[-1])}## Limits
 
 {limits}
 
@@ -77,7 +87,11 @@ From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
 {licence}
 
-{use_section(card.packages, card.of_pairs)}"""
+{use_section(card.packages, card.of_pairs, quality.is_multi_label)}"""
+
+
+def _about_labels(quality: Quality) -> str:
+    return " A text has any number of labels, also none." if quality.is_multi_label else ""
 
 
 def _about_kept(column: Column) -> str:
@@ -85,20 +99,6 @@ def _about_kept(column: Column) -> str:
     if column.kept is None:
         return ""
     return f"This model is the seed that is best on dev; its own test {column.quality.metric.title} is {column.kept.test_score:.4f}. "
-
-
-def _threshold(column: Column) -> str:
-    """A section about the label that is answered from a threshold on; empty without one."""
-    quality = column.quality
-    if (answered := quality.answered) is None or column.kept is None or column.kept.threshold is None:
-        return ""
-    return f"""## Threshold
-
-It answers `{answered.label}` from a probability of {column.kept.threshold:.4f} on, and the likeliest of the other labels below it. Dev has chosen the threshold, so \
-that the {quality.metric.title} is best. It is `thresholds` in `config.json`, and the package `distune_student` answers by it. The label of an \
-answer may therefore not be the one with the largest probability.
-
-"""
 
 
 def markdown_table(columns: Sequence[Column]) -> str:
@@ -112,10 +112,11 @@ def _metadata(card: Card) -> dict[str, Any]:
     quality = card.columns[-1].quality
     name = Path(card.source).name
     metrics = [
-        {"type": "accuracy", "name": "test accuracy", "value": round(quality.test_accuracy.mean, 4)},
-        {"type": "f1", "name": "test macro-F1", "value": round(quality.macro_f1.mean, 4)},
+        {"type": _HUB_TYPES[kind], "name": f"test {TITLES[kind]}", "value": round(one.mean, 4)}
+        for kind, one in quality.beside.items()
+        if kind in _HUB_TYPES
     ]
-    if quality.metric.kind not in ("accuracy", "macro_f1"):
+    if quality.metric.kind not in _HUB_TYPES:
         value = round(quality.test_score.mean, 4)
         metrics.insert(0, {"type": quality.metric.kind, "name": f"test {quality.metric.title}", "value": value})
     result = {
@@ -127,19 +128,26 @@ def _metadata(card: Card) -> dict[str, Any]:
     return {
         **{key: value for key, value in known.items() if value is not None},
         "pipeline_tag": "text-classification",
-        "tags": ["text-classification", "knowledge-distillation", "onnx", "distune"],
+        "tags": [
+            "text-classification",
+            *(["multi-label-classification"] if quality.is_multi_label else []),
+            "knowledge-distillation",
+            "onnx",
+            "distune",
+        ],
         "metrics": list(dict.fromkeys(str(one["type"]) for one in metrics)),
         "model-index": [{"name": card.name, "results": [result]}],
     }
 
 
-def use_section(packages: Sequence[str], of_pairs: bool = False) -> str:
+def use_section(packages: Sequence[str], of_pairs: bool = False, is_multi_label: bool = False) -> str:
     """The section about using a checkpoint folder with these packages for its texts, or pairs of texts."""
     line, asked = (
         ("A pair a line, with a tab between its two texts", '("...", "...")')
         if of_pairs
         else ("One text a line", '"..."')
     )
+    ask = "labels_of" if is_multi_label else "label"
     return f"""## Use
 
 It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothing else. {line}, where `FOLDER` is this folder:
@@ -147,18 +155,18 @@ It needs `pip install {" ".join(["onnxruntime", "numpy", *packages])}` and nothi
 ```
 python FOLDER < texts.txt
 ```
-
+{_PRINTED if is_multi_label else ""}
 or in a program, with this folder on the path (`sys.path.insert(0, "FOLDER")`):
 
 ```python
 from distune_student import load
 
 student = load()
-print(student.label({asked}))
+print(student.{ask}({asked}))
 ```
 """
 
 
-def with_present_use(card: str, packages: Sequence[str], of_pairs: bool = False) -> str:
+def with_present_use(card: str, packages: Sequence[str], of_pairs: bool = False, is_multi_label: bool = False) -> str:
     """A card with the present section on use in place of its own, if it has one."""
-    return _USE.sub(lambda found: use_section(packages, of_pairs), card, count=1)
+    return _USE.sub(lambda found: use_section(packages, of_pairs, is_multi_label), card, count=1)

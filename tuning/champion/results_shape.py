@@ -11,6 +11,7 @@ from distune.tuning.speed.figures import TeacherTimed
 
 AtLeastNothing = Annotated[float, Field(ge=0)]
 OverNothing = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 MAY_LACK = ("micro_f1", "agreement", "answered", "test_interval")
 """The figures of quality that some results do not have."""
 
@@ -44,7 +45,8 @@ class _Latency(_Shape, frozen=True):
 
 class _Kept(_Shape, frozen=True):
     test_score: float
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    threshold: Probability | None = None
+    thresholds: dict[str, Probability] | None = None
 
 
 class _Column(_Shape, frozen=True):
@@ -101,5 +103,7 @@ def check_shape(raw: dict[str, Any], metric: str) -> None:
         lacking = [name for name, value in column.quality.items() if value is None and name not in MAY_LACK]
         if lacking:
             raise ValueError(f"the column {column.name!r:.80} lacks {lacking[0]:.80}")
+    if len({column.quality.get("micro_f1") is None for column in read.columns}) > 1:
+        raise ValueError("some of its columns lack micro_f1, and others have it")
     if read.champion is not None and read.champion not in [one.trial for one in read.finalists]:
         raise ValueError(f"its champion, trial {read.champion}, is none of its finalists")

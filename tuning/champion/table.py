@@ -17,10 +17,13 @@ from distune.tuning.metric.config import ACCURACY, TITLES, MetricConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.task import AnyMetric, task_of_metric
 from distune.tuning.speed.figures import Latency
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 from distune.tuning.study.rule import ROUNDING
 
 SMALL_WAY = 0.01
 Logits = NDArray[np.float32]
+INTERVAL_ROW = "  95 % interval"
+INTERVAL_COVERS = "over draws of the test texts; the spread between seeds is ±, and not in it"
 TERMINAL_COLUMNS = 80
 """The narrowest terminal that the table and its notes are made for."""
 
@@ -65,6 +68,18 @@ class Quality:
     answered: AtThreshold | None = None
     """The figures of the label that is answered from a threshold on; None if the likeliest label always is."""
 
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has several labels."""
+        return self.micro_f1 is not None
+
+    @property
+    def beside(self) -> dict[str, Spread]:
+        """The scores on test that a table has in addition to that of the metric, by their kind."""
+        if self.micro_f1 is None:
+            return {"accuracy": self.test_accuracy, "macro_f1": self.macro_f1}
+        return {"exact_match": self.test_accuracy, "micro_f1": self.micro_f1, "macro_f1": self.macro_f1}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
@@ -72,6 +87,8 @@ class Kept:
 
     test_score: float
     threshold: float | None = None
+    thresholds: dict[str, float] | None = None
+    """The threshold of each label if a text has several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +192,15 @@ def ratio_text(teacher: Column, plain: Column, distilled: Column) -> str:
     """The distillation ratio in words: it says little if the teacher is hardly better than the student alone."""
     ratio = distillation_ratio(teacher, plain, distilled)
     if ratio is None:
-        return "- (the teacher is no better than the student alone)"
+        return f"- (the teacher is no better than the {plain.name})"
     way = way_to_teacher(teacher, plain)
     return f"{ratio:.2f}" + (f" (the whole way is {way:.4f}, so that it says little)" if way < SMALL_WAY else "")
+
+
+def ratio_formula(plain: Column) -> str:
+    """The formula of the distillation ratio, with the word for its baseline."""
+    word = "hard-label" if plain.name == HARD_LABEL_STUDENT else "alone"
+    return f"(distilled - {word}) / (teacher - {word})"
 
 
 def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str) -> str:
@@ -192,9 +215,9 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     Console(file=stream, width=110).print(table)
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
-    notes.print(
-        f"distillation ratio (distilled - alone) / (teacher - alone), on test: {ratio_text(*columns)}", highlight=False
-    )
+    notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
+    if any(row == INTERVAL_ROW for row, _ in rows_of_table(columns)):
+        notes.print(f"95 % interval: {INTERVAL_COVERS}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)
     return stream.getvalue()
 
@@ -230,13 +253,9 @@ def _rows_of_quality(qualities: Sequence[Quality]) -> list[tuple[str, list[str]]
         f"test {metric.title}": [str(one.test_score) for one in qualities],
     }
     if not metric.is_accuracy:
-        rows["  95 % interval"] = [_interval(one) for one in qualities]
-    if qualities[0].micro_f1 is None:
-        rows["test accuracy"] = [str(one.test_accuracy) for one in qualities]
-    else:
-        rows[f"test {TITLES['exact_match']}"] = [str(one.test_accuracy) for one in qualities]
-        rows[f"test {TITLES['micro_f1']}"] = [str(one.micro_f1) for one in qualities]
-    rows[f"test {TITLES['macro_f1']}"] = [str(one.macro_f1) for one in qualities]
+        rows[INTERVAL_ROW] = [_interval(one) for one in qualities]
+    for kind in qualities[0].beside:
+        rows[f"test {TITLES[kind]}"] = [str(one.beside[kind]) for one in qualities]
     rows |= _rows_at_threshold([one.answered for one in qualities])
     return list(rows.items())
 

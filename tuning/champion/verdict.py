@@ -15,18 +15,26 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
-from distune.models.decision import Decision
+from distune.models.decision import Decision, EachLabel
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
-from distune.tuning.champion.table import Column, Kept, distillation_ratio, quality, ratio_text, table_text
+from distune.tuning.champion.table import (
+    Column,
+    Kept,
+    distillation_ratio,
+    quality,
+    ratio_formula,
+    ratio_text,
+    table_text,
+)
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import describe, describe_loss
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE, describe, describe_loss
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
@@ -191,7 +199,8 @@ def _student_columns(
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
     by_teacher = prepared.teacher_decision.of_logits(teacher)
     columns = []
-    for title, results in (("student alone", finalist.plain), (name, finalist.distilled)):
+    alone = HARD_LABEL_STUDENT if corpus.labelled_by else STUDENT_ALONE
+    for title, results in ((alone, finalist.plain), (name, finalist.distilled)):
         figures = quality(
             prepared.metric,
             [result.score for result in results],
@@ -213,7 +222,11 @@ def _student_columns(
     )
     score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
     by = answers.by_student
-    kept = Kept(test_score=score, threshold=by.threshold if isinstance(by, Decision) else None)
+    kept = Kept(
+        test_score=score,
+        threshold=by.threshold if isinstance(by, Decision) else None,
+        thresholds=by.named(corpus.labels) if isinstance(by, EachLabel) else None,
+    )
     return columns[0], replace(columns[1], kept=kept), answers
 
 
@@ -230,12 +243,12 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
         "Loss": describe_loss(record.loss),
         "Compression": describe(record.compression),
-        "Distillation ratio, (distilled - alone) / (teacher - alone) on test": ratio_text(*verdict.columns),
+        f"Distillation ratio, {ratio_formula(verdict.columns[1])} on test": ratio_text(*verdict.columns),
     }
     limits = (
         f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
         "be far worse.",
-        f"It answers with {'any' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
+        f"It answers with {'any number' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
         f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
     )
     return model_card(
@@ -258,4 +271,5 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
 def _labelled_texts(corpus: Corpus) -> str:
     if not corpus.labelled_by:
         return n_of(len(corpus.train), "labelled text")
-    return f"{n_of(len(corpus.train), 'text')} with the likeliest label of {corpus.labelled_by}, from which the student alone has learnt too,"
+    learnt = "labels that have a probability of 0.5 or more in" if corpus.is_multi_label else "likeliest label of"
+    return f"{n_of(len(corpus.train), 'text')} with the {learnt} {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"

@@ -19,6 +19,7 @@ def prompt(options: argparse.Namespace) -> None:
         temperature=options.temperature,
         max_tokens=options.max_tokens,
         seed=options.seed,
+        schema=not options.no_schema,
     )
     config = load_study(options.study, options.overrides).config
     for line in write_requests(config, given, options.out, options.answers):

@@ -72,7 +72,7 @@ def _add_study_commands(command: Command) -> None:
     check = _study_command(command, "check", commands.check, "list every fault of a study at once; writes nothing")
     _add_json(check)
     cache = _study_command(
-        command, "cache", commands.cache, "train the teacher if it is to be trained, and fill the teacher-logits cache"
+        command, "cache", commands.cache, "train the teacher if the study says so, and fill the teacher-logits cache"
     )
     cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if it is there")
     cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="write the logits as one small file as well")
@@ -121,7 +121,15 @@ def _add_answer_commands(command: Command) -> None:
     )
     prompt.add_argument("--temperature", type=float, metavar="T", help="the temperature of the replies, 0 to 2")
     prompt.add_argument(
-        "--max-tokens", type=int, metavar="N", help="the longest reply; 0 sets no limit (what the longest label takes)"
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="the longest reply; 0 sets no limit (what the longest label takes, or all of several)",
+    )
+    prompt.add_argument(
+        "--no-schema",
+        action="store_true",
+        help="ask for several labels a text without a JSON schema, for a server that takes none",
     )
     prompt.add_argument(
         "--answers",
@@ -162,7 +170,7 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
         help="go on with it, or begin the first one: "
         "for what is started again by itself, and so it does not repeat one that has ended",
     )
-    ways.add_argument("--force", action="store_true", help="begin another search beside one of this study that runs")
+    ways.add_argument("--force", action="store_true", help="begin another search although one of this study runs")
 
 
 def _add_commands_of_running_searches(command: Command) -> None:
@@ -251,7 +259,7 @@ def _add_cluster_commands(command: Command) -> None:
             "--address",
             default=_dashboard(),
             metavar="URL",
-            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS where it is http://, else {DEFAULT_DASHBOARD})",
+            help=f"the cluster's dashboard (RAY_API_SERVER_ADDRESS, or RAY_ADDRESS if it is http://, else {DEFAULT_DASHBOARD})",
         )
 
 

@@ -106,7 +106,8 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def compress(options: argparse.Namespace) -> None:
-    from distune.tuning.compress import compress_checkpoint, configs_of, figures_line
+    from distune.tuning.champion.compressed import figures_line
+    from distune.tuning.compress import compress_checkpoint, configs_of
     from distune.tuning.study.file import load_study
 
     flags = {

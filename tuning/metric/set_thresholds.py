@@ -66,7 +66,8 @@ def _cuts(found: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) ->
     ordered, has = found[order], has[order]
     last = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True))
     thresholds = (ordered[last] + np.append(ordered[last[:-1] + 1], 0.0)) / 2
-    return _Cuts(thresholds.astype(np.float64), np.cumsum(has)[last].astype(np.float64), last + 1.0, float(has.sum()))
+    n_answered = (last + 1).astype(np.float64)
+    return _Cuts(thresholds.astype(np.float64), np.cumsum(has)[last].astype(np.float64), n_answered, float(has.sum()))
 
 
 def _by_micro_f1(cuts: list[_Cuts | None], places: list[int]) -> None:

@@ -165,7 +165,7 @@ def _facts(findings: Findings) -> dict[str, str]:
     facts["champion"] = name if results.champion is not None else f"none; the nearest is {name}"
     facts |= {f"dev {title}": str(student.quality.dev_score), f"test {title}": str(student.quality.test_score)}
     facts |= {
-        "student alone, test": str(results.columns[1].quality.test_score),
+        f"{results.columns[1].name}, test": str(results.columns[1].quality.test_score),
         "teacher, test": str(results.columns[0].quality.test_score),
     }
     if student.size_mb is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import SEPARATOR, load_encoder
-from distune.models.decision import LIKELIEST, Decision, softmax
+from distune.models.decision import LIKELIEST, AnyDecision
 from distune.models.errors import first_line
 from distune.models.predictor import decision_in, open_session, run_network
 from distune.tuning.storage.paths import Folder
@@ -20,32 +21,61 @@ _log = logging.getLogger(__name__)
 HIDDEN = "\0"
 """No token of any vocabulary: it is looked up as an unknown one."""
 SHOWN_WORDS = 3
+SHOWN_LABELS = 5
+"""The largest number of labels of an answer whose words are looked for."""
 LEAST_DROP = 0.01
-Probabilities = Callable[[Sequence[str]], NDArray[np.float32]]
+Probabilities = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
 """From the tokens of a text to the probabilities `[classes]` of its answer."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word, and by how much the probability of the answer falls when the student does not see it."""
+    """A word, and by how much the probability of a label falls when the student does not see it."""
 
     text: str
     drop: float
 
 
-def deciding_words(tokens: Sequence[str], ask: Probabilities, decision: Decision = LIKELIEST) -> list[Word]:
-    """The words without which the answer loses most probability, one hidden at a time, in all its places (Zeiler & Fergus 2014), the most first."""
+@dataclass(frozen=True)
+class Decided:
+    """The words that decided one label of an answer, or the likeliest label if the answer has none."""
+
+    label: str
+    words: tuple[Word, ...]
+
+
+def deciding_words(
+    tokens: Sequence[str], ask: Probabilities, decision: AnyDecision = LIKELIEST
+) -> dict[int, list[Word]]:
+    """The words without which the answer loses most probability, one hidden at a time, in all its places (Zeiler & Fergus 2014), the most first.
+
+    They are by the index of the answered label. If a text has several labels, they are by those of the likeliest
+    `SHOWN_LABELS` answered ones, or by that of the likeliest label if none is answered.
+    """
     whole = ask(tokens)
-    answer = int(decision.of_probabilities(whole[None])[0])
-    found = []
+    looked_at = _looked_at(decision, whole)
+    found: dict[int, list[Word]] = {index: [] for index in looked_at}
     for token in dict.fromkeys(token for token in tokens if token != SEPARATOR):
         hidden = ask([HIDDEN if one == token else one for one in tokens])
-        found.append(Word(token, float(whole[answer] - hidden[answer])))
-    telling = [word for word in found if word.drop >= LEAST_DROP]
+        for index, words in found.items():
+            words.append(Word(token, float(whole[index] - hidden[index])))
+    return {index: _most_telling(words) for index, words in found.items()}
+
+
+def _looked_at(decision: AnyDecision, whole: NDArray[np.floating[Any]]) -> list[int]:
+    answer = decision.of_probabilities(whole[None])[0]
+    if answer.ndim == 0:
+        return [int(answer)]
+    likeliest_first = [int(index) for index in np.argsort(-whole, kind="stable")]
+    return [index for index in likeliest_first if answer[index]][:SHOWN_LABELS] or likeliest_first[:1]
+
+
+def _most_telling(words: Sequence[Word]) -> list[Word]:
+    telling = [word for word in words if word.drop >= LEAST_DROP]
     return sorted(telling, key=lambda word: -word.drop)[:SHOWN_WORDS]
 
 
-def words_of_texts(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
+def words_of_texts(folder: Folder, texts: Sequence[str]) -> dict[str, list[Decided]]:
     """The same as `_words`, for a page that a champion which cannot be asked must not cost: that is said, and no more."""
     try:
         return _words(folder, texts)
@@ -56,18 +86,23 @@ def words_of_texts(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]
         return {}
 
 
-def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Word]]:
-    """The words that decided the champion's answer to each text; empty if the search has no champion's folder."""
+def _words(folder: Folder, texts: Sequence[str]) -> dict[str, list[Decided]]:
+    """The words that decided the champion's answer to each text, by label; empty if the search has no champion's folder."""
     champion = folder.place / "champion"
     if not texts or not (champion / "model.onnx").is_file():
         return {}
     with champion.to_read() as path:
         encoder = load_encoder(path)
         session = open_session((path / "model.onnx").read_bytes())
+        labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
+        decision = decision_in(path, labels)
 
-        def ask(tokens: Sequence[str]) -> NDArray[np.float32]:
-            row: NDArray[np.float32] = softmax(run_network(session, [encoder.look_up(tokens)]))[0]
+        def ask(tokens: Sequence[str]) -> NDArray[np.floating[Any]]:
+            row: NDArray[np.floating[Any]] = decision.probabilities(run_network(session, [encoder.look_up(tokens)]))[0]
             return row
 
-        decision = decision_in(path, json.loads((path / "labels.json").read_text(encoding="utf-8")))
-        return {text: deciding_words(encoder.read(text), ask, decision) for text in texts}
+        return {text: _decided(deciding_words(encoder.read(text), ask, decision), labels) for text in texts}
+
+
+def _decided(found: Mapping[int, Sequence[Word]], labels: Sequence[str]) -> list[Decided]:
+    return [Decided(labels[index], tuple(words)) for index, words in found.items() if words]

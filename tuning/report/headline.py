@@ -12,7 +12,7 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.unchosen import Step, has_none_to_choose, headline_of_none, lead_of_none, steps_of_none
 from distune.tuning.storage.records import best_score, count_done
 from distune.tuning.storage.searches import state_of
-from distune.tuning.study.describe import describe_trial
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, describe_trial
 from distune.tuning.study.rule import teacher_ratio
 
 
@@ -58,7 +58,9 @@ def _on_test(results: Results) -> str:
         interval = f" (95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')})"
         if low <= teacher <= high:
             interval = f"{interval[:-1]}, too wide to tell it from the teacher)"
-    return f"On test its {quality.metric.title} is {student:.3f}{interval}, that of its teacher {teacher:.3f}, that of the same student without a teacher {alone:.3f}."
+    hard = results.columns[1].name == HARD_LABEL_STUDENT
+    without = "that has learnt the teacher's likeliest labels" if hard else "without a teacher"
+    return f"On test its {quality.metric.title} is {student:.3f}{interval}, that of its teacher {teacher:.3f}, that of the same student {without} {alone:.3f}."
 
 
 def _on_dev(results: Results) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,28 +15,23 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from distune._pairs import in_words
 from distune._plural import n_of
-from distune.tuning.champion.answers import Answers, Case, both_wrong, confused_pairs, disagreements
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import SMALL_WAY, interval_of, rows_of_table, way_to_teacher
-from distune.tuning.report.deciding import Word, words_of_texts
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
+from distune.tuning.report.mistakes import mistakes_of
 from distune.tuning.report.pictures import CONFIG, Picture
-from distune.tuning.report.pictures_model import has_many_classes
 from distune.tuning.report.style import DARK, FONT, LIGHT
 from distune.tuning.report.unchosen import has_none_to_choose
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
-from distune.tuning.study.describe import describe_trial
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
 HERE = Path(__file__).parent
-N_CASES = 12
-LONGEST_TEXT = 400
-OF_MODEL = ("calibration", "confusion", "latency")
+OF_MODEL = ("calibration", "confusion", "labels", "latency")
 OF_SEARCH = ("history", "parallel", "importance", "curves")
 ROOMY = ("parallel",)
 """Wider than a phone; they scroll there."""
@@ -57,10 +52,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
     plotly, script = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
-    results, answers = findings.results, findings.answers
-    apart = disagreements(answers, N_CASES) if answers else []
-    wrong = both_wrong(answers, N_CASES) if answers else []
-    words = words_of_texts(findings.folder, [case.text for case in (*apart, *wrong)])
+    results = findings.results
     places = [
         ("found", "What was found"),
         ("model", "Student and teacher"),
@@ -73,7 +65,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
     lacking = {
         "" if results or has_front else "found",
         "model" if not any(one.name in OF_MODEL for one in pictures) else "",
-        "" if answers else "errors",
+        "" if findings.answers else "errors",
     }
     return template.render(
         policy=policy(plotly, script),
@@ -89,7 +81,6 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         missing=missing,
         pictures=pictures,
         of_model=_named(pictures, OF_MODEL),
-        nothing_confused=_nothing_confused(answers),
         of_search=_named(pictures, OF_SEARCH),
         headline=headline(findings),
         lead=lead(findings),
@@ -98,10 +89,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         has_none=has_none_to_choose(findings),
         has_front=has_front,
         **_of_results(results, findings),
-        has_answers=answers is not None,
-        apart=[_shortened(case, words) for case in apart],
-        wrong=[_shortened(case, words) for case in wrong],
-        has_words=bool(words),
+        **mistakes_of(findings),
         counts=_counts(findings),
         trials=[_trial(record) for record in findings.records],
         facts=_facts(findings),
@@ -145,19 +133,6 @@ def _named(pictures: Sequence[Picture], names: Sequence[str]) -> list[Picture]:
     return [picture for name in names for picture in pictures if picture.name == name]
 
 
-def _nothing_confused(answers: Answers | None) -> str:
-    """The words in place of a picture of confused pairs, if there are none."""
-    if answers is None or not has_many_classes(answers) or confused_pairs(answers, 1):
-        return ""
-    return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."
-
-
-def _shortened(case: Case, words: Mapping[str, Sequence[Word]]) -> dict[str, Any]:
-    shown = in_words(case.text)
-    text = shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
-    return {**vars(case), "text": text, "words": words.get(case.text, [])}
-
-
 def _counts(findings: Findings) -> str:
     records, why = findings.records, findings.state.get("ended_early")
     found = ", ".join(f"{n} {state}" for state, n in count_states(records).items() if n)
@@ -189,7 +164,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
         ""
         if results.ratio is None
         else (
-            f"Distillation went {100 * results.ratio:.0f} % of the way from the student alone to its teacher, on test"
+            f"Distillation went {100 * results.ratio:.0f} % of the way from the {results.columns[1].name} to its teacher, on test"
             f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
         )
     )
@@ -221,7 +196,7 @@ def _tiles(results: Results) -> list[Tile]:
         Tile(
             f"{score:.3f}",
             f"test {title};{interval}" if interval else f"test {title}",
-            f"teacher {teacher.quality.test_score.mean:.3f}, student alone {alone.quality.test_score.mean:.3f}",
+            f"teacher {teacher.quality.test_score.mean:.3f}, {alone.name} {alone.quality.test_score.mean:.3f}",
         ),
     ]
     if student.latency:
@@ -250,10 +225,12 @@ def _of_kept(results: Results) -> str:
 def _protocol(results: Results) -> list[str]:
     """How the figures came about, in sentences."""
     n_seeds = len(results.shown.dev_scores)
+    hard = results.columns[1].name == HARD_LABEL_STUDENT
+    labels = "the likeliest labels of the teacher's answers" if hard else "the labels alone"
     timed = "" if results.timed_texts is None else f" {results.timed_texts}"
     return [
         f"Everything was chosen on the dev split alone: each of {n_of(len(results.finalists), 'finalist')} was retrained with "
-        f"{n_of(n_seeds, 'seed')}, beside the same network trained on the labels alone, and the rule was applied to the mean dev {results.metric.title} and "
+        f"{n_of(n_seeds, 'seed')}, beside the same network trained on {labels}, and the rule was applied to the mean dev {results.metric.title} and "
         "the measured times. The test split was read once, for this page's table, pictures and errors.",
         "Speed is from raw text to label (segmentation, look-up, network) on one thread, warm, "
         f"{load_words(results.load)}. {WHO_TOOK_TURNS[results.teacher_timed]} took turns on the same{timed} dev texts, {CHUNK_TEXTS} at "

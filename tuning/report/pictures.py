@@ -11,12 +11,14 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from distune.models.errors import first_line
-from distune.tuning.champion.answers import Answers, confused_pairs
+from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.confusions import confused_pairs
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.fonts import first_without_font
+from distune.tuning.report.pictures_calibration import calibration_picture
 from distune.tuning.report.pictures_front import front_picture
+from distune.tuning.report.pictures_labels import SHOWN_LABELS, labels_picture, shown_labels
 from distune.tuning.report.pictures_model import (
-    calibration_picture,
     confusion_picture,
     has_many_classes,
     latency_picture,
@@ -30,6 +32,7 @@ from distune.tuning.report.pictures_search import (
     parallel_picture,
 )
 from distune.tuning.search.importance import MIN_TRIALS
+from distune.tuning.study.describe import STUDENT_ALONE
 
 _log = logging.getLogger(__name__)
 PNG_WIDTH = 1000
@@ -37,6 +40,14 @@ CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["
 PNG_TIMEOUT_S = 60
 # Whatever Chromium would like to tell its maker goes to a port where nobody listens; the pictures are local files.
 NO_NETWORK = "127.0.0.1:9"
+CALIBRATION = (
+    "On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
+    "dashed line a model is surer than it should be."
+)
+CALIBRATION_OF_SEVERAL = (
+    "Over all pairs of a test text and a label, without unknown labels: of the pairs in which the label has a probability of 0.8, 80 % should "
+    "be texts with that label. Below the dashed line a model says too much, above it too little. Most pairs are at the left end."
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
     objectives, space = config.search.figures, findings.study.space
     metric = config.metric
     has_front = any(record.state == "complete" for record in records)
+    alone = next((one.title for one in records if one.config.loss.is_plain), STUDENT_ALONE)
     is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
     finalists = (
         {}
@@ -83,7 +95,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
             name="front",
             title=f"Pareto front: {metric.title} and speed",
             caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
-            "others ran. Open marks around a hint are the student alone and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
+            f"others ran. Open marks around a hint are the {alone} and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
             draw=partial(front_picture, records, results, config.champion, metric) if has_front else None,
             needs="a complete trial",
         ),
@@ -129,12 +141,11 @@ def _of_model(findings: Findings) -> list[_Plan]:
         _Plan(
             name="calibration",
             title="Calibration",
-            caption="On the test texts: of all answers given with a confidence (the probability of the answer) of 0.8, 80 % should be right. Below the "
-            "dashed line a model is surer than it should be.",
+            caption=CALIBRATION_OF_SEVERAL if answers and answers.is_multi_label else CALIBRATION,
             draw=partial(calibration_picture, answers) if answers else None,
             needs="answers on the test texts",
         ),
-        _confusion(answers),
+        _labels(answers) if findings.study.config.corpus.multi_label else _confusion(answers),
         _Plan(
             name="latency",
             title="Latency distribution",
@@ -146,6 +157,23 @@ def _of_model(findings: Findings) -> list[_Plan]:
     ]
 
 
+def _labels(answers: Answers | None) -> _Plan:
+    shown = shown_labels(answers) if answers else []
+    which = "Of each label the F1 on test"
+    if answers and len(shown) < len(answers.names):
+        which = f"Of {len(shown)} of {len(answers.names)} labels, those with the lowest, the F1 on test"
+        if len(shown) < SHOWN_LABELS:
+            which = f"Of {len(shown)} of {len(answers.names)} labels, as the others have no test text, the F1 on test"
+    return _Plan(
+        name="labels",
+        title="F1 of each label",
+        caption=f"{which}, those that the student answers worst at the top: circles are the student, diamonds its teacher, and in "
+        "brackets is the number of test texts with the label. Labels that both answer badly are rare or lie in the data; where only the student is bad, something was lost.",
+        draw=partial(labels_picture, answers) if answers and shown else None,
+        needs="answers on test texts that have labels",
+    )
+
+
 def _confusion(answers: Answers | None) -> _Plan:
     """The matrix, or of many classes the pairs that are confused most."""
     if answers and has_many_classes(answers):
@@ -155,7 +183,7 @@ def _confusion(answers: Answers | None) -> _Plan:
             name="confusion",
             title="Most confused pairs",
             caption=f"Of {len(answers.names)} labels, the pairs (label → answer) that the student confuses in most test texts, and in how many "
-            "the teacher does. What both confuse lies in the data; what the student alone confuses was lost.",
+            "the teacher does. What both confuse lies in the data; what only the student confuses was lost.",
             draw=partial(pairs_picture, answers),
         )
     return _Plan(

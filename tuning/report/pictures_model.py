@@ -1,4 +1,4 @@
-"""Pictures of the chosen student and its teacher: confidence, accuracy, speed."""
+"""Pictures of the chosen student and its teacher: confusions and speed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from distune._plural import n_of
-from distune.tuning.champion.answers import BINS, Answers, confused_pairs, counts_of, reliability
+from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.confusions import confused_pairs, counts_of
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, colour_of, escaped, figure, wide_axis
 from distune.tuning.speed.figures import Latency
@@ -19,67 +19,6 @@ MATRIX_CLASSES = 30
 SHOWN_PAIRS = 25
 READABLE_CLASSES = 12
 """More labels than this get no numbers in their matrix."""
-
-
-def calibration_picture(answers: Answers) -> go.Figure:
-    """A reliability diagram of both, over how many texts have each confidence; below the diagonal is too sure."""
-    base = figure("Calibration", 540)
-    found = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06, figure=base
-    )
-    start = 1 / len(answers.names)
-    found.add_trace(
-        go.Scatter(
-            x=[start, 1],
-            y=[start, 1],
-            mode="lines",
-            line={"color": QUIET, "dash": "dash", "width": 1},
-            name="as right as sure",
-            hoverinfo="skip",
-        ),
-        row=1,
-        col=1,
-    )
-    for name, logits, colour in (("teacher", answers.teacher, TEACHER), ("student", answers.student, STUDENT)):
-        bins = reliability(logits, answers.labels)
-        shares = bins.counts / len(answers.labels)
-        texts = [
-            f"<b>{name}</b>: {n_of(count, 'text')}<br>sure by {sure:.3f}, right in {right:.3f}"
-            for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
-        ]
-        found.add_trace(
-            go.Scatter(
-                x=bins.confidence,
-                y=bins.accuracy,
-                mode="lines+markers",
-                hovertext=texts,
-                hoverinfo="text",
-                line={"color": colour, "width": 2},
-                marker={"size": 9},
-                name=f"{name}, calibration error {bins.error:.3f}",
-                legendgroup=name,
-            ),
-            row=1,
-            col=1,
-        )
-        found.add_trace(
-            go.Bar(
-                x=(np.floor(bins.confidence * BINS).clip(max=BINS - 1) + 0.5) / BINS,
-                y=shares,
-                marker={"color": colour},
-                opacity=0.75,
-                showlegend=False,
-                legendgroup=name,
-                hovertext=texts,
-                hoverinfo="text",
-            ),
-            row=2,
-            col=1,
-        )
-    found.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1)
-    found.update_yaxes(title_text="share of texts", row=2, col=1)
-    found.update_xaxes(range=[start - 0.03, 1.03])
-    return found.update_xaxes(title_text="confidence", row=2, col=1)
 
 
 def confusion_picture(answers: Answers) -> go.Figure:

@@ -24,7 +24,17 @@ from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import NAMED, PLAIN, Epoch, Observer, State, TrialRecord, read_records, to_record
+from distune.tuning.storage.records import (
+    NAMED,
+    PLAIN,
+    Epoch,
+    Observer,
+    State,
+    TrialRecord,
+    read_records,
+    to_record,
+)
+from distune.tuning.study.describe import HARD_LABEL_STUDENT
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint, params_of
 from distune.tuning.trial.config import TrialConfig
@@ -63,7 +73,8 @@ class Proposals(Searcher):  # type: ignore[misc]
         self._hints = {one.config.architecture(): _hint(one) for one in finished if one.latency_ms and one.size_mb}
         # Trials of an earlier study to start from have no configuration of this one.
         if not any(trial.state == TrialState.WAITING or "config" in trial.user_attrs for trial in known):
-            study.enqueue_trial({}, user_attrs={PLAIN: True})
+            name = {NAMED: HARD_LABEL_STUDENT} if settings.config.corpus.labelled == 0 else {}
+            study.enqueue_trial({}, user_attrs={PLAIN: True, **name})
             for number, point in enumerate(search.points):
                 params = params_of(space, point.part, f"search.first.{number}")
                 study.enqueue_trial(params, user_attrs={NAMED: point.name})

@@ -13,8 +13,8 @@ from typing import Any
 
 import optuna
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
@@ -22,13 +22,13 @@ from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, tellin
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
+from distune.tuning.search.stopping import scheduler_of
 from distune.tuning.search.suggest import distributions, suggest
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.search.worker import Assignment, WorkerInputs, trial_on_worker
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import Observer, TrialRecord, count_done, open_study, read_records
-from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import params_of
 from distune.tuning.trial.config import TrialConfig
@@ -87,7 +87,7 @@ def interruptible() -> Iterator[None]:
 def forget_lost_trials(folder: Folder, n_known: int) -> None:
     """Print the trials that have a log and no entry in the journal, for example after the loss of its last segments.
     The trainings that they kept do not belong to the trials that get their numbers."""
-    lost = sorted(int(name) for name in folder.trials.names() if name.isdigit() and int(name) >= n_known)
+    lost = sorted(int(name) for name in folder.trials.names() if is_whole(name) and int(name) >= n_known)
     if lost:
         _log.info(
             f"the journal of {folder} ends before trial {lost[0]}: of {n_of(len(lost), 'trial')} there is a log and nothing else; others "
@@ -163,7 +163,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
         tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=proposals,
-            scheduler=telling(_scheduler(config, prepared), proposals.lost),
+            scheduler=telling(scheduler_of(config.search, max(_epochs(prepared))), proposals.lost),
             num_samples=proposals.n_left,
             max_concurrent_trials=n_slots(cluster),
             reuse_actors=True,
@@ -176,20 +176,6 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
             stop=_OnError(proposals),
             failure_config=tune.FailureConfig(max_failures=cluster.max_failures),
         ),
-    )
-
-
-def _scheduler(config: StudyConfig, prepared: Prepared) -> TrialScheduler:
-    if config.search.scheduler == "none":
-        return FIFOScheduler()
-    max_epochs = max(_epochs(prepared))
-    return ASHAScheduler(
-        time_attr="epoch",
-        metric="score",
-        mode="max",
-        max_t=max_epochs,
-        grace_period=min(config.search.grace_epochs, max_epochs),
-        reduction_factor=config.search.reduction_factor,
     )
 
 

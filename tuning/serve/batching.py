@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from distune.models.predictor import Answer, Text
+from distune.models.predictor import AnyAnswer, Text
 from distune.tuning.serve.limits import Limits
 
 
@@ -22,10 +22,10 @@ class GoneError(Exception):
 @dataclass(kw_only=True)
 class _Request:
     texts: Sequence[Text]
-    future: asyncio.Future[list[Answer]]
+    future: asyncio.Future[list[AnyAnswer]]
     is_gone: Callable[[], bool]
     n_taken: int = 0
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[AnyAnswer] = field(default_factory=list)
 
 
 class Batcher:
@@ -35,7 +35,7 @@ class Batcher:
     small ones.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Text]], list[Answer]], limits: Limits) -> None:
+    def __init__(self, answer: Callable[[Sequence[Text]], list[AnyAnswer]], limits: Limits) -> None:
         self.n_waiting = 0
         self._answer, self._limits = answer, limits
         self._queue: asyncio.Queue[_Request] = asyncio.Queue()
@@ -44,7 +44,7 @@ class Batcher:
     def is_full(self) -> bool:
         return self.n_waiting >= self._limits.max_waiting
 
-    async def ask(self, texts: Sequence[Text], is_gone: Callable[[], bool] = lambda: False) -> list[Answer]:
+    async def ask(self, texts: Sequence[Text], is_gone: Callable[[], bool] = lambda: False) -> list[AnyAnswer]:
         """The answers of one request. Raises FullError, GoneError if `is_gone` says so before its turn comes, and
         whatever goes wrong in answering."""
         if self.n_waiting + len(texts) > self._limits.max_waiting:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from distune._plural import n_of
-from distune.models.predictor import Text
+from distune.models.predictor import Text, lacking_side
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
 
@@ -106,7 +106,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {json.dumps(twice)[:40]} stands twice in one object")
+        raise ValueError(f"the key {json.dumps(twice)[:40]} occurs twice in one object")
     return found
 
 
@@ -170,6 +170,8 @@ def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]
             raise HTTPException(400, f"text {i} must be a pair of two strings, but got {_shown(text)}")
         for side in text if of_pairs else [text]:
             _refuse_text(i, side, limits)
+        if of_pairs and (lacking := lacking_side(text)):
+            raise HTTPException(400, f"text {i} is a pair without its {lacking} text, which is empty")
     return list(texts)
 
 

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import check_folder
-from distune.models.predictor import MAX_THREADS, Answer, Predictor, Text
+from distune.models.predictor import MAX_THREADS, AnyAnswer, Predictor, Text
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch
@@ -134,7 +134,7 @@ def application(
     batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
     bodies = Bodies(limits)
 
-    async def answers(request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[Answer]:
+    async def answers(request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[AnyAnswer]:
         connection: Connection = request.scope["state"]["connection"]
         with bodies.room(connection) as body:
             texts = texts_in(await bodies.value(request, body), limits, predictor.is_of_pairs)
@@ -185,10 +185,12 @@ def application(
     return app
 
 
-def _row(answer: Answer) -> dict[str, Any]:
+def _row(answer: AnyAnswer) -> dict[str, Any]:
     """An answer as a row of the table that the MLflow model gives."""
-    probabilities = {f"probability_{label}": p for label, p in answer["probabilities"].items()}
-    return {"label": answer["label"], **probabilities, "has_known_token": answer["has_known_token"]}
+    row: dict[str, Any] = {}
+    for name, value in answer.items():
+        row |= {f"probability_{label}": p for label, p in value.items()} if isinstance(value, dict) else {name: value}
+    return row
 
 
 async def _refuse(request: Request, error: HTTPException) -> Response:

@@ -15,7 +15,7 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.students.config import STUDENTS
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import load_teacher
-from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
+from distune.tuning.speed.contenders import is_multi_label, onnx_contender, teacher_contender, torch_contender
 from distune.tuning.speed.latency import cpu_name, time_contenders
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,10 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
         for note in teacher.notes:
             _log.info(note)
         rehearse(teacher, texts[:N_REHEARSED])
-        contenders["teacher"] = teacher_contender(teacher)
+        contenders["teacher"] = teacher_contender(teacher, of_several_labels=is_multi_label(folder))
     latencies = time_contenders(contenders, texts, seed)
-    table = Table(title=f"{folder}: from raw text to label, one thread of {cpu_name()}", title_justify="left")
+    answer = "labels" if is_multi_label(folder) else "label"
+    table = Table(title=f"{folder}: from raw text to {answer}, one thread of {cpu_name()}", title_justify="left")
     for heading in ("", "p50 ms", "p95 ms", "p99 ms", "texts/s", "of p50"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, latency in latencies.items():

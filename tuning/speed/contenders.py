@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,17 @@ import torch
 
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import load_checkpoint
-from distune.models.predictor import Predictor, run_network
+from distune.models.decision import LIKELIEST, Answers, EachLabel, even
+from distune.models.predictor import Predictor, decision_in, run_network
 from distune.models.students.student import pad
 from distune.models.teacher.teacher import Teacher, teacher_logits
 from distune.tuning.speed.latency import Contender
+
+
+def is_multi_label(folder: Path) -> bool:
+    """Whether a checkpoint folder answers several labels a text."""
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return isinstance(decision_in(folder, labels), EachLabel)
 
 
 def onnx_contender(folder: Path) -> Contender:
@@ -25,7 +33,8 @@ def onnx_contender(folder: Path) -> Contender:
     encoder.read_ahead()
 
     def label(ids: list[int]) -> list[str]:
-        return predictor.named(predictor.decision.of_logits(run_network(predictor.session, [ids])))[0]
+        logits = run_network(predictor.session, [ids], outputs=predictor.outputs)
+        return predictor.named(predictor.decision.of_logits(logits))[0]
 
     def batch(texts: Sequence[str]) -> Any:
         return predictor.decision.of_logits(predictor.logits(texts))
@@ -35,26 +44,35 @@ def onnx_contender(folder: Path) -> Contender:
 
 def torch_contender(folder: Path) -> Contender:
     """A checkpoint folder in torch."""
-    encoder, student = load_encoder(folder), load_checkpoint(folder).trained.student
+    encoder, checkpoint = load_encoder(folder), load_checkpoint(folder)
+    student, decision = checkpoint.trained.student, checkpoint.decision
     encoder.read_ahead()
 
     @torch.inference_mode()
-    def labels(rows: Sequence[list[int]]) -> Any:
-        return student(*pad([np.array(row) for row in rows])).numpy().argmax(1)
+    def answers(rows: Sequence[list[int]]) -> Answers:
+        return decision.of_logits(student(*pad([np.array(row) for row in rows])).numpy())
 
-    return Contender(
-        {"segmentation": encoder.segment, "encoding": encoder.look_up, "network": lambda ids: int(labels([ids])[0])},
-        lambda texts: labels([encoder(text) for text in texts]),
-    )
+    def labels(ids: list[int]) -> list[str]:
+        return decision.labels_of(answers([ids]), checkpoint.labels)[0]
+
+    def batch(texts: Sequence[str]) -> Any:
+        return answers([encoder(text) for text in texts])
+
+    return Contender({"segmentation": encoder.segment, "encoding": encoder.look_up, "network": labels}, batch)
 
 
-def teacher_contender(*teachers: Teacher) -> Contender:
-    """One teacher in torch, or all that answer together, moved to the CPU."""
+def teacher_contender(*teachers: Teacher, of_several_labels: bool = False) -> Contender:
+    """One teacher in torch, or all that answer together, moved to the CPU.
+
+    It answers the likeliest class, or each label from a probability of 0.5 on. Its own thresholds would take as long, and a
+    stand-in may have other labels.
+    """
     for teacher in teachers:
         for model in teacher.models:
             model.to("cpu")
 
-    def labels(texts: Sequence[str]) -> Any:
-        return sum(teacher_logits(teacher, texts) for teacher in teachers).argmax(1)  # type: ignore[union-attr]
+    def answers(texts: Sequence[str]) -> Answers:
+        logits = np.sum([teacher_logits(teacher, texts) for teacher in teachers], axis=0)
+        return (even(logits.shape[1]) if of_several_labels else LIKELIEST).of_logits(logits)
 
-    return Contender({"teacher": lambda text: int(labels([text])[0])}, labels)
+    return Contender({"teacher": lambda text: answers([text])[0].tolist()}, answers)

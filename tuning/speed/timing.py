@@ -13,7 +13,7 @@ from distune.corpora.scratch import scratch_folder
 from distune.models.checkpoint_folder import FILES
 from distune.models.errors import first_line
 from distune.models.teacher.teacher import Teacher
-from distune.tuning.speed.contenders import onnx_contender, teacher_contender, torch_contender
+from distune.tuning.speed.contenders import is_multi_label, onnx_contender, teacher_contender, torch_contender
 from distune.tuning.speed.figures import Latency, Load
 from distune.tuning.speed.latency import Contender, cpu_name, time_contenders
 from distune.tuning.speed.load import load_between, mark
@@ -56,11 +56,13 @@ def time_here(job: TimingJob) -> Timed:
     """Time everything on this machine, in this process; call it with nothing else running."""
     with scratch_folder() as scratch:
         contenders: dict[str, Contender] = {}
+        of_several_labels = False
         for name, files in job.checkpoints.items():
             folder = _written(files, scratch / name)
+            of_several_labels = is_multi_label(folder)  # One search has one task.
             contenders |= {name: onnx_contender(folder), f"{name} torch": torch_contender(folder)}
         if job.teachers:
-            contenders["teacher"] = teacher_contender(*job.teachers)
+            contenders["teacher"] = teacher_contender(*job.teachers, of_several_labels=of_several_labels)
         fault = ""
         if job.present is not None:
             try:

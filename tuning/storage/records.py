@@ -15,14 +15,14 @@ from distune.tuning.metric.config import MetricConfig
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.config import FIRST, StudyConfig
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE
 from distune.tuning.trial.config import TrialConfig
 
 PLAIN = "plain"
 NAMED = "named"
-"""The attribute of a trial that was asked for by name: a point of `search.first`."""
+"""The attribute of a trial that was asked for by name: a point of `search.first`, or the hard-label student."""
 FIXED = "fixed_params"
 """Where Optuna keeps what an enqueued trial was given: a search of before `NAMED` tells its first points by it."""
-STUDENT_ALONE = "student alone"
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "skipped"]
 STATES = get_args(State)
@@ -53,12 +53,13 @@ class TrialRecord:
     size_mb: float | None = None
     curve: tuple[Epoch, ...] = ()
     point: str | None = None
-    """The name of the point of `search.first` at which it was tried."""
+    """The name of the point of `search.first` at which it was tried, or that of the hard-label student."""
 
     @property
     def title(self) -> str:
         """Its name in tables and pictures, next to its number; empty for a trial of the sampler."""
-        return STUDENT_ALONE if self.config.loss.is_plain else self.point or ""
+        is_alone = self.config.loss.is_plain and self.point != HARD_LABEL_STUDENT
+        return STUDENT_ALONE if is_alone else self.point or ""
 
     @property
     def cause(self) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from distune._digits import is_whole
 from distune._plural import n_of
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
@@ -37,7 +38,7 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     """The same, by the name of the study. Raises StudyError for a storage that cannot be read."""
     root = places.searches(name)
     try:
-        numbers = [number for number in root.names() if number.isdigit()]
+        numbers = [number for number in root.names() if is_whole(number)]
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]

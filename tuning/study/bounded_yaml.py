@@ -77,7 +77,7 @@ def _refuse_too_many(root: yaml.Node, name: str) -> None:
     def size(node: yaml.Node, depth: int) -> int:
         if node in open_nodes:
             raise StudyError(
-                f"{name}: an alias in line {node.start_mark.line + 1} names a block that it stands in itself"
+                f"{name}: an alias in line {node.start_mark.line + 1} names a block that contains the alias"
             )
         if depth > DEEPEST:
             raise StudyError(
@@ -115,7 +115,7 @@ def _name_keys(block: yaml.MappingNode, name: str) -> None:
         key.tag = "tag:yaml.org,2002:str"
         if key.value in lines:
             raise StudyError(
-                f"{name}: the key {key.value!r} stands twice in one block, in line {lines[key.value]} and in line {line}"
+                f"{name}: the key {key.value!r} occurs twice in one block, in line {lines[key.value]} and in line {line}"
             )
         lines[key.value] = line
 

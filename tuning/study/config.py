@@ -105,7 +105,8 @@ class SearchConfig(BaseModel, frozen=True, extra="forbid"):
     importance: Literal["fanova", "mdi"] = "fanova"
     """The method by which `distune results` weighs the settings: functional ANOVA, or mean decrease in impurity."""
     scheduler: Literal["asha", "none"] = "asha"
-    """The rule that stops trials. `asha` stops those that are behind after an epoch; `none` stops none."""
+    """The rule that stops trials. `asha` stops distilled students that are behind after an epoch, but never all of them;
+    `none` stops none."""
     grace_epochs: int = Field(default=1, ge=1)
     """ASHA stops no trial before this number of epochs."""
     reduction_factor: int = Field(default=3, ge=2)

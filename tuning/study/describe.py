@@ -1,4 +1,4 @@
-"""The configuration of a trial in a few words."""
+"""The configuration of a trial in a few words, and the names of the baseline of distillation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pydantic import BaseModel
 
 from distune.losses.config import OF_LABELS, LossConfig
 from distune.tuning.trial.config import TrialConfig
+
+STUDENT_ALONE = "student alone"
+HARD_LABEL_STUDENT = "hard-label student"
+"""The same student of a study whose train has no labels: it learns the likeliest label of each of the teacher's answers."""
 
 
 def describe_trial(config: TrialConfig) -> str:

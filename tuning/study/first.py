@@ -9,10 +9,8 @@ from pathlib import Path
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.given_splits import TRAIN, splits_of
-from distune.corpora.hub_dataset import is_of_hub
-from distune.corpora.places import PlaceError, check_place
 from distune.corpora.sources import read_source
-from distune.corpora.table_config import TableConfig
+from distune.corpora.table_config import config_of
 from distune.corpora.texts import CorpusError
 from distune.tuning.metric.task import task_of
 from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
@@ -58,13 +56,12 @@ def write_first_study(data: str, out: Path) -> list[str]:
     if out.exists():
         raise StudyError(f"{out} is there already, and nothing is overwritten; name another file by -o")
     try:
-        if not is_of_hub(data):
-            check_place(data)
-    except PlaceError as error:
-        raise StudyError(f"the path of the data {error}") from error
+        config_of(data)
+    except CorpusError as error:
+        raise StudyError(str(error).replace("the name of a file", "the path of the data")) from error
     name = _name(data)
     try:
-        settings, assumed = corpus_columns(read_source(TableConfig(path=splits_of(data).get(TRAIN, data))))
+        settings, assumed = corpus_columns(read_source(config_of(splits_of(data).get(TRAIN, data))))
         corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
     except CorpusError as error:
         raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error
@@ -118,7 +115,7 @@ def _by_hand(data: str, message: str) -> str:
     shown = " or ".join(f"`{key}:`" for key in keys)
     source = dump_yaml({"source": data}, in_one_line=True).strip("{}")
     return (
-        f". `distune init` cannot be given {shown}: change the file, or write the study by hand, with the key beside "
+        f". `distune init` cannot be given {shown}: change the file, or write the study by hand, with the key next to "
         f"`corpus: {{{source}, ...}}` (a whole one: docs/tutorial.md), then: distune check"
     )
 

@@ -48,7 +48,8 @@ def study_schema() -> Schema:
         "description": students["description"],
     }
     answers = definitions["TeacherConfig"]["properties"]["answers"]
-    answers["anyOf"] = [{"type": "string"}, *answers["anyOf"]]
+    names = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    answers["anyOf"] = [{"type": "string"}, names, *answers["anyOf"]]
     metric = study["properties"]["metric"]
     metric["anyOf"] = [{"$ref": metric.pop("$ref")}, *_short_metrics()]
     labels = definitions["CorpusConfig"]["properties"]["labels"]

@@ -10,20 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from distune._pairs import MARK, sides
 from distune._plural import n_of
 from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.file_lists import files_of
+from distune.corpora.incoming import lines_of
+from distune.corpora.places import Place
+from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import CorpusError, text_hash
 from distune.models.teacher.answers_config import AnswersConfig
-from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.teachers.answers import read_answers
-from distune.tuning.teachers.prompting import answers_settings, replace_file
+from distune.tuning.teachers.gold import right_on_dev
+from distune.tuning.teachers.prompting import answers_settings, replace_file, those_there
 from distune.tuning.teachers.replies import reply_of
 from distune.tuning.teachers.requests import custom_id
 
@@ -73,24 +75,40 @@ def write_answers(config: StudyConfig, replies: Sequence[Path], out: Path | None
     replace_file(path, content)
     lines = [*_about(found), *([f"{path}: {n_of(len(kept), 'earlier row')} kept"] if kept else [])]
     try:
-        file = read_answers(named, corpus.labels)
+        file = read_answers(named, corpus)
     except NoAnswersError as error:
         return [*lines, str(error)]
     lines += [f"{path}: {note}" for note in file.file.notes]
-    return [*lines, *_of_dev(corpus, file), *_of_lacking(corpus, file, path)]
+    lines += right_on_dev(corpus, file.file)
+    if settings is not None and (names := _several_with(path, settings)):
+        together = read_answers(settings.model_copy(update={"path": names}), corpus)
+        return [*lines, *_of_lacking(corpus, together)]
+    return [*lines, *_of_lacking(corpus, file), f"in the study: teacher: {{answers: {path}}}"]
 
 
 def row_has_answer(row: Mapping[str, Any]) -> bool:
-    return any(row.get(column) for column in ("label", "votes", "logprobs"))
+    return any(row.get(column) is not None for column in ("label", "votes", "logprobs"))
 
 
 def _place(settings: AnswersConfig | None, out: Path | None) -> Path:
-    named = str(out) if out is not None else settings.path if settings else DEFAULT_OUT
+    names = names_of(settings.path) if settings else (DEFAULT_OUT,)
+    if out is None and (len(names) > 1 or (Place(names[0]).is_pattern and not Path(names[0]).exists())):
+        raise StudyError(
+            f"--out must name the file to write, as the study names several files of answers: {in_words(names)}"
+        )
+    named = str(out or names[0])
     if "://" in named or Path(named).suffix not in (".jsonl", ".ndjson"):
         raise StudyError(f"--out must name a file of this machine that ends in .jsonl, but got {named}")
     if Path(named).is_dir():
         raise StudyError(f"--out must be a file, but {named} is a folder")
     return Path(named)
+
+
+def _several_with(path: Path, settings: AnswersConfig) -> tuple[str, ...]:
+    """The names of the files that the study reads together, if a file is one of several; otherwise none."""
+    names = those_there(settings)
+    found = files_of(names).paths if names else ()
+    return names if len(found) > 1 and path.resolve() in {Path(one).resolve() for one in found} else ()
 
 
 def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -> Reading:
@@ -103,20 +121,19 @@ def _read(replies: Sequence[Path], corpus: Corpus, abstentions: Sequence[str]) -
                 found.n_repeated += 1
                 continue
             seen.add(digest)
-            _read_line(found, f"{path}, line {number}", raw, texts, (corpus.labels, abstentions))
+            _read_line(found, f"{path}, line {number}", raw, texts, corpus, abstentions)
     return found
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as stream:
-            yield from ((number, raw.strip()) for number, raw in enumerate(stream, start=1) if raw.strip())
+        yield from ((number, raw.strip()) for number, raw in enumerate(lines_of(path), start=1) if raw.strip())
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _read_line(
-    found: Reading, where: str, raw: bytes, texts: Mapping[str, str], names: tuple[Sequence[str], Sequence[str]]
+    found: Reading, where: str, raw: bytes, texts: Mapping[str, str], corpus: Corpus, abstentions: Sequence[str]
 ) -> None:
     try:
         line = json.loads(raw)
@@ -130,7 +147,7 @@ def _read_line(
     if text is None:
         found.others.append(where)
         return
-    reply = reply_of(line, *names)
+    reply = reply_of(line, corpus.labels, abstentions, corpus.is_multi_label)
     found.n_unread_choices += reply.n_unread
     if reply.why:
         found.note(reply.why, f"{reply.shown} ({where})".strip())
@@ -152,7 +169,7 @@ def _kept(settings: AnswersConfig, path: Path, corpus: Corpus, found: Reading) -
     if not path.exists() or not path.stat().st_size:
         return [], set()
     try:
-        known = set(read_answers(settings, corpus.labels).file.rows)
+        known = set(read_answers(settings, corpus).file.rows)
     except NoAnswersError:
         known = set()
     replaced = {one for one, rows in found.rows.items() if one not in known or any(map(row_has_answer, rows))}
@@ -197,21 +214,7 @@ def _about(found: Reading) -> list[str]:
     return lines
 
 
-def _of_dev(corpus: Corpus, answers: AnswersFile) -> list[str]:
-    """The accuracy on dev, of the texts that have an answer."""
-    rows = [place for place, text in enumerate(corpus.dev.texts) if text_hash(text) in answers.file.rows]
-    if not rows:
-        return []
-    logits = answers.file.of([corpus.dev.texts[place] for place in rows]).logits
-    n_right = int((np.asarray(logits).argmax(axis=1) == corpus.dev.labels[rows]).sum())
-    low, high = wilson_interval(n_right / len(rows), len(rows))
-    return [
-        f"right on {n_right} of {n_of(len(rows), 'dev text')} with an answer: {100 * n_right / len(rows):.1f} %, 95 % interval "
-        f"{100 * low:.1f} to {100 * high:.1f} %"
-    ]
-
-
-def _of_lacking(corpus: Corpus, answers: AnswersFile, path: Path) -> list[str]:
+def _of_lacking(corpus: Corpus, answers: AnswersFile) -> list[str]:
     n_lacking = sum(text_hash(text) not in answers.file.rows for text in corpus.texts())
     lines = [f"{n_of(n_lacking, 'text')} of the study without an answer yet: distune prompt STUDY asks for them again"]
-    return [*(lines if n_lacking else []), f"in the study: teacher: {{answers: {path}}}"]
+    return lines if n_lacking else []

@@ -10,17 +10,19 @@ whose answers had nothing to do with the labels: a teacher that always says one 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
+from distune.corpora.labelling import n_texts_of
 from distune.corpora.texts import CorpusError
+from distune.tuning.teachers.moves import CHANCE, Moves, cycles_of, exchange, moved_by, together
+from distune.tuning.teachers.set_assignment import better_order, labels_with_few_texts
 
-CHANCE = 1e-5
-"""The largest probability of a refusal, over all permutations, if the columns are in order."""
 WITHIN = 0.2
 """How likely the answers of a cycle may go with the labels that it moves them to by chance."""
 MIN_GAIN = 0.03
@@ -28,33 +30,27 @@ MIN_GAIN = 0.03
 MOST_SHOWN = 5
 """How many classes a line names."""
 
-Moves = NDArray[np.int64]
-"""`[classes]`: the class that each column, which now stands for its own number, would stand for."""
-
 
 def refuse_other_assignment(
     logits: NDArray[np.floating],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.integer[Any]],
     names: Sequence[str],
     source: str,
     columns: ColumnOrder | None = None,
     setting: str | None = "teacher.labels",
 ) -> None:
-    """Raise CorpusError if the columns of `logits` `[texts, classes]` fit the `labels` `[texts]` far better in another
-    order.
+    """Raise CorpusError if the columns of `logits` `[texts, classes]` fit the `labels` far better in another order; these are
+    `[texts]`, or `[texts, labels]` if a text has several.
 
     `names` are the classes in the order of the columns, `source` says whose logits they are, and `columns` how they
     were ordered, by which the message names the order in which the source has them. `setting` is the key of the study
     for it, None for a teacher that has learnt the labels of train, whose dev must mean something else by them. One that
     ends in `.answers` is of a file that names the labels.
     """
-    if labels.ndim == 2:
+    found = _better_of_sets(logits, labels) if labels.ndim == 2 else _better_of_answers(logits, labels, len(names))
+    if found is None:
         return
-    counts = confusion(logits.argmax(axis=1), labels, len(names))
-    moves = better_assignment(counts)
-    if moves is None:
-        return
-    n, given, better = int(counts.sum()), int(np.trace(counts)), int(counts[np.arange(len(names)), moves].sum())
+    moves, before, after = found
     taken = columns.by_column(names) if columns else list(names)
     fitting = [names[moves[names.index(name)]] for name in taken]
     remedy = f"if that is the order of its columns, set {setting}: [{', '.join(fitting)}]"
@@ -63,12 +59,41 @@ def refuse_other_assignment(
     if setting is None:
         remedy = "it has learnt the labels of train, so dev means something else by them: correct one of the two"
     raise CorpusError(
-        f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} it is right on {given} of {n} dev "
-        f"texts ({100 * given / n:.1f} %), taken as {', '.join(fitting)} it would be right on {better} ({100 * better / n:.1f} %); {remedy}"
+        f"{source}: its columns are in another order than the labels: taken as {', '.join(taken)} {before}, taken as {', '.join(fitting)} "
+        f"{after}; {remedy}"
     )
 
 
-def confusion(answers: NDArray[np.int64], labels: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+def _better_of_answers(
+    logits: NDArray[np.floating], labels: NDArray[np.integer[Any]], n_classes: int
+) -> tuple[Moves, str, str] | None:
+    """The assignment that is right on far more texts, if any, with a sentence about the given one and one about it."""
+    counts = confusion(logits.argmax(axis=1), labels, n_classes)
+    moves = better_assignment(counts)
+    if moves is None:
+        return None
+    n, given, better = int(counts.sum()), int(np.trace(counts)), int(counts[np.arange(n_classes), moves].sum())
+    return (
+        moves,
+        f"it is right on {given} of {n} dev texts ({100 * given / n:.1f} %)",
+        f"it would be right on {better} ({100 * better / n:.1f} %)",
+    )
+
+
+def _better_of_sets(logits: NDArray[np.floating], labels: NDArray[np.integer[Any]]) -> tuple[Moves, str, str] | None:
+    """The same if a text has several labels, of how well the columns tell the dev texts of the labels that would move."""
+    found = better_order(logits, labels)
+    if found is None:
+        return None
+    n_moved = len(moved_by(found.moves))
+    return (
+        found.moves,
+        f"the {n_moved} that would move have a mean ROC AUC of {found.auc:.3f} on dev",
+        f"they would have one of {found.better_auc:.3f}",
+    )
+
+
+def confusion(answers: NDArray[np.int64], labels: NDArray[np.integer[Any]], n_classes: int) -> NDArray[np.int64]:
     """`[answers, labels]`: how many texts of each label were given each answer."""
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(counts, (answers, labels), 1)
@@ -88,36 +113,38 @@ def better_assignment(counts: NDArray[np.int64]) -> Moves | None:
     from scipy.optimize import linear_sum_assignment  # It takes a second to import.
 
     best = linear_sum_assignment(gains, maximize=True)[1].astype(np.int64)
-    cycles = [cycle for cycle in _cycles(best) if _answers_its_labels(counts, cycle)]
-    together = np.arange(len(best))
-    for cycle in cycles:
-        together[cycle != np.arange(len(best))] = cycle[cycle != np.arange(len(best))]
-    return next((moves for moves in (together, *cycles) if _is_far_better(counts, moves)), None)
+    cycles = [cycle for cycle in cycles_of(best) if _answers_its_labels(counts, cycle)]
+    return next((moves for moves in (together(cycles, len(best)), *cycles) if _is_far_better(counts, moves)), None)
 
 
-def about_few_texts(n_texts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """The question about an order that a dev split of `n_texts` `[classes]` cannot answer, even for a teacher that
-    is always right; "" if it answers all."""
-    by_size = np.argsort(n_texts, kind="stable")
-    # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
-    few = [
-        place
-        for place, larger in zip(by_size, [*by_size[1:], by_size[-2]], strict=True)
-        if n_texts[larger] >= n_texts[place] and not _is_found(n_texts, _exchange(place, larger, len(names)))
-    ]
+def about_few_texts(labels: NDArray[np.integer[Any]], names: Sequence[str]) -> str:
+    """The question about an order that a dev split with these labels cannot answer, even for a teacher that is always right;
+    "" if it answers all. Labels are `[texts]`, or `[texts, labels]` if a text has several."""
+    n_texts = n_texts_of(labels, len(names))
+    if labels.ndim == 2:
+        few, tells_nothing = labels_with_few_texts(labels)
+    else:
+        few, tells_nothing = _classes_with_few_texts(n_texts)
     if not few:
         return ""
     shown = ", ".join(f"{names[place]} ({n_texts[place]})" for place in few[:MOST_SHOWN])
     shown += f" and {len(few) - MOST_SHOWN} more" if few[MOST_SHOWN:] else ""
-    if len(few) >= len(names) - 1 and not _is_found(n_texts, np.roll(np.arange(len(names)), 1)):
-        return f"dev has {n_of(int(n_texts.sum()), 'text')}, of {shown}, too few to notice whether its columns are in another order"
+    if tells_nothing:
+        n = len(labels) if labels.ndim == 2 else int(n_texts.sum())
+        return f"dev has {n_of(n, 'text')}, of {shown}, too few to notice whether its columns are in another order"
     return f"dev has too few texts of {shown} to notice whether their columns are in another order"
 
 
-def _exchange(first: int, second: int, n_classes: int) -> Moves:
-    moves = np.arange(n_classes)
-    moves[[first, second]] = second, first
-    return moves
+def _classes_with_few_texts(n_texts: NDArray[np.int64]) -> tuple[list[int], bool]:
+    """The classes whose exchange with another would not be noticed, and whether no order at all would be."""
+    by_size = np.argsort(n_texts, kind="stable")
+    # Exchanged with the next larger class, a class is the hardest to notice; the largest counts where another is as large.
+    few = [
+        int(place)
+        for place, larger in zip(by_size, [*by_size[1:], by_size[-2]], strict=True)
+        if n_texts[larger] >= n_texts[place] and not _is_found(n_texts, exchange(place, larger, len(n_texts)))
+    ]
+    return few, len(few) >= len(n_texts) - 1 and not _is_found(n_texts, np.roll(np.arange(len(n_texts)), 1))
 
 
 def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
@@ -127,27 +154,13 @@ def _is_found(n_texts: NDArray[np.int64], moves: Moves) -> bool:
     return _answers_its_labels(counts, moves) and _is_far_better(counts, moves)
 
 
-def _cycles(best: Moves) -> Iterator[Moves]:
-    """Each cycle of a permutation alone, with the other columns unchanged."""
-    seen: set[int] = set()
-    for start in range(len(best)):
-        cycle = [start]
-        while best[cycle[-1]] != start:
-            cycle.append(int(best[cycle[-1]]))
-        if start not in seen and len(cycle) > 1:
-            alone = np.arange(len(best))
-            alone[cycle] = best[cycle]
-            yield alone
-        seen |= set(cycle)
-
-
 def _answers_its_labels(counts: NDArray[np.int64], cycle: Moves) -> bool:
     """Whether the answers of a cycle, among themselves, go with the labels that it moves them to.
 
     A teacher that avoids the extremes of a scale is right more often with neighbours exchanged, though within each pair the given
     order is the better one.
     """
-    moved = np.flatnonzero(cycle != np.arange(len(cycle)))
+    moved = moved_by(cycle)
     inner = counts[np.ix_(moved, cycle[moved])]
     n = int(inner.sum())
     if not n:
@@ -157,7 +170,7 @@ def _answers_its_labels(counts: NDArray[np.int64], cycle: Moves) -> bool:
 
 
 def _is_far_better(counts: NDArray[np.int64], moves: Moves) -> bool:
-    moved = np.flatnonzero(moves != np.arange(len(moves)))
+    moved = moved_by(moves)
     if not len(moved):
         return False
     won, lost = int(counts[moved, moves[moved]].sum()), int(counts[moved, moved].sum())

@@ -9,8 +9,9 @@ import numpy as np
 from distune._plural import n_of
 from distune.corpora.answers_file import N_VOTES
 from distune.corpora.corpus import Corpus, Split
+from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
-from distune.corpora.logits_file import FLOOR, SMALLEST_PROBABILITY, LogitsFile
+from distune.corpora.logits_file import FLOOR, LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.set_metric import SetMetric
@@ -143,38 +144,55 @@ def fits_logits(space: Space) -> bool:
 
 def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
     """The line about columns without names, if dev is too small to check their order."""
-    n_texts = n_texts_of(corpus.dev.labels, len(corpus.labels))
-    unknown = about_few_texts(n_texts, corpus.labels)
+    orders = [
+        (place.name, one)
+        for place in places
+        for one in (*([place.logits_file.columns] if place.logits_file else []), *place.columns)
+        if not one.by_name
+    ]
+    unknown = about_few_texts(corpus.dev.labels, corpus.labels) if orders else ""
     if not unknown:
         return []
-    found = []
-    for place in places:
-        of_file = [place.logits_file.columns] if place.logits_file else []
-        orders = [one for one in (*of_file, *place.columns) if not one.by_name]
-        found += [
-            f"{place.name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for one in orders
-        ]
+    found = [
+        f"{name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for name, one in orders
+    ]
     return list(dict.fromkeys(found))
 
 
 def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
-    return [
-        f"{place.logits_file.path}: its logits are >= 0 and add up to 1 in every row, as probabilities do; if they are, call the "
-        "columns probabilities or probability_LABEL, or students learn answers that are far less sure than the teacher's"
-        for place in places
-        if place.logits_file is not None and place.logits_file.may_be_probabilities
+    files = [place.logits_file for place in places if place.logits_file is not None]
+    found = []
+    for file in (one for one in files if one.may_be_probabilities):
+        how = "all lie between 0 and 1" if file.is_multi_label else "are >= 0 and add up to 1 in every row"
+        learnt = (
+            "that every label is there" if file.is_multi_label else "answers that are far less sure than the teacher's"
+        )
+        found.append(
+            f"{file.path}: its logits {how}, as probabilities do; if they are, call the columns probabilities or probability_LABEL, or "
+            f"students learn {learnt}"
+        )
+    found += [
+        f"{file.path}: its probabilities add up to 1 in every row, as those of a softmax do; each is taken by itself"
+        for file in files
+        if file.is_of_softmax
     ]
+    return found
 
 
 def _of_zeros(space: Space, places: Sequence[TeacherPlace]) -> list[str]:
     found = []
     for place in places:
-        n_floored = place.logits_file.n_floored if place.logits_file else 0
-        if place.logits_file and n_floored and fits_logits(space):
+        file = place.logits_file
+        n_floored = file.n_floored if file else 0
+        if file and n_floored and fits_logits(space):
+            given = f"a class the probability 0, which counts as {SMALLEST_PROBABILITY:g}"
+            fitted = f"its logarithm, {FLOOR:.1f}"
+            if file.is_multi_label:
+                given = f"a label the probability 0 or 1, which counts as {SMALLEST_PROBABILITY:g} or 1 - {SMALLEST_PROBABILITY:g}"
+                fitted = f"their logits, {FLOOR_OF_LABEL:.1f} and {-FLOOR_OF_LABEL:.1f}"
             found.append(
-                f"{place.logits_file.path}: {n_floored:,} of {n_of(len(place.logits_file.logits), 'row gives', 'rows give')} a class the probability 0, "
-                f"which counts as {SMALLEST_PROBABILITY:g}; where the loss is mse, students learn to answer its logarithm, "
-                f"{FLOOR:.1f}. kl compares probabilities instead"
+                f"{file.path}: {n_floored:,} of {n_of(len(file.logits), 'row gives', 'rows give')} {given}; where the loss is mse, students "
+                f"learn to answer {fitted}. kl compares probabilities instead"
             )
     return found
 

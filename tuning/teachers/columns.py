@@ -56,7 +56,9 @@ class Head:
     assumed: str = ""
 
 
-def head_of(checkpoint: str, commit: str | None, labels: Sequence[str], said: Sequence[str] | None) -> Head:
+def head_of(
+    checkpoint: str, commit: str | None, labels: Sequence[str], said: Sequence[str] | None, is_multi_label: bool = False
+) -> Head:
     """The order of the columns of a head in its training.
 
     A head for the same labels keeps its order, and a head without names takes the order of the labels. The head of a
@@ -78,9 +80,9 @@ def head_of(checkpoint: str, commit: str | None, labels: Sequence[str], said: Se
             assumed=f"the head of {checkpoint} is of other classes; its last layer is drawn anew",
         )
     taken = tuple(order.by_column(labels))
-    assumed = (
-        f"the head of {checkpoint} is trained on as {', '.join(taken)}"
-        if taken != tuple(labels) or order.assumed
-        else ""
-    )
-    return Head(labels=taken, assumed=assumed)
+    as_labels = f"the head of {checkpoint} is trained on as {', '.join(taken)}"
+    assumed = [as_labels] if taken != tuple(labels) or order.assumed else []
+    from distune.models.teacher.head_kind import about_trained_on  # It imports transformers, which takes seconds.
+
+    of_other_task = about_trained_on(checkpoint, settings.get("problem_type"), is_multi_label)
+    return Head(labels=taken, assumed="; ".join([*assumed, *([of_other_task] if of_other_task else [])]))

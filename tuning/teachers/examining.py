@@ -55,12 +55,12 @@ def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -
     rows = _spread(len(corpus.dev), N_ASKED)
     asked = [corpus.dev.texts[row] for row in rows]
     if settings.epochs and not (place.trained / TRAINED).is_file():
-        about_start = check_start(settings, asked, corpus.labels)
+        about_start = check_start(settings, asked, corpus.labels, corpus.is_multi_label)
         tokenizer = load_tokenizer(str(settings.checkpoint), settings.revision)
         _refuse_without_mask(examination, tokenizer.mask_token, str(settings.checkpoint))
         return list(about_start)
     name = f"the teacher {settings.checkpoint or place.trained}"
-    teacher = load_from(settings, place.trained, corpus.labels)
+    teacher = load_from(settings, place.trained, corpus.labels, corpus.is_multi_label)
     everywhere = corpus.texts()
     texts = [everywhere[i] for i in _spread(len(everywhere), N_READ)]
     notes = [*teacher.notes, *refuse_unknown(name, teacher.tokenizer, texts)]

@@ -133,6 +133,8 @@ def cache_teacher(
     if export is not None:
         accuracies = {name.replace(" ", "_"): round(value, 4) for name, value in figures.items()}
         about = {**teachers.about, **accuracies, "command": f"{command} --export {export}"}
+        if corpus.is_multi_label:
+            about["multi_label"] = True
         seen = (*corpus.train.texts, *corpus.transfer.texts)
         dtype = write_logits_file(export, teachers.caches[0], corpus.texts(), about, seen)
         why = "" if dtype == "float16" else f", as logits of {LARGEST_IN_HALF:g} and more are changed by float16"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.corpus import Corpus
 from distune.corpora.labelling import n_texts_of
+from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
+
+MOST_SHOWN = 5
+"""How many labels a line names."""
 
 
 def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
@@ -18,6 +24,22 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
             f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
             "a teacher that was trained"
         )
+
+
+def refuse_softmax(source: str, file: LogitsFile, labels: NDArray[np.integer[Any]]) -> None:
+    """Raise CorpusError for probabilities of a softmax, which add up to 1 in every row, unless each text has one label of
+    `labels` `[texts, labels]`."""
+    if not file.is_of_softmax:
+        return
+    n_labels = (labels == 1).sum(axis=1)[(labels >= 0).all(axis=1)]
+    if (n_labels == 1).all():
+        return
+    n_none, n_several = int((n_labels == 0).sum()), int((n_labels > 1).sum())
+    raise CorpusError(
+        f"{source}: its probabilities add up to 1 in every row, as those of a softmax do, which picks one class, but of {len(n_labels)} "
+        f"dev texts {n_several} have several labels and {n_none} have none; give the probability of each label by itself (the sigmoid of "
+        "its logit)"
+    )
 
 
 def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
@@ -39,10 +61,19 @@ def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) 
 
 
 def _about_one_set(source: str, logits: NDArray[np.floating], corpus: Corpus, counts: NDArray[np.int64]) -> list[str]:
-    """The line about a teacher that orders the texts of no label by their labels: its logits are the same for all texts."""
-    if np.ptp(logits, axis=0).max() > 0 or not counts.any():
+    """The line about a teacher that gives all texts the same logit of a label that some of them have."""
+    spread = np.ptp(logits, axis=0)
+    same = [place for place in range(len(counts)) if counts[place] and not spread[place]]
+    if not same:
         return []
+    if not spread.any():
+        return [
+            f"{source}: it gives all texts of dev the same logits, where {len(same)} labels have texts; students learn nothing of the texts "
+            "from it"
+        ]
+    shown = ", ".join(f"{corpus.labels[place]} ({counts[place]})" for place in same[:MOST_SHOWN])
+    more = f" and {len(same) - MOST_SHOWN} more" if same[MOST_SHOWN:] else ""
     return [
-        f"{source}: it gives all texts of dev the same logits, where {int((counts > 0).sum())} labels have texts; students learn nothing of "
-        "the texts from it"
+        f"{source}: it gives all texts of dev the same logit for {shown}{more}, which some of them have; students learn nothing of "
+        f"{'this label' if len(same) == 1 else 'these labels'} from it"
     ]

@@ -14,6 +14,7 @@ from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
+from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import text_hash
 from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
@@ -39,6 +40,7 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     _refuse(prompt)
     _refuse_other_file(out)
     corpus = load_corpus(config.corpus)
+    _refuse_of_the_task(prompt, corpus)
     settings = answers_settings(config)
     answered, lines = _answered(settings, corpus, answers)
     asked = [text for text in corpus.texts() if text_hash(text) not in answered]
@@ -47,15 +49,21 @@ def write_requests(config: StudyConfig, prompt: Prompt, out: Path, answers: str 
     abstentions = settings.abstentions if settings else ()
     refuse_ambiguous(corpus.labels, abstentions)
     told = instructions(
-        corpus.labels, config.corpus.descriptions, abstentions, prompt.about, config.corpus.text_b is not None
+        corpus.labels,
+        config.corpus.descriptions,
+        abstentions,
+        prompt.about,
+        config.corpus.text_b is not None,
+        corpus.is_multi_label,
     )
-    found = [json.dumps(one, ensure_ascii=False) + "\n" for one in requests(corpus, asked, told, prompt)]
+    found = [json.dumps(one, ensure_ascii=False) + "\n" for one in requests(corpus, asked, told, prompt, abstentions)]
     written = "".join(found)
     replace_file(out, written)
     lines += [
         f"{out}: {n_of(len(asked), 'request')} ({_by_split(corpus, asked)}), {len(written.encode()) / 1e6:.1f} MB, for the model "
         f"{prompt.model}{_asked_for(prompt)}",
         *_about_labels(corpus, config.corpus.descriptions),
+        *_about_schema(corpus, prompt),
     ]
     if len(asked) > MOST_REQUESTS:
         lines.append(
@@ -97,6 +105,17 @@ def _refuse(prompt: Prompt) -> None:
         raise StudyError("\n".join(faults))
 
 
+def _refuse_of_the_task(prompt: Prompt, corpus: Corpus) -> None:
+    """Raise StudyError for what replies of one label have and those of several have not, or the other way round."""
+    if corpus.is_multi_label and prompt.top_logprobs:
+        raise StudyError(
+            "--logprobs reads the probability of a label from the first token, and a reply of several labels has no such token; "
+            "--votes N tells how sure the model is of each label"
+        )
+    if not corpus.is_multi_label and not prompt.schema:
+        raise StudyError("--no-schema is for several labels a text: a reply of one label is asked for without a schema")
+
+
 def _refuse_other_file(out: Path) -> None:
     """Raise StudyError if what would be overwritten is no file of requests: it may be one of answers."""
     if out.is_dir():
@@ -115,18 +134,28 @@ def _refuse_other_file(out: Path) -> None:
 
 def _answered(settings: AnswersConfig | None, corpus: Corpus, answers: str | None) -> tuple[set[bytes], list[str]]:
     """The hashes of the texts that a file has an answer to, and a line about them."""
-    path = answers or (settings.path if settings else None)
-    if path is None or (answers is None and not Place(path).exists()):
+    path = answers or those_there(settings)
+    if not path:
         return set(), []
     named = (settings or AnswersConfig(path=path)).model_copy(update={"path": path})
     try:
-        known = set(read_answers(named, corpus.labels).file.rows)
+        known = set(read_answers(named, corpus).file.rows)
     except NoAnswersError:
         known = set()
     n_known = sum(text_hash(text) in known for text in corpus.texts())
     return known, [
-        f"{path}: has an answer to {n_of(n_known, 'text')} of the study, which {'is' if n_known == 1 else 'are'} not asked again"
+        f"{in_words(path)}: has an answer to {n_of(n_known, 'text')} of the study, which {'is' if n_known == 1 else 'are'} not asked again"
     ]
+
+
+def those_there(settings: AnswersConfig | None) -> tuple[str, ...]:
+    """The names of the study's files of answers without those that find no file yet."""
+    found = []
+    for name in names_of(settings.path) if settings else ():
+        place = Place(name)
+        if place.names() if place.is_folder() else place.exists() or (place.is_pattern and place.matching()):
+            found.append(name)
+    return tuple(found)
 
 
 def _by_split(corpus: Corpus, texts: Sequence[str]) -> str:
@@ -142,6 +171,15 @@ def _asked_for(prompt: Prompt) -> str:
         n_of(prompt.n_examples, "example") + " of train" if prompt.n_examples else "",
     ]
     return "".join(f", {part}" for part in parts if part)
+
+
+def _about_schema(corpus: Corpus, prompt: Prompt) -> list[str]:
+    if not corpus.is_multi_label or not prompt.schema:
+        return []
+    return [
+        "a reply is the list of all labels that apply, asked for by a JSON schema (response_format); --no-schema leaves it out for a server that "
+        "does not take one"
+    ]
 
 
 def _about_labels(corpus: Corpus, descriptions: dict[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Replies of a language model in the batch format of OpenAI's API, read as answers to texts. None is guessed.
 
-A reply counts if it is a label, apart from white space, quotation marks, a final stop, and its case. Any other reply is an
-abstention.
+A reply counts if it is a label, apart from white space, quotation marks, a final stop, and its case. If a text may have
+several labels, it counts if it is a list of labels alone. Any other reply is an abstention.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from distune.corpora.texts import normalise
+from distune.tuning.teachers.names import AROUND, matched, names_in
 
-AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
-"""Signs that a model may put around a label."""
 THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 """The thoughts that a reasoning model writes before its answer, if its server does not take them out."""
 FEWEST_LETTERS = 3
@@ -48,11 +47,15 @@ class Unread:
     shown: str = ""
 
 
-def reply_of(line: Mapping[str, Any], labels: Sequence[str], abstentions: Sequence[str]) -> Reply:
+def reply_of(
+    line: Mapping[str, Any], labels: Sequence[str], abstentions: Sequence[str], is_multi_label: bool = False
+) -> Reply:
     """One line of a file of replies as an answer, or as an abstention with its reason."""
     choices = _choices(line)
     if isinstance(choices, Unread):
         return _abstention(choices)
+    if is_multi_label:
+        return _reply_of_sets([_labels_of(choice, labels, abstentions) for choice in choices])
     read = [_label_of(choice, labels, abstentions) for choice in choices]
     unread = [one for one in read if isinstance(one, Unread)]
     votes = Counter(one for one in read if isinstance(one, str))
@@ -65,6 +68,15 @@ def reply_of(line: Mapping[str, Any], labels: Sequence[str], abstentions: Sequen
         return Reply(row={"logprobs": scores}, n_unread=len(unread))
     row = {"label": label} if len(choices) == 1 else {"votes": dict(votes)}
     return Reply(row=row, n_unread=len(unread))
+
+
+def _reply_of_sets(read: Sequence[list[str] | Unread | None]) -> Reply:
+    """One list of labels, or the lists of several votes."""
+    unread = [one for one in read if isinstance(one, Unread)]
+    votes = [one for one in read if isinstance(one, list)]
+    if not votes:
+        return _abstention(unread[0]) if unread else Reply(row={"label": None})
+    return Reply(row={"label": votes[0]} if len(read) == 1 else {"votes": votes}, n_unread=len(unread))
 
 
 def _abstention(unread: Unread) -> Reply:
@@ -94,13 +106,34 @@ def _label_of(choice: Any, labels: Sequence[str], abstentions: Sequence[str]) ->
     if (unread := _without_words(choice)) is not None:
         return unread
     names, content = [*labels, *abstentions], _content(choice["message"])
-    answer = THOUGHT.sub("", content, count=1) if THOUGHT.match(content) else content
+    answer = _answer(content)
     found = matched(answer, names)
     if choice.get("finish_reason") == "length" and (found is None or _begins_others(found, names)):
         return Unread("cut off", _shown(content))
     if found is None:
         return Unread("other words", _shown(answer))
     return None if found not in labels else found
+
+
+def _labels_of(choice: Any, labels: Sequence[str], abstentions: Sequence[str]) -> list[str] | Unread | None:
+    """The labels of a choice in the order of the study, None for one that abstains by a name of the study."""
+    if (unread := _without_words(choice)) is not None:
+        return unread
+    content = _content(choice["message"])
+    found = names_in(_answer(content), [*labels, *abstentions])
+    if choice.get("finish_reason") == "length" and (found is None or not found.is_whole):
+        return Unread("cut off", _shown(content))
+    if found is None:
+        return Unread("other words", _shown(_answer(content)))
+    n_abstaining = sum(name not in labels for name in found.names)
+    if n_abstaining and n_abstaining < len(found.names):
+        return Unread("labels next to an abstention", _shown(_answer(content)))
+    return None if n_abstaining else [label for label in labels if label in found.names]
+
+
+def _answer(content: str) -> str:
+    """The words of a reply without the thoughts before it."""
+    return THOUGHT.sub("", content, count=1) if THOUGHT.match(content) else content
 
 
 def _without_words(choice: Any) -> Unread | None:
@@ -122,19 +155,6 @@ def _content(message: Mapping[str, Any]) -> str:
     parts = content if isinstance(content, list) else [content]
     texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
     return "".join(str(text) for text in texts if text is not None and not isinstance(text, Mapping | list))
-
-
-def matched(content: str, names: Sequence[str]) -> str | None:
-    """The name that a reply is: exactly, or without the signs around it, or in another case if that is one name alone."""
-    spellings = [normalise(content), normalise(content.strip(AROUND))]
-    for spelling in spellings:
-        if spelling in names:
-            return spelling
-    for spelling in spellings:
-        alike = {name for name in names if name.casefold() == spelling.casefold()}
-        if len(alike) == 1:
-            return alike.pop()
-    return None
 
 
 def _begins_others(name: str, names: Sequence[str]) -> bool:

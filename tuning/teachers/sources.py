@@ -17,7 +17,7 @@ from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.kept import read_object
-from distune.corpora.labelling import UNLABELLED, unlabelled
+from distune.corpora.labelling import UNLABELLED, renumbered, unlabelled
 from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
 from distune.corpora.teacher_data import load_teacher_data
@@ -89,9 +89,9 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
         metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})
         texts_of_training = TrainingTexts(
             texts=data.train.texts,
-            labels=_by_column(data.train.labels, column, len(head.labels)),
+            labels=renumbered(data.train.labels, column, len(head.labels)),
             dev_texts=corpus.dev.texts,
-            dev_labels=_by_column(corpus.dev.labels, column, len(head.labels)),
+            dev_labels=renumbered(corpus.dev.labels, column, len(head.labels)),
             label_names=head.labels,
             pretraining_texts=data.pretraining_texts,
             has_other_classes=head.has_other_classes,
@@ -99,13 +99,14 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
             score_name=config.metric.title,
         )
         asking.runner.once(_train, settings, texts_of_training, place.trained)
-    teacher = load_from(settings, place.trained, corpus.labels)
+    teacher = load_from(settings, place.trained, corpus.labels, corpus.is_multi_label)
     if not settings.epochs:  # Before all the corpus is asked.
         some = corpus.dev.texts[:ASKED_FIRST]
         dev = Split(some, corpus.dev.labels[: len(some)])
         refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
     about = describe(config, corpus, place, teacher)
-    return Source(partial(_asked, settings, place.trained, corpus.labels), about, asking.runner.map)
+    asked = partial(_asked, settings, place.trained, corpus.labels, corpus.is_multi_label)
+    return Source(asked, about, asking.runner.map)
 
 
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:
@@ -148,16 +149,6 @@ def _with_teacher_data(config: StudyConfig, corpus: Corpus) -> Corpus:
     return replace(corpus, train=train, transfer=Split(transfer, unlabelled(corpus.train.labels, len(transfer))))
 
 
-def _by_column(labels: NDArray[np.integer[Any]], column: NDArray[np.int64], n_columns: int) -> NDArray[np.integer[Any]]:
-    """Labels of the corpus as those of a head of `n_columns`, of which `column` `[classes]` are those of the labels in their
-    order. If a text has several labels, its labels in other columns of the head are unknown."""
-    if labels.ndim == 1:
-        return np.asarray(column[labels])
-    found = np.full((len(labels), n_columns), UNLABELLED, dtype=labels.dtype)
-    found[:, column] = labels
-    return found
-
-
 def _score(
     metric: AnyMetric, column: NDArray[np.int64], logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
 ) -> float:
@@ -177,11 +168,11 @@ def _train(settings: TeacherConfig, texts: TrainingTexts, trained: Place) -> Non
     (trained / TRAINED).write_text(settings.model_dump_json(indent=1))
 
 
-def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> TeacherFunction:
+def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str], is_multi_label: bool) -> TeacherFunction:
     """The teacher as a function of texts, in whichever process this is called."""
     from distune.models.teacher.teacher import ask_teacher
 
-    teacher = load_from(settings, trained, labels)
+    teacher = load_from(settings, trained, labels, is_multi_label)
     mask = teacher.tokenizer.mask_token
 
     def ask(part: Sequence[str]) -> TeacherAnswers:
@@ -196,19 +187,24 @@ def _asked(settings: TeacherConfig, trained: Place, labels: Sequence[str]) -> Te
     return ask
 
 
-def load_from(settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None) -> Teacher:
-    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order."""
+def load_from(
+    settings: TeacherConfig, trained: Place, labels: Sequence[str] | None = None, is_multi_label: bool | None = None
+) -> Teacher:
+    """The teacher itself, as it is or as it was trained; with `labels`, answering in their order.
+
+    `is_multi_label` says whether a text has several labels; None takes a teacher of either task.
+    """
     from distune.models.teacher.teacher import load_teacher
 
     may_cut = "max_length" not in settings.model_fields_set
     if not settings.epochs:
         checkpoint = str(settings.checkpoint)
-        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut)
+        teacher = load_teacher(checkpoint, settings.max_length, labels, settings.revision, may_cut, is_multi_label)
         if labels is None:
             return teacher
         return in_order(teacher, checkpoint_columns(checkpoint, settings.revision, labels, settings.labels))
     with trained.to_read() as folder:
-        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut)
+        teacher = load_teacher(folder, settings.max_length, labels, may_cut=may_cut, is_multi_label=is_multi_label)
         return teacher if labels is None else in_order(teacher, checkpoint_columns(str(folder), None, labels))
 
 

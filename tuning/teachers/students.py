@@ -182,4 +182,5 @@ def log_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def logit_of_mean_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """`[texts, labels]` of `[members, texts, labels]`, each label by itself: the logit of the mean of the members' probabilities."""
     mean = np.clip(sigmoid(logits.astype(np.float64)).mean(axis=0), SMALLEST, 1 - SMALLEST)
-    return np.log(mean / (1 - mean)).astype(np.float32)
+    together: NDArray[np.float32] = np.log(mean / (1 - mean)).astype(np.float32)
+    return together

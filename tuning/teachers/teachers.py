@@ -28,7 +28,7 @@ from distune.tuning.teachers.assignment import refuse_other_assignment
 from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
 from distune.tuning.teachers.draws import draw_students
 from distune.tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
-from distune.tuning.teachers.one_answer import refuse_equal_logits
+from distune.tuning.teachers.one_answer import refuse_equal_logits, refuse_softmax
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,17 +140,19 @@ def _locate_one(
         commit = commit_of(settings.checkpoint, settings.revision)
         from distune.models.teacher.teacher import check_checkpoint  # It imports transformers, which takes seconds.
 
-        check_checkpoint(settings.checkpoint, None if settings.epochs else corpus.labels, commit)
+        as_it_is = None if settings.epochs else corpus.labels
+        check_checkpoint(settings.checkpoint, as_it_is, commit, corpus.is_multi_label)
         if not settings.epochs:
             columns = checkpoint_columns(settings.checkpoint, commit, corpus.labels, settings.labels)
         elif not settings.pretrain:  # Which keeps the body alone.
-            head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels)
+            head = head_of(settings.checkpoint, commit, corpus.labels, settings.labels, corpus.is_multi_label)
         settings = settings.model_copy(update={"revision": commit})
     logits_file = _file_of(settings, corpus)
     if logits_file is not None:
         logits_file.of(corpus.texts())
         on_dev = logits_file.of(corpus.dev.texts).logits
         refuse_equal_logits(f"{name} {logits_file.path}", on_dev)
+        refuse_softmax(f"{name} {logits_file.path}", logits_file, corpus.dev.labels)
         refuse_other_assignment(
             on_dev,
             corpus.dev.labels,
@@ -180,7 +182,7 @@ def _locate_one(
 def _file_of(settings: TeacherConfig, corpus: Corpus) -> LogitsFile | None:
     """The file that a teacher's logits come from, or its answers, of which they are made."""
     if settings.answers is not None:
-        return read_answers(settings.answers, corpus.labels).file
+        return read_answers(settings.answers, corpus).file
     return None if settings.logits is None else _read_logits(settings, corpus)
 
 
@@ -189,9 +191,11 @@ def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
     file if these have no names."""
     path = str(settings.logits)
     if settings.checkpoint is None:
-        return read_logits_file(path, corpus.labels, settings.labels)
-    file = read_logits_file(path, corpus.labels)
-    return file if file.columns.by_name else read_logits_file(path, corpus.labels, settings.labels)
+        return read_logits_file(path, corpus.labels, settings.labels, corpus.is_multi_label)
+    file = read_logits_file(path, corpus.labels, None, corpus.is_multi_label)
+    if file.columns.by_name:
+        return file
+    return read_logits_file(path, corpus.labels, settings.labels, corpus.is_multi_label)
 
 
 def _parts(

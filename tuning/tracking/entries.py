@@ -24,6 +24,12 @@ from distune.tuning.study.rule import rule_text, teacher_ratio
 from distune.tuning.tracking.promotion import Registered
 from distune.tuning.tracking.view import figures, shown_kind
 
+Type = Mapping[str, Any]
+"""The type of a column in the form of MLflow's schemas."""
+STRING: Type = {"type": "string"}
+STRINGS: Type = {"type": "array", "items": STRING}
+NUMBER: Type = {"type": "double"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
@@ -33,7 +39,7 @@ class DataSource:
     digest: str
     context: str
     uri: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, Type]
     profile: Mapping[str, Any]
 
 
@@ -84,14 +90,14 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
         digest=f"{corpus.fingerprint}-{corpus.answers_fingerprint}",
         context="corpus",
         uri=corpus.source or config.corpus.source_name,
-        columns={"text": "string", "label": "string"},
+        columns={"text": STRING, **({"labels": STRINGS} if corpus.is_multi_label else {"label": STRING})},
         profile=profile,
     )
 
 
 def _teacher(prepared: Prepared) -> DataSource:
     teachers = prepared.teachers
-    columns = {f"logit_{label}": "double" for label in prepared.corpus.labels}
+    columns = {f"logit_{label}": NUMBER for label in prepared.corpus.labels}
     about = {name: value for name, value in teachers.about.items() if isinstance(value, str | int | float)}
     profile = {
         **about,
@@ -162,7 +168,7 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     for column in verdict.columns:
         name, metric = column.name.replace(" ", "_"), column.quality.metric.kind
         figures[f"{name}/dev_{metric}"] = column.quality.dev_score.mean
-        figures[f"{name}/test_accuracy"] = column.quality.test_accuracy.mean
+        figures |= {f"{name}/test_{kind}": one.mean for kind, one in column.quality.beside.items()}
         figures[f"{name}/test_{metric}"] = column.quality.test_score.mean
         if column.latency:
             figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}

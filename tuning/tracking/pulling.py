@@ -70,7 +70,7 @@ def _pull_results(place: Place, target: Path) -> Path:
     except (OSError, ValueError) as error:  # A URI that pyarrow does not open is a ValueError.
         raise StudyError(f"cannot pull {place}: {first_line(error)}") from error
     if not found:
-        raise StudyError(f"{place} holds neither a checkpoint nor the results of a search that has a champion")
+        raise StudyError(f"{place} holds no checkpoint, and no results of a search that has a champion")
     if place.path is not None:
         _refuse_links(place.path, Path(str(found[0].path)))
     try:

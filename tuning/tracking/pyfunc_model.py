@@ -35,8 +35,8 @@ def _student(folder: Path) -> Any:
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """A table with a column `text`, and `text_b` if it is of pairs, in; `label`, one `probability_LABEL` for each label and `has_known_token` out, a row for each of
-    the table and under its index."""
+    """A table with a column `text` in, and `text_b` if it is of pairs. Out comes a row for each, under its index: `label`, or `labels`, a list, if texts
+    have several; one `probability_LABEL` for each label; and `has_known_token`."""
 
     def load_context(self, context: Any) -> None:
         self.predictor = _student(Path(context.artifacts["checkpoint"]))
@@ -46,7 +46,8 @@ class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         if getattr(self.predictor, "is_of_pairs", False):
             texts = list(zip(texts, model_input["text_b"], strict=True))
         answers = list(self.predictor.answers(texts))
-        columns: dict[str, list[Any]] = {"label": [answer["label"] for answer in answers]}
+        name = "labels" if getattr(self.predictor, "is_multi_label", False) else "label"
+        columns: dict[str, list[Any]] = {name: [answer[name] for answer in answers]}
         for label in self.predictor.labels:
             columns[f"probability_{label}"] = [answer["probabilities"][label] for answer in answers]
         columns["has_known_token"] = [answer["has_known_token"] for answer in answers]

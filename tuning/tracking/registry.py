@@ -110,7 +110,7 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
     card = model.card.split("---\n", 2)[-1].removeprefix(f"# {name}\n\n")
     client.update_model_version(name, version, card if model.outcome in card else f"{model.outcome}.\n\n{card}")
     if earlier is not None and aliases.get(CHAMPION) == version:
-        return Registered(version, True, "it was registered before the search was interrupted")
+        return Registered(version, True, "this search had registered it already")
     if CHAMPION in aliases:
         before = client.get_model_version(name, aliases[CHAMPION])
         # Another search may have made another champion meanwhile.
@@ -157,7 +157,7 @@ def _aliases(client: MlflowClient, name: str) -> dict[str, str] | None:
 
 
 def _version_of(client: MlflowClient, name: str, model: LoggedModel) -> ModelVersion | None:
-    """The version that a search has registered of a trial, before it was interrupted."""
+    """The version that an earlier run of the search has registered of a trial."""
     of_run = _versions(client, f"run_id = '{model.run_id}'")
     return next((one for one in of_run if one.name == name and one.tags.get(TRIAL) == str(model.trial)), None)
 
@@ -180,22 +180,28 @@ def log_model(uri: str, run_id: str, checkpoint: Path, example: Sequence[str], t
     earlier = _logged(MlflowClient(uri), run_id, trial)
     if earlier is not None:
         return LoggedModel(uri=earlier.model_uri, model_id=earlier.model_id, run_id=run_id, trial=trial, card=card)
-    labels = _json(checkpoint / "labels.json")
-    answer = {"label": ["0"], **{f"probability_{label}": [0.5] for label in labels}, "has_known_token": [True]}
     pairs = [sides(text) for text in example]
     table = pd.DataFrame(pairs, columns=["text", "text_b"][: len(pairs[0])])
-    needed = ("onnxruntime", "numpy", "pandas", *needed_packages(_json(checkpoint / "config.json")["tokens"]))
+    config = _json(checkpoint / "config.json")
+    needed = ("onnxruntime", "numpy", "pandas", *needed_packages(config["tokens"]))
+    answer = _answer(_json(checkpoint / "labels.json"), config.get("multi_label") is True)
     with tracking_at(uri), mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="student",
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={"checkpoint": str(checkpoint)},
-            signature=infer_signature(table, pd.DataFrame(answer)),
+            signature=infer_signature(table, answer),
             input_example=table,
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in needed],
             tags={TRIAL: str(trial)},
         )
     return LoggedModel(uri=info.model_uri, model_id=info.model_id, run_id=run_id, trial=trial, card=card)
+
+
+def _answer(labels: Sequence[str], is_multi_label: bool) -> pd.DataFrame:
+    """A row as `pyfunc_model` answers, by whose types MLflow describes the model."""
+    answered: dict[str, list[Any]] = {"labels": [[labels[0]]]} if is_multi_label else {"label": [labels[0]]}
+    return pd.DataFrame({**answered, **{f"probability_{label}": [0.5] for label in labels}, "has_known_token": [True]})
 
 
 def _logged(client: MlflowClient, run_id: str, trial: int) -> Any:

@@ -221,7 +221,7 @@ def is_away(error: Exception) -> bool:
 
 
 def _dataset(source: DataSource) -> DatasetInput:
-    columns = [{"name": name, "type": kind} for name, kind in source.columns.items()]
+    columns = [{"name": name, **kind} for name, kind in source.columns.items()]
     scheme = source.uri.split("://", 1)[0] if "://" in source.uri else "local"
     dataset = Dataset(
         source.name,

@@ -92,8 +92,8 @@ def _reach_database(uri: str) -> None:
 
 def _about_deleted(uri: str, setting: str, name: str, experiment: str) -> str:
     return (
-        f"{setting}: the experiment {name} in {uri} was deleted, and MLflow keeps its name: restore it by MLFLOW_TRACKING_URI={uri} "
-        f"mlflow experiments restore --experiment-id {experiment}, or give the study another name"
+        f"{setting}: the MLflow experiment {name} in {uri} was deleted, and MLflow keeps its name: restore it by `MLFLOW_TRACKING_URI={uri} "
+        f"mlflow experiments restore --experiment-id {experiment}`, or give the study another name"
     )
 
 

@@ -54,6 +54,7 @@ def test_the_card_shows_the_table_the_interval_the_limits_and_how_to_use_it() ->
         "| test accuracy | 0.9000 | 0.7000 | 0.8500 |",
         "- Teacher: a BERT",
         "Test accuracy over 100 texts: 0.8500, 95 % confidence interval 0.7672 to 0.9069",
+        "(Wilson, over draws of the test texts). ± is the sample standard deviation over the seeds of the training, and no part of",
         "warm, on one thread of a CPU, in one run with the teacher, with nothing beside it.",
         "- Not for law.",
         "- It sees 128 words.",

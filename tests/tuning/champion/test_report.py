@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from distune.tuning.champion.table import (
     spread,
     table_text,
 )
+from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.study.rule import teacher_ratio
@@ -83,11 +86,27 @@ def test_a_ratio_of_a_small_way_says_how_small() -> None:
     assert ratio_text(*COLUMNS) == "0.75"
 
 
+def test_the_ratio_names_its_baseline() -> None:
+    assert "ratio (distilled - alone) / (teacher - alone), on test: 0.75" in table_text("a", "b", COLUMNS, "a CPU")
+    hard = column("teacher", 0.9), column("hard-label student", 0.7), column("distilled champion", 0.85)
+    text = " ".join(table_text("a", "b", hard, "c").split())
+    assert "ratio (distilled - hard-label) / (teacher - hard-label), on test: 0.75" in text
+    assert ratio_text(column("t", 0.7), *hard[1:]) == "- (the teacher is no better than the hard-label student)"
+
+
 def test_the_notes_of_the_table_fit_a_terminal_of_80_columns() -> None:
     timed = "one thread of AMD EPYC, without the teacher, of which the logits alone are known, beside other work"
     notes = table_text("demo", "the fastest", COLUMNS, timed).split("┘\n")[1]
     assert max(map(len, notes.splitlines())) <= 80
     assert f"timed from raw text to label on {timed}" in " ".join(notes.split())
+
+
+def test_the_interval_of_the_table_says_that_the_spread_between_seeds_is_not_in_it() -> None:
+    said = "95 % interval: over draws of the test texts; the spread between seeds is ±, and not in it"
+    assert said not in table_text("demo", "rule", COLUMNS, "a CPU")  # The table of accuracies has no interval.
+    by_f1 = tuple(replace(one, quality=replace(one.quality, metric=MetricConfig(kind="macro_f1"))) for one in COLUMNS)
+    text = table_text("demo", "rule", (by_f1[0], by_f1[1], by_f1[2]), "a CPU")
+    assert said in " ".join(text.split())
 
 
 def test_the_table_shows_the_ratio_of_the_latencies() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
 from tests.conftest import tiny_document
 from tests.making.findings import EVIL, findings, findings_of, judged, study
+from tests.making.findings_of_sets import many_answers, of_sets
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -56,6 +57,19 @@ def report(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_
 
 
 @pytest.fixture(scope="module")
+def report_of_sets(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path) -> Path:
+    """The page of a search of 28 labels, several a text, with all that an answer may hold."""
+    place = tmp_path_factory.mktemp("report-of-sets")
+    found = of_sets(findings_of(judged(tiny_document(place, reviews_csv, teacher_folder)), place))
+    answers = many_answers(28)
+    answers.labels[::3, 5] = -1
+    found = replace(found, answers=replace(answers, names=(EVIL, *answers.names[1:])))
+    file = place / "report.html"
+    file.write_text(page_of(found, *draw(found)), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
 def opened(browser: Browser, report: Path) -> Callable[[int, bool], Visit]:
     """The report at a width, light or dark; as all its pictures take seconds to draw, each is opened once."""
 
@@ -87,17 +101,34 @@ def test_the_page_draws_all_its_pictures_and_asks_for_nothing(
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
-def test_axe_finds_nothing_that_shuts_people_out(browser: Browser, report: Path, width: int, dark: bool) -> None:
-    # axe is a script from outside, which the page itself would not let run.
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", bypass_csp=True
-    )
-    page = context.new_page()
-    page.goto(report.as_uri())
-    page.wait_for_selector(".main-svg")
-    for details in page.locator("details").all():
+def test_the_page_of_many_labels_fits_a_phone_draws_every_label_and_shuts_nobody_out(
+    browser: Browser, report_of_sets: Path, width: int, dark: bool
+) -> None:
+    found = visit(browser, report_of_sets, width, dark)
+    found.page.wait_for_selector("#picture-labels .main-svg")
+    assert found.page.evaluate("document.documentElement.scrollWidth") == width
+    assert found.page.locator("#picture-labels .ytick text").count() == 27  # No test text has the last one.
+    # The table of errors has its four columns on the screen, and does not scroll.
+    table = found.page.locator("table.sets").first
+    assert table.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth")
+    assert found.page.locator("table.sets td", has_text="document.title").count() > 0
+    assert found.page.title() == "tiny: what the search found"
+    assert (found.complaints, found.requests) == ([], [report_of_sets.as_uri()])
+    for details in found.page.locator("details").all():
+        details.evaluate("e => e.open = true")
+    told = Axe().run(found.page)
+    assert told.violations_count == 0, told.generate_report()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+def test_axe_finds_nothing_that_shuts_people_out(opened: Callable[[int, bool], Visit], width: int, dark: bool) -> None:
+    page = opened(width, dark).page
+    folded = page.locator("details:not([open])").element_handles()
+    for details in folded:
         details.evaluate("e => e.open = true")
     found = Axe().run(page)
+    for details in folded:
+        details.evaluate("e => e.open = false")
     assert found.violations_count == 0, found.generate_report()
 
 
@@ -119,13 +150,17 @@ def test_an_injected_script_would_not_run(browser: Browser, findings: Findings, 
     file.write_text(page.replace("</main>", "<script>document.title = 'broken'</script></main>"), encoding="utf-8")
     found = visit(browser, file)
     assert found.page.title() == "tiny: what the search found"
+    if not found.complaints:  # Chromium tells of it by itself, and maybe later than of the title.
+        found.page.wait_for_event("console")
     assert any("Content Security Policy" in complaint for complaint in found.complaints)
 
 
 def test_a_point_tells_its_trial(opened: Callable[[int, bool], Visit]) -> None:
     found = opened(1200, False)
     found.page.locator("#picture-front .points path").nth(1).hover(force=True)
-    told = found.page.locator("#picture-front .hoverlayer").text_content() or ""
+    layer = found.page.locator("#picture-front .hoverlayer")
+    layer.get_by_text("trial 2").first.wait_for(state="attached")
+    told = layer.text_content() or ""
     assert "trial 2, after 2 of 2 epochs, complete" in told
     assert "hint 0.300 ms" in told
 

@@ -16,7 +16,7 @@ from distune.tuning.report.pictures import draw
 from distune.tuning.report.write import publish
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.file import Study
-from tests.making.findings import EVIL, column, findings, results, study
+from tests.making.findings import EVIL, RECORDS, column, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -34,6 +34,7 @@ def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings
         "90×",
         "Distillation went 65 % of the way",
         "95 % interval",
+        "A 95 % interval is over draws of the test texts, and leaves that spread out.",
         "c0",
         "t0",
         "a CPU",
@@ -82,6 +83,18 @@ FAST, SLOW, ALONE = column("teacher", 0.9, 9.0), column("teacher", 0.9, 0.05), c
 )
 def test_the_headline_is_the_outcome(findings: Findings, changes: dict[str, Any], said: str) -> None:
     assert headline(replace(findings, results=parse_results({**results(), **changes}))) == said
+
+
+def test_a_student_that_learnt_the_teachers_likeliest_labels_is_named_so_everywhere(findings: Findings) -> None:
+    raw = results()
+    raw["columns"][1]["name"] = "hard-label student"
+    plain = replace(RECORDS[0], point="hard-label student")
+    text = written(replace(findings, results=parse_results(raw), records=[plain, *RECORDS[1:]]))
+    assert "student alone" not in text
+    assert "of the way from the hard-label student to its teacher" in text
+    assert "that of the same student that has learnt the teacher&#39;s likeliest labels 0.700" in text
+    assert "the same network trained on the likeliest labels of the teacher&#39;s answers" in text
+    assert "Open marks around a hint are the hard-label student and the points" in text
 
 
 def test_after_the_headline_come_the_commands_that_fit_the_outcome(findings: Findings) -> None:

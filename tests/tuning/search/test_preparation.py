@@ -45,7 +45,9 @@ def test_vocabulary_and_vectors_never_see_dev_or_test_texts(study: Study, monkey
     assert [list(sentences) for sentences in seen] == [train]
 
 
-def test_rows_labels_and_logits_belong_together(study: Study) -> None:
+def test_rows_labels_and_logits_belong_together(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A CPU that computes bf16 answers in it: other digits on another machine.
+    monkeypatch.setattr("distune.models.teacher.teacher.has_fast_bf16", lambda device: False)
     prepared = prepared_study(study)
     corpus, inputs = prepared.corpus, next(iter(prepared.inputs.values()))
     texts = (*corpus.train.texts, *corpus.transfer.texts)
@@ -55,7 +57,7 @@ def test_rows_labels_and_logits_belong_together(study: Study) -> None:
     teacher = load_teacher(str(study.config.teacher.checkpoint), 32)
     expected = teacher_logits(teacher, texts)
     assert expected.std(axis=0).min() > 0.3
-    np.testing.assert_allclose(inputs.data.teacher_logits[0], expected, atol=0.1)  # In bf16 where the CPU has it.
+    np.testing.assert_allclose(inputs.data.teacher_logits[0], expected, atol=1e-4)
     assert (inputs.data.labels >= 0).sum() == 20
 
 

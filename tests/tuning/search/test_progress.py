@@ -3,10 +3,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from distune.tuning.search import progress
 from distune.tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
 from distune.tuning.search.single import what_differs
 from distune.tuning.storage.records import State, TrialRecord
@@ -102,7 +105,8 @@ def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: d
     assert "running: 1" in stream.getvalue()
 
 
-def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere() -> None:
+def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     shown = []
     for is_terminal in (True, False):
         stream = io.StringIO()

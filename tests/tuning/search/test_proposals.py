@@ -231,6 +231,18 @@ def test_the_points_of_the_user_are_told_from_what_the_sampler_proposed_and_have
     assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
 
 
+def test_without_labels_in_train_the_first_trial_is_the_student_of_the_teachers_likeliest_labels(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["corpus"]["labelled"] = 0
+    study = Study(document)
+    searcher = proposals(study, tmp_path)
+    assert ask(searcher, "a")["trial"]["loss"]["kd_weight"] == 0
+    ask(searcher, "b")
+    titles = ["hard-label student", ""]
+    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
+
+
 def test_the_first_points_of_a_search_of_before_they_were_named_are_told_too(
     document: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -168,8 +168,7 @@ from distune.corpora.places import Place
 from distune.tuning.storage.paths import TrialPlace
 from distune.tuning.search.worker import deadline, logged
 place = TrialPlace(Place(sys.argv[1]))
-with logged(place) as log, deadline(0.3, place, log):
-    time.sleep(3600)  # hangs
+with logged(place) as log, deadline(0.3, place, log): time.sleep(3600)  # One line: wherever its deadline meets it, it is there.
 """
 
 
@@ -177,7 +176,7 @@ def test_a_trial_that_hangs_ends_its_process_and_says_where_it_was(place: TrialP
     ended = subprocess.run([sys.executable, "-c", PROGRAM, str(place.place)], cwd=ROOT, check=False)
     assert ended.returncode == 1
     assert place.timed_out.read_text() == (f"it was ended after trial_timeout_s=0.3; where it was is in {place.log}")
-    assert 'File "<string>", line 8 in <module>' in place.log.read_text()
+    assert 'File "<string>", line 7 in <module>' in place.log.read_text()
 
 
 def test_a_trial_within_its_time_is_left_alone(place: TrialPlace) -> None:
@@ -206,7 +205,8 @@ def test_saving_takes_no_more_than_a_tenth_of_the_time(place: TrialPlace, monkey
     assert saved == [5, 27, 49, 71, 93]
 
 
-def test_a_cheap_state_is_saved_each_epoch(place: TrialPlace) -> None:
+def test_a_cheap_state_is_saved_each_epoch(place: TrialPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.time, "monotonic", lambda: 0.0)  # Nothing is cheaper, whatever the disk is.
     savepoint = savepoint_at(place)
     for number in range(3):
         savepoint.save(lambda number=number: {"a": torch.tensor(number)})

@@ -66,7 +66,7 @@ def test_pipes_see_answers_and_nothing_else(folder: Path) -> None:
             process.stdin.write(f"{text}\n".encode())
             assert "label" in json.loads(process.stdout.readline())
         process.stdin.write(b"\xff\n")
-        assert process.wait(30) == 2
+        assert process.wait(300) == 2
         assert process.stderr.read() == (
             b"distune: line 3 is not UTF-8: invalid start byte at its byte 1; save it as UTF-8, such as by "
             b"`iconv -f gb18030 -t utf-8`\n"

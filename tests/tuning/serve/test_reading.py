@@ -78,6 +78,8 @@ def test_pairs_come_as_lists_of_two_or_as_two_columns() -> None:
         ({"texts": ["甲"]}, 'text 1 must be a pair of two strings, but got "\\u7532"'),
         ({"texts": [["甲", "乙"], ["丙"]]}, "text 2 must be a pair of two strings, but got a list"),
         ({"texts": [["甲", None]]}, "text 1 is a pair without its second text"),
+        ({"texts": [["", "乙"]]}, "text 1 is a pair without its first text, which is empty"),
+        ({"texts": [["甲", "乙"], ["丙", " \n"]]}, "text 2 is a pair without its second text, which is empty"),
         ({"texts": [["甲", 3]]}, "text 1 must be a string, but got 3"),
         ({"texts": "甲"}, 'the body must be {"texts": [["...", "..."], ...]}'),
     ],

@@ -114,7 +114,7 @@ FAULTS: dict[str, tuple[str, bytes, int, str]] = {
     "another path": ("/other", b"{}", 404, "Not Found"),
     "a slash too many": ("//predict", b"{}", 404, "Not Found"),
     "a slash at the end": ("/predict/", b"{}", 404, "Not Found"),
-    "a key twice": ("/predict", b'{"texts": ["a"], "texts": ["b"]}', 400, 'the key "texts" stands twice in one object'),
+    "a key twice": ("/predict", b'{"texts": ["a"], "texts": ["b"]}', 400, 'the key "texts" occurs twice in one object'),
     "a list in a list": (
         "/predict",
         b'{"texts": [' + b"[" * 900 + b"]" * 900 + b"]}",

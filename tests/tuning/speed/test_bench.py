@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.models.decision import even
 from distune.models.errors import ModelError
 from distune.tuning.speed.bench import bench
 from tests.conftest import STUDENTS
@@ -30,6 +32,18 @@ def test_what_is_assumed_of_a_teacher_is_said(student: Path, tmp_path: Path, sai
     assert any(
         "reads at most 32 tokens, as it has no more positions, instead of 128 by default" in line for line in said
     )
+
+
+def test_the_table_says_whether_a_label_or_labels_are_answered(
+    student: Path, tmp_path: Path, teacher_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distune.tuning.speed.latency.MIN_CHUNK_S", 0.001)
+    several = replace(checkpoint_of(STUDENTS[0], ("a", "b", "c")), decision=even(3))
+    folder = save_checkpoint(several, tmp_path / "several", "", Path(encoding.__file__))
+    for one, words in ((student, "from raw text to label, one"), (folder, "from raw text to labels, one")):
+        shown = io.StringIO()
+        bench(one, str(teacher_folder), ["好书", "差酒店"] * 4, Console(file=shown, width=400))
+        assert words in shown.getvalue()
 
 
 def test_a_teacher_without_a_head_is_refused_before_anything_is_timed(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import FILES
+from distune.models.decision import even
+from distune.models.students.config import AverageConfig
+from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.tuning.speed import load, timing
+from distune.tuning.speed.contenders import teacher_contender
 from distune.tuning.speed.figures import Load, timed_words
 from distune.tuning.speed.latency import Contender
 from distune.tuning.speed.load import Mark, load_between, mark
@@ -38,6 +44,40 @@ def test_the_present_champion_is_timed_in_the_run_of_the_finalists(
     assert set(found.latencies) == {"3", "3 torch", "present champion"}
     assert (found.latencies["present champion"].p50_ms > 0, found.fault) == (True, "")
     assert found.load is None or found.load.n_cores >= 1
+
+
+TEXTS = ["好书", "差酒店", "这本书好", "手机差"]
+
+
+def test_a_teacher_of_one_label_is_timed_to_the_likeliest(teacher_folder: Path) -> None:
+    teacher = load_teacher(teacher_folder, 32)
+    likeliest = teacher_logits(teacher, TEXTS).argmax(axis=1).tolist()
+    found = teacher_contender(teacher, teacher)
+    assert found.batch(TEXTS).tolist() == likeliest
+    assert [found.stages["teacher"](text) for text in TEXTS] == likeliest
+
+
+def test_beside_students_of_several_labels_a_teacher_is_timed_to_every_label_of_even_odds(
+    teacher_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed_ones: dict[str, Contender] = {}
+
+    def times(contenders: Mapping[str, Contender], texts: Any, seed: int) -> Any:
+        timed_ones.update(contenders)
+        return dict.fromkeys(contenders)
+
+    monkeypatch.setattr(timing, "time_contenders", times)
+    checkpoint = replace(checkpoint_of(AverageConfig(kind="average"), ("a", "b", "c")), decision=even(3))
+    saved = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    # A stand-in may have another number of labels than the students.
+    teacher = load_teacher(teacher_folder, 32)
+    time_here(TimingJob(checkpoints={"3": files_of(saved)}, teachers=[teacher], texts=TEXTS, seed=7))
+    assert set(timed_ones) == {"3", "3 torch", "teacher"}
+    reached = (teacher_logits(teacher, TEXTS) >= 0).astype(int).tolist()
+    assert timed_ones["teacher"].batch(TEXTS).tolist() == reached
+    assert [timed_ones["teacher"].stages["teacher"](text) for text in TEXTS] == reached
+    assert timed_ones["3"].batch(TEXTS).shape == (4, 3)
+    np.testing.assert_array_equal(timed_ones["3"].batch(TEXTS), timed_ones["3 torch"].batch(TEXTS))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name in ("model.onnx", "labels.json")])

@@ -17,7 +17,7 @@ REFUSED = {
         LAUGHS.decode(),
         r"with its aliases it has [\d,]+ values; a study has 100,000 at most",
     ),
-    "an alias of what it stands in": ("a: &a [1, *a]", "an alias in line 1 names a block that it stands in itself"),
+    "an alias of what it stands in": ("a: &a [1, *a]", "an alias in line 1 names a block that contains the alias"),
     "a deep block": ("[" * 60 + "]" * 60, "blocks stand more than 50 deep within each other"),
     "a block deeper than Python goes": ("[" * 100_000, "its blocks stand too deep within each other"),
     "a number of 5,000 digits": (f"a: 1\nb: {'9' * 5000}", "line 2: a number of 5,000 digits"),
@@ -78,8 +78,8 @@ def test_numbers_are_what_everybody_takes_for_one_and_keys_are_text(text: str, v
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("a: 1\nb: 2\na: 3", "the key 'a' stands twice in one block, in line 1 and in line 3"),
-        ("a: {b: 1, b: 2}", "the key 'b' stands twice in one block, in line 1 and in line 1"),
+        ("a: 1\nb: 2\na: 3", "the key 'a' occurs twice in one block, in line 1 and in line 3"),
+        ("a: {b: 1, b: 2}", "the key 'b' occurs twice in one block, in line 1 and in line 1"),
         ("? [1]\n: 2", "line 1: a key must be text, not a list or a block"),
     ],
 )

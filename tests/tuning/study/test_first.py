@@ -156,7 +156,7 @@ def test_a_status_alone_is_no_label_until_the_study_says_so(
         write_first_study("a.jsonl", Path("study.yaml"))
     assert (
         f"; {status!r} is the status of an annotation, as {tool} writes it, and the label by `label: {status}` alone. "
-        "`distune init` cannot be given `label:`: change the file, or write the study by hand, with the key beside "
+        "`distune init` cannot be given `label:`: change the file, or write the study by hand, with the key next to "
         "`corpus: {source: a.jsonl, ...}`"
     ) in str(raised.value)
     assert not Path("study.yaml").exists()

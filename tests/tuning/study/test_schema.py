@@ -49,6 +49,11 @@ def test_the_study_of_the_tests_is_valid(document: dict[str, Any]) -> None:
     assert faults(document) == []
 
 
+@pytest.mark.parametrize("answers", ["votes.jsonl", ["a.jsonl", "b.jsonl"], {"path": ["a.jsonl"]}], ids=str)
+def test_answers_may_be_one_file_or_several(document: dict[str, Any], answers: Any) -> None:
+    assert faults({**document, "teacher": {"answers": answers}}) == []
+
+
 @pytest.mark.parametrize(
     "metric",
     ["macro_f1", {"f1": 1}, {"kind": "mcc"}, {"recall_at_precision": {"label": "spam", "precision": 0.9}}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.texts import CorpusError, text_hash
+from distune.models.teacher.answers_config import AnswersConfig
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -95,6 +97,64 @@ def test_examples_are_of_train_and_none_is_shown_in_the_request_for_itself(ask: 
     assert len(own["body"]["messages"]) == 2 + 2 * 3
     assert ask(n_examples=4) == found
     assert ask(n_examples=4, seed=8) != found
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_replies_may_be_in_another_encoding(ask: Any, config: StudyConfig, tmp_path: Path, encoding: str) -> None:
+    replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
+    spelt = replies.read_text(encoding="utf-8")
+    replies.write_text(spelt, encoding=encoding)
+    assert write_answers(config, [replies], None)[0] == "200 replies to 200 texts, 200 of them with an answer"
+    replies.write_bytes(gzip.compress(spelt.encode(encoding)))
+    assert write_answers(config, [replies], None)[0] == "200 replies to 200 texts, 200 of them with an answer"
+
+
+def test_replies_that_end_within_a_character_are_refused_in_one_line(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    replies = replies_of(ask(), by_words, tmp_path / "replies.jsonl")
+    replies.write_bytes(replies.read_text(encoding="utf-8").encode("utf-16")[:-1])
+    with pytest.raises(CorpusError, match=r"replies\.jsonl: cannot be read to its end: ") as caught:
+        write_answers(config, [replies], None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_of_several_files_of_answers_asks_for_what_none_of_them_has(
+    ask: Any, config: StudyConfig, tmp_path: Path
+) -> None:
+    several = f"{tmp_path}/votes-*.jsonl"
+    teacher = config.teacher.model_copy(update={"answers": AnswersConfig(path=several)})
+    config = config.model_copy(update={"teacher": teacher})
+    first, second = ask()[:150], ask()[150:]
+    with pytest.raises(
+        StudyError, match=r"--out must name the file to write, as the study names several files of answers"
+    ):
+        write_answers(config, [replies_of(first, by_words, tmp_path / "r.jsonl")], None)
+    write_answers(config, [replies_of(first, by_words, tmp_path / "r.jsonl")], tmp_path / "votes-1.jsonl")
+    (tmp_path / "requests.jsonl").unlink()
+    lines = write_requests(config, Prompt(), tmp_path / "requests.jsonl", None)
+    assert lines[0] == f"{several}: has an answer to 150 texts of the study, which are not asked again"
+    lines = write_answers(config, [replies_of(second, by_words, tmp_path / "r.jsonl")], tmp_path / "votes-2.jsonl")
+    assert not [line for line in lines if "without an answer yet" in line or "in the study:" in line]
+
+
+def test_a_list_of_files_of_which_none_is_there_yet_is_asked_for_whole(config: StudyConfig, tmp_path: Path) -> None:
+    (tmp_path / "votes").mkdir()
+    names = (str(tmp_path / "votes"), str(tmp_path / "votes.jsonl"), str(tmp_path / "votes-*.jsonl"))
+    teacher = config.teacher.model_copy(update={"answers": AnswersConfig(path=names)})
+    config = config.model_copy(update={"teacher": teacher})
+    lines = write_requests(config, Prompt(), tmp_path / "requests.jsonl", None)
+    assert lines[0].startswith(f"{tmp_path}/requests.jsonl: 200 requests")
+
+
+def test_examples_of_a_study_without_labels_in_train_are_refused_in_one_line(ask: Any, config: StudyConfig) -> None:
+    config = config.model_copy(update={"corpus": config.corpus.model_copy(update={"labelled": 0})})
+    with pytest.raises(CorpusError) as caught:
+        write_requests(config, Prompt(n_examples=2), Path("never.jsonl"), None)
+    assert str(caught.value) == (
+        "--examples 2 shows labelled texts of train, and this study has none (corpus.labelled: 0); leave --examples out, or keep some "
+        "labels by corpus.labelled: 2 or more"
+    )
 
 
 def test_replies_become_answers_and_the_rest_is_asked_again(ask: Any, config: StudyConfig, tmp_path: Path) -> None:

@@ -73,6 +73,29 @@ def test_texts_on_which_it_abstains_are_left_out_and_counted(answered: Any, docu
     assert "41 dev" in told
 
 
+def test_answers_in_several_files_are_those_of_one(answered: Any, tmp_path: Path) -> None:
+    document = answered(right)
+    one = locate(Study(document).config, answered_corpus(Study(document).config))[0].key
+    lines = (tmp_path / "votes.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "part-1.jsonl").write_text("".join(lines[:150]), encoding="utf-8")
+    (parts / "part-2.jsonl").write_text("".join(lines[150:]), encoding="utf-8")
+    names = [str(parts / "part-2.jsonl"), str(parts / "part-1.jsonl")]
+    for given in (str(parts), f"{parts}/part-*.jsonl", names, {"path": names}):
+        config = Study({**document, "teacher": {"answers": given}}).config
+        assert locate(config, answered_corpus(config))[0].key == one
+    told = check(Study({**document, "teacher": {"answers": str(parts)}}))
+    assert f"{parts}: 2 files, 200 rows of JSON lines ({parts}/part-1.jsonl to {parts}/part-2.jsonl)" in told
+
+
+@pytest.mark.parametrize("given", [[], 3, "", {"path": ["votes.jsonl", 3]}], ids=str)
+def test_what_names_no_files_of_answers_is_refused_in_one_line(document: dict[str, Any], given: Any) -> None:
+    with pytest.raises(StudyError, match=r"teacher.answers") as caught:
+        _ = Study({**document, "teacher": {"answers": given}}).config
+    assert "\n" not in str(caught.value)
+
+
 def test_texts_that_the_file_lacks_are_refused_or_left_out(answered: Any, document: dict[str, Any]) -> None:
     first = dev_texts(document)[0]
     lacking = answered(lambda text, label: None if text == first else right(text, label))

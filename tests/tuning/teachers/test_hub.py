@@ -103,7 +103,12 @@ def test_settings_tokenizer_and_weights_are_all_of_one_commit(hub: Path) -> None
         assert tokenizer_pieces("org/name", commit) == tokenizer_pieces(folder)
 
 
-def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, document: dict[str, Any]) -> None:
+def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(
+    hub: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A CPU that computes bf16 answers in it: other digits on another machine.
+    monkeypatch.setattr("distune.models.teacher.teacher.has_fast_bf16", lambda device: False)
+
     def teacher(**settings: Any) -> Any:
         study = Study({**document, "teacher": {"checkpoint": "org/name", "max_length": 32, **settings}})
         return locate(study.config, load_corpus(study.config.corpus))[0]
@@ -120,3 +125,10 @@ def test_a_teacher_of_the_hub_is_another_where_its_branch_has_moved(hub: Path, d
     expected = teacher_logits(load_teacher(hub / "snapshots" / SECOND, 32), texts)
     np.testing.assert_allclose(prepared.teachers.of(texts), expected, atol=1e-5)
     assert checkpoint_identity("org/name", FIRST) == ["org/name", FIRST]
+
+
+def test_a_folder_beside_the_members_of_an_ensemble_is_no_member(tmp_path: Path) -> None:
+    for name in ("member-0", "member-10", "member-2", "member-old", "member-²"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"name": name}), encoding="utf-8")
+    assert list(checkpoint_settings(str(tmp_path), None)) == ["member-0", "member-2", "member-10"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from distune.tuning.teachers.replies import matched, reply_of
+from distune.tuning.teachers.names import matched
+from distune.tuning.teachers.replies import reply_of
 
 LABELS = ("negative", "positive")
 
@@ -129,3 +130,51 @@ def test_whole_numbers_and_strings_are_statuses_and_labels() -> None:
     reply = line(choice(1))
     reply["response"]["status_code"] = "200"
     assert reply_of(reply, ("0", "1"), ()).row == {"label": "1"}
+
+
+@pytest.mark.parametrize(
+    ("content", "finish", "label"),
+    [
+        ('{"labels": ["positive", "negative"]}', "stop", ["negative", "positive"]),
+        ('{"labels": []}', "stop", []),
+        ("<think>\nIt may be negative.\n</think>\n\npositive, negative", "stop", ["negative", "positive"]),
+        ('<think>\n</think>\n```json\n["positive"]\n```', "stop", ["positive"]),
+        ('{"labels": ["positive"]}', "length", ["positive"]),
+        ("none", "stop", []),
+    ],
+)
+def test_a_reply_of_several_labels_is_their_list_in_the_order_of_the_study(
+    content: str, finish: str, label: list[str]
+) -> None:
+    found = reply_of(line(choice(content, finish)), LABELS, ("unknown",), is_multi_label=True)
+    assert (found.row, found.why) == ({"label": label}, "")
+
+
+@pytest.mark.parametrize(
+    ("reply", "why", "shown"),
+    [
+        (choice('{"labels": ["positive", "neutral"]}'), "other words", '\'{"labels": ["positive", "neutral"]}\''),
+        (choice("Both apply"), "other words", "'Both apply'"),
+        (choice('{"labels": ["positive"', "length"), "cut off", '\'{"labels": ["positive"\''),
+        (choice("positive", "length"), "cut off", "'positive'"),
+        (choice("positive, unknown"), "labels next to an abstention", "'positive, unknown'"),
+        (choice(None, refusal="I cannot"), "a refusal", "'I cannot'"),
+        (choice(" "), "an empty reply", ""),
+    ],
+)
+def test_a_reply_that_is_no_list_of_labels_is_an_abstention_with_its_reason(
+    reply: dict[str, Any], why: str, shown: str
+) -> None:
+    found = reply_of(line(reply), LABELS, ("unknown",), is_multi_label=True)
+    assert (found.why, found.shown, found.row["label"]) == (why, shown, None)
+
+
+def test_a_name_for_no_answer_is_no_empty_list() -> None:
+    found = reply_of(line(choice('{"labels": ["unknown"]}')), LABELS, ("unknown",), is_multi_label=True)
+    assert (found.row, found.why) == ({"label": None}, "")
+
+
+def test_several_choices_are_a_list_of_lists_and_those_that_are_none_are_not_counted() -> None:
+    choices = [choice("positive"), choice("[]"), choice("hm"), choice("unknown")]
+    found = reply_of(line(*choices), LABELS, ("unknown",), is_multi_label=True)
+    assert (found.row, found.n_unread) == ({"votes": [["positive"], []]}, 1)

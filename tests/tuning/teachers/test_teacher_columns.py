@@ -282,3 +282,18 @@ def test_a_head_of_other_classes_is_drawn_anew_and_a_checkpoint_without_a_head_h
         weight = AutoModelForSequenceClassification.from_pretrained(out).classifier.weight.abs()
         assert bool((weight > 0.9).all()) != has_other_classes
         assert float(weight.detach().std()) < 0.05
+
+
+def test_a_head_of_the_other_task_is_trained_on_and_told(save_good: SaveGood) -> None:
+    one = str(save_good(True, **POS_NEG, problem_type="single_label_classification"))
+    each = str(save_good(True, **POS_NEG, problem_type="multi_label_classification"))
+    labels = ["pos", "neg"]
+    assert head_of(one, None, labels, None).assumed == ""
+    assert head_of(each, None, labels, None, is_multi_label=True).assumed == ""
+    assert head_of(one, None, labels, None, is_multi_label=True).assumed == (
+        f"the head of {one} has learnt to pick one class, and is trained on to answer each label by itself"
+    )
+    assert head_of(each, None, ["neg", "pos"], None).assumed == (
+        f"the head of {each} is trained on as pos, neg; the head of {each} has learnt to answer each label by itself, and is "
+        "trained on to pick one class"
+    )

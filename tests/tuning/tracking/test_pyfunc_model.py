@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.models.decision import even
 from distune.tuning.tracking.pyfunc_model import StudentModel
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of
@@ -26,6 +28,16 @@ def test_a_table_says_which_texts_the_vocabulary_knows_nothing_of(model: Student
     table = model.predict(None, pd.DataFrame({"text": ["好书", "xyz", "", "\ud83d"]}, dtype=object))
     assert list(table) == ["label", "probability_bad", "probability_good", "has_known_token"]
     assert table["has_known_token"].tolist() == [True, False, False, False]
+
+
+def test_a_table_without_rows_has_the_columns_of_its_task(model: StudentModel, tmp_path: Path) -> None:
+    none = pd.DataFrame({"text": []}, dtype=object)
+    assert list(model.predict(None, none)) == ["label", "probability_bad", "probability_good", "has_known_token"]
+    checkpoint = replace(checkpoint_of(STUDENTS[0]), decision=even(2))
+    several = StudentModel()
+    folder = save_checkpoint(checkpoint, tmp_path / "several", "", Path(encoding.__file__))
+    several.load_context(SimpleNamespace(artifacts={"checkpoint": str(folder)}))
+    assert list(several.predict(None, none)) == ["labels", "probability_bad", "probability_good", "has_known_token"]
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), 3])

@@ -106,7 +106,7 @@ def test_a_search_that_is_resumed_registers_its_trial_once(client: MlflowClient,
     first = register(uri, "resumed", model, BETTER)
     again = register(uri, "resumed", model, BETTER)
     assert (first.version, again.version, again.alias) == ("2", "2", "champion")
-    assert again.reason == "it was registered before the search was interrupted"
+    assert again.reason == "this search had registered it already"
     assert client.get_registered_model("resumed").aliases == {"champion": 2}
     # Another trial of the same search is another student.
     assert register(uri, "resumed", replace(model, trial=4), WORSE).version == "3"

@@ -45,7 +45,7 @@ def test_a_folder_of_results_and_a_run_are_pulled_as_well(ended: Ended, tmp_path
         check_folder(folder)
         weights.append((folder / "weights.safetensors").read_bytes())
     assert len(set(weights)) == 1
-    with pytest.raises(StudyError, match="holds neither a checkpoint nor the results of a search"):
+    with pytest.raises(StudyError, match="holds no checkpoint, and no results of a search"):
         pull(uri, str(tmp_path), tmp_path / "out")
 
 

@@ -87,7 +87,7 @@ def test_an_experiment_that_was_deleted_is_told_before_the_search(document: dict
         f"CREATE TABLE experiments ({columns})",
         *(f"INSERT INTO experiments VALUES {row}" for row in rows),
     )
-    with pytest.raises(StudyError, match=r"the experiment tiny .* was deleted, .* restore --experiment-id 3"):
+    with pytest.raises(StudyError, match=r"the MLflow experiment tiny .* was deleted, .* restore --experiment-id 3"):
         checked(document, file)
     checked({**document, "name": "other"}, file)
 

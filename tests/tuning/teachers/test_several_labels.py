@@ -1,0 +1,262 @@
+"""Teachers of a study whose texts have several labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from distune.corpora.corpus import load_corpus
+from distune.corpora.encoding import load_encoder
+from distune.corpora.logits_file import read_logits_file
+from distune.corpora.texts import CorpusError
+from distune.models.decision import sigmoid
+from distune.models.errors import ModelError
+from distune.models.predictor import Predictor
+from distune.models.teacher.teacher import load_teacher, teacher_logits
+from distune.models.teacher.tokenizing import character_tokenizer
+from distune.tuning.checks import check
+from distune.tuning.cli import main
+from distune.tuning.study.file import Study
+from distune.tuning.teachers.teachers import locate
+from tests.conftest import prepared_study
+from tests.making.several_labels import LABELS, logits_of, study_of, tickets, write_logits, write_tickets
+
+TEXTS = [text for text, _ in tickets()]
+
+
+def from_file(tmp_path: Path, values: np.ndarray, prefix: str = "logit_") -> Study:
+    """The study with a teacher of these values."""
+    return Study(study_of(tmp_path, {"logits": str(write_logits(tmp_path / "a.csv", TEXTS, values, prefix))}))
+
+
+def test_check_says_how_exactly_dev_and_test_tell_whole_answers(tmp_path: Path) -> None:
+    told = check(Study(study_of(tmp_path))).splitlines()
+    # 47 of 48 texts have all labels right.
+    assert told[5] == (
+        "  the teacher's dev exact match of 0.979 has the 95 % interval 0.891 to 0.996 on the 48 labelled texts of dev, and 0.858 "
+        "to 0.997 on the 32 labelled texts of test"
+    )
+    without = study_of(tmp_path, {"students": {"trials": 2, "members": 1}})
+    assert any(
+        line.startswith("  an exact match of 0.900 has the 95 % interval")
+        for line in check(Study(without)).splitlines()
+    )
+
+
+def test_probabilities_of_a_softmax_are_refused_if_texts_have_several_labels(tmp_path: Path) -> None:
+    shares = np.exp(logits_of(TEXTS))
+    shares /= shares.sum(axis=1, keepdims=True)
+    message = r"a.csv: its probabilities add up to 1 in every row, as those of a softmax do, .* of 48 dev texts \d+ have several labels"
+    for values, prefix in ((shares, "probability_"), (np.log(shares), "logit_")):
+        with pytest.raises(CorpusError, match=message) as caught:
+            check(from_file(tmp_path, values, prefix))
+        assert "\n" not in str(caught.value)
+
+
+def test_logits_between_0_and_1_are_told(tmp_path: Path) -> None:
+    told = check(from_file(tmp_path, sigmoid(logits_of(TEXTS))))
+    assert (
+        "its logits all lie between 0 and 1, as probabilities do; if they are, call the columns probabilities" in told
+    )
+    assert "between 0 and 1" not in check(from_file(tmp_path, sigmoid(logits_of(TEXTS)), "probability_"))
+
+
+def test_probabilities_of_0_and_1_that_mse_would_fit_are_told(tmp_path: Path) -> None:
+    values = (logits_of(TEXTS, noise=0.0) > 0).astype(float)
+    values[1:] = 0.9 * values[1:] + 0.05
+    told = check(from_file(tmp_path, values, "probability_"))
+    assert (
+        "a.csv: 1 of 160 rows give a label the probability 0 or 1, which counts as 1e-07 or 1 - 1e-07; where the loss is mse, students "
+        "learn to answer their logits, -16.1 and 16.1. kl compares probabilities instead"
+    ) in told
+
+
+def test_an_exported_cache_gives_the_same_numbers_again(tmp_path: Path) -> None:
+    document = study_of(tmp_path)
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["cache", str(path), "--export", str(tmp_path / "out.parquet")])
+    assert ended.value.code == 0
+    corpus = load_corpus(Study(document).config.corpus)
+    found = read_logits_file(tmp_path / "out.parquet", LABELS, is_multi_label=True)
+    theirs = read_logits_file(tmp_path / "logits.csv", LABELS, is_multi_label=True)
+    np.testing.assert_allclose(found.of(corpus.texts()).logits, theirs.of(corpus.texts()).logits, atol=4e-3)
+    assert found.about["multi_label"] is True
+    again = prepared_study({**document, "teacher": {"logits": str(tmp_path / "out.parquet")}})
+    assert again.teacher_score == prepared_study(document).teacher_score
+
+
+def test_students_that_answer_together_are_a_teacher_of_several_labels(tmp_path: Path, said: list[str]) -> None:
+    document = study_of(tmp_path, {"students": {"trials": 3, "members": 2}})
+    prepared = prepared_study(document)
+    (members,) = (line for line in said if line.startswith("teacher: dev micro-F1 of the members"))
+    assert members.endswith(f"together {prepared.teacher_score:.4f}")
+    (place,) = prepared.teachers.places
+    each = []
+    with place.trained.to_read() as folder:
+        for name in ("member-0", "member-1"):
+            settings = json.loads((folder / name / "config.json").read_text())
+            assert settings["multi_label"] is True
+            assert settings["thresholds"] == dict.fromkeys(LABELS, 0.5)
+            each.append(Predictor(folder / name, load_encoder(folder / name)).logits(TEXTS[:40]))
+    found = sigmoid(prepared.teachers.of(TEXTS[:40]))
+    np.testing.assert_allclose(found, np.mean([sigmoid(one) for one in each], axis=0), atol=1e-5)
+    assert found.sum(axis=1).max() > 1.1  # Those of a softmax add up to 1.
+    again = prepared_study(document)
+    np.testing.assert_array_equal(again.teachers.of(TEXTS), prepared.teachers.of(TEXTS))
+
+
+def test_several_teachers_are_heard_by_weight_and_temperature(tmp_path: Path) -> None:
+    sure = 4 * logits_of(TEXTS, seed=1)
+    second = {"logits": str(write_logits(tmp_path / "sure.csv", TEXTS, sure)), "weight": 3, "temperature": 4}
+    prepared = prepared_study(study_of(tmp_path, more_teachers=[second]))
+    expected = (logits_of(TEXTS) + 3 * logits_of(TEXTS, seed=1)) / 4
+    np.testing.assert_allclose(prepared.teachers.of(TEXTS), expected, atol=1e-4)
+
+
+def save_bert(folder: Path, **settings: Any) -> Path:
+    """A tiny BERT with random weights and a head of the labels."""
+    torch.manual_seed(0)
+    tokenizer = character_tokenizer(TEXTS, 1, 16)
+    shape = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        initializer_range=0.5,
+        id2label=dict(enumerate(reversed(LABELS))),
+        label2id={label: number for number, label in enumerate(reversed(LABELS))},
+        **settings,
+    )
+    BertForSequenceClassification(shape).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+MULTI = "multi_label_classification"
+
+
+def test_a_checkpoint_of_several_labels_answers_with_its_hidden_states(tmp_path: Path) -> None:
+    folder = save_bert(tmp_path / "bert", problem_type=MULTI)
+    document = study_of(tmp_path, {"checkpoint": str(folder), "max_length": 16, "hidden_states": ["pooled"]})
+    document["trial"]["loss"]["hidden_weight"] = 0.5
+    prepared = prepared_study(document)
+    expected = teacher_logits(load_teacher(folder, 16), TEXTS)[:, ::-1]
+    np.testing.assert_allclose(prepared.teachers.of(TEXTS), expected, atol=0.2)  # A CPU may compute in bf16.
+    assert prepared.teachers.hidden_of(TEXTS).shape == (160, 16)
+    told = check(Study(document))
+    assert "teacher logits in the cache" in told
+    assert "does not say whether" not in told
+
+
+def test_check_tells_or_refuses_a_checkpoint_of_another_task(tmp_path: Path) -> None:
+    unsaid = save_bert(tmp_path / "unsaid")
+    assert "does not say whether it answers each label by itself" in check(
+        Study(study_of(tmp_path, {"checkpoint": str(unsaid), "max_length": 16}))
+    )
+    one = save_bert(tmp_path / "one", problem_type="single_label_classification")
+    teacher = {"checkpoint": str(one), "max_length": 16}
+    with pytest.raises(ModelError, match="picks one class for each text"):
+        check(Study(study_of(tmp_path, teacher)))
+    assert "the head of" in check(Study(study_of(tmp_path, {**teacher, "epochs": 1})))
+
+
+@pytest.mark.parametrize("start", ["checkpoint", "from_scratch"])
+def test_a_teacher_is_trained_on_several_labels_and_on_its_own_data(
+    start: str, tmp_path: Path, said: list[str]
+) -> None:
+    more = [(f"坏迟{number}", ["broken", "late"]) for number in range(8)]
+    teacher: dict[str, Any] = {"epochs": 1, "max_length": 16, "learning_rate": 1e-3}
+    if start == "checkpoint":
+        teacher["checkpoint"] = str(save_bert(tmp_path / "bert", problem_type="single_label_classification"))
+    else:
+        teacher["from_scratch"] = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
+    file = {"path": str(write_tickets(tmp_path / "more.jsonl", more)), "label": "labels", "multi_label": True}
+    prepared = prepared_study(study_of(tmp_path, teacher, teacher_data={"labelled": [file]}))
+    assert "teacher: training on 88 labelled texts; 0 rows of dev or test left out" in said
+    told = "and is trained on to answer each label by itself"
+    assert any(told in line for line in said) == (start == "checkpoint")
+    (place,) = prepared.teachers.places
+    with place.trained.to_read() as folder:
+        assert json.loads((folder / "config.json").read_text())["problem_type"] == MULTI
+    (epoch,) = (line for line in said if line.startswith("teacher epoch 1/1"))
+    assert "dev micro-F1 0." in epoch
+
+
+def test_teacher_data_of_one_label_a_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\n坏,broken\n", encoding="utf-8")
+    scratch = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
+    document = study_of(
+        tmp_path,
+        {"from_scratch": scratch, "epochs": 1},
+        teacher_data={"labelled": [{"path": str(tmp_path / "one.csv")}]},
+    )
+    with pytest.raises(
+        CorpusError, match=r"the corpus has several labels a text, and .*one\.csv has one: set multi_label for both"
+    ) as caught:
+        prepared_study(document)
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_without_names_in_another_order_are_refused_before_a_search(tmp_path: Path) -> None:
+    rows = tickets(600)
+    write_tickets(tmp_path / "many.jsonl", rows)
+    texts = [text for text, _ in rows]
+    values = logits_of(texts)[:, [1, 0, 2, 3]]
+    lines = [
+        json.dumps({"text": text, "logits": row}, ensure_ascii=False)
+        for text, row in zip(texts, values.tolist(), strict=True)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    document = study_of(tmp_path, {"logits": str(tmp_path / "a.jsonl")})
+    document["corpus"]["source"] = str(tmp_path / "many.jsonl")
+    with pytest.raises(CorpusError, match=r"set teacher\.labels: \[late, broken, praise, price\]$"):
+        check(Study(document))
+    document["teacher"]["labels"] = ["late", "broken", "praise", "price"]
+    assert "no fault" in check(Study(document))
+
+
+def test_the_identity_of_what_learns_from_labels_depends_on_them_and_on_the_task(tmp_path: Path) -> None:
+    def key(document: dict[str, Any]) -> str:
+        study = Study(document)
+        return locate(study.config, load_corpus(study.config.corpus))[0].key.teacher
+
+    document = study_of(tmp_path, {"students": {"trials": 2, "members": 1}})
+    first = key(document)
+    assert key(study_of(tmp_path, {"students": {"trials": 2, "members": 1}})) == first
+    rows = tickets()
+    other = [
+        (text, sorted({*labels, "price"})) if place == 1 else (text, labels)
+        for place, (text, labels) in enumerate(rows)
+    ]
+    assert other != rows
+    write_tickets(tmp_path / "tickets.jsonl", other)
+    assert key(document) != first
+
+
+def test_a_label_of_which_a_teacher_says_nothing_is_told(tmp_path: Path) -> None:
+    values = logits_of(TEXTS)
+    values[:, 3] = -1.5
+    told = check(from_file(tmp_path, values))
+    n = sum(
+        "price" in labels
+        for text, labels in tickets()
+        if text in load_corpus(Study(study_of(tmp_path)).config.corpus).dev.texts
+    )
+    assert (
+        f"teacher: it gives all texts of dev the same logit for price ({n}), which some of them have; students learn nothing of this label from it"
+    ) in told
+    values[:] = [1.0, 2.0, 3.0, 4.0]
+    assert "it gives all texts of dev the same logits, where 4 labels have texts" in check(from_file(tmp_path, values))
+    values[:] = 1.0
+    with pytest.raises(CorpusError, match="all its logits on dev are 1, for every class of every text"):
+        check(from_file(tmp_path, values))

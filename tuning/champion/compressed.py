@@ -1,0 +1,83 @@
+"""The figures of a checkpoint before and after its compression, as a table and as lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.speed.figures import Latency
+
+SLOWER = 1.05
+"""A ratio of two timings that is nearer to 1 says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two checkpoints that are compared; `accuracy` and `score`, by the metric of the study, are None without
+    labels."""
+
+    size_mb: float
+    n_parameters: int
+    accuracy: float | None
+    latency: Latency
+    score: float | None = None
+
+
+def what_got_worse(
+    before: Side, after: Side, metric: MetricConfig = ACCURACY, whole: MetricConfig = ACCURACY
+) -> list[str]:
+    """A line for each figure in which a compressed student is worse, by the study's metric and by that of whole answers."""
+    lines = []
+    was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
+    if is_ms > SLOWER * was_ms:
+        lines.append(
+            f"slower than before: p50 {is_ms:.3f} ms against {was_ms:.3f} ms, {is_ms / was_ms:.2f} times as long"
+        )
+    if after.size_mb > before.size_mb:
+        lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
+    if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
+        worse = "less accurate" if whole.is_accuracy else f"a lower {whole.title}"
+        lines.append(f"{worse} than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
+    if (
+        metric.kind != whole.kind
+        and before.score is not None
+        and after.score is not None
+        and after.score < before.score
+    ):
+        lines.append(f"a lower {metric.title} than before: {after.score:.4f} against {before.score:.4f}")
+    return lines
+
+
+def figures_table(
+    sides: dict[str, Side], agreement: float, title: str, metrics: tuple[MetricConfig, MetricConfig]
+) -> Table:
+    metric, whole = metrics
+    table = Table(title=title, title_justify="left")
+    for heading in ("", *sides):
+        table.add_column(heading, justify="right" if heading else "left")
+
+    def shown(figure: float | None) -> str:
+        return "-" if figure is None else f"{figure:.4f}"
+
+    scores = {} if metric.kind == whole.kind else {metric.title: [shown(side.score) for side in sides.values()]}
+    rows: dict[str, list[str]] = scores | {
+        whole.title: [shown(side.accuracy) for side in sides.values()],
+        "agrees with before": ["", f"{agreement:.4f}"],
+        "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
+        "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],
+        "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
+        "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
+        "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
+
+
+def figures_line(figures: dict[str, Any]) -> str:
+    """The figures as one JSON object."""
+    return json.dumps(figures, ensure_ascii=False)

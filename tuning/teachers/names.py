@@ -1,0 +1,98 @@
+"""The labels in the words of a reply: one name, or a list of names as JSON, in lines, or between commas."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from distune.corpora.answer_sets import JOINED_BY, NO_LABEL
+from distune.corpora.texts import normalise
+
+AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
+"""Signs that a model may put around a label."""
+FENCED = re.compile(r"\s*```\w*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
+"""A block of Markdown, in which models write JSON."""
+BULLET = re.compile(r"\s*(?:[-*•+]|\d+[.)])\s+")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names in a reply. `is_whole` says that the reply ends with them, as JSON does: nothing of it can be cut off."""
+
+    names: frozenset[str]
+    is_whole: bool
+
+
+def matched(content: str, names: Sequence[str]) -> str | None:
+    """The name that a reply is: exactly, or without the signs around it, or in another case if that is one name alone."""
+    spellings = [normalise(content), normalise(content.strip(AROUND))]
+    for spelling in spellings:
+        if spelling in names:
+            return spelling
+    for spelling in spellings:
+        alike = {name for name in names if name.casefold() == spelling.casefold()}
+        if len(alike) == 1:
+            return alike.pop()
+    return None
+
+
+def names_in(content: str, names: Sequence[str]) -> Names | None:
+    """The names that a reply lists, and no others; None if it says anything else.
+
+    It is a JSON list, a JSON object with one list or with 1 and 0 for names, or a text of names in lines or between commas. An empty
+    list and the word `none` are no names.
+    """
+    fenced = FENCED.fullmatch(content)
+    content = fenced[1] if fenced else content
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = content
+    if isinstance(value, Mapping):
+        value = _held(value, names)
+    if isinstance(value, list):
+        found = _all_of(value, names)
+        return None if found is None else Names(found, is_whole=True)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = content  # A label that is a number.
+    found = _in_text(value, names) if isinstance(value, str) and value.strip() else None
+    return None if found is None else Names(found, is_whole=False)
+
+
+def _held(value: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """The list in an object, or the names to which it gives 1; None if it has neither."""
+    if value and all(matched(name, names) is not None for name in value):
+        is_truth = all(isinstance(one, bool) or (isinstance(one, int) and one in (0, 1)) for one in value.values())
+        return [name for name, one in value.items() if one] if is_truth else None
+    lists = [one for one in value.values() if isinstance(one, list)]
+    if len(lists) == 1:
+        return lists[0]
+    (only,) = value.values() if len(value) == 1 else (None,)
+    return only if isinstance(only, str) else None
+
+
+def _in_text(content: str, names: Sequence[str]) -> frozenset[str] | None:
+    """The names in a text: it is one of them, or each part between signs of one kind is one."""
+    if (whole := _all_of([content], names)) is not None:
+        return whole
+    for sign in JOINED_BY:
+        parts = [BULLET.sub("", part, count=1) for part in content.split(sign) if part.strip(AROUND + "-•+")]
+        if (found := _all_of(parts, names)) is not None:
+            return found
+    return None
+
+
+def _all_of(parts: Sequence[Any], names: Sequence[str]) -> frozenset[str] | None:
+    """The name that each part is; None if one is no name. `none` stands for no name, and alone."""
+    if len(parts) == 1 and isinstance(parts[0], str) and _says_none(parts[0], names):
+        return frozenset()
+    found = [matched(str(part), names) if isinstance(part, str | int) else None for part in parts]
+    known = [name for name in found if name is not None]
+    return frozenset(known) if len(known) == len(found) else None
+
+
+def _says_none(content: str, names: Sequence[str]) -> bool:
+    return matched(content, names) is None and normalise(content.strip(AROUND)).casefold() in NO_LABEL
