@@ -51,7 +51,7 @@ class EachLabelLinear:
     of_labels: tuple[Any, ...]
     prior: Logits
 
-    def predict_log_proba(self, found: Any) -> Logits:
+    def decision_function(self, found: Any) -> Logits:
         """Logits `[texts, labels]`: of independent labels these are log-odds."""
         each = (
             np.full(found.shape[0], odds) if one is None else one.decision_function(found)
