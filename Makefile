@@ -7,7 +7,7 @@ PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 MARKS := not long and not soak
 # The tests run in groups, three beside each other, as many of them wait for servers and for programs; what takes longest begins first. Each
 # group starts once what its tests share: clusters has an MLflow server on PostgreSQL and S3, searches has a search that has ended.
-GROUPS := rest clusters searches processes students damaged
+GROUPS := clusters processes rest searches students damaged
 clusters := $(addprefix tests/,cluster whole/test_jobs.py)
 searches := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py tuning/tracking/test_registry.py tuning/report/test_browser.py)
 processes := $(addprefix tests/whole/,test_use.py test_users_folder.py test_resume.py test_plugs_search.py test_from_a_prompt.py test_site.py)

@@ -15,11 +15,12 @@ from distune._plural import n_of
 from distune.corpora.answer_cells import Form, LabelNames, count_of, number_of, spelt_value
 from distune.corpora.answer_rule import Probabilities, of_set_confidence
 from distune.corpora.cells import is_nothing
+from distune.corpora.markers import WORDS_FOR_NONE
 from distune.corpora.texts import CorpusError, normalise
 
 Set = NDArray[np.bool_]
 """Whether a vote has each label, `[labels]`."""
-NO_LABEL = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
+NO_LABEL = WORDS_FOR_NONE
 """Words for no label at all, unless the study has a label or an abstention of this name."""
 DOUBTFUL = frozenset({"None", "NONE"})
 JOINED_BY = ("\n", "|", ";", "；", ",", "，", "、")

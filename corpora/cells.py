@@ -195,19 +195,6 @@ def spelling_of(cell: Any) -> str:
     return _number(cell) if isinstance(cell, int | float | Decimal) else str(cell)
 
 
-def spelt_list(cell: str) -> Any:
-    """The list or object that a cell in brackets spells as JSON, Python, NumPy, Java or PostgreSQL do; None for other cells.
-
-    Here `[late]` is a list of one label. To `labels_of` it is a label in brackets.
-    """
-    if len(cell) < 2 or BRACKETS.get(cell[0]) != cell[-1]:
-        return None
-    if not cell[1:-1].strip():
-        return []
-    found = _listed(cell)
-    return [cell[1:-1].strip()] if found is None and cell[0] != "(" else found
-
-
 def _listed(label: str) -> Any:
     """The list or object that a cell spells, None for a label in brackets that is none."""
     try:

@@ -85,6 +85,16 @@ def refuse_ids(distinct: Counter[str], name: str) -> None:
         )
 
 
+def refuse_ids_of_several(distinct: Counter[str], name: str) -> None:
+    """Raise CorpusError if most labels of texts that may have several are of one text each."""
+    n_labels = distinct.total()
+    if n_labels >= FEWEST_ROWS and 2 * len(distinct) > n_labels:
+        raise CorpusError(
+            f"{name}: its rows have {len(distinct)} distinct labels, such as {next(iter(distinct))[:30]!r}, most of them in one row alone, which "
+            "are no classes; name the column of the labels by `label:`, or all labels in `labels:`"
+        )
+
+
 def refuse_measure(distinct: Counter[str], name: str) -> None:
     """Raise CorpusError for too many distinct numbers: they are a measurement and no classes."""
     if not all(NUMBER.fullmatch(label) for label in distinct):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -20,7 +20,8 @@ from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
-from distune.corpora.label_sets import LabelSet, sets_of_columns, sets_of_lists
+from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
+from distune.corpora.label_truths import HAS
 from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
@@ -93,8 +94,8 @@ def read_rows(
                 strict=True,
             )
         ]
+        texts, names = list(compress(texts, counts)), names.kept(counts)
         labels = _labels_in(table, config, counts, named, told)
-        texts, labels, names = list(compress(texts, counts)), list(compress(labels, counts)), names.kept(counts)
     refuse_texts_of_objects(texts, table.name)
     have_content = list(map(has_content, texts))
     rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
@@ -105,8 +106,13 @@ def read_rows(
     n_empty = len(texts) - len(rows)
     if labelled and config.empty_cell == "unknown":
         rows, have_content = _labelled_ones(rows, have_content, told)
+        if not rows:
+            raise CorpusError(f"{config.name}: no row has a known label, and corpus.empty_cell is `unknown`")
     if labelled:
         _refuse_unlabelled(rows, names.kept(have_content), config)
+        refuse_rows_of_one_label(
+            [(row.text, row.label) for row in rows if isinstance(row.label, LabelSet)], config.name
+        )
     if config.columns:
         known = {*named, *config.rename.values()}
         spelt = [None if label is None else str(label) for label in labels]
@@ -129,22 +135,28 @@ def _labels_in(
     table: Table, config: FileConfig, counts: Sequence[bool], named: Collection[str], told: list[str]
 ) -> list[Label | None]:
     """The label or the labels of each row that counts; `told` gets how they were read."""
-    columns = {
-        name: [cell if is_read else None for cell, is_read in zip(table.column(name), counts, strict=True)]
-        for name in config.columns_of_labels
-    }
+    columns = {name: list(compress(table.column(name), counts)) for name in config.columns_of_labels}
+    rows = table.rows.kept(counts)
     if config.label_columns is not None:
-        return list(sets_of_columns(columns, table.rows, config.rename, told))
+        columns = {name: _with_class_names(cells, table.class_names_of(name)) for name, cells in columns.items()}
+        return list(sets_of_columns(columns, rows, config.rename, told, config.empty_cell))
     cells, class_names = columns[config.label], table.class_names_of(config.label)
     if class_names:
         told.append(f"  its labels are named by the file: {', '.join(class_names)}")
     if config.multi_label:
-        sets = sets_of_lists(cells, table.rows, config, config.rename, named, class_names)
+        sets = sets_of_lists(cells, rows, config, Spellings(config.rename, named), class_names, told)
         return list(sets)
-    labels = labels_of(cells, table.rows, config.rename, named, class_names, told)
-    told += doubtful_labels(list(compress(labels, counts)), {*named, *config.rename.values()})
+    labels = labels_of(cells, rows, config.rename, named, class_names, told)
+    told += doubtful_labels(labels, {*named, *config.rename.values()})
     told += about_states(table, config.text, config.label)
     return list(labels)
+
+
+def _with_class_names(cells: list[Any], class_names: Sequence[str]) -> list[Any]:
+    """The cells of a column of 0 and 1 that Hugging Face's `datasets` wrote: its names may say that 0 is yes."""
+    if not {name.casefold() for name in class_names} <= HAS.keys():
+        return cells
+    return [class_names[cell] if type(cell) is int and 0 <= cell < len(class_names) else cell for cell in cells]
 
 
 def _labelled_ones(rows: Sequence[Row], have_content: Sequence[bool], told: list[str]) -> tuple[list[Row], list[bool]]:
@@ -188,10 +200,15 @@ def _doubts(rows: Sequence[Row]) -> list[str]:
 def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig) -> None:
     missing = [place for place, row in enumerate(rows) if row.label is None]
     if missing:
+        advice = "give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in `labels:` if it only looks like none"
+        if config.multi_label:
+            advice = (
+                "set corpus.empty_cell to `unknown` to leave such rows out, or to `no_labels` if an empty cell means that the text has none; "
+                "or give the unlabelled texts as a file of their own (`unlabelled:`)"
+            )
         raise CorpusError(
             f"{config.name}: {n_of(len(missing), 'row has', 'rows have')} no {' or '.join(config.columns_of_labels[:3])!r}, such as {names[missing[0]]}, "
-            f"{in_words(rows[missing[0]].text)[:30]!r}; give the unlabelled texts as a file of their own (`unlabelled:`), or name the label in "
-            "`labels:` if it only looks like none"
+            f"{in_words(rows[missing[0]].text)[:30]!r}; {advice}"
         )
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from distune.corpora.table_config import LabelName
+
 OF_SEVERAL = ("separator", "label_columns", "empty_cell")
 """The settings that only a file with several labels a text has."""
 
@@ -21,12 +23,13 @@ class LabelCellsConfig(BaseModel, frozen=True, extra="forbid"):
     """The name of the label column, or a path into nested ones."""
     separator: str | None = Field(default=None, min_length=1)
     """The sign between the labels of a text that has several, such as `|`, for a column of joined labels."""
-    label_columns: tuple[str, ...] | None = Field(default=None, min_length=2)
+    label_columns: tuple[LabelName, ...] | None = Field(default=None, min_length=2)
     """The columns of 0 and 1 that say whether a text has a label, one for each label and named as it is. An empty cell means
-    that it is unknown."""
+    that it is unknown, unless `empty_cell` says otherwise."""
     empty_cell: Literal["no_labels", "unknown"] | None = None
     """The meaning of an empty cell in a column of several labels: `no_labels`, or `unknown`, which leaves the row out.
-    Without this setting an empty cell is refused; an empty list always means no labels."""
+    Without this setting an empty cell is refused; an empty list always means no labels. In columns of 0 and 1 `no_labels`
+    says that an empty cell means 0, and `unknown` leaves out the rows of which no label is known."""
     multi_label: bool = Field(default_factory=_is_implied)
     """`true` if a text has any number of labels, also none: a list of labels in each cell, labels joined by `separator`,
     an object such as `{"late": 1, "broken": 0}`, or `label_columns`. The last three settings imply it."""
@@ -36,11 +39,13 @@ class LabelCellsConfig(BaseModel, frozen=True, extra="forbid"):
         given = [name for name in OF_SEVERAL if getattr(self, name) is not None]
         if given and not self.multi_label:
             raise ValueError(f"{given[0]} is for several labels a text, but got multi_label=false")
-        if self.label_columns is not None and (self.separator is not None or self.empty_cell is not None):
-            other = "separator" if self.separator is not None else "empty_cell"
+        if self.label_columns is not None and self.separator is not None:
             raise ValueError(
-                f"label_columns hold 0 and 1, and {other} is for a column of joined labels: leave one of them out"
+                "label_columns hold 0 and 1, and separator is for a column of joined labels: leave one of them out"
             )
+        names = self.label_columns or ()
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"label_columns names {twice!r} twice")
         if self.label_columns is not None and self.label != "label":
             raise ValueError(
                 f"label and label_columns both name the labels, but got label={self.label!r} too: leave one of them out"

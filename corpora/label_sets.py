@@ -7,19 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from distune._plural import n_of
-from distune.corpora.cells import MISSING, in_one_spelling, is_nothing, spelling_of, spelt_list
+from distune.corpora.cells import MISSING, in_one_spelling, is_nothing, spelling_of
 from distune.corpora.columns import label_sort_key
-from distune.corpora.doubtful_labels import JOINED_BY, NO_LABEL, refuse_joined
+from distune.corpora.doubtful_labels import JOINED_BY, refuse_ids_of_several, refuse_joined
 from distune.corpora.label_cells import LabelCellsConfig
-from distune.corpora.literals import literal
-from distune.corpora.markers import refuse_objects
+from distune.corpora.label_lists import refuse_places, spelt_list
+from distune.corpora.label_truths import Truths, notes_of_truths, renamed, truths
+from distune.corpora.markers import doubtful_labels, refuse_objects
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError, normalise
 
 CHOICES = "choices"
 """The key under which Label Studio keeps the list of labels."""
-HAS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-"""How columns say that a text has their label, or has not."""
 
 
 class LabelSet(NamedTuple):
@@ -32,76 +31,133 @@ class LabelSet(NamedTuple):
         return ", ".join(self.has) or "no label"
 
 
+class Spellings(NamedTuple):
+    """The spellings of labels in a study: the other name of some, and the names that are labels whatever they look like."""
+
+    rename: Mapping[str, str]
+    named: Collection[str]
+
+
 def sets_of_lists(
     cells: Sequence[Any],
     rows: RowNames,
     how: LabelCellsConfig,
-    rename: Mapping[str, str],
-    named: Collection[str],
+    spellings: Spellings,
     class_names: Sequence[str],
+    notes: list[str],
 ) -> list[LabelSet | None]:
     """The labels in each cell of a column, None if the cell says nothing.
 
     A cell is a list of labels, the spelling of one by a program, an object that says of each label whether the text has
-    it, or with `separator` a text of joined labels. `empty_cell` says what an empty text means. Raises CorpusError for any
-    other cell, for an empty text without `empty_cell`, and for a label that looks like several.
+    it, or with `separator` a text of joined labels. `empty_cell` says what an empty cell means. Raises CorpusError for any
+    other cell, for an empty text without `empty_cell`, for a list of zeros and ones, and for a label that looks like
+    several.
     """
+    rename, named = spellings
+    known = {*named, *rename, *rename.values()}
+    read = _structured_cells(cells, how.separator, known)
+    refuse_places([one for one in read if isinstance(one, list | tuple)], rows.file)
     found: list[LabelSet | None] = []
-    for place, cell in enumerate(cells):
-        one = _structured(cell, how.separator)
+    said: list[Truths] = []
+    seen: Counter[str] = Counter()
+    for place, one in enumerate(read):
         if is_nothing(one):
-            found.append(None)
+            found.append(LabelSet(()) if how.empty_cell == "no_labels" else None)
         elif isinstance(one, Mapping):
-            found.append(_set_of({str(name): _truth(value, rows, place, name) for name, value in one.items()}))
-        elif isinstance(one, str) and one in MISSING:
+            said.append(truths(one, rows, place, how.empty_cell, seen))
+            found.append(_set_of(said[-1]))
+        elif isinstance(one, str) and one in MISSING and one not in known:
             found.append(_empty(how.empty_cell, rows, place, one))
-        elif isinstance(one, list | tuple):
-            found.append(_listed(one, rows, place, class_names))
         else:
-            _refuse_sign(one, rows, place, named)
-            found.append(_listed([one], rows, place, class_names))
-    known = {*named, *rename.values()}
-    found = _in_one_spelling(found, rename, named)
+            if not isinstance(one, list | tuple):
+                _refuse_sign(one, rows, place, named)
+            found.append(_listed(one if isinstance(one, list | tuple) else [one], rows, place, class_names, known))
+    notes += notes_of_truths(said, seen, how.empty_cell, rows.file)
+    found = _in_one_spelling(found, rename, named, notes)
     distinct = Counter(label for one in found if one is not None for label in one.has)
-    refuse_objects(distinct, known, rows.file)
-    refuse_joined(distinct, known, rows.file, several=True)
+    _refuse_other_labels(distinct, read, cells, {*named, *rename.values()}, rows.file)
+    if not named:
+        refuse_ids_of_several(distinct, rows.file)
+    notes += [*_about_separator(cells, how.separator), *_about_names(found, {*named, *rename.values()})]
     return found
+
+
+def _refuse_other_labels(
+    distinct: Counter[str], read: Sequence[Any], cells: Sequence[Any], known: Collection[str], file: str
+) -> None:
+    """Raise CorpusError for what a program prints of an object, and for joined labels.
+
+    If a list has several labels, a sign in one of them joins nothing.
+    """
+    refuse_objects(distinct, known, file)
+    apart = {
+        spelling_of(part)
+        for one, cell in zip(read, cells, strict=True)
+        if isinstance(one, list | tuple) and _is_list(cell)
+        for part in one
+    }
+    several = any(
+        isinstance(one, list | tuple) and len(one) > 1 and _is_list(cell) for one, cell in zip(read, cells, strict=True)
+    )
+    refuse_joined(distinct, {*known, *apart} if several else known, file, several=True)
+
+
+def _is_list(cell: Any) -> bool:
+    """Whether a cell is a list by itself, and not labels between separators."""
+    return not isinstance(cell, str | bytes) or cell[-1:] in ("]", "}", ")", b"]", b"}", b")")
 
 
 def _in_one_spelling(
-    sets: Sequence[LabelSet | None], rename: Mapping[str, str], named: Collection[str]
+    sets: Sequence[LabelSet | None], rename: Mapping[str, str], named: Collection[str], notes: list[str]
 ) -> list[LabelSet | None]:
     """The sets with 1.0 as 1, and renamed, as labels are where a text has one."""
     there = list(dict.fromkeys(label for one in sets if one is not None for part in one for label in part))
-    spelt = {
-        label: rename.get(str(now), str(now))
-        for label, now in zip(there, in_one_spelling(there, {*named, *rename}), strict=True)
-    }
-    return [
-        None if one is None else LabelSet(*(_sorted([spelt[label] for label in part]) for part in one)) for one in sets
-    ]
+    as_known = dict(zip(there, map(str, in_one_spelling(there, {*named, *rename})), strict=True))
+    spelt = {label: rename.get(now, now) for label, now in as_known.items()}
+    notes += _unused(rename, as_known.values())
+    found: list[LabelSet | None] = []
+    for one in sets:
+        if one is None:
+            found.append(None)
+            continue
+        has = {spelt[label] for label in one.has}
+        found.append(LabelSet(_sorted(has), _sorted({spelt[label] for label in one.unknown} - has)))
+    return found
 
 
 def sets_of_columns(
-    columns: Mapping[str, Sequence[Any]], rows: RowNames, rename: Mapping[str, str], notes: list[str]
+    columns: Mapping[str, Sequence[Any]],
+    rows: RowNames,
+    rename: Mapping[str, str],
+    notes: list[str],
+    empty_cell: str | None = None,
 ) -> list[LabelSet | None]:
     """The labels of each row from columns of 0 and 1, each named as its label; None if all of them are unknown.
 
-    An empty cell and -1 mean that it is unknown whether the text has the label. Raises CorpusError for any other cell.
+    An empty cell and -1 mean that it is unknown whether the text has the label; with `no_labels` for `empty_cell`, an empty
+    cell means that it has not. Raises CorpusError for any other cell.
     """
-    n_minus = 0
-    found: list[LabelSet | None] = []
-    for place, cells in enumerate(zip(*columns.values(), strict=True)):
-        said = {name: _truth(cell, rows, place, name) for name, cell in zip(columns, cells, strict=True)}
-        n_minus += sum(spelling_of(cell) == NO_LABEL for cell in cells if not is_nothing(cell))
-        one = _set_of({rename.get(label, label): value for label, value in said.items()})
-        found.append(None if len(one.unknown) == len(columns) else one)
-    if n_minus:
-        notes.append(f"  {n_of(n_minus, 'cell is', 'cells are')} -1, which is taken for unknown, as an empty cell is")
-    n_unknown = sum(len(one.unknown) for one in found if one is not None)
-    if n_unknown:
-        notes.append(f"  {n_of(n_unknown, 'label is', 'labels are')} unknown: no loss and no score counts them")
-    return found
+    seen: Counter[str] = Counter()
+    said = [
+        renamed(truths(dict(zip(columns, cells, strict=True)), rows, place, empty_cell, seen), rename)
+        for place, cells in enumerate(zip(*columns.values(), strict=True))
+    ]
+    notes += notes_of_truths(said, seen, empty_cell, rows.file)
+    notes += _unused(rename, columns)
+    return [_set_of(one) for one in said]
+
+
+def refuse_rows_of_one_label(rows: Sequence[tuple[str, LabelSet]], file: str) -> None:
+    """Raise CorpusError for a table with a row for each label of a text: no row has several, and texts come again with another."""
+    if any(len(labels.has) > 1 for _, labels in rows):
+        return
+    first: dict[str, LabelSet] = {}
+    others = {text for text, labels in rows if first.setdefault(text, labels).has != labels.has}
+    if others:
+        raise CorpusError(
+            f"{file}: no row has several labels, and {n_of(len(others), 'text has', 'texts have')} several rows with different ones, such as "
+            f"{min(others)[:30]!r}: put all labels of a text into one row, or set multi_label: false if a text has one"
+        )
 
 
 def sort_key(one: LabelSet) -> tuple[Any, ...]:
@@ -109,18 +165,24 @@ def sort_key(one: LabelSet) -> tuple[Any, ...]:
     return tuple(map(label_sort_key, one.has)), tuple(map(label_sort_key, one.unknown))
 
 
-def _structured(cell: Any, separator: str | None) -> Any:
+def _structured_cells(cells: Sequence[Any], separator: str | None, known: Collection[str]) -> list[Any]:
+    """The list or object of each cell; many cells have the same text, which is read once."""
+    of_texts = {cell: _structured(cell, separator, known) for cell in {one for one in cells if isinstance(one, str)}}
+    return [of_texts[cell] if isinstance(cell, str) else _structured(cell, separator, known) for cell in cells]
+
+
+def _structured(cell: Any, separator: str | None, known: Collection[str]) -> Any:
     """The list or object of a cell, also one that its text spells."""
     if isinstance(cell, bytes):
         cell = cell.decode(errors="replace")
     if isinstance(cell, str):
         text = normalise(cell)
-        spelt = literal(text) if text[:1] == "{" else None
-        if not isinstance(spelt, Mapping):
-            spelt = spelt_list(text)
-        if spelt is None and separator is not None and text not in MISSING:
+        spelt = None if text in known else spelt_list(text)
+        if spelt is None and separator is not None and (text not in MISSING or text in known):
             return [part for raw in text.split(separator) if (part := raw.strip())]
         cell = text if spelt is None else spelt
+    if isinstance(cell, list) and cell and all(isinstance(one, tuple) and len(one) == 2 for one in cell):
+        cell = dict(cell)  # As pyarrow reads a map.
     if isinstance(cell, Mapping) and list(cell) == [CHOICES]:
         return cell[CHOICES]
     return cell
@@ -136,20 +198,28 @@ def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) 
         )
 
 
-def _listed(cell: Sequence[Any], rows: RowNames, place: int, class_names: Sequence[str]) -> LabelSet:
+def _listed(
+    cell: Sequence[Any], rows: RowNames, place: int, class_names: Sequence[str], known: Collection[str]
+) -> LabelSet:
     names = []
     for one in cell:
         if isinstance(one, Mapping | list | tuple) or is_nothing(one):
+            within = "; a list within a list is read by its path, as in `label: COLUMN.0`" if _is_within(cell) else ""
             raise CorpusError(
-                f"{rows.file}: the labels of {rows[place]} must be a list of names, but got {str(cell)[:60]}"
+                f"{rows.file}: the labels of {rows[place]} must be a list of names, but got {str(cell)[:60]}{within}"
             )
         name = _class_name(one, rows, place, class_names) if class_names else spelling_of(one)
-        if name in MISSING:
+        if name in MISSING and name not in known:
             raise CorpusError(
-                f"{rows.file}: {rows[place]} has the label {name!r}, which is how programs spell that there is none"
+                f"{rows.file}: {rows[place]} has the label {name!r}, which is how programs spell that there is none; name every label in "
+                "`labels:` if it is one"
             )
         names.append(name)
     return LabelSet(_sorted(names))
+
+
+def _is_within(cell: Sequence[Any]) -> bool:
+    return len(cell) == 1 and isinstance(cell[0], list | tuple)
 
 
 def _class_name(one: Any, rows: RowNames, place: int, class_names: Sequence[str]) -> str:
@@ -173,25 +243,31 @@ def _empty(empty_cell: str | None, rows: RowNames, place: int, cell: str) -> Lab
     return LabelSet(()) if empty_cell == "no_labels" else None
 
 
-def _truth(cell: Any, rows: RowNames, place: int, name: object) -> bool | None:
-    """Whether a cell of 0 or 1 says that the text has a label; None if it says nothing."""
-    if is_nothing(cell):
+def _set_of(said: Truths) -> LabelSet | None:
+    """The set of labels, None if nothing is known of any."""
+    if said and all(value is None for value in said.values()):
         return None
-    spelt = spelling_of(cell).casefold()
-    spelt = spelt.removesuffix(".0") if spelt in ("0.0", "1.0", "-1.0") else spelt
-    if spelt == NO_LABEL or spelt.upper() in MISSING or spelt in MISSING:
-        return None
-    if spelt not in HAS:
-        raise CorpusError(
-            f"{rows.file}: {name!r} of {rows[place]} must be 1 or 0, whether the text has this label, or empty if that is unknown, but got {str(cell)[:40]!r}"
-        )
-    return HAS[spelt]
-
-
-def _set_of(said: Mapping[str, bool | None]) -> LabelSet:
     has = [name for name, value in said.items() if value]
     return LabelSet(_sorted(has), _sorted([name for name, value in said.items() if value is None]))
 
 
 def _sorted(names: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(names), key=label_sort_key))
+
+
+def _about_separator(cells: Sequence[Any], separator: str | None) -> list[str]:
+    if separator is None or any(isinstance(cell, str) and separator in cell for cell in cells):
+        return []
+    return [f"  no cell has the separator {separator!r}: no text has several labels, unless a list says so"]
+
+
+def _unused(rename: Mapping[str, str], there: Collection[str]) -> list[str]:
+    unused = [name for name in rename if name not in there]
+    return [f"  `rename` has labels that no row has: {', '.join(map(repr, unused))}"] if unused else []
+
+
+def _about_names(sets: Sequence[LabelSet | None], known: Collection[str]) -> list[str]:
+    """The lines about labels that may say that a text has none."""
+    alone = [one.has[0] for one in sets if one is not None and len(one.has) == 1]
+    together = {name for one in sets if one is not None and len(one.has) > 1 for name in one.has}
+    return doubtful_labels([name for name in alone if name not in together], known, several=True)

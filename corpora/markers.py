@@ -20,6 +20,8 @@ DOUBTFUL = frozenset(
     }
 )
 """Signs of a missing value in Weka, SAS, R, JavaScript, C and by hand, in lower case; each may be a class."""
+WORDS_FOR_NONE = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
+"""Words for no label at all, where a text may have several."""
 OBJECT = re.compile(
     r"""b'.*'|b".*"|(np|numpy|torch|tf|pd)\.\w+(\(.*\))?|(tensor|array|Tensor|Decimal|Timestamp|OrderedDict|Series)\(.*\)"""
     r"""|<[\w.]+ object at 0x[0-9a-fA-F]+>|<\w+\.\w+: .+>""",
@@ -52,12 +54,17 @@ def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
         refuse_objects(printed, (), name, "text")
 
 
-def doubtful_labels(labels: Sequence[str | None], named: Collection[str]) -> list[str]:
-    """The line about labels that may mean "no label", unless the study names them."""
+def doubtful_labels(labels: Sequence[str | None], named: Collection[str], several: bool = False) -> list[str]:
+    """The line about labels that may mean "no label", unless the study names them; `several` says that a text may have several."""
     counts = Counter(label for label in labels if label is not None)
+    doubtful = DOUBTFUL | WORDS_FOR_NONE if several else DOUBTFUL
+    advice = (
+        "other labels in `labels:`, and its rows have no label"
+        if several
+        else "classes in `labels:`, which leaves its rows out"
+    )
     return [
-        f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the classes in `labels:`, which "
-        "leaves its rows out"
+        f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the {advice}"
         for label, n in counts.items()
-        if label.lower() in DOUBTFUL and label not in named and not (label == "-" and "+" in counts)
+        if label.lower() in doubtful and label not in named and not (label == "-" and "+" in counts)
     ]

@@ -48,11 +48,12 @@ def refuse_other_task(place: str | Path, kind: str | None, is_multi_label: bool 
 
 
 def about_its_task(place: str | Path, kind: str | None, is_multi_label: bool | None) -> list[str]:
-    """The line about a checkpoint that does not say its task, if texts have several labels."""
-    if kind is not None or not is_multi_label:
+    """The line about a checkpoint that does not say its task in a word of transformers, if texts have several labels."""
+    if kind in (ONE_CLASS, EACH_LABEL) or not is_multi_label:
         return []
+    said = "no problem_type" if kind is None else f"problem_type {kind!r}"
     return [
-        f"the teacher {place} does not say whether it answers each label by itself (no problem_type in its config.json); it is taken so. "
+        f"the teacher {place} does not say whether it answers each label by itself ({said} in its config.json); it is taken so. "
         "If it was trained to pick one class, set epochs >= 1"
     ]
 

@@ -22,6 +22,7 @@ from distune.corpora.texts import CorpusError
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 
@@ -293,6 +294,25 @@ def test_a_method_may_search_by_another_metric_with_the_same_teacher(document: d
     own = cell_of(document, MethodConfig(name="one", kind="searched"), (1, 1), 1, corpus, [file]).study.config
     assert own.metric.kind == "macro_f1"
     assert own.teacher.logits is None
+
+
+def test_methods_of_another_metric_read_what_the_teacher_of_the_study_says(
+    document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    document["metric"] = "macro_f1"
+    methods = [
+        {"name": "own", "kind": "searched"},
+        {"name": "by accuracy", "kind": "searched", "metric": "accuracy"},
+    ]
+    table = TableConfig(seeds=(1,), against="own", methods=methods)  # type: ignore[arg-type]
+    this = plan(load_study(write_study(document)), table, tmp_path / "records")
+    own, other = (
+        logits_for(cell.study.config, this.corpus, locate(cell.study.config, this.corpus)) for cell in this.cells
+    )
+    assert other.places[0].logits_file is not None
+    texts = this.corpus.texts()
+    np.testing.assert_allclose(other.of(texts), own.of(texts), rtol=1e-3)
+    assert this.metric.config.kind == "macro_f1"
 
 
 def test_a_metric_of_probabilities_of_three_classes_is_refused(

@@ -82,6 +82,12 @@ def test_a_checkpoint_that_does_not_say_what_it_answers_is_told_if_texts_have_se
     assert load_teacher(teacher_folder, 32, ["a", "b"], is_multi_label=False).notes == ()
 
 
+def test_a_checkpoint_with_a_word_that_transformers_does_not_have_is_told(teacher_folder: Path, tmp_path: Path) -> None:
+    folder = edited(teacher_folder, tmp_path / "x", problem_type="multilabel")
+    (note,) = load_teacher(folder, 32, ["a", "b"], is_multi_label=True).notes
+    assert "by itself (problem_type 'multilabel' in its config.json); it is taken so" in note
+
+
 def test_a_teacher_of_either_task_is_timed_without_a_corpus(teacher_folder: Path, tmp_path: Path) -> None:
     for kind in (MULTI, SINGLE):
         assert load_teacher(edited(teacher_folder, tmp_path / kind, problem_type=kind), 32).n_classes == 2

@@ -16,9 +16,10 @@ from distune.tuning.metric.task import AnyMetric, task_of
 from distune.tuning.search.plugged import refuse_broken_plugs
 from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.storage.paths import Folder
+from distune.tuning.study.against_corpus import refuse_what_corpus_lacks
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
-from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound, values_at
+from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
@@ -76,9 +77,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     places = locate(config, corpus)
     configs = distinct_inputs(study)
     _refuse_what_teachers_lack(study, corpus, places, configs)
-    _refuse_unknown_classes(study, corpus.labels, only)
-    _refuse_pairs_of_no_texts(study, only)
-    _refuse_useless_spreads(study, corpus, only)
+    refuse_what_corpus_lacks(study, corpus, only)
     prepared = [only] if only else configs
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
@@ -139,45 +138,6 @@ def _first_words(tokens: AnyTokensConfig, corpus: Corpus, places: Sequence[Teach
     """The vocabulary of the first train and transfer texts, rare words too."""
     texts = (*corpus.train.texts, *corpus.transfer.texts)[:FIRST_TEXTS]
     return tokenize(tokens.model_copy(update={"min_count": 1}), texts, pieces_for(tokens, places[0])).vocabulary
-
-
-def _refuse_unknown_classes(study: Study, labels: Sequence[str], only: TrialConfig | None) -> None:
-    """Raise StudyError if the weights of classes name a label that the corpus does not have."""
-    given = [only.loss.class_weights] if only else values_at(study.space, "loss.class_weights")
-    for weights in given:
-        for name in weights if isinstance(weights, dict) else ():
-            if str(name) not in labels:
-                shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
-                raise StudyError(
-                    f"trial.loss.class_weights: {name!r} is no label of the corpus, whose labels are {shown}"
-                )
-
-
-def _refuse_useless_spreads(study: Study, corpus: Corpus, only: TrialConfig | None) -> None:
-    """Raise StudyError if trials standardise the two logits of each of several labels, which are 1 and -1 then."""
-    given = (
-        [getattr(only.loss.teacher_term, "standardise", False)]
-        if only
-        else values_at(study.space, "loss.teacher_term.standardise")
-    )
-    if corpus.is_multi_label and any(given):
-        raise StudyError(
-            "trial.loss.teacher_term.standardise: with corpus.multi_label each label is a task of two classes, whose standardised "
-            "logits are always 1 and -1; leave standardise out"
-        )
-
-
-def _refuse_pairs_of_no_texts(study: Study, only: TrialConfig | None) -> None:
-    """Raise StudyError if students read pairs, and the corpus has none."""
-    if study.config.corpus.text_b is not None:
-        return
-    given = [only.student.pair] if only else values_at(study.space, "student.pair")
-    for kind in given:
-        if kind != "joined":
-            raise StudyError(
-                f"trial.student.pair: {kind} reads two texts, and the corpus has one in a row: name the column of the second by "
-                "corpus.text_b, or leave pair out"
-            )
 
 
 def _refuse_what_teachers_lack(

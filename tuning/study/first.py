@@ -22,7 +22,7 @@ from distune.tuning.study.first_columns import corpus_columns
 CHINESE = re.compile("[\u4e00-\u9fff]")
 CHINESE_SHARE = 0.2
 """With such a share of Chinese characters or more, texts are cut by jieba."""
-KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=")
+KEY = re.compile(r"`([a-z_]+):|\b([a-z_]+)=|\bcorpus\.([a-z_]+)")
 """A key of a study, as messages name it."""
 SHAPE = """\
 # Written by `distune init`; every key, its default and its bounds: docs/study-file.md, or `distune schema` for an editor.
@@ -108,7 +108,7 @@ def _name(data: str) -> str:
 
 def _by_hand(data: str, message: str) -> str:
     """The advice for a message that names keys of a corpus, which `distune init` does not take."""
-    found = dict.fromkeys(match[1] or match[2] for match in KEY.finditer(message))
+    found = dict.fromkeys(match[1] or match[2] or match[3] for match in KEY.finditer(message))
     keys = [key for key in found if key in CorpusConfig.model_fields]
     if not keys:
         return ""

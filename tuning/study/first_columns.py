@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distune.corpora.cells import is_nothing, spelling_of, spelt_list
+from distune.corpora.cells import is_nothing, spelling_of
 from distune.corpora.doubtful_labels import joining_sign
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
+from distune.corpora.label_lists import spelt_list
+from distune.corpora.label_sets import CHOICES
+from distune.corpora.label_truths import HAS
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 
@@ -26,6 +30,8 @@ PAIRS = (
     ("query", "title"),
 )
 """How columns are called whose texts are pairs."""
+CHOSEN = "accept"
+"""The column in which Prodigy keeps the labels that an annotator chose."""
 FEWEST_COLUMNS = 3
 """With at least this many columns of 0 and 1, they are labels; one or two may be anything."""
 
@@ -70,24 +76,38 @@ def _named_columns(table: Table, text: str) -> list[str]:
 
 
 def _columns_of_zeros_and_ones(table: Table, text: str) -> list[str]:
-    """The columns that hold 0 and 1, and both of them; none unless there are several."""
+    """The columns that hold 0 and 1, or truth values, and both of them; none unless there are several."""
+    states = annotation_states(table)
     found = []
     for name in table.columns:
-        values = {spelling_of(cell) for cell in table.columns[name] if name != text and not is_nothing(cell)} - {""}
-        if {value.removesuffix(".0") for value in values} == {"0", "1"}:
+        if name in states or name == text:
+            continue
+        values = {spelling_of(cell).casefold() for cell in table.column(name) if not is_nothing(cell)} - {""}
+        if {value.removesuffix(".0") for value in values} in ({"0", "1"}, {"false", "true"}):
             found.append(name)
     return found if len(found) >= FEWEST_COLUMNS else []
 
 
 def _several_labels(table: Table, label: str) -> dict[str, Any]:
     """The settings of a column that holds several labels a text; none for one that holds one."""
-    if label not in table.columns or label in answer_columns(table):
+    if label not in table.columns or (label in answer_columns(table) and label != CHOSEN):
         return {}
-    cells = [cell for cell in table.columns[label] if not is_nothing(cell)]
-    if any(len(found) > 1 for cell in cells if isinstance(found := _as_list(cell), list)):
+    cells = [cell for cell in table.column(label) if not is_nothing(cell)]
+    if any(len(found) > 1 for cell in cells if isinstance(found := _as_list(cell), list)) or _are_objects(cells):
         return {"multi_label": True}
     sign = joining_sign(Counter(str(cell) for cell in cells if isinstance(cell, str)))
     return {"separator": sign} if sign else {}
+
+
+def _are_objects(cells: Sequence[Any]) -> bool:
+    """Whether all cells are objects with 1 or 0 for each label, or some hold a list of labels as Label Studio has it."""
+    read = [_as_list(cell) for cell in cells]
+    objects = [one for one in read if isinstance(one, Mapping)]
+    if any(list(one) == [CHOICES] for one in objects):
+        return all(one is None or (isinstance(one, Mapping) and list(one) == [CHOICES]) for one in read)
+    values = {spelling_of(value).casefold() for one in objects for value in one.values() if not is_nothing(value)}
+    names = {name for one in objects for name in one}
+    return len(objects) == len(cells) > 0 and len(names) > 1 and values <= HAS.keys() | {"1.0", "0.0"}
 
 
 def _as_list(cell: Any) -> Any:
@@ -96,7 +116,7 @@ def _as_list(cell: Any) -> Any:
 
 def _about_several(label: str, several: dict[str, Any]) -> list[str]:
     if "multi_label" in several:
-        return [f"assumed: {label!r} holds a list of labels for each text (corpus.multi_label)"]
+        return [f"assumed: {label!r} holds the labels of a text, which may have several (corpus.multi_label)"]
     if "separator" in several:
         return [
             f"assumed: {label!r} holds several labels a text, joined by {several['separator']!r} (corpus.separator)"
@@ -137,6 +157,9 @@ def _label_column(table: Table, text: str) -> tuple[str, str]:
     """The column of the labels, or a path into it, and how it was found: an annotator's answers, else by its name, else that of the
     fewest values that come again."""
     fitting = label_columns(table, text)
+    objects = [name for name in table.columns if name != text and _are_objects(_cells(table, name))]
+    if objects and not fitting:
+        return objects[0], "with an object of labels in each row"
     answers = [name for name in answer_columns(table) if name in fitting]
     named = _named_columns(table, text)
     if answers:
@@ -152,8 +175,15 @@ def _label_column(table: Table, text: str) -> tuple[str, str]:
     else:
         raise CorpusError(_no_labels(table))
     rest = ", ".join(map(repr, more))
-    several = any(isinstance(cell, list) and len(cell) > 1 for cell in table.columns[label])
-    return (f"{label}.0" if several else label), why + (f"; {rest} might be it too" if rest else "")
+    several = any(isinstance(cell, list) and len(cell) > 1 for cell in table.column(label))
+    # Prodigy's list holds the labels that one annotator chose, and Argilla's the answers of several annotators.
+    return (f"{label}.0" if several and label in answers and label != CHOSEN else label), why + (
+        f"; {rest} might be it too" if rest else ""
+    )
+
+
+def _cells(table: Table, name: str) -> list[Any]:
+    return [cell for cell in table.column(name) if not is_nothing(cell) and cell != ""]
 
 
 def _is_constant(table: Table, name: str) -> bool:

@@ -13,7 +13,7 @@ from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_file import FLOOR, LogitsFile
 from distune.losses.config import LossConfig
-from distune.tuning.metric.config import MetricConfig
+from distune.tuning.metric.config import WITHOUT_ANSWERS, MetricConfig
 from distune.tuning.metric.set_metric import SetMetric
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
@@ -84,7 +84,7 @@ def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
 def of_threshold(metric: AnyMetric, dev: Split) -> list[str]:
     """The line about the labels that are answered from a threshold on."""
     if metric.without_dev is not None:
-        return []
+        return _of_no_threshold(metric.config) if isinstance(metric, SetMetric) else []
     if isinstance(metric, SetMetric):
         counts = n_texts_of(dev.labels, len(metric.labels))
         without = [repr(label) for label, n in zip(metric.labels, counts, strict=True) if not n]
@@ -99,6 +99,16 @@ def of_threshold(metric: AnyMetric, dev: Split) -> list[str]:
     return [
         f"metric: students answer {metric.labels[metric.threshold_index]!r} from a probability on that is chosen on dev by "
         f"{metric.config.title}; the teacher is held against them in the same way. metric.threshold: none answers the likeliest label"
+    ]
+
+
+def _of_no_threshold(config: MetricConfig) -> list[str]:
+    """The line about several labels a text whose metric can choose no threshold on dev; nothing if the study has chosen so."""
+    if config.kind not in (*WITHOUT_ANSWERS, "exact_match"):
+        return []
+    return [
+        f"metric: {config.title} chooses no thresholds, so each label is answered from 0.5 on, and a rare one may never be. "
+        "micro_f1 and macro_f1 choose a threshold for each label on dev"
     ]
 
 
@@ -171,6 +181,12 @@ def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
             f"{file.path}: its logits {how}, as probabilities do; if they are, call the columns probabilities or probability_LABEL, or "
             f"students learn {learnt}"
         )
+    found += [
+        f"{file.path}: its logits are all <= 0, so that it gives no label a probability above 0.5; if they are logarithms of probabilities, write "
+        "the probabilities themselves, as a column probabilities or probability_LABEL"
+        for file in files
+        if file.is_multi_label and not file.is_of_softmax and len(file.logits) > 1 and (file.logits <= 0).all()
+    ]
     found += [
         f"{file.path}: its probabilities add up to 1 in every row, as those of a softmax do; each is taken by itself"
         for file in files

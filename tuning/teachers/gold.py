@@ -48,7 +48,7 @@ def exactness(corpus: Corpus, file: LogitsFile | None, metric: AnyMetric) -> lis
     accuracy, whose = TYPICAL, f"an {title}"
     logits = None if file is None else file.of(corpus.dev.texts).logits
     if logits is not None:
-        answers = task.undecided(len(corpus.labels)).of_logits(logits)
+        answers = metric.decision(logits, corpus.dev.labels).of_logits(logits)
         accuracy, whose = float(task.right(answers, corpus.dev.labels).mean()), f"the teacher's dev {title}"
     shown = []
     for name, split in (("dev", corpus.dev), ("test", corpus.test)):

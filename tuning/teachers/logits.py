@@ -23,6 +23,7 @@ from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.models.teacher.teacher import Teacher
 from distune.tuning.metric.task import task_of
+from distune.tuning.study.against_corpus import refuse_what_corpus_lacks
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
@@ -115,17 +116,19 @@ def cache_teacher(
     if export is not None and config.more_teachers:
         raise StudyError(f"--export writes the logits of one teacher, but the study has {len(config.teachers)}")
     corpus = answered_corpus(config)
+    task = task_of(corpus.is_multi_label)
+    held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
+    kinds = {one.kind: one for one in (task.beside[0], config.metric)}
+    metrics = [task.metric(one, corpus.labels, held_out) for one in kinds.values()]
+    refuse_what_corpus_lacks(study, corpus)
     places = locate(config, corpus)
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)
     teachers = logits_for(config, corpus, places, runner, progress, rebuild)
-    task = task_of(corpus.is_multi_label)
-    metrics = {task.beside[0].kind: task.beside[0], config.metric.kind: config.metric}
     on_dev, on_test = (teachers.of(of.texts) for of in (corpus.dev, corpus.test))
+    decision = metrics[-1].decision(on_dev, corpus.dev.labels)  # One rule for all figures, as in the table of a search.
     figures = {}
-    for config_of_one in metrics.values():
-        one = task.metric(config_of_one, corpus.labels, {"dev": corpus.dev.labels, "test": corpus.test.labels})
-        decision = one.decision(on_dev, corpus.dev.labels)
+    for one in metrics:
         figures[f"dev {one.config.title}"] = one.score(on_dev, corpus.dev.labels, decision)
         figures[f"test {one.config.title}"] = one.score(on_test, corpus.test.labels, decision)
     folders = ", ".join(str(place.key.folder(place.cache_root)) for place in teachers.places)

@@ -11,6 +11,7 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
+from distune.tuning.teachers.turned import about_turned
 
 MOST_SHOWN = 5
 """How many labels a line names."""
@@ -47,7 +48,8 @@ def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) 
     have several."""
     counts = n_texts_of(corpus.dev.labels, len(corpus.labels))
     if corpus.is_multi_label:
-        return _about_one_set(source, logits, corpus, counts)
+        turned = about_turned(source, logits, corpus.dev.labels, corpus.labels)
+        return [*_about_one_set(source, logits, corpus, counts), *turned]
     answers = np.unique(logits.argmax(axis=1))
     if len(answers) > 1 or (counts > 0).sum() < 2:
         return []

@@ -139,10 +139,10 @@ def log_chance_of_unrelated(found: Agreement, moves: Moves) -> float:
     beyond = float((ranks * labels).sum() - np.mean(sums))
     if beyond <= 0:
         return 0.0
-    return -(beyond**2) / (2 * _largest_variance(ranks, labels))
+    return -(beyond**2) / (2 * largest_variance(ranks, labels))
 
 
-def _largest_variance(ranks: Floats, labels: Floats) -> float:
+def largest_variance(ranks: Floats, labels: Floats) -> float:
     """At least the variance of the sum of any assignment, if texts are shuffled."""
     others = ~np.eye(ranks.shape[1], dtype=bool)
     of_ranks = np.abs(ranks.T @ ranks / len(ranks))[others]

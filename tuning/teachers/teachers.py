@@ -29,6 +29,7 @@ from distune.tuning.teachers.columns import Head, checkpoint_columns, head_of
 from distune.tuning.teachers.draws import draw_students
 from distune.tuning.teachers.identity import checkpoint_identity, digest, rows_identity, trial_files
 from distune.tuning.teachers.one_answer import refuse_equal_logits, refuse_softmax
+from distune.tuning.teachers.turned import refuse_turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ def _locate_one(
             logits_file.columns,
             f"{name}.answers" if settings.answers else f"{name}.labels",
         )
+        refuse_turned(f"{name} {logits_file.path}", on_dev, corpus.dev.labels)
     fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
     in_half = settings.logits_dtype == "float16"
     as_asked = [settings.hidden_states, settings.logits_dtype] if in_half else [settings.hidden_states]
@@ -268,6 +270,7 @@ def refuse_wrong_columns(
     if place.settings.answers:
         setting = f"{place.name}.answers"
     refuse_other_assignment(logits, dev.labels, labels, place.name, one_order, setting)
+    refuse_turned(place.name, logits, dev.labels)
 
 
 def _students_identity(config: StudyConfig, students: StudentsConfig) -> list[Any]:

@@ -63,7 +63,7 @@ def test_with_the_storage_that_is_the_default_a_killed_worker_loses_no_epoch_tha
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     del document["storage"]
     document["search"] |= {"trials": 1}
-    document["trial"] |= {"epochs": 60}
+    document["trial"] |= {"epochs": 20}
     killers: list[Killer] = []
 
     def observers(folder: Folder) -> list[Killer]:
@@ -76,7 +76,7 @@ def test_with_the_storage_that_is_the_default_a_killed_worker_loses_no_epoch_tha
     assert log.count("attempt in process") == 2
     (after,) = [line for line in log.splitlines() if line.startswith("goes on after epoch ")]
     assert int(after.rsplit(" ", 1)[1]) >= killers[0].kept >= 1
-    assert (record.state, record.epochs, len(record.curve)) == ("complete", 60, 60)
+    assert (record.state, record.epochs, len(record.curve)) == ("complete", 20, 20)
     assert list(tmp_path.rglob("training.safetensors")) == []
     assert list((tmp_path / "temporary").iterdir()) == []
     assert folder.trial(0).place == Place("storage/searches/tiny/1/trials/0")  # What is said stays short.

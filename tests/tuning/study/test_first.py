@@ -275,7 +275,7 @@ def test_lists_of_labels_are_several_labels_a_text() -> None:
     lines = [json.dumps({"text": text, "labels": found}) for text, *found in several()]
     Path("a.jsonl").write_text("\n".join(lines), encoding="utf-8")
     told = write_first_study("a.jsonl", Path("study.yaml"))
-    assert "assumed: 'labels' holds a list of labels for each text (corpus.multi_label)" in told
+    assert "assumed: 'labels' holds the labels of a text, which may have several (corpus.multi_label)" in told
     study = load_study(Path("study.yaml"))
     assert load_corpus(study.config.corpus).labels == ("broken", "late", "lost")
     assert study.config.metric.kind == "micro_f1"

@@ -25,7 +25,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.space import parse_space
 from distune.tuning.teachers.draws import draw_students
-from distune.tuning.teachers.logits import logits_for, timing_teachers
+from distune.tuning.teachers.logits import cache_teacher, logits_for, timing_teachers, unseen
 from distune.tuning.teachers.students import (
     Training,
     load_ensemble,
@@ -257,6 +257,36 @@ def test_what_students_cannot_give_is_refused_before_anything_starts(taught: dic
     wants_pieces = {**taught, "trial": {**SPACE, "tokens": {"kind": "wordpiece"}}}
     with pytest.raises(StudyError, match=r"needs a tokenizer, and a teacher that is made of students has none"):
         check(Study(wants_pieces))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            {"loss": {"class_weights": {"spam": 3}}},
+            r"loss\.class_weights: 'spam' is no label of the corpus, .* are '0', '1'",
+        ),
+        (
+            {"student": {"kind": "average", "pair": "siamese"}},
+            r"student\.pair: siamese reads two texts, and the corpus has one",
+        ),
+    ],
+)
+@pytest.mark.parametrize("has_own_space", [False, True])
+def test_what_the_corpus_lacks_is_refused_by_check_search_and_cache(
+    taught: dict[str, Any], part: dict[str, Any], message: str, has_own_space: bool
+) -> None:
+    space = {**SPACE, **part}
+    if has_own_space:
+        taught["more_teachers"] = [{"students": {"trials": 3, "members": 2, "trial": space}}]
+    else:
+        taught["trial"] = space
+    path = r"more_teachers\.0\.students\.trial\." if has_own_space else r"trial\."
+    study = Study(taught)
+    for start in (check, prepared_study, lambda study: cache_teacher(study, False, None, "", IN_PROCESS, unseen)):
+        with pytest.raises(StudyError, match=f"^{path}{message}"):
+            start(study)
+    assert not Path(study.config.storage).exists()
 
 
 def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any], said: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+from distune.cluster.runner import IN_PROCESS
 from distune.corpora.corpus import load_corpus
 from distune.corpora.encoding import load_encoder
 from distune.corpora.logits_file import read_logits_file
@@ -22,7 +23,9 @@ from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import character_tokenizer
 from distune.tuning.checks import check
 from distune.tuning.cli import main
+from distune.tuning.metric.metric import MetricError
 from distune.tuning.study.file import Study
+from distune.tuning.teachers.logits import cache_teacher, unseen
 from distune.tuning.teachers.teachers import locate
 from tests.conftest import prepared_study
 from tests.making.several_labels import LABELS, logits_of, study_of, tickets, write_logits, write_tickets
@@ -37,10 +40,10 @@ def from_file(tmp_path: Path, values: np.ndarray, prefix: str = "logit_") -> Stu
 
 def test_check_says_how_exactly_dev_and_test_tell_whole_answers(tmp_path: Path) -> None:
     told = check(Study(study_of(tmp_path))).splitlines()
-    # 47 of 48 texts have all labels right.
+    # Each label is answered from its threshold on, and then all texts have all labels right: 48 / (48 + 1.96²) and so on.
     assert told[5] == (
-        "  the teacher's dev exact match of 0.979 has the 95 % interval 0.891 to 0.996 on the 48 labelled texts of dev, and 0.858 "
-        "to 0.997 on the 32 labelled texts of test"
+        "  the teacher's dev exact match of 1.000 has the 95 % interval 0.926 to 1.000 on the 48 labelled texts of dev, and 0.893 "
+        "to 1.000 on the 32 labelled texts of test"
     )
     without = study_of(tmp_path, {"students": {"trials": 2, "members": 1}})
     assert any(
@@ -91,6 +94,31 @@ def test_an_exported_cache_gives_the_same_numbers_again(tmp_path: Path) -> None:
     assert found.about["multi_label"] is True
     again = prepared_study({**document, "teacher": {"logits": str(tmp_path / "out.parquet")}})
     assert again.teacher_score == prepared_study(document).teacher_score
+
+
+def test_check_and_cache_give_whole_answers_by_the_thresholds_of_dev_as_the_table_does(
+    tmp_path: Path, said: list[str]
+) -> None:
+    low = logits_of(TEXTS, noise=0.0) / 10 - 3  # No probability reaches 0.5, and thresholds part them all.
+    study = from_file(tmp_path, low)
+    assert "the teacher's dev exact match of 1.000 has" in check(study)
+    cache_teacher(study, False, None, "", IN_PROCESS, unseen)
+    assert any(
+        line.startswith(
+            "teacher: dev exact match 1.0000, test exact match 1.0000, dev micro-F1 1.0000, test micro-F1 1.0000; "
+        )
+        for line in said
+    )
+    even = Study({**study.document, "metric": {"kind": "micro_f1", "threshold": "none"}})
+    assert "the teacher's dev exact match of 0.208 has" in check(even)
+
+
+def test_a_metric_that_cannot_be_computed_is_refused_before_a_cache_is_filled(tmp_path: Path) -> None:
+    document = study_of(tmp_path) | {"metric": {"f1": "spam"}}
+    study = Study(document)
+    with pytest.raises(MetricError, match=r"metric\.label: 'spam' is no label of the corpus"):
+        cache_teacher(study, False, None, "", IN_PROCESS, unseen)
+    assert not Path(study.config.storage).exists()
 
 
 def test_students_that_answer_together_are_a_teacher_of_several_labels(tmp_path: Path, said: list[str]) -> None:
@@ -260,3 +288,26 @@ def test_a_label_of_which_a_teacher_says_nothing_is_told(tmp_path: Path) -> None
     values[:] = 1.0
     with pytest.raises(CorpusError, match="all its logits on dev are 1, for every class of every text"):
         check(from_file(tmp_path, values))
+
+
+def test_probabilities_that_a_text_lacks_a_label_are_refused(tmp_path: Path) -> None:
+    values = logits_of(TEXTS)
+    with pytest.raises(
+        CorpusError, match=r"its numbers are lower for the dev texts of a label .* mean ROC AUC of 0\.0\d\d"
+    ):
+        check(from_file(tmp_path, sigmoid(-values), "probability_"))
+    values[:, 2] *= -1
+    told = check(from_file(tmp_path, values))
+    assert "by the ROC AUC of praise (0.0" in told
+    assert "lacks the label?" not in check(from_file(tmp_path, -values * [-1, -1, 1, -1]))
+
+
+def test_numbers_that_have_nothing_to_do_with_the_labels_are_not_turned(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).normal(size=(len(TEXTS), 4))
+    assert "lacks the label?" not in check(from_file(tmp_path, noise))
+
+
+def test_logarithms_of_probabilities_as_logits_are_told(tmp_path: Path) -> None:
+    told = check(from_file(tmp_path, np.log(sigmoid(logits_of(TEXTS)))))
+    assert "its logits are all <= 0, so that it gives no label a probability above 0.5; if they are logarithms" in told
+    assert "logarithms of probabilities, write" not in check(from_file(tmp_path, logits_of(TEXTS)))

@@ -1,0 +1,70 @@
+"""The settings of a study's spaces that its corpus does not fit, found before a teacher is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from distune.corpora.corpus import Corpus
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from distune.tuning.study.points import values_at
+from distune.tuning.study.space import Space
+from distune.tuning.trial.config import TrialConfig
+
+
+def refuse_what_corpus_lacks(study: Study, corpus: Corpus, only: TrialConfig | None = None) -> None:
+    """Raise StudyError if trials, or students that are a teacher, want of a corpus what it does not have.
+
+    With `only`, this one trial counts in place of the space of trials.
+    """
+    classes = [] if only is None else [("trial", [only.loss.class_weights], [only.student.pair])]
+    for path, space in _spaces(study, with_trials=only is None):
+        classes.append((path, values_at(space, "loss.class_weights"), values_at(space, "student.pair")))
+    for path, weights, pairs in classes:
+        for one in weights:
+            _refuse_unknown_classes(f"{path}.loss.class_weights", one, corpus)
+        for kind in pairs:
+            _refuse_pair_of_no_texts(f"{path}.student.pair", kind, study)
+    _refuse_useless_spreads(study, corpus, only)
+
+
+def _spaces(study: Study, with_trials: bool) -> Iterator[tuple[str, Space]]:
+    """The space of trials, and those of students that are a teacher and have one of their own."""
+    if with_trials:
+        yield "trial", study.space
+    for number, settings in enumerate(study.config.teachers):
+        if settings.students and settings.students.trial:
+            path = f"more_teachers.{number - 1}" if number else "teacher"
+            yield f"{path}.students.trial", study.config.space_of(settings.students, path)
+
+
+def _refuse_unknown_classes(path: str, weights: object, corpus: Corpus) -> None:
+    """Raise StudyError if the weights of classes name a label that the corpus does not have."""
+    labels = corpus.labels
+    for name in weights if isinstance(weights, dict) else ():
+        if str(name) not in labels:
+            shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
+            raise StudyError(f"{path}: {name!r} is no label of the corpus, whose labels are {shown}")
+
+
+def _refuse_pair_of_no_texts(path: str, kind: object, study: Study) -> None:
+    """Raise StudyError if students read pairs, and the corpus has none."""
+    if study.config.corpus.text_b is None and kind != "joined":
+        raise StudyError(
+            f"{path}: {kind} reads two texts, and the corpus has one in a row: name the column of the second by "
+            "corpus.text_b, or leave pair out"
+        )
+
+
+def _refuse_useless_spreads(study: Study, corpus: Corpus, only: TrialConfig | None) -> None:
+    """Raise StudyError if trials standardise the two logits of each of several labels, which are 1 and -1 then."""
+    given = (
+        [getattr(only.loss.teacher_term, "standardise", False)]
+        if only
+        else values_at(study.space, "loss.teacher_term.standardise")
+    )
+    if corpus.is_multi_label and any(given):
+        raise StudyError(
+            "trial.loss.teacher_term.standardise: with corpus.multi_label each label is a task of two classes, whose standardised "
+            "logits are always 1 and -1; leave standardise out"
+        )
