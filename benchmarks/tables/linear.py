@@ -62,7 +62,8 @@ class EachLabelLinear:
 
 def log_odds(labels: NDArray[np.integer[Any]]) -> Logits:
     """How frequent each label is among the texts `[texts, labels]` of which it is known; half a text more has it, and has it not."""
-    return np.log(((labels == 1).sum(axis=0) + 0.5) / ((labels == 0).sum(axis=0) + 0.5))
+    found: Logits = np.log(((labels == 1).sum(axis=0) + 0.5) / ((labels == 0).sum(axis=0) + 0.5))
+    return found
 
 
 def best_on_dev(study: Study, corpus: Corpus, characters: bool, metric: AnyMetric) -> dict[str, Any]:

@@ -278,7 +278,7 @@ with several labels have `--table benchmarks/tables/several_labels.yaml`, for `g
   the search. For each seed a student is trained as often as its table says. The training with the best dev accuracy is kept, for searched and fixed students.
 - **±** is the sample standard deviation over seeds. A method with one seed has none, because it is the same for every seed.
 - **Searched**: the student alone and the distilled student have the same number of trials in the same space, but the student alone has `kd_weight` 0. The best
-  trials on dev are trained again, three of them, or two in `mrpc`, `afqmc`, `clinc150` and `tnews_tail`, and the best mean of these wins. The plain
+  trials on dev are trained again, three of them, or two in `mrpc`, `afqmc`, `clinc150`, `tnews_tail` and `bdci_car`, and the best mean of these wins. The plain
   trial that begins a search does not count as distilled. "The fastest with 97 %" comes from the same search and is chosen by the hint of the latency.
 - **Several teachers**: the papers' methods use the study's first teacher as it is. A study with more teachers is also searched with the first alone. This
   separates the gain of the search from the gain of the teachers.
