@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import secrets
@@ -141,8 +142,10 @@ def _listener(port: int) -> socket.socket | None:
     try:
         one.bind((HOST, port))
         one.listen()
-    except OSError:
+    except OSError as error:
         one.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         return None
     return one
 

@@ -13,7 +13,7 @@ from distune.corpora.answer_rule import AnswerRule, Probabilities, joined, joine
 from distune.corpora.answer_sets import SetAnswer, of_set, probabilities_of
 from distune.corpora.answer_sets import of_votes as of_set_votes
 from distune.corpora.label_logits import SMALLEST_PROBABILITY
-from distune.corpora.logits_file import FLOOR
+from distune.corpora.logits_columns import FLOOR
 from distune.corpora.narrowing import with_classes
 from distune.corpora.teacher_logits import Logits
 from distune.corpora.texts import CorpusError

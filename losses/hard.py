@@ -12,11 +12,12 @@ from distune.losses.config import LossConfig
 UNLABELLED = -1
 
 
-class OneLabelTerm(nn.Module):
-    """The cross-entropy of the rows that have a label, a mean weighted by class.
+CERTAIN = 1e-6
+"""The least distance of a probability from 1 in the focal loss: for γ < 1 the slope of (1 - p)^γ at p = 1 is infinite."""
 
-    `class_weights` is `[classes]`.
-    """
+
+class HardTerm(nn.Module):
+    """The settings of the labels' term and the weights of the classes."""
 
     def __init__(self, config: LossConfig, class_weights: Tensor | None = None) -> None:
         super().__init__()
@@ -24,6 +25,17 @@ class OneLabelTerm(nn.Module):
         # Not in the state: a training that goes on computes them again.
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", class_weights, persistent=False)
+
+    def focal(self, p: Tensor) -> Tensor:
+        """The factor of the focal loss for each probability of what is true (Lin et al. 2017)."""
+        return (1 - p).clamp_min(CERTAIN) ** self.config.focal_gamma
+
+
+class OneLabelTerm(HardTerm):
+    """The cross-entropy of the rows that have a label, a mean weighted by class.
+
+    `class_weights` is `[classes]`.
+    """
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """A scalar of logits `[batch, classes]` and labels `[batch]`, -1 for a row without one; 0 without any label."""
@@ -37,20 +49,14 @@ class OneLabelTerm(nn.Module):
         rows = nn.functional.cross_entropy(logits, labels, weights, label_smoothing=smoothing, reduction="none")
         p = nn.functional.softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
         n = len(labels) if weights is None else weights[labels].sum()
-        return ((1 - p) ** gamma * rows).sum() / n
+        return (self.focal(p) * rows).sum() / n
 
 
-class SeveralLabelsTerm(nn.Module):
+class SeveralLabelsTerm(HardTerm):
     """The binary cross-entropy of all labels that are known, a mean weighted by label and by whether a text has it.
 
     `class_weights` is `[2, labels]`: those of texts without a label, and of texts with it.
     """
-
-    def __init__(self, config: LossConfig, class_weights: Tensor | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.class_weights: Tensor | None
-        self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """A scalar of logits `[batch, labels]` and labels of the same shape: 1, 0, or -1 for an unknown one; 0 if all are unknown."""
@@ -63,7 +69,7 @@ class SeveralLabelsTerm(nn.Module):
         cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if gamma:
             p = torch.where(labels == 1, logits, -logits).sigmoid()
-            cells = (1 - p) ** gamma * cells
+            cells = self.focal(p) * cells
         weights = known.to(logits)
         if self.class_weights is not None:
             weights = weights * torch.where(labels == 1, self.class_weights[1], self.class_weights[0])

@@ -32,7 +32,7 @@ class MethodConfig(BaseModel, frozen=True, extra="forbid"):
     trial: dict[str, Any] = {}
     """Blocks in place of the study's own; null leaves one out."""
     characters: bool = False
-    """Of `tfidf`: characters in place of the study's words, weights of classes, and the overlap of pairs."""
+    """`true` gives a `tfidf` characters in place of the study's words, weights of classes, and the overlap of pairs."""
     metric: MetricConfig | None = None
     """The metric that the search goes by, in place of the study's own. Its student is judged by the study's own like all others."""
     plain: bool = False

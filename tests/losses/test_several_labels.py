@@ -127,3 +127,12 @@ def test_weights_of_labels_count_in_the_loss() -> None:
 def test_confidence_is_one_for_certain_labels_and_zero_for_even_ones() -> None:
     found = confidence_of_labels(torch.tensor([[0.0, 0.0], [50.0, -50.0], [0.0, 50.0]]))
     assert found.tolist() == pytest.approx([0.0, 1.0, 0.5], abs=1e-6)
+
+
+@pytest.mark.parametrize("is_multi_label", [False, True])
+def test_a_certain_answer_has_a_finite_gradient_in_the_focal_loss(is_multi_label: bool) -> None:
+    loss = build_objective(LossConfig(kd_weight=0.0, focal_gamma=0.5), is_multi_label=is_multi_label)
+    logits = torch.tensor([[-60.0, 60.0]], requires_grad=True)
+    loss(logits, torch.zeros(1, 2), torch.tensor([[0, 1]]) if is_multi_label else torch.tensor([1])).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()

@@ -11,7 +11,8 @@ from distune.corpora.answers_file import N_VOTES
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
-from distune.corpora.logits_file import FLOOR, LogitsFile
+from distune.corpora.logits_columns import FLOOR
+from distune.corpora.logits_file import LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import WITHOUT_ANSWERS, MetricConfig
 from distune.tuning.metric.set_metric import SetMetric
