@@ -121,18 +121,22 @@ class SeveralLabels:
         return sort_key(label) if isinstance(label, LabelSet) else ()
 
     def picked(self, rows: Sequence[Row], labels: Sequence[str], notes: list[str]) -> list[Row]:
-        """All rows, without other labels."""
+        """The rows of which one of these labels is known, without other labels."""
         there = set(labels)
         others = Counter(name for row in rows for name in self.names(row.label) if name not in there)
         if not others:
             return list(rows)
         notes.append(f"  {n_of(others.total(), 'label')} other than `labels` names left out: {_most_common(others)}")
-        return [
+        kept = [
             Row(row.text, LabelSet(*(tuple(name for name in part if name in there) for part in row.label)))
             if isinstance(row.label, LabelSet)
             else row
             for row in rows
         ]
+        known = [row for row in kept if not isinstance(row.label, LabelSet) or len(row.label.unknown) < len(there)]
+        if len(known) < len(kept):
+            notes.append(f"  {n_of(len(kept) - len(known), 'row')} left out, as none of these labels is known there")
+        return known
 
     def numbers(self, rows: Sequence[Row], labels: Sequence[str]) -> Numbers:
         index = {name: i for i, name in enumerate(labels)}

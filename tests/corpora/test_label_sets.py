@@ -256,3 +256,15 @@ def test_a_dev_file_with_a_label_that_the_source_lacks_is_refused(tmp_path: Path
 
 def test_numbers_of_labels_are_small_for_many_labels(tmp_path: Path) -> None:
     assert corpus_of(tmp_path).train.labels.dtype == np.int8
+
+
+def test_a_row_of_which_no_picked_label_is_known_is_left_out(tmp_path: Path) -> None:
+    # Without it, a text whose labels are all unknown would count as answered rightly whatever is answered.
+    rows = [{"text": f"t{i}", "label": {"late": i % 2, "broken": int(i % 3 == 0), "lost": 0}} for i in range(60)]
+    rows += [{"text": "u", "label": {"late": None, "broken": None, "lost": 1}}]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    corpus = load_corpus(CorpusConfig(source=str(path), multi_label=True, labels=("late", "broken")))
+    assert "u" not in corpus.texts()
+    assert len(corpus.texts()) == 60
+    assert "  1 row left out, as none of these labels is known there" in corpus.notes
