@@ -79,6 +79,27 @@ class Student:
             return pd.DataFrame(probabilities, index=series.index, columns=list(self.labels))
         return probabilities
 
+    def encode(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """The vector of each text, an array `[texts, features]`, by a siamese student of pairs (`student.pair: siamese` or
+        `symmetric`). A text of many pairs is read once:
+
+            stored = student.encode(["如何退钱", "怎么改地址"])
+            student.compare(student.encode(["怎么退款"]), stored)  # [2, classes]
+
+        Raises CheckpointError for another student or a folder of an earlier version, and TextError for a row that is no
+        text or a blank one.
+        """
+        return self._predictor.encode(_all(texts))  # type: ignore[arg-type]
+
+    def compare(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probabilities of pairs of vectors `[pairs, classes]`, the classes in the order of `labels`.
+
+        Both sides are of `encode`. They have as many vectors, or one has a single vector, which is compared with each of the
+        other side. The probabilities are those of `predict_proba` for the pair of texts, up to 1e-5. Raises ValueError
+        for what are no such vectors.
+        """
+        return self._predictor.compare(first, second)
+
     def __repr__(self) -> str:
         return f"Student(labels={list(self.labels)})"
 

@@ -1,7 +1,7 @@
 """The checkpoint folder: everything that a student needs to answer, without ray, mlflow, transformers or this project.
 
 `model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and
-`SHA256SUMS`, the checksums of all files except the card. The package `distune_student`, a name that no other project
+`SHA256SUMS`, the checksums of all files except the card. A siamese student of pairs has `pair_head.onnx` too. The package `distune_student`, a name that no other project
 has, answers; `__main__.py` makes `python FOLDER` do so. Nothing is pickled. Folders of earlier versions have the
 programs `predict.py` and `encoding.py` in their place; none of our code needs them.
 """
@@ -25,12 +25,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distune._kinds import content_of
-from distune.models import answer_lines, checkpoint_folder, decision, distune_student, predictor
+from distune.models import answer_lines, checkpoint_folder, decision, distune_student, pair_vectors, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.decision import LIKELIEST, AnyDecision, EachLabel
 from distune.models.errors import ModelError
-from distune.models.onnx_export import with_output
+from distune.models.onnx_export import pair_head, with_output
+from distune.models.pair_vectors import PAIR_HEAD
 from distune.models.predictor import OUTPUT_OF_SETS, decision_in
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
@@ -100,7 +101,10 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
     }
     graph = checkpoint.quantized or graph_of(checkpoint.trained)
     # Versions that know one label a text would take the likeliest. They look for the output `logits`, and find none.
-    (unfinished / "model.onnx").write_bytes(with_output(graph, OUTPUT_OF_SETS) if is_multi_label else graph)
+    graph = with_output(graph, OUTPUT_OF_SETS) if is_multi_label else graph
+    (unfinished / "model.onnx").write_bytes(graph)
+    if checkpoint.trained.config.pair != "joined" and (head := pair_head(graph)) is not None:
+        (unfinished / PAIR_HEAD).write_bytes(head)
     save_file(_stored_weights(checkpoint.trained), unfinished / "weights.safetensors")
     _write_json(unfinished / "config.json", settings)
     _write_json(unfinished / "labels.json", list(checkpoint.labels))
@@ -126,8 +130,9 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    for place in (answer_lines.__file__, checkpoint_folder.__file__, decision.__file__, predictor.__file__):
-        shutil.copyfile(place, package / Path(place).name)
+    for module in (answer_lines, checkpoint_folder, decision, pair_vectors, predictor):
+        place = Path(str(module.__file__))
+        shutil.copyfile(place, package / place.name)
     for program in encoding.glob("*.py"):
         shutil.copyfile(program, package / "encoding" / program.name)
 

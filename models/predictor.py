@@ -5,6 +5,7 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
 from .decision import AnyDecision, EachLabel, decision_of
+from .pair_vectors import PAIR_HEAD, STATES, check_head, logits_of_states, refuse_without_head, states_of
 
 MAX_THREADS = 1024
 """No machine has that many cores, but ONNX Runtime starts any number of threads."""
@@ -102,9 +104,17 @@ def run_network(
     return logits
 
 
+def _opened(graph: bytes, threads: int, place: Path) -> onnxruntime.InferenceSession:
+    try:
+        return open_session(graph, threads)
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise CheckpointError(f"{place} cannot be opened ({said:.200}); {PULL_AGAIN}") from error
+
+
 def _check_graph(session: onnxruntime.InferenceSession, place: Path, output: str) -> None:
     taken = {one.name: one.type for one in session.get_inputs()}
-    given = [(one.name, one.type, len(one.shape)) for one in session.get_outputs()]
+    given = [(one.name, one.type, len(one.shape)) for one in session.get_outputs() if one.name != STATES]
     if taken != dict.fromkeys(("token_ids", "lengths"), "tensor(int64)") or given != [(output, "tensor(float)", 2)]:
         raise CheckpointError(
             f"{place} is no graph of such a student, from token_ids and lengths to {output}; {PULL_AGAIN}"
@@ -112,27 +122,22 @@ def _check_graph(session: onnxruntime.InferenceSession, place: Path, output: str
 
 
 class Predictor:
-    """A checkpoint folder, ready to answer; `encode` is the folder's encoder (`load_encoder(folder)`)."""
+    """A checkpoint folder, ready to answer; `encoder` is the folder's own, from a text to token ids (`load_encoder(folder)`)."""
 
-    def __init__(self, folder: str | Path, encode: Callable[[Any], list[int]], threads: int = 1) -> None:
-        self.encode = encode
+    def __init__(self, folder: str | Path, encoder: Callable[[Any], list[int]], threads: int = 1) -> None:
+        self.encoder = encoder
         self.labels: list[str] = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))
         self.decision = decision_in(Path(folder), self.labels)
-        self.is_of_pairs: bool = getattr(encode, "is_of_pairs", False)
+        self.is_of_pairs: bool = getattr(encoder, "is_of_pairs", False)
         """Whether each text is a pair of two strings."""
         self.is_multi_label = isinstance(self.decision, EachLabel)
         """Whether it answers several labels a text, or none."""
         graph = (Path(folder) / "model.onnx").read_bytes()
-        try:
-            self.session = open_session(graph, threads)
-        except Exception as error:
-            said = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{Path(folder) / 'model.onnx'} cannot be opened ({said:.200}); {PULL_AGAIN}"
-            ) from error
+        self.session = _opened(graph, threads, Path(folder) / "model.onnx")
+        self._threads = threads
         self._place = Path(folder) / "model.onnx"
         self.outputs = [OUTPUT_OF_SETS if self.is_multi_label else OUTPUT]
-        """The name of the graph's one output."""
+        """The name of the graph's output of logits."""
         _check_graph(self.session, self._place, *self.outputs)
         n_classes = self.session.get_outputs()[0].shape[-1]
         if isinstance(n_classes, int) and n_classes != len(self.labels):
@@ -142,7 +147,7 @@ class Predictor:
         if not (Path(folder) / SUMS).exists():
             self._check_table(Path(folder))
         # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
-        self._batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
+        self.batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
 
     def _check_table(self, folder: Path) -> None:
         """Raise CheckpointError unless the graph's table has a row for each token and no more, and answers for each class: a row beyond
@@ -150,7 +155,7 @@ class Predictor:
         n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
         config: Any = read_json(folder / "config.json")
         rows = [[n_tokens - 1], [UNKNOWN]]
-        logits = self._run([[*row, SEPARATOR, UNKNOWN] for row in rows] if self.is_of_pairs else rows)
+        logits = self.run([[*row, SEPARATOR, UNKNOWN] for row in rows] if self.is_of_pairs else rows)
         if logits.shape != (2, len(self.labels)) or not np.isfinite(logits).all():
             raise CheckpointError(
                 f"{self._place} does not answer by a number for each of the {len(self.labels)} labels; {PULL_AGAIN}"
@@ -168,9 +173,10 @@ class Predictor:
             f"{self._place} has a table of more rows than the {n_tokens} tokens of vocabulary.txt; {PULL_AGAIN}"
         )
 
-    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def run(self, rows: Sequence[Sequence[int]], outputs: Sequence[str] | None = None) -> NDArray[np.float32]:
+        """The logits of rows of token ids, or another output of the graph, computed as one batch."""
         try:
-            return run_network(self.session, rows, outputs=self.outputs)
+            return run_network(self.session, rows, outputs=outputs or self.outputs)
         except Exception as error:
             said = " ".join(str(error).split())
             raise CheckpointError(
@@ -183,14 +189,14 @@ class Predictor:
         for i, text in enumerate(texts):
             if not isinstance(text, str):
                 _refuse_half(text, i)
-        return self._logits([self.encode(text) for text in texts])
+        return self._logits([self.encoder(text) for text in texts])
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         if len(rows) == 1:
-            return self._run(rows)
+            return self.run(rows)
         logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
-        for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self._batch_size):
-            logits[batch] = self._run([rows[i] for i in batch])
+        for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self.batch_size):
+            logits[batch] = self.run([rows[i] for i in batch])
         return logits
 
     def label(self, text: Text) -> str:
@@ -232,6 +238,40 @@ class Predictor:
                 else:
                     yield Answer(label=labels[0], probabilities=named, has_known_token=has_known_token)
 
+    @functools.cached_property
+    def head(self) -> onnxruntime.InferenceSession:
+        """The graph that answers pairs of vectors. Raises CheckpointError for a student that gives no vectors of single texts."""
+        outputs = [one.name for one in self.session.get_outputs()]
+        refuse_without_head(self._place.parent, outputs, self.is_of_pairs)
+        place = self._place.parent / PAIR_HEAD
+        head = _opened(place.read_bytes(), self._threads, place)
+        check_head(head, place, *self.outputs)
+        return head
+
+    def encode(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """The vector of each text `[texts, features]`, for `compare`.
+
+        Raises CheckpointError for a student that is not siamese, and TextError for a row that is no text or a blank one.
+        """
+        _ = self.head  # What cannot be compared is refused before it is computed.
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"encode takes a list of texts, but got one: [{texts!r}] asks for one text")
+        rows = list(texts)
+        for i, text in enumerate(rows):
+            if not isinstance(text, str):
+                raise TextError(f"row {i}: a text to encode must be a string, but got {text!r:.200}")
+            if not text.strip():
+                raise TextError(f"row {i} is blank, and no pair has one blank text: leave it out")
+        return states_of(self, rows)
+
+    def compare(self, first: Any, second: Any) -> NDArray[np.float32]:
+        """Probabilities `[pairs, classes]` of pairs of vectors, in the order of `labels`.
+
+        `first` and `second` are of `encode`, as many each; one vector on a side is compared with each of the other's. The
+        probabilities are those of the pair, up to 1e-5. Raises ValueError for what are no such vectors.
+        """
+        return self.decision.probabilities(logits_of_states(self, first, second))
+
     def _encoded(self, texts: Sequence[Text], first_row: int) -> list[list[int]]:
         for i, text in enumerate(texts):
             if self.is_of_pairs:
@@ -245,7 +285,7 @@ class Predictor:
                 _refuse_half(text, first_row + i)
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
-        return [self.encode(text) for text in texts]
+        return [self.encoder(text) for text in texts]
 
 
 def _refuse_half(pair: Sequence[str], row: int) -> None:

@@ -31,7 +31,14 @@ class Siamese(nn.Module):
 
     def forward(self, read: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, lengths: Tensor) -> Tensor:
         """The features `[batch, features]` of pairs of which `read` gives the states of one text each."""
-        states = read(*split_pairs(token_ids, lengths))
+        return self.features(self.states(read, token_ids, lengths))
+
+    def states(self, read: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """The states `[2 * batch, output_size of the body]`, all first texts and then all second ones."""
+        return read(*split_pairs(token_ids, lengths))
+
+    def features(self, states: Tensor) -> Tensor:
+        """The features `[batch, features]` of pairs by such states."""
         first, second = states.view(2, -1, states.shape[1]).unbind(0)
         both = [first + second] if self.is_symmetric else [first, second]
         return torch.cat([*both, (first - second).abs(), first * second], dim=1)

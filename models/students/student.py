@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from distune.models.layers.dropout import Dropout
 from distune.models.students.config import AverageConfig, StudentShape
 from distune.models.students.embedding import WordEmbedding, classifier_head
-from distune.models.students.pairs import N_STATES, pair_reader
+from distune.models.students.pairs import N_STATES, Siamese, pair_reader
 from distune.models.students.pooling import build_pooling
 from distune.models.training.batches import sorted_batches
 
@@ -51,6 +51,30 @@ class Student(nn.Module):
         """Logits `[batch, classes]` of `[batch, length]` token ids, of which the first `lengths` `[batch]` count."""
         logits: Tensor = self.head(self.pooled(token_ids, lengths))
         return logits
+
+
+class WithStates(nn.Module):
+    """A siamese student that gives its logits and the states of both texts of each pair."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[batch, classes]`, and states `[2 * batch, output_size of the body]`: all first texts, then all second ones."""
+        pair: Any = self.student.pair
+        states = pair.states(self.student.state, token_ids, lengths)
+        return self.student.head(pair.features(states)), states
+
+
+def has_states(student: nn.Module) -> bool:
+    """Whether a student reads each text of a pair by itself; a plug that answers in a way of its own does not count."""
+    return (
+        isinstance(student, Student)
+        and isinstance(student.pair, Siamese)
+        and type(student).forward is Student.forward
+        and type(student).pooled is Student.pooled
+    )
 
 
 def is_faster_in_bf16(config: StudentShape) -> bool:

@@ -130,7 +130,7 @@ def test_every_way_of_asking_answers_pairs(folder: Path) -> None:
     assert [answer["label"] for answer in said] == labels
     assert not blank["has_known_token"]
     torch_answers = student_logits(
-        load_checkpoint(folder).trained.student, [np.array(predictor.encode(p)) for p in PAIRS]
+        load_checkpoint(folder).trained.student, [np.array(predictor.encoder(p)) for p in PAIRS]
     )
     np.testing.assert_allclose(predictor.logits(PAIRS), torch_answers, atol=1e-5)
 

@@ -111,6 +111,7 @@ PACKED = (
     "models/answer_lines.py",
     "models/checkpoint_folder.py",
     "models/decision.py",
+    "models/pair_vectors.py",
     "models/predictor.py",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+import distune
 from distune._pairs import MARK, joined, sides
 from distune.cluster.runner import IN_PROCESS
 from distune.corpora.encoding import load_encoder
@@ -24,6 +25,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answering import _hash_of, _sides
 from distune.tuning.teachers.requests import _shown
+from distune.tuning.tracking.pulling import pull
 from distune.tuning.tracking.registry import log_model
 from distune.tuning.tracking.store import quiet_mlflow
 from distune.tuning.trial.config import TrialConfig
@@ -98,6 +100,10 @@ def test_a_logged_student_of_pairs_answers_a_table_of_two_columns(
     answers = mlflow.pyfunc.load_model(logged.uri).predict(table)
     expected = [answer["label"] for answer in Predictor(folder, load_encoder(folder)).answers(PAIRS[:2])]
     assert answers["label"].to_dict() == dict(zip((7, 9), expected, strict=True))
+
+    pulled = distune.load(pull(uri, f"runs:/{run.info.run_id}/student", tmp_path / "pulled"))
+    by_vectors = pulled.compare(*(pulled.encode(side) for side in zip(*PAIRS[:2], strict=True)))
+    np.testing.assert_allclose(by_vectors, pulled.predict_proba(PAIRS[:2]), atol=1e-5)
 
 
 def test_students_that_read_pairs_need_a_corpus_of_pairs(document: dict[str, Any]) -> None:
