@@ -90,6 +90,14 @@ def _cells(column: pa.ChunkedArray) -> Sequence[Any]:
     return cells
 
 
+def joined_cells(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """The cells of one column in several files, one behind the other. Arrays of one type stay an array."""
+    if all(isinstance(part, pa.ChunkedArray) and part.type == parts[0].type for part in parts):  # type: ignore[attr-defined]
+        whole: Sequence[Any] = pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)  # type: ignore[attr-defined]
+        return whole
+    return [cell for part in parts for cell in (part.to_pylist() if isinstance(part, pa.ChunkedArray) else part)]
+
+
 def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]] | None:
     """The names of classes in the metadata of a file, by the path of the column that has the class numbers; None if the
     metadata are damaged."""

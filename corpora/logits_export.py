@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from distune.corpora.logits_file import ABOUT
+from distune.corpora.logits_table import ABOUT
 from distune.corpora.narrowing import Floats, hidden_in_half, narrowest
 from distune.corpora.teacher_logits import TeacherLogits
 from distune.corpora.texts import HASH_BYTES, text_hash

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -15,22 +14,19 @@ from numpy.typing import NDArray
 
 from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.hub_dataset import is_of_hub, read_of_hub
 from distune.corpora.label_logits import (
     FLOOR_OF_LABEL,
     refuse_export_of_other_task,
 )
 from distune.corpora.logits_columns import FLOOR, Wanted, logits_in
 from distune.corpora.logits_filling import TeacherAnswers
+from distune.corpora.logits_table import about_of, read_logits_table
 from distune.corpora.matrices import of_lists
 from distune.corpora.narrowing import hidden_in_half
-from distune.corpora.table_config import config_of
-from distune.corpora.table_file import Table, read_table
+from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
 from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
-
-ABOUT = b"distune"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +88,13 @@ class LogitsFile:
 
 
 def read_logits_file(
-    path: str | Path, labels: Sequence[str], said: Sequence[str] | None = None, is_multi_label: bool = False
+    path: str | Path | tuple[str, ...],
+    labels: Sequence[str],
+    said: Sequence[str] | None = None,
+    is_multi_label: bool = False,
 ) -> LogitsFile:
-    """Read a file of one row for each text: Parquet, CSV, TSV or JSON, by its path or URI.
+    """Read a file of one row for each text: Parquet, CSV, TSV or JSON, by its path or URI. Several files, named by a tuple, a folder or a
+    pattern, are read as one.
 
     A column `text`, or `text_hash` (`distune.corpora.texts.text_hash`, bytes or hex); and the logits as a column
     `logits` of lists or of a value for each label, or as columns `logit_LABEL`. `probabilities` and `probability_LABEL`
@@ -104,10 +104,10 @@ def read_logits_file(
     may hold hidden states of the teacher, of any one width. If a text has several labels, each probability is of its
     label alone. Raises CorpusError for anything else.
     """
-    path = str(path)
-    notes: list[str] = []
-    table = _with_texts(_table(path), notes)
-    about = _about(table)
+    table = read_logits_table(path if isinstance(path, tuple) else str(path))
+    notes = [*table.notes]
+    table = _with_texts(table, notes)
+    path, about = table.name, about_of(table)
     refuse_export_of_other_task(path, about, is_multi_label)
     wanted = Wanted(labels=labels, said=said, in_metadata=about.get("labels"), is_multi_label=is_multi_label)
     values, columns, is_of_softmax = logits_in(table, wanted, notes)
@@ -150,18 +150,6 @@ def _refuse_not_finite(values: NDArray[np.floating], table: Table, of: str = "")
         )
 
 
-def _table(path: str) -> Table:
-    try:
-        config = config_of(path)
-        return read_of_hub(path) if is_of_hub(path) else read_table(config, ("text", "text_hash"))
-    except CorpusError as error:
-        if "`" not in str(error):
-            raise
-        raise CorpusError(
-            f"{error} (a file of logits has no such keys: write it as Parquet or JSON lines in UTF-8)"
-        ) from error
-
-
 def _with_texts(table: Table, notes: list[str]) -> Table:
     """The rows that have a text."""
     if "text" not in table.columns:
@@ -174,19 +162,6 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
         raise CorpusError(f"{table.name}: the column text is empty throughout ({n_of(len(has_text), 'row')})")
     columns = {name: list(compress(table.column(name), has_text)) for name in table.columns}
     return replace(table, columns=columns, n_rows=sum(has_text), rows=table.rows.kept(has_text))
-
-
-def _about(table: Table) -> dict[str, Any]:
-    """The teacher in the file's metadata."""
-    try:
-        about = json.loads(table.metadata.get(ABOUT, b"{}"))
-    except ValueError:
-        about = None
-    if not isinstance(about, dict) or not isinstance(about.get("labels", []), list):
-        raise CorpusError(
-            f"{table.name}: its metadata `distune` must be a JSON object whose labels are a list; export the file again"
-        )
-    return about
 
 
 def hashes_of(table: Table) -> list[bytes]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import chain, pairwise
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from distune._plural import n_of
-from distune.corpora.arrow_columns import Columns
+from distune.corpora.arrow_columns import Columns, joined_cells
 from distune.corpora.cells import is_nothing
 from distune.corpora.file_lists import Files, files_of, shown
 from distune.corpora.hub_dataset import is_of_hub, read_of_hub
@@ -26,12 +27,16 @@ KINDS = {str: "strings", bytes: "strings", bool: "truth values", int: "numbers",
 
 
 def read_source(
-    config: TableConfig, wanted: Sequence[str] = (), together: Sequence[str] = (), some: Sequence[str] = ()
+    config: TableConfig,
+    wanted: Sequence[str] = (),
+    together: Sequence[str] = (),
+    some: Sequence[str] = (),
+    metadata: Callable[[Sequence[Table]], Mapping[bytes, bytes]] = lambda tables: {},
 ) -> Table:
     """The table in the file, or in all files, that a setting names.
 
     `wanted` names the columns that every file must have, `together` those that all files have or none, and `some` those that
-    any of them may have. Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns
+    any of them may have. `metadata` says which metadata several tables have together. Raises CorpusError for what cannot be read rightly, for files of several formats, and for columns
     that differ.
     """
     files = files_of(config.path)
@@ -41,10 +46,10 @@ def read_source(
         return tables[0].with_notes(*tables[0].notes, *notes)
     for column in some:
         _refuse_other_names([table for table in tables if column in table.columns], column)
+    common = metadata(tables)
     shared = [column for column in together if any(column in table.columns for table in tables)]
-    return _joined(tables, in_words(config.path), (*wanted, *shared)).with_notes(
-        *_notes(tables, in_words(config.path)), *notes
-    )
+    whole = _joined(tables, in_words(config.path), (*wanted, *shared))
+    return replace(whole, metadata=common, notes=(*_notes(tables, in_words(config.path)), *notes))
 
 
 def _read_all(files: Files, config: TableConfig, wanted: Sequence[str]) -> tuple[list[Table], list[str]]:
@@ -94,9 +99,8 @@ def _joined(tables: Sequence[Table], name: str, wanted: Sequence[str]) -> Table:
 def _columns_of(tables: Sequence[Table]) -> Columns:
     """The columns of several tables, one behind the other; a table without a column has no value there."""
 
-    def cells(name: str) -> list[Any]:
-        parts = (table.column(name) if name in table.columns else [None] * table.n_rows for table in tables)
-        return list(chain.from_iterable(parts))
+    def cells(name: str) -> Sequence[Any]:
+        return joined_cells([table.columns.get(name, [None] * table.n_rows) for table in tables])
 
     return Columns(list(dict.fromkeys(name for table in tables for name in table.columns)), cells)
 

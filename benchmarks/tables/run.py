@@ -163,7 +163,7 @@ def _teacher_text(this: Plan) -> str:
 
 def _origin_text(settings: TeacherConfig) -> str:
     if settings.logits is not None:
-        return f"its answers on every text, from {settings.logits}"
+        return f"its answers on every text, from {in_words(settings.logits)}"
     if settings.answers is not None:
         return f"answers that name labels, from {in_words(settings.answers.path)}"
     if settings.students is not None:

@@ -19,6 +19,8 @@ def _names(given: Any) -> Any:
     return given if isinstance(given, str) else tuple(given)
 
 
+FileNames = Annotated[str | tuple[str, ...], BeforeValidator(_names)]
+"""The name of a file, of a folder or of a pattern of files, or a list of these."""
 Label = Annotated[str, BeforeValidator(_spelt)]
 
 
@@ -26,7 +28,7 @@ class AnswersConfig(BaseModel, frozen=True, extra="forbid"):
     """Files of answers to texts and the rule that makes logits of them. `answers: votes.jsonl` is short for
     `answers: {path: votes.jsonl}`."""
 
-    path: Annotated[str | tuple[str, ...], BeforeValidator(_names)] = Field(json_schema_extra={"travels": True})
+    path: FileNames = Field(json_schema_extra={"travels": True})
     """The file or its URI: CSV, TSV, JSON or Parquet, with one row or several for each text. A pattern such as
     `votes-*.jsonl`, a folder, and a list of names stand for several files, whose rows are read as those of one."""
     prior_strength: float = Field(default=1.0, gt=0, le=1000)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from distune.models.teacher.answers_config import AnswersConfig, Label
+from distune.models.teacher.answers_config import AnswersConfig, FileNames, Label
 
 HiddenState = Literal["pooled"] | Annotated[int, Field(ge=0)]
 
@@ -78,8 +78,9 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
     matches names, and takes columns without names in the order of the corpus' labels."""
     from_scratch: FromScratchConfig | None = None
     """A BERT of this shape, trained from nothing; it needs `epochs`."""
-    logits: str | None = Field(default=None, json_schema_extra={"travels": True})
-    """A file with texts (or their hashes) and logits or probabilities from any model, by its path or URI."""
+    logits: FileNames | None = Field(default=None, json_schema_extra={"travels": True})
+    """A file with texts (or their hashes) and logits or probabilities from any model, by its path or URI. A pattern such as
+    `logits-*.parquet`, a folder, and a list of names stand for several files, whose rows are read as those of one."""
     answers: AnswersConfig | None = Field(default=None, json_schema_extra={"travels": True})
     """A file of answers to texts, such as those of a language model: labels, votes, log-probabilities of labels, or
     labels with a confidence. Distune makes logits of them."""

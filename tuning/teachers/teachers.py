@@ -191,7 +191,7 @@ def _file_of(settings: TeacherConfig, corpus: Corpus) -> LogitsFile | None:
 def _read_logits(settings: TeacherConfig, corpus: Corpus) -> LogitsFile:
     """A file of logits. Together with a checkpoint, `labels` are the columns of the checkpoint, and those of the
     file if these have no names."""
-    path = str(settings.logits)
+    path = settings.logits or ""
     if settings.checkpoint is None:
         return read_logits_file(path, corpus.labels, settings.labels, corpus.is_multi_label)
     file = read_logits_file(path, corpus.labels, None, corpus.is_multi_label)
