@@ -79,6 +79,31 @@ class Student:
             return pd.DataFrame(probabilities, index=series.index, columns=list(self.labels))
         return probabilities
 
+    def answers(self, texts: Iterable[Text]) -> Any:
+        """All that is known of each text: its label, its probabilities, and whether the vocabulary has any of its tokens.
+
+        For a Series it is a DataFrame with the same index and the columns `label` (`labels` of several labels a text),
+        `probability_LABEL` for each label, and `has_known_token`. Otherwise it is a list of dicts, as `distune predict`
+        prints them, and for a generator a generator of these. A label says nothing about a text whose
+        `has_known_token` is false, such as a blank one or one in another language.
+
+            table = student.answers(frame["body"])
+            table.loc[~table["has_known_token"], "label"] = None
+        """
+        if isinstance(texts, Iterator):
+            return self._predictor.answers(texts)
+        answers = list(self._predictor.answers(_all(texts)))
+        if (series := _as_series(texts)) is None:
+            return answers
+        import pandas as pd
+
+        name = "labels" if self._predictor.is_multi_label else "label"
+        columns: dict[str, Any] = {name: pd.Series([one[name] for one in answers], series.index, dtype=object)}  # type: ignore[literal-required]
+        for label in self.labels:
+            columns[f"probability_{label}"] = [one["probabilities"][label] for one in answers]
+        known = np.array([one["has_known_token"] for one in answers], dtype=bool)
+        return pd.DataFrame({**columns, "has_known_token": known}, index=series.index)
+
     def encode(self, texts: Iterable[str]) -> NDArray[np.float32]:
         """The vector of each text, an array `[texts, features]`, by a siamese student of pairs (`student.pair: siamese` or
         `symmetric`). A text of many pairs is read once:
