@@ -76,7 +76,7 @@ def _of_cluster(cluster: ClusterConfig) -> list[str]:
 def class_lines(corpus: Corpus) -> list[str]:
     """Each class with the number of its texts in each split."""
     return [
-        f"{label}: {', '.join(f'{n} {split}' for split, n in counts.items())}"
+        f"{label}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}"
         for label, counts in corpus.class_counts().items()
     ]
 

@@ -23,9 +23,9 @@ from distune.tuning.champion.finalists import Finalist, select, train_finalists
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.verdict import NoChampionError, Verdict, judge
 from distune.tuning.report.write import publish
+from distune.tuning.search.bars import counted
 from distune.tuning.search.importance import importances, keep_importances
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.search.progress import counted
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records

@@ -18,9 +18,10 @@ from distune.corpora.places import Place
 from distune.tuning.champion.verdict import NoChampionError
 from distune.tuning.checks import check_shared, check_surroundings, refuse_few_trials
 from distune.tuning.concluding import InterruptedSearchError, chosen_finalists, conclude
+from distune.tuning.search.bars import FillingView
 from distune.tuning.search.gpus import with_gpus
 from distune.tuning.search.preparation import Prepared, prepare
-from distune.tuning.search.progress import FillingView, LiveView
+from distune.tuning.search.progress import LiveView
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
 from distune.tuning.search.warm_start import changed_since
@@ -141,7 +142,8 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
 def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
     study, tracker = prepared.study, outbox.observer
     outbox.ask(partial(tracker.describe, dump(study.document), opening(prepared, folder)))
-    _log.info(f"search {folder}: {n_of(study.config.search.trials, 'trial')}; MLflow run {tracker.run_id}")
+    _log.info(f"search {folder}: {n_of(study.config.search.trials, 'trial')}")
+    _log.info(f"  MLflow run {tracker.run_id}")
     known = records_in(study.config, folder)
     outbox.ask(partial(tracker.reconcile, known))
     try:

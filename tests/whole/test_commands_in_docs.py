@@ -233,7 +233,7 @@ def test_the_tutorials_study_fits_the_files_that_its_program_makes(
     Path("study.yaml").write_text(study, encoding="utf-8")
     in_process("make_files.py")
     printed = run("distune check study.yaml")
-    assert printed.startswith("study.yaml: no fault; 1000 train, 12351 transfer, 2013 dev, 2041 test; 12 trials; ")
+    assert printed.startswith("study.yaml: no fault; 1,000 train, 12,351 transfer, 2,013 dev, 2,041 test; 12 trials; ")
     assert " ".join(printed.split()) in " ".join((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").split())
 
 

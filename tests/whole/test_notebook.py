@@ -53,7 +53,7 @@ def test_every_cell_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout
     assert "search.trails: " in shown
-    assert "no fault; 1000 train" in shown
+    assert "no fault; 1,000 train" in shown
     assert "distilled champion" in shown
     assert len(re.findall(r"^\d,[0-3],(?:complete|pruned),", shown, re.M)) == 4  # Rows of found.trials.
     assert "['1', '0']" in shown

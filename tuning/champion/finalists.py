@@ -90,7 +90,7 @@ def train_finalists(
         (_seeded(record.config, n_seeds, taken), _seeded(record.config.plain(), n_seeds, taken)) for record in chosen
     ]  # Two finalists may have the same plain twin.
     runs = {run.model_dump_json(): run for seeded in of_each for of_kind in seeded for run in of_kind}
-    keys = list(runs)
+    keys, trials = list(runs), _trials_of(chosen, of_each)
     shared = TrainingData(
         {key: inputs.data for key, inputs in prepared.inputs.items()}, prepared.study.config.cluster.threads
     )
@@ -101,13 +101,22 @@ def train_finalists(
         told(len(results), len(runs))
         kind = "plain" if run.loss.is_plain else "distilled"
         _log.info(
-            f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} (seed {run.seed}): dev {metric} "
-            f"{result.score:.4f}"
+            f"finalists: {len(results)}/{len(runs)} trained, {kind} {run.student.kind} of {trials[keys[index]]} (seed {run.seed}): "
+            f"dev {metric} {result.score:.4f}"
         )
     return [
         Finalist(record, *(tuple(results[run.model_dump_json()] for run in of_kind) for of_kind in seeded))
         for record, seeded in zip(chosen, of_each, strict=True)
     ]
+
+
+def _trials_of(chosen: Sequence[TrialRecord], of_each: Sequence[Sequence[Sequence[TrialConfig]]]) -> dict[str, str]:
+    """The trials for which each training is done, by its key: "trial 4", or "trials 4, 7" for a plain twin of both."""
+    numbers: dict[str, list[int]] = {}
+    for record, seeded in zip(chosen, of_each, strict=True):
+        for key in dict.fromkeys(run.model_dump_json() for of_kind in seeded for run in of_kind):
+            numbers.setdefault(key, []).append(record.number)
+    return {key: f"trial{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}" for key, found in numbers.items()}
 
 
 def _seeded(config: TrialConfig, n_seeds: int, taken: Collection[int]) -> list[TrialConfig]:

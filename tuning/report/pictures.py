@@ -14,7 +14,7 @@ from distune.models.errors import first_line
 from distune.tuning.champion.answers import Answers
 from distune.tuning.champion.confusions import confused_pairs
 from distune.tuning.report.findings import Findings
-from distune.tuning.report.fonts import first_without_font
+from distune.tuning.report.fonts import first_without_font, fonts_for, wide_characters
 from distune.tuning.report.pictures_calibration import calibration_picture
 from distune.tuning.report.pictures_front import front_picture
 from distune.tuning.report.pictures_labels import SHOWN_LABELS, labels_picture, shown_labels
@@ -221,19 +221,21 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
         for picture, file in zip(pictures, files, strict=True)
     ]
     settings = {"mathjax": False, "timeout": PNG_TIMEOUT_S, "proxy_server": NO_NETWORK}
-    try:
-        kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
-    except Exception as error:  # noqa: BLE001  (pictures never end a search)
-        first_sentence = first_line(error).split(". ")[0].rstrip(".")
-        _log.info(
-            f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
-            "machine with Chromium draws them"
-        )
-        return []
-    lacking = first_without_font(str(picture.figure.to_plotly_json()) for picture in pictures)
+    characters = wide_characters(str(picture.figure.to_plotly_json()) for picture in pictures)
+    with fonts_for(characters):
+        try:
+            kaleido.write_fig_from_object_sync(jobs, cancel_on_error=True, kopts=settings)
+        except Exception as error:  # noqa: BLE001  (pictures never end a search)
+            first_sentence = first_line(error).split(". ")[0].rstrip(".")
+            _log.info(
+                f"no PNGs of the pictures ({', '.join(file.stem for file in files)}): {first_sentence}; `distune report` on a "
+                "machine with Chromium draws them"
+            )
+            return []
+        lacking = first_without_font(characters)
     if lacking:
         _log.info(
-            f"the PNGs of the pictures have boxes instead of characters such as {lacking}: this machine has no font with it; install one "
-            "(apt-get install fonts-noto-cjk), and `distune report` draws them again"
+            f"the PNGs of the pictures have boxes instead of characters such as {lacking}: neither this machine nor Distune has a font "
+            "with it; install one (apt-get install fonts-noto-cjk), and `distune report` draws them again"
         )
     return files

@@ -1,22 +1,20 @@
-"""A search as it runs, and a cache as it is filled: how far it is, its Pareto front so far, what runs, what failed, the time left."""
+"""A search as it runs: how far it is, its Pareto front so far, what runs, what failed, the time left."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from distune._plural import n_of
+from distune.tuning.search.bars import LINE_EVERY_S, duration, time_left_s
 from distune.tuning.storage.lease import live_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import (
@@ -31,7 +29,6 @@ from distune.tuning.storage.records import (
 from distune.tuning.storage.searches import state_of
 from distune.tuning.study.file import Study
 
-LINE_EVERY_S = 15.0
 N_FRONT, N_FAILURES = 6, 3
 
 
@@ -57,8 +54,12 @@ class LiveView:
     def __exit__(self, *error: object) -> None:
         if self._console.is_terminal:
             self._live.stop()
-            self._console.print(*_failures(list(self._records.values())), sep="\n")
-        self._console.print(self._line())
+            for failure in _failures(list(self._records.values())):
+                self._console.print(failure)
+            for part in str(self._line()).split(" | "):
+                self._console.print(part, highlight=False, markup=False)
+        else:
+            self._console.print(self._line())
 
     def known(self, records: list[TrialRecord]) -> None:
         """Count the trials that a search had finished before it was resumed."""
@@ -95,66 +96,6 @@ class LiveView:
         return view(list(self._records.values()), self._epochs, self._n_trials, self._left_s(), self._metric)
 
 
-class FillingView:
-    """How far a teacher is with its answers, told before and after each shard: a bar, or a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        columns = (BarColumn(60), MofNCompleteColumn(), TextColumn("texts"), TimeRemainingColumn())
-        self._bar = Progress(TextColumn("teacher logits"), *columns, console=console, transient=True)
-        self._task: TaskID | None = None
-        self._started_s = self._printed_s = 0.0
-        self._n_before = 0
-
-    def __call__(self, n_done: int, n_texts: int) -> None:
-        now = time.monotonic()
-        if self._task is None:
-            # What an interrupted filling has left counts as done, and not as fast.
-            self._task = self._bar.add_task("", total=n_texts, completed=n_done)
-            self._started_s, self._n_before = now, n_done
-            if self._console.is_terminal:
-                self._bar.start()
-        self._bar.update(self._task, completed=n_done)
-        if n_done == n_texts:
-            self._end(n_texts, now)
-        elif not self._console.is_terminal and now - self._printed_s > LINE_EVERY_S:
-            self._printed_s = now
-            left_s = time_left_s(now - self._started_s, n_done - self._n_before, n_texts - self._n_before)
-            left = "" if left_s is None else f", about {_duration(left_s)} left"
-            self._console.print(f"teacher logits: {n_done:,} of {n_of(n_texts, 'text')}{left}", highlight=False)
-
-    def _end(self, n_texts: int, now: float) -> None:
-        """The next call is about another cache."""
-        if self._console.is_terminal:
-            self._bar.stop()
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = None
-        self._console.print(
-            f"teacher logits: {n_of(n_texts, 'text')} in {_duration(now - self._started_s)}", highlight=False
-        )
-
-
-@contextmanager
-def counted(console: Console, what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with a count on a terminal, moved by telling it how many of how many are done; elsewhere the lines of the work say it."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(60),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda n_done, n_all: bar.update(task, completed=n_done, total=n_all)
-
-
-def time_left_s(elapsed_s: float, n_done: int, n_trials: int) -> float | None:
-    """Seconds to the end at the pace so far; None before the first trial has ended and after the last."""
-    return elapsed_s / n_done * (n_trials - n_done) if 0 < n_done < n_trials else None
-
-
 def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None, metric: str = "accuracy") -> Text:
     """A search in a line; `metric` is what its scores are called."""
     counts = count_states(records)
@@ -163,9 +104,12 @@ def summary(records: Sequence[TrialRecord], n_trials: int, left_s: float | None,
     accurate = [record for record in records if record.score is not None]
     if accurate:
         best = max(accurate, key=lambda record: record.score or 0.0)
-        parts.append(f"best dev {metric} {best.score:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms)")
+        ended = "" if best.state == "complete" else f", {best.state}"
+        parts.append(
+            f"best dev {metric} {best.score:.4f} ({best.config.student.kind}, {best.latency_ms:.2f} ms{ended})"
+        )
     if left_s is not None:
-        parts.append(f"about {_duration(left_s)} left")
+        parts.append(f"about {duration(left_s)} left")
     return Text(" | ".join(parts))
 
 
@@ -250,7 +194,3 @@ def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | 
     ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
     elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
     return records, time_left_s(elapsed_s, count_done(records), study.config.search.trials)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -59,7 +59,7 @@ class ReadStudy:
     @property
     def sizes(self) -> str:
         """The splits and how many texts each has."""
-        return ", ".join(f"{len(split)} {name}" for name, split in self.corpus.splits.items())
+        return ", ".join(f"{len(split):,} {name}" for name, split in self.corpus.splits.items())
 
 
 def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool = False) -> ReadStudy:

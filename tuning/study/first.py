@@ -80,7 +80,7 @@ def write_first_study(data: str, out: Path) -> list[str]:
             file.write(content)
     except OSError as error:
         raise StudyError(f"-o: cannot write {out}: {error.strerror}") from error
-    sizes = ", ".join(f"{len(split)} {name}" for name, split in corpus.splits.items() if len(split))
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items() if len(split))
     cut = (
         "Chinese, so jieba cuts them into words"
         if is_chinese

@@ -94,7 +94,7 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         respelt = f", {100 * found.respelt:.0f} % in another width or case alone" if found.respelt else ""
         _log.info(
-            f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary)} in the vocabulary; {config.vectors.kind} vectors of "
+            f"{whose}{config.tokens.kind}: {len(tokenized.vocabulary):,} in the vocabulary; {config.vectors.kind} vectors of "
             f"dimension {found.matrix.shape[1]} for {100 * found.coverage:.0f} % of it{respelt}"
         )
         for note in found.notes:

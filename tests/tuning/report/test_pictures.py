@@ -14,7 +14,6 @@ import pytest
 
 from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
-from distune.tuning.report.fonts import first_without_font
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from distune.tuning.report.pictures_search import most_telling, short_names
 from distune.tuning.report.style import escaped, wide_axis
@@ -264,17 +263,3 @@ def test_without_kaleido_the_page_is_written_and_the_missing_package_is_named(
     assert write_pngs(draw(findings)[0], tmp_path) == []
     (line,) = said
     assert "the package kaleido is not installed; pip install 'distune[pictures]'" in line
-
-
-@pytest.mark.parametrize(
-    ("fonts", "texts", "lacking"),
-    [("", ["accuracy", "label 好"], "好"), ("A font", ["好"], None), ("", ["accuracy"], None)],
-)
-def test_a_character_without_a_font_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fonts: str, texts: list[str], lacking: str | None
-) -> None:
-    program = tmp_path / "fc-list"
-    program.write_text(f"#!/bin/sh\n[ $1 = :charset=597d ] && echo '{fonts}'\n")  # U+597D is 好.
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert first_without_font(texts) == lacking

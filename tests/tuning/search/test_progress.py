@@ -3,14 +3,11 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from distune.tuning.search import progress
-from distune.tuning.search.progress import FillingView, LiveView, show_progress, time_left_s, view
+from distune.tuning.search.progress import LiveView, show_progress, view
 from distune.tuning.search.single import what_differs
 from distune.tuning.storage.records import State, TrialRecord
 from distune.tuning.storage.searches import new_folder
@@ -85,12 +82,6 @@ def test_the_view_has_the_front_what_runs_and_the_last_failures() -> None:
     assert all(f"trial {number} failed: error {number}" in shown for number in (4, 5, 6))
 
 
-def test_the_time_left_is_by_the_pace_so_far() -> None:
-    assert time_left_s(10, 4, 10) == 15
-    assert time_left_s(10, 0, 10) is None
-    assert time_left_s(10, 10, 10) is None
-
-
 def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: dict[str, Any], tmp_path: Path) -> None:
     study = Study(document)
     folder = new_folder(study)
@@ -103,25 +94,6 @@ def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: d
     assert f"search {folder} (new)" in stream.getvalue()
     assert "trials 1/4 done, 1 running" in stream.getvalue()
     assert "running: 1" in stream.getvalue()
-
-
-def test_a_cache_is_followed_by_a_bar_in_a_terminal_and_by_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 1000.0))
-    shown = []
-    for is_terminal in (True, False):
-        stream = io.StringIO()
-        filling = FillingView(Console(file=stream, width=120, force_terminal=is_terminal))
-        for n_done in (0, 250, 500, 1000):
-            filling(n_done, 1000)
-        filling(30, 30)  # the cache of augmented texts
-        shown.append(stream.getvalue())
-    assert "0/1000" in shown[0]
-    assert "teacher logits: 1,000 texts in 0 s" in shown[0]
-    assert [line.strip() for line in shown[1].splitlines()] == [
-        "teacher logits: 0 of 1,000 texts",
-        "teacher logits: 1,000 texts in 0 s",
-        "teacher logits: 30 texts in 0 s",
-    ]
 
 
 def test_a_trial_is_shown_by_what_is_not_its_default() -> None:
@@ -143,3 +115,17 @@ def test_a_narrow_terminal_breaks_no_part_of_the_summary() -> None:
         "best dev accuracy 0.7000 (average, 0.25 ms)",
         "about 10 min left",
     ]
+
+
+def test_the_best_score_says_that_its_trial_was_stopped() -> None:
+    shown = rendered(record(0, "complete", 0.6), record(1, "pruned", 0.7))
+    assert "best dev accuracy 0.7000 (average, 0.25 ms, pruned)" in shown
+
+
+def test_a_narrow_terminal_keeps_the_parts_of_the_last_line_whole() -> None:
+    stream = io.StringIO()
+    with LiveView(2, Console(file=stream, width=60, force_terminal=True)) as live:
+        live.started(record(0, "running"))
+        live.ended(record(0, "complete", 0.75))
+    last = stream.getvalue().split("\x1b[?25h")[-1]
+    assert "trials 1/2 done, 0 running, 0 pruned\nbest dev accuracy 0.7500 (average, 0.25 ms)\n" in last
