@@ -101,7 +101,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
         fault = _fault(content, error)
     text = _decoded(content, "gb18030")
     if text is not None and _is_chinese(text):
-        _refuse_lines_of_utf8(content, name)
+        refuse_lines_of_utf8(content, name)
         return Decoded(text, "gb18030")
     raise CorpusError(
         f"{name}: is not UTF-8 ({fault}); say by `encoding:` in which encoding it was saved (such as gb18030, big5 or cp1252), or "
@@ -151,7 +151,7 @@ def _is_chinese(text: str) -> bool:
     return len(beyond_ascii) >= FEWEST_CHARACTERS and n_frequent >= FREQUENT_SHARE * len(beyond_ascii)
 
 
-def _refuse_lines_of_utf8(content: bytes, name: str) -> None:
+def refuse_lines_of_utf8(content: bytes, name: str) -> None:
     """Raise CorpusError for a line of Chinese in UTF-8 in a file of GB18030, for example if two files were put
     together."""
     for number, line in enumerate(content.split(b"\n"), start=1):

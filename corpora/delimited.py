@@ -13,7 +13,7 @@ from distune.corpora.foreign_headers import SEPARATORS, refuse_other_headers
 from distune.corpora.headers import NAMES
 from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
 from distune.corpora.quotation import read_delimited
-from distune.corpora.raw_rows import Reading
+from distune.corpora.raw_rows import Quoting, Reading
 from distune.corpora.rulers import without_rulers
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError, EmptyFileError
@@ -31,12 +31,27 @@ OF_LABELS = ("logit_", "probability_")
 """How the names of columns begin of which each is one label's."""
 
 
+class Manner(NamedTuple):
+    """How a file is read: what separates its columns, and what its quotation marks and backslashes mean."""
+
+    delimiter: str
+    quoting: Quoting
+    skips_spaces: bool
+    halves_backslashes: bool
+
+
 class Delimited(NamedTuple):
-    """The columns of a file by name, notes on how they were read, and the line in which each row begins."""
+    """The columns of a file by name, notes on how they were read, and the line in which each row begins.
+
+    `names` are those of all columns, `head` is the text of the lines before the first row.
+    """
 
     columns: dict[str, list[str]]
     notes: list[str]
     numbers: Sequence[int]
+    names: list[str]
+    head: str
+    manner: Manner
 
 
 def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Delimited:
@@ -73,7 +88,9 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     notes += left_out
     once = {name: column for name, column in zip(names, columns, strict=True) if names.count(name) == 1}
     numbers = array("q", (reading.starts[place] + 1 for place in kept))
-    return Delimited(once, notes, numbers)
+    head = (hint[0] if hint else "") + (reading.row(0).raw if has_header else "")
+    manner = Manner(found, reading.quoting, reading.skips_spaces, bool(reading.unescaped))
+    return Delimited(once, notes, numbers, names, head, manner)
 
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:

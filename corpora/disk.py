@@ -77,6 +77,15 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Put the content of a file on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def sync_folder(folder: Path) -> None:
     """Without it a new name may be gone after a loss of power, although the file's content is on the disk."""
     opened = os.open(folder, os.O_RDONLY)

@@ -36,8 +36,8 @@ def read_json(text: str, name: str, wanted: Collection[str] = ()) -> Records:
     """
     lines = [line.removeprefix("\ufeff") for line in text.split("\n" if "\n" in text else "\r")]
     filled = [line for line in lines if line.strip()]
-    if len(filled) > 1 and _is_object(filled[0]):
-        return _of_lines(lines, name)
+    if len(filled) > 1 and is_object(filled[0]):
+        return json_lines(lines, name)
     try:
         value = _parsed(text)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _is_object(line: str) -> bool:
+def is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except RecursionError:
@@ -82,10 +82,11 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _of_lines(lines: Sequence[str], name: str) -> Records:
+def json_lines(lines: Sequence[str], name: str, n_before: int = 0) -> Records:
+    """The records of lines that hold an object each; `n_before` lines of the file stand before them."""
     records: list[Record] = []
     numbers = array("q")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=n_before + 1):
         if not line.strip():
             continue
         try:

@@ -23,7 +23,7 @@ def lines_of_table(text: str) -> list[str]:
 
     They end in carriage returns where the first one does, and outside of quotation marks more end so than in line feeds.
     """
-    end = "\r" if _ends_in_returns(text) else "\n"
+    end = "\r" if ends_in_returns(text) else "\n"
     if text.startswith(MARK) or _repeats_its_header(text, end):
         text = text.removeprefix(MARK).replace(f"{end}{MARK}", end)
     pieces = text.split(end)
@@ -31,7 +31,7 @@ def lines_of_table(text: str) -> list[str]:
     return [*lines, pieces[-1]] if pieces[-1] else lines
 
 
-def _ends_in_returns(text: str) -> bool:
+def ends_in_returns(text: str) -> bool:
     first = FIRST_END.match(text[:LONGEST_HEADER])
     if first is None or first[1] != "\r":
         return False

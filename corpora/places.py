@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
-from distune.corpora.disk import UNFINISHED, write_whole
+from distune.corpora.disk import UNFINISHED, make_folder, sync_file, sync_folder, write_whole
 from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
@@ -139,6 +140,23 @@ class Place:
         with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read(n_bytes))
 
+    def open(self) -> BufferedReader[Any]:
+        """The file, open for reading its bytes one after the other; raises FileNotFoundError."""
+        if self.path is not None:
+            return self.path.open("rb")
+        system, path = self._resolved
+        return BufferedReader(system.open_input_stream(path, compression=None))
+
+    def open_at_random(self) -> Any:
+        """The file of Arrow, open for reading at any place in it; raises FileNotFoundError."""
+        system, path = self._resolved
+        return system.open_input_file(path)
+
+    def n_bytes(self) -> int:
+        """The size of a file; 0 where there is none."""
+        system, path = self._resolved
+        return system.get_file_info(path).size or 0
+
     def read_text(self) -> str:
         return self.read_bytes().decode()
 
@@ -163,6 +181,33 @@ class Place:
                 with suppress(OSError, ArrowException):
                     system.delete_file(unfinished)
             raise
+
+    @contextmanager
+    def to_write_file(self) -> Iterator[Path]:
+        """A path on this machine to write a file of any size to, which takes this place when the `with` ends well; what
+        was here is untouched before."""
+        if self.path is not None:
+            make_folder(self.path.absolute().parent)
+            unfinished = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+            try:
+                yield unfinished
+                sync_file(unfinished)
+                unfinished.replace(self.path)
+                sync_folder(self.path.absolute().parent)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            return
+        with scratch_folder() as scratch:
+            yield scratch / self.name
+            system, path = self._resolved
+            if system.type_name not in WHOLE_AT_ONCE:
+                system.create_dir(path.rpartition("/")[0], recursive=True)
+            unfinished_uri = path if system.type_name in WHOLE_AT_ONCE else f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
+            copy_files(
+                str(scratch / self.name), unfinished_uri, source_filesystem=_local(), destination_filesystem=system
+            )
+            if unfinished_uri != path:
+                system.move(unfinished_uri, path)
 
     def write_text(self, content: str) -> None:
         self.write_bytes(content.encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
@@ -110,9 +110,12 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
         return in_words(self.path)
 
 
-def config_of(path: str | tuple[str, ...]) -> TableConfig:
-    """The default settings of a file of this name; raises CorpusError for a name that no place can have."""
+def config_of(path: str | tuple[str, ...], **settings: Any) -> TableConfig:
+    """The settings of a file of this name, the default ones but for those that are given; raises CorpusError for a name
+    that no place can have, and for a setting that is none."""
     try:
-        return TableConfig(path=path)
+        return TableConfig(path=path, **settings)
     except ValidationError as error:
-        raise CorpusError(f"the name of a file {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+        fault = error.errors()[0]
+        what = "the name of a file" if fault["loc"][:1] == ("path",) else ".".join(map(str, fault["loc"]))
+        raise CorpusError(f"{what} {fault['msg'].removeprefix('Value error, ')}") from error

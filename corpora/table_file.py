@@ -127,16 +127,17 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if not decoded.text.strip():
         raise EmptyFileError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
-        return _of_records(read_json(decoded.text, name, wanted), name, decoded.encoding)
+        return of_records(read_json(decoded.text, name, wanted), name, decoded.encoding)
     marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
-    columns, notes, numbers = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
-    first = f"{name}: {notes[0]}{_in(decoded.encoding)}"
+    found = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
+    columns, notes = found.columns, found.notes
+    first = f"{name}: {notes[0]}{in_encoding(decoded.encoding)}"
     return Table(
         name=name,
         columns=columns,
         n_rows=len(next(iter(columns.values()))),
         notes=(first, *(f"  {note}" for note in notes[1:])),
-        rows=RowNames(file=name, unit="line", numbers=numbers),
+        rows=RowNames(file=name, unit="line", numbers=found.numbers),
         hint=HINT,
     )
 
@@ -195,7 +196,7 @@ def _of_parquet(place: Place, name: str) -> Table:
     )
 
 
-def _of_records(found: Records, name: str, encoding: str) -> Table:
+def of_records(found: Records, name: str, encoding: str) -> Table:
     records, form, numbers = found
     rows = RowNames(file=name, unit="row" if numbers is None else "line", numbers=numbers)
     names = list(dict.fromkeys(key for record in records for key in record))
@@ -209,9 +210,11 @@ def _of_records(found: Records, name: str, encoding: str) -> Table:
         "split": "JSON (split)",
         "index": "JSON (index)",
     }
-    note = f"{name}: {n_of(len(records), 'row')} of {shown.get(form, f'the JSON array {form!r}')}{_in(encoding)}"
+    note = (
+        f"{name}: {n_of(len(records), 'row')} of {shown.get(form, f'the JSON array {form!r}')}{in_encoding(encoding)}"
+    )
     return Table(name=name, columns=columns, n_rows=len(records), notes=(note,), rows=rows)
 
 
-def _in(encoding: str) -> str:
+def in_encoding(encoding: str) -> str:
     return "" if encoding in ("utf-8", "utf-8-sig") else f", in {encoding}"

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict, TypeVar, final
+from typing import Any, ClassVar, NamedTuple, TypedDict, TypeVar, final
 
 import numpy as np
 import onnxruntime
@@ -68,6 +68,16 @@ class SetAnswer(TypedDict):
     labels: list[str]
     probabilities: dict[str, float]
     has_known_token: bool
+
+
+class Answered(NamedTuple):
+    """The answers to some texts as arrays, in the order of the texts."""
+
+    answers: NDArray[np.int64]
+    """The answers as the decision of the student gives them: a class, or 1 for each answered label."""
+    probabilities: NDArray[np.float32]
+    """Probabilities `[texts, classes]`; an answer has them by `six_decimals`."""
+    has_known_token: NDArray[np.bool_]
 
 
 AnyAnswer = Answer | SetAnswer
@@ -226,17 +236,36 @@ class Predictor:
         that is no text."""
         n_before = 0
         for window in _batches(texts, TEXTS_IN_MEMORY):
-            rows = self._encoded(window, n_before)
+            answered = self._answered(window, n_before)
             n_before += len(window)
-            probabilities = self.decision.probabilities(self._logits(rows))
-            answered = self.named(self.decision.of_probabilities(probabilities))
-            for ids, row, labels in zip(rows, probabilities, answered, strict=True):
-                named = {label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)}
-                has_known_token = ids.count(UNKNOWN) < len(ids) - self.is_of_pairs  # The separator says nothing.
+            columns = (
+                self.named(answered.answers),
+                six_decimals(answered.probabilities).tolist(),
+                answered.has_known_token.tolist(),
+            )
+            for labels, row, has_known_token in zip(*columns, strict=True):
+                named = dict(zip(self.labels, row, strict=True))
                 if self.is_multi_label:
                     yield SetAnswer(labels=labels, probabilities=named, has_known_token=has_known_token)
                 else:
                     yield Answer(label=labels[0], probabilities=named, has_known_token=has_known_token)
+
+    def answered(self, texts: Sequence[Text]) -> Answered:
+        """The answers to texts as arrays, to the digit those of `answers`. Raises TextError for a row that is no text."""
+        starts = range(0, len(texts), TEXTS_IN_MEMORY)
+        parts = [self._answered(texts[start : start + TEXTS_IN_MEMORY], start) for start in starts]
+        if not parts:
+            shape = (0, len(self.labels))
+            answers = np.empty(shape if self.is_multi_label else 0, dtype=np.int64)
+            return Answered(answers, np.empty(shape, dtype=np.float32), np.empty(0, dtype=bool))
+        return Answered(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _answered(self, texts: Sequence[Text], first_row: int) -> Answered:
+        rows = self._encoded(texts, first_row)
+        probabilities = self.decision.probabilities(self._logits(rows))
+        # The separator of a pair says nothing.
+        known = [ids.count(UNKNOWN) < len(ids) - self.is_of_pairs for ids in rows]
+        return Answered(self.decision.of_probabilities(probabilities), probabilities, np.array(known, dtype=bool))
 
     @functools.cached_property
     def head(self) -> onnxruntime.InferenceSession:
@@ -286,6 +315,11 @@ class Predictor:
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
         return [self.encoder(text) for text in texts]
+
+
+def six_decimals(probabilities: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities rounded as Python's `round` does: a float32 times 10^6 never looks like a tie that it is not."""
+    return np.rint(probabilities.astype(np.float64) * 1e6) / 1e6  # type: ignore[no-any-return]
 
 
 def _refuse_half(pair: Sequence[str], row: int) -> None:

@@ -78,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "runs:/RUN_ID/student, or the folder of a search's results",
     )
     pull.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
-    predict = command("predict", commands.predict, "answer texts, one a line, with one JSON object a line")
-    predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
-    predict.add_argument("texts", type=Path, nargs="?", metavar="FILE", help="one text a line; stdin by default")
+    _add_predict(command)
     _add_serve(
         command("serve", commands.serve, "answer over HTTP what a checkpoint folder answers, until Ctrl-C or SIGTERM")
     )
@@ -121,6 +119,41 @@ class _Version(argparse.Action):
         except PackageNotFoundError:
             parser.exit(1, f"{parser.prog}: the package is not installed, so that its version is not known\n")
         parser.exit()
+
+
+def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
+    predict = command(
+        "predict",
+        commands.predict,
+        "answer texts, one a line, with one JSON object a line; or the rows of tables, by --out",
+    )
+    predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
+    predict.add_argument(
+        "texts",
+        nargs="*",
+        metavar="FILE",
+        help="one text a line, stdin by default; with --out tables, folders of them and patterns, as paths or URIs",
+    )
+    predict.add_argument(
+        "--out",
+        metavar="OUT",
+        help="the tables with the answers: a file (.parquet, .csv, .tsv, .jsonl), or a folder of parts, by a / at its end, "
+        "which a killed run that is run again completes",
+    )
+    predict.add_argument("--text", metavar="COLUMN", help="the column with the texts (text)")
+    predict.add_argument("--text-b", metavar="COLUMN", help="of pairs, the column with the second texts (text_b)")
+    predict.add_argument("--proba", action="store_true", help="a column with the probability of each label too")
+    predict.add_argument("--top", type=int, metavar="N", help="columns with the N likeliest labels too")
+    predict.add_argument("--prefix", metavar="PREFIX", help="what the names of the columns of answers begin with")
+    predict.add_argument("--workers", type=int, metavar="N", help="processes (all cores that this one may use)")
+    predict.add_argument(
+        "--format", choices=("parquet", "csv", "tsv", "jsonl"), help="the format of parts (that of the input)"
+    )
+    predict.add_argument(
+        "--quoting", choices=("auto", "none", "csv", "backslash"), help="what quotation marks mean in CSV (auto)"
+    )
+    predict.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
+    predict.add_argument("--encoding", help="the encoding of CSV and JSON, where it is not found by itself")
 
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:

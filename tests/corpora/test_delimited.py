@@ -119,17 +119,17 @@ def test_a_rule_under_the_names_and_the_number_of_rows_are_no_rows(content: str)
 
 def test_the_number_of_rows_under_a_file_of_one_column_is_no_text() -> None:
     config = TableConfig(path="a.csv")
-    columns, notes, _ = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
+    columns, notes, *_ = read_columns("text\n----\ngood\nbad\n\n(2 rows affected)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "bad"]}
     assert notes[2] == "its last line, (2 rows affected), is the number of its rows and no row"
-    columns, notes, _ = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
+    columns, notes, *_ = read_columns("text\ngood\n(9 rows)\n", ",", config, ("text",))
     assert columns == {"text": ["good", "(9 rows)"]}
     assert notes[1] == "its last line, (9 rows), is read as a row, though it has 1 others: do texts hold line breaks?"
     assert read_columns("text\na\n---\n", ",", config, ("text",))[0] == {"text": ["a", "---"]}
 
 
 def test_the_name_of_the_only_column_that_comes_again_is_said() -> None:
-    columns, notes, _ = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
+    columns, notes, *_ = read_columns("text\na\n\ufefftext\nb\n", ",", TableConfig(path="a.csv"), ("text",))
     assert columns == {"text": ["a", "text", "b"]}
     assert notes[1:] == ["1 row is the name of the column, 'text', and read as any other"]
 
@@ -168,7 +168,7 @@ def test_a_file_of_quotation_marks_takes_no_time() -> None:
 
 def test_named_columns_are_separated_by_the_sign_that_fits_every_row() -> None:
     config = TableConfig(path="a.csv", columns=("text", "label"))
-    columns, notes, _ = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
+    columns, notes, *_ = read_columns("well, a;x\nb;y\nc, really, c;x\n", ",", config, ("text", "label"))
     assert columns == {"text": ["well, a", "b", "c, really, c"], "label": ["x", "y", "x"]}
     assert notes[1:] == ["its columns are separated by semicolons"]
     columns, *_ = read_columns("a;b,x\nb,y\n", ",", config, ("text", "label"))

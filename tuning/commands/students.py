@@ -67,9 +67,44 @@ def pull(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
+    if options.out is not None:
+        _predict_table(options)
+        return
+    from distune.models.checkpoint_folder import CheckpointError
     from distune.tuning.serve.predict import predict
 
-    predict(options.folder, options.texts)
+    for flag in ("text", "text_b", "proba", "top", "prefix", "workers", "format", "quoting", "columns", "encoding"):
+        if getattr(options, flag):
+            raise CheckpointError(f"--{flag.replace('_', '-')} is for tables: name by --out where the answers go")
+    if len(options.texts) > 1:
+        raise CheckpointError("several files are answered as tables: name by --out where the answers go")
+    predict(options.folder, Path(options.texts[0]) if options.texts else None)
+
+
+def _predict_table(options: argparse.Namespace) -> None:
+    from distune.models.checkpoint_folder import CheckpointError
+
+    if not options.texts:
+        raise CheckpointError("--out is for files: name those with the texts")
+    if importlib.util.find_spec("pyarrow") is None:
+        raise CheckpointError("tables need packages of the search: pip install 'distune[search]'")
+    from distune.tuning.serve.answer_columns import AnswerSettings
+    from distune.tuning.serve.table import predict_table
+    from distune.tuning.serve.table_input import InputSettings
+    from distune.tuning.serve.workers import cores
+
+    if options.workers is not None and options.workers < 1:
+        raise CheckpointError(f"--workers must be at least 1, but got {options.workers}")
+    source = InputSettings(
+        paths=tuple(options.texts),
+        text=options.text,
+        text_b=options.text_b,
+        quoting=options.quoting or "auto",
+        columns=tuple(options.columns.split(",")) if options.columns else None,
+        encoding=options.encoding,
+    )
+    asked = AnswerSettings(proba=options.proba, top=options.top or 0, prefix=options.prefix or "")
+    predict_table(options.folder, source, asked, options.out, options.workers or cores(), options.format)
 
 
 def serve(options: argparse.Namespace) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from distune.corpora.incoming import BLOCK_BYTES, Utf8
 from distune.models.answer_lines import answer_lines
 from distune.models.checkpoint_folder import CheckpointError, check_folder
 from distune.models.predictor import Predictor
+from distune.tuning.serve.progress import progress_of
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 """Endings of files whose lines are no texts."""
@@ -33,7 +33,7 @@ def predict(folder: Path, texts: Path | None) -> None:
         raise CheckpointError(f"no such file: {texts}")
     if texts is not None and (ending := _ending(texts)) in TABLES:
         raise CheckpointError(
-            f"{texts}: predict answers one text a line, but {ending} is a table; write its text column into a file of its own"
+            f"{texts}: predict answers one text a line, but {ending} is a table; answer its rows by --out FILE, such as --out answers{ending}"
         )
     predictor = Predictor(folder, load_encoder(folder))
     raw = FileIO(texts or 0, closefd=texts is not None)
@@ -67,28 +67,19 @@ def _ending(texts: Path) -> str:
     return Path(name.removesuffix(packed)).suffix
 
 
-@contextmanager
-def _watched(source: BufferedReader[Any]) -> Iterator[Callable[[int], object]]:
-    """The function that shows the number of answered texts on stderr. It needs a terminal as stderr, none as stdout
-    (which shows the answers themselves), and rich."""
-    if not sys.stderr.isatty() or sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
-        yield lambda n_texts: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+def _watched(source: BufferedReader[Any]) -> AbstractContextManager[Callable[[int], object]]:
+    """The function that shows the number of answered texts on stderr. It needs none as stdout, which shows the answers
+    themselves."""
+    if sys.stdout.isatty():
+        return nullcontext(lambda n_texts: None)
     about = os.fstat(source.fileno())
-    size = about.st_size if stat.S_ISREG(about.st_mode) else None
-    counts = TextColumn("{task.fields[n_texts]:,} texts, {task.fields[pace]:,.0f} a second")
-    known = [TimeElapsedColumn()] if size is None else [BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)]
-    with Progress(counts, *known, console=Console(stderr=True)) as progress:
-        task, n_done = progress.add_task("", total=size, n_texts=0, pace=0.0), 0
+    is_file = stat.S_ISREG(about.st_mode)
+    return _counting(progress_of(about.st_size if is_file else None), source if is_file else None)
 
-        def after(n_texts: int) -> None:
-            nonlocal n_done
-            n_done += n_texts
-            elapsed = progress.tasks[0].elapsed or 1e-9
-            done = None if size is None else source.tell()
-            progress.update(task, completed=done, n_texts=n_done, pace=n_done / elapsed)
 
-        yield after
+@contextmanager
+def _counting(
+    progress: AbstractContextManager[Callable[[int, int], object]], source: BufferedReader[Any] | None
+) -> Iterator[Callable[[int], object]]:
+    with progress as after:
+        yield lambda n_texts: after(n_texts, source.tell() if source is not None else 0)

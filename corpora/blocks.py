@@ -1,0 +1,68 @@
+"""A file of any size as blocks of rows, each read as the reader of corpora reads a whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from distune.corpora.delimited import Manner
+from distune.corpora.table_file import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of one block: as a table, and in the form in which they are carried on unchanged."""
+
+    table: Table
+    lines: Sequence[str] | None = None
+    """The spelling of each row of JSON lines, which is carried on as it is."""
+    batch: Any = None
+    """The record batch of Arrow that holds the rows of Parquet."""
+    manner: Manner | None = None
+    """How a block of CSV was read."""
+    notes: Sequence[str] = ()
+    """What was left out of it."""
+    blank_is_missing: bool = False
+    """Whether an empty cell is no value, as in CSV, which has no other spelling for that."""
+
+
+class Block(Protocol):
+    """Some rows of a file as they stand there; it can be sent to another process and read there."""
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes of the file lie before the block's end; of Parquet, how many rows."""
+        ...
+
+    def read(self) -> Rows:
+        """The rows. Raises CorpusError for what cannot be read rightly."""
+        ...
+
+
+class BlockFile(Protocol):
+    """One file that is read block by block."""
+
+    name: str
+    names: Sequence[str] | None
+    """The names of its columns in order; None for JSON lines, of which each may have others."""
+    ending: str
+    """The ending of an output in its format."""
+    schema: Any
+    """The schema of Arrow, None where it has none."""
+    total: int
+    """The `n_bytes` of its last block, as far as is known."""
+    notes: Sequence[str]
+    """How it is read."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks in order. Raises CorpusError for what cannot be read rightly."""
+        ...
+
+    def tells_more(self, block: Block) -> bool:
+        """Whether a block that need not be answered must be checked all the same."""
+        ...
+
+    def check(self, manner: Manner | None, block: Block) -> None:
+        """Raise CorpusError if a block was read in another manner than those before it."""
+        ...

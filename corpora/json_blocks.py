@@ -1,0 +1,117 @@
+"""JSON by blocks: objects of a line each while they are read, any other form of JSON as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from distune.corpora.blocks import Block, Rows
+from distune.corpora.delimited import Manner
+from distune.corpora.json_records import Records, is_object, json_lines, read_json
+from distune.corpora.places import Place
+from distune.corpora.streamed import Decoded, streamed
+from distune.corpora.table_config import TableConfig
+from distune.corpora.table_file import endings, in_encoding, of_records
+from distune.corpora.texts import EmptyFileError
+
+ROWS = 4096
+"""How many rows of a file that is read as a whole a block has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinesBlock:
+    """Some lines of a file that has an object in each."""
+
+    name: str
+    text: str
+    n_lines_before: int
+    n_bytes: int
+
+    def read(self) -> Rows:
+        """The rows of the block."""
+        lines = [line.removeprefix("\ufeff") for line in self.text.split("\n")]
+        records = json_lines(lines, self.name, self.n_lines_before)
+        return Rows(table=of_records(records, self.name, "utf-8"), lines=[line for line in lines if line.strip()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsBlock:
+    """Some records of a file that was read as a whole."""
+
+    name: str
+    records: Records
+    n_bytes: int
+
+    def read(self) -> Rows:
+        """The rows of the block."""
+        return Rows(table=of_records(self.records, self.name, "utf-8"))
+
+
+class JsonFile:
+    """A file of JSON that is read block by block where its lines are objects."""
+
+    ending = ".jsonl"
+    schema = None
+
+    def __init__(self, config: TableConfig, wanted: Sequence[str]) -> None:
+        self.name, self._wanted, self._encoding = config.name, tuple(wanted), config.encoding
+        self._place = Place(self.name)
+        self.total = self._place.n_bytes()
+        first = next(self._pieces())
+        self.has_lines = _begins_with_lines(first.text)
+        self.names: Sequence[str] | None = None
+        form = "JSON lines"
+        if not self.has_lines:
+            form = "JSON"
+            self.names = list(next(self._blocks_of_whole()).read().table.columns)
+        self.notes = [f"{self.name}: {form}{in_encoding(first.encoding)}"]
+
+    def _pieces(self) -> Iterator[Decoded]:
+        return streamed(self._place, self.name, endings(self._place.name)[1], self._encoding)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks in order."""
+        return self._blocks_of_lines() if self.has_lines else self._blocks_of_whole()
+
+    def _blocks_of_lines(self) -> Iterator[LinesBlock]:
+        held, n_lines, n_bytes = "", 0, 0
+        for piece in self._pieces():
+            whole, feed, rest = piece.text.rpartition("\n")
+            n_bytes = piece.n_bytes
+            if not feed:
+                held += piece.text
+                continue
+            text = held + whole
+            if text.strip():
+                yield LinesBlock(name=self.name, text=text, n_lines_before=n_lines, n_bytes=n_bytes)
+            held, n_lines = rest, n_lines + text.count("\n") + 1
+        if held.strip():
+            yield LinesBlock(name=self.name, text=held, n_lines_before=n_lines, n_bytes=n_bytes)
+
+    def _blocks_of_whole(self) -> Iterator[RecordsBlock]:
+        pieces = list(self._pieces())
+        text = "".join(piece.text for piece in pieces).removeprefix("\ufeff")
+        found = read_json(text, self.name, self._wanted)
+        names = list(dict.fromkeys(key for record in found.records for key in record))
+        records = [{name: record.get(name) for name in names} for record in found.records]
+        if not records:
+            raise EmptyFileError(f"{self.name}: holds no record")
+        for start in range(0, len(records), ROWS):
+            yield RecordsBlock(
+                name=self.name,
+                records=Records(records[start : start + ROWS], found.form, range(start + 1, start + ROWS + 1)),
+                n_bytes=self.total * min(start + ROWS, len(records)) // len(records),
+            )
+
+    def tells_more(self, block: Block) -> bool:
+        """Whether a block may tell more of how the file is read: never."""
+        return False
+
+    def check(self, manner: Manner | None, block: Block) -> None:
+        """JSON is read in one manner alone."""
+
+
+def _begins_with_lines(text: str) -> bool:
+    """Whether the beginning of a file has an object in its first line, and goes on behind it."""
+    filled = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip()]
+    return len(filled) > 1 and is_object(filled[0])

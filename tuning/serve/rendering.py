@@ -1,0 +1,140 @@
+"""Rows with their answers as the bytes of CSV and JSON lines, or as a batch of Arrow for Parquet."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import datetime
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from distune.corpora.blocks import Rows
+from distune.corpora.cells import Spelt
+from distune.corpora.texts import CorpusError
+from distune.tuning.serve.answer_columns import Kind
+
+Answers = Mapping[str, Sequence[Any]]
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+"""The endings of outputs."""
+
+
+def csv_lines(rows: Sequence[Sequence[Any]], delimiter: str) -> bytes:
+    """Rows of cells as CSV, with quotation marks around the cells that need them."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_csv(rows: Rows, names: Sequence[str], answers: Answers, delimiter: str) -> bytes:
+    """The rows of a block with their answers as CSV; raises CorpusError for what CSV cannot hold."""
+    columns = rows.table.columns
+    nothing: list[Any] = [None] * rows.table.n_rows
+    carried = [_cells_of_csv(rows.table.column(name) if name in columns else nothing, name, rows) for name in names]
+    return _encoded(
+        lambda: csv_lines(
+            list(zip(*carried, *(_cells_of_csv(cells, name, rows) for name, cells in answers.items()), strict=True)),
+            delimiter,
+        ),
+        rows,
+    )
+
+
+def _cells_of_csv(cells: Sequence[Any], name: str, rows: Rows) -> Sequence[Any]:
+    if all(type(cell) is str for cell in cells):
+        return cells
+    return [_cell_of_csv(cell, name, rows) for cell in cells]
+
+
+def _cell_of_csv(cell: Any, name: str, rows: Rows) -> str:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, dict | list | bool):
+        return _json_of(cell, name, rows)
+    plain = _plain(cell, name, rows)
+    return plain if isinstance(plain, str) else repr(plain)
+
+
+def as_json_lines(rows: Rows, names: Sequence[str], answers: Answers) -> bytes:
+    """The rows of a block with their answers as JSON lines. Rows that came as JSON lines stand there as they were spelt."""
+    ends = _objects({name: list(cells) for name, cells in answers.items()}, rows)
+    if rows.lines is not None:
+        begun = [line.rstrip() for line in rows.lines]
+        whole = [
+            f"{line[:-1].rstrip()}{'' if line[:-1].rstrip().endswith('{') else ', '}{end[1:]}\n"
+            for line, end in zip(begun, ends, strict=True)
+        ]
+    else:
+        begun = _objects({name: _values(rows, name) for name in names}, rows)
+        whole = [f"{row[:-1]}{', ' if names else ''}{end[1:]}\n" for row, end in zip(begun, ends, strict=True)]
+    return _encoded(lambda: "".join(whole).encode(), rows)
+
+
+def _values(rows: Rows, name: str) -> list[Any]:
+    return [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in rows.table.column(name)]
+
+
+def _objects(columns: Mapping[str, list[Any]], rows: Rows) -> list[str]:
+    """Each row of columns as an object of JSON."""
+    keys = [json.dumps(name, ensure_ascii=False) for name in columns]
+    spelt = [[_json_of(cell, name, rows) for cell in cells] for name, cells in columns.items()]
+    template = "{" + ", ".join(f"{key.replace('%', '%%')}: %s" for key in keys) + "}"
+    if not columns:
+        return ["{}"] * rows.table.n_rows
+    return [template % cells for cells in zip(*spelt, strict=True)]
+
+
+def _json_of(cell: Any, name: str, rows: Rows) -> str:
+    try:
+        return ENCODER.encode(cell)
+    except TypeError:
+        pass  # It has a part that JSON has no type for.
+    except ValueError as error:
+        raise CorpusError(
+            f"{rows.table.name}: the column {name!r} holds {cell!r:.40}, which JSON cannot spell; write Parquet"
+        ) from error
+    return json.dumps(cell, ensure_ascii=False, allow_nan=False, default=lambda value: _plain(value, name, rows))
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any, name: str, rows: Rows) -> Any:
+    """A value of Arrow as one that JSON has: a date as ISO 8601 has it, a decimal by its digits, bytes in base64."""
+    if isinstance(value, Spelt):
+        return float(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, int | float):
+        return value
+    raise CorpusError(
+        f"{rows.table.name}: the column {name!r} holds values of the type {type(value).__name__}, which only Parquet keeps; write "
+        "Parquet"
+    )
+
+
+def _encoded(render: Callable[[], bytes], rows: Rows) -> bytes:
+    try:
+        return render()
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"{rows.table.name}: a cell holds half of a character, {error.object[error.start : error.end]!r}, which no file of text "
+            f"can hold; it stands behind {error.object[max(error.start - 20, 0) : error.start]!r}"
+        ) from error
+
+
+def header(names: Sequence[str], kinds: Mapping[str, Kind], ending: str) -> bytes:
+    """What stands before the first row of an output."""
+    return csv_lines([[*names, *kinds]], DELIMITERS[ending]) if ending in DELIMITERS else b""

@@ -1,0 +1,132 @@
+"""The files that a prediction reads: found, looked at, and refused before the first answer if they do not fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from distune.corpora.block_files import block_files
+from distune.corpora.blocks import BlockFile
+from distune.corpora.raw_rows import Quoting
+from distune.corpora.table_config import config_of
+from distune.corpora.texts import CorpusError
+from distune.models.checkpoint_folder import CheckpointError
+from distune.models.predictor import Predictor
+from distune.tuning.serve.answer_blocks import Plan, refuse_clash
+from distune.tuning.serve.answer_columns import AnswerSettings, Kind, kinds_of_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings:
+    """The files with the texts, and how they are read where it is not found by itself."""
+
+    paths: tuple[str, ...]
+    text: str | None = None
+    text_b: str | None = None
+    quoting: Quoting = "auto"
+    columns: tuple[str, ...] | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableInput:
+    """The files in order, what is made of each block, and notes about what was assumed."""
+
+    files: Sequence[BlockFile]
+    plan: Plan
+    notes: Sequence[str]
+
+
+def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSettings, ending: str) -> TableInput:
+    """Look at all files, and decide what an output of the ending has of them; "" takes the format of the input.
+
+    Raises CorpusError for what cannot be read rightly, for files of other columns, and for columns of the same names as answers.
+    """
+    settings = _with_columns(predictor, source, asked)
+    wanted = (settings.text,) if settings.text_b is None else (settings.text, settings.text_b)
+    config = config_of(source.paths, quoting=source.quoting, columns=source.columns, encoding=source.encoding)
+    files, notes = block_files(config, wanted)
+    _refuse_missing(files[0], wanted, source)
+    _refuse_others(files)
+    kinds = kinds_of_columns(predictor.labels, predictor.is_multi_label, settings)
+    ending = ending or files[0].ending
+    names, schema = _carried(files, ending, kinds)
+    refuse_clash(names or (), kinds, files[0].name)
+    plan = Plan(settings=settings, kinds=kinds, ending=ending, names=names, schema=schema)
+    taken = " and ".join(map(repr, wanted))
+    said = [note for file in files[:3] for note in file.notes] + (
+        [f"and {len(files) - 3:,} more files"] if files[3:] else []
+    )
+    return TableInput(
+        files=files, plan=plan, notes=(*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {taken}")
+    )
+
+
+def _with_columns(predictor: Predictor, source: InputSettings, asked: AnswerSettings) -> AnswerSettings:
+    if source.text_b is not None and not predictor.is_of_pairs:
+        raise CheckpointError("this student answers single texts and no pairs; leave --text-b out")
+    text_b = (source.text_b or "text_b") if predictor.is_of_pairs else None
+    return replace(asked, text=source.text or "text", text_b=text_b)
+
+
+def _refuse_missing(file: BlockFile, wanted: Sequence[str], source: InputSettings) -> None:
+    """Raise CorpusError unless the first block has the columns with the texts."""
+    first = next(file.blocks(), None)
+    if first is None:
+        return
+    table = first.read().table
+    for name, flag, given in zip(wanted, ("--text", "--text-b"), (source.text, source.text_b), strict=False):
+        try:
+            table.column(name)
+        except CorpusError as error:
+            hint = f"; name the one with the texts by {flag} COLUMN" if given is None else ""
+            raise CorpusError(f"{error}{hint}") from error
+
+
+def _refuse_others(files: Sequence[BlockFile]) -> None:
+    """Raise CorpusError if the files do not have the same columns of the same types in the same order."""
+    first = files[0]
+    for file in files[1:]:
+        if (file.names is None) != (first.names is None):
+            raise CorpusError(f"{file.name} is JSON of another form than {first.name}; answer each by itself")
+        if file.names is not None and first.names is not None and list(file.names) != list(first.names):
+            shown = [", ".join(names) for names in (file.names, first.names)]
+            raise CorpusError(
+                f"{file.name} has the columns {shown[0]:.200}, but {first.name} has {shown[1]:.200}; answer each by itself"
+            )
+        one, other = file.schema, first.schema
+        if one is not None and not one.equals(other):
+            name = next(name for name in one.names if not one.field(name).equals(other.field(name)))
+            raise CorpusError(
+                f"{file.name}: its column {name!r} is of the type {one.field(name).type}, but that of {first.name} of "
+                f"{other.field(name).type}; answer each by itself"
+            )
+
+
+def _carried(files: Sequence[BlockFile], ending: str, kinds: Mapping[str, Kind]) -> tuple[list[str] | None, Any]:
+    """The names of the columns that are carried on, and the schema of an output in Parquet."""
+    names = None if files[0].names is None else list(files[0].names)
+    if names is None and ending == ".jsonl":
+        return None, None
+    if ending != ".parquet":
+        return _names_of_records(files) if names is None else names, None
+    from distune.tuning.serve.arrow_answers import schema_of_records, schema_of_strings, with_answers
+
+    schema = files[0].schema
+    if schema is None and files[0].ending == ".jsonl":
+        # All records are read once before, as the last one may have another column or type than the others.
+        blocks = (block.read() for file in files for block in file.blocks())
+        schema = schema_of_records(blocks, files[0].name)
+    elif schema is None:
+        schema = schema_of_strings(names or ())
+    refuse_clash(schema.names, kinds, files[0].name)
+    return list(schema.names), with_answers(schema, kinds)
+
+
+def _names_of_records(files: Sequence[BlockFile]) -> list[str]:
+    found: dict[str, None] = {}
+    for file in files:
+        for block in file.blocks():
+            found |= dict.fromkeys(block.read().table.columns)
+    return list(found)
