@@ -227,7 +227,7 @@ def refuse_ids_beyond(name: str, model: PreTrainedModel, tokenizer: PreTrainedTo
 def unknown_shares(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.float64]:
     """The part of each text's characters that no known token stands for, `[texts]`; white space does not count."""
     texts = [" ".join(sides(text)) for text in texts]
-    cut, unknown_ids = [text[:LOOKED_AT] for text in texts], _unknown_ids(tokenizer) | _blank_ids(tokenizer)
+    cut, unknown_ids = [text[:LOOKED_AT] for text in texts], _unknown_ids(tokenizer) | blank_ids(tokenizer)
     if not tokenizer.is_fast:
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in cut]
         return np.array(
@@ -257,7 +257,7 @@ def _unknown_ids(tokenizer: PreTrainedTokenizerBase) -> set[int | None]:
     return {model.get("unk_id"), backend.token_to_id(str(model.get("unk_token")))}
 
 
-def _blank_ids(tokenizer: PreTrainedTokenizerBase) -> set[int | None]:
+def blank_ids(tokenizer: PreTrainedTokenizerBase) -> set[int | None]:
     """The tokens of white space alone, which sentencepiece puts before a word that it does not know."""
     return {i for token, i in tokenizer.get_vocab().items() if not token.strip("\u2581\u0120 ")}
 

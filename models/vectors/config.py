@@ -66,5 +66,18 @@ class RandomVectorsConfig(_Vectors, frozen=True):
     kind: Literal["random"] = "random"
 
 
-AnyVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
+class TeacherVectorsConfig(_Vectors, frozen=True):
+    """Principal components of what the encoder of the first teacher that has one makes of each word."""
+
+    kind: Literal["teacher"]
+    encoder: Literal["fine_tuned", "pretrained"] = "fine_tuned"
+    """`fine_tuned`: the teacher as it answers, which may be a checkpoint as it is. `pretrained`: the checkpoint
+    before its training in this study. The first member of an ensemble is read."""
+    layer: int | None = Field(default=None, ge=0)
+    """The layer whose states are taken; 0 is the embeddings. By default the last one."""
+
+
+OwnVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig
+"""The kinds of vectors that need no teacher."""
+AnyVectorsConfig = OwnVectorsConfig | TeacherVectorsConfig
 VectorsConfig = Annotated[AnyVectorsConfig, Field(discriminator="kind")]

@@ -18,6 +18,7 @@ from distune.models.vectors.config import (
     AnyVectorsConfig,
     FastTextConfig,
     FileVectorsConfig,
+    OwnVectorsConfig,
     RandomVectorsConfig,
     TrainedVectorsConfig,
     Word2VecConfig,
@@ -42,17 +43,21 @@ class WordVectors:
 
 
 def build_vectors(
-    config: AnyVectorsConfig, vocabulary: Sequence[str], sentences: Sequence[Sequence[str]], seed: int
+    config: OwnVectorsConfig, vocabulary: Sequence[str], sentences: Sequence[Sequence[str]], seed: int
 ) -> WordVectors:
-    """The vectors of a vocabulary; n-grams start as the mean of their words, words without a vector as a random one of the
-    same spread.
+    """The vectors of a vocabulary, by any kind that needs no teacher.
 
     `sentences` are the segmented train and transfer texts. Raises ModelError for an unreadable vector file, another
     dimension than the configured one, and a file that knows no word of the vocabulary.
     """
     refuse_missing_packages(config)
+    return completed(config, vocabulary, SOURCES[type(config)](config, vocabulary, sentences, seed), seed)
+
+
+def completed(config: AnyVectorsConfig, vocabulary: Sequence[str], found: FoundVectors, seed: int) -> WordVectors:
+    """A vector for each word of a vocabulary: n-grams that were not found start as the mean of their words, words without a
+    vector as a random one of the same spread."""
     rng = np.random.default_rng(seed)
-    found = SOURCES[type(config)](config, vocabulary, sentences, seed)
     known = {word: vector for word, vector in found.vectors.items() if np.isfinite(vector).all()}
     known |= {
         word: mean for word in vocabulary if word not in known and (mean := _mean_of_parts(word, known)) is not None
@@ -154,7 +159,7 @@ def refuse_strange_words(config: FileVectorsConfig, found: FoundVectors, words: 
         raise ModelError("; ".join([f"{config.path} has no vector for any of the {words}", *found.notes]))
 
 
-SOURCES: dict[type[AnyVectorsConfig], Callable[[Any, Sequence[str], Any, int], FoundVectors]] = {
+SOURCES: dict[type[OwnVectorsConfig], Callable[[Any, Sequence[str], Any, int], FoundVectors]] = {
     Word2VecConfig: _word2vec,
     FastTextConfig: _fasttext,
     FileVectorsConfig: _from_file,

@@ -13,7 +13,9 @@ from distune.models.vectors.config import (
     AnyVectorsConfig,
     FastTextConfig,
     FileVectorsConfig,
+    OwnVectorsConfig,
     RandomVectorsConfig,
+    TeacherVectorsConfig,
     VectorsConfig,
     Word2VecConfig,
 )
@@ -54,7 +56,7 @@ def test_an_ngram_starts_as_the_mean_of_its_words(tmp_path: Path) -> None:
         RandomVectorsConfig(dimension=7, reduce_to=6),
     ],
 )
-def test_vectors_have_a_row_for_each_word_and_a_zero_for_padding(config: AnyVectorsConfig) -> None:
+def test_vectors_have_a_row_for_each_word_and_a_zero_for_padding(config: OwnVectorsConfig) -> None:
     found = build_vectors(config, VOCABULARY, SENTENCES, seed=1)
     assert found.matrix.shape == (5, 6)
     assert found.matrix.dtype == np.float32
@@ -65,7 +67,8 @@ def test_vectors_have_a_row_for_each_word_and_a_zero_for_padding(config: AnyVect
 
 
 def test_every_kind_of_vectors_has_its_source() -> None:
-    assert set(SOURCES) == set(get_args(AnyVectorsConfig))
+    assert set(SOURCES) == set(get_args(OwnVectorsConfig))
+    assert set(get_args(AnyVectorsConfig)) == {*SOURCES, TeacherVectorsConfig}
 
 
 def test_principal_components_keep_what_differs_most() -> None:

@@ -35,6 +35,7 @@ DOORS = {
         "models/teacher/own_code.py",
         "models/teacher/training.py",
         "models/teacher/tokenizing.py",
+        "models/teacher/word_states.py",
     },
     "datasets": {"corpora/hub_dataset.py"},
     "peft": {"models/teacher/lora.py"},

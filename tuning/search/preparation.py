@@ -22,8 +22,9 @@ from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.identity import digest, trial_files
 from distune.tuning.teachers.logits import augmented_logits, logits_for, unseen
-from distune.tuning.teachers.sources import Progress, pieces_for
+from distune.tuning.teachers.sources import Asking, Progress, pieces_for
 from distune.tuning.teachers.teachers import Teachers
+from distune.tuning.teachers.vectors import teacher_vectors
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
@@ -96,6 +97,7 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
         return texts, augmented_logits(study.config, corpus, teachers, texts, runner, progress)
 
     pieces = partial(pieces_for, place=read.places[0])
+    asking = Asking(config=study.config, corpus=corpus, places=read.places, runner=runner, progress=progress)
     material = RawInputs(
         corpus=corpus,
         teachers=teachers,
@@ -103,6 +105,7 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
         seed=study.config.search.seed,
         metric=read.metric,
         augmented=augmented,
+        teacher_vectors=partial(teacher_vectors, asking),
     )
     inputs = all_inputs([read.only] if read.only else read.configs, material)
     return Prepared(

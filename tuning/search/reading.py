@@ -25,6 +25,7 @@ from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
 from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
+from distune.tuning.teachers.vectors import refuse_missing_encoder
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import refuse_installed_clashes
 
@@ -79,6 +80,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     _refuse_what_teachers_lack(study, corpus, places, configs)
     refuse_what_corpus_lacks(study, corpus, only)
     prepared = [only] if only else configs
+    of_vectors = refuse_missing_encoder(config, places, prepared)
     refuse_broken_plugs(study, configs[0])
     for one in prepared:
         pieces = pieces_for(one.tokens, places[0])
@@ -103,6 +105,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         earlier=earlier,
         of_columns=tuple(assumptions(places)),
         of_settings=(
+            *of_vectors,
             *assumed.of_seen_texts(corpus, places),
             *assumed.of_settings(study, corpus, places),
             *assumed.of_rare_labels(config.metric, corpus),

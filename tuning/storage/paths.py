@@ -5,6 +5,7 @@ The layout is the same on a disk and behind a URI:
     teachers/TEACHER/            a trained teacher in transformers' format, or students; trained.json is written last
     logits/TEACHER-CORPUS/       teacher logits: shards and their checksums, index.npy, manifest.json (written last)
     augmented/NAME.parquet       augmented texts
+    vectors/NAME/                the states of a teacher for a vocabulary: states.npy, about.json (written last)
     searches/STUDY/N/            one search, numbered
       study.yaml                 the study file of this search
       search.json                its MLflow run, its fingerprints (corpus, labels, teacher), and its progress
@@ -59,6 +60,9 @@ class Layout:
 
     def augmented(self, name: str) -> Place:
         return self.root / "augmented" / f"{name}.parquet"
+
+    def vectors(self, name: str) -> Place:
+        return self.root / "vectors" / name
 
     def searches(self, study: str) -> Place:
         return self.root / "searches" / study

@@ -92,7 +92,9 @@ EXAMPLES = {
         """,
     "trial.vectors": """
         trial:
-          vectors: {kind: word2vec, dimension: 100, reduce_to: {choice: [null, 50]}}
+          vectors:
+            - {kind: word2vec, dimension: 100, reduce_to: {choice: [null, 50]}}
+            - {kind: teacher, dimension: {choice: [50, 100]}}
         """,
     "trial.student": """
         trial:

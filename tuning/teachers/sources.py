@@ -74,31 +74,9 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     """A BERT that can answer; it is trained first, if the study says so."""
     # Here and below: transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
     from distune.models.teacher.teacher import teacher_logits
-    from distune.models.teacher.training import TrainingTexts
 
     config, corpus, settings = asking.config, asking.corpus, place.settings
-    if settings.epochs and not (place.trained / TRAINED).is_file():
-        data = load_teacher_data(config.teacher_data, corpus)
-        first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
-        _log.info(
-            f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
-            "left out"
-        )
-        head = place.head
-        column = np.array([head.labels.index(label) for label in corpus.labels])
-        metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})
-        texts_of_training = TrainingTexts(
-            texts=data.train.texts,
-            labels=renumbered(data.train.labels, column, len(head.labels)),
-            dev_texts=corpus.dev.texts,
-            dev_labels=renumbered(corpus.dev.labels, column, len(head.labels)),
-            label_names=head.labels,
-            pretraining_texts=data.pretraining_texts,
-            has_other_classes=head.has_other_classes,
-            score=accuracy_of if config.metric.is_accuracy else partial(_score, metric, column),
-            score_name=config.metric.title,
-        )
-        asking.runner.once(_train, settings, texts_of_training, place.trained)
+    train_if_missing(asking, place)
     teacher = load_from(settings, place.trained, corpus.labels, corpus.is_multi_label)
     if not settings.epochs:  # Before all the corpus is asked.
         some = corpus.dev.texts[:ASKED_FIRST]
@@ -107,6 +85,36 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     about = describe(config, corpus, place, teacher)
     asked = partial(_asked, settings, place.trained, corpus.labels, corpus.is_multi_label)
     return Source(asked, about, asking.runner.map)
+
+
+def train_if_missing(asking: Asking, place: TeacherPlace) -> None:
+    """Train a BERT, if the study says so and the storage has none of it."""
+    config, corpus, settings = asking.config, asking.corpus, place.settings
+    if not settings.epochs or (place.trained / TRAINED).is_file():
+        return
+    from distune.models.teacher.training import TrainingTexts
+
+    data = load_teacher_data(config.teacher_data, corpus)
+    first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
+    _log.info(
+        f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
+        "left out"
+    )
+    head = place.head
+    column = np.array([head.labels.index(label) for label in corpus.labels])
+    metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})
+    texts_of_training = TrainingTexts(
+        texts=data.train.texts,
+        labels=renumbered(data.train.labels, column, len(head.labels)),
+        dev_texts=corpus.dev.texts,
+        dev_labels=renumbered(corpus.dev.labels, column, len(head.labels)),
+        label_names=head.labels,
+        pretraining_texts=data.pretraining_texts,
+        has_other_classes=head.has_other_classes,
+        score=accuracy_of if config.metric.is_accuracy else partial(_score, metric, column),
+        score_name=config.metric.title,
+    )
+    asking.runner.once(_train, settings, texts_of_training, place.trained)
 
 
 def _students(asking: Asking, place: TeacherPlace, students: StudentsConfig) -> Source:

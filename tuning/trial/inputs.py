@@ -15,7 +15,10 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import Encoder
 from distune.corpora.labelling import unlabelled
 from distune.corpora.tokens import AnyTokensConfig, TokenIds, Tokenized, ragged, tokenize
-from distune.models.vectors.word_vectors import WordVectors, build_vectors, reduced
+from distune.models.errors import ModelError
+from distune.models.vectors.config import TeacherVectorsConfig
+from distune.models.vectors.vector_files import FoundVectors
+from distune.models.vectors.word_vectors import WordVectors, build_vectors, completed, reduced
 from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.speed.figures import TIMED_TEXTS
@@ -73,6 +76,8 @@ class RawInputs:
     metric: AnyMetric = BY_ACCURACY
     """The metric by which students are compared on dev."""
     augmented: Callable[[AugmentConfig], tuple[Augmented, LogitsSource]] | None = None
+    teacher_vectors: Callable[[TrialConfig, TeacherVectorsConfig, Tokenized], FoundVectors] | None = None
+    """The vectors of a vocabulary by a teacher; there is none for students that are a teacher themselves."""
 
 
 def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str = "") -> dict[str, Inputs]:
@@ -89,8 +94,7 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
         unreduced = config.vectors.model_copy(update={"reduce_to": None})
         of_vectors = config.tokens.model_dump_json() + unreduced.model_dump_json()
         if of_vectors not in vectors:
-            # Vocabulary and vectors see train and transfer texts alone.
-            vectors[of_vectors] = build_vectors(unreduced, tokenized.vocabulary, tokenized.segmented, material.seed)
+            vectors[of_vectors] = _vectors(config, tokenized, material)
         found = reduced(vectors[of_vectors], config.vectors.reduce_to)
         respelt = f", {100 * found.respelt:.0f} % in another width or case alone" if found.respelt else ""
         _log.info(
@@ -103,6 +107,17 @@ def all_inputs(configs: Sequence[TrialConfig], material: RawInputs, whose: str =
             replace(data, vectors=found.matrix), tokenized.encoder, tokenized.vocabulary, encode
         )
     return inputs
+
+
+def _vectors(config: TrialConfig, tokenized: Tokenized, material: RawInputs) -> WordVectors:
+    """The unreduced vectors of a vocabulary. Like the vocabulary they see train and transfer texts alone."""
+    unreduced, vocabulary = config.vectors.model_copy(update={"reduce_to": None}), tokenized.vocabulary
+    if not isinstance(unreduced, TeacherVectorsConfig):
+        return build_vectors(unreduced, vocabulary, tokenized.segmented, material.seed)
+    if material.teacher_vectors is None:
+        raise ModelError("vectors of kind teacher: these students have no teacher with an encoder")
+    found = material.teacher_vectors(config, unreduced, tokenized)
+    return completed(unreduced, vocabulary, found, material.seed)
 
 
 def _read(config: TrialConfig, material: RawInputs) -> tuple[Tokenized, TrialData, float]:

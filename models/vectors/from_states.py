@@ -1,0 +1,29 @@
+"""From the states of a teacher to word vectors: principal components."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune.models.vectors.config import TeacherVectorsConfig
+
+
+def vectors_of_states(states: NDArray[np.float32], config: TeacherVectorsConfig) -> NDArray[np.float32]:
+    """Vectors `[words, dimension]` of states `[words, hidden_size]`, which are NaN for words without one.
+
+    They are the states less their mean, along their first principal axes.
+    """
+    known = np.isfinite(states).all(axis=1)
+    given = states[known].astype(np.float64)
+    given -= given.mean(axis=0)
+    vectors = np.full((len(states), config.dimension), np.nan, dtype=np.float32)
+    vectors[known] = given @ _axes(given, config.dimension)
+    return vectors
+
+
+def _axes(rows: NDArray[np.float64], n_axes: int) -> NDArray[np.float64]:
+    """The directions `[features, n_axes]` in which rows are longest, the longest first. The largest number of each is
+    positive, so that no library's choice of a sign counts."""
+    axes = np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :n_axes]
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
+    return np.asarray(axes * np.sign(largest))

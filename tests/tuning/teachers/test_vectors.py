@@ -1,0 +1,222 @@
+"""Word vectors from a teacher: from a study to the inputs of its trials, kept in the storage, refused in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import distune.models.teacher.word_states
+from distune.models.errors import ModelError
+from distune.models.teacher.teacher import load_teacher
+from distune.models.vectors.config import TeacherVectorsConfig
+from distune.models.vectors.from_states import vectors_of_states
+from distune.tuning.checks import check
+from distune.tuning.search.preparation import Prepared
+from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
+from tests.conftest import prepared_study
+
+TEACHER = {"kind": "teacher", "dimension": 8}
+
+
+@pytest.fixture
+def document(document: dict[str, Any]) -> dict[str, Any]:
+    document["trial"]["vectors"] = dict(TEACHER)
+    return document
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The texts of each time that an encoder is asked."""
+    calls: list[list[str]] = []
+    ask = distune.models.teacher.word_states.mean_states
+
+    def noting(teacher: Any, texts: Any, *others: Any) -> Any:
+        calls.append(list(texts))
+        return ask(teacher, texts, *others)
+
+    monkeypatch.setattr("distune.models.teacher.word_states.mean_states", noting)
+    return calls
+
+
+def only_inputs(prepared: Prepared) -> Any:
+    return next(iter(prepared.inputs.values()))
+
+
+def test_each_word_of_the_vocabulary_has_what_the_teacher_makes_of_it(document: dict[str, Any]) -> None:
+    inputs = only_inputs(prepared_study(document))
+    teacher = load_teacher(document["teacher"]["checkpoint"], 32)
+    words = inputs.vocabulary[2:]
+    states = distune.models.teacher.word_states.states_alone(teacher, words)
+    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8))
+    known = np.isfinite(expected).all(axis=1)
+    assert known.mean() > 0.9
+    np.testing.assert_allclose(inputs.data.vectors[2:][known], expected[known], atol=1e-4)
+    assert not inputs.data.vectors[0].any()
+
+
+def test_an_encoder_reads_no_word_that_only_dev_or_test_have(document: dict[str, Any], asked: list[list[str]]) -> None:
+    prepared = prepared_study(document)
+    segment, corpus = only_inputs(prepared).encoder.segment, prepared.corpus
+    seen = {token for split in (corpus.train, corpus.transfer) for text in split.texts for token in segment(text)}
+    held_out = {token for split in (corpus.dev, corpus.test) for text in split.texts for token in segment(text)}
+    assert held_out - seen
+    assert len(asked) == 1
+    assert set(asked[0]) == seen
+
+
+def test_states_are_computed_once_for_all_dimensions_and_later_searches(
+    document: dict[str, Any], asked: list[list[str]], said: list[str]
+) -> None:
+    document["trial"]["vectors"] = [
+        {**TEACHER, "dimension": {"choice": [8, 4]}, "reduce_to": {"choice": [None, 2]}},
+        {"kind": "random", "dimension": 3},
+    ]
+    widths = sorted(one.data.vectors.shape[1] for one in prepared_study(document).inputs.values())
+    assert widths == [2, 2, 3, 4, 8]
+    assert len(asked) == 1
+    again = prepared_study(document)
+    assert len(asked) == 1
+    assert any("the encoder is not run" in line for line in said)
+    document["trial"]["vectors"] = {**TEACHER, "layer": 1}
+    other = only_inputs(prepared_study(document)).data.vectors
+    assert len(asked) == 2
+    eight = next(one.data.vectors for one in again.inputs.values() if one.data.vectors.shape[1] == 8)
+    assert np.abs(eight - other).max() > 0.01
+
+
+def test_another_teacher_has_other_states(
+    document: dict[str, Any], asked: list[list[str]], save_teacher: Callable[..., Path]
+) -> None:
+    first = only_inputs(prepared_study(document)).data.vectors
+    document["teacher"]["checkpoint"] = str(save_teacher(seed=5))
+    other = only_inputs(prepared_study(document)).data.vectors
+    assert len(asked) == 2
+    assert np.abs(first - other).max() > 0.01
+
+
+@pytest.mark.parametrize("damage", ["cut", "no states", "no account"])
+def test_kept_states_that_are_damaged_are_computed_again(
+    document: dict[str, Any], asked: list[list[str]], damage: str
+) -> None:
+    first = only_inputs(prepared_study(document)).data.vectors
+    (folder,) = (Path(document["storage"]) / "vectors").iterdir()
+    states, about = folder / "states.npy", folder / "about.json"
+    if damage == "cut":
+        states.write_bytes(states.read_bytes()[:-4])
+    else:
+        (states if damage == "no states" else about).unlink()
+    np.testing.assert_array_equal(only_inputs(prepared_study(document)).data.vectors, first)
+    assert len(asked) == 2
+    prepared_study(document)
+    assert len(asked) == 2
+
+
+def test_a_teacher_that_is_fine_tuned_here_has_two_encoders(document: dict[str, Any]) -> None:
+    document["teacher"] |= {"epochs": 1, "learning_rate": 0.01}
+    tuned = only_inputs(prepared_study(document)).data.vectors
+    document["trial"]["vectors"]["encoder"] = "pretrained"
+    before = only_inputs(prepared_study(document))
+    assert np.abs(tuned - before.data.vectors).max() > 0.01
+    states = distune.models.teacher.word_states.states_alone(
+        load_teacher(document["teacher"]["checkpoint"], 32), before.vocabulary[2:]
+    )
+    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8))
+    known = np.isfinite(expected).all(axis=1)
+    np.testing.assert_allclose(before.data.vectors[2:][known], expected[known], atol=1e-4)
+
+
+def test_a_teacher_that_is_gone_is_trained_again_for_its_vectors(document: dict[str, Any], said: list[str]) -> None:
+    document["teacher"] |= {"epochs": 1}
+    document["trial"]["vectors"] = {"kind": "random", "dimension": 8}
+    prepared = prepared_study(document)
+    prepared.teachers.places[0].trained.delete()
+    said.clear()
+    document["trial"]["vectors"] = dict(TEACHER)
+    assert only_inputs(prepared_study(document)).data.vectors.shape[1] == 8
+    assert any("training on 20 labelled texts" in line for line in said)
+
+
+def test_the_first_teacher_with_an_encoder_gives_them_and_check_says_which(
+    document: dict[str, Any], write_logits: Callable[..., Path]
+) -> None:
+    more = dict(document["teacher"])
+    texts = prepared_study(document).corpus.texts()
+    logits = np.random.default_rng(0).normal(size=(len(texts), 2))
+    document["teacher"] = {"logits": str(write_logits(texts, logits))}
+    document["more_teachers"] = [more]
+    assert "trial.vectors: kind teacher takes them from more_teachers.0" in check(Study(document))
+    assert only_inputs(prepared_study(document)).data.vectors.shape[1] == 8
+
+
+def test_teachers_without_an_encoder_are_refused(document: dict[str, Any], write_logits: Callable[..., Path]) -> None:
+    texts = prepared_study(document).corpus.texts()
+    logits = np.random.default_rng(0).normal(size=(len(texts), 2))
+    document["teacher"] = {"logits": str(write_logits(texts, logits))}
+    with pytest.raises(
+        StudyError, match="but it is a file of logits; add its checkpoint to more_teachers, or name a file"
+    ):
+        check(Study(document))
+    space = {**document["trial"], "vectors": {"kind": "random", "dimension": 4}}
+    document["teacher"] = {"students": {"trials": 2, "members": 1, "trial": space}}
+    with pytest.raises(StudyError, match="but it is made of students"):
+        check(Study(document))
+
+
+def test_students_that_are_a_teacher_do_not_start_from_a_teacher(document: dict[str, Any]) -> None:
+    document["more_teachers"] = [{"students": {"trials": 2, "members": 1}}]
+    with pytest.raises(
+        StudyError,
+        match=r"more_teachers.0.students: they learn from the labels alone .* more_teachers.0.students.trial",
+    ):
+        check(Study(document))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "sentence"),
+    [
+        ({"dimension": 17}, "vectors.dimension must be <= 16, the hidden size of the teacher .*, but got dimension=17"),
+        ({"layer": 3}, "vectors.layer must be 0 to 2, the layers of the teacher .*, but got layer=3"),
+    ],
+)
+def test_what_the_encoder_does_not_have_is_refused(
+    document: dict[str, Any], vectors: dict[str, Any], sentence: str
+) -> None:
+    document["trial"]["vectors"] |= vectors
+    with pytest.raises(ModelError, match=sentence):
+        check(Study(document))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "sentence"),
+    [
+        ({}, r"teacher is taken as it is \(epochs: 0\); set encoder: fine_tuned"),
+        ({"checkpoint": None, "from_scratch": {"hidden_size": 8, "heads": 2}, "epochs": 1}, "teacher is from scratch"),
+    ],
+)
+def test_a_pretrained_encoder_that_is_none_is_refused(
+    document: dict[str, Any], teacher: dict[str, Any], sentence: str
+) -> None:
+    document["teacher"] |= teacher
+    document["trial"]["vectors"]["encoder"] = "pretrained"
+    with pytest.raises(StudyError, match=f"trial.vectors.encoder: pretrained is .* {sentence}"):
+        check(Study(document))
+
+
+def test_a_teacher_from_scratch_is_held_against_its_own_shape(document: dict[str, Any]) -> None:
+    document["teacher"] = {"from_scratch": {"hidden_size": 8, "heads": 2}, "epochs": 1}
+    document["trial"]["vectors"]["dimension"] = 9
+    with pytest.raises(ModelError, match=r"vectors.dimension must be <= 8, the hidden size of teacher from scratch"):
+        check(Study(document))
+
+
+def test_a_teacher_whose_tokenizer_knows_no_places_is_refused(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.PreTrainedTokenizerFast.is_fast", False)
+    with pytest.raises(ModelError, match=r"it is no fast one \(tokenizer.json\); name another kind of vectors"):
+        check(Study(document))
