@@ -26,6 +26,10 @@ from distune.tuning.trial.training import TrainingState
 Matrix = NDArray[np.floating[Any]]
 
 
+class RecordingError(Exception):
+    """The recording saw another training than the trial."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeldBack:
     """Transfer texts that no student learns from, as the token ids of one kind of tokens.
@@ -134,7 +138,7 @@ class Recorder:
     def after_epoch(self, training: TrainingState, score: float) -> None:
         look = self._look(training)
         if look.score != score or training.stepper.n_steps != training.epoch * self.steps_per_epoch:
-            raise RuntimeError(
+            raise RecordingError(
                 f"the trial scores {score} after step {training.stepper.n_steps}, and its recording {look.score} after "
                 f"{training.epoch * self.steps_per_epoch} steps"
             )
@@ -192,7 +196,7 @@ class RecordedTraining(TrainingState):
 
 
 def record(config: TrialConfig, shipped: WorkerInputs, held: HeldBack, points: int) -> Recording:
-    """Run a trial to its end, and look at it on its way. A loss that is not finite ends it, as it does in a search."""
+    """Run a trial to its end, and look at it on its way. A failure is recorded; raises RecordingError if looks and trial differ."""
     began_s = time.process_time()
     hint = hint_for(config, shipped)
     hint_s = time.process_time() - began_s
@@ -207,15 +211,17 @@ def record(config: TrialConfig, shipped: WorkerInputs, held: HeldBack, points: i
     try:
         with patch.object(run, "TrainingState", recorded):
             result = run_trial(config, shipped.data, last.append)
-    except FloatingPointError as fault:
-        error = str(fault)
+    except RecordingError:
+        raise
+    except Exception as fault:  # noqa: BLE001  (as in a search: whatever it is, it is this trial's failure and no other's)
+        error = f"{type(fault).__name__}: {fault}"
     after_s = recorder.watch.seconds - (recorder.looks[-1].train_s if recorder.looks else 0.0)
     end = None
     if result is not None:
         recorder.watch.pause()
         end = recorder.look_at(result.logits, recorder.looks[-1].step, is_epoch=True)
         if end.score != result.score:
-            raise RuntimeError(f"the trial ends with the score {result.score}, and its recording with {end.score}")
+            raise RecordingError(f"the trial ends with the score {result.score}, and its recording with {end.score}")
         if last[-1].graph is not None:
             hint = hint_of(last[-1].graph, shipped)
     return Recording(
