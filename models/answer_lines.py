@@ -9,7 +9,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from .predictor import Predictor, Text, TextError, lacking_side
+import numpy as np
+
+from .predictor import Predictor, Text, TextError, lacking_side, six_decimals
 
 BLOCK_BYTES = 1 << 18
 
@@ -32,12 +34,32 @@ def answer_lines(
     not UTF-8.
     """
     for texts, fault in _texts_as_they_come(source, predictor.is_of_pairs):
-        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
-        sink.write("".join(lines).encode())
+        sink.write("".join(_spelt_answers(predictor, texts)).encode())
         sink.flush()
         after(len(texts))
         if fault is not None:
             raise fault
+
+
+def _spelt_answers(predictor: Predictor, texts: Sequence[Text]) -> list[str]:
+    """The answers to texts as lines of JSON, to the letter as `json` spells those of `answers`, in a fifth of the time."""
+    answered = predictor.answered(texts)
+    probabilities = six_decimals(answered.probabilities)
+    if not np.isfinite(probabilities).all():  # Python has other words for them than JSON.
+        return [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
+    spelt = [json.dumps(label, ensure_ascii=False) for label in predictor.labels]
+    keys = ", ".join(f"{label.replace('%', '%%')}: %r" for label in spelt)
+    key = "labels" if predictor.is_multi_label else "label"
+    template = f'{{"{key}": %s, "probabilities": {{{keys}}}, "has_known_token": %s}}\n'
+    if predictor.is_multi_label:
+        labels = [json.dumps(one, ensure_ascii=False) for one in predictor.named(answered.answers)]
+    else:
+        labels = [spelt[i] for i in answered.answers.tolist()]
+    known = ["true" if one else "false" for one in answered.has_known_token.tolist()]
+    return [
+        template % (label, *row, is_known)
+        for label, row, is_known in zip(labels, probabilities.tolist(), known, strict=True)
+    ]
 
 
 Read = tuple[list[Text], TextError | None]

@@ -109,8 +109,17 @@ def run_network(
         token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
         for i, row in enumerate(rows):
             token_ids[i, : len(row)] = row
-    inputs = {"token_ids": token_ids, "lengths": lengths}
-    logits: NDArray[np.float32] = session.run(outputs, inputs, options)[0]
+    return _run_padded(session, token_ids, lengths, options, outputs)
+
+
+def _run_padded(
+    session: onnxruntime.InferenceSession,
+    token_ids: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    options: onnxruntime.RunOptions,
+    outputs: Sequence[str] | None,
+) -> NDArray[np.float32]:
+    logits: NDArray[np.float32] = session.run(outputs, {"token_ids": token_ids, "lengths": lengths}, options)[0]
     return logits
 
 
@@ -188,10 +197,13 @@ class Predictor:
         try:
             return run_network(self.session, rows, outputs=outputs or self.outputs)
         except Exception as error:
-            said = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{self._place} cannot answer ({said:.200}); it does not fit vocabulary.txt and config.json: {PULL_AGAIN}"
-            ) from error
+            raise self._misfit(error) from error
+
+    def _misfit(self, error: Exception) -> CheckpointError:
+        said = " ".join(str(error).split())
+        return CheckpointError(
+            f"{self._place} cannot answer ({said:.200}); it does not fit vocabulary.txt and config.json: {PULL_AGAIN}"
+        )
 
     def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
@@ -207,6 +219,23 @@ class Predictor:
         logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
         for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self.batch_size):
             logits[batch] = self.run([rows[i] for i in batch])
+        return logits
+
+    def _logits_of_flat(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """As `_logits`, of the token ids of all texts one behind the other: in the same batches, so to the digit the same."""
+        logits = np.empty((len(lengths), len(self.labels)), dtype=np.float32)
+        starts = np.cumsum(lengths) - lengths
+        order = np.argsort(lengths, kind="stable")
+        for first in range(0, len(order), self.batch_size):
+            batch = order[first : first + self.batch_size]
+            places = np.arange(int(lengths[batch[-1]]))  # The last one is the longest.
+            is_token = places < lengths[batch, None]
+            token_ids = np.zeros(is_token.shape, dtype=np.int64)
+            token_ids[is_token] = ids[(starts[batch, None] + places)[is_token]]
+            try:
+                logits[batch] = _run_padded(self.session, token_ids, lengths[batch], _RUN_OPTIONS, self.outputs)
+            except Exception as error:
+                raise self._misfit(error) from error
         return logits
 
     def label(self, text: Text) -> str:
@@ -261,11 +290,20 @@ class Predictor:
         return Answered(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _answered(self, texts: Sequence[Text], first_row: int) -> Answered:
-        rows = self._encoded(texts, first_row)
-        probabilities = self.decision.probabilities(self._logits(rows))
+        self._refuse_others(texts, first_row)
+        encode_all = getattr(self.encoder, "encode_all", None)
+        if encode_all is None or len(texts) == 1:
+            rows = [self.encoder(text) for text in texts]
+            lengths = np.array([len(ids) for ids in rows])
+            n_unknown, logits = np.array([ids.count(UNKNOWN) for ids in rows]), self._logits(rows)
+        else:
+            ids, lengths = encode_all(texts)
+            n_unknown = np.add.reduceat(ids == UNKNOWN, np.cumsum(lengths) - lengths, dtype=np.int64)
+            logits = self._logits_of_flat(ids, lengths)
+        probabilities = self.decision.probabilities(logits)
         # The separator of a pair says nothing.
-        known = [ids.count(UNKNOWN) < len(ids) - self.is_of_pairs for ids in rows]
-        return Answered(self.decision.of_probabilities(probabilities), probabilities, np.array(known, dtype=bool))
+        has_known_token = n_unknown < lengths - self.is_of_pairs
+        return Answered(self.decision.of_probabilities(probabilities), probabilities, has_known_token)
 
     @functools.cached_property
     def head(self) -> onnxruntime.InferenceSession:
@@ -302,6 +340,11 @@ class Predictor:
         return self.decision.probabilities(logits_of_states(self, first, second))
 
     def _encoded(self, texts: Sequence[Text], first_row: int) -> list[list[int]]:
+        self._refuse_others(texts, first_row)
+        return [self.encoder(text) for text in texts]
+
+    def _refuse_others(self, texts: Sequence[Text], first_row: int) -> None:
+        """Raise TextError for a row that is no text."""
         for i, text in enumerate(texts):
             if self.is_of_pairs:
                 is_pair = (
@@ -314,7 +357,6 @@ class Predictor:
                 _refuse_half(text, first_row + i)
             elif not isinstance(text, str):
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
-        return [self.encoder(text) for text in texts]
 
 
 def six_decimals(probabilities: NDArray[Any]) -> NDArray[np.float64]:

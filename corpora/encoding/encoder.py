@@ -6,14 +6,16 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from .flat import BETWEEN_TEXTS, FlatIds, TogetherEncoder, flat, paired
 from .segmenting import (
     MARK,
     PADDING,
     SEPARATOR,
     SEPARATOR_ID,
     UNKNOWN,
+    cut_and_parts,
     is_of_pairs,
     refuse_unknown_settings,
     segmenter,
@@ -21,6 +23,8 @@ from .segmenting import (
 
 BETWEEN = " "
 """Stands between the tokens of an n-gram; no token has it."""
+FEWEST_TOGETHER = 8
+"""Fewer texts are encoded one by one."""
 
 
 class Encoder:
@@ -41,6 +45,8 @@ class Encoder:
             (self._ids.get(begun, UNKNOWN), self._ids.get(last, UNKNOWN)): i for (begun, _, last), i in parted
         }
         """From the ids of an n-gram's beginning and of its last token to its own."""
+        self._together: TogetherEncoder | Literal[False] | None = None
+        """What encodes many texts together, False if nothing does; made when it is first needed."""
 
     @property
     def is_of_pairs(self) -> bool:
@@ -73,6 +79,24 @@ class Encoder:
 
     def __call__(self, text: str | Sequence[str]) -> list[int]:
         return self.look_up(self.segment(text if isinstance(text, str) else MARK.join(text)))
+
+    def encode_all(self, texts: Sequence[str | Sequence[str]]) -> FlatIds:
+        """The ids of many texts or pairs, to the id those of each by itself, at a third of the cost of Python."""
+        strings = [text if isinstance(text, str) else MARK.join(text) for text in texts]
+        if len(strings) < FEWEST_TOGETHER or any(BETWEEN_TEXTS in text for text in strings):
+            return flat([self(text) for text in strings])
+        if self._together is None:
+            self._together = self._made_together()
+        if self._together is False:
+            return flat([self(text) for text in strings])
+        if not self.is_of_pairs:
+            return self._together(strings)
+        parted = [text.partition(MARK) for text in strings]
+        return paired(self._together([side for first, _, second in parted for side in (first, second)]))
+
+    def _made_together(self) -> TogetherEncoder | Literal[False]:
+        found = cut_and_parts(self.settings, list(self._ids)) if self._max_ngram == 1 else None
+        return False if found is None else TogetherEncoder(*found, self._ids, self._max_tokens)
 
     def read_ahead(self) -> None:
         """Read the whole dictionary of words, which a text otherwise brings in by its characters: for what is timed, or serves."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .forms import normalized, spelt
-from .words import CUTTERS, Segment
+from .words import CUTTERS, CUTTERS_AND_PARTS, Segment
 
 PADDING, UNKNOWN = 0, 1
 RESERVED = ("[PAD]", "[UNK]")
@@ -193,6 +193,24 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
         return [*of(first), SEPARATOR, *of(second)]
 
     return of_pair if is_of_pairs(tokens) else of
+
+
+def cut_and_parts(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> tuple[Segment, Segment] | None:
+    """What cuts a text in the form that `spelt` gives it, and what makes tokens of each of its parts, by itself: together they are
+    the segmenter of these settings. None for settings by which a text is not cut part by part."""
+    if tokens["kind"] not in ("words", "words_characters") or not _is_cut_as_spelt(tokens):
+        return None
+    user_words = tuple((word, frequency) for word, frequency in tokens["user_words"])
+    cut, part = CUTTERS_AND_PARTS[tokens["segmenter"]](user_words, tokens["hmm"])
+    known = frozenset(vocabulary) if tokens["kind"] == "words_characters" else None
+
+    def parts(token: str) -> list[str]:
+        words = [word.lower() for word in part(token)]
+        if known is not None:
+            words = [one for word in words for one in ([word] if word in known else word)]
+        return [word for word in words if not word.isspace()]
+
+    return cut, parts
 
 
 def is_of_pairs(tokens: Mapping[str, Any]) -> bool:

@@ -119,23 +119,39 @@ def _cut_by_rjieba(user_words: UserWords, hmm: bool) -> Segment:
     If words are guessed (`hmm`), it keeps `60-70` and `mail.com` whole. jieba cuts them at every sign that is no letter
     or digit, and so does this class.
     """
-    tokenizer = _rjieba(user_words)
+    cut, part = _cut_and_part_by_rjieba(user_words, hmm)
     if not hmm:
-        return lambda text: tokenizer.cut(text, False)
+        return cut
 
-    def cut(text: str) -> list[str]:
-        words: list[str] = tokenizer.cut(text, True)
-        if _SIGN_BESIDE.search(text) is None:
-            return words
-        found: list[str] = []
-        for word in words:
-            if len(word) > 1 and word.isascii() and not word.isalnum() and not tokenizer.has_word(word):
-                found += [part for part in _GUESSED.split(word) if part]
-            else:
-                found.append(word)
-        return found
+    def cut_and_part(text: str) -> Sequence[str]:
+        words = cut(text)
+        return words if _SIGN_BESIDE.search(text) is None else [one for word in words for one in part(word)]
 
-    return cut
+    return cut_and_part
 
 
+def _cut_and_part_by_rjieba(user_words: UserWords, hmm: bool) -> tuple[Segment, Segment]:
+    tokenizer = _rjieba(user_words)
+
+    def part(word: str) -> Sequence[str]:
+        if len(word) > 1 and word.isascii() and not word.isalnum() and not tokenizer.has_word(word):
+            return [one for one in _GUESSED.split(word) if one]
+        return [word]
+
+    return lambda text: tokenizer.cut(text, hmm), part if hmm else _whole
+
+
+def _cut_and_part_by_jieba(user_words: UserWords, hmm: bool) -> tuple[Segment, Segment]:
+    return _cut_by_jieba(user_words, hmm), _whole
+
+
+def _whole(word: str) -> Sequence[str]:
+    return [word]
+
+
+CUTTERS_AND_PARTS: dict[str, Callable[[UserWords, bool], tuple[Segment, Segment]]] = {
+    "jieba": _cut_and_part_by_jieba,
+    "rjieba": _cut_and_part_by_rjieba,
+}
+"""What cuts a text, and what cuts each of its words further: together they are the cutter of the same name."""
 CUTTERS: dict[str, Callable[[UserWords, bool], Segment]] = {"jieba": _cut_by_jieba, "rjieba": _cut_by_rjieba}
