@@ -23,16 +23,20 @@ class Source(Protocol):
 
 
 def answer_lines(
-    predictor: Predictor, source: Source, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
+    predictor: Predictor,
+    source: Source,
+    sink: BinaryIO,
+    after: Callable[[int], object] = lambda n_texts: None,
+    abstain_below: float | None = None,
 ) -> None:
     """Answer each line of `source` by one JSON object, in order, as soon as the line has come. A line of pairs has a tab
     between its two texts.
 
-    Lines that arrive together are answered together, and `after` gets their number. Raises TextError for a line that is
-    not UTF-8.
+    Lines that arrive together are answered together, and `after` gets their number. With `abstain_below` each answer says
+    whether it `abstained`. Raises TextError for a line that is not UTF-8.
     """
     for texts, fault in _texts_as_they_come(source, predictor.is_of_pairs):
-        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
+        lines = [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts, abstain_below)]
         sink.write("".join(lines).encode())
         sink.flush()
         after(len(texts))

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = command("predict", commands.predict, "answer texts, one a line, with one JSON object a line")
     predict.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     predict.add_argument("texts", type=Path, nargs="?", metavar="FILE", help="one text a line; stdin by default")
+    _add_abstaining(predict, "say of each answer whether its probability is below P, as `abstained`")
     _add_serve(
         command("serve", commands.serve, "answer over HTTP what a checkpoint folder answers, until Ctrl-C or SIGTERM")
     )
@@ -123,12 +124,30 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _add_abstaining(command: argparse.ArgumentParser, help_text: str) -> None:
+    command.add_argument("--abstain-below", type=_share, metavar="P", help=help_text)
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"needs a number from 0 to 1, but got {text!r:.100}")
+    return number
+
+
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
     serve.add_argument("--port", type=int, default=8000, help="0 takes a free one (8000)")
     serve.add_argument(
         "--threads", type=int, default=1, metavar="N", help="threads of the network; 0 takes all cores (1)"
+    )
+    _add_abstaining(
+        serve, "as of predict, for requests that do not say it themselves by ?abstain_below=P; none by default"
     )
     serve.add_argument(
         "--allowed-hosts",

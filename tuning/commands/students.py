@@ -69,7 +69,7 @@ def pull(options: argparse.Namespace) -> None:
 def predict(options: argparse.Namespace) -> None:
     from distune.tuning.serve.predict import predict
 
-    predict(options.folder, options.texts)
+    predict(options.folder, options.texts, options.abstain_below)
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -86,7 +86,7 @@ def serve(options: argparse.Namespace) -> None:
 
     limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
     access = access_of(options.host, options.allowed_hosts, options.allowed_origins)
-    serve(options.folder, options.port, options.threads, limits, access)
+    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below)
 
 
 def _texts(path: Path | None) -> list[str]:
