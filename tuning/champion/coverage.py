@@ -32,8 +32,8 @@ class Covered:
     accuracy: float
     """The part of the answers that is right; with several labels a text, the part whose labels are all right."""
     score: float | None
-    """The score by the metric of the study; None if it is the accuracy, if it depends on more than the answers, and if the
-    answered texts have one class."""
+    """The score by the metric of the study; None if it is the accuracy, or depends on more than the answers. It is None too if
+    the answered texts have one class alone, no label at all, or none of the metric's own."""
 
 
 def sureness(decision: AnyDecision, logits: Floats) -> Floats:
@@ -71,8 +71,7 @@ def at_shares(metric: AnyMetric, decision: AnyDecision, logits: Floats, labels: 
     for asked in SHARES:
         below = float(ordered[math.ceil(asked * len(ordered) - 1e-9) - 1])
         kept = confidence >= below
-        # A score of one class is none: scikit-learn warns of it.
-        is_scored = has_score and (labels.ndim == 2 or len(np.unique(labels[kept])) > 1)
+        is_scored = has_score and _is_scorable(metric, labels[kept])
         found.append(
             Covered(
                 asked=asked,
@@ -83,3 +82,11 @@ def at_shares(metric: AnyMetric, decision: AnyDecision, logits: Floats, labels: 
             )
         )
     return tuple(found)
+
+
+def _is_scorable(metric: AnyMetric, labels: Labels) -> bool:
+    """Whether a score of these texts says something: scikit-learn warns of one class, and an F1 of nothing is 0."""
+    if labels.ndim == 2:
+        has = labels == 1
+        return bool((has if metric.index is None else has[:, metric.index]).any())
+    return len(np.unique(labels)) > 1 and (metric.index is None or bool((labels == metric.index).any()))

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from distune.models.decision import LIKELIEST, Decision, confidences
+from distune.models.decision import LIKELIEST, Decision, confidences, even
 from distune.tuning.champion.calibration import calibration
 from distune.tuning.champion.confidence import confidence_in, confidence_of
 from distune.tuning.champion.coverage import area_under_risk, at_shares, curve, sureness
@@ -60,6 +60,17 @@ def test_another_metric_of_answers_has_its_score_unless_one_class_is_left() -> N
     assert found[0].score == 1.0
     only = at_shares(metric, LIKELIEST, logits(*[0.9] * 7, 0.4, 0.4, 0.4), np.array([1] * 7 + [0] * 3))
     assert [one.score for one in only] == [1.0, 1.0, 1.0, 1.0, None]
+
+
+def test_texts_without_the_label_of_the_metric_or_any_label_have_no_score() -> None:
+    labels = np.array([0, 0, 0, 0, 0, 0, 0, 0, 2, 1])
+    sure = np.log(np.array([[0.9, 0.05, 0.05]] * 8 + [[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]])).astype(np.float32)
+    of_last = metric_of(MetricConfig(kind="f1", label="c", threshold="none"), ("a", "b", "c"), {})
+    assert [one.score for one in at_shares(of_last, LIKELIEST, sure, labels)] == [1.0, 1.0, 1.0, None, None]
+    of_sets = set_metric_of(MetricConfig(kind="weighted_f1"), ("a", "b"), {})
+    has = np.array([[0, 0]] * 9 + [[1, 0]])
+    logits = np.array([[-5.0, -5.0]] * 9 + [[1.0, -5.0]], np.float32)
+    assert [one.score for one in at_shares(of_sets, even(2), logits, has)] == [1.0, 1.0, None, None, None]
 
 
 def test_an_answer_is_as_sure_as_its_label_or_its_least_sure_one() -> None:
