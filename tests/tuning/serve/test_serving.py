@@ -62,42 +62,6 @@ def test_answers_are_those_of_predict(
     assert same_answers([ask(port, "/predict", as_json({"texts": [text]}))[1]["answers"][0] for text in texts], lines)
 
 
-def test_a_request_may_say_below_which_probability_an_answer_abstains(folder: Path, port: int) -> None:
-    texts = ["好书", "差酒店", "好"]
-    answers = expected(folder, texts)
-    below = sorted(max(one["probabilities"].values()) for one in answers)[1]
-    abstained = [max(one["probabilities"].values()) < below for one in answers]
-    assert abstained.count(True) == 1
-    status, found, _ = ask(port, f"/predict?abstain_below={below}", as_json({"texts": texts}))
-    assert (status, [one["abstained"] for one in found["answers"]]) == (200, abstained)
-    table = as_json({"dataframe_records": [{"text": text} for text in texts]})
-    rows = ask(port, f"/invocations?abstain_below={below}", table)[1]["predictions"]
-    assert [one["abstained"] for one in rows] == abstained
-    assert "abstained" not in ask(port, "/predict", as_json({"texts": texts}))[1]["answers"][0]
-
-
-def test_a_server_may_have_a_usual_probability_below_which_answers_abstain(folder: Path) -> None:
-    with served(folder, "--abstain-below", 1) as (_, port):
-        for query, abstained in (("", True), ("?abstain_below=0", False)):
-            assert (
-                ask(port, f"/predict{query}", as_json({"texts": ["好书"]}))[1]["answers"][0]["abstained"] is abstained
-            )
-
-
-@pytest.mark.parametrize(
-    ("query", "reason"),
-    [
-        ("abstain_below=2", 'abstain_below must be a number from 0 to 1, but got "2"'),
-        ("abstain_below=nan", 'abstain_below must be a number from 0 to 1, but got "nan"'),
-        ("abstain_below=", 'abstain_below must be a number from 0 to 1, but got ""'),
-        ("abstain-below=0.5", "the query may have abstain_below=P once, and no other word for it"),
-        ("abstain_below=0.5&abstain_below=0.6", "the query may have abstain_below=P once, and no other word for it"),
-    ],
-)
-def test_what_is_no_probability_to_abstain_below_is_refused(port: int, query: str, reason: str) -> None:
-    assert ask(port, f"/predict?{query}", as_json({"texts": ["好"]}))[:2] == (400, {"error": reason})
-
-
 def test_clients_of_mlflow_need_no_change(folder: Path, port: int) -> None:
     texts = ["好书", "差"]
     rows = [
