@@ -6,16 +6,13 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import CheckpointError, check_folder
-from distune.models.predictor import MAX_THREADS, Predictor, Text
+from distune.models.predictor import MAX_THREADS, Predictor, Text, check_abstaining
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,15 +50,21 @@ class Student:
         """The classes, in the order of the columns of `predict_proba`."""
         return tuple(self._predictor.labels)
 
-    def predict(self, texts: Iterable[Text]) -> Any:
+    def predict(self, texts: Iterable[Text], abstain_below: float | None = None) -> Any:
         """The label of each text: a list, but a Series for a Series and a generator for a generator.
 
         It is the likeliest label, or the one that the student's threshold decides for (`metric.threshold` of its study). A
         student of several labels a text gives a list of labels for each, in the order of `labels`; it may be empty.
+
+        With `abstain_below`, a number from 0 to 1, the label is None for a text whose answer is less sure than that:
+        `student.predict(texts, abstain_below=0.9)`. With several labels a text the least sure label counts.
         """
+        check_abstaining(abstain_below)
         if isinstance(texts, Iterator):
-            return (label for part in self._parts(texts) for label in self._labels_of(part))
-        labels = self._labels_of(self._predictor.probabilities(_all(texts)))
+            return (
+                label for part, first in self._parts(texts) for label in self._labels_of(part, first, abstain_below)
+            )
+        labels = self._labels_of(_all(texts), 0, abstain_below)
         if (series := _as_series(texts)) is not None:
             name = "labels" if self._predictor.is_multi_label else "label"
             return type(series)(labels, index=series.index, name=name, dtype=object)
@@ -71,7 +74,7 @@ class Student:
         """Probabilities `[texts, classes]`, the classes in the order of `labels`: an array. For a Series it is a
         DataFrame with a column for each label, and for a generator it is a generator of rows."""
         if isinstance(texts, Iterator):
-            return (row for part in self._parts(texts) for row in part)
+            return (row for part, first in self._parts(texts) for row in self._predictor.probabilities(part, first))
         probabilities = self._predictor.probabilities(_all(texts))
         if (series := _as_series(texts)) is not None:
             import pandas as pd
@@ -133,14 +136,18 @@ class Student:
             "a Student cannot be pickled, as it holds a session of ONNX Runtime: pass the folder on, and distune.load it there"
         )
 
-    def _parts(self, texts: Iterator[Text]) -> Iterator[NDArray[np.float32]]:
+    def _parts(self, texts: Iterator[Text]) -> Iterator[tuple[list[Text], int]]:
+        """The texts as they come, and the number of those before them."""
         n_before = 0
         while part := list(itertools.islice(texts, TEXTS_IN_MEMORY)):
-            yield self._predictor.probabilities(part, n_before)
+            yield part, n_before
             n_before += len(part)
 
-    def _labels_of(self, probabilities: NDArray[np.float32]) -> list[Any]:
-        answered = self._predictor.named(self._predictor.decision.of_probabilities(probabilities))
+    def _labels_of(self, texts: Sequence[Text], first_row: int, abstain_below: float | None) -> list[Any]:
+        if abstain_below is not None:
+            answers = self._predictor.answers(texts, abstain_below, first_row)
+            return [None if one["abstained"] else one["labels" if "labels" in one else "label"] for one in answers]  # type: ignore[literal-required]
+        answered = self._predictor.labels_of_each(texts, first_row)
         return answered if self._predictor.is_multi_label else [labels[0] for labels in answered]
 
 

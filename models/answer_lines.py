@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from .predictor import Predictor, Text, TextError, lacking_side, six_decimals
+from .predictor import Answered, Predictor, Text, TextError, check_abstaining, lacking_side, six_decimals
 
 BLOCK_BYTES = 1 << 18
 
@@ -25,41 +25,54 @@ class Source(Protocol):
 
 
 def answer_lines(
-    predictor: Predictor, source: Source, sink: BinaryIO, after: Callable[[int], object] = lambda n_texts: None
+    predictor: Predictor,
+    source: Source,
+    sink: BinaryIO,
+    after: Callable[[int], object] = lambda n_texts: None,
+    abstain_below: float | None = None,
 ) -> None:
     """Answer each line of `source` by one JSON object, in order, as soon as the line has come. A line of pairs has a tab
     between its two texts.
 
-    Lines that arrive together are answered together, and `after` gets their number. Raises TextError for a line that is
-    not UTF-8.
+    Lines that arrive together are answered together, and `after` gets their number. With `abstain_below` each answer says
+    whether it `abstained`. Raises TextError for a line that is not UTF-8.
     """
+    check_abstaining(abstain_below)
     for texts, fault in _texts_as_they_come(source, predictor.is_of_pairs):
-        sink.write("".join(_spelt_answers(predictor, texts)).encode())
+        sink.write("".join(_spelt_answers(predictor, texts, abstain_below)).encode())
         sink.flush()
         after(len(texts))
         if fault is not None:
             raise fault
 
 
-def _spelt_answers(predictor: Predictor, texts: Sequence[Text]) -> list[str]:
+def _spelt_answers(predictor: Predictor, texts: Sequence[Text], abstain_below: float | None) -> list[str]:
     """The answers to texts as lines of JSON, to the letter as `json` spells those of `answers`, in a fifth of the time."""
     answered = predictor.answered(texts)
     probabilities = six_decimals(answered.probabilities)
     if not np.isfinite(probabilities).all():  # Python has other words for them than JSON.
-        return [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts)]
+        return [json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.answers(texts, abstain_below)]
     spelt = [json.dumps(label, ensure_ascii=False) for label in predictor.labels]
     keys = ", ".join(f"{label.replace('%', '%%')}: %r" for label in spelt)
     key = "labels" if predictor.is_multi_label else "label"
-    template = f'{{"{key}": %s, "probabilities": {{{keys}}}, "has_known_token": %s}}\n'
+    template = f'{{"{key}": %s, "probabilities": {{{keys}}}, "has_known_token": %s%s}}\n'
     if predictor.is_multi_label:
         labels = [json.dumps(one, ensure_ascii=False) for one in predictor.named(answered.answers)]
     else:
         labels = [spelt[i] for i in answered.answers.tolist()]
     known = ["true" if one else "false" for one in answered.has_known_token.tolist()]
+    abstained = _spelt_abstained(answered, abstain_below)
     return [
-        template % (label, *row, is_known)
-        for label, row, is_known in zip(labels, probabilities.tolist(), known, strict=True)
+        template % (label, *row, *flags)
+        for label, row, *flags in zip(labels, probabilities.tolist(), known, abstained, strict=True)
     ]
+
+
+def _spelt_abstained(answered: Answered, abstain_below: float | None) -> list[str]:
+    """What the end of each answer says of abstaining, nothing unless it was asked for."""
+    if abstain_below is None:
+        return [""] * len(answered.answers)
+    return [f', "abstained": {"true" if one else "false"}' for one in answered.abstained(abstain_below).tolist()]
 
 
 Read = tuple[list[Text], TextError | None]

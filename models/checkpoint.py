@@ -97,6 +97,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "vocabulary_size": len(checkpoint.vocabulary),
         **({"multi_label": True} if is_multi_label else {}),
         "thresholds": checkpoint.decision.named(checkpoint.labels),
+        "temperature": checkpoint.decision.temperature,
         "trial": checkpoint.trial,
     }
     graph = checkpoint.quantized or graph_of(checkpoint.trained)

@@ -5,8 +5,9 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import exp, isfinite, log
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,17 @@ class Decision:
     """The rule that turns probabilities into one answer a text.
 
     Without a threshold the answer is the class with the largest probability. With one, the class `index` is the answer
-    if its probability is at least `threshold`, and the likeliest of the others if it is not.
+    if its probability is at least `threshold`, and the likeliest of the others if it is not. Probabilities are those of
+    logits over `temperature` (Guo et al. 2017), and so is the threshold.
     """
 
     index: int = 0
     threshold: float | None = None
+    temperature: float = 1.0
 
     def probabilities(self, logits: Floats) -> Floats:
         """Probabilities of logits, `[texts, classes]` both; those of a text sum to 1."""
-        return softmax(logits)
+        return _scaled(softmax, logits, self.temperature)
 
     def of_probabilities(self, probabilities: Floats) -> Answers:
         """The answered class `[texts]` of probabilities `[texts, classes]`."""
@@ -47,7 +50,7 @@ class Decision:
         """The answered class `[texts]` of logits `[texts, classes]`."""
         if self.threshold is None:
             return np.asarray(logits.argmax(axis=1))
-        return self.of_probabilities(self.probabilities(logits))
+        return self.of_probabilities(self.probabilities(_exact(logits, self.temperature)))
 
     def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
         """The one label of each text, of answers `[texts]`."""
@@ -62,14 +65,16 @@ class Decision:
 class EachLabel:
     """The rule that turns probabilities into several labels a text, or none: each label is answered from its own threshold on.
 
-    `thresholds` are in the order of the labels.
+    `thresholds` are in the order of the labels. Probabilities are those of logits over `temperature`, and so are the
+    thresholds.
     """
 
     thresholds: tuple[float, ...]
+    temperature: float = 1.0
 
     def probabilities(self, logits: Floats) -> Floats:
         """Probabilities of logits, `[texts, labels]` both; those of a text are independent."""
-        return sigmoid(logits)
+        return _scaled(sigmoid, logits, self.temperature)
 
     def of_probabilities(self, probabilities: Floats) -> Answers:
         """1 for each answered label `[texts, labels]`, and 0 for the others."""
@@ -77,7 +82,7 @@ class EachLabel:
 
     def of_logits(self, logits: Floats) -> Answers:
         """1 for each answered label `[texts, labels]`, and 0 for the others."""
-        return self.of_probabilities(self.probabilities(logits))
+        return self.of_probabilities(self.probabilities(_exact(logits, self.temperature)))
 
     def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
         """The labels of each text in the order of `labels`, of answers `[texts, labels]`."""
@@ -97,24 +102,53 @@ def even(n_labels: int) -> EachLabel:
     return EachLabel((EVEN,) * n_labels)
 
 
-def decision_of(thresholds: Mapping[str, float], labels: Sequence[str], is_multi_label: bool = False) -> AnyDecision:
-    """The rule that a checkpoint keeps as `thresholds`, a probability by the name of its class.
+def at_temperature(decision: AnyDecision, temperature: float) -> AnyDecision:
+    """The rule with another temperature that gives the same answers: its thresholds are moved into the new probabilities.
+
+    That is exact for several labels a text and for two classes, whose probabilities keep their order. Among more classes
+    a threshold has no counterpart.
+    """
+    by = temperature / decision.temperature
+    if isinstance(decision, EachLabel):
+        return EachLabel(tuple(_moved(one, by) for one in decision.thresholds), temperature)
+    threshold = None if decision.threshold is None else _moved(decision.threshold, by)
+    return replace(decision, threshold=threshold, temperature=temperature)
+
+
+def _moved(threshold: float, by: float) -> float:
+    """The probability whose logit is that of `threshold` over `by`."""
+    if threshold in (0, 1) or by == 1:
+        return threshold
+    logit = log(threshold / (1 - threshold)) / by
+    # The exponential of a negative number alone cannot overflow.
+    small = exp(-abs(logit))
+    return (1 if logit >= 0 else small) / (1 + small)
+
+
+def decision_of(
+    thresholds: Mapping[str, float], labels: Sequence[str], is_multi_label: bool = False, temperature: float = 1.0
+) -> AnyDecision:
+    """The rule that a checkpoint keeps as `thresholds`, a probability by the name of its class, and a `temperature`.
 
     Raises ValueError for another class than those in `labels`, for more than one unless each text has several labels,
-    for fewer than all if it has, and for what is no probability.
+    and for fewer than all if it has. It also raises it for what is no probability, and for a temperature that is no number
+    above 0.
     """
+    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not is_number or not isfinite(temperature) or temperature <= 0:
+        raise ValueError(f"temperature must be a number above 0, but got {temperature!r:.100}")
     for label, threshold in thresholds.items():
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r:.100}")
     if is_multi_label:
         _name_each(thresholds, labels)
-        return EachLabel(tuple(float(thresholds[label]) for label in labels))
+        return EachLabel(tuple(float(thresholds[label]) for label in labels), float(temperature))
     if not thresholds:
-        return LIKELIEST
+        return Decision(temperature=float(temperature))
     label, *more = thresholds
     if more or label not in labels:
         raise ValueError(f"thresholds must name one of the labels, but got {list(thresholds)}")
-    return Decision(list(labels).index(label), float(thresholds[label]))
+    return Decision(list(labels).index(label), float(thresholds[label]), float(temperature))
 
 
 def _name_each(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
@@ -129,6 +163,26 @@ def same_answers(one: Answers, other: Answers) -> NDArray[np.bool_]:
     """Whether two answers to each text are the same, `[texts]`; of several labels, whether all are."""
     same = np.asarray(one == other)
     return same if same.ndim == 1 else np.asarray(same.all(axis=1))
+
+
+def confidences(answers: Answers, probabilities: Floats) -> Floats:
+    """How sure each answer is, `[texts]`: the probability of the answered class. If a text has several labels, the answer is as
+    sure as its least sure label: the probability of an answered one, and of the absence of another."""
+    if answers.ndim == 1:
+        return np.asarray(probabilities[np.arange(len(answers)), answers])
+    return np.asarray(np.where(answers == 1, probabilities, 1 - probabilities).min(axis=1))
+
+
+def _scaled(probabilities: Callable[[Floats], Floats], logits: Floats, temperature: float) -> Floats:
+    """Probabilities of logits over a temperature, in the numbers of the logits."""
+    if temperature == 1:
+        return probabilities(logits)
+    return probabilities(logits.astype(np.float64) / temperature).astype(logits.dtype)
+
+
+def _exact(logits: Floats, temperature: float) -> Floats:
+    """Logits of which a small temperature makes no equal probabilities, where a threshold lies between them."""
+    return logits if temperature == 1 else logits.astype(np.float64)
 
 
 def softmax(logits: Floats) -> Floats:

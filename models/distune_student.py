@@ -21,7 +21,7 @@ from typing import Any
 
 from .answer_lines import answer_lines
 from .checkpoint_folder import CheckpointError, check_folder
-from .predictor import Answer, AnyAnswer, Predictor, SetAnswer, TextError
+from .predictor import Answer, AnyAnswer, Predictor, SetAnswer, TextError, check_abstaining
 
 __all__ = ["Answer", "AnyAnswer", "CheckpointError", "Predictor", "SetAnswer", "TextError", "load", "main"]
 
@@ -55,21 +55,41 @@ def main() -> None:
     for each."""
     from .encoding import TokensError
 
-    paths = sys.argv[1:]
-    if any(path.startswith("-") and path != "-" for path in paths):
-        print(
-            "usage: python FOLDER [FILE ...]: answers each line of the files, or of stdin, by a JSON object",
-            file=sys.stderr,
-        )
-        sys.exit(0 if paths[0] in ("-h", "--help") else 2)
+    abstain_below, paths = _read(sys.argv[1:])
     try:
         student = load(Path(__file__).resolve().parent.parent)
         for path in paths or ["-"]:
             with open(0 if path == "-" else path, "rb", closefd=path != "-") as texts:
-                answer_lines(student, texts, sys.stdout.buffer)
+                answer_lines(student, texts, sys.stdout.buffer, abstain_below=abstain_below)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Whoever read has had enough; Python would complain at its end.
     except KeyboardInterrupt:
         sys.exit(130)
     except (CheckpointError, TextError, TokensError, ImportError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _read(arguments: list[str]) -> tuple[float | None, list[str]]:
+    """The probability to abstain below, and the files; ends with the usage for anything else."""
+    if not any(one.startswith("-") and one != "-" for one in arguments):
+        return None, arguments
+    import argparse  # It takes longer to import than a text to answer.
+
+    def share(text: str) -> float:
+        try:
+            check_abstaining(number := float(text))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"needs a number from 0 to 1, but got {text!r:.100}") from None
+        return number
+
+    parser = argparse.ArgumentParser(
+        prog="python FOLDER",
+        allow_abbrev=False,
+        description="Answers each line of the files, or of stdin, by a JSON object.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="one text a line; - is stdin")
+    parser.add_argument(
+        "--abstain-below", type=share, metavar="P", help="say of each answer whether its probability is below P"
+    )
+    options = parser.parse_args(arguments)
+    return options.abstain_below, options.files

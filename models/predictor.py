@@ -10,14 +10,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypedDict, TypeVar, final
+from typing import Any, ClassVar, NamedTuple, NotRequired, TypedDict, TypeVar, final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
-from .decision import AnyDecision, EachLabel, decision_of
+from .decision import AnyDecision, EachLabel, confidences, decision_of
 from .pair_vectors import PAIR_HEAD, STATES, check_head, logits_of_states, refuse_without_head, states_of
 
 MAX_THREADS = 1024
@@ -32,6 +32,8 @@ SEPARATOR = 2
 """The id of the token between the two texts of a pair."""
 OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
 """The output of a graph, and that of a graph for several labels a text. A program that takes the largest of `logits` finds none there."""
+PRINTED_DIGITS = 6
+"""Decimal places of a probability in an answer."""
 _RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
 
@@ -51,23 +53,27 @@ class Answer(TypedDict):
     """The answer to a text. The label is the likeliest, or the one that the folder's threshold decides for.
 
     `has_known_token` is false if the vocabulary has none of the tokens of the text; then the label says nothing about it.
+    `abstained` is there if it was asked for: whether the probability of the label is below the given one.
     """
 
     label: str
     probabilities: dict[str, float]
     has_known_token: bool
+    abstained: NotRequired[bool]
 
 
 @final
 class SetAnswer(TypedDict):
     """The answer to a text by a student of several labels a text: the labels with a probability from their threshold on.
 
-    The probabilities are independent of each other. `has_known_token` is that of `Answer`.
+    The probabilities are independent of each other. `has_known_token` is that of `Answer`, and so is `abstained`, for
+    the least sure of the labels.
     """
 
     labels: list[str]
     probabilities: dict[str, float]
     has_known_token: bool
+    abstained: NotRequired[bool]
 
 
 class Answered(NamedTuple):
@@ -79,9 +85,38 @@ class Answered(NamedTuple):
     """Probabilities `[texts, classes]`; an answer has them by `six_decimals`."""
     has_known_token: NDArray[np.bool_]
 
+    def abstained(self, abstain_below: float) -> NDArray[np.bool_]:
+        """Whether each answer is less sure than `abstain_below`, as an answer says it that has six decimals."""
+        sure = six_decimals(confidences(self.answers, six_decimals(self.probabilities)))
+        return sure < abstain_below  # type: ignore[no-any-return]
+
 
 AnyAnswer = Answer | SetAnswer
 """An answer of either kind; `"labels" in answer` tells which, also to a type checker."""
+
+
+def confidence_of(answer: AnyAnswer) -> float:
+    """How sure an answer is: the probability of its label. If a text has several labels, the answer is as sure as its least
+    sure label: the probability of an answered one, and of the absence of another."""
+    if "labels" in answer:
+        labels = {*answer["labels"]}
+        sure = (p if label in labels else 1 - p for label, p in answer["probabilities"].items())
+        return round(min(sure), PRINTED_DIGITS)
+    return answer["probabilities"][answer["label"]]
+
+
+def abstaining(answer: AnyAnswer, abstain_below: float) -> AnyAnswer:
+    """The answer with `abstained`: whether it is less sure than `abstain_below`."""
+    return {**answer, "abstained": confidence_of(answer) < abstain_below}  # type: ignore[misc, return-value]
+
+
+def check_abstaining(abstain_below: float | None) -> None:
+    """Raise CheckpointError for what is no probability to abstain below, and no None."""
+    if abstain_below is None:
+        return
+    is_number = isinstance(abstain_below, int | float) and not isinstance(abstain_below, bool)
+    if not is_number or not 0 <= abstain_below <= 1:
+        raise CheckpointError(f"abstain_below must be a number from 0 to 1, but got {abstain_below!r:.100}")
 
 
 def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -260,10 +295,23 @@ class Predictor:
         logits = self._logits(self._encoded(texts, first_row))
         return self.decision.probabilities(logits)
 
-    def answers(self, texts: Iterable[Text]) -> Iterator[AnyAnswer]:
-        """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time. Raises TextError for a row
-        that is no text."""
-        n_before = 0
+    def labels_of_each(self, texts: Sequence[Text], first_row: int = 0) -> list[list[str]]:
+        """The labels of each text, and raises what `probabilities` does."""
+        return self.named(self.decision.of_logits(self._logits(self._encoded(texts, first_row))))
+
+    def answers(
+        self, texts: Iterable[Text], abstain_below: float | None = None, first_row: int = 0
+    ) -> Iterator[AnyAnswer]:
+        """The answer to each text, in order, TEXTS_IN_MEMORY of them in memory at a time.
+
+        With `abstain_below`, a number from 0 to 1, each answer says whether it `abstained`. Raises TextError for a row that
+        is no text, counted from `first_row` on.
+        """
+        check_abstaining(abstain_below)
+        answers = self._answers(texts, first_row)
+        return answers if abstain_below is None else (abstaining(answer, abstain_below) for answer in answers)
+
+    def _answers(self, texts: Iterable[Text], n_before: int) -> Iterator[AnyAnswer]:
         for window in _batches(texts, TEXTS_IN_MEMORY):
             answered = self._answered(window, n_before)
             n_before += len(window)
@@ -303,7 +351,7 @@ class Predictor:
         probabilities = self.decision.probabilities(logits)
         # The separator of a pair says nothing.
         has_known_token = n_unknown < lengths - self.is_of_pairs
-        return Answered(self.decision.of_probabilities(probabilities), probabilities, has_known_token)
+        return Answered(self.decision.of_logits(logits), probabilities, has_known_token)
 
     @functools.cached_property
     def head(self) -> onnxruntime.InferenceSession:
@@ -384,7 +432,7 @@ def decision_in(folder: Path, labels: Sequence[str]) -> AnyDecision:
             raise ValueError(f"thresholds must be probabilities by the names of labels, but got {thresholds!r:.100}")
         if not isinstance(is_multi_label, bool):
             raise ValueError(f"multi_label must be true or false, but got {is_multi_label!r:.100}")
-        return decision_of(thresholds, labels, is_multi_label)
+        return decision_of(thresholds, labels, is_multi_label, config.get("temperature", 1.0))
     except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is damaged: {error}; {PULL_AGAIN}") from error
 

@@ -154,6 +154,22 @@ def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     predict.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
     predict.add_argument("--encoding", help="the encoding of CSV and JSON, where it is not found by itself")
+    _add_abstaining(predict, "say of each answer whether its probability is below P, as `abstained`")
+
+
+def _add_abstaining(command: argparse.ArgumentParser, help_text: str) -> None:
+    command.add_argument("--abstain-below", type=_share, metavar="P", help=help_text)
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"needs a number from 0 to 1, but got {text!r:.100}")
+    return number
 
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:
@@ -162,6 +178,9 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=8000, help="0 takes a free one (8000)")
     serve.add_argument(
         "--threads", type=int, default=1, metavar="N", help="threads of the network; 0 takes all cores (1)"
+    )
+    _add_abstaining(
+        serve, "as of predict, for requests that do not say it themselves by ?abstain_below=P; none by default"
     )
     serve.add_argument(
         "--allowed-hosts",

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,12 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig, CompressionConfig
 from distune.models.compression.trained import CalibrationData
-from distune.models.decision import AnyDecision, EachLabel, same_answers
+from distune.models.decision import EachLabel, same_answers
 from distune.models.predictor import Predictor
 from distune.models.students.student import count_parameters
 from distune.tuning.champion.card import with_present_use
 from distune.tuning.champion.compressed import Side, figures_table, what_got_worse
+from distune.tuning.champion.decided_again import as_before, decided_again
 from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.metric.task import AnyMetric, task_of, task_of_metric
 from distune.tuning.speed.contenders import onnx_contender
@@ -117,25 +117,17 @@ def compress_checkpoint(
         isinstance(checkpoint.decision, EachLabel),
     )
     card += f"\nCompressed afterwards by {kinds}.\n"
-    if (decision := _chosen_again(smaller, texts)) is not None:
-        smaller = replace(smaller, decision=decision)
-        said = f"Dev has chosen what is answered from which probability on again, by {texts.metric.config.title}"
-        card += f"{said}: `thresholds` in `config.json` counts, and not what is said of thresholds above.\n"
-        _log.info(f"{said}, as compression changes probabilities")
+    is_fitted = isinstance(source, Study) and source.config.champion.calibration == "temperature"
+    smaller, lines = (
+        decided_again(smaller, texts.metric, texts.measured, texts.labels, is_fitted)
+        if isinstance(source, Study)
+        else as_before(smaller)
+    )
+    for line in lines:
+        _log.info(line)
+    card += "".join(f"{line}\n" for line in lines)
     save_checkpoint(smaller, target, card, Path(encoding.__file__))
     return _report(folder, target, texts, console)
-
-
-def _chosen_again(checkpoint: Checkpoint, texts: Texts) -> AnyDecision | None:
-    """The rule that is best on dev for a compressed student; None if dev chooses none now, or has chosen none before."""
-    undecided = task_of_metric(texts.metric).undecided(len(checkpoint.labels))
-    if texts.metric.without_dev is not None or checkpoint.decision == undecided:
-        return None
-    with TemporaryDirectory() as made:
-        save_checkpoint(checkpoint, Path(made) / "one", "", Path(encoding.__file__))
-        predictor = Predictor(Path(made) / "one", load_encoder(Path(made) / "one"))
-        logits = np.concatenate([predictor.logits([text]) for text in texts.measured])
-    return texts.metric.decision(logits, texts.labels)
 
 
 def _classes_of(checkpoint: Checkpoint, corpus: Corpus, folder: Path) -> NDArray[np.int64]:

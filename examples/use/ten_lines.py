@@ -27,4 +27,5 @@ for line in sys.stdin:
     words = jieba.lcut(text if "cut" in tokens else text.lower(), HMM=tokens["hmm"])
     row = [ids.get(word.lower(), 1) for word in words if not word.isspace()][: tokens["max_tokens"]] or [1]
     (logits,) = network.run(["logits"], {"token_ids": np.array([row]), "lengths": np.array([len(row)])})[0]
+    logits = logits / config.get("temperature", 1)
     print(labels[logits.argmax()], 1 / np.exp(logits - logits.max()).sum())

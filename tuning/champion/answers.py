@@ -88,6 +88,7 @@ def write_answers(answers: Answers, place: Place) -> None:
             "labels": answers.names,
             "teacher_thresholds": answers.by_teacher.named(answers.names),
             "student_thresholds": answers.by_student.named(answers.names),
+            "student_temperature": answers.by_student.temperature,
         },
         ensure_ascii=False,
     )
@@ -152,5 +153,7 @@ def _parsed(place: Place) -> Answers:
         teacher=teacher,
         student=student,
         by_teacher=decision_of(about.get("teacher_thresholds", {}), names, labels.ndim == 2),
-        by_student=decision_of(about.get("student_thresholds", {}), names, labels.ndim == 2),
+        by_student=decision_of(
+            about.get("student_thresholds", {}), names, labels.ndim == 2, about.get("student_temperature", 1.0)
+        ),
     )

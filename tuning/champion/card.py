@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from distune._plural import n_of
+from distune.tuning.champion.confidence_section import confidence_section
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.table import Column, Quality, interval_of, rows_of_table
 from distune.tuning.champion.thresholds import threshold_section
@@ -79,7 +80,7 @@ this table.
 
 From raw text to label, ONNX Runtime, warm, on {card.timed}.
 
-{threshold_section(card.columns[-1])}## Limits
+{threshold_section(card.columns[-1])}{confidence_section(card.columns)}## Limits
 
 {limits}
 

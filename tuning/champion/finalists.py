@@ -132,6 +132,9 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
     """
     config, inputs = finalist.record.config, prepared.of(finalist.record.config)
     best = finalist.best
+    by = prepared.scaled_decision_of(best, inputs)
+    fitted = f"temperature 1: {by.note}" if by.note else f"temperature {by.decision.temperature:g}, fitted on dev"
+    _log.info(f"finalists: the probabilities of trial {finalist.record.number} have {fitted}")
     checkpoint = Checkpoint(
         trained=best.trained,
         tokens=inputs.encoder.settings,
@@ -140,7 +143,7 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
         labels=prepared.corpus.labels,
         quantized=best.quantized,
         trial=config.model_dump(mode="json"),
-        decision=prepared.decision_of(best, inputs),
+        decision=by.decision,
     )
     card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

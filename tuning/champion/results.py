@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from distune.corpora.kept import read_object, reading
+from distune.tuning.champion.confidence import confidence_in
 from distune.tuning.champion.results_shape import check_shape
 from distune.tuning.champion.table import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
@@ -192,6 +193,7 @@ def _column(raw: dict[str, Any], metric: MetricConfig) -> Column:
         size_mb=raw["size_mb"],
         latency=latency,
         kept=Kept(**raw["kept"]) if raw.get("kept") else None,
+        confidence=confidence_in(raw.get("confidence")),
     )
 
 

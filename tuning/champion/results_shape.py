@@ -49,6 +49,29 @@ class _Kept(_Shape, frozen=True):
     thresholds: dict[str, Probability] | None = None
 
 
+class _Calibration(_Shape, frozen=True):
+    error: Probability
+    classwise_error: Probability
+    log_loss: AtLeastNothing
+
+
+class _Covered(_Shape, frozen=True):
+    asked: Probability
+    share: Probability
+    abstain_below: Probability
+    accuracy: Probability
+    score: float | None
+
+
+class _Confidence(_Shape, frozen=True):
+    temperature: OverNothing
+    note: str
+    calibration: _Calibration
+    uncalibrated: _Calibration | None
+    area_under_risk_coverage: Probability
+    covered: Annotated[list[_Covered], Field(min_length=1)]
+
+
 class _Column(_Shape, frozen=True):
     name: str
     quality: dict[str, _Spread | _Answered | Annotated[Sequence[float], Field(min_length=2, max_length=2)] | None]
@@ -56,6 +79,7 @@ class _Column(_Shape, frozen=True):
     size_mb: AtLeastNothing | None
     latency: _Latency | None
     kept: _Kept | None = None
+    confidence: _Confidence | None = None
 
 
 class _Finalist(_Shape, frozen=True):

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from distune.models.decision import AnyDecision, Decision, same_answers
+from distune.tuning.champion.confidence import Confidence
 from distune.tuning.metric.config import ACCURACY, TITLES, MetricConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.task import AnyMetric, task_of_metric
@@ -102,6 +103,9 @@ class Column:
     latency: Latency | None
     kept: Kept | None = None
     """The seed that is served; None for the teacher, and in results of an older Distune."""
+    confidence: Confidence | None = None
+    """The confidence of the teacher, and of the seed that is served; None for the student alone, and in results of an older
+    Distune."""
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -236,6 +240,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
     return [
         *_rows_of_quality([c.quality for c in columns]),
         ("agrees with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
+        *_rows_of_confidence([c.confidence for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
         ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
         ("p50 ms", timed("p50_ms", ".3f")),
@@ -271,6 +276,22 @@ def _rows_at_threshold(answered: Sequence[AtThreshold | None]) -> dict[str, list
         "  its recall on test": "recall",
     }
     return {row: ["-" if one is None else str(getattr(one, field)) for one in answered] for row, field in rows.items()}
+
+
+def _rows_of_confidence(confidences: Sequence[Confidence | None]) -> list[tuple[str, list[str]]]:
+    """The calibration error of those who have one, as they answer and, of those with a temperature, before."""
+    if not any(confidences):
+        return []
+    rows = [("test calibration error", ["-" if one is None else f"{one.calibration.error:.4f}" for one in confidences])]
+    before = [one.uncalibrated if one else None for one in confidences]
+    return [
+        *rows,
+        *(
+            [("  before scaling", ["-" if one is None else f"{one.error:.4f}" for one in before])]
+            if any(before)
+            else []
+        ),
+    ]
 
 
 def interval_of(quality: Quality, n_test: int | None) -> tuple[float, float] | None:

@@ -20,6 +20,7 @@ from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.card import Card, model_card
+from distune.tuning.champion.confidence import confidence_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import (
@@ -184,6 +185,7 @@ def _time(
         n_parameters=n_parameters,
         size_mb=size_mb,
         latency=timed.latencies.get("teacher"),
+        confidence=confidence_of(prepared.metric, prepared.teacher_decision, test, corpus.test.labels),
     )
     return timed, column, stands_in if teachers else "no"
 
@@ -210,6 +212,7 @@ def _student_columns(
             [prepared.decision_of(result, inputs) for result in results],
         )
         columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
+    scaled = prepared.scaled_decision_of(finalist.best, inputs)
     answers = Answers(
         trial=finalist.record.number,
         names=corpus.labels,
@@ -218,7 +221,7 @@ def _student_columns(
         teacher=teacher,
         student=finalist.best.logits(rows),
         by_teacher=prepared.teacher_decision,
-        by_student=prepared.decision_of(finalist.best, inputs),
+        by_student=scaled.decision,
     )
     score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
     by = answers.by_student
@@ -227,7 +230,8 @@ def _student_columns(
         threshold=by.threshold if isinstance(by, Decision) else None,
         thresholds=by.named(corpus.labels) if isinstance(by, EachLabel) else None,
     )
-    return columns[0], replace(columns[1], kept=kept), answers
+    sure = confidence_of(prepared.metric, by, answers.student, answers.labels, scaled.note)
+    return columns[0], replace(columns[1], kept=kept, confidence=sure), answers
 
 
 def _card(prepared: Prepared, verdict: Verdict) -> str:

@@ -78,7 +78,7 @@ def predict(options: argparse.Namespace) -> None:
             raise CheckpointError(f"--{flag.replace('_', '-')} is for tables: name by --out where the answers go")
     if len(options.texts) > 1:
         raise CheckpointError("several files are answered as tables: name by --out where the answers go")
-    predict(options.folder, Path(options.texts[0]) if options.texts else None)
+    predict(options.folder, Path(options.texts[0]) if options.texts else None, options.abstain_below)
 
 
 def _predict_table(options: argparse.Namespace) -> None:
@@ -103,7 +103,12 @@ def _predict_table(options: argparse.Namespace) -> None:
         columns=tuple(options.columns.split(",")) if options.columns else None,
         encoding=options.encoding,
     )
-    asked = AnswerSettings(proba=options.proba, top=options.top or 0, prefix=options.prefix or "")
+    asked = AnswerSettings(
+        proba=options.proba,
+        top=options.top or 0,
+        prefix=options.prefix or "",
+        abstain_below=options.abstain_below,
+    )
     predict_table(options.folder, source, asked, options.out, options.workers or cores(), options.format)
 
 
@@ -121,7 +126,7 @@ def serve(options: argparse.Namespace) -> None:
 
     limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
     access = access_of(options.host, options.allowed_hosts, options.allowed_origins)
-    serve(options.folder, options.port, options.threads, limits, access)
+    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below)
 
 
 def _texts(path: Path | None) -> list[str]:

@@ -31,7 +31,7 @@ from distune.tuning.study.describe import HARD_LABEL_STUDENT, describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 
 HERE = Path(__file__).parent
-OF_MODEL = ("calibration", "confusion", "labels", "latency")
+OF_MODEL = ("calibration", "coverage", "confusion", "labels", "latency")
 OF_SEARCH = ("history", "parallel", "importance", "curves")
 ROOMY = ("parallel",)
 """Wider than a phone; they scroll there."""

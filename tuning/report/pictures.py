@@ -16,6 +16,7 @@ from distune.tuning.champion.confusions import confused_pairs
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.fonts import first_without_font, fonts_for, wide_characters
 from distune.tuning.report.pictures_calibration import calibration_picture
+from distune.tuning.report.pictures_coverage import coverage_picture
 from distune.tuning.report.pictures_front import front_picture
 from distune.tuning.report.pictures_labels import SHOWN_LABELS, labels_picture, shown_labels
 from distune.tuning.report.pictures_model import (
@@ -143,6 +144,14 @@ def _of_model(findings: Findings) -> list[_Plan]:
             title="Calibration",
             caption=CALIBRATION_OF_SEVERAL if answers and answers.is_multi_label else CALIBRATION,
             draw=partial(calibration_picture, answers) if answers else None,
+            needs="answers on the test texts",
+        ),
+        _Plan(
+            name="coverage",
+            title="Accuracy against coverage",
+            caption="On the test texts: to the right each model leaves out more of the texts, those of which it is least sure. A line that "
+            "rises steeply is of a model that knows when to ask. The area under risk is the mean error over the whole line.",
+            draw=partial(coverage_picture, answers) if answers else None,
             needs="answers on the test texts",
         ),
         _labels(answers) if findings.study.config.corpus.multi_label else _confusion(answers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,13 @@ def calibration_picture(answers: Answers) -> go.Figure:
         row=1,
         col=1,
     )
-    for name, logits, colour in (("teacher", answers.teacher, TEACHER), ("student", answers.student, STUDENT)):
-        bins = reliability(logits, answers.labels)
+    if answers.by_student.temperature != 1:
+        found.add_trace(_before_scaling(answers), row=1, col=1)
+    for name, probabilities, colour in (
+        ("teacher", answers.probabilities_of_teacher, TEACHER),
+        ("student", answers.probabilities_of_student, STUDENT),
+    ):
+        bins = reliability(probabilities, answers.labels)
         shares = bins.counts / bins.counts.sum()
         texts = [
             f"<b>{name}</b>: {n_of(count, words.unit)}<br>{words.told.format(sure, right)}"
@@ -107,6 +112,20 @@ def calibration_picture(answers: Answers) -> go.Figure:
         found.update_yaxes(**_log_shares(answers), row=2, col=1)
     found.update_xaxes(range=[start - 0.03, 1.03])
     return found.update_xaxes(title_text=words.confidence, row=2, col=1)
+
+
+def _before_scaling(answers: Answers) -> go.Scatter:
+    """The student's line at a temperature of 1."""
+    raw = replace(answers.by_student, temperature=1.0)
+    bins = reliability(raw.probabilities(answers.student.astype(np.float64)), answers.labels)
+    return go.Scatter(
+        x=bins.confidence,
+        y=bins.accuracy,
+        mode="lines",
+        line={"color": STUDENT, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        name=f"student before scaling, calibration error {bins.error:.3f}",
+    )
 
 
 def _log_shares(answers: Answers) -> dict[str, Any]:

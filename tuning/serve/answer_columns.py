@@ -28,6 +28,7 @@ class AnswerSettings:
     proba: bool = False
     top: int = 0
     prefix: str = ""
+    abstain_below: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,8 @@ def kinds_of_columns(labels: Sequence[str], is_multi_label: bool, settings: Answ
     if settings.proba:
         columns += [(f"probability_{label}", "probability") for label in labels]
     columns.append((KNOWN, "flag"))
+    if settings.abstain_below is not None:
+        columns.append(("abstained", "flag"))
     return {f"{settings.prefix}{name}": kind for name, kind in columns}
 
 
@@ -98,6 +101,8 @@ def _columns(predictor: Predictor, answered: Answered, settings: AnswerSettings)
     if settings.proba:
         found += probabilities.T.tolist()
     found.append(answered.has_known_token.tolist())
+    if settings.abstain_below is not None:
+        found.append(answered.abstained(settings.abstain_below).tolist())
     return dict(zip(kinds_of_columns(labels, predictor.is_multi_label, settings), found, strict=True))
 
 

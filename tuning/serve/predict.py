@@ -26,8 +26,9 @@ TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".x
 BARE_RETURN = re.compile(rb"\r[^\n]")
 
 
-def predict(folder: Path, texts: Path | None) -> None:
-    """Answer the lines of a file, or of stdin, by a checkpoint folder on stdout."""
+def predict(folder: Path, texts: Path | None, abstain_below: float | None = None) -> None:
+    """Answer the lines of a file, or of stdin, by a checkpoint folder on stdout. With `abstain_below` each answer says
+    whether it `abstained`."""
     check_folder(folder)
     if texts is not None and not texts.is_file():
         raise CheckpointError(f"no such file: {texts}")
@@ -46,7 +47,7 @@ def predict(folder: Path, texts: Path | None) -> None:
             )
         if not predictor.is_of_pairs and (hint := _about_tabs(lines.first)):
             print(f"{name}: {hint}", file=sys.stderr)
-        answer_lines(predictor, lines, sys.stdout.buffer, after)
+        answer_lines(predictor, lines, sys.stdout.buffer, after, abstain_below)
 
 
 def _about_tabs(first: bytes) -> str:

@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from distune._plural import n_of
-from distune.models.predictor import Text, lacking_side
+from distune.models.predictor import Text, check_abstaining, lacking_side
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
 
 AGAIN = {"Retry-After": "1"}
+ABSTAIN_BELOW = "abstain_below"
 
 
 @dataclass(eq=False)
@@ -90,6 +91,23 @@ class Bodies:
             chunks.append(chunk)
         body.is_whole = True
         return json_of(b"".join(chunks))
+
+
+def abstain_below_of(request: Request, usual: float | None) -> float | None:
+    """The probability to abstain below: that of the query `?abstain_below=P`, or the usual one without it. Raises
+    HTTPException for no number from 0 to 1, and for another key that speaks of it."""
+    keys = [key for key in request.query_params if "abstain" in key.lower()]
+    if not keys:
+        return usual
+    given = request.query_params.getlist(ABSTAIN_BELOW)
+    if keys != [ABSTAIN_BELOW] or len(given) > 1:
+        raise HTTPException(400, f"the query may have {ABSTAIN_BELOW}=P once, and no other word for it")
+    try:
+        below = float(given[0])
+        check_abstaining(below)
+    except ValueError:
+        raise HTTPException(400, f"{ABSTAIN_BELOW} must be a number from 0 to 1, but got {_shown(given[0])}") from None
+    return below
 
 
 def json_of(content: bytes) -> Any:

@@ -27,19 +27,21 @@ from starlette.types import ASGIApp
 from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import check_folder
-from distune.models.predictor import MAX_THREADS, AnyAnswer, Predictor, Text
+from distune.models.predictor import MAX_THREADS, AnyAnswer, Predictor, Text, abstaining
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch
 from distune.tuning.serve.limits import Limits, ServingError, allow_files, check_limits
-from distune.tuning.serve.reading import AGAIN, Bodies, texts_of, texts_of_table
+from distune.tuning.serve.reading import AGAIN, Bodies, abstain_below_of, texts_of, texts_of_table
 
 PATIENCE_S = 30
 """How long the end waits for answers that are still to be sent."""
 WARM_UP = "很好，very good"
 
 
-def serve(folder: Path, port: int, threads: int, limits: Limits, access: Access) -> None:
+def serve(
+    folder: Path, port: int, threads: int, limits: Limits, access: Access, abstain_below: float | None = None
+) -> None:
     """Answer until SIGTERM or Ctrl-C, which let what has been asked be answered first."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     check_folder(folder)
@@ -52,7 +54,8 @@ def serve(folder: Path, port: int, threads: int, limits: Limits, access: Access)
     encoder.read_ahead()
     predictor = Predictor(folder, encoder, threads)
     list(predictor.answers([(WARM_UP, WARM_UP) if predictor.is_of_pairs else WARM_UP] * 2))
-    app = guarded(application(predictor, folder.resolve().name, limits, lambda: server.should_exit), access)
+    app = application(predictor, folder.resolve().name, limits, lambda: server.should_exit, abstain_below)
+    app = guarded(app, access)
     server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
     # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
     signal.signal(signal.SIGTERM, server.handle_exit)
@@ -128,18 +131,27 @@ class _Server(uvicorn.Server):
 
 
 def application(
-    predictor: Predictor, name: str, limits: Limits, is_ending: Callable[[], bool] = lambda: False
+    predictor: Predictor,
+    name: str,
+    limits: Limits,
+    is_ending: Callable[[], bool] = lambda: False,
+    abstain_below: float | None = None,
 ) -> Starlette:
-    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/health` and `/ready`."""
+    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/health` and `/ready`.
+
+    With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
+    """
     batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
     bodies = Bodies(limits)
 
     async def answers(request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[AnyAnswer]:
         connection: Connection = request.scope["state"]["connection"]
+        below = abstain_below_of(request, abstain_below)
         with bodies.room(connection) as body:
             texts = texts_in(await bodies.value(request, body), limits, predictor.is_of_pairs)
             try:
-                return await batcher.ask(texts, lambda: connection.is_gone)
+                found = await batcher.ask(texts, lambda: connection.is_gone)
+                return found if below is None else [abstaining(answer, below) for answer in found]
             except FullError:
                 raise HTTPException(
                     503, f"{n_of(batcher.n_waiting, 'text waits', 'texts wait')} already: try again", AGAIN

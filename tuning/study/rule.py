@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field, model_validator
 
 from distune.tuning.metric.config import ACCURACY, MetricConfig
@@ -20,6 +22,9 @@ class ChampionConfig(BaseModel, frozen=True, extra="forbid"):
     of a log loss of -0.30 is -0.30 / 0.97."""
     max_latency_ms: float | None = Field(default=None, gt=0)
     """The largest p50 of a champion in milliseconds, from raw text to label, on one thread."""
+    calibration: Literal["temperature", "none"] = "temperature"
+    """`temperature` divides the logits of each finalist by a number that makes its probabilities true on dev (Guo et al. 2017). The
+    checkpoint keeps it, and every way of asking uses it. `none` leaves probabilities as they are. Labels are the same with both."""
 
     @model_validator(mode="after")
     def _a_rule_is_given(self) -> ChampionConfig:

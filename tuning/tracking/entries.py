@@ -170,6 +170,9 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
         figures[f"{name}/dev_{metric}"] = column.quality.dev_score.mean
         figures |= {f"{name}/test_{kind}": one.mean for kind, one in column.quality.beside.items()}
         figures[f"{name}/test_{metric}"] = column.quality.test_score.mean
+        if column.confidence:
+            figures[f"{name}/calibration_error"] = column.confidence.calibration.error
+            figures[f"{name}/area_under_risk_coverage"] = column.confidence.area_under_risk_coverage
         if column.latency:
             figures |= {f"{name}/p50_ms": column.latency.p50_ms, f"{name}/texts_per_s": column.latency.texts_per_s}
     return figures

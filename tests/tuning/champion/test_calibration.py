@@ -9,7 +9,7 @@ from tests.making.findings_of_sets import ANSWERS_OF_SETS
 
 
 def test_calibration_is_counted_by_hand() -> None:
-    found = reliability(ANSWERS.student, ANSWERS.labels)
+    found = reliability(ANSWERS.probabilities_of_student, ANSWERS.labels)
     # Sure by .6 .7 .8 .9 .95, and right, right, wrong, right, wrong: the last two are in one bin.
     assert found.counts.tolist() == [1, 1, 1, 2]
     assert found.confidence == pytest.approx([0.6, 0.7, 0.8, 0.925])
@@ -18,12 +18,12 @@ def test_calibration_is_counted_by_hand() -> None:
 
 
 def test_whoever_is_always_sure_and_always_right_is_calibrated() -> None:
-    found = reliability(np.array([[50, -50], [-50, 50]], np.float32), np.array([0, 1]))
+    found = reliability(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1]))
     assert (found.counts.tolist(), found.error) == ([2], pytest.approx(0))
 
 
 def test_of_several_labels_every_probability_of_a_known_label_counts() -> None:
-    found = reliability(ANSWERS_OF_SETS.student, ANSWERS_OF_SETS.labels)
+    found = reliability(ANSWERS_OF_SETS.probabilities_of_student, ANSWERS_OF_SETS.labels)
     # .15 three times, never the label; .25 twice, never; .35 three times, always (a fourth is of an unknown label);
     # .55 not, .65 yes, .85 not.
     assert found.counts.tolist() == [3, 2, 3, 1, 1, 1]

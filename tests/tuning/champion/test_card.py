@@ -11,7 +11,10 @@ from huggingface_hub.utils import DEFAULT_IGNORE_PATTERNS, filter_repo_objects
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
+from distune.tuning.champion.calibration import Calibration
 from distune.tuning.champion.card import Card, model_card
+from distune.tuning.champion.confidence import Confidence
+from distune.tuning.champion.coverage import Covered
 from distune.tuning.study.config import CardConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
@@ -82,3 +85,40 @@ def test_a_saved_folder_is_a_repository_of_the_hub(tmp_path: Path) -> None:
     # What huggingface_hub takes for the names of files in a repository, and leaves out of none.
     names = {path.name for path in folder.iterdir()}
     assert set(filter_repo_objects(names, ignore_patterns=DEFAULT_IGNORE_PATTERNS)) == names
+
+
+def confidence(temperature: float, error: float) -> Confidence:
+    covered = tuple(
+        Covered(asked=share, share=share, abstain_below=0.5 + (1 - share), accuracy=1 - share / 10, score=None)
+        for share in (1.0, 0.7)
+    )
+    now = Calibration(error=error, classwise_error=error / 2, log_loss=0.5)
+    return Confidence(
+        temperature=temperature,
+        note="",
+        calibration=now,
+        uncalibrated=None if temperature == 1 else Calibration(error=0.2, classwise_error=0.1, log_loss=0.75),
+        area_under_risk_coverage=error / 4,
+        covered=covered,
+    )
+
+
+def test_the_card_says_how_sure_the_student_is() -> None:
+    teacher, alone, student = COLUMNS
+    columns = (
+        replace(teacher, confidence=confidence(1.0, 0.04)),
+        alone,
+        replace(student, confidence=confidence(1.5, 0.02)),
+    )
+    card = model_card(replace(CARD, columns=columns))
+    for words in (
+        "| test calibration error | 0.0400 | - | 0.0200 |\n|   before scaling | - | - | 0.2000 |",
+        "those of its logits over 1.5, a temperature fitted on dev.",
+        "| | before scaling | as it answers | teacher |\n|---|---:|---:|---:|\n| calibration error | 0.2000 | 0.0200 | 0.0400 |",
+        "| classwise calibration error | 0.1000 | 0.0100 | 0.0200 |\n| log loss | 0.7500 | 0.5000 | 0.5000 |",
+        "| answered | from P on | accuracy | teacher's accuracy |\n|---:|---:|---:|---:|\n"
+        "| 100.0 % | 0.5000 | 0.9000 | 0.9000 |\n| 70.0 % | 0.8000 | 0.9300 | 0.9300 |",
+        "the mean error over all shares, is 0.0050; the teacher's is 0.0100.",
+    ):
+        assert words in card
+    assert "How sure it is" not in model_card(CARD)

@@ -212,6 +212,7 @@ def test_what_an_old_or_unfinished_search_lacks_is_named_and_the_rest_is_drawn(f
     assert [one.partition(":")[0] for one in missing] == [
         "Learning curves",
         "Calibration",
+        "Accuracy against coverage",
         "Confusion matrix",
         "Latency distribution",
     ]

@@ -140,5 +140,6 @@ def test_of_a_search_without_answers_the_missing_picture_is_that_of_labels(findi
     _, missing = draw(replace(of_sets(findings), answers=None))
     assert missing == [
         "Calibration: needs answers on the test texts",
+        "Accuracy against coverage: needs answers on the test texts",
         "F1 of each label: needs answers on test texts that have labels",
     ]
