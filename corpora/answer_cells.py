@@ -12,14 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule, Probabilities, of_confidence, of_scores
+from distune.corpora.answer_spelling import about_scores, by_label, joined_parts, spelt_value
 from distune.corpora.cells import MISSING, WHOLE_FLOAT, is_nothing
-from distune.corpora.literals import container
 from distune.corpora.texts import CorpusError, normalise
 
 Form = Literal["logprobs", "probabilities", "votes", "confidence", "label", "abstention"]
-SHORTENED = "..."
-"""The sign of numpy for the left out middle of a long list."""
 ROUNDING = 0.01
 """How far rounded probabilities may add up beyond 1."""
 
@@ -118,6 +117,11 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
     cell = spelt_value(names, cell, where)
     if isinstance(cell, list | tuple | Mapping):
         return of_votes(names, cell, where)
+    if len(parts := joined_parts(names, cell)) > 1 and all(map(names.knows, parts)):
+        raise CorpusError(
+            f"{where}: the answer {cell.strip()[:60]!r} joins {n_of(len(parts), 'label')}, and a text has one: several votes are a column "
+            "votes; set corpus.multi_label if a text may have several labels"
+        )
     place = names.place_of(cell, where)
     if place is None:
         return ABSTENTION
@@ -143,11 +147,12 @@ def of_votes(names: LabelNames, cell: Any, where: str) -> Answer:
             "label, and if it is something else, such as a number of annotators, leave the column out"
         )
     else:
-        votes = [(one, 1) for one in (cell if isinstance(cell, list | tuple) else [cell])]
+        parts = cell if isinstance(cell, list | tuple) else joined_parts(names, cell) or [cell]
+        votes = [(one, 1) for one in parts]
     counts = np.zeros(len(names.labels), dtype=np.int64)
     for name, n in votes:
         if isinstance(name, list | tuple | Mapping):
-            raise CorpusError(f"{where}: a vote must be a label, but got {str(name)[:60]}")
+            raise CorpusError(f"{where}: a vote must be a label, but got {str(name)[:60]}{about_scores(name)}")
         place = names.place_of(name, where)
         if place is not None:
             counts[place] += n
@@ -159,7 +164,7 @@ def scores_of(names: LabelNames, cell: Any, is_log: bool, where: str) -> Answer:
 
     The part of abstentions is taken out; if they are likelier than each label, it is an abstention.
     """
-    cell = spelt_value(names, cell, where)
+    cell = by_label(spelt_value(names, cell, where), where)
     kind = "logprobs" if is_log else "probabilities"
     if not isinstance(cell, Mapping):
         raise CorpusError(
@@ -197,26 +202,6 @@ def _score(given: Any, is_log: bool, where: str) -> float:
     if not is_log and value < 0:
         raise CorpusError(f"{where}: a probability must be >= 0, but got {value:g}")
     return math.exp(value) if is_log else value
-
-
-def spelt_value(names: LabelNames, cell: Any, where: str) -> Any:
-    """The list or object that a cell spells, as CSV does; the pairs of a map as an object; any other cell as it is.
-
-    Raises CorpusError for one that looks like a list or an object and is none, and for a list that numpy has shortened.
-    """
-    if isinstance(cell, str) and not names.knows(cell):
-        found = container(cell)
-        if found is None and cell.strip()[:1] in ("[", "{"):
-            raise CorpusError(
-                f"{where}: the answer {cell.strip()[:60]!r} is no label, and no list or object that can be read; write it as JSON, such as "
-                '["LABEL", "LABEL"] or {"LABEL": 2}'
-            )
-        cell = cell if found is None else list(found) if isinstance(found, set) else found
-    if isinstance(cell, list | tuple) and SHORTENED in cell and not names.knows(SHORTENED):
-        raise CorpusError(f"{where}: numpy has left votes out of {str(cell)[:60]}; write the list by its tolist()")
-    if isinstance(cell, list) and cell and all(isinstance(one, tuple) and len(one) == 2 for one in cell):
-        return dict(cell)  # As pyarrow reads a map.
-    return cell
 
 
 def count_of(given: Any, where: str) -> int:

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
-from distune.corpora.answer_cells import Form, LabelNames, count_of, number_of, spelt_value
+from distune.corpora.answer_cells import Form, LabelNames, count_of, number_of
 from distune.corpora.answer_rule import Probabilities, of_set_confidence
+from distune.corpora.answer_spelling import about_scores, by_label, joined_parts, spelt_value
 from distune.corpora.cells import is_nothing
+from distune.corpora.label_truths import ODD, SIMPLE, truth_of
 from distune.corpora.markers import WORDS_FOR_NONE
 from distune.corpora.texts import CorpusError, normalise
 
@@ -23,7 +24,6 @@ Set = NDArray[np.bool_]
 NO_LABEL = WORDS_FOR_NONE
 """Words for no label at all, unless the study has a label or an abstention of this name."""
 DOUBTFUL = frozenset({"None", "NONE"})
-JOINED_BY = ("\n", "|", ";", "；", ",", "，", "、")
 EVEN = 0.5
 
 
@@ -107,7 +107,7 @@ def of_votes(names: LabelNames, cell: Any, n_votes: Any, where: str) -> SetAnswe
 
 def probabilities_of(names: LabelNames, cell: Any, where: str) -> SetAnswer:
     """An object with the probability of each label by itself. If that of an abstention is a half or more, it is one."""
-    cell = spelt_value(names, cell, where)
+    cell = by_label(spelt_value(names, cell, where), where)
     if not isinstance(cell, Mapping):
         raise CorpusError(
             f"{where}: probabilities must be an object with a number for each label, as {{LABEL: number}}, but got {str(cell)[:60]}"
@@ -161,8 +161,8 @@ def _counted(names: LabelNames, cell: Mapping[Any, Any], n_votes: int | None, wh
 def set_of(names: LabelNames, cell: Any, where: str) -> Set | None:
     """The labels of one vote, None if it abstains.
 
-    It is a list of labels, an object with 1 or 0 for labels, an object that holds such a list, or a text. In a text, commas, semicolons, bars or
-    line breaks join labels. An empty list has no label, and so has `none`.
+    It is a list of labels, an object with 1 or 0 for labels, an object that holds such a list, or a text. In a text, the signs of a
+    corpus join labels, such as commas, bars and line breaks. An empty list has no label, and so has `none`.
     """
     cell = spelt_value(names, cell, where)
     if is_nothing(cell):
@@ -172,7 +172,7 @@ def set_of(names: LabelNames, cell: Any, where: str) -> Set | None:
             return _of_truths(names, cell, where)
         cell = held
     listed = isinstance(cell, list | tuple)
-    parts: Sequence[Any] = cell if listed else _parts(names, cell)
+    parts: Sequence[Any] = cell if listed else joined_parts(names, cell, NO_LABEL) or [cell]
     return _of_names(names, parts, where, is_list=listed)
 
 
@@ -188,30 +188,19 @@ def _of_truths(names: LabelNames, cell: Mapping[Any, Any], where: str) -> Set:
         raise CorpusError(f"{where}: the answer {{}} says nothing of any label; write [] for no label")
     for name, given in cell.items():
         place = _place(names, name, where)
-        if given not in (0, 1) or isinstance(given, str):
+        said = truth_of(given) if isinstance(given, SIMPLE) else ODD
+        if not isinstance(said, bool):
             raise CorpusError(
-                f"{where}: an object in a column label must have 1 or 0 for each label, but got {given!r} for {name}; counts of votes are a "
-                "column votes, and probabilities a column probabilities"
+                f"{where}: an answer must have 1 or 0 for each label, but got {given!r} for {name}; counts of votes are a column votes or "
+                "votes_LABEL, and probabilities a column probabilities or probability_LABEL"
             )
         if place is not None:
-            has[place] = bool(given)
-        elif given:
+            has[place] = said
+        elif said:
             raise CorpusError(
                 f"{where}: {name!r} in {str(dict(cell))[:60]} is an abstention, which is no part of an answer"
             )
     return has
-
-
-def _parts(names: LabelNames, cell: Any) -> list[Any]:
-    """The labels that a text joins: those between the first sign that leaves known names alone; else the text itself."""
-    if isinstance(cell, int | float | Decimal) or names.knows(str(cell)):
-        return [cell]
-    found = [
-        [part for raw in str(cell).split(sign) if (part := normalise(raw))] for sign in JOINED_BY if sign in str(cell)
-    ]
-    known = [parts for parts in found if all(names.knows(part) or part.casefold() in NO_LABEL for part in parts)]
-    some = [parts for parts in found if any(names.knows(part) for part in parts)]
-    return next(iter([*known, *some]), [cell])
 
 
 def _of_names(names: LabelNames, parts: Sequence[Any], where: str, is_list: bool) -> Set | None:
@@ -219,7 +208,9 @@ def _of_names(names: LabelNames, parts: Sequence[Any], where: str, is_list: bool
     n_none = n_abstaining = 0
     for one in parts:
         if isinstance(one, list | tuple | Mapping):
-            raise CorpusError(f"{where}: the labels of a vote must be names, but got {str(one)[:60]}")
+            raise CorpusError(
+                f"{where}: the labels of a vote must be names, but got {str(one)[:60]}{about_scores(one)}"
+            )
         if isinstance(one, str) and not names.knows(one) and normalise(one).casefold() in NO_LABEL:
             _refuse_doubtful(normalise(one), where)
             n_none += 1

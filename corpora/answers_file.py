@@ -26,6 +26,7 @@ SCORES = ("score", "scores", "probability", "prob", "proba", "logit", "logits")
 """Columns next to a label that pipelines write, and that are not read."""
 N_VOTES = "n_votes"
 """The number of votes in what is known of such a teacher."""
+TEXTS = ("text", "text_hash", "text_b")
 PREFIXES = {"logprobs": "logprob_", "probabilities": "probability_", "votes": "votes_"}
 """How columns begin that have one label each."""
 
@@ -55,7 +56,7 @@ def read_answers_file(
     """
     kind = answers_of(is_multi_label)
     table = _table(path)
-    cells, notes = _cells(table, kind)
+    cells, notes = _cells(table, kind, labels)
     refuse_ambiguous(labels, rule.abstentions)
     names = LabelNames(labels=labels, rule=rule)
     hashes = hashes_of(table)
@@ -91,7 +92,7 @@ def read_answers_file(
 def _table(path: str | tuple[str, ...]) -> Table:
     """The rows of the file, or of all files; its notes are those about several files."""
     answers = [name for kind in (ONE_LABEL_ANSWERS, SET_ANSWERS) for names in kind.columns.values() for name in names]
-    table = read_source(config_of(path), together=("text", "text_hash", "text_b"), some=answers)
+    table = read_source(config_of(path), together=TEXTS, some=answers)
     of_files = table.notes if table.rows.parts else table.notes[1:]
     return table.with_notes(*(note.strip().removeprefix(f"{table.name}: ") for note in of_files))
 
@@ -102,7 +103,7 @@ def _has_text(table: Table) -> list[bool]:
     return [has_content(text) for text in texts_of_answers(table)]
 
 
-def _cells(table: Table, kind: AnswerKind) -> tuple[dict[str, list[Any]], list[str]]:
+def _cells(table: Table, kind: AnswerKind, labels: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
     """The cells of each form that is read, that which says most first, and a note about the others.
 
     A column next to one that says more is something else, such as the majority of the votes or the right label.
@@ -118,6 +119,8 @@ def _cells(table: Table, kind: AnswerKind) -> tuple[dict[str, list[Any]], list[s
             found[form], spelt[form] = table.column(there[0]), there[0]
         elif prefixed:
             found[form], spelt[form] = _of_columns(table, prefixed, PREFIXES[form]), f"{PREFIXES[form]}..."
+    if not found and (cells := _of_label_columns(table, kind, labels)):
+        found["label"], spelt["label"] = cells, "label"
     if not found:
         raise CorpusError(
             f"{table.name}: no answers: needs a column label (and confidence), votes, logprobs or probabilities; "
@@ -178,6 +181,27 @@ def _of_columns(table: Table, names: Sequence[str], prefix: str) -> list[Any]:
         for row in range(table.n_rows)
     ]
     return [None if all(is_nothing(cell) for cell in row.values()) else row for row in rows]
+
+
+def _of_label_columns(table: Table, kind: AnswerKind, labels: Sequence[str]) -> list[Any]:
+    """One vote a row from columns of 0 and 1, each named as its label; empty without such columns.
+
+    Raises CorpusError if only some of the labels have one, and where a text has one label.
+    """
+    there = [name for name in labels if name in table.columns and name not in TEXTS]
+    if not there:
+        return []
+    if kind is ONE_LABEL_ANSWERS:
+        raise CorpusError(
+            f"{table.name}: no answers: its columns {', '.join(there)} are named as labels; call them votes_LABEL if they are counts of "
+            "votes (1 at the one answer), and probability_LABEL if they are probabilities"
+        )
+    if lacking := [label for label in labels if label not in there]:
+        raise CorpusError(
+            f"{table.name}: has columns of the labels {', '.join(there)}, and none of {', '.join(lacking)}: give each label a column of 0 "
+            "and 1"
+        )
+    return _of_columns(table, there, "")
 
 
 def _stand_together(first: Sequence[Any], second: Sequence[Any]) -> bool:

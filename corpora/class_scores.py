@@ -38,7 +38,7 @@ def class_scores(table: Table, column: str, n_classes: int, notes: list[str], is
     if not isinstance(table.columns[column], list | tuple) and not any(name in table.columns for name in BESIDE):
         return of_lists(table, column, must_have, n_classes)
     read = [
-        _unwrapped(_spelt(cell), f"{table.name}: {column}, {table.rows[place]}")
+        unwrapped(_spelt(cell), f"{table.name}: {column}, {table.rows[place]}")
         for place, cell in enumerate(table.column(column))
     ]
     _refuse_other_objects(read, table, column, n_classes)
@@ -76,7 +76,7 @@ def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
         )
     for name in table.columns:
         cells = table.column(name)
-        if cells and all(_is_scores(_unwrapped(_spelt(cell), name)) for cell in cells):
+        if cells and all(_is_scores(unwrapped(_spelt(cell), name)) for cell in cells):
             raise CorpusError(
                 f"{needs}; its column {name} has numbers for each class: call it probabilities, or logits if they are logits"
             )
@@ -110,7 +110,7 @@ def _spelt(cell: Any) -> Any:
     return cell if found is None else found
 
 
-def _unwrapped(cell: Any, where: str) -> Any:
+def unwrapped(cell: Any, where: str) -> Any:
     """A cell without the list of one around it; the pairs of a map, and labels with a score each, as values by name."""
     while isinstance(cell, list | tuple) and len(cell) == 1 and isinstance(cell[0], list | tuple):
         cell = cell[0]

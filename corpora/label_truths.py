@@ -39,7 +39,7 @@ def truths(
     said: dict[str, bool | None] = {}
     for raw, cell in cells.items():
         name = _name(raw)
-        value = _truth(cell) if isinstance(cell, SIMPLE) else ODD
+        value = truth_of(cell) if isinstance(cell, SIMPLE) else ODD
         if value == EMPTY:
             seen[EMPTY] += 1
             value = False if empty_cell == "no_labels" else None
@@ -107,7 +107,7 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
-def _truth(cell: Any) -> bool | str | None:
+def truth_of(cell: Any) -> bool | str | None:
     """Whether a cell says that a text has a label, None if it says -1; `EMPTY` and `ODD` if it says neither."""
     if is_nothing(cell):
         return EMPTY

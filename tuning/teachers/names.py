@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distune.corpora.answer_sets import JOINED_BY, NO_LABEL
+from distune.corpora.answer_sets import NO_LABEL
 from distune.corpora.texts import normalise
 
+JOINED_BY = ("\n", "|", ";", "；", ",", "，", "、")
+"""The signs between the names of a reply."""
 AROUND = " \t\r\n\"'`*_.。“”‘’「」『』《》«»‹›\u200b\u2060\ufeff"
 """Signs that a model may put around a label."""
 FENCED = re.compile(r"\s*```\w*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
