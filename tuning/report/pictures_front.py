@@ -13,6 +13,7 @@ from distune._plural import n_of
 from distune.tuning.champion.results import FinalStudent, Results
 from distune.tuning.champion.table import Column, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.report.places import heights, label_offset, marks, part_of
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.describe import describe_trial
@@ -28,6 +29,8 @@ OPEN_MARKS = (
     "pentagon-open",
     "star-diamond-open",
 )
+CHAMPION_PX = (66.0, 18.0)
+"""The size of its label."""
 GHOST = 0.3
 """Hints are paler than exact timings."""
 
@@ -45,13 +48,14 @@ def front_picture(
         found.add_traces([_moved(results, complete), *_finalists(results), *_compared(results)])
         times += [one.latency.p50_ms for one in results.finalists]
         times += [column.latency.p50_ms for column in results.columns if column.latency]
+        times += [rule.max_latency_ms] if rule.max_latency_ms else []
         _draw_teacher(found, results.columns[0])
         _draw_rule(found, rule, results.columns[0].quality.dev_score.mean)
     axis = wide_axis("milliseconds for one text", times or [1.0])
-    found.update_xaxes(**axis)
+    found.update_xaxes(**{"range": [0, 1.08 * max(times, default=1.0)], **axis})
+    found.update_yaxes(title_text=f"dev {metric.title}", tickformat=".3~f", range=heights(found))
     if results:
-        _name_champion(found, results, axis.get("type") == "log")
-    found.update_yaxes(title_text=f"dev {metric.title}", tickformat=".3~f")
+        _name_champion(found, results)
     return found
 
 
@@ -178,18 +182,20 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
         )
 
 
-def _name_champion(found: go.Figure, results: Results, is_log: bool) -> None:
-    """The champion's label: on an arrow, away from its mark, its error bar and its neighbours on the front."""
+def _name_champion(found: go.Figure, results: Results) -> None:
+    """The champion's label: on an arrow, where it covers least of what else is drawn."""
     if results.champion is None:
         return
-    one = results.shown
-    x = one.latency.p50_ms
+    one, axis = results.shown, found.layout.xaxis
+    x, y, is_log = one.latency.p50_ms, float(np.mean(one.dev_scores)), axis.type == "log"
+    at = part_of(x, axis.range, is_log), part_of(y, found.layout.yaxis.range)
+    right, down = label_offset(list(marks(found)), at, CHAMPION_PX)
     found.add_annotation(
         x=math.log10(x) if is_log else x,
-        y=float(np.mean(one.dev_scores)),
+        y=y,
         text="<b>champion</b>",
-        ax=-44,
-        ay=-46,
+        ax=right,
+        ay=down,
         arrowhead=0,
         arrowcolor=QUIET,
         standoff=10,
@@ -233,27 +239,18 @@ def _mark(column: Column, p50_ms: float, symbol: str, size: int, colour: str) ->
 
 
 def _draw_teacher(found: go.Figure, teacher: Column) -> None:
-    """A teacher that was not timed has a score and no place in time: a line."""
+    """A teacher that was not timed has a score and no place in time: a line, which the legend names."""
     if teacher.latency is None:
-        found.add_hline(
-            teacher.quality.dev_score.mean,
-            line={"color": TEACHER, "width": 2},
-            annotation={"text": f"{escaped(teacher.name)}, not timed", "x": 0, "xanchor": "left", "yanchor": "bottom"},
-        )
+        name = f"{escaped(teacher.name)}, not timed"
+        found.add_hline(teacher.quality.dev_score.mean, line={"color": TEACHER, "width": 2}, name=name, showlegend=True)
 
 
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:
-    """The bounds of the champion rule; its label lies on the side of its line without the teacher."""
+    """The bounds of the champion rule. The legend names them: a label at a line covers marks on one screen or another."""
     line = {"color": TEACHER, "width": 1, "dash": "dash"}
     if rule.min_teacher_ratio is not None:
-        found.add_hline(
-            least_score(rule.min_teacher_ratio, teacher),
-            line=line,
-            annotation={
-                "text": f"{percent(rule.min_teacher_ratio)} of the teacher",
-                "xanchor": "right",
-                "yanchor": "top" if rule.min_teacher_ratio <= 1 else "bottom",
-            },
-        )
+        name = f"{percent(rule.min_teacher_ratio)} of the teacher"
+        found.add_hline(least_score(rule.min_teacher_ratio, teacher), line=line, name=name, showlegend=True)
     if rule.max_latency_ms is not None:
-        found.add_vline(rule.max_latency_ms, line=line, annotation={"text": f"at most {rule.max_latency_ms:g} ms"})
+        name = f"at most {rule.max_latency_ms:g} ms"
+        found.add_vline(rule.max_latency_ms, line={**line, "dash": "dot"}, name=name, showlegend=True)

@@ -121,6 +121,25 @@ def test_the_page_of_many_labels_fits_a_phone_draws_every_label_and_shuts_nobody
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+def test_no_label_of_the_front_covers_a_mark(opened: Callable[[int, bool], Visit], width: int, dark: bool) -> None:
+    front = opened(width, dark).page.locator("#picture-front")
+    (label,) = [one.bounding_box() for one in front.locator(".annotation-text-g").all()]
+    marks = [one.bounding_box() for one in front.locator(".points path, .errorbar path").all()]
+    assert label is not None
+    assert len(marks) > 5
+    covered = [
+        box
+        for box in marks
+        if box is not None
+        and label["x"] < box["x"] + box["width"]
+        and box["x"] < label["x"] + label["width"]
+        and label["y"] < box["y"] + box["height"]
+        and box["y"] < label["y"] + label["height"]
+    ]
+    assert covered == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
 def test_axe_finds_nothing_that_shuts_people_out(opened: Callable[[int, bool], Visit], width: int, dark: bool) -> None:
     page = opened(width, dark).page
     folded = page.locator("details:not([open])").element_handles()

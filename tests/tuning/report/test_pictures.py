@@ -52,7 +52,7 @@ def test_the_front_has_trials_by_hint_and_finalists_and_teacher_as_measured(find
     champion = next(one for one in front["layout"]["annotations"] if one["text"] == "<b>champion</b>")
     assert (champion["x"], champion["y"]) == (pytest.approx(-1), pytest.approx(0.83))  # log10 of 0.1 ms
     # Its label stands away from its mark and its error bar.
-    assert min(abs(champion["ax"]), abs(champion["ay"])) > 30
+    assert math.hypot(champion["ax"], champion["ay"]) > 45
     assert traces(front, "finalists")[0]["error_y"]["array"] == pytest.approx([0.0141421356])  # of 0.82 and 0.84
     assert traces(front, "bilstm, hints")[0]["marker"]["opacity"] < 0.5
     assert (traces(front, "teacher")[0]["x"], traces(front, "teacher")[0]["y"]) == ([9.0], [0.9])
@@ -71,7 +71,11 @@ def test_a_teacher_that_was_not_timed_is_a_line_at_its_accuracy(findings: Findin
     line, rule = front["layout"]["shapes"]
     assert (line["y0"], line["y1"]) == (0.9, 0.9)
     assert rule["y0"] == pytest.approx(0.81)
-    assert "teacher, not timed" in [one["text"] for one in front["layout"]["annotations"]]
+    assert [one["name"] for one in front["layout"]["shapes"] if one["showlegend"]] == [
+        "teacher, not timed",
+        "90 % of the teacher",
+    ]
+    assert [one["text"] for one in front["layout"]["annotations"]] == ["<b>champion</b>"]
 
 
 def test_the_points_that_a_study_names_and_the_student_alone_are_drawn_by_their_names(findings: Findings) -> None:
