@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.search import curves, recording
-from benchmarks.search.curves import claim, held_back, proposals_of
+from benchmarks.search.curves import claim, proposals_of
+from benchmarks.search.material import held_back
 from benchmarks.search.proposers import Nearest
 from benchmarks.search.recording import HeldBack, Stopwatch, against_teacher, record
 from benchmarks.search.table import pack, read_table
@@ -56,9 +57,9 @@ def small(n_words: int) -> tuple[TrialData, HeldBack]:
 
 
 # With 30 words the whole table of vectors is moved in each step, with 900 the rows that were read.
-@pytest.mark.parametrize("n_words", [30, 900])
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-@pytest.mark.parametrize("compression", ["none", "embedding_int8"])
+@pytest.mark.parametrize(
+    ("n_words", "ema_decay", "compression"), [(30, 0.0, "none"), (900, 0.0, "none"), (30, 0.9, "embedding_int8")]
+)
 def test_a_recorded_training_is_the_training_of_a_trial(n_words: int, ema_decay: float, compression: str) -> None:
     data, held = small(n_words)
     config = TrialConfig.model_validate(

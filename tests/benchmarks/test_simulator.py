@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from benchmarks.search.figures import (
     median_interval,
     volumes_of,
 )
-from benchmarks.search.proposers import InOrder, beginning, drawn
-from benchmarks.search.simulator import NeverStops, Run, draw_run, lost_after, simulate, stage_times
+from benchmarks.search.peers_jobs import Job, simulate_jobs
+from benchmarks.search.proposers import InOrder, beginning, drawn, portfolio
+from benchmarks.search.simulator import NeverStops, Pace, Run, draw_run, lost_after, simulate, stage_times
 from benchmarks.search.stoppers import Asha, looks_at, quantile, rungs
 from benchmarks.search.table import Table, part_of, table_of
 
@@ -64,14 +66,14 @@ RISING = [0.1, 0.2, 0.3, 0.4]
 
 def test_the_clock_holds_training_looks_compression_and_one_hint_for_an_architecture() -> None:
     run = tiny([RISING, RISING, RISING], [0.4, 0.5, 0.6])
-    trace = simulate(run, InOrder([0, 1, 2]), NeverStops(), workers=1, driver_s=0.0)
+    trace = simulate(run, InOrder([0, 1, 2]), NeverStops(), Pace(workers=1, driver_s=0.0))
     # 2 of the hint, 4 of training, two ends of epochs at 0.5 and 1 after: 8; the second needs no hint, the third does.
     assert trace.complete == [(8.0, 0), (14.0, 1), (22.0, 2)]
 
 
 def test_a_driver_answers_one_worker_at_a_time() -> None:
     run = tiny([RISING, RISING, RISING], [0.4, 0.5, 0.6])
-    trace = simulate(run, InOrder([0, 1]), NeverStops(), workers=2, driver_s=0.25)
+    trace = simulate(run, InOrder([0, 1]), NeverStops(), Pace(workers=2, driver_s=0.25))
     assert trace.started == [(0.25, 0), (0.5, 1)]
     # The first trains from 0.25 to 8.25, the second without a hint from 0.5 to 6.5; each end takes another 0.25.
     assert trace.complete == [(6.75, 1), (8.5, 0)]
@@ -79,7 +81,7 @@ def test_a_driver_answers_one_worker_at_a_time() -> None:
 
 def test_no_trial_starts_after_the_horizon() -> None:
     run = tiny([RISING, RISING, RISING], [0.4, 0.5, 0.6])
-    trace = simulate(run, InOrder([0, 1, 2]), NeverStops(), workers=1, driver_s=0.0, horizon_s=8.0)
+    trace = simulate(run, InOrder([0, 1, 2]), NeverStops(), Pace(workers=1, driver_s=0.0, horizon_s=8.0))
     assert trace.complete == [(8.0, 0)]
 
 
@@ -99,35 +101,38 @@ def test_a_rung_costs_the_texts_that_its_signal_is_read_on(signal: str, at: list
 
 def test_a_trial_that_waits_for_the_driver_at_a_rung_goes_on_later() -> None:
     run = tiny([RISING, RISING], [0.4, 0.4])
-    trace = simulate(run, InOrder([0]), Asha(run, at=[1.0]), workers=1, driver_s=0.5)
+    trace = simulate(run, InOrder([0]), Asha(run, at=[1.0]), Pace(workers=1, driver_s=0.5))
     # Asked at 0.5, a hint of 2, the rung at 5 and 0.5 there, the end 3.5 later and 0.5 there.
     assert trace.complete == [(9.5, 0)]
 
 
 def test_a_trial_below_the_quantile_of_earlier_ones_ends_at_its_rung_and_the_next_begins() -> None:
     run = tiny([[0, 0.5, 0, 0], [0, 0.4, 0, 0], [0, 0.6, 0, 0]], [0.7, 0.8, 0.9])
-    trace = simulate(run, InOrder([0, 1, 2]), Asha(run, at=[1.0]), workers=1, driver_s=0.0)
+    trace = simulate(run, InOrder([0, 1, 2]), Asha(run, at=[1.0]), Pace(workers=1, driver_s=0.0))
     assert trace.complete == [(8.0, 0), (10.5 + 8.0, 2)]
     assert trace.pruned == [(10.5, 1)]
 
 
 def test_a_signal_of_which_less_is_better_stops_those_with_more() -> None:
     run = tiny([[0, 0.5, 0, 0], [0, 0.4, 0, 0]], [0.7, 0.8])
-    assert simulate(run, InOrder([0, 1]), Asha(run, at=[1.0], signal="kl"), workers=1, driver_s=0.0).pruned[0][1] == 1
-    assert not simulate(run, InOrder([1, 0]), Asha(run, at=[1.0], signal="kl"), workers=1, driver_s=0.0).pruned
+    assert (
+        simulate(run, InOrder([0, 1]), Asha(run, at=[1.0], signal="kl"), Pace(workers=1, driver_s=0.0)).pruned[0][1]
+        == 1
+    )
+    assert not simulate(run, InOrder([1, 0]), Asha(run, at=[1.0], signal="kl"), Pace(workers=1, driver_s=0.0)).pruned
 
 
 def test_those_that_learn_from_labels_alone_neither_stop_nor_count_for_distune() -> None:
     run = tiny([[0, 0.9, 0, 0], [0, 0.4, 0, 0]], [0.9, 0.8], plain=0)
-    assert not simulate(run, InOrder([0, 1]), Asha(run, at=[1.0]), workers=1, driver_s=0.0).pruned
+    assert not simulate(run, InOrder([0, 1]), Asha(run, at=[1.0]), Pace(workers=1, driver_s=0.0)).pruned
     counted = Asha(run, at=[1.0], counts_plain=True)
-    assert [one for _, one in simulate(run, InOrder([0, 1]), counted, workers=1, driver_s=0.0).pruned] == [1]
+    assert [one for _, one in simulate(run, InOrder([0, 1]), counted, Pace(workers=1, driver_s=0.0)).pruned] == [1]
 
 
 def test_a_training_that_fails_is_lost_after_its_last_look_and_never_chosen() -> None:
     run = tiny([[0.1, 0.2, NAN, NAN], RISING, RISING], [NAN, 0.4, 0.5])
     assert lost_after(run).tolist() == [3.0, math.inf, math.inf]
-    trace = simulate(run, InOrder([0, 1]), Asha(run, at=[1.0]), workers=1, driver_s=0.0)
+    trace = simulate(run, InOrder([0, 1]), Asha(run, at=[1.0]), Pace(workers=1, driver_s=0.0))
     assert trace.failed == [(5.0, 0)]
     assert trace.complete == [(11.0, 1)]
     assert run.is_rival.tolist() == [False, True, True]
@@ -163,7 +168,7 @@ def test_rungs_lie_at_the_next_look_and_never_at_the_end() -> None:
 
 def test_figures_of_a_search_by_hand() -> None:
     run = tiny([RISING, RISING, RISING], [0.7, 0.8, 0.6], truth=[0.75, 0.72, 0.6])
-    trace = simulate(run, InOrder([2, 0, 1]), NeverStops(), workers=1, driver_s=0.0)
+    trace = simulate(run, InOrder([2, 0, 1]), NeverStops(), Pace(workers=1, driver_s=0.0))
     assert [time for time, _ in trace.complete] == [8.0, 16.0, 22.0]
     found = figures_of(run, trace, 20.0)
     assert found.to_best_s == 22.0
@@ -176,7 +181,7 @@ def test_figures_of_a_search_by_hand() -> None:
 
 def test_core_seconds_are_those_of_all_workers() -> None:
     run = tiny([RISING, RISING], [0.5, 0.5])
-    trace = simulate(run, InOrder([0, 1]), NeverStops(), workers=4, driver_s=0.0)
+    trace = simulate(run, InOrder([0, 1]), NeverStops(), Pace(workers=4, driver_s=0.0))
     assert figures_of(run, trace, 100.0).to_best_s == 8.0 * 4
 
 
@@ -206,6 +211,32 @@ def test_random_draws_begin_with_what_a_search_begins_with_and_leave_no_other_pl
     assert tried[:2] == [3, 1]
     assert set(tried[2:4]) == {0, 2}
     assert tried[4] is None
+
+
+def test_a_portfolio_is_what_adds_the_most_to_the_front() -> None:
+    # Score and -log(latency) less their least: (0.2, 2), (0.3, 1), (0, 0), (0.25, 1.9); the parts of the last one are the largest.
+    table = tiny([RISING] * 4, [0.7, 0.8, 0.5, 0.75]).table
+    fast = replace(table, latency_ms=np.exp(-np.array([2.0, 1.0, 0.0, 1.9])))
+    # 0.25 * 1.9 = 0.475; then 0.2 * 0.1 of the first, or 0.05 * 1 of the second.
+    assert [params["x"] for params in portfolio(fast, 3)] == [3.0, 1.0, 0.0]
+
+
+def test_a_training_to_more_epochs_goes_on_where_the_configuration_stopped() -> None:
+    run = tiny([RISING, RISING, RISING], [0.4, 0.5, 0.6])
+    asked = [Job(0, 1.0, "a"), Job(1, 1.0, "b"), Job(0, 2.0, "c")]
+    told: list[tuple[str, float, float]] = []
+
+    class Listed:
+        def ask(self) -> Job | None:
+            return asked.pop(0) if asked else None
+
+        def tell(self, job: Job, lack: float, seconds: float) -> None:
+            told.append((job.handle, round(lack, 6), seconds))
+
+    trace = simulate_jobs(run, Listed(), Pace(workers=1, driver_s=0.0))
+    # An epoch is 2 and the half for dev at its end; a look that nobody asked for costs nothing; the hint of 2 is needed once.
+    assert told == [("a", 0.8, 4.5), ("b", 0.8, 2.5), ("c", 0.6, 3.5)]
+    assert trace.complete == [(10.5, 0)]
 
 
 def test_a_table_has_the_seeds_that_all_configurations_have_and_refuses_other_looks() -> None:
