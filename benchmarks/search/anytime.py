@@ -1,12 +1,13 @@
 """How soon simulated searches are how good, on a table of recorded learning curves.
 
-    python -m benchmarks.search.anytime [TABLE] [--seeds 100] [--model-seeds 20] [--workers 2 8 64] [--driver-s 0.05] [--only WORD]
+    python -m benchmarks.search.anytime [TABLE] [--seeds 100] [--model-seeds 5] [--workers 2 8 64] [--driver-s 0.05] [--portfolio TABLE]
+        [--only WORD]
 
 TABLE is a folder that `benchmarks.search.curves` has filled, or a packed file (benchmarks/search/reviews.parquet by default). First come
 Spearman's rank correlations of what can be known early with the score at the end and with what the student is worth; then a
 table for each number of workers, medians over seeds with intervals of 95 % of a bootstrap (`figures.py` says what the columns
 are). A seed draws the order of proposals and the training of each configuration, the same one for all searches. Searches
-with a model take fewer seeds, as Optuna's own code runs in them. Nobody starts a trial after the horizon: half of the
+with a model take fewer seeds, as other libraries' own code runs in them. Nobody starts a trial after the horizon: half of the
 core-seconds that training all configurations to the end takes.
 """
 
@@ -24,9 +25,10 @@ from rich.console import Console
 from rich.table import Table as Page
 from scipy.stats import spearmanr
 
-from benchmarks.search.contenders import SIGNALS, Contender, contenders_of
+from benchmarks.search.contenders import SIGNALS, contenders_of
 from benchmarks.search.figures import Figures, figures_of, median_interval, true_worth
-from benchmarks.search.simulator import NeverStops, Run, draw_run, signal_of, simulate, stage_times
+from benchmarks.search.peers import missing
+from benchmarks.search.simulator import Contender, NeverStops, Pace, draw_run, one_run, signal_of, stage_times
 from benchmarks.search.table import Floats, Table, read_table
 
 PACKED = Path(__file__).parent / "reviews.parquet"
@@ -49,17 +51,6 @@ def horizon_of(table: Table) -> float:
     return float(np.mean(totals)) / 2
 
 
-def one_run(table: Table, seed: int) -> Run:
-    """The trainings of one of the table's seeds."""
-    return Run(
-        table=table,
-        curves={name: curve[:, seed] for name, curve in table.curves.items()},
-        end_score=table.end_score[:, seed],
-        after_s=table.after_s[:, seed],
-        hint_s=table.hint_s[:, seed],
-    )
-
-
 def correlations(table: Table) -> dict[str, dict[float, tuple[float, float]]]:
     """By signal and epochs: Spearman's correlation with the score on dev at the end, and with the truth."""
     run, found = one_run(table, 0), {}
@@ -77,16 +68,12 @@ def _rank(first: Floats, second: Floats) -> float:
     return float(spearmanr(first, second).statistic)
 
 
-def replay(
-    table: Table, contender: Contender, seeds: int, workers: int, driver_s: float, horizon_s: float
-) -> list[Figures]:
-    """The figures of one search under so many seeds."""
+def replay(table: Table, contender: Contender, seeds: int, pace: Pace) -> list[Figures]:
+    """The figures of one search under so many seeds, up to the horizon of its pace."""
     found = []
     for seed in range(seeds):
         run = draw_run(table, np.random.default_rng(seed))
-        proposer, stopper = contender.begin(run, seed)
-        trace = simulate(run, proposer, stopper, workers=workers, driver_s=driver_s, horizon_s=horizon_s / workers)
-        found.append(figures_of(run, trace, horizon_s))
+        found.append(figures_of(run, contender.replay(run, seed, pace), pace.horizon_s * pace.workers))
     return found
 
 
@@ -112,9 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("table", type=Path, nargs="?", default=PACKED)
     parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--model-seeds", type=int, default=20)
+    parser.add_argument("--model-seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 8, 64])
     parser.add_argument("--driver-s", type=float, default=0.05, help="what the driver takes for a proposal or a report")
+    parser.add_argument("--portfolio", type=Path, help="the table of an earlier study whose best a search begins with")
     parser.add_argument("--only", default="", help="searches with this in their name")
     options = parser.parse_args(arguments)
     if not options.table.exists():
@@ -124,21 +112,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     console, table = Console(width=170), read_table(options.table)
+    earlier = read_table(options.portfolio) if options.portfolio else None
     horizon_s = horizon_of(table)
     rivals = int(one_run(table, 0).is_rival.sum())
     console.print(
         f"{options.table}: {len(table)} configurations, {rivals} of them can be chosen, {table.n_seeds} seed(s) of each; "
         f"horizon {horizon_s:,.0f} core-seconds"
     )
+    if missing():
+        console.print(f"Left out, as they are not installed: {', '.join(missing())}.")
     print_correlations(console, table)
     for workers in options.workers:
+        pace = Pace(workers=workers, driver_s=options.driver_s, horizon_s=horizon_s / workers)
         page = Page("search", "seeds", *COLUMNS.values(), "arrived", "started", title=f"{workers} workers")
-        for contender in contenders_of(table):
+        for contender in contenders_of(table, earlier):
             if options.only not in contender.name:
                 continue
-            began_s = time.monotonic()
+            began_s = time.process_time()
             seeds = min(options.seeds, options.model_seeds) if contender.models else options.seeds
-            rows = [asdict(one) for one in replay(table, contender, seeds, workers, options.driver_s, horizon_s)]
+            rows = [asdict(one) for one in replay(table, contender, seeds, pace)]
             values = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
             arrived = f"{100 * np.isfinite(values['to_best_s']).mean():.0f} %, {100 * np.isfinite(values['to_true_best_s']).mean():.0f} %"
             page.add_row(
@@ -148,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 arrived,
                 f"{np.median(values['n_started']):.0f}",
             )
-            print(f"{contender.name}, {workers} workers: {time.monotonic() - began_s:.1f} s", file=sys.stderr)
+            print(f"{contender.name}, {workers} workers: {time.process_time() - began_s:.1f} core-s", file=sys.stderr)
         console.print(page)
     return 0
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import optuna
 
-from benchmarks.search.proposers import Nearest, OptunaSearch, OptunaSettings, beginning, drawn
-from benchmarks.search.simulator import NeverStops, Proposer, Run, Stopper
+from benchmarks.search.peers import contenders_of_peers
+from benchmarks.search.proposers import (
+    Nearest,
+    OptunaSearch,
+    OptunaSettings,
+    beginning,
+    drawn,
+    nearest_of_each,
+    portfolio,
+)
+from benchmarks.search.simulator import Contender, NeverStops, Proposer, Run, Stopper, contender
 from benchmarks.search.stoppers import Asha, looks_at
 from benchmarks.search.table import Table
 from distune.tuning.search.samplers import sampler
@@ -18,22 +26,23 @@ from distune.tuning.search.suggest import distributions
 from distune.tuning.study.file import Study
 
 SIGNALS = ("score", "dev_ce", "agreement", "kl", "hard_ce")
+PORTFOLIO = 4
+"""Configurations of an earlier table to begin with."""
 Search = tuple[Proposer, Stopper]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contender:
-    """A search of a name; `models` says whether it learns from scores, which takes a hundred times as long to replay."""
-
-    name: str
-    begin: Callable[[Run, int], Search]
-    models: bool = False
-
-
-def contenders_of(table: Table) -> list[Contender]:
-    """All searches that run here against a table of a study."""
+def contenders_of(table: Table, earlier: Table | None = None) -> list[Contender]:
+    """All searches that run here against a table of a study; with an `earlier` table of another one those that begin with its
+    portfolio too."""
     study = Study(table.about["document"])
-    return [*_of_distune(study, table), *_of_ray(), *_of_optuna(study, table), *_ideas(study, table)]
+    of_peers = contenders_of_peers(study.space, Nearest(table.params, distributions(study.space)))
+    return [
+        *_of_distune(study, table),
+        *_of_ray(),
+        *_of_optuna(study, table),
+        *of_peers,
+        *_ideas(study, table, earlier),
+    ]
 
 
 def _of_distune(study: Study, table: Table) -> list[Contender]:
@@ -49,10 +58,8 @@ def _of_distune(study: Study, table: Table) -> list[Contender]:
         return drawn(run, np.random.default_rng(seed), beginning(run)), stopper(run)
 
     return [
-        Contender(
-            name=f"Distune today: {search.sampler}, {search.scheduler}", begin=today, models=search.sampler != "random"
-        ),
-        Contender(name="Distune today, random draws", begin=at_random),
+        contender(f"Distune today: {search.sampler}, {search.scheduler}", today, models=search.sampler != "random"),
+        contender("Distune today, random draws", at_random),
     ]
 
 
@@ -67,9 +74,9 @@ def _of_ray() -> list[Contender]:
         return drawn(run, np.random.default_rng(seed)), NeverStops()
 
     return [
-        Contender(name="random draws, none stopped", begin=whole),
-        Contender(name="Ray ASHA (its default, 4), random draws", begin=ray(4)),
-        Contender(name="Ray ASHA (3), random draws", begin=ray(3)),
+        contender("random draws, none stopped", whole),
+        contender("Ray ASHA (its default, 4), random draws", ray(4)),
+        contender("Ray ASHA (3), random draws", ray(3)),
     ]
 
 
@@ -110,13 +117,10 @@ def _of_optuna(study: Study, table: Table) -> list[Contender]:
         "MedianPruner": optuna.pruners.MedianPruner,
         "WilcoxonPruner": optuna.pruners.WilcoxonPruner,
     }
-    return [
-        Contender(name=f"Optuna TPE, {name}", begin=with_pruner(pruner), models=True)
-        for name, pruner in pruners.items()
-    ]
+    return [contender(f"Optuna TPE, {name}", with_pruner(pruner), models=True) for name, pruner in pruners.items()]
 
 
-def _ideas(study: Study, table: Table) -> list[Contender]:
+def _ideas(study: Study, table: Table, earlier: Table | None) -> list[Contender]:
     """ASHA with rungs below an epoch, by signals other than the score; of a signal, with random draws and as today proposes."""
     optunas = _Optuna(study, table)
 
@@ -130,11 +134,18 @@ def _ideas(study: Study, table: Table) -> list[Contender]:
     for signal in SIGNALS:
         for grace, factor in ((1.0, 2.0), (1.0, 4.0), (1 / 4, 2.0), (1 / 4, 4.0), (1 / 16, 4.0)):
             found.append(
-                Contender(
-                    name=f"idea: ASHA from {grace:g} by {factor:g} on {signal}", begin=at_random(grace, factor, signal)
-                )
+                contender(f"idea: ASHA from {grace:g} by {factor:g} on {signal}", at_random(grace, factor, signal))
             )
     for signal in ("kl", "dev_ce"):
         name = f"idea: Distune's proposals, ASHA from 0.25 by 4 on {signal}"
-        found.append(Contender(name=name, begin=as_today(1 / 4, 4.0, signal), models=True))
+        found.append(contender(name, as_today(1 / 4, 4.0, signal), models=True))
+    if earlier is not None:
+        first = nearest_of_each(portfolio(earlier, PORTFOLIO), Nearest(table.params, distributions(study.space)), table)
+
+        def begun(run: Run, seed: int) -> Search:
+            return drawn(run, np.random.default_rng(seed), first), Asha(run, 1.0, 2.0)
+
+        found.append(
+            contender(f"idea: a portfolio of {PORTFOLIO}, then random draws, ASHA from 1 by 2 on score", begun)
+        )
     return found

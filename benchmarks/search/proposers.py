@@ -20,8 +20,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import Trial, TrialState
 
-from benchmarks.search.simulator import Run, State
-from benchmarks.search.table import Floats
+from benchmarks.search.figures import volumes_of
+from benchmarks.search.simulator import Run, State, one_run
+from benchmarks.search.table import Floats, Table
 from distune.tuning.search.suggest import suggest
 from distune.tuning.study.space import Space
 
@@ -80,6 +81,26 @@ def _place(kind: BaseDistribution, value: Any) -> float:
     if is_log:
         low, high, value = math.log(low), math.log(high), math.log(value)
     return (float(value) - low) / (high - low)
+
+
+def portfolio(earlier: Table, size: int) -> list[dict[str, Any]]:
+    """The settings of so many configurations of a table, each the one that adds the most to the hypervolume of those before it."""
+    run, chosen = one_run(earlier, 0), np.zeros(0, dtype=np.int64)
+    for _ in range(min(size, int(run.is_rival.sum()))):
+        left = np.setdiff1d(np.flatnonzero(run.is_rival), chosen)
+        gains = [volumes_of(run, np.append(chosen, one))[-1] for one in left]
+        chosen = np.append(chosen, left[int(np.argmax(gains))])
+    return [earlier.params[number] for number in chosen]
+
+
+def nearest_of_each(wanted: Sequence[Mapping[str, Any]], nearest: Nearest, table: Table) -> list[int]:
+    """The configurations that stand for settings, each of them once."""
+    found: list[int] = []
+    for params in wanted:
+        apart = nearest.distances(params)
+        apart[[*found, *np.flatnonzero(table.is_plain)]] = np.inf
+        found.append(int(apart.argmin()))
+    return found
 
 
 class _Storage(InMemoryStorage):

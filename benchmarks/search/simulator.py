@@ -10,6 +10,7 @@ wait for it, or for the last trial, are paid for: core-seconds are the clock's t
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -47,6 +48,17 @@ def draw_run(table: Table, rng: np.random.Generator) -> Run:
         end_score=table.end_score[rows, seeds],
         after_s=table.after_s[rows, seeds],
         hint_s=table.hint_s[rows, seeds],
+    )
+
+
+def one_run(table: Table, seed: int) -> Run:
+    """The trainings of one of the table's seeds."""
+    return Run(
+        table=table,
+        curves={name: curve[:, seed] for name, curve in table.curves.items()},
+        end_score=table.end_score[:, seed],
+        after_s=table.after_s[:, seed],
+        hint_s=table.hint_s[:, seed],
     )
 
 
@@ -95,6 +107,35 @@ class Trace:
         return max((time for time, _ in (*self.complete, *self.pruned, *self.failed)), default=0.0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """On what a search runs: so many workers, a driver that takes `driver_s` for each answer, and nothing begun after the horizon."""
+
+    workers: int
+    driver_s: float
+    horizon_s: float = np.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A search of a name, which is replayed on a run under a seed; `models` says whether it learns from scores, which takes a
+    hundred times as long to replay."""
+
+    name: str
+    replay: Callable[[Run, int, Pace], Trace]
+    models: bool = False
+
+
+def contender(name: str, begin: Callable[[Run, int], tuple[Proposer, Stopper]], models: bool = False) -> Contender:
+    """One that proposes and stops trials."""
+
+    def replay(run: Run, seed: int, pace: Pace) -> Trace:
+        proposer, stopper = begin(run, seed)
+        return simulate(run, proposer, stopper, pace)
+
+    return Contender(name=name, replay=replay, models=models)
+
+
 def stage_times(run: Run, stopper: Stopper) -> Floats:
     """Seconds `[configurations, looks of the stopper and the end]` from the start of a training without its hint."""
     ends, curves = run.table.ends_of_epochs, run.curves
@@ -126,11 +167,9 @@ def signal_of(run: Run, name: str) -> Floats:
     return -run.curves[name] if name in SMALLER_IS_BETTER else run.curves[name]
 
 
-def simulate(
-    run: Run, proposer: Proposer, stopper: Stopper, *, workers: int, driver_s: float, horizon_s: float = np.inf
-) -> Trace:
-    """Replay a search until it has no further trial. None is started after `horizon_s`."""
-    trace, times, lost = Trace(workers=workers), stage_times(run, stopper), lost_after(run)
+def simulate(run: Run, proposer: Proposer, stopper: Stopper, pace: Pace) -> Trace:
+    """Replay a search until it has no further trial."""
+    trace, times, lost = Trace(workers=pace.workers), stage_times(run, stopper), lost_after(run)
     signal, looks, n_looks = signal_of(run, stopper.signal), stopper.looks, len(stopper.looks)
     events: list[tuple[float, int, int, int]] = []
     hinted: set[int] = set()
@@ -138,12 +177,12 @@ def simulate(
 
     def heard(now_s: float) -> float:
         nonlocal driver_free_s
-        driver_free_s = max(driver_free_s, now_s) + driver_s
+        driver_free_s = max(driver_free_s, now_s) + pace.driver_s
         return driver_free_s
 
     def begin(now_s: float) -> None:
         nonlocal is_over, order
-        if is_over or now_s >= horizon_s:
+        if is_over or now_s >= pace.horizon_s:
             return
         start_s = heard(now_s)
         number = proposer.propose()
@@ -165,7 +204,7 @@ def simulate(
             due, stage = max(lost[number], times[number, stage - 1] if stage else 0.0), n_looks + 1
         heapq.heappush(events, (base_s + float(due), order, number, stage))
 
-    for _ in range(workers):
+    for _ in range(pace.workers):
         begin(0.0)
     while events:
         now_s, _, number, stage = heapq.heappop(events)
