@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint_folder import CheckpointError, check_folder
 from distune.models.predictor import MAX_THREADS, Predictor, Text, check_abstaining
