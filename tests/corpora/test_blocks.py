@@ -67,7 +67,7 @@ def odd_tables(n: int, most_rows: int) -> list[Texts]:
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_what_is_one_block_is_read_or_refused_as_a_whole_file_is(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / f"a{kind.split()[-1]}"
+    path = tmp_path / f"a{kind.rsplit(maxsplit=1)[-1]}"
     for rows in odd_tables(25, 6):
         WRITERS[kind](rows, path)
         assert or_refused(by_blocks, path) == or_refused(as_a_whole, path)
@@ -76,7 +76,7 @@ def test_what_is_one_block_is_read_or_refused_as_a_whole_file_is(kind: str, tmp_
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("kind", WRITERS)
 def test_blocks_of_a_few_rows_never_hold_anything_else(kind: str, tmp_path: Path) -> None:
-    path, n_read = tmp_path / f"a{kind.split()[-1]}", 0
+    path, n_read = tmp_path / f"a{kind.rsplit(maxsplit=1)[-1]}", 0
     for rows in odd_tables(15, 30):
         WRITERS[kind](rows, path)
         found, expected = or_refused(by_blocks, path), or_refused(as_a_whole, path)

@@ -19,11 +19,13 @@ DOORS = {
         "corpora/decoding.py",
         "corpora/logits_export.py",
         "corpora/matrices.py",
+        "corpora/parquet_blocks.py",
         "corpora/table_file.py",
         "corpora/augment.py",
         "corpora/places.py",
         "corpora/kept.py",
         "tuning/champion/answers.py",
+        "tuning/serve/arrow_answers.py",
     },
     "transformers": {
         "models/teacher/loading.py",
