@@ -22,13 +22,13 @@ class Rows:
     manner: Manner | None = None
     """How a block of CSV was read."""
     notes: Sequence[str] = ()
-    """What was left out of it."""
+    """Notes on what was left out of it."""
     blank_is_missing: bool = False
     """Whether an empty cell is no value, as in CSV, which has no other spelling for that."""
 
 
 class Block(Protocol):
-    """Some rows of a file as they stand there; it can be sent to another process and read there."""
+    """Some unread rows of a file; another process can get and read them."""
 
     @property
     def n_bytes(self) -> int:
@@ -49,7 +49,7 @@ class BlockFile(Protocol):
     ending: str
     """The ending of an output in its format."""
     schema: Any
-    """The schema of Arrow, None where it has none."""
+    """The schema of Arrow, or None."""
     total: int
     """The `n_bytes` of its last block, as far as is known."""
     notes: Sequence[str]
@@ -60,7 +60,7 @@ class BlockFile(Protocol):
         ...
 
     def tells_more(self, block: Block) -> bool:
-        """Whether a block that need not be answered must be checked all the same."""
+        """Whether a block must be checked even if its answers exist already."""
         ...
 
     def check(self, manner: Manner | None, block: Block) -> None:

@@ -43,7 +43,8 @@ class Manner(NamedTuple):
 class Delimited(NamedTuple):
     """The columns of a file by name, notes on how they were read, and the line in which each row begins.
 
-    `names` are those of all columns, `head` is the text of the lines before the first row.
+    `names` are those of all columns, `head` is the text of the lines before the first row, and `left_out` has the notes on rows that
+    are decoration.
     """
 
     columns: dict[str, list[str]]
@@ -52,6 +53,7 @@ class Delimited(NamedTuple):
     names: list[str]
     head: str
     manner: Manner
+    left_out: list[str]
 
 
 def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Delimited:
@@ -90,7 +92,7 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     numbers = array("q", (reading.starts[place] + 1 for place in kept))
     head = (hint[0] if hint else "") + (reading.row(0).raw if has_header else "")
     manner = Manner(found, reading.quoting, reading.skips_spaces, bool(reading.unescaped))
-    return Delimited(once, notes, numbers, names, head, manner)
+    return Delimited(once, notes, numbers, names, head, manner, left_out)
 
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:

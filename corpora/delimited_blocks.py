@@ -48,7 +48,7 @@ class DelimitedBlock:
             ),
             hint=HINT,
         )
-        return Rows(table=table, manner=found.manner, notes=found.notes[1:], blank_is_missing=True)
+        return Rows(table=table, manner=found.manner, notes=found.left_out, blank_is_missing=True)
 
     def _columns(self) -> Delimited:
         ending = endings(Place(self.config.name).name)[0]
@@ -63,8 +63,8 @@ class DelimitedBlock:
 
 
 class DelimitedFile:
-    """A file of CSV or TSV that is read block by block. What separates its columns and what its quotation marks mean is
-    found for each block, and must be the same in all."""
+    """A file of CSV or TSV that is read block by block. Each block shows the
+    separator of its columns and the meaning of its quotation marks, which must be the same in all."""
 
     ending = ".csv"
     schema = None
@@ -83,7 +83,10 @@ class DelimitedFile:
         self._head = ("\ufeff" if first.text.startswith("\ufeff") else "") + found.head
         self._manner = found.manner
         self._has_marks, self._has_backslashes = '"' in first.text, "\\\\" in first.text
-        self.notes = [f"{self.name}: {_in_words(found, self._has_marks)}{in_encoding(encoding)}", *found.notes[1:]]
+        self.notes = [
+            f"{self.name}: {_in_words(found, self._has_marks)}{in_encoding(encoding)}",
+            *(f"  {note}" for note in found.notes[1:] if note not in found.left_out),
+        ]
 
     def _first(self) -> tuple[DelimitedBlock, str]:
         """The first block, before it is known how the file is read."""
@@ -162,14 +165,14 @@ def cut_between_rows(pieces: Iterator[Decoded], quoting: Quoting, name: str) -> 
         elif len(held) > LONGEST_BLOCK:
             raise CorpusError(
                 f"{name}: a quotation mark opens a cell that does not end within {LONGEST_BLOCK * PIECE_BYTES >> 20} MB; set --quoting none "
-                "where quotation marks are characters like any other"
+                "if quotation marks are characters like any other"
             )
     if (last := "".join(held)).strip():
         yield last, n_bytes, encoding
 
 
 def _end_of_rows(text: str, end: str, quoting: Quoting) -> int:
-    """The place behind the last line after which no quotation is open; 0 where there is none."""
+    """The place behind the last line after which no quotation is open; 0 without one."""
     place = text.rfind(end) + 1
     n_marks, n_escaped = text.count('"', 0, place), text.count('\\"', 0, place)
     while place:

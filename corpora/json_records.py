@@ -83,7 +83,7 @@ def is_object(line: str) -> bool:
 
 
 def json_lines(lines: Sequence[str], name: str, n_before: int = 0) -> Records:
-    """The records of lines that hold an object each; `n_before` lines of the file stand before them."""
+    """The records of lines that hold an object each; they follow `n_before` lines of the file."""
     records: list[Record] = []
     numbers = array("q")
     for number, line in enumerate(lines, start=n_before + 1):

@@ -153,7 +153,7 @@ class Place:
         return system.open_input_file(path)
 
     def n_bytes(self) -> int:
-        """The size of a file; 0 where there is none."""
+        """The size of a file; 0 if it is missing."""
         system, path = self._resolved
         return system.get_file_info(path).size or 0
 

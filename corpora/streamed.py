@@ -26,7 +26,7 @@ UNPACKERS: dict[str, Callable[[Any], Any]] = {
     ".xz": lzma.LZMAFile,
     ".zst": zstd_stream,
 }
-"""What unpacks a file, by the ending of its name."""
+"""The programs that unpack a file, by the ending of its name."""
 DAMAGED = (*UNREADABLE, EOFError, ValueError, lzma.LZMAError, zlib.error)
 
 
@@ -40,7 +40,7 @@ class Decoded:
 
 
 def streamed(place: Place, name: str, compression: str, encoding: str | None) -> Iterator[Decoded]:
-    """Yield the text of a file piece by piece; pieces end anywhere. A byte-order mark stands before the first one.
+    """Yield the text of a file piece by piece; pieces end anywhere. A byte-order mark begins the first one.
 
     The first piece decides the encoding, as `decode` does with a whole file. Raises CorpusError for a file that cannot be
     read, and where a later piece does not fit the encoding; EmptyFileError for a file without text.

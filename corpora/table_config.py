@@ -111,7 +111,7 @@ class TableConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 def config_of(path: str | tuple[str, ...], **settings: Any) -> TableConfig:
-    """The settings of a file of this name, the default ones but for those that are given; raises CorpusError for a name
+    """The settings of a file of this name, the default ones except those that are given; raises CorpusError for a name
     that no place can have, and for a setting that is none."""
     try:
         return TableConfig(path=path, **settings)

@@ -153,7 +153,7 @@ def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--quoting", choices=("auto", "none", "csv", "backslash"), help="what quotation marks mean in CSV (auto)"
     )
     predict.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
-    predict.add_argument("--encoding", help="the encoding of CSV and JSON, where it is not found by itself")
+    predict.add_argument("--encoding", help="the encoding of CSV and JSON (found by their content)")
     _add_abstaining(predict, "say of each answer whether its probability is below P, as `abstained`")
 
 

@@ -46,7 +46,7 @@ class Encoder:
         }
         """From the ids of an n-gram's beginning and of its last token to its own."""
         self._together: TogetherEncoder | Literal[False] | None = None
-        """What encodes many texts together, False if nothing does; made when it is first needed."""
+        """The encoder of many texts together, False if these settings have none; made when it is first needed."""
 
     @property
     def is_of_pairs(self) -> bool:

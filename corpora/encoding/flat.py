@@ -1,7 +1,7 @@
 """The token ids of many texts in one array, to the id those of each text by itself.
 
-What costs is Python around each text. So texts are normalised, cut and looked up together, with a sign between them that no
-token has; only the few tokens that the vocabulary lacks are looked at one by one.
+Python costs more around each text than the work itself. So texts are cut and looked up together, with a sign between them
+that no token has; only tokens that are new are looked at one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BETWEEN_TEXTS = "\x1f"
 _END, _OTHER, _NONE = -1, -2, -3
 """In place of ids: the end of a text, a token that must be looked at, and one that is left out."""
 MOST_KEPT = 1 << 16
-"""How many tokens beside those of the vocabulary are kept with their id."""
+"""How many tokens are kept with their id in addition to those of the vocabulary."""
 
 
 class FlatIds(NamedTuple):

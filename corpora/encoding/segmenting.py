@@ -196,7 +196,7 @@ def segmenter(tokens: Mapping[str, Any], vocabulary: Sequence[str] = ()) -> Segm
 
 
 def cut_and_parts(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> tuple[Segment, Segment] | None:
-    """What cuts a text in the form that `spelt` gives it, and what makes tokens of each of its parts, by itself: together they are
+    """Two functions: one cuts a text in the form that `spelt` gives it, one makes tokens of each of its parts. Together they are
     the segmenter of these settings. None for settings by which a text is not cut part by part."""
     if tokens["kind"] not in ("words", "words_characters") or not _is_cut_as_spelt(tokens):
         return None

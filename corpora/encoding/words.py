@@ -153,5 +153,5 @@ CUTTERS_AND_PARTS: dict[str, Callable[[UserWords, bool], tuple[Segment, Segment]
     "jieba": _cut_and_part_by_jieba,
     "rjieba": _cut_and_part_by_rjieba,
 }
-"""What cuts a text, and what cuts each of its words further: together they are the cutter of the same name."""
+"""Two functions: one cuts a text, one cuts each of its words further. Together they are the cutter of the same name."""
 CUTTERS: dict[str, Callable[[UserWords, bool], Segment]] = {"jieba": _cut_by_jieba, "rjieba": _cut_by_rjieba}

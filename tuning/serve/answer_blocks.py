@@ -16,7 +16,7 @@ from distune.tuning.serve.rendering import DELIMITERS, as_csv, as_json_lines
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be made of every block."""
+    """The output that every block becomes a part of."""
 
     settings: AnswerSettings
     kinds: Mapping[str, Kind]

@@ -1,4 +1,4 @@
-"""The answers to the rows of a table, as columns that stand behind those of the table."""
+"""The answers to the rows of a table, as columns that follow those of the table."""
 
 from __future__ import annotations
 

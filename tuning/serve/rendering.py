@@ -62,7 +62,7 @@ def _cell_of_csv(cell: Any, name: str, rows: Rows) -> str:
 
 
 def as_json_lines(rows: Rows, names: Sequence[str], answers: Answers) -> bytes:
-    """The rows of a block with their answers as JSON lines. Rows that came as JSON lines stand there as they were spelt."""
+    """The rows of a block with their answers as JSON lines. Rows of JSON lines keep their spelling."""
     ends = _objects({name: list(cells) for name, cells in answers.items()}, rows)
     if rows.lines is not None:
         begun = [line.rstrip() for line in rows.lines]
@@ -131,10 +131,10 @@ def _encoded(render: Callable[[], bytes], rows: Rows) -> bytes:
     except UnicodeEncodeError as error:
         raise CorpusError(
             f"{rows.table.name}: a cell holds half of a character, {error.object[error.start : error.end]!r}, which no file of text "
-            f"can hold; it stands behind {error.object[max(error.start - 20, 0) : error.start]!r}"
+            f"can hold; it follows {error.object[max(error.start - 20, 0) : error.start]!r}"
         ) from error
 
 
 def header(names: Sequence[str], kinds: Mapping[str, Kind], ending: str) -> bytes:
-    """What stands before the first row of an output."""
+    """The lines above the first row of an output."""
     return csv_lines([[*names, *kinds]], DELIMITERS[ending]) if ending in DELIMITERS else b""

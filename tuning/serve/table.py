@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distune._plural import n_of
 from distune.corpora.blocks import Block, BlockFile
-from distune.corpora.places import Place, check_writable
+from distune.corpora.places import Place, PlaceError, check_place, check_writable
 from distune.models.checkpoint_folder import CheckpointError, check_folder
 from distune.tuning.serve.answer_blocks import AnsweredBlock
 from distune.tuning.serve.answer_columns import AnswerSettings
@@ -46,6 +46,10 @@ def predict_table(
     Raises CheckpointError, CorpusError and PlaceError for what cannot be used, before the first answer as far as it can be told.
     """
     check_folder(folder)
+    try:
+        check_place(out)
+    except PlaceError as error:
+        raise PlaceError(f"--out {error}") from error
     ending = ending_of(out)
     place = Place(out)
     if ending and format_ is not None and f".{format_}" != ending:

@@ -19,7 +19,7 @@ from distune.tuning.serve.answer_columns import AnswerSettings, Kind, kinds_of_c
 
 @dataclass(frozen=True, kw_only=True)
 class InputSettings:
-    """The files with the texts, and how they are read where it is not found by itself."""
+    """The files with the texts, and how they are read if the files do not show it."""
 
     paths: tuple[str, ...]
     text: str | None = None

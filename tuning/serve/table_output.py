@@ -1,4 +1,4 @@
-"""Where the answers to tables go: one file that is whole or not there, or a folder of such parts."""
+"""The output of tables: one file that is whole or not there, or a folder of such parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from distune.tuning.serve.answer_blocks import Plan
 from distune.tuning.serve.rendering import FORMATS, header
 
 MANIFEST = "_distune.json"
-"""What a folder of parts was made of; readers of data leave out what begins with an underscore."""
+"""The file that says what a folder of parts was made of; readers of data leave out what begins with an underscore."""
 PART_BLOCKS = 16
 
 
@@ -104,11 +104,11 @@ WORDS = {
     "settings": "other settings",
     "version": "another version of Distune",
 }
-"""What a folder may have been made with, in words."""
+"""The things that a folder may have been made with, in words."""
 
 
 def _identity(student: Path, inputs: Sequence[str], plan: Plan) -> dict[str, Any]:
-    """What the answers depend on, by its content."""
+    """The content of everything that the answers depend on."""
     sums = student / SUMS
     files = [sums] if sums.exists() else [student / name for name in FILES if name != "README.md"]
     settings = repr((plan.settings, dict(plan.kinds), plan.ending, plan.names, str(plan.schema), PART_BLOCKS))
