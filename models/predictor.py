@@ -107,7 +107,7 @@ def confidence_of(answer: AnyAnswer) -> float:
 
 def abstaining(answer: AnyAnswer, abstain_below: float) -> AnyAnswer:
     """The answer with `abstained`: whether it is less sure than `abstain_below`."""
-    return {**answer, "abstained": confidence_of(answer) < abstain_below}  # type: ignore[misc, return-value]
+    return {**answer, "abstained": confidence_of(answer) < abstain_below}  # type: ignore[return-value]
 
 
 def check_abstaining(abstain_below: float | None) -> None:

@@ -221,7 +221,7 @@ def test_what_an_old_or_unfinished_search_lacks_is_named_and_the_rest_is_drawn(f
         "Latency distribution",
     ]
     nothing, missing = draw(replace(findings, records=(), results=None, answers=None, mattered=()))
-    assert (nothing, len(missing)) == ([], 8)
+    assert (nothing, len(missing)) == ([], 9)
 
 
 def test_a_single_objective_has_its_pictures(document: dict[str, Any], findings: Findings) -> None:
