@@ -17,6 +17,7 @@ from .segmenting import (
     is_of_pairs,
     needed_packages,
     segmenter,
+    word_piece_tokenizer,
 )
 from .words import keeping_frequency
 
@@ -41,4 +42,5 @@ __all__ = [
     "normalized",
     "segmenter",
     "spelt",
+    "word_piece_tokenizer",
 ]

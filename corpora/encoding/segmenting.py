@@ -87,8 +87,8 @@ def _with_marks() -> re.Pattern[str]:
     return re.compile(rf"{word}(?:'{word})*|[^\w\s]|_")
 
 
-def _word_pieces(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
-    """BERT's WordPiece over the vocabulary."""
+def word_piece_tokenizer(vocabulary: Sequence[str]) -> Any:
+    """BERT's WordPiece over a vocabulary, as the package tokenizers has it."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordPiece
     from tokenizers.normalizers import BertNormalizer
@@ -97,6 +97,11 @@ def _word_pieces(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segmen
     pieces = {piece: i for i, piece in enumerate(vocabulary)}
     tokenizer = Tokenizer(WordPiece(vocab=pieces, unk_token=RESERVED[UNKNOWN], max_input_chars_per_word=100))
     tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    return tokenizer
+
+
+def _word_pieces(tokens: Mapping[str, Any], vocabulary: Sequence[str]) -> Segment:
+    tokenizer = word_piece_tokenizer(vocabulary)
     return lambda text: tokenizer.encode(text, add_special_tokens=False).tokens
 
 

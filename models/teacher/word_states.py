@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
-from distune._plural import n_of
 from distune.models.errors import ModelError
 from distune.models.teacher.checkpoint_faults import adapter_base, adapter_settings, is_adapter
 from distune.models.teacher.loading import load_config, load_trunk
@@ -29,6 +28,8 @@ from distune.models.teacher.tokenizing import (
 from distune.models.training.batches import token_batches
 from distune.models.training.loop import pick_device
 
+TEXTS_AT_ONCE = 8192
+"""Texts whose pieces are in memory together."""
 INSTEAD = "name another kind of vectors"
 Places = Sequence[tuple[int, int, int]]
 """The words of a text that count: the number of each, its beginning, and its end."""
@@ -93,57 +94,62 @@ def _refuse_slow(name: str, tokenizer: PreTrainedTokenizerBase) -> None:
 
 def states_alone(teacher: Teacher, words: Sequence[str], layer: int | None = None) -> NDArray[np.float32]:
     """The state of each word that the encoder reads by itself, `[words, hidden_size]`: the mean over its pieces, without
-    those that mark the ends of a text. A word that the tokenizer drops has NaN."""
-    return mean_states(
-        teacher, words, [[(number, 0, len(word))] for number, word in enumerate(words)], len(words), layer
-    )
+    those that mark the ends of a text. An empty word, and one that the tokenizer drops, has NaN."""
+    given = [number for number, word in enumerate(words) if word]
+    places = [[(number, 0, len(words[number]))] for number in given]
+    return mean_states(teacher, [words[number] for number in given], places, len(words), layer)
 
 
-@torch.inference_mode()
 def mean_states(
     teacher: Teacher, texts: Sequence[str], places: Sequence[Places], n_words: int, layer: int | None = None
 ) -> NDArray[np.float32]:
     """The mean state of each word over its occurrences in texts, `[words, hidden_size]` (Bommasani et al. 2020); NaN without one.
 
-    `places` says for each text the words in it and their characters. The state of an occurrence is the mean over the pieces that share
-    a character with it; one that a cut text ends before does not count. `layer` is that of the states, 0 is the embeddings
-    and None the last. The first member of an ensemble is asked, from float32.
+    `places` says for each text the words in it and their characters. The state of an occurrence is the mean over the pieces
+    that share a character with it; one that a cut text ends before does not count. `layer` is that of the states, 0 is
+    the embeddings and None the last. The first member of an ensemble is asked, from float32.
 
     Raises ModelError when the teacher has no such states.
     """
-    model, tokenizer = teacher.models[0], teacher.tokenizer
-    name = f"the teacher ({type(model).__name__})"
-    _refuse_slow(name, tokenizer)
-    rows = inputs_of(model, tokenizer, texts, teacher.max_length)
-    pieces = _places_of_pieces(tokenizer, texts, teacher.max_length)
-    lengths = np.array([len(row["input_ids"]) for row in rows])
-    device = next(model.parameters()).device
-    sums: NDArray[np.float64] | None = None
+    sums = np.zeros((n_words, teacher.models[0].config.get_text_config().hidden_size))
     counts = np.zeros(n_words, dtype=np.int64)
-    asked = np.flatnonzero(lengths)
-    most = MAX_TOKENS_ON_GPU if device.type == "cuda" else MAX_TOKENS
-    for batch in (asked[of_asked] for of_asked in token_batches(lengths[asked], most)):
-        inputs = padded(tokenizer, [rows[i] for i in batch])
-        states = _states(model, {key: values.to(device) for key, values in inputs.items()}, layer)
-        begins = inputs["attention_mask"].argmax(dim=1).tolist()  # Where it is padded on the left.
-        if sums is None:
-            sums = np.zeros((n_words, states.shape[2]))
-        for i, begin, of_text in zip(batch, begins, states, strict=True):
-            for word, start, end in places[i]:
-                shared = [begin + n for n in _sharing(pieces[i], start, end)]
-                if shared:
-                    sums[word] += of_text[shared].mean(axis=0, dtype=np.float64)
-                    counts[word] += 1
-    if sums is None or not counts.any():
-        raise ModelError(f"vectors of kind teacher: {name} has a piece of none of {n_of(n_words, 'word')}; {INSTEAD}")
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        some = slice(start, start + TEXTS_AT_ONCE)
+        for word, state in _occurrences(teacher, texts[some], places[some], layer):
+            sums[word] += state
+            counts[word] += 1
     if not np.isfinite(sums).all():
         raise ModelError(
-            f"vectors of kind teacher: the states of {name} are not all finite numbers; see that it is whole"
+            "vectors of kind teacher: the states of the teacher are not all finite numbers; see that its weights are whole"
         )
     with np.errstate(invalid="ignore"):
         return (sums / counts[:, None]).astype(np.float32)
 
 
+def _occurrences(
+    teacher: Teacher, texts: Sequence[str], places: Sequence[Places], layer: int | None
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """The number of the word and the state `[hidden_size]` of each occurrence that the encoder reads."""
+    model, tokenizer = teacher.models[0], teacher.tokenizer
+    _refuse_slow(f"the teacher ({type(model).__name__})", tokenizer)
+    rows = inputs_of(model, tokenizer, texts, teacher.max_length)
+    pieces = _pieces_of_characters(tokenizer, texts, teacher.max_length)
+    lengths = np.array([len(row["input_ids"]) for row in rows])
+    asked = np.flatnonzero(lengths)
+    device = next(model.parameters()).device
+    most = MAX_TOKENS_ON_GPU if device.type == "cuda" else MAX_TOKENS
+    for batch in (asked[of_asked] for of_asked in token_batches(lengths[asked], most)):
+        inputs = padded(tokenizer, [rows[i] for i in batch])
+        states = _states(model, {key: values.to(device) for key, values in inputs.items()}, layer)
+        begins = inputs["attention_mask"].argmax(dim=1).tolist()  # Where it is padded on the left.
+        for i, begin, of_text in zip(batch, begins, states, strict=True):
+            for word, start, end in places[i]:
+                shared = sorted({begin + piece for of_character in pieces[i][start:end] for piece in of_character})
+                if shared:
+                    yield word, of_text[shared].mean(axis=0, dtype=np.float64)
+
+
+@torch.inference_mode()
 def _states(model: PreTrainedModel, inputs: dict[str, torch.Tensor], layer: int | None) -> NDArray[np.float32]:
     """The states `[texts, pieces, hidden_size]` of a layer."""
     layers = getattr(model(**inputs, output_hidden_states=True), "hidden_states", None)
@@ -151,33 +157,33 @@ def _states(model: PreTrainedModel, inputs: dict[str, torch.Tensor], layer: int 
         raise ModelError(f"vectors of kind teacher: {type(model).__name__} gives no layers; {INSTEAD}")
     refuse_unfit_shape(type(model).__name__, len(layers) - 1, None, layer, 0)
     states = layers[-1 if layer is None else layer]
-    if states.shape[:2] != inputs["input_ids"].shape:
+    n_pieces, hidden_size = inputs["input_ids"].shape[1], model.config.get_text_config().hidden_size
+    if states.shape[1:] != (n_pieces, hidden_size):
         raise ModelError(
-            f"vectors of kind teacher: {type(model).__name__} has {states.shape[1]} states for {inputs['input_ids'].shape[1]} pieces "
-            f"in this layer; name another layer, or {INSTEAD}"
+            f"vectors of kind teacher: {type(model).__name__} has {states.shape[1]} states of {states.shape[2]} numbers for {n_pieces} "
+            f"pieces in this layer, where they should be as many and of {hidden_size}; name another layer, or {INSTEAD}"
         )
     found: NDArray[np.float32] = states.float().cpu().numpy()
     return found
 
 
-def _places_of_pieces(
+def _pieces_of_characters(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
-) -> list[list[tuple[int, int]]]:
-    """The characters that each piece stands for, in the text as it was given; some pieces have none.
+) -> list[list[list[int]]]:
+    """The numbers of the pieces that stand for each character of each text.
 
     Sentencepiece puts a mark before a word, which is a piece by itself if the word's own pieces begin without one. This
-    piece stands for the first character in the account of the tokenizer, but says nothing of it.
+    piece stands for the first character in the account of the tokenizer, but says nothing of it, and does not count.
     """
     encoded = tokenizer(
         list(texts), truncation=True, max_length=max_length, return_offsets_mapping=True, return_attention_mask=False
     )
     blank = blank_ids(tokenizer)
-    return [
-        [(0, 0) if token in blank else place for token, place in zip(ids, row, strict=True)]
-        for ids, row in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    ]
-
-
-def _sharing(pieces: Sequence[tuple[int, int]], start: int, end: int) -> list[int]:
-    """The numbers of the pieces that share a character with a place."""
-    return [number for number, (begun, ended) in enumerate(pieces) if max(begun, start) < min(ended, end)]
+    found: list[list[list[int]]] = []
+    for text, ids, places in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        of_characters: list[list[int]] = [[] for _ in text]
+        for number, (token, (start, end)) in enumerate(zip(ids, places, strict=True)):
+            for at in range(start, end) if token not in blank else ():
+                of_characters[at].append(number)
+        found.append(of_characters)
+    return found

@@ -70,11 +70,21 @@ class TeacherVectorsConfig(_Vectors, frozen=True):
     """Principal components of what the encoder of the first teacher that has one makes of each word."""
 
     kind: Literal["teacher"]
+    source: Literal["alone", "in_context"] = "alone"
+    """`alone`: the encoder reads each word by itself. `in_context`: the mean over the word's occurrences in train and
+    transfer texts. A word that the encoder reads in none of them gets its vector alone."""
+    occurrences: int = Field(default=20, ge=1)
+    """The largest number of occurrences of a word that count, with `source: in_context`."""
     encoder: Literal["fine_tuned", "pretrained"] = "fine_tuned"
     """`fine_tuned`: the teacher as it answers, which may be a checkpoint as it is. `pretrained`: the checkpoint
     before its training in this study. The first member of an ensemble is read."""
     layer: int | None = Field(default=None, ge=0)
     """The layer whose states are taken; 0 is the embeddings. By default the last one."""
+    centre: bool = True
+    """`true` takes the mean of all states away before the principal components are sought."""
+    sif: float | None = Field(default=None, gt=0)
+    """The number a of the weights a / (a + p), where p is the word's part of all tokens of train and transfer texts
+    (SIF, Arora et al. 2017), such as 0.001. They shorten the vectors of frequent words. By default all weights are 1."""
 
 
 OwnVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig

@@ -1,4 +1,4 @@
-"""From the states of a teacher to word vectors: principal components."""
+"""From the states of a teacher to word vectors: centred, along their principal axes, weighted by frequency."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from numpy.typing import NDArray
 from distune.models.vectors.config import TeacherVectorsConfig
 
 
-def vectors_of_states(states: NDArray[np.float32], config: TeacherVectorsConfig) -> NDArray[np.float32]:
+def vectors_of_states(
+    states: NDArray[np.float32], config: TeacherVectorsConfig, shares: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Vectors `[words, dimension]` of states `[words, hidden_size]`, which are NaN for words without one.
 
-    They are the states less their mean, along their first principal axes.
+    They are the states less their mean, along their first principal axes, times the weights of SIF. `shares` `[words]`
+    is the part of all tokens that each word is.
     """
     known = np.isfinite(states).all(axis=1)
     given = states[known].astype(np.float64)
-    given -= given.mean(axis=0)
+    if config.centre:
+        given -= given.mean(axis=0)
     vectors = np.full((len(states), config.dimension), np.nan, dtype=np.float32)
-    vectors[known] = given @ _axes(given, config.dimension)
+    weights = np.ones(len(states)) if config.sif is None else config.sif / (config.sif + shares)
+    vectors[known] = given @ _axes(given, config.dimension) * weights[known, None]
     return vectors
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune._plural import n_of
+from distune.corpora.alignment import Occurrences, read_occurrences, shares_of
 from distune.corpora.encoding import BETWEEN, RESERVED, SEPARATOR
 from distune.corpora.places import Place
 from distune.corpora.tokens import Tokenized, WordPieceConfig
+from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
 from distune.models.vectors.config import TeacherVectorsConfig
 from distune.models.vectors.from_states import vectors_of_states
@@ -60,8 +62,10 @@ def refuse_missing_encoder(
             f"trial.vectors: kind teacher needs a teacher that is a checkpoint or from scratch, but it is {what}; add its checkpoint "
             "to more_teachers, or name a file of vectors by kind file"
         )
-    for one in wanted:
-        _refuse_unusable(place, one)
+    for layer in dict.fromkeys(one.layer for one in wanted):
+        _refuse_unusable(place, layer, max(one.dimension for one in wanted if one.layer == layer))
+    if any(one.encoder == "pretrained" for one in wanted):
+        _refuse_no_pretrained(place)
     if place is places[0] and place.settings.members == 1:
         return []
     member = "the first member of " if place.settings.members > 1 else ""
@@ -78,33 +82,45 @@ def _refuse_for_students(config: StudyConfig) -> None:
             )
 
 
-def _refuse_unusable(place: TeacherPlace, wanted: TeacherVectorsConfig) -> None:
+def _refuse_no_pretrained(place: TeacherPlace) -> None:
+    if place.settings.epochs and not place.settings.from_scratch:
+        return
+    why = "is from scratch" if place.settings.from_scratch else "is taken as it is (epochs: 0)"
+    raise StudyError(
+        f"trial.vectors.encoder: pretrained is the checkpoint before its training in the study, but {place.name} {why}; "
+        "set encoder: fine_tuned"
+    )
+
+
+def _refuse_unusable(place: TeacherPlace, layer: int | None, dimension: int) -> None:
     from distune.models.teacher.word_states import refuse_unfit_shape, refuse_unusable_encoder
 
     settings, scratch = place.settings, place.settings.from_scratch
-    if wanted.encoder == "pretrained" and (scratch or not settings.epochs):
-        why = "is from scratch" if scratch else "is taken as it is (epochs: 0)"
-        raise StudyError(
-            f"trial.vectors.encoder: pretrained is the checkpoint before its training in the study, but {place.name} {why}; "
-            "set encoder: fine_tuned"
-        )
     if scratch:
-        refuse_unfit_shape(
-            f"{place.name} from scratch", scratch.layers, scratch.hidden_size, wanted.layer, wanted.dimension
-        )
+        refuse_unfit_shape(f"{place.name} from scratch", scratch.layers, scratch.hidden_size, layer, dimension)
     else:
-        refuse_unusable_encoder(str(settings.checkpoint), settings.revision, wanted.layer, wanted.dimension)
+        refuse_unusable_encoder(str(settings.checkpoint), settings.revision, layer, dimension)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """The encoder, its layer, and the words that it reads."""
+    """The encoder, its layer, the words that it reads, and the texts that it reads them in."""
 
     settings: TeacherConfig
     trained: Place
     encoder: str
     layer: int | None
     words: tuple[str, ...]
+    """The vocabulary; one that is not read alone is empty."""
+    contexts: Occurrences | None
+
+
+@dataclass(frozen=True)
+class _States:
+    """The states of a vocabulary `[words, hidden_size]`, NaN without one; of words in context `n_alone` were read alone."""
+
+    states: NDArray[np.float32]
+    n_alone: int
 
 
 def teacher_vectors(
@@ -115,35 +131,52 @@ def teacher_vectors(
     place = encoder_of(asking.places)
     if place is None:
         raise StudyError("trial.vectors: kind teacher needs a teacher with an encoder")
-    words = [word for word in tokenized.vocabulary if word not in (*RESERVED, SEPARATOR) and BETWEEN not in word]
-    continues = isinstance(trial.tokens, WordPieceConfig)
-    read_as = tuple(_read_alone(word) if continues else word for word in words)
-    key = {
+    words = _read_alone(tokenized.vocabulary, continues=isinstance(trial.tokens, WordPieceConfig))
+    key: dict[str, object] = {
         "format": FORMAT,
         "encoder": _identity(place, wanted.encoder),
         "layer": wanted.layer,
-        "words": _digest_of(read_as),
+        "words": _digest_of([tokenized.vocabulary, words]),
     }
+    texts = (*asking.corpus.train.texts, *asking.corpus.transfer.texts)
+    if wanted.source == "in_context":
+        key["occurrences"] = wanted.occurrences
+        key["texts"] = _digest_of([trial.tokens.kind, *zip(texts, tokenized.segmented, strict=True)])
     folder = Layout(Place(asking.config.storage)).vectors(digest(key))
-    states = _kept(folder, len(words))
-    if states is None:
+    found = _kept(folder, len(words))
+    if found is None:
         if wanted.encoder == "fine_tuned":
             train_if_missing(asking, place)
+        in_context = wanted.source == "in_context"
+        contexts = read_occurrences(tokenized, texts, wanted.occurrences) if in_context else None
         reading = _Reading(
-            settings=place.settings, trained=place.trained, encoder=wanted.encoder, layer=wanted.layer, words=read_as
+            settings=place.settings,
+            trained=place.trained,
+            encoder=wanted.encoder,
+            layer=wanted.layer,
+            words=words,
+            contexts=contexts,
         )
-        _log.info(f"teacher vectors: the encoder of {place.name} reads {n_of(len(words), 'word')} alone")
-        states = asking.runner.once(_read, reading)
-        _keep(folder, states, key)
+        where = f"in {n_of(len(contexts.texts), 'text')}" if contexts else "alone"
+        _log.info(f"teacher vectors: the encoder of {place.name} reads {n_of(len(words), 'word')} {where}")
+        found = asking.runner.once(_read, reading)
+        _keep(folder, found, key)
     else:
         _log.info(f"teacher vectors: the states of {n_of(len(words), 'word')} from {folder}, the encoder is not run")
-    vectors = vectors_of_states(states, wanted)
-    return FoundVectors(dimension=wanted.dimension, vectors=dict(zip(words, vectors, strict=True)))
+    vectors = vectors_of_states(found.states, wanted, shares_of(tokenized))
+    known = {
+        word: vector for word, vector in zip(tokenized.vocabulary, vectors, strict=True) if np.isfinite(vector).all()
+    }
+    notes = [f"{n_of(found.n_alone, 'word')} alone, as the encoder reads them in no text"] if found.n_alone else []
+    return FoundVectors(dimension=wanted.dimension, vectors=known, notes=tuple(notes))
 
 
-def _read_alone(piece: str) -> str:
-    """A piece of WordPiece without the mark that it continues a word."""
-    return piece.removeprefix(CONTINUED) or piece
+def _read_alone(vocabulary: Sequence[str], continues: bool) -> tuple[str, ...]:
+    """The words of a vocabulary as the encoder reads them alone, with nothing for n-grams and reserved tokens. A piece of
+    WordPiece (`continues`) loses the mark that it continues a word."""
+    left_out = (*RESERVED, SEPARATOR)
+    words = ["" if word in left_out or BETWEEN in word else word for word in vocabulary]
+    return tuple(word.removeprefix(CONTINUED) or word if continues else word for word in words)
 
 
 def _identity(place: TeacherPlace, encoder: str) -> list[object]:
@@ -154,33 +187,49 @@ def _identity(place: TeacherPlace, encoder: str) -> list[object]:
     return [place.trained.name]
 
 
-def _digest_of(words: Sequence[str]) -> str:
-    return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
+def _digest_of(parts: Sequence[object]) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        content.update(json.dumps(part).encode() + b"\n")
+    return content.hexdigest()
 
 
-def _read(reading: _Reading) -> NDArray[np.float32]:
-    """The states of words `[words, hidden_size]`, in whichever process this is called."""
-    from distune.models.teacher.word_states import load_pretrained, states_alone
+def _read(reading: _Reading) -> _States:
+    """The states of a vocabulary, in whichever process this is called."""
+    from distune.models.teacher.word_states import load_pretrained, mean_states, states_alone
 
-    settings = reading.settings
+    settings, words, contexts = reading.settings, reading.words, reading.contexts
     if reading.encoder == "pretrained":
         may_cut = "max_length" not in settings.model_fields_set
         teacher = load_pretrained(str(settings.checkpoint), settings.max_length, settings.revision, may_cut)
     else:
         teacher = load_from(settings, reading.trained)
-    return states_alone(teacher, reading.words, reading.layer)
+    if contexts is None:
+        states, n_alone = states_alone(teacher, words, reading.layer), 0
+    else:
+        states = mean_states(teacher, contexts.texts, contexts.places, len(words), reading.layer)
+        missing = [row for row, word in enumerate(words) if word and np.isnan(states[row]).any()]
+        if missing:
+            states[missing] = states_alone(teacher, [words[row] for row in missing], reading.layer)
+        n_alone = int(np.isfinite(states[missing]).all(axis=1).sum())
+    if np.isnan(states).all():
+        raise ModelError(
+            "trial.vectors: kind teacher: its tokenizer has a piece for no word of the vocabulary; name another kind"
+        )
+    return _States(states, n_alone)
 
 
-def _keep(folder: Place, states: NDArray[np.float32], key: dict[str, object]) -> None:
+def _keep(folder: Place, found: _States, key: dict[str, object]) -> None:
     stream = io.BytesIO()
-    np.save(stream, states, allow_pickle=False)
+    np.save(stream, found.states, allow_pickle=False)
     (folder / STATES).write_bytes(stream.getvalue())
     # It comes last: a folder with it is whole.
-    about = {"sha256": hashlib.sha256(stream.getvalue()).hexdigest(), "shape": list(states.shape), "key": key}
+    checksum = hashlib.sha256(stream.getvalue()).hexdigest()
+    about = {"sha256": checksum, "shape": list(found.states.shape), "n_alone": found.n_alone, "key": key}
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
-def _kept(folder: Place, n_words: int) -> NDArray[np.float32] | None:
+def _kept(folder: Place, n_words: int) -> _States | None:
     """The states that an earlier run has kept; None if there are none, or if they are incomplete or have changed."""
     if not (folder / ABOUT).is_file():
         return None
@@ -190,8 +239,9 @@ def _kept(folder: Place, n_words: int) -> NDArray[np.float32] | None:
     except (ValueError, RecursionError):
         written = None
     checksum = hashlib.sha256(content).hexdigest()
-    if not isinstance(written, dict) or written.get("sha256") != checksum:
+    whole = isinstance(written, dict) and written.get("sha256") == checksum and isinstance(written.get("n_alone"), int)
+    if not whole:
         _log.info(f"teacher vectors: {folder} is damaged, and is computed again")
         return None
     states: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    return states if len(states) == n_words else None
+    return _States(states, written["n_alone"]) if len(states) == n_words else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import distune.models.teacher.word_states
+from distune.corpora.encoding import spelt
 from distune.models.errors import ModelError
+from distune.models.teacher import word_states
 from distune.models.teacher.teacher import load_teacher
 from distune.models.vectors.config import TeacherVectorsConfig
 from distune.models.vectors.from_states import vectors_of_states
@@ -20,6 +22,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.conftest import prepared_study
 
+CONTEXT = {"kind": "teacher", "dimension": 8, "source": "in_context"}
 TEACHER = {"kind": "teacher", "dimension": 8}
 
 
@@ -33,7 +36,7 @@ def document(document: dict[str, Any]) -> dict[str, Any]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The texts of each time that an encoder is asked."""
     calls: list[list[str]] = []
-    ask = distune.models.teacher.word_states.mean_states
+    ask = word_states.mean_states
 
     def noting(teacher: Any, texts: Any, *others: Any) -> Any:
         calls.append(list(texts))
@@ -51,12 +54,76 @@ def test_each_word_of_the_vocabulary_has_what_the_teacher_makes_of_it(document: 
     inputs = only_inputs(prepared_study(document))
     teacher = load_teacher(document["teacher"]["checkpoint"], 32)
     words = inputs.vocabulary[2:]
-    states = distune.models.teacher.word_states.states_alone(teacher, words)
-    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8))
+    states = word_states.states_alone(teacher, words)
+    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8), np.zeros(len(states)))
     known = np.isfinite(expected).all(axis=1)
     assert known.mean() > 0.9
     np.testing.assert_allclose(inputs.data.vectors[2:][known], expected[known], atol=1e-4)
     assert not inputs.data.vectors[0].any()
+
+
+def test_an_encoder_reads_words_in_train_and_transfer_texts_alone(
+    document: dict[str, Any], asked: list[list[str]]
+) -> None:
+    document["trial"]["vectors"] = {**CONTEXT, "occurrences": 1000}
+    corpus = prepared_study(document).corpus
+    assert set(asked[0]) == {spelt(text) for text in (*corpus.train.texts, *corpus.transfer.texts)}
+    held_out = {spelt(text) for text in (*corpus.dev.texts, *corpus.test.texts)}
+    assert held_out
+    assert not held_out & {text for texts in asked for text in texts}
+
+
+def test_a_word_in_context_has_the_mean_over_its_occurrences(document: dict[str, Any]) -> None:
+    document["trial"]["tokens"] = {"kind": "characters", "min_count": 1, "max_ngram": 2}
+    document["trial"]["vectors"] = {**CONTEXT, "occurrences": 1000}
+    prepared = prepared_study(document)
+    inputs, corpus = only_inputs(prepared), prepared.corpus
+    texts = [spelt(text) for text in (*corpus.train.texts, *corpus.transfer.texts)]
+    teacher = load_teacher(document["teacher"]["checkpoint"], 32)
+    states = np.full((len(inputs.vocabulary), 16), np.nan, dtype=np.float32)
+    for number, word in enumerate(inputs.vocabulary[2:], start=2):
+        signs = word.replace(" ", "")
+        found = [(text, at.start()) for text in texts for at in re.finditer(f"(?={re.escape(signs)})", text)]
+        places = [[(0, start, start + len(signs))] for _, start in found]
+        states[number] = word_states.mean_states(teacher, [text for text, _ in found], places, 1)[0]
+    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8), np.zeros(len(states)))
+    assert np.isfinite(expected[2:]).all()
+    np.testing.assert_allclose(inputs.data.vectors[2:], expected[2:], atol=1e-3)
+
+
+def test_words_that_are_read_in_no_text_are_read_alone(document: dict[str, Any], said: list[str]) -> None:
+    document["teacher"]["max_length"] = 4  # Two characters of each text.
+    document["trial"]["vectors"] = dict(CONTEXT)
+    prepared_study(document)
+    end = "alone, as the encoder reads them in no text"
+    (note,) = [line for line in said if line.endswith(end)]
+    said.clear()
+    prepared_study(document)
+    assert note in said
+    document["teacher"]["max_length"] = 32
+    said.clear()
+    prepared_study(document)
+    assert not any(line.endswith(end) for line in said)
+
+
+@pytest.mark.parametrize("change", ["occurrences", "source", "texts", "tokens"])
+def test_states_in_context_are_of_their_texts_tokens_and_number(
+    document: dict[str, Any], asked: list[list[str]], change: str
+) -> None:
+    document["trial"]["vectors"] = {**CONTEXT, "occurrences": 2}
+    prepared_study(document)
+    prepared_study(document)
+    assert len(asked) == 1
+    if change == "occurrences":
+        document["trial"]["vectors"]["occurrences"] = 3
+    elif change == "source":
+        document["trial"]["vectors"] = dict(TEACHER)
+    elif change == "texts":
+        document["corpus"]["transfer"] = 50
+    else:
+        document["trial"]["tokens"] = {"kind": "characters", "min_count": 1}
+    prepared_study(document)
+    assert len(asked) == 2
 
 
 def test_an_encoder_reads_no_word_that_only_dev_or_test_have(document: dict[str, Any], asked: list[list[str]]) -> None:
@@ -122,10 +189,8 @@ def test_a_teacher_that_is_fine_tuned_here_has_two_encoders(document: dict[str, 
     document["trial"]["vectors"]["encoder"] = "pretrained"
     before = only_inputs(prepared_study(document))
     assert np.abs(tuned - before.data.vectors).max() > 0.01
-    states = distune.models.teacher.word_states.states_alone(
-        load_teacher(document["teacher"]["checkpoint"], 32), before.vocabulary[2:]
-    )
-    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8))
+    states = word_states.states_alone(load_teacher(document["teacher"]["checkpoint"], 32), before.vocabulary[2:])
+    expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8), np.zeros(len(states)))
     known = np.isfinite(expected).all(axis=1)
     np.testing.assert_allclose(before.data.vectors[2:][known], expected[known], atol=1e-4)
 
