@@ -182,6 +182,7 @@ def test_settings_are_overridden_by_path(document: dict[str, Any], write_study: 
     [
         ("search.trials", "--set takes path=value, but got 'search.trials'"),
         ("trial.student.kind=bilstm", r"trial\.student is not one block here .* set trial\.student as a whole"),
+        ("search.trials=|", r"search\.trials: .*got '\|'"),
         ("search.trails=9", r"search\.trails: unknown key; did you mean 'trials'"),
     ],
 )
@@ -190,6 +191,17 @@ def test_an_override_that_fits_nowhere_is_refused(
 ) -> None:
     with pytest.raises(StudyError, match=message):
         load_study(write_study(document), [override])
+
+
+@pytest.mark.parametrize("setting", [True, {"choice": [False, True]}])
+def test_the_agreement_of_one_teacher_is_refused(document: dict[str, Any], setting: object) -> None:
+    document["trial"]["loss"]["weigh_by_agreement"] = setting
+    with pytest.raises(
+        StudyError, match=r"^trial\.loss\.weigh_by_agreement: needs several teachers, and the study has one"
+    ):
+        Study(document)
+    document["more_teachers"] = [{**document["teacher"], "seed": 1}]
+    assert Study(document).config.more_teachers
 
 
 def test_numbers_may_be_written_as_everybody_writes_them() -> None:
