@@ -30,7 +30,8 @@ class Sink(Protocol):
 def ending_of(out: str) -> str:
     """The ending of an output that is a file, "" of a folder. Raises CheckpointError for an ending that is no format."""
     place = Place(out)
-    if out.endswith("/") or place.is_folder():
+    path = out.partition("?")[0] if "://" in out else out  # Behind it are the options of the file system.
+    if path.endswith("/") or place.is_folder():
         return ""
     ending = Path(place.name.lower()).suffix
     if ending not in FORMATS:
