@@ -24,7 +24,7 @@ PART_BLOCKS = 16
 class Sink(Protocol):
     """A file that gets the answers to block after block."""
 
-    def write(self, rendered: Any) -> None: ...
+    def write(self, rendered: Any, /) -> object: ...
 
 
 def ending_of(out: str) -> str:
@@ -131,6 +131,6 @@ def _version() -> str:
 def _digest(name: str) -> str:
     try:
         with Place(name).open() as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(file, "blake2b").hexdigest()
     except UNREADABLE as error:
         raise CorpusError(f"{name}: cannot be read: {str(error).strip()}") from error
