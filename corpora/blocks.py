@@ -43,17 +43,35 @@ class Block(Protocol):
 class BlockFile(Protocol):
     """One file that is read block by block."""
 
-    name: str
-    names: Sequence[str] | None
-    """The names of its columns in order; None for JSON lines, of which each may have others."""
-    ending: str
-    """The ending of an output in its format."""
-    schema: Any
-    """The schema of Arrow, or None."""
-    total: int
-    """The `n_bytes` of its last block, as far as is known."""
-    notes: Sequence[str]
-    """How it is read."""
+    @property
+    def name(self) -> str:
+        """Its path or URI."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str] | None:
+        """The names of its columns in order; None for JSON lines, of which each may have others."""
+        ...
+
+    @property
+    def ending(self) -> str:
+        """The ending of an output in its format."""
+        ...
+
+    @property
+    def schema(self) -> Any:
+        """The schema of Arrow, or None."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """The `n_bytes` of its last block, as far as is known."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it is read."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks in order. Raises CorpusError for what cannot be read rightly."""

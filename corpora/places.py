@@ -28,6 +28,8 @@ WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
 """File systems on which an object appears when it is complete; elsewhere it is written next to its place and moved."""
 
 
+BUFFER_BYTES = 1 << 20
+"""The size of one request for a part of a file that lies elsewhere."""
 UNREADABLE = (OSError, ArrowException)
 """The errors of a place that cannot be read."""
 WILDCARDS = re.compile(r"[*?\[]")
@@ -145,7 +147,8 @@ class Place:
         if self.path is not None:
             return self.path.open("rb")
         system, path = self._resolved
-        return BufferedReader(system.open_input_stream(path, compression=None))
+        # Not `open_input_stream`, whose streams do not say how far they are.
+        return BufferedReader(system.open_input_file(path), BUFFER_BYTES)
 
     def open_at_random(self) -> Any:
         """The file of Arrow, open for reading at any place in it; raises FileNotFoundError."""

@@ -409,7 +409,8 @@ class Predictor:
 
 def six_decimals(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     """Probabilities rounded as Python's `round` does: a float32 times 10^6 never looks like a tie that it is not."""
-    return np.rint(probabilities.astype(np.float64) * 1e6) / 1e6  # type: ignore[no-any-return]
+    rounded: NDArray[np.float64] = np.rint(probabilities.astype(np.float64) * 1e6) / 1e6
+    return rounded
 
 
 def _refuse_half(pair: Sequence[str], row: int) -> None:

@@ -24,13 +24,14 @@ PART_BLOCKS = 16
 class Sink(Protocol):
     """A file that gets the answers to block after block."""
 
-    def write(self, rendered: Any) -> None: ...
+    def write(self, rendered: Any, /) -> object: ...
 
 
 def ending_of(out: str) -> str:
     """The ending of an output that is a file, "" of a folder. Raises CheckpointError for an ending that is no format."""
     place = Place(out)
-    if out.endswith("/") or place.is_folder():
+    path = out.partition("?")[0] if "://" in out else out  # Behind it are the options of the file system.
+    if path.endswith("/") or place.is_folder():
         return ""
     ending = Path(place.name.lower()).suffix
     if ending not in FORMATS:
@@ -130,6 +131,6 @@ def _version() -> str:
 def _digest(name: str) -> str:
     try:
         with Place(name).open() as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(file, "blake2b").hexdigest()
     except UNREADABLE as error:
         raise CorpusError(f"{name}: cannot be read: {str(error).strip()}") from error
