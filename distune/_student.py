@@ -149,7 +149,7 @@ class Student:
     def _labels_of(self, texts: Sequence[Text], first_row: int, abstain_below: float | None) -> list[Any]:
         if abstain_below is not None:
             answers = self._predictor.answers(texts, abstain_below, first_row)
-            return [None if one["abstained"] else one["labels" if "labels" in one else "label"] for one in answers]  # type: ignore[literal-required]
+            return [None if one["abstained"] else one["labels"] if "labels" in one else one["label"] for one in answers]
         answered = self._predictor.labels_of_each(texts, first_row)
         return answered if self._predictor.is_multi_label else [labels[0] for labels in answered]
 

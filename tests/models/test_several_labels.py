@@ -131,7 +131,7 @@ print(list(SetAnswer.__annotations__), load().labels_of("好书"))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     (labels,) = sets_by_hand(folder, ["好书"])
-    assert done.stdout == f"['labels', 'probabilities', 'has_known_token'] {labels}\n"
+    assert done.stdout == f"['labels', 'probabilities', 'has_known_token', 'abstained'] {labels}\n"
 
 
 def test_the_server_answers_them_alone_and_in_batches(folder: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_graph_has_logits_as_they_are_and_labels_do_not_change(folder: Path,
     plain = replace(load_checkpoint(folder), decision=Decision())
     before = opened(save_checkpoint(plain, tmp_path / "plain", "", Path(encoding.__file__)))
     np.testing.assert_array_equal(opened(folder).logits(TEXTS), before.logits(TEXTS))
-    assert distune.load(folder).predict(TEXTS) == [one["label"] for one in before.answers(TEXTS)]
+    assert distune.load(folder).predict(TEXTS) == [before.label(text) for text in TEXTS]
 
 
 def test_a_temperature_is_read_back_and_a_folder_without_one_has_one(folder: Path) -> None:

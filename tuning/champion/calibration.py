@@ -78,7 +78,8 @@ def reliability(probabilities: Probabilities, labels: Labels) -> Reliability:
 
 
 def _one_hot(labels: Labels, n_classes: int) -> NDArray[np.int8]:
-    return (labels[:, None] == np.arange(n_classes)).astype(np.int8)
+    has: NDArray[np.int8] = (labels[:, None] == np.arange(n_classes)).astype(np.int8)
+    return has
 
 
 def _in_bins(confidence: Probabilities, is_right: NDArray[np.bool_]) -> Reliability:

@@ -54,8 +54,8 @@ def serve(
     encoder.read_ahead()
     predictor = Predictor(folder, encoder, threads)
     list(predictor.answers([(WARM_UP, WARM_UP) if predictor.is_of_pairs else WARM_UP] * 2))
-    app = application(predictor, folder.resolve().name, limits, lambda: server.should_exit, abstain_below)
-    app = guarded(app, access)
+    service = application(predictor, folder.resolve().name, limits, lambda: server.should_exit, abstain_below)
+    app = guarded(service, access)
     server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
     # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
     signal.signal(signal.SIGTERM, server.handle_exit)

@@ -69,9 +69,7 @@ def test_the_champion_has_the_temperature_of_dev_and_the_scores_of_before(
     before = Predictor(tmp_path / "plain" / "champion", load_encoder(tmp_path / "plain" / "champion"))
     assert before.decision.temperature == 1
     np.testing.assert_allclose(before.logits(test.texts), logits, atol=1e-5)
-    assert [one["label"] for one in champion.answers(test.texts)] == [
-        one["label"] for one in before.answers(test.texts)
-    ]
+    assert champion.labels_of_each(test.texts) == before.labels_of_each(test.texts)
 
     # Every score is that of a search without calibration; only a threshold is in other probabilities.
     for ours, theirs in zip(verdict.columns, plain.columns, strict=True):

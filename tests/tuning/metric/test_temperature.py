@@ -79,11 +79,12 @@ def test_a_threshold_is_moved_so_that_it_answers_the_same() -> None:
     raw = best_decision(MetricConfig(kind="f1", label="1"), 1, of_two(margins), labels)
     found = scaled(raw, of_two(margins), labels)
     assert found.note == ""
+    assert isinstance(found.decision, Decision)
     assert found.decision.temperature > 1.5
     assert found.decision != raw
     new = of_two(rng.normal(size=5000) * 4)
     assert (found.decision.of_logits(new) == raw.of_logits(new)).all()
-    assert (found.decision.probabilities(new)[:, 1] >= found.decision.threshold).tolist() == (
+    assert (found.decision.probabilities(new)[:, 1] >= (found.decision.threshold or 0.0)).tolist() == (
         found.decision.of_logits(new) == 1
     ).tolist()
 
@@ -109,8 +110,10 @@ def test_a_threshold_among_more_than_two_labels_keeps_the_temperature_at_one() -
 
 def test_thresholds_are_moved_by_hand() -> None:
     # The logit of 0.8 is ln 4; over 2 it is ln 2, whose probability is 2/3.
-    assert at_temperature(Decision(1, 0.8), 2.0).threshold == pytest.approx(2 / 3)
-    assert at_temperature(Decision(1, 2 / 3, 2.0), 1.0).threshold == pytest.approx(0.8)
+    for before, after, by_hand in ((Decision(1, 0.8), 2.0, 2 / 3), (Decision(1, 2 / 3, 2.0), 1.0, 0.8)):
+        moved = at_temperature(before, after)
+        assert isinstance(moved, Decision)
+        assert moved.threshold == pytest.approx(by_hand)
     assert at_temperature(even(2), 3.0) == EachLabel((0.5, 0.5), 3.0)
     assert at_temperature(EachLabel((0.0, 1.0)), 3.0) == EachLabel((0.0, 1.0), 3.0)
     assert at_temperature(LIKELIEST, 3.0) == Decision(temperature=3.0)
