@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE, Unigram
+from tokenizers.trainers import BpeTrainer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
+from distune.corpora.encoding import spelt
 from distune.models.errors import ModelError
 from distune.models.teacher.teacher import Teacher, load_teacher
 from distune.models.teacher.word_states import (
+    _pieces_of_characters,
     load_pretrained,
     mean_states,
     refuse_unusable_encoder,
@@ -92,6 +98,64 @@ def test_places_are_counted_by_hand_for_a_tokenizer_of_characters(tmp_path: Path
     found = mean_states(load_teacher(folder, POSITIONS), [text, "好"], [[(0, 0, 2), (1, 5, 6)], []], 2)
     np.testing.assert_allclose(found[0], (states[1] + states[2]) / 2, atol=1e-5)
     np.testing.assert_allclose(found[1], states[4], atol=1e-5)
+
+
+HARD = ["Café NAÏVE, ＡＢＣ１２！", "T恤很好ｱｲｳ，这本书\u200b真好", "👍🏽好 ½ ﬁne ß", "हिन्दी में", "don’t  stop\t好"]
+
+
+def _bare(text: str) -> str:
+    """In lower case, without accents and in NFKD, as tokenizers may read a text."""
+    marks = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).lower())
+    return "".join(sign for sign in marks if not unicodedata.combining(sign))
+
+
+def hard_tokenizers() -> list[PreTrainedTokenizerFast | BertTokenizer]:
+    """One that lower-cases and strips accents, a byte-level one, and a unigram one that reads NFKC and marks words."""
+    texts = [_bare(text) for text in HARD]
+    pieces = {*"".join(texts), "caf", "na", "##e", "##ive", "abc", "do", "fine"} - {" "}
+    bert = BertTokenizer(
+        vocab={piece: i for i, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted(pieces)])}
+    )
+    bytes_alone = Tokenizer(BPE())
+    bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_alone.train_from_iterator([], BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    signs = sorted(set("".join(unicodedata.normalize("NFKC", text) for text in HARD)))
+    pieces_of_unigram = [
+        ("<unk>", 0.0),
+        ("\u2581", -3.0),
+        *((sign, -9.0) for sign in signs),
+        ("很好", -4.0),
+        ("这本", -4.0),
+        ("\u2581stop", -4.0),
+    ]
+    unigram = Tokenizer(Unigram(pieces_of_unigram, unk_id=0))
+    unigram.normalizer, unigram.pre_tokenizer = normalizers.NFKC(), pre_tokenizers.Metaspace()
+    fast = [
+        PreTrainedTokenizerFast(tokenizer_object=one, unk_token="<unk>", pad_token="<unk>")
+        for one in (bytes_alone, unigram)
+    ]
+    return [bert, *fast]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["wordpiece", "byte pairs", "unigram"])
+def test_pieces_belong_to_their_characters_in_hard_texts(number: int) -> None:
+    tokenizer = hard_tokenizers()[number]
+    n_known = 0
+    for text in map(spelt, HARD):
+        ids = tokenizer(text)["input_ids"]
+        (found,) = _pieces_of_characters(tokenizer, [text], 999)
+        assert len(found) == len(text)
+        for sign, pieces in zip(text, found, strict=True):
+            if sign.isspace():
+                continue
+            surfaces = [tokenizer.convert_ids_to_tokens(ids[piece]) for piece in pieces]
+            if number == 1:  # Each piece is a byte.
+                assert len(pieces) == len(sign.encode())
+            elif surfaces and surfaces != [tokenizer.unk_token]:
+                n_known += 1
+                assert _bare(sign) in _bare("".join(surfaces).replace("#", "").replace("\u2581", " ")), (text, sign)
+            assert unicodedata.category(sign) == "Mn" or surfaces, (text, sign)
+    assert number == 1 or n_known > 25
 
 
 def test_an_occurrence_behind_the_end_of_a_cut_text_does_not_count(tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from distune.corpora.encoding import spelt
-from distune.models.errors import ModelError
 from distune.models.teacher import word_states
 from distune.models.teacher.teacher import load_teacher
 from distune.models.vectors.config import TeacherVectorsConfig
 from distune.models.vectors.from_states import vectors_of_states
 from distune.tuning.checks import check
 from distune.tuning.search.preparation import Prepared
-from distune.tuning.study.errors import StudyError
+from distune.tuning.search.single import run_single
 from distune.tuning.study.file import Study
 from tests.conftest import prepared_study
 
@@ -89,6 +88,25 @@ def test_a_word_in_context_has_the_mean_over_its_occurrences(document: dict[str,
     expected = vectors_of_states(states, TeacherVectorsConfig(kind="teacher", dimension=8), np.zeros(len(states)))
     assert np.isfinite(expected[2:]).all()
     np.testing.assert_allclose(inputs.data.vectors[2:], expected[2:], atol=1e-3)
+
+
+def test_pieces_of_wordpiece_are_read_alone_without_their_mark(
+    document: dict[str, Any], asked: list[list[str]]
+) -> None:
+    document["trial"]["tokens"] = {"kind": "wordpiece", "min_count": 1}
+    inputs = only_inputs(prepared_study(document))
+    continued = [piece for piece in inputs.vocabulary if piece.startswith("##")]
+    assert continued
+    assert not any(text.startswith("##") for text in asked[0])
+    at = [inputs.vocabulary.index(piece) for piece in (continued[0], continued[0][2:])]
+    np.testing.assert_array_equal(*inputs.data.vectors[at])
+
+
+def test_one_trial_runs_from_the_teachers_vectors(document: dict[str, Any], said: list[str]) -> None:
+    document["trial"]["vectors"] = [dict(CONTEXT), {"kind": "random", "dimension": 8}]
+    result = run_single(Study(document))
+    assert result.best_epoch >= 1
+    assert any("teacher vectors of dimension 8 for" in line for line in said)
 
 
 def test_words_that_are_read_in_no_text_are_read_alone(document: dict[str, Any], said: list[str]) -> None:
@@ -216,72 +234,3 @@ def test_the_first_teacher_with_an_encoder_gives_them_and_check_says_which(
     document["more_teachers"] = [more]
     assert "trial.vectors: kind teacher takes them from more_teachers.0" in check(Study(document))
     assert only_inputs(prepared_study(document)).data.vectors.shape[1] == 8
-
-
-def test_teachers_without_an_encoder_are_refused(document: dict[str, Any], write_logits: Callable[..., Path]) -> None:
-    texts = prepared_study(document).corpus.texts()
-    logits = np.random.default_rng(0).normal(size=(len(texts), 2))
-    document["teacher"] = {"logits": str(write_logits(texts, logits))}
-    with pytest.raises(
-        StudyError, match="but it is a file of logits; add its checkpoint to more_teachers, or name a file"
-    ):
-        check(Study(document))
-    space = {**document["trial"], "vectors": {"kind": "random", "dimension": 4}}
-    document["teacher"] = {"students": {"trials": 2, "members": 1, "trial": space}}
-    with pytest.raises(StudyError, match="but it is made of students"):
-        check(Study(document))
-
-
-def test_students_that_are_a_teacher_do_not_start_from_a_teacher(document: dict[str, Any]) -> None:
-    document["more_teachers"] = [{"students": {"trials": 2, "members": 1}}]
-    with pytest.raises(
-        StudyError,
-        match=r"more_teachers.0.students: they learn from the labels alone .* more_teachers.0.students.trial",
-    ):
-        check(Study(document))
-
-
-@pytest.mark.parametrize(
-    ("vectors", "sentence"),
-    [
-        ({"dimension": 17}, "vectors.dimension must be <= 16, the hidden size of the teacher .*, but got dimension=17"),
-        ({"layer": 3}, "vectors.layer must be 0 to 2, the layers of the teacher .*, but got layer=3"),
-    ],
-)
-def test_what_the_encoder_does_not_have_is_refused(
-    document: dict[str, Any], vectors: dict[str, Any], sentence: str
-) -> None:
-    document["trial"]["vectors"] |= vectors
-    with pytest.raises(ModelError, match=sentence):
-        check(Study(document))
-
-
-@pytest.mark.parametrize(
-    ("teacher", "sentence"),
-    [
-        ({}, r"teacher is taken as it is \(epochs: 0\); set encoder: fine_tuned"),
-        ({"checkpoint": None, "from_scratch": {"hidden_size": 8, "heads": 2}, "epochs": 1}, "teacher is from scratch"),
-    ],
-)
-def test_a_pretrained_encoder_that_is_none_is_refused(
-    document: dict[str, Any], teacher: dict[str, Any], sentence: str
-) -> None:
-    document["teacher"] |= teacher
-    document["trial"]["vectors"]["encoder"] = "pretrained"
-    with pytest.raises(StudyError, match=f"trial.vectors.encoder: pretrained is .* {sentence}"):
-        check(Study(document))
-
-
-def test_a_teacher_from_scratch_is_held_against_its_own_shape(document: dict[str, Any]) -> None:
-    document["teacher"] = {"from_scratch": {"hidden_size": 8, "heads": 2}, "epochs": 1}
-    document["trial"]["vectors"]["dimension"] = 9
-    with pytest.raises(ModelError, match=r"vectors.dimension must be <= 8, the hidden size of teacher from scratch"):
-        check(Study(document))
-
-
-def test_a_teacher_whose_tokenizer_knows_no_places_is_refused(
-    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("transformers.PreTrainedTokenizerFast.is_fast", False)
-    with pytest.raises(ModelError, match=r"it is no fast one \(tokenizer.json\); name another kind of vectors"):
-        check(Study(document))
