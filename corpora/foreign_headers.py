@@ -11,6 +11,8 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bar
 BY_SPACES = re.compile(r'"([^"]*)"|([^\s"]+)')
 CONTROLS = re.compile("[\x01-\x08\x0e-\x1f]")
 """Signs that Hive and others put between columns, which texts do not hold."""
+OF_FASTTEXT = "__label__"
+"""The beginning of a line of fastText's training data."""
 LONGEST_PREFACE = 10
 """The number of lines that are searched for the names of the columns."""
 
@@ -23,6 +25,11 @@ def refuse_other_headers(lines: Sequence[str], delimiter: str, wanted: Sequence[
         return
     if first.lstrip().startswith(('{"', '[{"')):
         raise CorpusError(f"{name}: holds JSON; its name must end in .jsonl for an object a line, or .json")
+    if first.lstrip().startswith(OF_FASTTEXT):
+        raise CorpusError(
+            f"{name}: holds lines of fastText, `{OF_FASTTEXT}LABEL text`, and no columns: write the label and the text into columns of a CSV, "
+            "TSV or JSON file"
+        )
     control = CONTROLS.search(first)
     if control is not None and _has_names(first, wanted, control[0]):
         raise CorpusError(f"{name}: {control[0]!r} separates its columns; separate them by commas or tabs")

@@ -17,6 +17,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.gold import exactness
+from distune.tuning.teachers.no_label import about_no_label
 from distune.tuning.teachers.teachers import Teachers, refuse_wrong_columns
 from distune.tuning.tracking.store import check_store
 from distune.tuning.trial.plugs import plug_lines
@@ -41,6 +42,8 @@ def check(study: Study) -> str:
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
         cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches), read.metric)
+    elif len(places) == 1 and (file := places[0].logits_file) is not None:
+        of_answers = about_no_label(study.config.champion, corpus, file.of(corpus.dev.texts).logits, read.metric)
     sentence = f"no fault; {read.sizes}; {n_of(study.config.search.trials, 'trial')}; teacher logits {cached}"
     assumptions = (
         *read.of_columns,

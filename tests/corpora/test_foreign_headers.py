@@ -16,6 +16,10 @@ REFUSED = {
     ),
     "a json array .txt": (b'[{"text": "a", "label": "x"}]\n', r"holds JSON; its name must end in \.jsonl"),
     "hive .txt": (b"text\x1flabel\na\x1fx\n", r"'\\x1f' separates its columns; separate them by commas or tabs"),
+    "fasttext .txt": (
+        b"__label__x the text is good\n__label__y no\n",
+        "holds lines of fastText, `__label__LABEL text`, and no columns: write the label and the text into columns",
+    ),
     "r .txt": (
         b'"text" "label"\n"1" "a" "x"\n',
         "spaces separate its columns text, label, as R's write.table has them",

@@ -20,7 +20,7 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.decision import Decision
 from distune.models.predictor import Predictor
-from distune.tuning.champion.compressed import Side, what_got_worse
+from distune.tuning.champion.compressed import Side, told_apart, what_got_worse
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
@@ -330,3 +330,12 @@ def test_a_compressed_student_that_is_worse_is_said_to_be_so() -> None:
         "less accurate than before: 0.8500 against 0.9000",
     ]
     assert what_got_worse(side(0.1, 1.0, None), side(0.104, 0.5, None)) == []
+
+
+def test_figures_that_differ_are_shown_with_digits_that_differ() -> None:
+    before, after = replace(side(0.1, 0.0101, 0.90001)), replace(side(0.1, 0.0102, 0.90000))
+    assert what_got_worse(before, after) == [
+        "larger than before: 0.0102 MB against 0.0101 MB",
+        "less accurate than before: 0.90000 against 0.90001",
+    ]
+    assert told_apart(0.0101, 0.0101, 2) == ("0.01", "0.01")

@@ -13,6 +13,8 @@ from distune.tuning.speed.figures import Latency
 
 SLOWER = 1.05
 """A ratio of two timings that is nearer to 1 says nothing."""
+MOST_DIGITS = 17
+"""The decimal places in which any two scores differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +36,31 @@ def what_got_worse(
     lines = []
     was_ms, is_ms = before.latency.p50_ms, after.latency.p50_ms
     if is_ms > SLOWER * was_ms:
-        lines.append(
-            f"slower than before: p50 {is_ms:.3f} ms against {was_ms:.3f} ms, {is_ms / was_ms:.2f} times as long"
-        )
+        now, then = told_apart(is_ms, was_ms, 3)
+        lines.append(f"slower than before: p50 {now} ms against {then} ms, {is_ms / was_ms:.2f} times as long")
     if after.size_mb > before.size_mb:
-        lines.append(f"larger than before: {after.size_mb:.2f} MB against {before.size_mb:.2f} MB")
+        now, then = told_apart(after.size_mb, before.size_mb, 2)
+        lines.append(f"larger than before: {now} MB against {then} MB")
     if before.accuracy is not None and after.accuracy is not None and after.accuracy < before.accuracy:
         worse = "less accurate" if whole.is_accuracy else f"a lower {whole.title}"
-        lines.append(f"{worse} than before: {after.accuracy:.4f} against {before.accuracy:.4f}")
+        now, then = told_apart(after.accuracy, before.accuracy, 4)
+        lines.append(f"{worse} than before: {now} against {then}")
     if (
         metric.kind != whole.kind
         and before.score is not None
         and after.score is not None
         and after.score < before.score
     ):
-        lines.append(f"a lower {metric.title} than before: {after.score:.4f} against {before.score:.4f}")
+        now, then = told_apart(after.score, before.score, 4)
+        lines.append(f"a lower {metric.title} than before: {now} against {then}")
     return lines
+
+
+def told_apart(one: float, other: float, n_digits: int) -> tuple[str, str]:
+    """Two figures with this many decimal places, or with more if they look equal and are not."""
+    enough = (n for n in range(n_digits, MOST_DIGITS) if f"{one:.{n}f}" != f"{other:.{n}f}" or one == other)
+    n_shown = next(enough, MOST_DIGITS)
+    return f"{one:.{n_shown}f}", f"{other:.{n_shown}f}"
 
 
 def figures_table(
@@ -68,7 +79,7 @@ def figures_table(
         whole.title: [shown(side.accuracy) for side in sides.values()],
         "agrees with before": ["", f"{agreement:.4f}"],
         "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
-        "MB on disk": [f"{side.size_mb:.2f}" for side in sides.values()],
+        "MB on disk": list(told_apart(*(side.size_mb for side in sides.values()), 2)),
         "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
         "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
         "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],

@@ -17,6 +17,8 @@ MOST_NODES = 100_000
 DEEPEST = 50
 MOST_DIGITS = 40
 """The most digits of a whole number; Python's own limit is 4,300."""
+SIGNS = re.compile(r"[-!#%&*,:;<=>?@`|/+_^$\\]+")
+"""Signs alone, such as a separator, to most of which YAML gives a meaning of its own."""
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9a-fA-FxobXOB_:]+")
 
 
@@ -68,6 +70,26 @@ def parse_yaml(text: str, name: str = "the text") -> Any:
         if isinstance(error, StudyError):
             raise
         raise StudyError(f"{name} is not YAML: {' '.join(str(error).split()):.300}") from error
+
+
+def parse_setting(setting: str, value: str) -> Any:
+    """The value that `--set setting=value` gives: YAML, or text if it is a sign such as `|`, or no YAML at all.
+
+    Raises StudyError for a list, an object or quotation marks that do not end, and for what is beyond the limits.
+    """
+    name = f"--set {setting}"
+    if SIGNS.fullmatch(value.strip()):
+        return value.strip()
+    try:
+        return parse_yaml(value, name)
+    except StudyError as error:
+        if not isinstance(error.__cause__, yaml.YAMLError):
+            raise
+        if value.lstrip().startswith(("[", "{", '"', "'")):
+            raise StudyError(
+                f"{error}; if it is text, put it in quotation marks within those of the shell: --set '{setting}=\"...\"'"
+            ) from error
+        return value
 
 
 def _refuse_too_many(root: yaml.Node, name: str) -> None:

@@ -13,7 +13,7 @@ from distune._plug_files import PlugError, PlugFile, read_plug_file
 from distune._plural import n_of
 from distune.corpora.kept import read_text
 from distune.corpora.places import Place
-from distune.tuning.study.bounded_yaml import parse_yaml
+from distune.tuning.study.bounded_yaml import parse_setting, parse_yaml
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.document import document_in_plain_values
 from distune.tuning.study.errors import StudyError, validated
@@ -81,7 +81,7 @@ def with_document(study: Study, document: dict[str, Any]) -> Study:
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Read a study file; `overrides` are `path=value` with a YAML value.
+    """Read a study file; `overrides` are `path=value` with a YAML value. A value that YAML cannot read is text.
 
     Raises StudyError whose message has one line for each fault.
     """
@@ -90,7 +90,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         setting, equals, value = override.partition("=")
         if not equals or not setting:
             raise StudyError(f"--set takes path=value, but got {override!r}")
-        set_at(document, setting, parse_yaml(value, f"--set {setting}"))
+        set_at(document, setting, parse_setting(setting, value))
     return Study(document)
 
 

@@ -21,6 +21,7 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
 from distune.tuning.study.space import Space
 from distune.tuning.teachers.assignment import about_few_texts
+from distune.tuning.teachers.no_label import about_no_label
 from distune.tuning.teachers.one_answer import about_one_answer
 from distune.tuning.teachers.teachers import TeacherPlace, Teachers
 
@@ -133,7 +134,7 @@ def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: AnyMetr
             f"the teacher's dev {metric.config.title} is 0: there is no part of it to keep, so that every student "
             "meets champion.min_teacher_ratio"
         )
-    return found
+    return found + about_no_label(study.config.champion, corpus, together, metric)
 
 
 def of_files(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distune.tuning.study.bounded_yaml import dump_yaml, parse_yaml
+from distune.tuning.study.bounded_yaml import dump_yaml, parse_setting, parse_yaml
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import load_study
 from tests.fuzz.mutations import LAUGHS
@@ -57,6 +57,40 @@ def test_an_override_is_limited_as_well(tmp_path: Path) -> None:
     path.write_text("name: x\n")
     with pytest.raises(StudyError, match=r"^--set search\.trials: line 1: a number of 5,000 digits"):
         load_study(path, [f"search.trials={'9' * 5000}"])
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("|", "|"),
+        ("#", "#"),
+        ("-", "-"),
+        (":", ":"),
+        (",", ","),
+        (" ; ", ";"),
+        ('"|"', "|"),
+        ("@home", "@home"),
+        ("late: parcels: all", "late: parcels: all"),
+        ("%a", "%a"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("[a, b]", ["a", "b"]),
+        ("{a: 1}", {"a": 1}),
+        ("-1", -1),
+    ],
+)
+def test_a_setting_of_a_command_is_yaml_or_else_text(given: str, value: object) -> None:
+    assert parse_setting("corpus.separator", given) == value
+
+
+@pytest.mark.parametrize("given", ["[a, b", "{a: 1", '"a', "'a"])
+def test_a_list_or_quotation_marks_without_an_end_are_refused_with_how_to_quote(given: str) -> None:
+    with pytest.raises(
+        StudyError, match=r"is not YAML: .*put it in quotation marks .*--set 'corpus\.separator=\"\.\.\.\"'"
+    ) as refused:
+        parse_setting("corpus.separator", given)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

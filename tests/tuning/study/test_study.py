@@ -182,6 +182,7 @@ def test_settings_are_overridden_by_path(document: dict[str, Any], write_study: 
     [
         ("search.trials", "--set takes path=value, but got 'search.trials'"),
         ("trial.student.kind=bilstm", r"trial\.student is not one block here .* set trial\.student as a whole"),
+        ("search.trials=|", r"search\.trials: .*got '\|'"),
         ("search.trails=9", r"search\.trails: unknown key; did you mean 'trials'"),
     ],
 )
