@@ -203,6 +203,9 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
     does. `mean` counts all equally. `sampled` draws one teacher for each batch, by weight."""
     weigh_by_confidence: bool = False
     """`true` weighs each row of the teacher term by the teacher's confidence: 1 - its entropy / the largest entropy."""
+    weigh_by_agreement: bool = False
+    """`true` weighs each row of the teacher term by the agreement of several teachers: 1 - their Jensen-Shannon divergence / the
+    largest one (Lin 1991). It needs `more_teachers`."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The part of each label that is spread over all classes, in the cross-entropy."""
     class_weights: Annotated[ClassWeights | WeightOfLabel, BeforeValidator(_weights)] = "none"

@@ -48,19 +48,21 @@ class Objective(nn.Module):
         labels: Tensor,
         progress: float = 0.0,
         hidden: Hidden | None = None,
+        agreement: Tensor | None = None,
     ) -> Tensor:
         """A scalar of two `[batch, classes]` and labels `[batch]`, -1 for a row without one. If a text has several labels, they
         are `[batch, classes]`: 1, 0, or -1 for an unknown one.
 
-        `progress` is the part of the training that is done, from 0 to 1.
+        `progress` is the part of the training that is done, from 0 to 1. `agreement` `[batch]` is that of several teachers, for
+        `weigh_by_agreement`; ValueError is raised if the loss needs it, and there is none.
         """
         kd_weight = self.kd_weight.at(progress)
         loss = student_logits.sum() * 0.0  # Zero, and still differentiable where a batch has no term at all.
         if kd_weight > 0:
             rows = self.teacher_term(student_logits, teacher_logits.detach(), labels, progress)
             _refuse_other_than_rows(rows, labels, "teacher_term", self.config.teacher_term.kind)
-            if self.config.weigh_by_confidence:
-                weights = self.confidence(teacher_logits.detach())
+            weights = self._weights(teacher_logits.detach(), agreement)
+            if weights is not None:
                 loss = loss + kd_weight * (weights * rows).sum() / weights.sum().clamp_min(1e-6)
             else:
                 loss = loss + kd_weight * rows.mean()
@@ -71,6 +73,15 @@ class Objective(nn.Module):
             _refuse_other_than_rows(rows, labels, "hidden", self.config.hidden.kind)
             loss = loss + self.config.hidden_weight * rows.mean()
         return loss
+
+    def _weights(self, teacher_logits: Tensor, agreement: Tensor | None) -> Tensor | None:
+        """The weight of each row `[batch]` in the teacher term, None if all have the same weight."""
+        factors = [self.confidence(teacher_logits)] if self.config.weigh_by_confidence else []
+        if self.config.weigh_by_agreement:
+            if agreement is None:
+                raise ValueError("weigh_by_agreement needs the logits of several teachers, and there is one")
+            factors.append(agreement.detach())
+        return math.prod(factors[1:], start=factors[0]) if factors else None
 
 
 def _refuse_other_than_rows(rows: Tensor, labels: Tensor, part: str, kind: str) -> None:

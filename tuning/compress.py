@@ -192,6 +192,11 @@ def _material(
         raise CheckpointError(
             f"what trained the student cannot be built here: {said}; give the --study that did"
         ) from error
+    if config.loss.weigh_by_agreement and len(study.config.teachers) == 1:
+        raise CheckpointError(
+            "the student was trained by the agreement of several teachers (loss.weigh_by_agreement), and the study has one: give the "
+            "--study that trained it, or --epochs 0"
+        )
     places = locate(study.config, corpus)
     for line in assumptions(places):
         _log.info(line)

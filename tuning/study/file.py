@@ -152,6 +152,7 @@ def _parsed(
             faults += str(error).split("\n")
     if config and context is None:
         faults += _faults_of_students(config)
+        faults += _faults_of_agreement(config, space) if space else []
     if faults or config is None or space is None:
         raise StudyError("\n".join(faults))
     return config, space
@@ -179,6 +180,15 @@ def _faults_of_students(config: StudyConfig) -> list[str]:
             except StudyError as error:
                 faults += str(error).split("\n")
     return faults
+
+
+def _faults_of_agreement(config: StudyConfig, space: Space) -> list[str]:
+    """The fault of trials that weigh texts by how far one teacher agrees with itself."""
+    if len(config.teachers) > 1 or not any(values_at(space, "loss.weigh_by_agreement")):
+        return []
+    return [
+        "trial.loss.weigh_by_agreement: needs several teachers, and the study has one: name others by more_teachers, or leave it out"
+    ]
 
 
 def set_at(document: dict[str, Any], path: str, value: Any) -> None:

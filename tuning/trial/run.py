@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distune.corpora.labelling import is_labelled, n_texts_of
+from distune.losses.agreement import agreement, agreement_of_labels, shares_of
 from distune.losses.objective import Hidden, Objective, build_objective
 from distune.losses.teachers import combined_logits
 from distune.models.compression.apply import compress, graph_logits
@@ -205,6 +206,8 @@ def _loss_function(
     """The loss of a batch of row numbers."""
     train, device = data.train, next(student.parameters()).device
     weights = torch.tensor(data.teacher_weights)
+    weighs, shares = objective.config.weigh_by_agreement, shares_of(objective.config.teachers, weights).to(device)
+    agree = agreement_of_labels if data.is_multi_label else agreement
 
     def loss_of(batch: tuple[float, NDArray[np.int64]]) -> Tensor:
         progress, rows = batch
@@ -213,11 +216,12 @@ def _loss_function(
         logits = student.head(pooled).float()
         of_teachers = torch.from_numpy(data.teacher_logits[:, rows]).to(device)
         teacher = combined_logits(objective.config.teachers, of_teachers, weights, generator)
+        agreed = agree(of_teachers, shares) if weighs and len(of_teachers) > 1 else None
         labels = torch.from_numpy(data.labels[rows]).to(device)
         hidden = None
         if objective.hidden_term is not None:
             hidden = Hidden(pooled.float(), torch.from_numpy(data.teacher_hidden[rows]).float().to(device))
-        loss: Tensor = objective(logits, teacher, labels, progress, hidden)
+        loss: Tensor = objective(logits, teacher, labels, progress, hidden, agreed)
         return loss
 
     return loss_of

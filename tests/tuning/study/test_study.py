@@ -193,6 +193,17 @@ def test_an_override_that_fits_nowhere_is_refused(
         load_study(write_study(document), [override])
 
 
+@pytest.mark.parametrize("setting", [True, {"choice": [False, True]}])
+def test_the_agreement_of_one_teacher_is_refused(document: dict[str, Any], setting: object) -> None:
+    document["trial"]["loss"]["weigh_by_agreement"] = setting
+    with pytest.raises(
+        StudyError, match=r"^trial\.loss\.weigh_by_agreement: needs several teachers, and the study has one"
+    ):
+        Study(document)
+    document["more_teachers"] = [{**document["teacher"], "seed": 1}]
+    assert Study(document).config.more_teachers
+
+
 def test_numbers_may_be_written_as_everybody_writes_them() -> None:
     assert parse_yaml("[1e-4, 1.5E3, 2e5, -1e-2, 0.5, 3]") == [1e-4, 1500.0, 2e5, -1e-2, 0.5, 3]
     assert parse_yaml("{a: 1e, b: e5, c: 1-2}") == {"a": "1e", "b": "e5", "c": "1-2"}

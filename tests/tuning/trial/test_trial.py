@@ -92,6 +92,15 @@ def test_of_several_teachers_the_weightier_one_is_believed() -> None:
     assert run_trial(config(1.0, loss={**loss, "teachers": "sampled"}), inputs, silent).score == 1
 
 
+def test_texts_on_which_teachers_contradict_each_other_count_little_by_agreement() -> None:
+    # Both are right on two texts, and on the two others the first is wrong and far surer than the second.
+    first = [[-2.0, 2.0], [2.0, -2.0], [20.0, -20.0], [-20.0, 20.0]]
+    inputs = with_two_teachers(first, [[-2.0, 2.0], [2.0, -2.0]] * 2, [1.0, 1.0])
+    loss = {"kd_weight": 1.0, "teacher_term": {"kind": "mse"}}
+    assert run_trial(config(1.0, loss=loss, batch_size=4), inputs, silent).score <= 0.5
+    assert run_trial(config(1.0, loss={**loss, "weigh_by_agreement": True}, batch_size=4), inputs, silent).score == 1
+
+
 def test_a_student_learns_from_hidden_states_alone() -> None:
     # The teacher's logits say nothing, its hidden state the class; only the head must be learnt from labels.
     inputs = replace(
