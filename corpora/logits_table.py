@@ -30,7 +30,7 @@ def read_logits_table(path: str | tuple[str, ...]) -> Table:
     try:
         config = config_of(path)
         files = files_of(config.path)
-        if files.paths == (path,):
+        if isinstance(path, str) and files.paths == (path,):
             return _of_one(path).with_notes()
         found = read_source(config, together=(*TEXTS, "text_b"), metadata=_common_metadata)
     except CorpusError as error:

@@ -37,7 +37,8 @@ def _agreement(logs: Tensor, shares: Tensor) -> Tensor:
     mixed = torch.logsumexp(logs + shares.log().view(-1, *[1] * (logs.dim() - 1)), dim=0)
     divergence = _entropy(mixed) - torch.tensordot(shares, _entropy(logs), dims=1)
     largest = min(-float((shares * shares.log()).sum()), math.log(logs.shape[-1]))
-    return (1 - divergence / largest).clamp(0.0, 1.0)
+    found: Tensor = (1 - divergence / largest).clamp(0.0, 1.0)
+    return found
 
 
 def _entropy(logs: Tensor) -> Tensor:

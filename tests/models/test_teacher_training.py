@@ -21,10 +21,11 @@ from transformers import (
 
 from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
+from distune.models.teacher.new_head import freeze_all_but_last
 from distune.models.teacher.pretraining import asked_logits
 from distune.models.teacher.teacher import load_teacher, teacher_logits
 from distune.models.teacher.tokenizing import character_tokenizer
-from distune.models.teacher.training import TrainingTexts, check_start, freeze_all_but_last, train_teacher
+from distune.models.teacher.training import TrainingTexts, check_start, train_teacher
 from tests.families import TEXTS as FAMILY_TEXTS
 from tests.families import save_family
 

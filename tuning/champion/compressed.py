@@ -67,6 +67,7 @@ def figures_table(
     sides: dict[str, Side], agreement: float, title: str, metrics: tuple[MetricConfig, MetricConfig]
 ) -> Table:
     metric, whole = metrics
+    first, second = sides.values()
     table = Table(title=title, title_justify="left")
     for heading in ("", *sides):
         table.add_column(heading, justify="right" if heading else "left")
@@ -79,7 +80,7 @@ def figures_table(
         whole.title: [shown(side.accuracy) for side in sides.values()],
         "agrees with before": ["", f"{agreement:.4f}"],
         "parameters": [f"{side.n_parameters:,}" for side in sides.values()],
-        "MB on disk": list(told_apart(*(side.size_mb for side in sides.values()), 2)),
+        "MB on disk": list(told_apart(first.size_mb, second.size_mb, 2)),
         "p50 ms": [f"{side.latency.p50_ms:.3f}" for side in sides.values()],
         "p50 ms of the network": [f"{side.latency.stages_ms['network']:.3f}" for side in sides.values()],
         "texts/s": [f"{side.latency.texts_per_s:,.0f}" for side in sides.values()],
