@@ -70,9 +70,7 @@ def warnings(pair: Pair) -> list[str]:
     if first.get("corpus") != second.get("corpus"):
         found.append("THE CORPUS IS NOT THE SAME: the scores are of other texts and do not compare")
     elif first.get("answers") != second.get("answers"):
-        found.append(
-            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the scores are held against other answers and do not compare"
-        )
+        found.append("THE LABELS OF DEV OR TEST ARE NOT THE SAME: the scores are by other answers and do not compare")
     elif first.get("answers") is None:
         found.append(
             "IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME: an older Distune did not keep them"
