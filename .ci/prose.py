@@ -33,6 +33,8 @@ VALUE = "x"
 """What stands for a value in a message: one word."""
 Named = dict[str, ast.AST]
 """The functions and constants of a module by name."""
+SAYING = ("info", "warning", "print", "append", "Step", "Tile")
+"""Functions of which people read what they are given."""
 CODE = "`x`"
 """What stands for inline code and for links in a sentence: one word."""
 READ = MarkdownIt().enable("table")
@@ -122,22 +124,27 @@ def docstrings(program: str) -> Iterator[tuple[int, str]]:
 
 
 def messages(program: str) -> Iterator[tuple[int, str]]:
-    """The messages of the errors that a module raises, with the line on which each begins.
+    """The messages of the errors that a module raises, and what it prints, logs and notes for people, with the line on which each begins.
 
     A value in a message is a word. The strings of a choice within a message are messages of their own, and so are the
-    constants that it names, and those that a function of the module returns for it. Messages that come from elsewhere are not
+    names that it has, and those that a function of the module returns for it. What other modules return is not
     read.
     """
     tree = ast.parse(program)
     named: Named = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    for statement in tree.body:
+    for statement in ast.walk(tree):
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             named |= {target.id: statement.value for target in targets if isinstance(target, ast.Name)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            for argument in node.exc.args:
+        said = node.exc if isinstance(node, ast.Raise) else node
+        if isinstance(said, ast.Call) and (isinstance(node, ast.Raise) or _name_of(said.func) in SAYING):
+            for argument in said.args:
                 yield from _strings(argument, named)
+
+
+def _name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _strings(node: ast.AST, named: Named) -> Iterator[tuple[int, str]]:

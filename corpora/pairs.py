@@ -21,7 +21,7 @@ def about_sides(splits: Mapping[str, Sequence[str]]) -> list[str]:
         n_turned = sum(pair[::-1] in learnt for pair in pairs)
         if n_known:
             notes.append(
-                f"  {n_of(n_known, 'pair')} of {len(pairs)} in {name} {'has' if n_known == 1 else 'have'} a text that stands in another pair "
+                f"  {n_of(n_known, 'pair')} of {len(pairs)} in {name} {'has' if n_known == 1 else 'have'} a text that is in another pair "
                 f"of train: a student may know {'its' if n_known == 1 else 'their'} words"
             )
         if n_turned:

@@ -102,7 +102,7 @@ def read_unlabelled(config: CorpusConfig, taken: set[str], notes: list[str]) -> 
     distinct = deduplicated(rows, notes) if rows else []
     new = [row for row in distinct if content_key(row.text) not in taken]
     if len(new) < len(distinct):
-        notes.append(f"  {len(distinct) - len(new)} of them left out because they stand in the corpus already")
+        notes.append(f"  {len(distinct) - len(new)} of them left out because the corpus has them already")
     return sorted(new)
 
 

@@ -104,7 +104,7 @@ def test_texts_of_dev_that_stand_in_another_pair_of_train_are_told() -> None:
     train = [joined("甲", "乙"), joined("丙", "丁")]
     dev = [joined("甲", "戊"), joined("己", "庚"), joined("丁", "丙")]
     assert about_sides({"train": train, "transfer": [], "dev": dev, "test": [joined("己", "庚")]}) == [
-        "  2 pairs of 3 in dev have a text that stands in another pair of train: a student may know their words",
+        "  2 pairs of 3 in dev have a text that is in another pair of train: a student may know their words",
         "  1 pair of dev stands in train in the other order",
     ]
 

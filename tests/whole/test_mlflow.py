@@ -67,6 +67,11 @@ def test_mlflow_has_one_finished_parent_and_a_child_for_each_trial(ended: Ended)
     assert len(finalists) == 2
     assert all(run.data.tags["distune.finalist"] == "yes" for run in finalists)
     (champion,) = [run for run in finalists if run.data.tags.get("distune.champion") == "yes"]
+    assert champion.info.run_name.endswith(" ms, champion")
+    assert champion.data.tags["mlflow.note.content"].startswith(
+        "**The champion, retrained and timed alone: dev accuracy "
+    )
+    assert all("It ended as " in run.data.tags["mlflow.note.content"] for run in children.values())
     assert champion.data.tags["distune.trial"] == parents[0].data.tags["distune.champion_trial"]
     for name in ("size_mb", "teacher_ratio", "speedup"):
         assert champion.data.metrics[name] == parents[0].data.metrics[name]

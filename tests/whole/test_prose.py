@@ -69,7 +69,7 @@ def test_messages_of_errors_are_read_and_other_strings_are_not(prose: ModuleType
         'def why(n):\n    return f"no row, nor {n} words"\n\n\n'
         "def run(n, name):\n    if n:\n"
         "        raise ValueError(f\"{name}: a row is to be left{' beside it' if n > 1 else ADVICE}; need not `nor`\")\n"
-        '    print("nor")\n    raise ValueError(why(n))\n'
+        '    run("nor")\n    raise ValueError(why(n))\n'
     )
     assert found(prose, tmp_path, "program.py", program) == [
         (1, "'anew'"),
@@ -78,6 +78,14 @@ def test_messages_of_errors_are_read_and_other_strings_are_not(prose: ModuleType
         (10, "'is to be'"),
         (10, "'need not'"),
     ]
+
+
+def test_what_is_printed_logged_and_noted_is_read_also_by_a_name(prose: ModuleType, tmp_path: Path) -> None:
+    program = (
+        'def run(n):\n    line = f"{n} rows, nor words"\n    console.print(line)\n'
+        '    _log.info("read anew")\n    notes.append(f"{n} need not go")\n    run("nor")\n'
+    )
+    assert found(prose, tmp_path, "program.py", program) == [(2, "'nor'"), (4, "'anew'"), (5, "'need not'")]
 
 
 def test_a_semicolon_ends_a_sentence_of_a_message(prose: ModuleType, tmp_path: Path) -> None:

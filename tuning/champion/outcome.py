@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distune.tuning.champion.table import Column
+from distune.tuning.champion.table import Column, in_mb
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.rule import teacher_ratio
 
@@ -34,7 +34,7 @@ def _kept(columns: Sequence[Column]) -> str:
 
 def _cost(columns: Sequence[Column], teacher_timed: TeacherTimed | None) -> str:
     teacher, student = columns[0], columns[-1]
-    size = "" if student.size_mb is None else f"{student.size_mb:.1f} MB"
+    size = "" if student.size_mb is None else f"{in_mb(student.size_mb)} MB"
     if student.latency is None:
         return f" at {size}" if size else ""
     cost = f" at {student.latency.p50_ms:.3f} ms{f' and {size}' if size else ''}"

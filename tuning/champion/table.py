@@ -21,6 +21,7 @@ from distune.tuning.speed.figures import Latency
 from distune.tuning.study.describe import HARD_LABEL_STUDENT
 from distune.tuning.study.rule import ROUNDING
 
+SMALL_MB = 0.1
 SMALL_WAY = 0.01
 Logits = NDArray[np.float32]
 INTERVAL_ROW = "  95 % interval"
@@ -178,6 +179,11 @@ def _at_threshold(
     )
 
 
+def in_mb(size_mb: float) -> str:
+    """A size in MB, of which a small one is no 0.0."""
+    return f"{size_mb:.1f}" if size_mb >= SMALL_MB else f"{size_mb:.2g}"
+
+
 def distillation_ratio(teacher: Column, plain: Column, distilled: Column) -> float | None:
     """How much of the way from the student alone to the teacher distillation went, on test.
 
@@ -242,7 +248,7 @@ def rows_of_table(columns: Sequence[Column]) -> list[tuple[str, list[str]]]:
         ("agrees with the teacher", [str(c.quality.agreement) if c.quality.agreement else "-" for c in columns]),
         *_rows_of_confidence([c.confidence for c in columns]),
         ("parameters", [cell(c.n_parameters, ",") for c in columns]),
-        ("MB on disk", [cell(c.size_mb, ".1f") for c in columns]),
+        ("MB on disk", ["-" if c.size_mb is None else in_mb(c.size_mb) for c in columns]),
         ("p50 ms", timed("p50_ms", ".3f")),
         ("p95 ms", timed("p95_ms", ".3f")),
         ("texts/s", timed("texts_per_s", ",.0f")),

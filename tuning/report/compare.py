@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distune.tuning.champion.results import read_raw_results
-from distune.tuning.champion.table import Column
+from distune.tuning.champion.table import Column, in_mb
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG
@@ -70,9 +70,7 @@ def warnings(pair: Pair) -> list[str]:
     if first.get("corpus") != second.get("corpus"):
         found.append("THE CORPUS IS NOT THE SAME: the scores are of other texts and do not compare")
     elif first.get("answers") != second.get("answers"):
-        found.append(
-            "THE LABELS OF DEV OR TEST ARE NOT THE SAME: the scores are held against other answers and do not compare"
-        )
+        found.append("THE LABELS OF DEV OR TEST ARE NOT THE SAME: the scores are by other answers and do not compare")
     elif first.get("answers") is None:
         found.append(
             "IT IS NOT KNOWN WHETHER THE LABELS OF DEV AND TEST ARE THE SAME: an older Distune did not keep them"
@@ -169,7 +167,7 @@ def _facts(findings: Findings) -> dict[str, str]:
         "teacher, test": str(results.columns[0].quality.test_score),
     }
     if student.size_mb is not None:
-        facts["MB on disk"] = f"{student.size_mb:.1f}"
+        facts["MB on disk"] = in_mb(student.size_mb)
     if student.latency:
         facts["p50 ms"] = f"{student.latency.p50_ms:.3f}"
         if (teacher := results.columns[0].latency) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.champion.table import spread
+from distune.tuning.champion.table import in_mb, spread
 from distune.tuning.study.rule import ChampionConfig, meets, percent, rank
 
 
@@ -23,7 +23,7 @@ def finalists_table(results: Results, rule: ChampionConfig) -> Table:
         key=lambda one: (one.trial != results.champion, rank(_score(one), one.latency.p50_ms, rule, teacher)),
     )
     for one in ordered:
-        size = "" if one.size_mb is None else f"{one.size_mb:.1f}"
+        size = "" if one.size_mb is None else in_mb(one.size_mb)
         measured = (str(spread(one.dev_scores)), f"{one.latency.p50_ms:.3f}", size)
         table.add_row(str(one.trial), *measured, _why(one, results, rule, teacher))
     return table

@@ -85,7 +85,7 @@ def next_steps(findings: Findings) -> list[Step]:
     if results.champion is None:
         return [
             Step("Search longer; the trials that there are stay", longer),
-            Step("Or ask for less: change `champion:` in the study, and search anew", "distune search STUDY.yaml"),
+            Step("Or ask for less: change champion in the study, and search again", "distune search STUDY.yaml"),
         ]
     return [*_to_use(findings), Step("Search longer, if its history still rises", longer)]
 

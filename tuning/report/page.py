@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from distune._plural import n_of
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, interval_of, rows_of_table, way_to_teacher
+from distune.tuning.champion.table import SMALL_WAY, in_mb, interval_of, rows_of_table, way_to_teacher
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.mistakes import mistakes_of
@@ -159,23 +159,29 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     """The parts of the page that only a finished search has."""
     if results is None:
         return {"tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
-    way = way_to_teacher(*results.columns[:2])
-    ratio = (
-        ""
-        if results.ratio is None
-        else (
-            f"Distillation went {100 * results.ratio:.0f} % of the way from the {results.columns[1].name} to its teacher, on test"
-            f"{f'; the whole way is {way:.4f}, so that this says little.' if way < SMALL_WAY else '.'}"
-        )
-    )
     return {
         "tiles": _tiles(results),
-        "ratio": ratio,
+        "ratio": _what_distillation_brought(results),
         "protocol": _protocol(results),
         "stands_in": results.teacher_timed == "stand-in",
         "columns": [column.name for column in results.columns],
         "rows": rows_of_table(results.columns),
     }
+
+
+def _what_distillation_brought(results: Results) -> str:
+    teacher, alone, student = results.columns
+    if results.ratio is None:
+        return f"On test the teacher is no better than the {alone.name}, so that distillation had nothing to bring."
+    way = way_to_teacher(teacher, alone)
+    if results.ratio < 0:
+        scores = f"{student.quality.test_score.mean:.4f} against {alone.quality.test_score.mean:.4f}"
+        found = f"On test the distilled student is worse than the {alone.name}: {scores}"
+    else:
+        found = (
+            f"Distillation went {100 * results.ratio:.0f} % of the way from the {alone.name} to its teacher, on test"
+        )
+    return found + (f"; the whole way is {way:.4f}, so that this says little." if way < SMALL_WAY else ".")
 
 
 def _tiles(results: Results) -> list[Tile]:
@@ -211,8 +217,8 @@ def _tiles(results: Results) -> list[Tile]:
                 Tile(f"{faster:,.0f}×", "as fast as the teacher", f"{who} takes {teacher.latency.p50_ms:.2f} ms")
             )
     if student.size_mb is not None:
-        beside = f"teacher {teacher.size_mb:.1f} MB" if teacher.size_mb is not None else ""
-        tiles.append(Tile(f"{student.size_mb:.1f} MB", "on disk", beside))
+        beside = f"teacher {in_mb(teacher.size_mb)} MB" if teacher.size_mb is not None else ""
+        tiles.append(Tile(f"{in_mb(student.size_mb)} MB", "on disk", beside))
     return tiles
 
 

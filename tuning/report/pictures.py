@@ -244,7 +244,7 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> list[Path]:
         lacking = first_without_font(characters)
     if lacking:
         _log.info(
-            f"the PNGs of the pictures have boxes instead of characters such as {lacking}: neither this machine nor Distune has a font "
-            "with it; install one (apt-get install fonts-noto-cjk), and `distune report` draws them again"
+            f"the PNGs of the pictures have boxes instead of characters such as {lacking}: no font of this machine or of Distune "
+            "has it; install one (apt-get install fonts-noto-cjk), and `distune report` draws them again"
         )
     return files

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from distune._plural import n_of
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.champion.table import Column, Spread
+from distune.tuning.champion.table import Column, Spread, in_mb
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.report.places import heights, label_offset, marks, part_of
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
@@ -124,7 +124,7 @@ def _titled(records: Sequence[TrialRecord], metric: MetricConfig) -> Iterator[go
 
 def hover(record: TrialRecord, metric: MetricConfig) -> str:
     """A trial in some lines: its number and name, what it reached, and its configuration."""
-    size = "" if record.size_mb is None else f" · {record.size_mb:.1f} MB"
+    size = "" if record.size_mb is None else f" · {in_mb(record.size_mb)} MB"
     reached = f"dev {escaped(metric.title)} {record.score:.4f}" if record.score is not None else "no epoch"
     cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
     state = f"after {record.epochs} of {n_of(record.config.epochs, 'epoch')}, {record.state}"

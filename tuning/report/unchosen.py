@@ -76,7 +76,7 @@ def steps_of_none(findings: Findings) -> list[Step]:
                 Step(
                     "Train one student of the study here, where its fault is seen at once", "distune trial STUDY.yaml"
                 ),
-                Step("When that is mended, search anew", "distune search STUDY.yaml"),
+                Step("When that is mended, search again", "distune search STUDY.yaml"),
             ]
         case "infeasible":
             return [

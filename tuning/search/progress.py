@@ -181,7 +181,7 @@ def show_progress(study: Study, folder: Folder, console: Console) -> None:
     console.print(f"search {folder} ({state})", highlight=False, soft_wrap=True)
     if state == "interrupted":
         console.print(
-            "nobody runs it: --resume goes on with it, and begins the trials anew that were running", soft_wrap=True
+            "nobody runs it: --resume goes on with it, and runs again the trials that were running", soft_wrap=True
         )
         left_s = None
     console.print(view(records, {}, study.config.search.trials, left_s, study.config.metric.title))

@@ -183,7 +183,7 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError) as error:
-            print(f"{place.training} is damaged ({error}); the training begins anew", file=sys.stderr)
+            print(f"{place.training} is damaged ({error}); the training begins again", file=sys.stderr)
             return None
 
     def write(state: Callable[[], Tensors]) -> None:

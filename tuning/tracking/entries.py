@@ -20,9 +20,10 @@ from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
 from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
 from distune.tuning.tracking.promotion import Registered
-from distune.tuning.tracking.view import figures, shown_kind
+from distune.tuning.tracking.view import NOTE, figures, shown_kind
 
 Type = Mapping[str, Any]
 """The type of a column in the form of MLflow's schemas."""
@@ -134,23 +135,45 @@ def closing(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfi
         "latency_ms": finalists[shown.number]["final/p50_ms"],
     }
     columns |= {name: value for name, value in finalists[shown.number].items() if "/" not in name}
-    trial_tags: dict[int, dict[str, str]] = {
-        record.number: {"distune.on_front": "yes"} for record in pareto_front(records)
-    }
-    for number in finalists:
-        trial_tags.setdefault(number, {})["distune.finalist"] = "yes"
-    if verdict.winner is not None:
-        trial_tags[shown.number]["distune.champion"] = "yes"
+    champion = None if verdict.winner is None else shown.number
     names = _names(verdict)
     return SearchEnd(
         name=f"{config.name}: " + ("no champion" if verdict.winner is None else names[shown.number]),
-        trial_names={number: f"{config.name} {number}: {name}" for number, name in names.items()},
+        trial_names={
+            number: f"{config.name} {number}: {name}{', champion' if number == champion else ''}"
+            for number, name in names.items()
+        },
         note=_note(verdict, records, config, folder),
         tags=tags,
         metrics={**columns, **_metrics(verdict)},
         trial_metrics=finalists,
-        trial_tags=trial_tags,
+        trial_tags=_tags_of_trials(verdict, records, config),
     )
+
+
+def _tags_of_trials(verdict: Verdict, records: Sequence[TrialRecord], config: StudyConfig) -> dict[int, dict[str, str]]:
+    """The tags of trials on the front and of finalists, each finalist with a description."""
+    found: dict[int, dict[str, str]] = {record.number: {"distune.on_front": "yes"} for record in pareto_front(records)}
+    for index, one in enumerate(verdict.finalists):
+        tags = found.setdefault(one.record.number, {})
+        tags["distune.finalist"] = "yes"
+        if index == verdict.winner:
+            tags["distune.champion"] = "yes"
+        what = "The champion" if index == verdict.winner else "A finalist"
+        p50_ms = verdict.latencies[str(one.record.number)].p50_ms
+        reached = (
+            f"dev {config.metric.title} {one.score:.4f} over {n_of(config.search.seeds, 'seed')}, p50 {p50_ms:.3f} ms"
+        )
+        tags[NOTE] = f"**{what}, retrained and timed alone: {reached}.**\n\n{trial_note(one.record)}"
+    return found
+
+
+def trial_note(record: TrialRecord) -> str:
+    """The description of a trial's run: what was trained, how it ended, and what its figures are."""
+    why = "; `traceback.txt`, among the artifacts, says why" if record.error else ""
+    ended = f"It ended as {record.state} after {record.epochs} of {n_of(record.config.epochs, 'epoch')}{why}."
+    hint = " Its `latency_ms` is a hint, measured while other trials ran." if record.latency_ms is not None else ""
+    return f"{describe_trial(record.config)}\n\n{ended}{hint}"
 
 
 def _names(verdict: Verdict) -> dict[int, str]:

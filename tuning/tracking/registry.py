@@ -39,13 +39,15 @@ from distune.tuning.tracking.runs import is_away
 from distune.tuning.tracking.store import quiet_mlflow, tracking_at
 
 ABOUT = """Students that searches of Distune found; each version's description is its model card. `champion` is the one to \
-serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and is `challenger` else.
+serve. A later version takes that alias only if it wins by the same rule on the same dev texts and labels, and otherwise `challenger`.
 
     distune pull {quoted} my-student
     mlflow.pyfunc.load_model("models:/{name}@champion")
 """
 
 
+EARLIER_ABOUT = ("and is `challenger` else.", "and otherwise `challenger`.")
+"""Its words until November 2026, which are nobody's own either."""
 TRIAL = f"{TAG}trial"
 
 
@@ -129,7 +131,8 @@ def register(uri: str, name: str, model: LoggedModel, candidate: Candidate, besi
 def _describe(client: MlflowClient, name: str, begin: str) -> None:
     """Let the description of a name begin with what its champion reaches, unless somebody has written one of their own."""
     about = _about(name)
-    if (client.get_registered_model(name).description or "").strip().endswith(about.strip()):
+    present = (client.get_registered_model(name).description or "").strip()
+    if present.replace(*EARLIER_ABOUT).endswith(about.strip()):
         client.update_registered_model(name, f"{begin}\n\n{about}")
 
 

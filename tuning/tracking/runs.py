@@ -24,13 +24,12 @@ from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.points import flatten
 from distune.tuning.study.rule import teacher_ratio
-from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart
+from distune.tuning.tracking.entries import DataSource, SearchEnd, SearchStart, trial_note
 from distune.tuning.tracking.schema import sqlite_file
 from distune.tuning.tracking.store import make_store, quiet_mlflow
-from distune.tuning.tracking.view import source_tags, trial_name, view_tags
+from distune.tuning.tracking.view import NOTE, source_tags, trial_name, view_tags
 
 PARENT = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
 NUMBER = "distune.trial"
 STATE = "distune.state"
 STATUS = {
@@ -127,7 +126,7 @@ class Tracker:
             "teacher_ratio": None if record.score is None else teacher_ratio(record.score, self._teacher_score),
         }
         metrics = {name: value for name, value in known.items() if value is not None}
-        self._log(run_id, metrics, 0, {STATE: record.state})
+        self._log(run_id, metrics, 0, {STATE: record.state, NOTE: trial_note(record)})
         self._client.update_run(run_id, name=trial_name(self._study, record))
         if record.error:
             self._client.log_text(run_id, record.error, "traceback.txt")

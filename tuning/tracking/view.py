@@ -22,21 +22,21 @@ from distune.cluster.config import JOB
 if TYPE_CHECKING:
     from distune.tuning.storage.records import TrialRecord
 
+NOTE = "mlflow.note.content"
 VIEW_KEY = "distune"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """The tag of an MLflow experiment of trained models, and not of traces of language models."""
 COLUMNS = (
-    "metrics.`latency_ms`",
-    "metrics.`size_mb`",
     "metrics.`teacher_ratio`",
     "metrics.`speedup`",
+    "metrics.`size_mb`",
     "tags.`distune.state`",
     "tags.`distune.finalist`",
     "tags.`distune.champion`",
     "params.`student.kind`",
 )
-WIDTHS_PX = {"attributes.`Run Name`": 280, "runDateAndNestInfo": 135}
+WIDTHS_PX = {"attributes.`Run Name`": 330, "runDateAndNestInfo": 135}
 """MLflow's columns of names are too narrow for their figures, and its columns of dates are wider than needed."""
 SHOWN_KINDS = {"bilstm": "biLSTM", "bigru": "biGRU", "textcnn": "TextCNN"}
 """The printed names of students, if they differ from their `kind`."""
@@ -83,7 +83,9 @@ def source_tags() -> dict[str, str]:
 def view_tags(made_ms: int, metric: str = "accuracy") -> dict[str, str]:
     """The tags of an MLflow experiment that make its page show the important columns of a search, the best by `metric`
     first."""
-    columns = (f"metrics.`{metric}`", *COLUMNS)
+    # The names of finalists have the exact figures, which stand next to the hints.
+    figures = (metric, "latency_ms", f"final/dev_{metric}", "final/p50_ms")
+    columns = (*(f"metrics.`{name}`" for name in figures), *COLUMNS)
     state = {
         "searchFilter": "",
         "orderByKey": f"metrics.`{metric}`",

@@ -7,6 +7,7 @@ import pytest
 
 from distune.tuning.champion.table import (
     distillation_ratio,
+    in_mb,
     quality,
     ratio_text,
     spread,
@@ -84,6 +85,10 @@ def test_a_ratio_of_a_small_way_says_how_small() -> None:
     assert "on test: 4.00 (the whole way is 0.0004" in " ".join(table_text("demo", "rule", columns, "a CPU").split())
     assert ratio_text(column("t", 0.7), *COLUMNS[1:]) == "- (the teacher is no better than the student alone)"
     assert ratio_text(*COLUMNS) == "0.75"
+
+
+def test_a_small_size_is_no_zero() -> None:
+    assert [in_mb(size) for size in (12.34, 0.1, 0.0987, 0.0044)] == ["12.3", "0.1", "0.099", "0.0044"]
 
 
 def test_the_ratio_names_its_baseline() -> None:

@@ -180,6 +180,30 @@ def test_a_small_way_to_the_teacher_is_told_with_the_ratio(findings: Findings) -
     assert "on test; the whole way is 0.0004, so that this says little." in text
 
 
+@pytest.mark.parametrize(
+    ("teacher", "ratio", "said"),
+    [
+        (0.9, -1.0, "On test the distilled student is worse than the student alone: 0.5000 against 0.7000."),
+        (
+            0.7,
+            None,
+            "On test the teacher is no better than the student alone, so that distillation had nothing to bring.",
+        ),
+    ],
+)
+def test_distillation_that_brings_nothing_is_told(
+    findings: Findings, teacher: float, ratio: float | None, said: str
+) -> None:
+    raw = results()
+    raw["columns"] = [
+        column("teacher", teacher, 9.0),
+        column("student alone", 0.7, 0.1),
+        column("distilled champion", 0.5, 0.1),
+    ]
+    raw["distillation_ratio"] = ratio
+    assert said in written(replace(findings, results=parse_results(raw)))
+
+
 def test_a_search_without_a_champion_shows_the_nearest(findings: Findings) -> None:
     text = written(replace(findings, results=parse_results(results(champion=None))))
     assert "No finalist meets the rule. Shown is the nearest to it, trial 1 (average)." in text

@@ -254,7 +254,7 @@ def test_a_damaged_training_is_begun_anew(document: dict[str, Any], inputs: Inpu
     job = Job(document, inputs, tmp_path)
     job.assignment.folder.trial(5).training.write_bytes(b"")
     assert [report["epoch"] for report in job.run()] == [1, 2]
-    assert "is damaged (Error while deserializing: header too small); the training begins anew" in (
+    assert "is damaged (Error while deserializing: header too small); the training begins again" in (
         tmp_path / "trials" / "5" / "log.txt"
     ).read_text(encoding="utf-8")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -9,6 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
+from distune.tuning.tracking.entries import trial_note
 from distune.tuning.tracking.store import page_of_last_search
 from distune.tuning.tracking.view import figures, source_tags, trial_name, view_tags
 from distune.tuning.trial.config import TrialConfig
@@ -24,6 +26,16 @@ def test_the_run_of_a_trial_is_called_by_what_it_is_and_how_it_ended() -> None:
     assert trial_name("reviews", record("running")) == "reviews 3: biLSTM"
     assert trial_name("reviews", record("complete")) == "reviews 3: biLSTM 0.841, 0.051 ms"
     assert trial_name("reviews", record("pruned", "average")) == "reviews 3: average, pruned"
+
+
+def test_a_trial_is_described_by_its_settings_its_end_and_what_its_time_is() -> None:
+    said = trial_note(replace(record("pruned"), epochs=2, error="ValueError: no"))
+    assert said.startswith("words · word2vec · bilstm · ")
+    assert said.endswith(
+        "It ended as pruned after 2 of 6 epochs; `traceback.txt`, among the artifacts, says why. Its `latency_ms` is a hint, "
+        "measured while other trials ran."
+    )
+    assert "hint" not in trial_note(record("running"))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +71,12 @@ def test_the_source_of_a_run_is_what_was_started(
 def test_the_saved_view_has_the_form_that_mlflows_page_reads() -> None:
     saved = json.loads(view_tags(5)["mlflow.sharedViewState.distune"])
     assert (saved["name"], saved["createdAt"]) == ("Distune", 5)
-    assert json.loads(saved["state"])["selectedColumns"][:2] == ["metrics.`accuracy`", "metrics.`latency_ms`"]
+    assert json.loads(saved["state"])["selectedColumns"][:4] == [
+        "metrics.`accuracy`",
+        "metrics.`latency_ms`",
+        "metrics.`final/dev_accuracy`",
+        "metrics.`final/p50_ms`",
+    ]
 
 
 def test_the_ui_opens_at_the_runs_of_the_last_search_of_whichever_version(store: str) -> None:
