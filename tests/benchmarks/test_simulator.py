@@ -160,9 +160,9 @@ def test_promotions_are_those_of_ray(most: int, factor: int) -> None:
                 break
 
 
-def test_rungs_lie_at_the_next_look_and_never_at_the_end() -> None:
+def test_rungs_lie_at_the_nearest_look_and_never_at_the_end() -> None:
     table = tiny([RISING, RISING], [0.1, 0.2]).table
-    assert looks_at(table, [0.25, 0.5, 1.0, 2.0]) == (0, 1)
+    assert looks_at(table, [0.25, 0.51, 1.0, 2.0]) == (0, 1)
     assert rungs(0.25, 2, 2.0) == [0.25, 0.5, 1.0, 2.0]
 
 
