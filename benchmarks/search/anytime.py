@@ -1,6 +1,6 @@
 """How soon simulated searches are how good, on a table of recorded learning curves.
 
-    python -m benchmarks.search.anytime [TABLE] [--seeds 100] [--model-seeds 5] [--workers 2 8 64] [--driver-s 0.05] [--portfolio TABLE]
+    python -m benchmarks.search.anytime [TABLE] [--seeds 100] [--model-seeds 3] [--workers 2 8 64] [--driver-s 0.05] [--portfolio TABLE]
         [--only WORD]
 
 TABLE is a folder that `benchmarks.search.curves` has filled, or a packed file (benchmarks/search/reviews.parquet by default). First come
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("table", type=Path, nargs="?", default=PACKED)
     parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--model-seeds", type=int, default=5)
+    parser.add_argument("--model-seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 8, 64])
     parser.add_argument("--driver-s", type=float, default=0.05, help="what the driver takes for a proposal or a report")
     parser.add_argument("--portfolio", type=Path, help="the table of an earlier study whose best a search begins with")

@@ -133,6 +133,8 @@ def _ideas(study: Study, table: Table, earlier: Table | None) -> list[Contender]
     found = []
     for signal in SIGNALS:
         for grace, factor in ((1.0, 2.0), (1.0, 4.0), (1 / 4, 2.0), (1 / 4, 4.0), (1 / 16, 4.0)):
+            if grace < 0.75 * table.epochs[0]:
+                continue  # Nobody looked as early as that.
             found.append(
                 contender(f"idea: ASHA from {grace:g} by {factor:g} on {signal}", at_random(grace, factor, signal))
             )

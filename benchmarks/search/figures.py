@@ -20,7 +20,7 @@ class Figures:
 
     `to_best_s` is by the score on dev, as the search sees it; `to_true_best_s` by what the student that is best on dev is worth,
     counted from when this stays so. `regret` is the mean over the horizon of what the best on dev lacks of the best of all on
-    dev, and `true_regret` what the one chosen at the horizon lacks in truth. `hypervolume` is the mean over the horizon of the
+    dev, and `true_regret` what the one chosen at the horizon lacks in truth; before the first is complete, the median of all stands for it. `hypervolume` is the mean over the horizon of the
     part of the whole front's hypervolume in score and log latency that is found.
     """
 
@@ -41,10 +41,10 @@ def figures_of(run: Run, trace: Trace, horizon_s: float) -> Figures:
     times = np.array([time for time, _ in finished])
     numbers = np.array([number for _, number in finished], dtype=np.int64)
     scores, truth = run.end_score, true_worth(run)
-    best, best_truth, worst = scores[rival].max(), truth[rival].max(), scores[rival].min()
+    best, best_truth = scores[rival].max(), truth[rival].max()
     chosen = chosen_so_far(scores[numbers])
-    regrets = np.concatenate([[best - worst], best - scores[numbers[chosen]]])
-    true_regrets = np.concatenate([[best_truth - truth[rival].min()], best_truth - truth[numbers[chosen]]])
+    regrets = np.concatenate([[best - np.median(scores[rival])], best - scores[numbers[chosen]]])
+    true_regrets = np.concatenate([[best_truth - np.median(truth[rival])], best_truth - truth[numbers[chosen]]])
     volumes = np.array([0.0, *volumes_of(run, numbers)])
     known = int(np.searchsorted(times, horizon_s, side="right"))
     return Figures(

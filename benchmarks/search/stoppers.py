@@ -6,17 +6,16 @@ import bisect
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from benchmarks.search.simulator import Run
 from benchmarks.search.table import Table
 
 
 def looks_at(table: Table, epochs: Sequence[float]) -> tuple[int, ...]:
-    """The look at, or else right after, each number of epochs; none of the last look, which is the end."""
-    found = []
-    for one in epochs:
-        after = [look for look, at in enumerate(table.epochs) if at >= one - 1e-9]
-        if after and after[0] < len(table.epochs) - 1:
-            found.append(after[0])
+    """The look nearest to each number of epochs, as steps do not divide by the looks; none of the last look, which is the end."""
+    nearest = [int(np.abs(table.epochs - one).argmin()) for one in epochs]
+    found = [look for look in nearest if look < len(table.epochs) - 1]
     return tuple(dict.fromkeys(found))
 
 

@@ -32,7 +32,7 @@ from distune.tuning.trial.run import EpochReport, run_trial
 
 def small(n_words: int) -> tuple[TrialData, HeldBack]:
     rng = np.random.default_rng(0)
-    rows = [rng.integers(1, 30, rng.integers(2, 9)) for _ in range(100)]
+    rows: list[list[int]] = [rng.integers(1, 30, rng.integers(2, 9)).tolist() for _ in range(100)]
     vectors = rng.normal(size=(n_words, 6)).astype(np.float32)
     vectors[0] = 0
     logits = rng.normal(size=(1, 80, 2)).astype(np.float32)
