@@ -69,7 +69,7 @@ def _spelt_answers(predictor: Predictor, texts: Sequence[Text], abstain_below: f
 
 
 def _spelt_abstained(answered: Answered, abstain_below: float | None) -> list[str]:
-    """What the end of each answer says of abstaining, nothing unless it was asked for."""
+    """The end of each answer, which says whether it abstained if that was asked for."""
     if abstain_below is None:
         return [""] * len(answered.answers)
     return [f', "abstained": {"true" if one else "false"}' for one in answered.abstained(abstain_below).tolist()]

@@ -30,11 +30,17 @@ def refuse_without_head(folder: Path, outputs: Sequence[str], is_of_pairs: bool)
     if not is_of_pairs:
         raise CheckpointError(f"{folder} answers single texts, and so compares none: encode needs a student of pairs")
     config: Any = read_json(folder / "config.json")
-    kind = (config.get("student") or {}).get("pair", "joined")
+    student = config.get("student") or {}
+    kind = student.get("pair", "joined")
     if kind == "joined":
         raise CheckpointError(
             f"{folder} reads both texts of a pair as one (student.pair: joined), so that a text has no vector of its own: ask for pairs, "
             "or train a student with pair: siamese or symmetric"
+        )
+    if student.get("overlap"):
+        raise CheckpointError(
+            f"{folder} compares the tokens of both texts of a pair (student.overlap: true), so that the vector of one is not enough: ask for "
+            "pairs, or train a student without overlap"
         )
     if STATES not in outputs:
         raise CheckpointError(

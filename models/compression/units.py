@@ -32,6 +32,8 @@ def prune_units(trained: Trained, config: PruneUnitsConfig, material: Calibratio
     )
     student = copy.deepcopy(old)
     features = _of_pairs(smaller.features, int(old.body.output_size), N_STATES[shape.pair])  # type: ignore[arg-type]
+    if old.overlap is not None:  # Its features stand behind those of the states, and stay.
+        features = torch.cat([features, torch.arange(old.n_features - old.overlap.n_features, old.n_features)])
     student.body, student.n_features = smaller.body, len(features)
     _narrow_between(student, smaller.features)
     student.head = _narrow_head(old, features, shape)

@@ -38,6 +38,9 @@ class StudentShape(Part, frozen=True):
     """The way in which the student reads a pair of texts (`corpus.text_b`). `joined` reads them as one text with a separator
     between them. `siamese` reads each by itself, and its head sees both states, their distance and their product (Tang et
     al. 2019). `symmetric` is siamese, and gives both orders of a pair the same answer."""
+    overlap: bool = False
+    """`true` also tells the head how much of the two texts of a pair is shared. Each token has a weight, which the student
+    learns from its vector (Wan et al. 2006; Ji and Eisenstein 2013)."""
     hidden_layer: int = Field(default=0, ge=0, le=4096)
     """Units of each hidden layer before the logits; 0 for none."""
     hidden_layers: int = Field(default=1, ge=1, le=8)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from distune.models.layers.dropout import Dropout
 from distune.models.students.config import AverageConfig, StudentShape
 from distune.models.students.embedding import WordEmbedding, classifier_head
-from distune.models.students.pairs import N_STATES, Siamese, pair_reader
+from distune.models.students.pairs import N_STATES, Overlap, Siamese, pair_reader
 from distune.models.students.pooling import build_pooling
 from distune.models.training.batches import sorted_batches
 
@@ -34,16 +34,26 @@ class Student(nn.Module):
         self.norm = nn.LayerNorm(self.n_features) if config.layer_norm else nn.Identity()
         self.pair = pair_reader(config.pair)
         self.n_features *= N_STATES[config.pair]
+        self.overlap = Overlap(self.embedding.output_size, config.pair == "symmetric") if config.overlap else None
+        self.n_features += Overlap.n_features if config.overlap else 0
         self.head = classifier_head(self.n_features, config, n_classes)
 
     def pooled(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """The input of the head for each text or pair, `[batch, features]`; hidden states of a teacher are compared with it."""
-        pooled: Tensor = self.pair(self.state, token_ids, lengths)
-        return pooled
+        ids, n_tokens = self.pair.texts(token_ids, lengths)
+        embedded = self.embedding(ids)
+        features = self.pair.features(self._read(embedded, n_tokens))
+        if self.overlap is None:
+            return features
+        sides = self.pair.sides(ids, self.overlap.scores(embedded), n_tokens)
+        return torch.cat([features, self.overlap(*sides)], dim=1)
 
     def state(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """The state of each text `[batch, output_size of the body]`."""
-        states = self.body(self.dropout(self.embedding(token_ids)), lengths)
+        return self._read(self.embedding(token_ids), lengths)
+
+    def _read(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        states = self.body(self.dropout(embedded), lengths)
         state: Tensor = self.norm(self.pooling(states, lengths))
         return state
 
@@ -62,16 +72,17 @@ class WithStates(nn.Module):
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[batch, classes]`, and states `[2 * batch, output_size of the body]`: all first texts, then all second ones."""
-        pair: Any = self.student.pair
-        states = pair.states(self.student.state, token_ids, lengths)
-        return self.student.head(pair.features(states)), states
+        states = self.student.state(*self.student.pair.texts(token_ids, lengths))
+        return self.student.head(self.student.pair.features(states)), states
 
 
 def has_states(student: nn.Module) -> bool:
-    """Whether a student reads each text of a pair by itself; a plug that answers in a way of its own does not count."""
+    """Whether a student reads each text of a pair by itself and compares nothing but their states; a plug that answers in a
+    way of its own does not count."""
     return (
         isinstance(student, Student)
         and isinstance(student.pair, Siamese)
+        and student.overlap is None
         and type(student).forward is Student.forward
         and type(student).pooled is Student.pooled
     )

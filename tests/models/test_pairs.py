@@ -41,11 +41,14 @@ def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
     return value
 
 
-def student_of(config: AnyStudentConfig, pair: str) -> torch.nn.Module:
+def student_of(config: AnyStudentConfig, pair: str, overlap: bool = False) -> torch.nn.Module:
     torch.manual_seed(1)
     vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
     vectors[0] = 0
-    return config.model_copy(update={"pair": pair}).build(vectors, 2).eval()
+    student = config.model_copy(update={"pair": pair, "overlap": overlap}).build(vectors, 2).eval()
+    if overlap:
+        torch.nn.init.normal_(student.overlap.score.weight)
+    return student
 
 
 def test_a_pair_is_taken_apart_at_its_separator() -> None:
@@ -59,9 +62,12 @@ def test_the_separator_is_the_same_for_encoders_and_students() -> None:
     assert pairs.SEPARATOR_ID == SEPARATOR_ID == VOCABULARY.index("[SEP]")
 
 
-@pytest.mark.parametrize("pair", ["siamese", "symmetric"])
-def test_onnx_answers_pairs_as_torch_does_in_any_batch(config: AnyStudentConfig, pair: str) -> None:
-    student = student_of(config, pair)
+@pytest.mark.parametrize(
+    ("pair", "overlap"),
+    [("siamese", False), ("symmetric", False), ("siamese", True), ("symmetric", True), ("joined", True)],
+)
+def test_onnx_answers_pairs_as_torch_does_in_any_batch(config: AnyStudentConfig, pair: str, overlap: bool) -> None:
+    student = student_of(config, pair, overlap)
     expected = student_logits(student, [np.array(row) for row in ROWS])
     session = open_session(export_onnx(student))
     np.testing.assert_allclose(run_network(session, ROWS), expected, atol=1e-5)
@@ -76,18 +82,22 @@ def test_a_siamese_student_sees_both_states_their_distance_and_their_product(con
     torch.testing.assert_close(pooled, torch.cat([u, v, (u - v).abs(), u * v], dim=1), atol=1e-6, rtol=1e-5)
 
 
-def test_a_symmetric_student_answers_both_orders_the_same_and_a_siamese_one_does_not(config: AnyStudentConfig) -> None:
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_symmetric_student_answers_both_orders_the_same_and_a_siamese_one_does_not(
+    config: AnyStudentConfig, overlap: bool
+) -> None:
     turned = [[6, 2, 3, 4, 5]]
     for pair, is_same in (("symmetric", True), ("siamese", False)):
-        student = student_of(config, pair)
+        student = student_of(config, pair, overlap)
         one, other = (student_logits(student, [np.array(row) for row in rows]) for rows in ([ROWS[1]], turned))
         assert np.allclose(one, other, atol=1e-5) == is_same
 
 
-def test_units_are_pruned_in_each_state_of_a_pair(config: AnyStudentConfig) -> None:
-    student = student_of(config, "siamese")
+@pytest.mark.parametrize("overlap", [False, True])
+def test_units_are_pruned_in_each_state_of_a_pair(config: AnyStudentConfig, overlap: bool) -> None:
+    student = student_of(config, "siamese", overlap)
     rows = [np.array(row) for row in ROWS]
-    trained = Trained(student, config.model_copy(update={"pair": "siamese"}))
+    trained = Trained(student, config.model_copy(update={"pair": "siamese", "overlap": overlap}))
     found = compress(
         trained, [PruneUnitsConfig(kind="prune_units", keep=1.0, epochs=0)], CalibrationData(rows, lambda *_: None)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from distune.corpora.corpus import Corpus
 from distune.tuning.study.errors import StudyError
@@ -17,14 +18,19 @@ def refuse_what_corpus_lacks(study: Study, corpus: Corpus, only: TrialConfig | N
 
     With `only`, this one trial counts in place of the space of trials.
     """
-    classes = [] if only is None else [("trial", [only.loss.class_weights], [only.student.pair])]
+    classes: list[tuple[Any, ...]] = []
+    if only is not None:
+        classes.append(("trial", [only.loss.class_weights], [only.student.pair], [only.student.overlap]))
     for path, space in _spaces(study, with_trials=only is None):
-        classes.append((path, values_at(space, "loss.class_weights"), values_at(space, "student.pair")))
-    for path, weights, pairs in classes:
+        wanted = (values_at(space, name) for name in ("loss.class_weights", "student.pair", "student.overlap"))
+        classes.append((path, *wanted))
+    for path, weights, pairs, overlaps in classes:
         for one in weights:
             _refuse_unknown_classes(f"{path}.loss.class_weights", one, corpus)
         for kind in pairs:
-            _refuse_pair_of_no_texts(f"{path}.student.pair", kind, study)
+            _refuse_pair_of_no_texts(f"{path}.student.pair", kind, kind != "joined", study)
+        for overlap in overlaps:
+            _refuse_pair_of_no_texts(f"{path}.student.overlap", str(overlap).lower(), bool(overlap), study)
     _refuse_useless_spreads(study, corpus, only)
 
 
@@ -47,12 +53,12 @@ def _refuse_unknown_classes(path: str, weights: object, corpus: Corpus) -> None:
             raise StudyError(f"{path}: {name!r} is no label of the corpus, whose labels are {shown}")
 
 
-def _refuse_pair_of_no_texts(path: str, kind: object, study: Study) -> None:
+def _refuse_pair_of_no_texts(path: str, value: object, reads_two: bool, study: Study) -> None:
     """Raise StudyError if students read pairs, and the corpus has none."""
-    if study.config.corpus.text_b is None and kind != "joined":
+    if study.config.corpus.text_b is None and reads_two:
         raise StudyError(
-            f"{path}: {kind} reads two texts, and the corpus has one in a row: name the column of the second by "
-            "corpus.text_b, or leave pair out"
+            f"{path}: {value} reads two texts, and the corpus has one in a row: name the column of the second by "
+            f"corpus.text_b, or leave {path.rpartition('.')[2]} out"
         )
 
 
