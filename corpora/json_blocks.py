@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import Manner
-from distune.corpora.json_records import Records, is_object, json_lines, read_json
+from distune.corpora.json_records import Record, Records, is_object, json_lines, read_json
 from distune.corpora.places import Place
 from distune.corpora.streamed import Decoded, streamed
 from distune.corpora.table_config import TableConfig
@@ -93,7 +93,7 @@ class JsonFile:
         text = "".join(piece.text for piece in pieces).removeprefix("\ufeff")
         found = read_json(text, self.name, self._wanted)
         names = list(dict.fromkeys(key for record in found.records for key in record))
-        records = [{name: record.get(name) for name in names} for record in found.records]
+        records: list[Record] = [{name: record.get(name) for name in names} for record in found.records]
         if not records:
             raise EmptyFileError(f"{self.name}: holds no record")
         for start in range(0, len(records), ROWS):

@@ -88,7 +88,7 @@ class Answered(NamedTuple):
     def abstained(self, abstain_below: float) -> NDArray[np.bool_]:
         """Whether each answer is less sure than `abstain_below`, as an answer says it that has six decimals."""
         sure = six_decimals(confidences(self.answers, six_decimals(self.probabilities)))
-        return sure < abstain_below  # type: ignore[no-any-return]
+        return sure < abstain_below
 
 
 AnyAnswer = Answer | SetAnswer

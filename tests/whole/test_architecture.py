@@ -89,7 +89,6 @@ DOORS = {
         "tuning/report/pictures_labels.py",
         "tuning/report/pictures_model.py",
         "tuning/report/pictures_search.py",
-        "tuning/report/places.py",
     },
     "kaleido": {"tuning/report/pictures.py"},
     "jinja2": {"tuning/report/page.py"},
