@@ -28,7 +28,7 @@ from distune._kinds import content_of
 from distune.models import answer_lines, checkpoint_folder, decision, distune_student, pair_vectors, predictor
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
-from distune.models.decision import LIKELIEST, AnyDecision, EachLabel
+from distune.models.decision import LIKELIEST, AnyDecision, EachLabel, stored_thresholds
 from distune.models.errors import ModelError
 from distune.models.onnx_export import pair_head, with_output
 from distune.models.pair_vectors import PAIR_HEAD
@@ -96,7 +96,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "dimension": checkpoint.dimension,
         "vocabulary_size": len(checkpoint.vocabulary),
         **({"multi_label": True} if is_multi_label else {}),
-        "thresholds": checkpoint.decision.named(checkpoint.labels),
+        "thresholds": stored_thresholds(checkpoint.decision, checkpoint.labels),
         "temperature": checkpoint.decision.temperature,
         "trial": checkpoint.trial,
     }

@@ -57,7 +57,7 @@ class Decision:
         return [[labels[int(i)]] for i in answers]
 
     def named(self, labels: Sequence[str]) -> dict[str, float]:
-        """The threshold as a checkpoint keeps it: by the name of its class, and empty without one."""
+        """The threshold by the name of its class, and empty without one."""
         return {} if self.threshold is None else {labels[self.index]: self.threshold}
 
 
@@ -89,7 +89,7 @@ class EachLabel:
         return [[labels[int(i)] for i in np.flatnonzero(row)] for row in answers]
 
     def named(self, labels: Sequence[str]) -> dict[str, float]:
-        """The thresholds as a checkpoint keeps them: by the names of all labels."""
+        """The thresholds by the names of all labels."""
         return dict(zip(labels, self.thresholds, strict=True))
 
 
@@ -115,6 +115,14 @@ def at_temperature(decision: AnyDecision, temperature: float) -> AnyDecision:
     return replace(decision, threshold=threshold, temperature=temperature)
 
 
+def stored_thresholds(decision: AnyDecision, labels: Sequence[str]) -> dict[str, float]:
+    """The thresholds as a checkpoint keeps them, by the names of labels: those of probabilities at a temperature of 1.
+
+    A version that knows no temperature answers the same labels by them.
+    """
+    return at_temperature(decision, 1.0).named(labels)
+
+
 def _moved(threshold: float, by: float) -> float:
     """The probability whose logit is that of `threshold` over `by`."""
     if threshold in (0, 1) or by == 1:
@@ -128,11 +136,11 @@ def _moved(threshold: float, by: float) -> float:
 def decision_of(
     thresholds: Mapping[str, float], labels: Sequence[str], is_multi_label: bool = False, temperature: float = 1.0
 ) -> AnyDecision:
-    """The rule that a checkpoint keeps as `thresholds`, a probability by the name of its class, and a `temperature`.
+    """The rule that a checkpoint keeps as `thresholds`, those of `stored_thresholds`, and a `temperature`.
 
     Raises ValueError for another class than those in `labels`, for more than one unless each text has several labels,
-    and for fewer than all if it has. It also raises it for what is no probability, and for a temperature that is no number
-    above 0.
+    and for fewer than all if it has. It also raises it for what is no probability, for a temperature that is no number
+    above 0, and for a temperature next to a threshold among more than two classes, which has no counterpart there.
     """
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not is_number or not isfinite(temperature) or temperature <= 0:
@@ -142,13 +150,15 @@ def decision_of(
             raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r:.100}")
     if is_multi_label:
         _name_each(thresholds, labels)
-        return EachLabel(tuple(float(thresholds[label]) for label in labels), float(temperature))
+        return at_temperature(EachLabel(tuple(float(thresholds[label]) for label in labels)), float(temperature))
     if not thresholds:
         return Decision(temperature=float(temperature))
     label, *more = thresholds
     if more or label not in labels:
         raise ValueError(f"thresholds must name one of the labels, but got {list(thresholds)}")
-    return Decision(list(labels).index(label), float(thresholds[label]), float(temperature))
+    if len(labels) > 2 and temperature != 1:
+        raise ValueError(f"temperature must be 1 with a threshold among {len(labels)} labels, but got {temperature:g}")
+    return at_temperature(Decision(list(labels).index(label), float(thresholds[label])), float(temperature))
 
 
 def _name_each(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError
-from distune.models.decision import Decision
+from distune.models.decision import Decision, at_temperature, decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.compress import Texts, _measured
@@ -38,6 +38,27 @@ def folder(tmp_path: Path) -> Path:
     assert len({*probabilities.argmax(axis=1)}) == 1
     by = replace(checkpoint, decision=Decision(1, float(np.median(probabilities[:, 1]))))
     return save_checkpoint(by, tmp_path / "student", "", Path(encoding.__file__))
+
+
+def test_a_version_that_knows_no_temperature_answers_the_same_labels(tmp_path: Path) -> None:
+    # At a temperature of 2 a probability of 0.8 becomes 2 / 3: odds of 4 become odds of 2.
+    checkpoint = checkpoint_of(AverageConfig(kind="average"))
+    calibrated = at_temperature(Decision(1, 0.8), 2.0)
+    assert calibrated.threshold == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    folder = save_checkpoint(replace(checkpoint, decision=calibrated), tmp_path / "new", "", Path(encoding.__file__))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["thresholds"] == {"good": pytest.approx(0.8)}
+    assert config["temperature"] == 2.0
+    read = load_checkpoint(folder).decision
+    assert read.threshold == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    logits = np.random.default_rng(0).normal(size=(1000, 2)) * 4
+    by_older = decision_of(config["thresholds"], checkpoint.labels)
+    assert (by_older.of_logits(logits) == read.of_logits(logits)).all()
+
+
+def test_a_temperature_beside_a_threshold_among_three_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="temperature must be 1 with a threshold among 3 labels, but got 2"):
+        decision_of({"a": 0.3}, ["a", "b", "c"], temperature=2.0)
 
 
 def test_every_way_of_asking_answers_by_the_threshold(folder: Path) -> None:
