@@ -67,6 +67,13 @@ class Place:
         return self._parts[0].rstrip("/").rpartition("/")[2]
 
     @property
+    def parent(self) -> Place:
+        """The folder that a file or folder lies in."""
+        path, options = self._parts
+        above, slash, _ = path.rstrip("/").rpartition("/")
+        return Place(f"{above or slash or '.'}{options}")
+
+    @property
     def _parts(self) -> tuple[str, str]:
         """The path, and what follows the `?` of a URI: the options of the file system. In a path of this machine it is a letter."""
         path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")

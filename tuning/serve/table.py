@@ -57,7 +57,7 @@ def predict_table(
     with workers(folder, n_workers) as (predictor, answer):
         found = open_input(predictor, source, asked, ending or (f".{format_}" if format_ else ""))
         _refuse_own_input(place, found.files)
-        check_writable(place)
+        check_writable(place.parent if ending else place)
         for note in found.notes:
             print(note, file=sys.stderr)
         total = sum(file.total for file in found.files)

@@ -214,6 +214,7 @@ def test_the_input_is_never_written_over_and_a_prefix_makes_room(folder: Path, t
     table.write_text("text,label\n好,1\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match="is where the input is"):
         answered(folder, table, table, prefix="p_")
+    (tmp_path / "out.csv").write_text("of an earlier run", encoding="utf-8")
     (row,) = read(answered(folder, table, tmp_path / "out.csv", prefix="p_"))
     assert list(row) == ["text", "label", "p_label", "p_has_known_token"]
 
