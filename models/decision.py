@@ -139,8 +139,8 @@ def decision_of(
     """The rule that a checkpoint keeps as `thresholds`, those of `stored_thresholds`, and a `temperature`.
 
     Raises ValueError for another class than those in `labels`, for more than one unless each text has several labels,
-    and for fewer than all if it has. It also raises it for what is no probability, for a temperature that is no number
-    above 0, and for a temperature next to a threshold among more than two classes, which has no counterpart there.
+    and for fewer than all if it has. It also raises it for what is no probability, and for a temperature that is no
+    number above 0. Among more than two classes it raises it for a temperature next to a threshold.
     """
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not is_number or not isfinite(temperature) or temperature <= 0:

@@ -57,7 +57,6 @@ DOORS = {
         "tuning/search/samplers.py",
         "tuning/report/dashboard.py",
         "tuning/report/pictures_search.py",
-        "tuning/report/places.py",
     },
     "optuna_dashboard": {"tuning/report/dashboard.py"},
     "shtab": {"tuning/commands/students.py"},

@@ -183,14 +183,14 @@ def show_progress(study: Study, folder: Folder, console: Console) -> None:
         console.print(
             "nobody runs it: --resume goes on with it, and runs again the trials that were running", soft_wrap=True
         )
-        left_s = None
     console.print(view(records, {}, study.config.search.trials, left_s, study.config.metric.title))
 
 
 def _progress(study: Study, folder: Folder) -> tuple[list[TrialRecord], float | None]:
-    """The trials of a search, and the seconds that it will still take at the pace so far."""
+    """The trials of a search, and the seconds that it will still take at the pace so far; None if nobody runs it."""
     optuna_study, records = read_journal(study.config, folder)
     starts = [trial.datetime_start for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_start]
     ends = [trial.datetime_complete for trial in optuna_study.get_trials(deepcopy=False) if trial.datetime_complete]
     elapsed_s = (max(ends) - min(starts)).total_seconds() if starts and ends else 0.0
-    return records, time_left_s(elapsed_s, count_done(records), study.config.search.trials)
+    has_stopped = state_of(folder) in ("ended", "interrupted")
+    return records, None if has_stopped else time_left_s(elapsed_s, count_done(records), study.config.search.trials)

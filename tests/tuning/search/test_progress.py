@@ -92,8 +92,12 @@ def test_the_progress_of_a_search_elsewhere_is_read_from_its_storage(document: d
     stream = io.StringIO()
     show_progress(study, folder, Console(file=stream, width=110))
     assert f"search {folder} (new)" in stream.getvalue()
+    assert "left" in stream.getvalue()
     assert "trials 1/4 done, 1 running" in stream.getvalue()
     assert "running: 1" in stream.getvalue()
+    folder.end()
+    show_progress(study, folder, Console(file=(ended := io.StringIO()), width=110))
+    assert "left" not in ended.getvalue()
 
 
 def test_a_trial_is_shown_by_what_is_not_its_default() -> None:
