@@ -7,7 +7,8 @@ TABLE is a folder that `benchmarks.search.curves` has filled, or a packed file (
 Spearman's rank correlations of what can be known early with the score at the end and with what the student is worth; then a
 table for each number of workers, medians over seeds with intervals of 95 % of a bootstrap (`figures.py` says what the columns
 are). A seed draws the order of proposals and the training of each configuration, the same one for all searches. Searches
-with a model take fewer seeds, as other libraries' own code runs in them. Nobody starts a trial after the horizon: half of the
+with a model take fewer seeds, as other libraries' own code runs in them. The intervals are of the
+order of proposals: how much another table of other configurations would differ they do not say. Nobody starts a trial after the horizon: half of the
 core-seconds that training all configurations to the end takes.
 """
 
