@@ -85,6 +85,9 @@ class TeacherVectorsConfig(_Vectors, frozen=True):
     sif: float | None = Field(default=None, gt=0)
     """The number a of the weights a / (a + p), where p is the word's part of all tokens of train and transfer texts
     (SIF, Arora et al. 2017), such as 0.001. They shorten the vectors of frequent words. By default all weights are 1."""
+    spread: float = Field(default=0.1, gt=0)
+    """The standard deviation of all numbers of the vectors, which are scaled to it. Word2vec has about 0.1; an encoder's
+    states have more, and a student learns less from them at the same learning rate."""
 
 
 OwnVectorsConfig = Word2VecConfig | FastTextConfig | FileVectorsConfig | RandomVectorsConfig

@@ -1,4 +1,4 @@
-"""From the states of a teacher to word vectors: centred, along their principal axes, weighted by frequency."""
+"""From the states of a teacher to word vectors: centred, along their principal axes, weighted by frequency, of one spread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def vectors_of_states(
 ) -> NDArray[np.float32]:
     """Vectors `[words, dimension]` of states `[words, hidden_size]`, which are NaN for words without one.
 
-    They are the states less their mean, along their first principal axes, times the weights of SIF. `shares` `[words]`
-    is the part of all tokens that each word is.
+    They are the states less their mean, along their first principal axes, times the weights of SIF, scaled to
+    `config.spread`. `shares` `[words]` is the part of all tokens that each word is.
     """
     known = np.isfinite(states).all(axis=1)
     given = states[known].astype(np.float64)
@@ -22,7 +22,9 @@ def vectors_of_states(
         given -= given.mean(axis=0)
     vectors = np.full((len(states), config.dimension), np.nan, dtype=np.float32)
     weights = np.ones(len(states)) if config.sif is None else config.sif / (config.sif + shares)
-    vectors[known] = given @ _axes(given, config.dimension) * weights[known, None]
+    found = given @ _axes(given, config.dimension) * weights[known, None]
+    spread = found.std()
+    vectors[known] = found * (config.spread / spread) if spread else found
     return vectors
 
 
