@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from distune._search import Found, check, load_study, results, run_trial, search
     from distune._student import Student, load
     from distune.corpora.texts import CorpusError
+    from distune.models.answers import TextError
     from distune.models.checkpoint_folder import CheckpointError
     from distune.models.errors import ModelError
-    from distune.models.predictor import TextError
     from distune.tuning.champion.verdict import NoChampionError
     from distune.tuning.concluding import InterruptedSearchError
     from distune.tuning.study.errors import StudyError
@@ -61,7 +61,7 @@ _HOMES = {
     "Student": "distune._student",
     "Study": "distune.tuning.study.file",
     "StudyError": "distune.tuning.study.errors",
-    "TextError": "distune.models.predictor",
+    "TextError": "distune.models.answers",
     "check": "distune._search",
     "load": "distune._student",
     "load_study": "distune._search",

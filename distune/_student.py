@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune.corpora.encoding import load_encoder
+from distune.models.answers import Text, check_abstaining
 from distune.models.checkpoint_folder import CheckpointError, check_folder
-from distune.models.predictor import MAX_THREADS, Predictor, Text, check_abstaining
+from distune.models.network import MAX_THREADS
+from distune.models.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas as pd

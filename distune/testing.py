@@ -26,8 +26,8 @@ from distune.losses.config import HIDDEN, TERMS, HiddenTerm, TeacherTerm
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.compression.units import prune_units
+from distune.models.network import open_session, run_network
 from distune.models.onnx_export import export_onnx
-from distune.models.predictor import open_session, run_network
 from distune.models.students.config import STUDENTS, StudentShape
 from distune.models.students.student import Student, pad, student_logits
 

@@ -11,7 +11,8 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from .predictor import Answered, Predictor, Text, TextError, check_abstaining, lacking_side, six_decimals
+from .answers import Answered, Text, TextError, check_abstaining, lacking_side, six_decimals
+from .predictor import Predictor
 
 BLOCK_BYTES = 1 << 18
 

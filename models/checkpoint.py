@@ -25,14 +25,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distune._kinds import content_of
-from distune.models import answer_lines, checkpoint_folder, decision, distune_student, pair_vectors, predictor
+from distune.models import (
+    answer_lines,
+    answers,
+    checkpoint_folder,
+    decision,
+    distune_student,
+    network,
+    pair_vectors,
+    predictor,
+)
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
 from distune.models.decision import LIKELIEST, AnyDecision, EachLabel, stored_thresholds
 from distune.models.errors import ModelError
+from distune.models.network import OUTPUT_OF_SETS
 from distune.models.onnx_export import pair_head, with_output
 from distune.models.pair_vectors import PAIR_HEAD
-from distune.models.predictor import OUTPUT_OF_SETS, decision_in
+from distune.models.predictor import decision_in
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
 PACKAGE = "distune_student"
@@ -131,7 +141,7 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    for module in (answer_lines, checkpoint_folder, decision, pair_vectors, predictor):
+    for module in (answer_lines, answers, checkpoint_folder, decision, network, pair_vectors, predictor):
         place = Path(str(module.__file__))
         shutil.copyfile(place, package / place.name)
     for program in encoding.glob("*.py"):

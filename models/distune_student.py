@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from .answer_lines import answer_lines
+from .answers import Answer, AnyAnswer, SetAnswer, TextError, check_abstaining
 from .checkpoint_folder import CheckpointError, check_folder
-from .predictor import Answer, AnyAnswer, Predictor, SetAnswer, TextError, check_abstaining
+from .predictor import Predictor
 
 __all__ = ["Answer", "AnyAnswer", "CheckpointError", "Predictor", "SetAnswer", "TextError", "load", "main"]
 

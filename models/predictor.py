@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, NotRequired, TypedDict, TypeVar, final
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from .answers import (
+    Answer,
+    Answered,
+    AnyAnswer,
+    SetAnswer,
+    Text,
+    TextError,
+    abstaining,
+    check_abstaining,
+    lacking_side,
+    six_decimals,
+)
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
-from .decision import AnyDecision, EachLabel, confidences, decision_of
-from .pair_vectors import PAIR_HEAD, STATES, check_head, logits_of_states, refuse_without_head, states_of
+from .decision import AnyDecision, EachLabel, decision_of
+from .network import OUTPUT, OUTPUT_OF_SETS, RUN_OPTIONS, check_graph, opened, run_network, run_padded
+from .pair_vectors import PAIR_HEAD, check_head, logits_of_states, refuse_without_head, states_of
 
-MAX_THREADS = 1024
-"""No machine has that many cores, but ONNX Runtime starts any number of threads."""
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
 BATCH_SIZE = 16
@@ -30,149 +40,6 @@ UNKNOWN = 1
 """The id of every token that the vocabulary lacks."""
 SEPARATOR = 2
 """The id of the token between the two texts of a pair."""
-OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
-"""The output of a graph, and that of a graph for several labels a text. A program that takes the largest of `logits` finds none there."""
-PRINTED_DIGITS = 6
-"""Decimal places of a probability in an answer."""
-_RUN_OPTIONS = onnxruntime.RunOptions()
-"""Without them every call makes some, which takes a tenth of the shortest call."""
-
-
-Text = str | Sequence[str]
-"""A text, or the two of a pair for a student of pairs."""
-
-
-class TextError(ValueError):
-    """A line or a row that is no text; the message says which."""
-
-    exit_code: ClassVar[int] = 2
-
-
-@final
-class Answer(TypedDict):
-    """The answer to a text. The label is the likeliest, or the one that the folder's threshold decides for.
-
-    `has_known_token` is false if the vocabulary has none of the tokens of the text; then the label says nothing about it.
-    `abstained` is there if it was asked for: whether the probability of the label is below the given one.
-    """
-
-    label: str
-    probabilities: dict[str, float]
-    has_known_token: bool
-    abstained: NotRequired[bool]
-
-
-@final
-class SetAnswer(TypedDict):
-    """The answer to a text by a student of several labels a text: the labels with a probability from their threshold on.
-
-    The probabilities are independent of each other. `has_known_token` is that of `Answer`, and so is `abstained`, for
-    the least sure of the labels.
-    """
-
-    labels: list[str]
-    probabilities: dict[str, float]
-    has_known_token: bool
-    abstained: NotRequired[bool]
-
-
-class Answered(NamedTuple):
-    """The answers to some texts as arrays, in the order of the texts."""
-
-    answers: NDArray[np.int64]
-    """The answers as the decision of the student gives them: a class, or 1 for each answered label."""
-    probabilities: NDArray[np.float32]
-    """Probabilities `[texts, classes]`; an answer has them by `six_decimals`."""
-    has_known_token: NDArray[np.bool_]
-
-    def abstained(self, abstain_below: float) -> NDArray[np.bool_]:
-        """Whether each answer is less sure than `abstain_below`, as an answer says it that has six decimals."""
-        sure = six_decimals(confidences(self.answers, six_decimals(self.probabilities)))
-        return sure < abstain_below
-
-
-AnyAnswer = Answer | SetAnswer
-"""An answer of either kind; `"labels" in answer` tells which, also to a type checker."""
-
-
-def confidence_of(answer: AnyAnswer) -> float:
-    """How sure an answer is: the probability of its label. If a text has several labels, the answer is as sure as its least
-    sure label: the probability of an answered one, and of the absence of another."""
-    if "labels" in answer:
-        labels = {*answer["labels"]}
-        sure = (p if label in labels else 1 - p for label, p in answer["probabilities"].items())
-        return round(min(sure), PRINTED_DIGITS)
-    return answer["probabilities"][answer["label"]]
-
-
-def abstaining(answer: AnyAnswer, abstain_below: float) -> AnyAnswer:
-    """The answer with `abstained`: whether it is less sure than `abstain_below`."""
-    return {**answer, "abstained": confidence_of(answer) < abstain_below}  # type: ignore[return-value]
-
-
-def check_abstaining(abstain_below: float | None) -> None:
-    """Raise CheckpointError for what is no probability to abstain below, and no None."""
-    if abstain_below is None:
-        return
-    is_number = isinstance(abstain_below, int | float) and not isinstance(abstain_below, bool)
-    if not is_number or not 0 <= abstain_below <= 1:
-        raise CheckpointError(f"abstain_below must be a number from 0 to 1, but got {abstain_below!r:.100}")
-
-
-def open_session(model: str | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on the CPU, of a path or a graph in memory."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A graph holds all its weights: one that names files for them would read these from wherever the program was started.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def run_network(
-    session: onnxruntime.InferenceSession,
-    rows: Sequence[Sequence[int]],
-    options: onnxruntime.RunOptions = _RUN_OPTIONS,
-    outputs: Sequence[str] | None = None,
-) -> NDArray[np.float32]:
-    """Logits `[rows, classes]` of rows of token ids, computed as one batch. `outputs` names the graph's one output; a short
-    call is 4 % faster with it."""
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    if len(rows) == 1:  # A text alone has no padding, and its answer is short enough for this to count.
-        token_ids = np.array(rows, dtype=np.int64)
-    else:
-        token_ids = np.zeros((len(rows), int(lengths.max())), dtype=np.int64)
-        for i, row in enumerate(rows):
-            token_ids[i, : len(row)] = row
-    return _run_padded(session, token_ids, lengths, options, outputs)
-
-
-def _run_padded(
-    session: onnxruntime.InferenceSession,
-    token_ids: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    options: onnxruntime.RunOptions,
-    outputs: Sequence[str] | None,
-) -> NDArray[np.float32]:
-    logits: NDArray[np.float32] = session.run(outputs, {"token_ids": token_ids, "lengths": lengths}, options)[0]
-    return logits
-
-
-def _opened(graph: bytes, threads: int, place: Path) -> onnxruntime.InferenceSession:
-    try:
-        return open_session(graph, threads)
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise CheckpointError(f"{place} cannot be opened ({said:.200}); {PULL_AGAIN}") from error
-
-
-def _check_graph(session: onnxruntime.InferenceSession, place: Path, output: str) -> None:
-    taken = {one.name: one.type for one in session.get_inputs()}
-    given = [(one.name, one.type, len(one.shape)) for one in session.get_outputs() if one.name != STATES]
-    if taken != dict.fromkeys(("token_ids", "lengths"), "tensor(int64)") or given != [(output, "tensor(float)", 2)]:
-        raise CheckpointError(
-            f"{place} is no graph of such a student, from token_ids and lengths to {output}; {PULL_AGAIN}"
-        )
 
 
 class Predictor:
@@ -187,12 +54,12 @@ class Predictor:
         self.is_multi_label = isinstance(self.decision, EachLabel)
         """Whether it answers several labels a text, or none."""
         graph = (Path(folder) / "model.onnx").read_bytes()
-        self.session = _opened(graph, threads, Path(folder) / "model.onnx")
+        self.session = opened(graph, threads, Path(folder) / "model.onnx")
         self._threads = threads
         self._place = Path(folder) / "model.onnx"
         self.outputs = [OUTPUT_OF_SETS if self.is_multi_label else OUTPUT]
         """The name of the graph's output of logits."""
-        _check_graph(self.session, self._place, *self.outputs)
+        check_graph(self.session, self._place, *self.outputs)
         n_classes = self.session.get_outputs()[0].shape[-1]
         if isinstance(n_classes, int) and n_classes != len(self.labels):
             raise CheckpointError(
@@ -268,7 +135,7 @@ class Predictor:
             token_ids = np.zeros(is_token.shape, dtype=np.int64)
             token_ids[is_token] = ids[(starts[batch, None] + places)[is_token]]
             try:
-                logits[batch] = _run_padded(self.session, token_ids, lengths[batch], _RUN_OPTIONS, self.outputs)
+                logits[batch] = run_padded(self.session, token_ids, lengths[batch], RUN_OPTIONS, self.outputs)
             except Exception as error:
                 raise self._misfit(error) from error
         return logits
@@ -359,7 +226,7 @@ class Predictor:
         outputs = [one.name for one in self.session.get_outputs()]
         refuse_without_head(self._place.parent, outputs, self.is_of_pairs)
         place = self._place.parent / PAIR_HEAD
-        head = _opened(place.read_bytes(), self._threads, place)
+        head = opened(place.read_bytes(), self._threads, place)
         check_head(head, place, *self.outputs)
         return head
 
@@ -407,21 +274,9 @@ class Predictor:
                 raise TextError(f"row {first_row + i}: a text must be a string, but got {text!r:.200}")
 
 
-def six_decimals(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities rounded as Python's `round` does: a float32 times 10^6 never looks like a tie that it is not."""
-    rounded: NDArray[np.float64] = np.rint(probabilities.astype(np.float64) * 1e6) / 1e6
-    return rounded
-
-
 def _refuse_half(pair: Sequence[str], row: int) -> None:
     if lacking := lacking_side(pair):
         raise TextError(f"row {row} is a pair without its {lacking} text, but got {pair!r:.200}")
-
-
-def lacking_side(pair: Sequence[str]) -> str:
-    """Which text of a pair is empty while the other one is not, as a word; a corpus has no such pairs. "" for none."""
-    first, second = (bool(side.strip()) for side in pair)
-    return "" if first == second else "second" if first else "first"
 
 
 def decision_in(folder: Path, labels: Sequence[str]) -> AnyDecision:

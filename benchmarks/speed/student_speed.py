@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from distune.models.compression.int8 import quantize_graph
+from distune.models.network import open_session, run_network
 from distune.models.onnx_export import export_onnx
-from distune.models.predictor import open_session, run_network
 from distune.models.students.config import (
     AnyStudentConfig,
     AverageConfig,

@@ -74,7 +74,7 @@ def rebuild(config: StudentShape, structure: Structure, vectors: NDArray[np.floa
 
 def graph_logits(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> NDArray[np.float32]:
     """Logits `[rows, classes]` of a graph in ONNX Runtime, one row at a time, as a waiting user is served."""
-    from distune.models.predictor import open_session, run_network
+    from distune.models.network import open_session, run_network
 
     session = open_session(graph)
     return np.concatenate([run_network(session, [row.tolist()]) for row in rows])

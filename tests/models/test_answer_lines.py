@@ -15,10 +15,11 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answer_lines import answer_lines
+from distune.models.answers import six_decimals
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.decision import Decision, EachLabel
-from distune.models.predictor import TEXTS_IN_MEMORY, UNKNOWN, Predictor, six_decimals
+from distune.models.predictor import TEXTS_IN_MEMORY, UNKNOWN, Predictor
 from distune.models.students.config import AverageConfig
 from tests.corpora.test_flat import VOCABULARY, odd_texts
 

@@ -28,7 +28,7 @@ from distune.models.compression.low_rank import factors
 from distune.models.compression.trained import AfterStep, CalibrationData, Trained
 from distune.models.compression.weights import largest_weights
 from distune.models.errors import ModelError
-from distune.models.predictor import open_session, run_network
+from distune.models.network import open_session, run_network
 from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
 from distune.models.students.student import count_parameters, pad, student_logits
 from tests.conftest import STUDENTS, student_name

@@ -14,9 +14,10 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answer_lines import answer_lines
+from distune.models.answers import TextError
 from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import SUMS
-from distune.models.predictor import Predictor, TextError
+from distune.models.predictor import Predictor
 from tests.conftest import STUDENTS, same_answers
 from tests.making.checkpoints import checkpoint_of
 

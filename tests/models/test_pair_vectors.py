@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import distune
 from distune.corpora import encoding
+from distune.models.answers import TextError
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError, check_folder
 from distune.models.compression.apply import compress
@@ -31,7 +32,6 @@ from distune.models.compression.config import (
 from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.decision import even
 from distune.models.pair_vectors import PAIR_HEAD
-from distune.models.predictor import TextError
 from distune.models.students.config import AnyStudentConfig, AverageConfig
 from tests.models.test_pairs import FAMILIES, ROWS, TOKENS, VOCABULARY, student_of
 

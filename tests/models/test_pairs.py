@@ -15,12 +15,14 @@ import torch
 import distune
 from distune.corpora import encoding
 from distune.corpora.encoding import MARK, SEPARATOR_ID, Encoder, load_encoder
+from distune.models.answers import TextError
 from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.network import open_session, run_network
 from distune.models.onnx_export import export_onnx
-from distune.models.predictor import Predictor, TextError, open_session, run_network
+from distune.models.predictor import Predictor
 from distune.models.students import pairs
 from distune.models.students.config import AnyStudentConfig
 from distune.models.students.pairs import split_pairs

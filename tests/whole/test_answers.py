@@ -17,8 +17,8 @@ import pytest
 
 import distune
 from distune.corpora import encoding
+from distune.models.answers import TextError
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import TextError
 from distune.models.students.config import AverageConfig
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of

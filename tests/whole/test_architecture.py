@@ -44,7 +44,7 @@ DOORS = {
     "datasets": {"corpora/hub_dataset.py"},
     "peft": {"models/teacher/lora.py"},
     "gensim": {"models/vectors/word_vectors.py", "models/vectors/keyed_vectors.py"},
-    "onnxruntime": {"models/predictor.py", "models/compression/int8.py"},
+    "onnxruntime": {"models/network.py", "models/predictor.py", "models/compression/int8.py"},
     "optuna": {
         "tuning/search/suggest.py",
         "tuning/search/importance.py",
@@ -119,6 +119,8 @@ PACKED = (
     "models/checkpoint_folder.py",
     "models/decision.py",
     "models/pair_vectors.py",
+    "models/answers.py",
+    "models/network.py",
     "models/predictor.py",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "corpora" / "encoding").glob("*.py"))),
 )

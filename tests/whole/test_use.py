@@ -25,9 +25,10 @@ import pytest
 from distune.cluster.programs import free_ports
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
+from distune.models.answers import Answer
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
-from distune.models.predictor import Answer, Predictor
+from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import reviews, same_answers

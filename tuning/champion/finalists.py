@@ -16,7 +16,7 @@ from torch import nn
 from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.predictor import open_session, run_network
+from distune.models.network import open_session, run_network
 from distune.models.students.student import student_logits
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency

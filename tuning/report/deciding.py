@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from distune.corpora.encoding import SEPARATOR, load_encoder
 from distune.models.decision import LIKELIEST, AnyDecision
 from distune.models.errors import first_line
-from distune.models.predictor import decision_in, open_session, run_network
+from distune.models.network import open_session, run_network
+from distune.models.predictor import decision_in
 from distune.tuning.storage.paths import Folder
 
 _log = logging.getLogger(__name__)

@@ -69,8 +69,8 @@ def _part(study: Study, kinds: OpenKinds, kind: str) -> Any:
 def _try_student(config: StudentShape, dimension: int) -> None:
     import torch
 
+    from distune.models.network import open_session, run_network
     from distune.models.onnx_export import export_onnx
-    from distune.models.predictor import open_session, run_network
     from distune.models.students.student import student_logits
 
     torch.manual_seed(0)

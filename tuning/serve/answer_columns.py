@@ -12,8 +12,9 @@ from distune._pairs import sides
 from distune.corpora.blocks import Rows
 from distune.corpora.cells import is_nothing
 from distune.corpora.table_texts import texts_in
+from distune.models.answers import Answered, six_decimals
 from distune.models.checkpoint_folder import CheckpointError
-from distune.models.predictor import Answered, Predictor, six_decimals
+from distune.models.predictor import Predictor
 
 Kind = Literal["label", "labels", "probability", "flag"]
 KNOWN = "has_known_token"

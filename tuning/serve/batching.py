@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from distune.models.predictor import AnyAnswer, Text
+from distune.models.answers import AnyAnswer, Text
 from distune.tuning.serve.limits import Limits
 
 

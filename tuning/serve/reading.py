@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from distune._plural import n_of
-from distune.models.predictor import Text, check_abstaining, lacking_side
+from distune.models.answers import Text, check_abstaining, lacking_side
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
 

@@ -26,8 +26,10 @@ from starlette.types import ASGIApp
 
 from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
+from distune.models.answers import AnyAnswer, Text, abstaining
 from distune.models.checkpoint_folder import check_folder
-from distune.models.predictor import MAX_THREADS, AnyAnswer, Predictor, Text, abstaining
+from distune.models.network import MAX_THREADS
+from distune.models.predictor import Predictor
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch

@@ -13,7 +13,8 @@ import torch
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import load_checkpoint
 from distune.models.decision import LIKELIEST, Answers, EachLabel, even
-from distune.models.predictor import Predictor, decision_in, run_network
+from distune.models.network import run_network
+from distune.models.predictor import Predictor, decision_in
 from distune.models.students.student import pad
 from distune.models.teacher.teacher import Teacher, teacher_logits
 from distune.tuning.speed.latency import Contender

@@ -58,7 +58,7 @@ def network_hint_ms(graph: bytes, rows: Sequence[NDArray[np.integer[Any]]]) -> f
     It is only a hint, because the machine may do other work. Speed depends on the architecture and not on the weights,
     so it can be taken before training.
     """
-    from distune.models.predictor import OUTPUT, open_session, run_network
+    from distune.models.network import OUTPUT, open_session, run_network
 
     session = open_session(graph)
     sample = [row.tolist() for row in rows[:HINT_ROWS]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from distune.models.predictor import Answer
+from distune.models.answers import Answer
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.limits import Limits
 

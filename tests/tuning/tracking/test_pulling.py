@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from distune.models.predictor import open_session
+from distune.models.network import open_session
 from distune.models.students.config import AverageConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.pulling import pull
