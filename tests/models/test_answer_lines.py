@@ -45,7 +45,7 @@ def one_by_one(predictor: Predictor, texts: list[Any]) -> str:
     """The lines as they were made before texts were encoded together."""
     lines = []
     for start in range(0, len(texts), TEXTS_IN_MEMORY):
-        rows = [predictor.encode(text) for text in texts[start : start + TEXTS_IN_MEMORY]]
+        rows = [predictor.encoder(text) for text in texts[start : start + TEXTS_IN_MEMORY]]
         probabilities = predictor.decision.probabilities(predictor._logits(rows))
         named = predictor.named(predictor.decision.of_probabilities(probabilities))
         for ids, row, labels in zip(rows, probabilities, named, strict=True):
