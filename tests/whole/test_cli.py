@@ -281,7 +281,7 @@ def test_a_report_or_comparison_of_what_was_never_searched_is_one_line(
 def test_ctrl_c_is_one_line_and_130(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, line: str
 ) -> None:
-    def interrupted(folder: Path, texts: Path | None) -> None:
+    def interrupted(folder: Path, texts: Path | None, abstain_below: float | None) -> None:
         raise error
 
     monkeypatch.setattr("distune.tuning.serve.predict.predict", interrupted)

@@ -95,7 +95,7 @@ def test_faults_of_a_plug_have_their_path_and_name_what_is_known(plugged: dict[s
     with pytest.raises(StudyError) as caught:
         Study(plugged)
     assert str(caught.value).split("\n") == [
-        "trial.student.feature: unknown key; did you mean 'features'? The keys here are channels, dropout, pooling, layer_norm, pair, "
+        "trial.student.feature: unknown key; did you mean 'features'? The keys here are channels, dropout, pooling, layer_norm, pair, overlap, "
         "hidden_layer, hidden_layers, kind, features, width",
         "trial.loss.teacher_term.delta: must be > 0, but got 0",
         "trial.student.kind: must be one of 'bilstm', 'bigru', 'textcnn', 'average', 'transformer', 'gated', but got 'gatted'",
