@@ -5,13 +5,14 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .answers import TextError
 from .checkpoint_folder import PULL_AGAIN, CheckpointError, read_json
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def refuse_without_head(folder: Path, outputs: Sequence[str], is_of_pairs: bool)
             f"{folder} is in dynamic INT8, which reads both texts of a pair by one range, so that a text has no vector of its own: "
             "ask for pairs, or compress by half, embedding_int8 or int8_static"
         )
+
+
+def texts_to_encode(texts: Iterable[str]) -> list[str]:
+    """The texts, each of which has a vector. Raises TextError for a row that is no text or a blank one."""
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"encode takes a list of texts, but got one: [{texts!r}] asks for one text")
+    rows = list(texts)
+    for i, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise TextError(f"row {i}: a text to encode must be a string, but got {text!r:.200}")
+        if not text.strip():
+            raise TextError(f"row {i} is blank, and no pair has one blank text: leave it out")
+    return rows
 
 
 def states_of(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ from .answers import (
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
 from .decision import AnyDecision, EachLabel, decision_of
 from .network import OUTPUT, OUTPUT_OF_SETS, RUN_OPTIONS, check_graph, opened, run_network, run_padded
-from .pair_vectors import PAIR_HEAD, check_head, logits_of_states, refuse_without_head, states_of
+from .pair_vectors import PAIR_HEAD, check_head, logits_of_states, refuse_without_head, states_of, texts_to_encode
 
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
@@ -236,15 +236,7 @@ class Predictor:
         Raises CheckpointError for a student that is not siamese, and TextError for a row that is no text or a blank one.
         """
         _ = self.head  # What cannot be compared is refused before it is computed.
-        if isinstance(texts, str | bytes):
-            raise TypeError(f"encode takes a list of texts, but got one: [{texts!r}] asks for one text")
-        rows = list(texts)
-        for i, text in enumerate(rows):
-            if not isinstance(text, str):
-                raise TextError(f"row {i}: a text to encode must be a string, but got {text!r:.200}")
-            if not text.strip():
-                raise TextError(f"row {i} is blank, and no pair has one blank text: leave it out")
-        return states_of(self, rows)
+        return states_of(self, texts_to_encode(texts))
 
     def compare(self, first: Any, second: Any) -> NDArray[np.float32]:
         """Probabilities `[pairs, classes]` of pairs of vectors, in the order of `labels`.
