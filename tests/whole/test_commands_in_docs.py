@@ -31,7 +31,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kubectl", "apt-get")
 NOT_RUN = {
     r"make (demo|test)": ".ci/run",
-    r"make bench": "it measures for hours",
     r"python ask_model\.py .*": "tests/whole/test_from_a_prompt.py",
     r"distune submit .*": "tests/whole/test_jobs.py",
     r"distune status": "tests/whole/test_jobs.py",
@@ -41,6 +40,7 @@ NOT_RUN = {
     r"distune ui": "tests/whole/test_mlflow.py",
     r"distune ui --optuna .*": "tests/tuning/report/test_dashboard.py",
     r"distune search .*s3://.*": "tests/whole/test_jobs.py",
+    r"distune predict .*s3://.*": "tests/tuning/serve/test_tables_in_a_bucket.py",
     r"python -m distune\.cluster\.services .*": "tests/cluster/test_services.py",
     r"ray start .*": "tests/whole/test_jobs.py",
     r"ray (up|down|dashboard) .*": "tests/cluster/test_cluster_files.py",
