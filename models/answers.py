@@ -92,7 +92,7 @@ def check_abstaining(abstain_below: float | None) -> None:
     """Raise CheckpointError for what is no probability to abstain below, and no None."""
     if abstain_below is None:
         return
-    is_number = isinstance(abstain_below, int | float) and not isinstance(abstain_below, bool)
+    is_number = isinstance(abstain_below, int | float | np.number) and not isinstance(abstain_below, bool)
     if not is_number or not 0 <= abstain_below <= 1:
         raise CheckpointError(f"abstain_below must be a number from 0 to 1, but got {abstain_below!r:.100}")
 

@@ -37,7 +37,7 @@ from distune.models import (
 )
 from distune.models.compression.apply import graph_of, rebuild
 from distune.models.compression.trained import Structure, Trained
-from distune.models.decision import LIKELIEST, AnyDecision, EachLabel, stored_thresholds
+from distune.models.decision import LIKELIEST, AnyDecision, EachLabel
 from distune.models.errors import ModelError
 from distune.models.network import OUTPUT_OF_SETS
 from distune.models.onnx_export import pair_head, with_output
@@ -106,7 +106,7 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
         "dimension": checkpoint.dimension,
         "vocabulary_size": len(checkpoint.vocabulary),
         **({"multi_label": True} if is_multi_label else {}),
-        "thresholds": stored_thresholds(checkpoint.decision, checkpoint.labels),
+        "thresholds": checkpoint.decision.stored(checkpoint.labels),
         "temperature": checkpoint.decision.temperature,
         "trial": checkpoint.trial,
     }

@@ -6,8 +6,8 @@ A copy of this file travels with every checkpoint in its package `distune_studen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import exp, isfinite, log
+from dataclasses import dataclass
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ Floats = NDArray[np.floating[Any]]
 Answers = NDArray[np.int64]
 """The answered class `[texts]`, or 1 for each answered label `[texts, labels]`."""
 EVEN = 0.5
+LEAST_TEMPERATURE = 1e-3
+"""Beyond it and its inverse a temperature fits no logits, and the quotients may overflow."""
 
 
 @dataclass(frozen=True)
@@ -25,24 +27,34 @@ class Decision:
 
     Without a threshold the answer is the class with the largest probability. With one, the class `index` is the answer
     if its probability is at least `threshold`, and the likeliest of the others if it is not. Probabilities are those of
-    logits over `temperature` (Guo et al. 2017), and so is the threshold.
+    logits over `temperature` (Guo et al. 2017). The threshold is of a probability at a temperature of 1, so that no
+    temperature changes an answer.
     """
 
     index: int = 0
     threshold: float | None = None
     temperature: float = 1.0
 
+    @property
+    def answers_from(self) -> float | None:
+        """The calibrated probability from which on the class `index` is the answer, None without a threshold."""
+        return None if self.threshold is None else _moved(self.threshold, self.temperature)
+
     def probabilities(self, logits: Floats) -> Floats:
-        """Probabilities of logits, `[texts, classes]` both; those of a text sum to 1."""
+        """Calibrated probabilities of logits, `[texts, classes]` both; those of a text sum to 1."""
         return _scaled(softmax, logits, self.temperature)
 
     def of_probabilities(self, probabilities: Floats) -> Answers:
-        """The answered class `[texts]` of probabilities `[texts, classes]`."""
-        if self.threshold is None:
+        """The answered class `[texts]` of calibrated probabilities `[texts, classes]`. It is that of the logits, unless a
+        probability is rounded to the threshold."""
+        return self._answers(probabilities, self.answers_from)
+
+    def _answers(self, probabilities: Floats, threshold: float | None) -> Answers:
+        if threshold is None:
             return np.asarray(probabilities.argmax(axis=1))
         others = probabilities.copy()
         others[:, self.index] = -1.0
-        is_class = probabilities[:, self.index] >= self.threshold
+        is_class = probabilities[:, self.index] >= threshold
         answers: Answers = np.where(is_class, self.index, others.argmax(axis=1))
         return answers
 
@@ -50,14 +62,18 @@ class Decision:
         """The answered class `[texts]` of logits `[texts, classes]`."""
         if self.threshold is None:
             return np.asarray(logits.argmax(axis=1))
-        return self.of_probabilities(self.probabilities(_exact(logits, self.temperature)))
+        return self._answers(softmax(logits), self.threshold)
 
     def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
         """The one label of each text, of answers `[texts]`."""
         return [[labels[int(i)]] for i in answers]
 
     def named(self, labels: Sequence[str]) -> dict[str, float]:
-        """The threshold by the name of its class, and empty without one."""
+        """`answers_from` by the name of its class, and empty without one."""
+        return {} if self.answers_from is None else {labels[self.index]: self.answers_from}
+
+    def stored(self, labels: Sequence[str]) -> dict[str, float]:
+        """The threshold as a checkpoint keeps it: by the name of its class, and empty without one."""
         return {} if self.threshold is None else {labels[self.index]: self.threshold}
 
 
@@ -65,31 +81,41 @@ class Decision:
 class EachLabel:
     """The rule that turns probabilities into several labels a text, or none: each label is answered from its own threshold on.
 
-    `thresholds` are in the order of the labels. Probabilities are those of logits over `temperature`, and so are the
-    thresholds.
+    `thresholds` are in the order of the labels, and of probabilities at a temperature of 1. Probabilities are those of
+    logits over `temperature`.
     """
 
     thresholds: tuple[float, ...]
     temperature: float = 1.0
 
+    @property
+    def answers_from(self) -> tuple[float, ...]:
+        """The calibrated probability from which on each label is answered."""
+        return tuple(_moved(one, self.temperature) for one in self.thresholds)
+
     def probabilities(self, logits: Floats) -> Floats:
-        """Probabilities of logits, `[texts, labels]` both; those of a text are independent."""
+        """Calibrated probabilities of logits, `[texts, labels]` both; those of a text are independent."""
         return _scaled(sigmoid, logits, self.temperature)
 
     def of_probabilities(self, probabilities: Floats) -> Answers:
-        """1 for each answered label `[texts, labels]`, and 0 for the others."""
-        return (probabilities >= np.asarray(self.thresholds, dtype=probabilities.dtype)).astype(np.int64)
+        """1 for each answered label `[texts, labels]`, and 0 for the others, of calibrated probabilities. They are those of
+        the logits, unless a probability is rounded to a threshold."""
+        return _at_least(probabilities, self.answers_from)
 
     def of_logits(self, logits: Floats) -> Answers:
         """1 for each answered label `[texts, labels]`, and 0 for the others."""
-        return self.of_probabilities(self.probabilities(_exact(logits, self.temperature)))
+        return _at_least(sigmoid(logits), self.thresholds)
 
     def labels_of(self, answers: Answers, labels: Sequence[str]) -> list[list[str]]:
         """The labels of each text in the order of `labels`, of answers `[texts, labels]`."""
         return [[labels[int(i)] for i in np.flatnonzero(row)] for row in answers]
 
     def named(self, labels: Sequence[str]) -> dict[str, float]:
-        """The thresholds by the names of all labels."""
+        """`answers_from` by the names of all labels."""
+        return dict(zip(labels, self.answers_from, strict=True))
+
+    def stored(self, labels: Sequence[str]) -> dict[str, float]:
+        """The thresholds as a checkpoint keeps them: by the names of all labels."""
         return dict(zip(labels, self.thresholds, strict=True))
 
 
@@ -102,25 +128,8 @@ def even(n_labels: int) -> EachLabel:
     return EachLabel((EVEN,) * n_labels)
 
 
-def at_temperature(decision: AnyDecision, temperature: float) -> AnyDecision:
-    """The rule with another temperature that gives the same answers: its thresholds are moved into the new probabilities.
-
-    That is exact for several labels a text and for two classes, whose probabilities keep their order. Among more classes
-    a threshold has no counterpart.
-    """
-    by = temperature / decision.temperature
-    if isinstance(decision, EachLabel):
-        return EachLabel(tuple(_moved(one, by) for one in decision.thresholds), temperature)
-    threshold = None if decision.threshold is None else _moved(decision.threshold, by)
-    return replace(decision, threshold=threshold, temperature=temperature)
-
-
-def stored_thresholds(decision: AnyDecision, labels: Sequence[str]) -> dict[str, float]:
-    """The thresholds as a checkpoint keeps them, by the names of labels: those of probabilities at a temperature of 1.
-
-    A version that knows no temperature answers the same labels by them.
-    """
-    return at_temperature(decision, 1.0).named(labels)
+def _at_least(probabilities: Floats, thresholds: Sequence[float]) -> Answers:
+    return (probabilities >= np.asarray(thresholds, dtype=probabilities.dtype)).astype(np.int64)
 
 
 def _moved(threshold: float, by: float) -> float:
@@ -136,21 +145,23 @@ def _moved(threshold: float, by: float) -> float:
 def decision_of(
     thresholds: Mapping[str, float], labels: Sequence[str], is_multi_label: bool = False, temperature: float = 1.0
 ) -> AnyDecision:
-    """The rule that a checkpoint keeps as `thresholds`, those of `stored_thresholds`, and a `temperature`.
+    """The rule that a checkpoint keeps as `thresholds`, those of `stored`, and a `temperature`.
 
     Raises ValueError for another class than those in `labels`, for more than one unless each text has several labels,
     and for fewer than all if it has. It also raises it for what is no probability, and for a temperature that is no
     number above 0. Among more than two classes it raises it for a temperature next to a threshold.
     """
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not is_number or not isfinite(temperature) or temperature <= 0:
-        raise ValueError(f"temperature must be a number above 0, but got {temperature!r:.100}")
+    if not is_number or not LEAST_TEMPERATURE <= temperature <= 1 / LEAST_TEMPERATURE:
+        raise ValueError(
+            f"temperature must be a number from {LEAST_TEMPERATURE:g} to {1 / LEAST_TEMPERATURE:g}, but got {temperature!r:.100}"
+        )
     for label, threshold in thresholds.items():
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise ValueError(f"the threshold of {label!r} must be a probability, but got {threshold!r:.100}")
     if is_multi_label:
         _name_each(thresholds, labels)
-        return at_temperature(EachLabel(tuple(float(thresholds[label]) for label in labels)), float(temperature))
+        return EachLabel(tuple(float(thresholds[label]) for label in labels), float(temperature))
     if not thresholds:
         return Decision(temperature=float(temperature))
     label, *more = thresholds
@@ -158,7 +169,7 @@ def decision_of(
         raise ValueError(f"thresholds must name one of the labels, but got {list(thresholds)}")
     if len(labels) > 2 and temperature != 1:
         raise ValueError(f"temperature must be 1 with a threshold among {len(labels)} labels, but got {temperature:g}")
-    return at_temperature(Decision(list(labels).index(label), float(thresholds[label])), float(temperature))
+    return Decision(list(labels).index(label), float(thresholds[label]), float(temperature))
 
 
 def _name_each(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
@@ -188,11 +199,6 @@ def _scaled(probabilities: Callable[[Floats], Floats], logits: Floats, temperatu
     if temperature == 1:
         return probabilities(logits)
     return probabilities(logits.astype(np.float64) / temperature).astype(logits.dtype)
-
-
-def _exact(logits: Floats, temperature: float) -> Floats:
-    """Logits of which a small temperature makes no equal probabilities, where a threshold lies between them."""
-    return logits if temperature == 1 else logits.astype(np.float64)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -17,7 +17,7 @@ from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import load_checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError
-from distune.models.decision import Decision, at_temperature, decision_of
+from distune.models.decision import Decision, decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.compress import Texts, _measured
@@ -43,14 +43,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_version_that_knows_no_temperature_answers_the_same_labels(tmp_path: Path) -> None:
     # At a temperature of 2 a probability of 0.8 becomes 2 / 3: odds of 4 become odds of 2.
     checkpoint = checkpoint_of(AverageConfig(kind="average"))
-    calibrated = at_temperature(Decision(1, 0.8), 2.0)
-    assert calibrated.threshold == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    calibrated = Decision(1, 0.8, 2.0)
     folder = save_checkpoint(replace(checkpoint, decision=calibrated), tmp_path / "new", "", Path(encoding.__file__))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    assert config["thresholds"] == {"good": pytest.approx(0.8)}
+    assert config["thresholds"] == {"good": 0.8}
     assert config["temperature"] == 2.0
     read = load_checkpoint(folder).decision
-    assert read.threshold == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    assert read == calibrated
+    assert read.answers_from == pytest.approx(2 / 3)
     logits = np.random.default_rng(0).normal(size=(1000, 2)) * 4
     by_older = decision_of(config["thresholds"], checkpoint.labels)
     assert (by_older.of_logits(logits) == read.of_logits(logits)).all()

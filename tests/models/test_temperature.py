@@ -103,7 +103,7 @@ def test_a_damaged_temperature_is_refused(folder: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"temperature": 0.25', '"temperature": 0'), "utf-8")
     (folder / SUMS).unlink()
     with pytest.raises(
-        CheckpointError, match=r"config\.json is damaged: temperature must be a number above 0, but got 0"
+        CheckpointError, match=r"config\.json is damaged: temperature must be a number from 0\.001 to 1000, but got 0"
     ):
         opened(folder)
 

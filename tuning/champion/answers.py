@@ -18,7 +18,7 @@ from distune._plural import n_of
 from distune.corpora.kept import reading
 from distune.corpora.labelling import UNLABELLED
 from distune.corpora.places import Place
-from distune.models.decision import LIKELIEST, AnyDecision, decision_of, stored_thresholds
+from distune.models.decision import LIKELIEST, AnyDecision, decision_of
 
 ABOUT = b"distune"
 Floats = NDArray[np.floating[Any]]
@@ -86,8 +86,8 @@ def write_answers(answers: Answers, place: Place) -> None:
         {
             "trial": answers.trial,
             "labels": answers.names,
-            "teacher_thresholds": stored_thresholds(answers.by_teacher, answers.names),
-            "student_thresholds": stored_thresholds(answers.by_student, answers.names),
+            "teacher_thresholds": answers.by_teacher.stored(answers.names),
+            "student_thresholds": answers.by_student.stored(answers.names),
             "student_temperature": answers.by_student.temperature,
         },
         ensure_ascii=False,

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
-from distune.models.decision import at_temperature
 from distune.models.predictor import Predictor
 from distune.tuning.metric.task import AnyMetric, task_of_metric
 from distune.tuning.metric.temperature import scaled
@@ -30,7 +29,7 @@ def decided_again(
 
     Dev chooses thresholds if the metric has some and dev has chosen those of before. A temperature that is not fitted is 1.
     """
-    before = at_temperature(checkpoint.decision, 1.0)
+    before = replace(checkpoint.decision, temperature=1.0)
     is_chosen = metric.without_dev is None and before != task_of_metric(metric).undecided(len(checkpoint.labels))
     if not is_chosen and not is_fitted:
         return replace(checkpoint, decision=before), _about_none(checkpoint)

@@ -49,7 +49,7 @@ def label_scores(answers: Answers) -> list[LabelScore]:
 def _thresholds(decision: AnyDecision) -> tuple[float, ...]:
     if not isinstance(decision, EachLabel):
         raise ValueError(f"a text has several labels, and each needs a threshold, but got {decision!r}")
-    return decision.thresholds
+    return decision.answers_from
 
 
 def _f1(said: NDArray[np.int64], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

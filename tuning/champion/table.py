@@ -163,7 +163,7 @@ def _at_threshold(
     decisions: Sequence[AnyDecision],
 ) -> AtThreshold | None:
     found = [
-        (by.threshold, (answers == by.index), (labels == by.index))
+        (by.answers_from, (answers == by.index), (labels == by.index))
         for answers, by in zip(predictions, decisions, strict=True)
         if isinstance(by, Decision) and by.threshold is not None
     ]
@@ -173,7 +173,7 @@ def _at_threshold(
     right = [float((said & true).sum()) for _, said, true in found]
     return AtThreshold(
         label=names[index],
-        threshold=spread([threshold for threshold, _, _ in found]),
+        threshold=spread([threshold for threshold, _, _ in found if threshold is not None]),
         precision=spread([n / max(said.sum(), 1) for n, (_, said, _) in zip(right, found, strict=True)]),
         recall=spread([n / max(true.sum(), 1) for n, (_, _, true) in zip(right, found, strict=True)]),
     )

@@ -227,7 +227,7 @@ def _student_columns(
     by = answers.by_student
     kept = Kept(
         test_score=score,
-        threshold=by.threshold if isinstance(by, Decision) else None,
+        threshold=by.answers_from if isinstance(by, Decision) else None,
         thresholds=by.named(corpus.labels) if isinstance(by, EachLabel) else None,
     )
     sure = confidence_of(prepared.metric, by, answers.student, answers.labels, scaled.note)

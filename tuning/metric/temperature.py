@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from distune._plural import n_of
 from distune.corpora.labelling import UNLABELLED
-from distune.models.decision import AnyDecision, Decision, at_temperature, same_answers, sigmoid, softmax
+from distune.models.decision import AnyDecision, Decision, sigmoid, softmax
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -34,12 +34,12 @@ def scaled(decision: AnyDecision, logits: Floats, labels: Labels) -> Scaled:
     """The rule with the temperature of the least log loss of logits `[texts, classes]` against the labels of dev.
 
     It gives the same answers as before. The temperature stays 1, and `note` says why, for fewer than MIN_TEXTS texts, for
-    a temperature beyond LOWEST and HIGHEST, and if thresholds in the new probabilities would answer otherwise.
+    a temperature beyond LOWEST and HIGHEST, and for a threshold among more than two labels.
     """
     if isinstance(decision, Decision) and decision.threshold is not None and logits.shape[1] > 2:
         return Scaled(
             decision,
-            "among more than two labels, a temperature would change which texts get the label with the threshold",
+            "among more than two labels, the threshold of one has no counterpart in calibrated probabilities",
         )
     known = labels != UNLABELLED
     n_texts = int((known if known.ndim == 1 else known.any(axis=1)).sum())
@@ -53,10 +53,7 @@ def scaled(decision: AnyDecision, logits: Floats, labels: Labels) -> Scaled:
             else f"above {HIGHEST:g}, as the logits say nothing of the labels of dev"
         )
         return Scaled(decision, f"the best one on dev is {beyond}")
-    found = at_temperature(decision, round(temperature, DIGITS))
-    if not same_answers(found.of_logits(logits), decision.of_logits(logits)).all():
-        return Scaled(decision, f"with {temperature:.4f}, thresholds would answer a text of dev otherwise")
-    return Scaled(found)
+    return Scaled(replace(decision, temperature=round(temperature, DIGITS)))
 
 
 def fitted_temperature(logits: Floats, labels: Labels) -> float:

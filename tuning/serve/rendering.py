@@ -26,7 +26,15 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 def csv_lines(rows: Sequence[Sequence[Any]], delimiter: str) -> bytes:
     """Rows of cells as CSV, with quotation marks around the cells that need them."""
     text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerows(rows)
+    if "\r" in text.getvalue():
+        # Python quotes no bare carriage return if lines end in another sign, and programs take it for the end of a row.
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        around_all = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in rows:
+            (around_all if any("\r" in str(cell) for cell in row) else writer).writerow(row)
     return text.getvalue().encode()
 
 

@@ -90,7 +90,7 @@ def _file(folder: Path, place: Place, found: TableInput, answer: Answer, after: 
 
 def _parts(folder: Path, place: Place, found: TableInput, answer: Answer, after: After) -> Counts:
     counts = Counts()
-    target = PartsFolder(place, folder, [file.name for file in found.files], found.plan)
+    target = PartsFolder(place, folder, [file.name for file in found.files], found.reading, found.plan)
     blocks = _Blocks(found.files, lambda number: target.has(number // PART_BLOCKS))
     answered_blocks = ((blocks.number(block), block, one) for block, one in answer(found.plan, blocks))
     for part, group in itertools.groupby(answered_blocks, lambda numbered: numbered[0] // PART_BLOCKS):

@@ -31,11 +31,12 @@ class InputSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableInput:
-    """The files in order, what is made of each block, and notes about what was assumed."""
+    """The files in order, what is made of each block, and notes about what was assumed. `reading` says how files are read."""
 
     files: Sequence[BlockFile]
     plan: Plan
     notes: Sequence[str]
+    reading: str
 
 
 def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSettings, ending: str) -> TableInput:
@@ -59,7 +60,10 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
         [f"and {len(files) - 3:,} more files"] if files[3:] else []
     )
     return TableInput(
-        files=files, plan=plan, notes=(*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {taken}")
+        files=files,
+        plan=plan,
+        notes=(*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"),
+        reading=repr((source.quoting, source.columns, source.encoding)),
     )
 
 

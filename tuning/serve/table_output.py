@@ -68,13 +68,14 @@ def part_content(rendered: Sequence[Any], plan: Plan) -> bytes:
 class PartsFolder:
     """A folder of parts that a killed run leaves behind, and the next one completes."""
 
-    def __init__(self, place: Place, student: Path, inputs: Sequence[str], plan: Plan) -> None:
+    def __init__(self, place: Place, student: Path, inputs: Sequence[str], reading: str, plan: Plan) -> None:
+        """`reading` says how the inputs are read. Raises CorpusError for a folder that was made of anything else."""
         self.place, self._ending = place, plan.ending
-        identity = _identity(student, inputs, plan)
+        identity = _identity(student, inputs, reading, plan)
         self._there = set(place.names())
         manifest = place / MANIFEST
         if MANIFEST in self._there:
-            known = json.loads(manifest.read_text())
+            known = _known(manifest)
             if known != identity:
                 differs = next(name for name in identity if known.get(name) != identity[name])
                 raise CorpusError(
@@ -103,12 +104,23 @@ WORDS = {
     "student": "another student",
     "inputs": "other input",
     "settings": "other settings",
+    "reading": "other settings of reading",
     "version": "another version of Distune",
 }
 """The things that a folder may have been made with, in words."""
 
 
-def _identity(student: Path, inputs: Sequence[str], plan: Plan) -> dict[str, Any]:
+def _known(manifest: Place) -> dict[str, Any]:
+    try:
+        known = json.loads(manifest.read_text())
+    except ValueError as error:
+        known = error
+    if not isinstance(known, dict) or not {*WORDS} <= {*known}:
+        raise CorpusError(f"{manifest}: is damaged, so that nobody knows what the answers are of; remove the folder")
+    return known
+
+
+def _identity(student: Path, inputs: Sequence[str], reading: str, plan: Plan) -> dict[str, Any]:
     """The content of everything that the answers depend on."""
     sums = student / SUMS
     files = [sums] if sums.exists() else [student / name for name in FILES if name != "README.md"]
@@ -118,6 +130,7 @@ def _identity(student: Path, inputs: Sequence[str], plan: Plan) -> dict[str, Any
         "student": [checksum(file) for file in files],
         "inputs": [_digest(name) for name in inputs],
         "settings": settings,
+        "reading": reading,
     }
 
 

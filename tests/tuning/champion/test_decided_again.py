@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from distune.models.decision import LIKELIEST, Decision, at_temperature
+from distune.models.decision import LIKELIEST, Decision
 from distune.models.students.config import AverageConfig
 from distune.models.students.student import student_logits
 from distune.tuning.champion.decided_again import as_before, decided_again
@@ -41,7 +41,7 @@ def test_dev_fits_the_temperature_of_a_compressed_student_again() -> None:
 
 
 def test_a_study_without_calibration_takes_the_temperature_away_and_its_threshold_answers_as_before() -> None:
-    by = at_temperature(Decision(1, 0.8), 2.0)
+    by = Decision(1, 0.8, 2.0)
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=by)
     found, lines = decided_again(checkpoint, BY_ACCURACY, TEXTS, np.zeros(60, np.int64), False)
     assert isinstance(found.decision, Decision)
@@ -58,7 +58,7 @@ def test_thresholds_and_temperature_are_both_chosen_again() -> None:
     labels = RNG.integers(0, 2, 60)
     found, lines = decided_again(checkpoint, metric, TEXTS, labels, False)
     assert found.decision.temperature == 1
-    assert found.decision != at_temperature(checkpoint.decision, 1.0)
+    assert found.decision != replace(checkpoint.decision, temperature=1.0)
     assert [line.split(":")[0][:40] for line in lines] == [
         "Dev has chosen what is answered from whi",
         "Its temperature is 1 now, as its study s",

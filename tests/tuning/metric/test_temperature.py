@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distune.models.decision import LIKELIEST, Decision, EachLabel, at_temperature, decision_of, even
+from distune.models.decision import LIKELIEST, Decision, EachLabel, decision_of
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.set_thresholds import best_thresholds
 from distune.tuning.metric.temperature import MIN_TEXTS, fitted_temperature, scaled
@@ -84,7 +84,7 @@ def test_a_threshold_is_moved_so_that_it_answers_the_same() -> None:
     assert found.decision != raw
     new = of_two(rng.normal(size=5000) * 4)
     assert (found.decision.of_logits(new) == raw.of_logits(new)).all()
-    assert (found.decision.probabilities(new)[:, 1] >= (found.decision.threshold or 0.0)).tolist() == (
+    assert (found.decision.probabilities(new)[:, 1] >= (found.decision.answers_from or 0.0)).tolist() == (
         found.decision.of_logits(new) == 1
     ).tolist()
 
@@ -105,21 +105,28 @@ def test_a_threshold_among_more_than_two_labels_keeps_the_temperature_at_one() -
     rng = np.random.default_rng(2)
     found = scaled(Decision(1, 0.3), rng.normal(size=(200, 3)), rng.integers(0, 3, 200))
     assert found.decision == Decision(1, 0.3)
-    assert "would change which texts get the label" in found.note
+    assert "has no counterpart in calibrated probabilities" in found.note
 
 
 def test_thresholds_are_moved_by_hand() -> None:
     # The logit of 0.8 is ln 4; over 2 it is ln 2, whose probability is 2/3.
-    for before, after, by_hand in ((Decision(1, 0.8), 2.0, 2 / 3), (Decision(1, 2 / 3, 2.0), 1.0, 0.8)):
-        moved = at_temperature(before, after)
-        assert isinstance(moved, Decision)
-        assert moved.threshold == pytest.approx(by_hand)
-    assert at_temperature(even(2), 3.0) == EachLabel((0.5, 0.5), 3.0)
-    assert at_temperature(EachLabel((0.0, 1.0)), 3.0) == EachLabel((0.0, 1.0), 3.0)
-    assert at_temperature(LIKELIEST, 3.0) == Decision(temperature=3.0)
+    assert Decision(1, 0.8, 2.0).answers_from == pytest.approx(2 / 3)
+    assert Decision(1, 0.8).answers_from == 0.8
+    assert EachLabel((0.0, 0.5, 0.8, 1.0), 2.0).answers_from == pytest.approx((0.0, 0.5, 2 / 3, 1.0))
+    assert Decision(temperature=3.0).answers_from is None
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf"), True, "2", None])
-def test_a_temperature_that_is_no_number_above_zero_is_refused(temperature: Any) -> None:
-    with pytest.raises(ValueError, match="temperature must be a number above 0, but got"):
+@pytest.mark.parametrize("temperature", [0.1, 0.2225, 3.0, 10.0])
+def test_no_temperature_changes_an_answer_also_where_probabilities_are_rounded(temperature: float) -> None:
+    logits = np.random.default_rng(3).normal(size=(20_000, 2)).astype(np.float32) * 12
+    for threshold in (1e-7, 0.02, 0.9999263, 0.99999296):
+        plain, calibrated = Decision(1, threshold), Decision(1, threshold, temperature)
+        assert (plain.of_logits(logits) == calibrated.of_logits(logits)).all()
+        several = EachLabel((threshold, 0.5), temperature)
+        assert (EachLabel((threshold, 0.5)).of_logits(logits) == several.of_logits(logits)).all()
+
+
+@pytest.mark.parametrize("temperature", [0, -1, 5e-324, 1e4, float("nan"), float("inf"), True, "2", None])
+def test_a_temperature_that_divides_no_logits_is_refused(temperature: Any) -> None:
+    with pytest.raises(ValueError, match=r"temperature must be a number from 0\.001 to 1000, but got"):
         decision_of({}, ("a", "b"), False, temperature)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ from distune.corpora.texts import CorpusError
 from distune.models.checkpoint import save_checkpoint
 from distune.tuning.serve import table, table_output
 from distune.tuning.serve.answer_columns import AnswerSettings
+from distune.tuning.serve.rendering import csv_lines
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
@@ -125,3 +128,28 @@ def test_a_run_that_was_killed_goes_on_and_loses_and_doubles_nothing(folder: Pat
     assert {name: after[name] for name in before} == before
     rows = [json.loads(line)["n"] for part in after.values() for line in part.splitlines()]
     assert rows == list(range(400_000))
+
+
+@pytest.mark.parametrize("reading", [{"quoting": "none"}, {"encoding": "latin-1"}, {"columns": ("n", "text")}])
+def test_a_folder_goes_on_only_if_its_input_is_read_in_the_same_way(
+    folder: Path, source: Path, tmp_path: Path, reading: dict[str, Any]
+) -> None:
+    run(folder, source, tmp_path / "out")
+    with pytest.raises(CorpusError, match="were made with other settings of reading"):
+        predict_table(
+            folder, InputSettings(paths=(str(source),), **reading), AnswerSettings(), f"{tmp_path / 'out'}/", 1
+        )
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"version": "0"}'])
+def test_a_damaged_manifest_is_told(folder: Path, source: Path, tmp_path: Path, content: str) -> None:
+    run(folder, source, tmp_path / "out")
+    (tmp_path / "out" / table_output.MANIFEST).write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match="is damaged, so that nobody knows"):
+        run(folder, source, tmp_path / "out")
+
+
+def test_a_carriage_return_in_a_cell_is_within_quotation_marks() -> None:
+    found = csv_lines([["a\rb", 1], ["c", 2], ["d\r\n", None]], ",").decode()
+    assert found == '"a\rb","1"\nc,2\n"d\r\n",""\n'
+    assert list(csv.reader(io.StringIO(found, newline=""))) == [["a\rb", "1"], ["c", "2"], ["d\r\n", ""]]
