@@ -43,8 +43,8 @@ class Manner(NamedTuple):
 class Delimited(NamedTuple):
     """The columns of a file by name, notes on how they were read, and the line in which each row begins.
 
-    `names` are those of all columns, `head` is the text of the lines before the first row, which `has_header` says are more than a hint
-    to Excel, and `left_out` has the notes on rows that are decoration.
+    `names` are those of all columns. `head` is the text of the lines before the first row: a hint to Excel, and the names if
+    `has_header`. `left_out` has the notes on rows that are decoration.
     """
 
     columns: dict[str, list[str]]
@@ -110,7 +110,8 @@ def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: 
         refuse_other_headers(lines, delimiter, wanted, config.name)
     width = len(config.columns) if config.columns else None
     reading = read_delimited(lines, delimiter, config.quoting, width, config.name)
-    if not reading.rows:
+    is_blank = reading.width == 1 and not any(cells[0].strip() for cells in reading.rows)
+    if not reading.rows or (is_blank and not config.columns):
         raise EmptyFileError(f"{config.name}: the file is empty except for quotation marks")
     if reading.width == 1:
         refuse_two_line_ends(lines, config.name)

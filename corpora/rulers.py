@@ -19,7 +19,7 @@ FOOTER = re.compile(r"\(([0-9]{1,18}) rows?( affected)?\)")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Which rows of a file are read, as decoration is told by where in the whole file it stands."""
+    """Which rows of a file are read, as only its place in the whole file makes a line decoration."""
 
     follows_names: bool = True
     """Whether the line before the first row has the names of the columns, so that a rule may come."""
