@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from distune.corpora.files import FileConfig, read_rows
 from distune.corpora.raw_rows import Quoting
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
@@ -70,3 +71,11 @@ def test_a_file_of_empty_cells_alone_is_empty_unless_its_column_has_a_name(conte
 def test_blocks_hold_every_row_without_a_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text\n" + 'good\n""\n' * 100 + '""\n' * 100, encoding="utf-8")
     assert by_blocks(tmp_path / "a.csv") == {"text": ["good", ""] * 100 + [""] * 100}
+
+
+def test_a_corpus_leaves_a_row_without_a_text_out_and_counts_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text\ngood\n""\nbad\n', encoding="utf-8")
+    notes: list[str] = []
+    rows = read_rows(FileConfig(path=str(tmp_path / "a.csv")), labelled=False, notes=notes)
+    assert [row.text for row in rows] == ["good", "bad"]
+    assert "  1 row without a text left out" in notes
