@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from distune.corpora.delimited import Manner
@@ -25,6 +25,17 @@ class Rows:
     """Notes on what was left out of it."""
     blank_is_missing: bool = False
     """Whether an empty cell is no value, as in CSV, which has no other spelling for that."""
+
+    def with_columns(self, names: Sequence[str]) -> Rows:
+        """The same rows, of which none has a value in these columns if the table has no such column.
+
+        That is for JSON and Parquet: a record may lack a key, and a nested value may be null. The rows are carried on unchanged.
+        """
+        missing = [] if self.manner is not None else [name for name in names if not self.table.has(name)]
+        if not missing:
+            return self
+        nothing = {name: [None] * self.table.n_rows for name in missing}
+        return replace(self, table=replace(self.table, columns={**self.table.columns, **nothing}))
 
 
 class Block(Protocol):

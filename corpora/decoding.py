@@ -109,6 +109,21 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> Decoded:
     )
 
 
+def whole_characters(beginning: bytes, encoding: str | None = None) -> bytes:
+    """The beginning of a text without the bytes of a character that goes on behind it.
+
+    The text is in UTF-8, or else in `encoding`, by default GB18030.
+    """
+    for one in ("utf-8", encoding or "gb18030"):
+        decoder = codecs.getincrementaldecoder(one)()
+        try:
+            decoder.decode(beginning)
+        except UnicodeDecodeError:
+            continue
+        return beginning.removesuffix(decoder.getstate()[0])
+    return beginning
+
+
 def by_mark(content: bytes) -> str | None:
     """The encoding that the first bytes of a file name, None if they name none."""
     if content.startswith(UTF8_MARK):

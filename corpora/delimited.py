@@ -14,7 +14,7 @@ from distune.corpora.headers import NAMES
 from distune.corpora.line_ends import lines_of_table, refuse_two_line_ends
 from distune.corpora.quotation import read_delimited
 from distune.corpora.raw_rows import Quoting, Reading
-from distune.corpora.rulers import without_rulers
+from distune.corpora.rulers import WHOLE, Part, without_rulers
 from distune.corpora.table_config import TableConfig
 from distune.corpora.texts import CorpusError, EmptyFileError
 
@@ -43,8 +43,8 @@ class Manner(NamedTuple):
 class Delimited(NamedTuple):
     """The columns of a file by name, notes on how they were read, and the line in which each row begins.
 
-    `names` are those of all columns, `head` is the text of the lines before the first row, and `left_out` has the notes on rows that
-    are decoration.
+    `names` are those of all columns. `head` is the text of the lines before the first row: a hint to Excel, and the names if
+    `has_header`. `left_out` has the notes on rows that are decoration.
     """
 
     columns: dict[str, list[str]]
@@ -54,16 +54,24 @@ class Delimited(NamedTuple):
     head: str
     manner: Manner
     left_out: list[str]
+    has_header: bool
 
 
-def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Delimited:
-    """The columns of a CSV or TSV file.
+def read_columns(
+    text: str,
+    delimiter: str,
+    config: TableConfig,
+    wanted: Sequence[str],
+    part: Part = WHOLE,
+    head: Delimited | None = None,
+) -> Delimited:
+    """The columns of a CSV or TSV file, or of a part of it that is put behind the `head` of its beginning.
 
     Raises CorpusError for rows of unequal length (unless they are skipped), names that repeat, and quotation marks that
     can be read neither way.
     """
     lines = lines_of_table(text)
-    hint = HINT.fullmatch(lines[0])
+    hint = HINT.fullmatch(lines[0]) if head is None or HINT.match(head.head) else None
     if hint:
         found, lines = (
             hint[1],
@@ -75,8 +83,8 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
     _refuse_names(names, header, wanted, config)
-    has_header = not config.columns or header == names
-    places, left_out = without_rulers(reading.rows, names, has_header)
+    has_header = (not config.columns or header == names) if head is None else head.has_header
+    places, left_out = without_rulers(reading.rows, names, has_header, part)
     kept = [place for place in places if len(reading.rows[place]) == reading.width]
     if len(kept) < len(places) and not (config.skip_bad_rows and kept):
         raise CorpusError(_about_odd_rows(reading, places, config, found))
@@ -85,14 +93,14 @@ def read_columns(text: str, delimiter: str, config: TableConfig, wanted: Sequenc
     notes = _notes(reading, len(kept), len(places) - len(kept))
     if found != delimiter:
         notes.append(f"its columns are separated by {SEPARATORS.get(found, repr(found))}")
-    if config.columns and header == names:
+    if config.columns and has_header:
         notes.append("its first line names the columns and is no row")
     notes += left_out
     once = {name: column for name, column in zip(names, columns, strict=True) if names.count(name) == 1}
     numbers = array("q", (reading.starts[place] + 1 for place in kept))
     head = (hint[0] if hint else "") + (reading.row(0).raw if has_header else "")
     manner = Manner(found, reading.quoting, reading.skips_spaces, bool(reading.unescaped))
-    return Delimited(once, notes, numbers, names, head, manner, left_out)
+    return Delimited(once, notes, numbers, names, head, manner, left_out, has_header)
 
 
 def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: Sequence[str]) -> Reading:
@@ -102,7 +110,8 @@ def _reading(lines: Sequence[str], delimiter: str, config: TableConfig, wanted: 
         refuse_other_headers(lines, delimiter, wanted, config.name)
     width = len(config.columns) if config.columns else None
     reading = read_delimited(lines, delimiter, config.quoting, width, config.name)
-    if not reading.rows:
+    is_blank = reading.width == 1 and not any(cells[0].strip() for cells in reading.rows)
+    if not reading.rows or (is_blank and not config.columns):
         raise EmptyFileError(f"{config.name}: the file is empty except for quotation marks")
     if reading.width == 1:
         refuse_two_line_ends(lines, config.name)

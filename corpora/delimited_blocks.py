@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import DELIMITERS, MARKS, Delimited, Manner, read_columns
@@ -13,6 +13,7 @@ from distune.corpora.line_ends import ends_in_returns
 from distune.corpora.places import Place
 from distune.corpora.raw_rows import Quoting
 from distune.corpora.row_names import RowNames
+from distune.corpora.rulers import FOOTER, WHOLE, Part
 from distune.corpora.streamed import PIECE_BYTES, Decoded, streamed
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, endings, in_encoding
@@ -34,6 +35,9 @@ class DelimitedBlock:
     n_lines_before: int
     """The number of lines of the file before `text`."""
     n_bytes: int
+    part: Part = WHOLE
+    beginning: Delimited | None = None
+    """How the file's beginning was read, for a block that is not the first."""
 
     def read(self) -> Rows:
         """The rows of the block."""
@@ -53,7 +57,9 @@ class DelimitedBlock:
     def _columns(self) -> Delimited:
         ending = endings(Place(self.config.name).name)[0]
         try:
-            return read_columns(self.head + self.text, DELIMITERS[ending], self.config, self.wanted)
+            return read_columns(
+                self.head + self.text, DELIMITERS[ending], self.config, self.wanted, self.part, self.beginning
+            )
         except CorpusError as error:
             if not self.n_lines_before:
                 raise
@@ -81,6 +87,7 @@ class DelimitedFile:
             raise CorpusError(f"{self.name}: has two columns {repeated!r}, and each is carried on; rename one of them")
         self.names = found.names
         self._head = ("\ufeff" if first.text.startswith("\ufeff") else "") + found.head
+        self._beginning = found._replace(columns={}, notes=[], numbers=(), left_out=[])
         self._manner = found.manner
         self._has_marks, self._has_backslashes = '"' in first.text, "\\\\" in first.text
         self.notes = [
@@ -100,7 +107,24 @@ class DelimitedFile:
     def blocks(self) -> Iterator[DelimitedBlock]:
         """Yield the blocks in order."""
         quoting = self._manner.quoting if self._has_marks else self._config.quoting
-        n_lines = 0
+        held: DelimitedBlock | None = None
+        for block in self._blocks(quoting):
+            if held is not None:
+                yield held
+            held = block
+        if held is not None:
+            # Its rows are counted only if its last line may be their number: all blocks before are read again for that.
+            ends_in_number = held.n_lines_before and FOOTER.fullmatch(_last_line(held.text).strip('"'))
+            before = self._blocks(quoting) if ends_in_number else iter(())
+            n_rows = sum(
+                len(block._columns().numbers) for block in before if block.n_lines_before < held.n_lines_before
+            )
+            yield replace(held, part=replace(held.part, is_last=True, n_rows_before=n_rows))
+
+    def _blocks(self, quoting: Quoting) -> Iterator[DelimitedBlock]:
+        """The blocks, each as one that others follow."""
+        n_lines, last = 0, ""
+        names = _last_line(self._head)
         for text, n_bytes, _ in self._texts(quoting):
             yield DelimitedBlock(
                 config=self._config,
@@ -109,7 +133,10 @@ class DelimitedFile:
                 text=text,
                 n_lines_before=n_lines,
                 n_bytes=n_bytes,
+                part=Part(follows_names=not n_lines or (len(self.names) > 1 and last == names), is_last=False),
+                beginning=self._beginning if n_lines else None,
             )
+            last = _last_line(text)
             n_lines += text.count("\n" if "\n" in text else "\r")
 
     def _texts(self, quoting: Quoting) -> Iterator[tuple[str, int, str]]:
@@ -191,6 +218,11 @@ def _end_of_rows(text: str, end: str, quoting: Quoting) -> int:
         n_escaped -= text.count('\\"', before, place)
         place = before
     return 0
+
+
+def _last_line(text: str) -> str:
+    """The last line that is not blank, without the spaces around it."""
+    return text.rstrip().replace("\r", "\n").rpartition("\n")[2].strip("\ufeff ")
 
 
 def _in_words(found: Delimited, has_marks: bool) -> str:

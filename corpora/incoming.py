@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from distune.corpora.decoding import by_mark, decode, zstd_stream
+from distune.corpora.decoding import by_mark, decode, whole_characters, zstd_stream
 from distune.corpora.texts import CorpusError
 
 BLOCK_BYTES = 65_536
@@ -82,7 +82,7 @@ def _encoding(block: bytes, name: str) -> str | None:
     if b"\x00" in block:
         last += last % 2  # UTF-16: two bytes a line break, of which the other one is behind it or before.
     try:
-        found = decode(block[:last] or block, name).encoding
+        found = decode(block[:last] or whole_characters(block), name).encoding
     except CorpusError as error:
         if " is not UTF-8 (" in str(error):
             return None

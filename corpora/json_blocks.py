@@ -9,9 +9,10 @@ from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import Manner
 from distune.corpora.json_records import Record, Records, is_object, json_lines, read_json
 from distune.corpora.places import Place
+from distune.corpora.row_names import RowNames
 from distune.corpora.streamed import Decoded, streamed
 from distune.corpora.table_config import TableConfig
-from distune.corpora.table_file import endings, in_encoding, of_records
+from distune.corpora.table_file import Table, endings, in_encoding, of_records
 from distune.corpora.texts import EmptyFileError
 
 ROWS = 4096
@@ -31,7 +32,12 @@ class LinesBlock:
         """The rows of the block."""
         lines = [line.removeprefix("\ufeff") for line in self.text.split("\n")]
         records = json_lines(lines, self.name, self.n_lines_before)
-        return Rows(table=of_records(records, self.name, "utf-8"), lines=[line for line in lines if line.strip()])
+        if self.n_lines_before and not any(records.records):  # Other blocks have values.
+            names = RowNames(file=self.name, unit="line", numbers=records.numbers)
+            table = Table(name=self.name, columns={}, n_rows=len(records.records), rows=names)
+        else:
+            table = of_records(records, self.name, "utf-8")
+        return Rows(table=table, lines=[line for line in lines if line.strip()])
 
 
 @dataclass(frozen=True, kw_only=True)

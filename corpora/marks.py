@@ -27,6 +27,7 @@ def follows_rules(reading: Reading, delimiter: str) -> bool:
     return (
         quotes_a_whole_column(reading, delimiter)
         or _quotes_a_whole_row(reading, delimiter)
+        or _quotes_empty_lines(reading)
         or any(_quotes_every(sign, reading, delimiter) for sign in SIGNS)
     )
 
@@ -82,6 +83,11 @@ def _quotes_a_whole_row(reading: Reading, delimiter: str) -> bool:
     if len(reading.rows) != 1 or reading.width < 2:
         return False
     return all(raw.startswith('"') for raw in _raw_cells(reading.row(0), delimiter, reading.skips_spaces))
+
+
+def _quotes_empty_lines(reading: Reading) -> bool:
+    """Whether the only column has marks as pandas writes them: around an empty cell, whose line would else be blank."""
+    return reading.width == 1 and all(row.raw.strip() == '""' for row in reading.marked)
 
 
 def _quotes_every(sign: re.Pattern[str], reading: Reading, delimiter: str) -> bool:

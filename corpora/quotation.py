@@ -122,7 +122,8 @@ def _quoted(lines: Sequence[str], delimiter: str, width: int | None, skips_space
     start, fault = 0, ""
     try:
         for cells in reader:
-            if cells and (len(cells) > 1 or cells[0].strip(" ")):
+            # A blank line is no row; a line of two quotation marks is one, whose only cell is empty.
+            if len(cells) > 1 or (cells and (cells[0].strip(" ") or lines[start].strip(" \r\n\ufeff"))):
                 rows.append([cell.replace(stand_in, "\r") for cell in cells] if has_returns else cells)
                 starts.append(start)
             start = reader.line_num

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any, BinaryIO
 
-from distune.corpora.decoding import MAGICS, UTF16_MARKS, by_mark, decode, refuse_lines_of_utf8, zstd_stream
+from distune.corpora.decoding import (
+    MAGICS,
+    UTF16_MARKS,
+    by_mark,
+    decode,
+    refuse_lines_of_utf8,
+    whole_characters,
+    zstd_stream,
+)
 from distune.corpora.places import UNREADABLE, Place
 from distune.corpora.table_file import LFS, refuse_folder
 from distune.corpora.texts import CorpusError, EmptyFileError
@@ -106,7 +114,7 @@ def _encoding(block: bytes, name: str, encoding: str | None) -> str:
     end = block.rfind(b"\n") + 1
     if b"\x00" in block:
         end += end % 2  # UTF-16: two bytes a line break, of which the other one is behind it or before.
-    return decode(block[:end] or block, name, encoding).encoding
+    return decode(block[:end] or whole_characters(block, encoding), name, encoding).encoding
 
 
 def _refuse_other_encoding(block: bytes, found: str, name: str, is_guess: bool) -> None:

@@ -84,7 +84,8 @@ class Swallowing:
 
     @classmethod
     def of(cls, reading: Reading, delimiter: str) -> Swallowing:
-        several = [row for row in reading.marked if len(row.lines) > 1]
+        # The blank lines that follow a row are no part of it.
+        several = [row for row in reading.marked if any(line.strip() for line in row.lines[1:])]
         if not several:
             return cls(rows=())
         columns = _Columns.of(reading)

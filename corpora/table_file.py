@@ -66,6 +66,14 @@ class Table:
         shown = ", ".join(names[:MOST_SHOWN]) + (f" and {len(names) - MOST_SHOWN} more" if names[MOST_SHOWN:] else "")
         raise CorpusError(f"{self.name}: no column {name!r}; its columns are {shown}{self.hint}")
 
+    def has(self, name: str) -> bool:
+        """Whether there is a column of the name or path."""
+        try:
+            self.column(name)
+        except CorpusError:
+            return False
+        return True
+
     def with_notes(self, *notes: str) -> Table:
         """The same table with these notes in place of its own."""
         return replace(self, notes=notes)

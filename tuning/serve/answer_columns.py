@@ -64,6 +64,8 @@ def answer_columns(predictor: Predictor, rows: Rows, settings: AnswerSettings) -
 
     Raises CorpusError for a cell that is no text.
     """
+    # That the input has the columns is checked before: a block without them has rows without a text.
+    rows = rows.with_columns([name for name in (settings.text, settings.text_b) if name is not None])
     texts = texts_in(rows.table, settings.text, settings.text_b)
     has_text = _have_text(texts, rows, settings)
     asked = [text for text, has in zip(texts, has_text, strict=True) if has]

@@ -48,7 +48,7 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
     wanted = (settings.text,) if settings.text_b is None else (settings.text, settings.text_b)
     config = config_of(source.paths, quoting=source.quoting, columns=source.columns, encoding=source.encoding)
     files, notes = block_files(config, wanted)
-    _refuse_missing(files[0], wanted, source)
+    _refuse_missing(files, wanted, source)
     _refuse_others(files)
     kinds = kinds_of_columns(predictor.labels, predictor.is_multi_label, settings)
     ending = ending or files[0].ending
@@ -74,16 +74,19 @@ def _with_columns(predictor: Predictor, source: InputSettings, asked: AnswerSett
     return replace(asked, text=source.text or "text", text_b=text_b)
 
 
-def _refuse_missing(file: BlockFile, wanted: Sequence[str], source: InputSettings) -> None:
-    """Raise CorpusError unless the first block has the columns with the texts."""
-    first = next(file.blocks(), None)
+def _refuse_missing(files: Sequence[BlockFile], wanted: Sequence[str], source: InputSettings) -> None:
+    """Raise CorpusError unless a block has the columns with the texts: the first one, or of JSON and Parquet any."""
+    first = next(files[0].blocks(), None)
     if first is None:
         return
-    table = first.read().table
+    rows = first.read()
     for name, flag, given in zip(wanted, ("--text", "--text-b"), (source.text, source.text_b), strict=False):
         try:
-            table.column(name)
+            rows.table.column(name)
         except CorpusError as error:
+            may_come = rows.manner is None
+            if may_come and any(block.read().table.has(name) for file in files for block in file.blocks()):
+                continue
             hint = f"; name the one with the texts by {flag} COLUMN" if given is None else ""
             raise CorpusError(f"{error}{hint}") from error
 
