@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import Manner
 from distune.corpora.json_records import Record, Records, is_object, json_lines, read_json
 from distune.corpora.places import Place
+from distune.corpora.row_names import RowNames
 from distune.corpora.streamed import Decoded, streamed
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import endings, in_encoding, of_records
@@ -44,7 +45,9 @@ class RecordsBlock:
 
     def read(self) -> Rows:
         """The rows of the block."""
-        return Rows(table=of_records(self.records, self.name, "utf-8"))
+        table = of_records(self.records, self.name, "utf-8")
+        rows = RowNames(file=self.name, numbers=self.records.numbers)
+        return Rows(table=replace(table, rows=rows))
 
 
 class JsonFile:
