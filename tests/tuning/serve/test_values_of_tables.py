@@ -14,6 +14,7 @@ import pytest
 from distune.corpora import encoding
 from distune.corpora.texts import CorpusError
 from distune.models.checkpoint import save_checkpoint
+from distune.models.predictor import Predictor
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
@@ -70,3 +71,34 @@ def test_a_nul_character_is_no_csv(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"the column 'n' holds a NUL character in row 2, with which no CSV"):
         of_json(content, folder, tmp_path / "out.csv")
     assert of_json(content, folder, tmp_path / "out.jsonl").read_text().splitlines()[1].startswith('{"text": "b", "n"')
+
+
+def test_parquet_says_which_digits_it_cuts(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = '[{"text": "a", "n": 1.10, "e": [0.5]}, {"text": "b", "n": 2.5, "e": [0.1234567890123456789]}]'
+    out = of_json(content, folder, tmp_path / "out.parquet")
+    said = capsys.readouterr().err
+    assert (
+        "the column 'e' has numbers of more digits than the float64 of Parquet keeps, such as 0.1234567890123" in said
+    )
+    assert "the column 'n'" not in said
+    found = pyarrow.parquet.read_table(out)
+    assert found.column("n").to_pylist() == [1.1, 2.5]
+    assert found.column("e").to_pylist() == [[0.5], [0.12345678901234568]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[{"text": "a", "s": {}}, {"text": "b"}]', "the column 's' has objects without a key, which Parquet cannot"),
+        ('{"text": "a", "s": [{}]}\n{"text": "b"}\n', "the column 's' has objects without a key, which Parquet cannot"),
+        ('[{"text": "a"}, {"text": "b", "n": 1e400}]', "the column 'n' holds 1e400 in row 2, which is too large"),
+    ],
+)
+def test_what_parquet_cannot_hold_is_refused_before_the_first_answer(
+    content: str, said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Predictor, "answered", None)
+    name = "in.json" if content.startswith("[") else "in.jsonl"
+    with pytest.raises(CorpusError, match=said) as error:
+        of_json(content, folder, tmp_path / "out.parquet", name)
+    assert str(error.value).endswith("; write JSON lines")
