@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -102,3 +103,29 @@ def test_what_parquet_cannot_hold_is_refused_before_the_first_answer(
     with pytest.raises(CorpusError, match=said) as error:
         of_json(content, folder, tmp_path / "out.parquet", name)
     assert str(error.value).endswith("; write JSON lines")
+
+
+def test_one_row_of_json_lines_is_carried_on_as_several_are(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_text('{"text": "a", "n": 1.10}\n{"text": "b", "n": [2.50]}\n', encoding="utf-8")
+    with gzip.open(tmp_path / "in/b.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write('{"text": "c", "n": [1.10]}')
+    rows = answered(folder, tmp_path / "in", tmp_path / "out.jsonl").read_text().splitlines()
+    begun = [row.partition(', "label"')[0] for row in rows]
+    assert begun == ['{"text": "a", "n": 1.10', '{"text": "b", "n": [2.50]', '{"text": "c", "n": [1.10]']
+
+
+def test_one_row_of_json_lines_has_nested_texts_too(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.ndjson").write_text('{"data": {"text": "a"}}\n', encoding="utf-8")
+    source = InputSettings(paths=(str(tmp_path / "in.ndjson"),), text="data.text")
+    predict_table(folder, source, AnswerSettings(), str(tmp_path / "out.jsonl"), 1)
+    assert (tmp_path / "out.jsonl").read_text().startswith('{"data": {"text": "a"}, "label": "')
+
+
+def test_names_of_rows_are_left_out_with_a_note(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_json('{"text": {"r1": "a", "r2": "b"}}', folder, tmp_path / "out.csv")
+    assert "the names of its rows, such as 'r1', 'r2', are left out" in capsys.readouterr().err
+    of_json('{"text": {"0": "a", "1": "b"}}', folder, tmp_path / "out.csv")
+    assert "the names of its rows" not in capsys.readouterr().err
