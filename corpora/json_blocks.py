@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import Manner
-from distune.corpora.json_records import Record, Records, is_object, json_lines, read_json
+from distune.corpora.json_records import LINES_ENDINGS, Record, Records, is_object, json_lines, read_json
 from distune.corpora.places import Place
 from distune.corpora.row_names import RowNames
 from distune.corpora.streamed import Decoded, streamed
@@ -50,7 +50,9 @@ class RecordsBlock:
 
     def read(self) -> Rows:
         """The rows of the block."""
-        return Rows(table=of_records(self.records, self.name, "utf-8"))
+        table = of_records(self.records, self.name, "utf-8")
+        rows = RowNames(file=self.name, numbers=self.records.numbers)
+        return Rows(table=replace(table, rows=rows))
 
 
 class JsonFile:
@@ -64,13 +66,14 @@ class JsonFile:
         self._place = Place(self.name)
         self.total = self._place.n_bytes()
         first = next(self._pieces())
-        self.has_lines = _begins_with_lines(first.text)
+        self._ending = endings(self._place.name)[0]
+        self.has_lines = _begins_with_lines(first.text, self._ending)
         self.names: Sequence[str] | None = None
-        form = "JSON lines"
+        self.notes = [f"{self.name}: JSON{' lines' * self.has_lines}{in_encoding(first.encoding)}"]
         if not self.has_lines:
-            form = "JSON"
-            self.names = list(next(self._blocks_of_whole()).read().table.columns)
-        self.notes = [f"{self.name}: {form}{in_encoding(first.encoding)}"]
+            found = self._whole()
+            self.names = list(dict.fromkeys(key for record in found.records for key in record))
+            self.notes += _about_row_names(found.row_names)
 
     def _pieces(self) -> Iterator[Decoded]:
         return streamed(self._place, self.name, endings(self._place.name)[1], self._encoding)
@@ -94,14 +97,17 @@ class JsonFile:
         if held.strip():
             yield LinesBlock(name=self.name, text=held, n_lines_before=n_lines, n_bytes=n_bytes)
 
+    def _whole(self) -> Records:
+        text = "".join(piece.text for piece in self._pieces()).removeprefix("\ufeff")
+        found = read_json(text, self.name, self._wanted, self._ending)
+        if not found.records:
+            raise EmptyFileError(f"{self.name}: holds no record")
+        return found
+
     def _blocks_of_whole(self) -> Iterator[RecordsBlock]:
-        pieces = list(self._pieces())
-        text = "".join(piece.text for piece in pieces).removeprefix("\ufeff")
-        found = read_json(text, self.name, self._wanted)
+        found = self._whole()
         names = list(dict.fromkeys(key for record in found.records for key in record))
         records: list[Record] = [{name: record.get(name) for name in names} for record in found.records]
-        if not records:
-            raise EmptyFileError(f"{self.name}: holds no record")
         for start in range(0, len(records), ROWS):
             yield RecordsBlock(
                 name=self.name,
@@ -117,7 +123,23 @@ class JsonFile:
         """JSON is read in one manner alone."""
 
 
-def _begins_with_lines(text: str) -> bool:
-    """Whether the beginning of a file has an object in its first line, and goes on behind it."""
+def _begins_with_lines(text: str, ending: str) -> bool:
+    """Whether the beginning of a file has an object in its first line, and goes on behind it.
+
+    A name that ends in .jsonl says that one line is a row too, even one that goes on behind the beginning.
+    """
     filled = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip()]
-    return len(filled) > 1 and is_object(filled[0])
+    if ending not in LINES_ENDINGS:
+        return len(filled) > 1 and is_object(filled[0])
+    is_begun = len(filled) == 1 and filled[0].lstrip().startswith("{") and "\r" not in filled[0].rstrip()
+    return is_begun or (bool(filled) and is_object(filled[0]))
+
+
+def _about_row_names(names: Sequence[str]) -> list[str]:
+    """The note on the names of rows, which no column holds; those that only count are none."""
+    if not names or names == [str(place) for place in range(len(names))]:
+        return []
+    shown = ", ".join(repr(name)[:40] for name in names[:2])
+    return [
+        f"  the names of its rows, such as {shown}, are left out; in pandas, frame.reset_index() makes a column of them"
+    ]

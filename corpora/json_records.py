@@ -13,6 +13,7 @@ from distune.corpora.cells import Spelt
 from distune.corpora.texts import CorpusError
 
 Record = Mapping[str, Any]
+LINES_ENDINGS = (".jsonl", ".ndjson")
 EXAMPLE = '{"text": ...}'
 
 
@@ -22,21 +23,25 @@ class Records(NamedTuple):
     records: list[Record]
     form: str
     numbers: Sequence[int] | None = None
+    row_names: Sequence[str] = ()
+    """The names that the file has for its rows, as pandas writes those of its index."""
 
 
 class _RepeatedKeyError(ValueError):
     """An object with two values of one name, of which Python would silently keep the last."""
 
 
-def read_json(text: str, name: str, wanted: Collection[str] = ()) -> Records:
+def read_json(text: str, name: str, wanted: Collection[str] = (), ending: str = ".json") -> Records:
     """The records of a JSON file; `wanted` names columns of which at least one must be there.
+
+    The ending of its name decides what a single line with an object is: a row of JSON lines, or any form of a table.
 
     A form is `lines`, `array`, `columns` (`{"text": {"0": ...}}` or `{"text": [...]}`), `index` (`{"0": {"text": ...}}`), `split` or the name of the one key
     whose array holds the records. Raises CorpusError for anything else.
     """
     lines = [line.removeprefix("\ufeff") for line in text.split("\n" if "\n" in text else "\r")]
     filled = [line for line in lines if line.strip()]
-    if len(filled) > 1 and is_object(filled[0]):
+    if (len(filled) > 1 or ending in LINES_ENDINGS) and filled and is_object(filled[0]):
         return json_lines(lines, name)
     try:
         value = _parsed(text)
@@ -121,7 +126,9 @@ def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> Rec
     """The records of one object, None if it holds none."""
     columns, rows = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
-        return Records(_of_rows([str(column) for column in columns], rows, name), "split")
+        return Records(
+            _of_rows([str(column) for column in columns], rows, name), "split", row_names=_names_of(value.get("index"))
+        )
     arrays = [key for key, cell in value.items() if isinstance(cell, list)]
     if len(arrays) == 1 and any(isinstance(one, dict) for one in value[arrays[0]]):
         is_record = _is_record(value, value[arrays[0]], {*wanted, "text", "text_hash"})
@@ -132,8 +139,9 @@ def _of_object(value: dict[str, Any], name: str, wanted: Collection[str]) -> Rec
         )
     if value and all(isinstance(cell, dict) for cell in value.values()):
         if _is_by_row(value, wanted, name):
-            return Records(list(value.values()), "index")
-        return Records(_of_indexed_columns(value, name), "columns")
+            return Records(list(value.values()), "index", row_names=list(value))
+        row_names = list(next(iter(value.values())))
+        return Records(_of_indexed_columns(value, name), "columns", row_names=row_names)
     if value and all(isinstance(cell, list) for cell in value.values()):
         return Records(_of_column_lists(value, name), "columns")
     is_record = any(isinstance(cell, str) for cell in value.values())
@@ -162,6 +170,14 @@ def _is_by_row(value: dict[str, dict[str, Any]], wanted: Collection[str], name: 
             'names, in pandas by `frame.columns = ["text", "label"]`'
         )
     return all(map(is_whole, value))
+
+
+def _names_of(index: Any) -> list[str]:
+    return (
+        [one if isinstance(one, str) else json.dumps(one, default=str) for one in index]
+        if isinstance(index, list)
+        else []
+    )
 
 
 def _of_column_lists(value: dict[str, list[Any]], name: str) -> list[Record]:

@@ -135,7 +135,7 @@ def read_table(config: TableConfig, wanted: Sequence[str] = ()) -> Table:
     if not decoded.text.strip():
         raise EmptyFileError(f"{name}: the file is empty")
     if ending in JSON_ENDINGS:
-        return of_records(read_json(decoded.text, name, wanted), name, decoded.encoding)
+        return of_records(read_json(decoded.text, name, wanted, ending), name, decoded.encoding)
     marked = "\ufeff" if decoded.encoding == "utf-8-sig" or content.startswith(UTF16_MARKS) else ""
     found = read_columns(marked + decoded.text, DELIMITERS[ending], config, wanted)
     columns, notes = found.columns, found.notes
@@ -205,7 +205,7 @@ def _of_parquet(place: Place, name: str) -> Table:
 
 
 def of_records(found: Records, name: str, encoding: str) -> Table:
-    records, form, numbers = found
+    records, form, numbers = found.records, found.form, found.numbers
     rows = RowNames(file=name, unit="row" if numbers is None else "line", numbers=numbers)
     names = list(dict.fromkeys(key for record in records for key in record))
     if not names:

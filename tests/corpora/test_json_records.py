@@ -109,3 +109,23 @@ def test_what_is_too_deep_is_refused(content: str) -> None:
             read_json(content.replace("DEEP", deep), "a.json")
     finally:
         sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".ndjson"])
+def test_one_object_in_a_file_of_json_lines_is_a_row_whatever_it_holds(ending: str) -> None:
+    for content, record in (
+        ('{"text": ["a"]}\n', {"text": ["a"]}),
+        ('{"data": {"text": "a"}}', {"data": {"text": "a"}}),
+        ('{"version": 1, "data": [{"text": "a"}]}\r\n', {"version": 1, "data": [{"text": "a"}]}),
+    ):
+        assert read_json(content, "a", ("text",), ending)[:2] == ([record], "lines")
+    assert read_json('[{"text": "a"}]', "a", ("text",), ending)[:2] == ([{"text": "a"}], "array")
+
+
+def test_the_names_of_rows_are_kept() -> None:
+    for content in (
+        '{"text": {"r1": "a", "r2": "b"}}',
+        '{"r1": {"text": "a"}, "r2": {"text": "b"}}',
+        '{"columns": ["text"], "index": ["r1", "r2"], "data": [["a"], ["b"]]}',
+    ):
+        assert read_json(content, "a.json", ("text",)).row_names == ["r1", "r2"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -25,16 +27,34 @@ GROUP_ROWS = 65_536
 """Rows of a row group of an output."""
 
 
-def schema_of_records(blocks: Iterable[Rows], name: str) -> pa.Schema:
-    """The schema that holds all records of JSON; raises CorpusError if a column has values that no one type holds."""
+def schema_of_records(blocks: Iterable[Rows], name: str) -> tuple[pa.Schema, list[str]]:
+    """The schema that holds all records of JSON, and notes on the digits that it cuts; raises CorpusError if a column has
+    values that no one type holds."""
     found = pa.schema([])
+    cut: dict[str, Spelt] = {}
     for rows in blocks:
-        batch = _batch_of_records(rows, list(rows.table.columns), None)
+        batch = _batch_of_records(rows, list(rows.table.columns), None, cut)
         try:
             found = pa.unify_schemas([found, batch.schema], promote_options="permissive")
         except pa.ArrowException as error:
             raise _no_one_type(name, error) from error
-    return found
+    notes = [
+        f"the column {column!r} has numbers of more digits than the float64 of Parquet keeps, such as {number!s}; JSON lines keep them"
+        for column, number in cut.items()
+    ]
+    return found, notes
+
+
+def refuse_unwritable(schema: pa.Schema, name: str) -> None:
+    """Raise CorpusError for a column of a type that Parquet cannot hold, such as an object without keys."""
+    for column in schema:
+        try:
+            pyarrow.parquet.write_table(pa.schema([column]).empty_table(), pa.BufferOutputStream())
+        except pa.ArrowNotImplementedError as error:
+            what = f"values of the type {column.type}, which Parquet cannot hold"
+            if "no child field" in str(error):
+                what = "objects without a key, which Parquet cannot hold"
+            raise CorpusError(f"{name}: the column {column.name!r} has {what}; write JSON lines") from error
 
 
 def schema_of_strings(names: Sequence[str]) -> pa.Schema:
@@ -69,12 +89,19 @@ def as_batch(rows: Rows, schema: pa.Schema, answers: Mapping[str, Sequence[Any]]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _batch_of_records(rows: Rows, names: Sequence[str], schema: pa.Schema | None) -> pa.RecordBatch:
+def _batch_of_records(
+    rows: Rows, names: Sequence[str], schema: pa.Schema | None, cut: dict[str, Spelt] | None = None
+) -> pa.RecordBatch:
+    """The rows as a batch; `cut` gets of each column the first number that loses a digit."""
     columns = rows.table.columns
     nothing: list[Any] = [None] * rows.table.n_rows
     arrays = []
     for name in names:
-        cells = [_as_float(cell) for cell in columns.get(name, nothing)]
+        spelt: list[tuple[Spelt, int]] = []
+        cells = [_as_float(cell, spelt, place) for place, cell in enumerate(columns.get(name, nothing))]
+        _refuse_too_large(spelt, name, rows)
+        if cut is not None and (number := next((one for one, _ in spelt if _is_cut(one)), None)) is not None:
+            cut.setdefault(name, number)
         try:
             arrays.append(pa.array(cells, None if schema is None else schema.field(name).type))
         except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
@@ -82,8 +109,29 @@ def _batch_of_records(rows: Rows, names: Sequence[str], schema: pa.Schema | None
     return pa.RecordBatch.from_arrays(arrays, names=list(names))
 
 
-def _as_float(cell: Any) -> Any:
-    return float(cell) if isinstance(cell, Spelt) else cell
+def _as_float(cell: Any, spelt: list[tuple[Spelt, int]], place: int) -> Any:
+    """A cell with floats at any depth in place of spelt numbers, which are added to `spelt` with their row's place."""
+    if isinstance(cell, Spelt):
+        spelt.append((cell, place))
+        return float(cell)
+    if isinstance(cell, dict):
+        return {key: _as_float(part, spelt, place) for key, part in cell.items()}
+    if isinstance(cell, list):
+        return [_as_float(part, spelt, place) for part in cell]
+    return cell
+
+
+def _is_cut(number: Spelt) -> bool:
+    return Decimal(repr(float(number))) != number
+
+
+def _refuse_too_large(spelt: Sequence[tuple[Spelt, int]], name: str, rows: Rows) -> None:
+    for number, place in spelt:
+        if math.isinf(float(number)):
+            raise CorpusError(
+                f"{rows.table.name}: the column {name!r} holds {number!s} in {rows.table.rows[place]}, which is too large for the float64 "
+                "of Parquet; write JSON lines"
+            )
 
 
 def _no_one_type(what: str, error: Exception) -> CorpusError:

@@ -43,28 +43,39 @@ def as_csv(rows: Rows, names: Sequence[str], answers: Answers, delimiter: str) -
     columns = rows.table.columns
     nothing: list[Any] = [None] * rows.table.n_rows
     carried = [_cells_of_csv(rows.table.column(name) if name in columns else nothing, name, rows) for name in names]
-    return _encoded(
-        lambda: csv_lines(
-            list(zip(*carried, *(_cells_of_csv(cells, name, rows) for name, cells in answers.items()), strict=True)),
-            delimiter,
-        ),
-        rows,
-    )
+    answered = [_cells_of_csv(cells, name, rows) for name, cells in answers.items()]
+    content = _encoded(lambda: csv_lines(list(zip(*carried, *answered, strict=True)), delimiter), rows)
+    if b"\x00" in content:
+        _refuse_nul(dict(zip(names, carried, strict=True)), rows)
+    return content
+
+
+def _refuse_nul(columns: Mapping[str, Sequence[str]], rows: Rows) -> None:
+    """Raise CorpusError for a cell that holds NUL, as no reader of CSV takes a file with one."""
+    for name, cells in columns.items():
+        place = next((place for place, cell in enumerate(cells) if "\x00" in cell), None)
+        if place is not None:
+            raise CorpusError(
+                f"{rows.table.name}: the column {name!r} holds a NUL character in {rows.table.rows[place]}, with which no CSV can be "
+                "read; remove it, or write JSON lines"
+            )
 
 
 def _cells_of_csv(cells: Sequence[Any], name: str, rows: Rows) -> Sequence[Any]:
     if all(type(cell) is str for cell in cells):
         return cells
-    return [_cell_of_csv(cell, name, rows) for cell in cells]
+    return [_cell_of_csv(cell, name, rows, place) for place, cell in enumerate(cells)]
 
 
-def _cell_of_csv(cell: Any, name: str, rows: Rows) -> str:
+def _cell_of_csv(cell: Any, name: str, rows: Rows, place: int) -> str:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, dict | list | bool):
-        return _json_of(cell, name, rows)
+        return _json_of(cell, name, rows, place)
+    if isinstance(cell, Spelt):
+        return str(cell)
     plain = _plain(cell, name, rows)
     return plain if isinstance(plain, str) else repr(plain)
 
@@ -91,23 +102,42 @@ def _values(rows: Rows, name: str) -> list[Any]:
 def _objects(columns: Mapping[str, list[Any]], rows: Rows) -> list[str]:
     """Each row of columns as an object of JSON."""
     keys = [json.dumps(name, ensure_ascii=False) for name in columns]
-    spelt = [[_json_of(cell, name, rows) for cell in cells] for name, cells in columns.items()]
+    spelt = [[_json_of(cell, name, rows, place) for place, cell in enumerate(cells)] for name, cells in columns.items()]
     template = "{" + ", ".join(f"{key.replace('%', '%%')}: %s" for key in keys) + "}"
     if not columns:
         return ["{}"] * rows.table.n_rows
     return [template % cells for cells in zip(*spelt, strict=True)]
 
 
-def _json_of(cell: Any, name: str, rows: Rows) -> str:
+def _json_of(cell: Any, name: str, rows: Rows, place: int) -> str:
     try:
         return ENCODER.encode(cell)
-    except TypeError:
-        pass  # It has a part that JSON has no type for.
-    except ValueError as error:
+    except (TypeError, ValueError):
+        pass  # It has a part that JSON has no type for, or a NaN or an infinity.
+    try:
+        return _spelt(cell, name, rows, place)
+    except RecursionError as error:
         raise CorpusError(
-            f"{rows.table.name}: the column {name!r} holds {cell!r:.40}, which JSON cannot spell; write Parquet"
+            f"{rows.table.name}: the arrays and objects of the column {name!r} in {rows.table.rows[place]} stand too deep within each other"
         ) from error
-    return json.dumps(cell, ensure_ascii=False, allow_nan=False, default=lambda value: _plain(value, name, rows))
+
+
+def _spelt(value: Any, name: str, rows: Rows, place: int) -> str:
+    """A value as JSON, part by part: NaN as null at any depth, and a number in the spelling of its file."""
+    if isinstance(value, dict):
+        pairs = [f"{ENCODER.encode(key)}: {_spelt(part, name, rows, place)}" for key, part in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join([_spelt(part, name, rows, place) for part in value])}]"
+    if isinstance(value, Spelt):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            return "null"
+        raise CorpusError(
+            f"{rows.table.name}: the column {name!r} holds {value!r} in {rows.table.rows[place]}, which JSON cannot spell; write Parquet"
+        )
+    return ENCODER.encode(value if value is None or isinstance(value, str) else _plain(value, name, rows))
 
 
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -115,8 +145,6 @@ ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 def _plain(value: Any, name: str, rows: Rows) -> Any:
     """A value of Arrow as one that JSON has: a date as ISO 8601 has it, a decimal by its digits, bytes in base64."""
-    if isinstance(value, Spelt):
-        return float(value)
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime.date | datetime.time):

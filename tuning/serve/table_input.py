@@ -52,7 +52,7 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
     _refuse_others(files)
     kinds = kinds_of_columns(predictor.labels, predictor.is_multi_label, settings)
     ending = ending or files[0].ending
-    names, schema = _carried(files, ending, kinds)
+    names, schema, cut = _carried(files, ending, kinds)
     refuse_clash(names or (), kinds, files[0].name)
     plan = Plan(settings=settings, kinds=kinds, ending=ending, names=names, schema=schema)
     taken = " and ".join(map(repr, wanted))
@@ -62,7 +62,7 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
     return TableInput(
         files=files,
         plan=plan,
-        notes=(*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"),
+        notes=(*said, *notes, *cut, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"),
         reading=repr((source.quoting, source.columns, source.encoding)),
     )
 
@@ -111,24 +111,33 @@ def _refuse_others(files: Sequence[BlockFile]) -> None:
             )
 
 
-def _carried(files: Sequence[BlockFile], ending: str, kinds: Mapping[str, Kind]) -> tuple[list[str] | None, Any]:
-    """The names of the columns that are carried on, and the schema of an output in Parquet."""
+def _carried(
+    files: Sequence[BlockFile], ending: str, kinds: Mapping[str, Kind]
+) -> tuple[list[str] | None, Any, list[str]]:
+    """The names of the columns that are carried on, the schema of an output in Parquet, and notes on what that cuts."""
     names = None if files[0].names is None else list(files[0].names)
     if names is None and ending == ".jsonl":
-        return None, None
+        return None, None, []
     if ending != ".parquet":
-        return _names_of_records(files) if names is None else names, None
-    from distune.tuning.serve.arrow_answers import schema_of_records, schema_of_strings, with_answers
+        return _names_of_records(files) if names is None else names, None, []
+    from distune.tuning.serve.arrow_answers import (
+        refuse_unwritable,
+        schema_of_records,
+        schema_of_strings,
+        with_answers,
+    )
 
     schema = files[0].schema
+    cut: list[str] = []
     if schema is None and files[0].ending == ".jsonl":
         # All records are read once before, as the last one may have another column or type than the others.
         blocks = (block.read() for file in files for block in file.blocks())
-        schema = schema_of_records(blocks, files[0].name)
+        schema, cut = schema_of_records(blocks, files[0].name)
     elif schema is None:
         schema = schema_of_strings(names or ())
+    refuse_unwritable(schema, files[0].name)
     refuse_clash(schema.names, kinds, files[0].name)
-    return list(schema.names), with_answers(schema, kinds)
+    return list(schema.names), with_answers(schema, kinds), cut
 
 
 def _names_of_records(files: Sequence[BlockFile]) -> list[str]:
