@@ -63,15 +63,15 @@ def read_columns(
     config: TableConfig,
     wanted: Sequence[str],
     part: Part = WHOLE,
-    head: Delimited | None = None,
+    beginning: Delimited | None = None,
 ) -> Delimited:
-    """The columns of a CSV or TSV file, or of a part of it that is put behind the `head` of its beginning.
+    """The columns of a CSV or TSV file, or of a part of it that is put behind the `head` of its `beginning`.
 
     Raises CorpusError for rows of unequal length (unless they are skipped), names that repeat, and quotation marks that
     can be read neither way.
     """
     lines = lines_of_table(text)
-    hint = HINT.fullmatch(lines[0]) if head is None or HINT.match(head.head) else None
+    hint = HINT.fullmatch(lines[0]) if beginning is None or HINT.match(beginning.head) else None
     if hint:
         found, lines = (
             hint[1],
@@ -83,7 +83,7 @@ def read_columns(
     header = [cell.strip() for cell in reading.rows[0]]
     names = list(config.columns or header)
     _refuse_names(names, header, wanted, config)
-    has_header = (not config.columns or header == names) if head is None else head.has_header
+    has_header = (not config.columns or header == names) if beginning is None else beginning.has_header
     places, left_out = without_rulers(reading.rows, names, has_header, part)
     kept = [place for place in places if len(reading.rows[place]) == reading.width]
     if len(kept) < len(places) and not (config.skip_bad_rows and kept):
