@@ -74,7 +74,8 @@ def predict(options: argparse.Namespace) -> None:
     from distune.tuning.serve.predict import predict
 
     for flag in ("text", "text_b", "proba", "top", "prefix", "workers", "format", "quoting", "columns", "encoding"):
-        if getattr(options, flag):
+        value = getattr(options, flag)
+        if value is not None and value is not False:
             raise CheckpointError(f"--{flag.replace('_', '-')} is for tables: name by --out where the answers go")
     if len(options.texts) > 1:
         raise CheckpointError("several files are answered as tables: name by --out where the answers go")
@@ -95,6 +96,8 @@ def _predict_table(options: argparse.Namespace) -> None:
 
     if options.workers is not None and options.workers < 1:
         raise CheckpointError(f"--workers must be at least 1, but got {options.workers}")
+    if options.top is not None and options.top < 1:
+        raise CheckpointError(f"--top must be from 1 to the number of labels, but got {options.top}")
     source = InputSettings(
         paths=tuple(options.texts),
         text=options.text,

@@ -14,6 +14,7 @@ from distune.corpora.places import Place, PlaceError, check_place, check_writabl
 from distune.models.checkpoint_folder import CheckpointError, check_folder
 from distune.tuning.serve.answer_blocks import AnsweredBlock
 from distune.tuning.serve.answer_columns import AnswerSettings
+from distune.tuning.serve.flags import with_flags
 from distune.tuning.serve.progress import progress_of
 from distune.tuning.serve.table_input import InputSettings, TableInput, open_input
 from distune.tuning.serve.table_output import PART_BLOCKS, PartsFolder, ending_of, file_sink, part_content
@@ -46,6 +47,8 @@ def predict_table(
     Raises CheckpointError, CorpusError and PlaceError for what cannot be used, before the first answer as far as it can be told.
     """
     check_folder(folder)
+    if not out.strip():
+        raise CheckpointError("--out is empty; name a file, or a folder by a / at its end")
     try:
         check_place(out)
     except PlaceError as error:
@@ -54,7 +57,7 @@ def predict_table(
     place = Place(out)
     if ending and format_ is not None and f".{format_}" != ending:
         raise CheckpointError(f"--out {out} is a file of {ending[1:]}, but --format is {format_}; leave --format out")
-    with workers(folder, n_workers) as (predictor, answer):
+    with with_flags(), workers(folder, n_workers) as (predictor, answer):
         found = open_input(predictor, source, asked, ending or (f".{format_}" if format_ else ""))
         _refuse_own_input(place, found.files)
         check_writable(place.parent if ending else place)

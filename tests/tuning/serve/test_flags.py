@@ -1,0 +1,49 @@
+"""Messages of `distune predict --out` name its own flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distune.corpora.texts import CorpusError
+from distune.models.checkpoint_folder import CheckpointError
+from distune.tuning.cli import main
+from distune.tuning.serve.answer_columns import AnswerSettings
+from distune.tuning.serve.table import predict_table
+from distune.tuning.serve.table_input import InputSettings
+from tests.tuning.serve.test_values_of_tables import folder  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.csv": b"text,n\na,1\nb,2\nc\n"}, ", or take these rows out"),
+        ({"a.csv": b"text\n\xff\xfe\xfd\n"}, "say by --encoding in which encoding it was saved"),
+        ({"a.csv": b"text,text\na,b\n"}, ", or name all by --columns A,B where the first line is no header"),
+        ({"a.csv": b"text\na\n", "b.jsonl": b'{"text": "a"}\n'}, "; answer each by a run of its own"),
+    ],
+)
+def test_messages_name_flags(files: dict[str, bytes], said: str, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "in").mkdir()
+    for name, content in files.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    paths = tuple(str(tmp_path / "in" / name) for name in files)
+    with pytest.raises(CorpusError) as error:
+        predict_table(folder, InputSettings(paths=paths), AnswerSettings(), str(tmp_path / "out.csv"), 1)
+    assert said in str(error.value)
+    assert "`" not in str(error.value)
+
+
+def test_no_likeliest_label_and_an_empty_output_are_refused(
+    folder: Path,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "in.csv").write_text("text\na\n", encoding="utf-8")
+    command = ["predict", str(folder), str(tmp_path / "in.csv"), "--out"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, str(tmp_path / "out.csv"), "--top", "0"])
+    assert "--top must be from 1 to the number of labels, but got 0" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="--out is empty; name a file"):
+        predict_table(folder, InputSettings(paths=("in.csv",)), AnswerSettings(), "", 1)
