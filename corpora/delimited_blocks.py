@@ -69,8 +69,10 @@ class DelimitedBlock:
 
 
 class DelimitedFile:
-    """A file of CSV or TSV that is read block by block. Each block shows the
-    separator of its columns and the meaning of its quotation marks, which must be the same in all."""
+    """A file of CSV or TSV that is read block by block.
+
+    Each block shows the separator of its columns and the meaning of its quotation marks, which must be the same in all.
+    """
 
     ending = ".csv"
     schema = None
