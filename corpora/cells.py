@@ -78,6 +78,9 @@ class Spelt(Decimal):
     def __str__(self) -> str:
         return self.spelling
 
+    def __reduce__(self) -> tuple[type[Spelt], tuple[str]]:
+        return Spelt, (self.spelling,)  # A decimal on its way to another process has a spelling of its own.
+
 
 def is_nothing(cell: Any) -> bool:
     """Whether a cell is null, or NaN as pandas has it."""

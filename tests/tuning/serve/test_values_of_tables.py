@@ -28,23 +28,24 @@ def folder(tmp_path: Path) -> Path:
     return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
 
 
-def answered(folder: Path, source: Path, out: Path, **settings: Any) -> Path:
-    predict_table(folder, InputSettings(paths=(str(source),)), AnswerSettings(**settings), str(out), 1)
+def answered(folder: Path, source: Path, out: Path, n_workers: int = 1) -> Path:
+    predict_table(folder, InputSettings(paths=(str(source),)), AnswerSettings(), str(out), n_workers)
     return out
 
 
-def of_json(content: str, folder: Path, out: Path, name: str = "in.json") -> Path:
+def of_json(content: str, folder: Path, out: Path, name: str = "in.json", n_workers: int = 1) -> Path:
     source = folder.parent / name
     source.write_text(content, encoding="utf-8")
-    return answered(folder, source, out)
+    return answered(folder, source, out, n_workers)
 
 
-def test_numbers_of_a_json_array_keep_their_digits_in_text(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_numbers_of_a_json_array_keep_their_digits_in_text(n_workers: int, folder: Path, tmp_path: Path) -> None:
     content = '[{"text": "a", "n": 1e400, "e": [0.1234567890123456789, {"x": 1.10}]}, {"text": "b"}]'
-    first, second = of_json(content, folder, tmp_path / "out.jsonl").read_text().splitlines()
+    first, second = of_json(content, folder, tmp_path / "out.jsonl", n_workers=n_workers).read_text().splitlines()
     assert first.startswith('{"text": "a", "n": 1e400, "e": [0.1234567890123456789, {"x": 1.10}], "label": "')
     assert second.startswith('{"text": "b", "n": null, "e": null, "label": "')
-    _, row, _ = of_json(content, folder, tmp_path / "out.csv").read_text().splitlines()
+    _, row, _ = of_json(content, folder, tmp_path / "out.csv", n_workers=n_workers).read_text().splitlines()
     assert row.startswith('a,1e400,"[0.1234567890123456789, {""x"": 1.10}]",')
 
 
