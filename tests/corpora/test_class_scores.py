@@ -137,11 +137,11 @@ TOKEN = {"token": " pos", "logprob": -0.1, "bytes": [112]}
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (TOKEN, r"row 1: has log-probabilities of the tokens .* \(token, logprob, bytes\), not of the classes"),
-        ([TOKEN, TOKEN], "row 1: has log-probabilities of the tokens"),
-        ({"label": "pos", "score": 0.9}, r"row 1: has the score of one class alone .* with top_k=None$"),
-        ([{"label": "pos", "score": 0.9}], "row 1: has the score of one class alone"),
-        ([{"label": "pos", "score": 0.9}, {"label": "pos", "score": 0.1}], "row 1: a label occurs twice"),
+        (TOKEN, r"line 1: has log-probabilities of the tokens .* \(token, logprob, bytes\), not of the classes"),
+        ([TOKEN, TOKEN], "line 1: has log-probabilities of the tokens"),
+        ({"label": "pos", "score": 0.9}, r"line 1: has the score of one class alone .* with top_k=None$"),
+        ([{"label": "pos", "score": 0.9}], "line 1: has the score of one class alone"),
+        ([{"label": "pos", "score": 0.9}, {"label": "pos", "score": 0.1}], "line 1: a label occurs twice"),
     ],
 )
 def test_what_is_not_said_of_every_class_is_refused_in_one_line(tmp_path: Path, cell: Any, message: str) -> None:

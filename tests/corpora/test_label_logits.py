@@ -116,7 +116,7 @@ def test_logits_and_probabilities_that_contradict_each_other_are_refused(tmp_pat
     assert file.notes == ("it has logits and probabilities; the logits are taken",)
     # 2 is rather there, and with 0.4 it is rather not, as the largest of a softmax may be.
     with pytest.raises(
-        CorpusError, match=r"first in row 1: a label has the logit 2 and the probability 0.4; leave one"
+        CorpusError, match=r"first in line 1: a label has the logit 2 and the probability 0.4; leave one"
     ):
         read(tmp_path, {**both, "probabilities": [0.4, 0.3, 0.3]})
 
