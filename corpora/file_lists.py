@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from distune._plural import n_of
 from distune.corpora.hub_dataset import is_of_hub
+from distune.corpora.patterns import is_pattern, matching, pattern_base
 from distune.corpora.places import UNREADABLE, Place
 from distune.corpora.saved_dataset import is_saved_dataset, saved_splits
 from distune.corpora.table_config import names_of
@@ -53,7 +54,7 @@ def files_of(names: str | tuple[str, ...]) -> Files:
 
 def _files_of_one(name: str, notes: list[str]) -> list[str]:
     place = Place(name)
-    if is_of_hub(name) or not name.strip() or not (place.is_pattern or place.is_folder()) or place.is_file():
+    if is_of_hub(name) or not name.strip() or not (is_pattern(place) or place.is_folder()) or place.is_file():
         return [name]  # What is missing, or no file, is told where it is read.
     if place.is_folder():
         if splits := saved_splits(place):
@@ -62,10 +63,10 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
                 f"{(place / splits[0]).uri}"
             )
         return [name] if is_saved_dataset(place) else _parts_of(place, notes)
-    found = [file.uri for file in place.matching()]
+    found = [file.uri for file in matching(place)]
     if not found:
         raise CorpusError(f"{name}: no file matches this pattern{_what_is_there(place)}")
-    if folders := [folder.uri for folder in place.matching(folders=True) if folder.uri not in found]:
+    if folders := [folder.uri for folder in matching(place, folders=True) if folder.uri not in found]:
         notes.append(
             f"  {name} finds folders too, whose files are not read: {shown(folders)}; a pattern that ends in /**/*.csv, or in another ending, "
             "takes those of all folders"
@@ -80,9 +81,9 @@ def _files_of_one(name: str, notes: list[str]) -> list[str]:
 
 
 def _what_is_there(pattern: Place) -> str:
-    if folders := [folder.uri for folder in pattern.matching(folders=True)]:
+    if folders := [folder.uri for folder in matching(pattern, folders=True)]:
         return f", and it finds folders ({shown(folders)}); name the files in them: {(pattern / '*').uri}"
-    folder = pattern.pattern_base
+    folder = pattern_base(pattern)
     if not folder.exists():
         return f"; there is no folder {folder.uri}"
     names = folder.names()

@@ -5,11 +5,9 @@ A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credential
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,14 +24,10 @@ from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
 """File systems on which an object appears when it is complete; elsewhere it is written next to its place and moved."""
-
-
 BUFFER_BYTES = 1 << 20
 """The size of one request for a part of a file that lies elsewhere."""
 UNREADABLE = (OSError, ArrowException)
 """The errors of a place that cannot be read."""
-WILDCARDS = re.compile(r"[*?\[]")
-"""The signs of a pattern of file names."""
 
 
 class PlaceError(ValueError):
@@ -59,22 +53,22 @@ class Place:
         return self.uri
 
     def __truediv__(self, name: str) -> Place:
-        path, options = self._parts
+        path, options = self.parts
         return Place(f"{path.rstrip('/')}/{name}{options}")
 
     @property
     def name(self) -> str:
-        return self._parts[0].rstrip("/").rpartition("/")[2]
+        return self.parts[0].rstrip("/").rpartition("/")[2]
 
     @property
     def parent(self) -> Place:
         """The folder that a file or folder lies in."""
-        path, options = self._parts
+        path, options = self.parts
         above, slash, _ = path.rstrip("/").rpartition("/")
         return Place(f"{above or slash or '.'}{options}")
 
     @property
-    def _parts(self) -> tuple[str, str]:
+    def parts(self) -> tuple[str, str]:
         """The path, and what follows the `?` of a URI: the options of the file system. In a path of this machine it is a letter."""
         path, mark, options = self.uri.partition("?") if "://" in self.uri else (self.uri, "", "")
         return path, mark + options
@@ -114,29 +108,7 @@ class Place:
         system, path = self._resolved
         return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
 
-    @property
-    def is_pattern(self) -> bool:
-        """Whether a name has wildcards; in a URI `?` is none, as it begins the options of the file system."""
-        return bool(WILDCARDS.search(self._parts[0]))
-
-    @property
-    def pattern_base(self) -> Place:
-        """The folder above the first wildcard of a pattern."""
-        path, options = self._parts
-        base = path[: WILDCARDS.search(f"{path}*").start()].rpartition("/")  # type: ignore[union-attr]
-        return Place(f"{base[0] or base[1] or '.'}{options}")
-
-    def matching(self, folders: bool = False) -> list[Place]:
-        """The files, or the folders, that a pattern finds, sorted by name. `**` stands for folders at any depth; names that begin with a point or an
-        underscore are found only by patterns that begin so, as programs mark by them what is no data."""
-        base = self.pattern_base
-        behind = self._parts[0][len(base._parts[0]) :]
-        if base.uri == "." and not self.uri.startswith("./"):
-            base, behind = Place(""), self.uri
-        found = list(_matching(base, [part for part in behind.split("/") if part], folders))
-        return sorted(dict.fromkeys(found), key=lambda place: place.uri)
-
-    def _entries(self) -> list[tuple[str, bool]]:
+    def entries(self) -> list[tuple[str, bool]]:
         """The names in a folder, and whether each is a folder."""
         system, path = self._resolved
         infos = system.get_file_info(FileSelector(path, allow_not_found=True))
@@ -176,20 +148,25 @@ class Place:
         if self.path is not None:
             write_whole(self.path, content, durable)
             return
+        with self._unfinished() as (system, path), system.open_output_stream(path, compression=None) as stream:
+            stream.write(content)
+
+    @contextmanager
+    def _unfinished(self) -> Iterator[tuple[FileSystem, str]]:
+        """Another file system and a path on it to write a file to, which takes this place when the `with` ends well, and is
+        removed when it does not."""
         system, path = self._resolved
-        at_once = system.type_name in WHOLE_AT_ONCE
-        unfinished = path if at_once else f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
-        if not at_once:
-            system.create_dir(path.rpartition("/")[0], recursive=True)
+        if system.type_name in WHOLE_AT_ONCE:
+            yield system, path
+            return
+        unfinished = f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
+        system.create_dir(path.rpartition("/")[0], recursive=True)
         try:
-            with system.open_output_stream(unfinished, compression=None) as stream:
-                stream.write(content)
-            if not at_once:
-                system.move(unfinished, path)
-        except (OSError, ArrowException):
-            if not at_once:
-                with suppress(OSError, ArrowException):
-                    system.delete_file(unfinished)
+            yield system, unfinished
+            system.move(unfinished, path)
+        except BaseException:
+            with suppress(OSError, ArrowException):
+                system.delete_file(unfinished)
             raise
 
     @contextmanager
@@ -209,15 +186,8 @@ class Place:
             return
         with scratch_folder() as scratch:
             yield scratch / self.name
-            system, path = self._resolved
-            if system.type_name not in WHOLE_AT_ONCE:
-                system.create_dir(path.rpartition("/")[0], recursive=True)
-            unfinished_uri = path if system.type_name in WHOLE_AT_ONCE else f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
-            copy_files(
-                str(scratch / self.name), unfinished_uri, source_filesystem=_local(), destination_filesystem=system
-            )
-            if unfinished_uri != path:
-                system.move(unfinished_uri, path)
+            with self._unfinished() as (system, path):
+                copy_files(str(scratch / self.name), path, source_filesystem=_local(), destination_filesystem=system)
 
     def write_text(self, content: str) -> None:
         self.write_bytes(content.encode())
@@ -254,28 +224,6 @@ class Place:
             yield scratch
             system, path = self._resolved
             copy_files(str(scratch), path, source_filesystem=_local(), destination_filesystem=system)
-
-
-def _matching(folder: Place, parts: Sequence[str], folders: bool) -> Iterator[Place]:
-    """The files, or the folders, below a folder that fit the parts of a pattern."""
-    pattern, rest = parts[0], parts[1:]
-    if pattern == "**" and rest:
-        yield from _matching(folder, rest, folders)
-    elif not WILDCARDS.search(pattern) and rest:
-        yield from _matching(_within(folder, pattern), rest, folders)
-        return
-    for name, is_folder in folder._entries():
-        is_hidden = name.startswith((".", "_")) and not pattern.startswith(name[0])
-        if is_hidden or not fnmatch.fnmatchcase(name, pattern):
-            continue
-        if is_folder and rest:
-            yield from _matching(_within(folder, name), parts if pattern == "**" else rest, folders)
-        elif is_folder == folders and not rest:
-            yield _within(folder, name)
-
-
-def _within(folder: Place, name: str) -> Place:
-    return folder / name if folder.uri else Place(name)
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 import distune
 from distune.corpora.hub_dataset import is_of_hub
+from distune.corpora.patterns import is_pattern, matching, pattern_base
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
 from distune.tuning.study.config import MLFLOW, StudyConfig
@@ -136,12 +137,12 @@ def _with_files(node: Any, folder: Path, taken: list[str], keys: frozenset[str],
 
 def _with_pattern(pattern: Place, folder: Path, taken: list[str]) -> str:
     """A pattern of files of this machine: those that it finds are copied, in their folders, and it stands for the copies."""
-    if "://" in pattern.uri or not pattern.is_pattern:
+    if "://" in pattern.uri or not is_pattern(pattern):
         return pattern.uri
-    found = pattern.matching()
+    found = matching(pattern)
     if not found:
         return pattern.uri
-    base, place = Path(pattern.pattern_base.uri), folder / str(len(taken))
+    base, place = Path(pattern_base(pattern).uri), folder / str(len(taken))
     taken.append(pattern.uri)
     for file in found:
         copy = place / Path(file.uri).relative_to(base)

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from distune.corpora.disk import NO_ROOM, DiskError, disk_error
 from distune.corpora.places import Place, PlaceError, check_place, check_writable
@@ -158,3 +159,37 @@ def test_what_libraries_say_of_a_full_disk_is_understood(tmp_path: Path, said: s
     assert found is not None
     assert (found.errno, str(found).split(": ")[0]) == (number, f"cannot write {tmp_path}/mlflow.db")
     assert disk_error(ValueError("another"), tmp_path) is None
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
+    """A folder that only a file system of pyarrow reaches, as on HDFS."""
+    system = SubTreeFileSystem(str(tmp_path), LocalFileSystem())
+    monkeypatch.setattr("distune.corpora.places._system", lambda uri: (system, ""))
+    return Place("hdfs://host/folder")
+
+
+def test_a_file_elsewhere_is_written_whole(elsewhere: Place, tmp_path: Path) -> None:
+    (elsewhere / "a.txt").write_text("one")
+    with (elsewhere / "b.txt").to_write_file() as path:
+        path.write_text("two", encoding="utf-8")
+    assert {file.name: file.read_text(encoding="utf-8") for file in (tmp_path / "folder").iterdir()} == {
+        "a.txt": "one",
+        "b.txt": "two",
+    }
+
+
+def test_a_file_elsewhere_that_cannot_be_moved_leaves_nothing_beside_it(
+    elsewhere: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unmovable(SubTreeFileSystem):
+        def move(self, src: str, dest: str) -> None:
+            raise OSError("no such right")
+
+    system = Unmovable(str(tmp_path), LocalFileSystem())
+    monkeypatch.setattr("distune.corpora.places._system", lambda uri: (system, ""))
+    with pytest.raises(OSError, match="no such right"):
+        (elsewhere / "a.txt").write_text("one")
+    with pytest.raises(OSError, match="no such right"), (elsewhere / "b.txt").to_write_file() as path:
+        path.write_text("two", encoding="utf-8")
+    assert list((tmp_path / "folder").iterdir()) == []

@@ -17,6 +17,7 @@ from distune.corpora.answers_file import AnswersFile, NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.file_lists import files_of
 from distune.corpora.incoming import lines_of
+from distune.corpora.patterns import is_pattern
 from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import CorpusError, text_hash
@@ -92,7 +93,7 @@ def row_has_answer(row: Mapping[str, Any]) -> bool:
 
 def _place(settings: AnswersConfig | None, out: Path | None) -> Path:
     names = names_of(settings.path) if settings else (DEFAULT_OUT,)
-    if out is None and (len(names) > 1 or (Place(names[0]).is_pattern and not Path(names[0]).exists())):
+    if out is None and (len(names) > 1 or (is_pattern(Place(names[0])) and not Path(names[0]).exists())):
         raise StudyError(
             f"--out must name the file to write, as the study names several files of answers: {in_words(names)}"
         )

@@ -13,6 +13,7 @@ from distune._plural import n_of
 from distune.corpora.answer_cells import refuse_ambiguous
 from distune.corpora.answers_file import NoAnswersError
 from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.patterns import is_pattern, matching
 from distune.corpora.places import Place
 from distune.corpora.table_config import in_words, names_of
 from distune.corpora.texts import text_hash
@@ -153,7 +154,7 @@ def those_there(settings: AnswersConfig | None) -> tuple[str, ...]:
     found = []
     for name in names_of(settings.path) if settings else ():
         place = Place(name)
-        if place.names() if place.is_folder() else place.exists() or (place.is_pattern and place.matching()):
+        if place.names() if place.is_folder() else place.exists() or (is_pattern(place) and matching(place)):
             found.append(name)
     return tuple(found)
 
