@@ -53,7 +53,7 @@ def horizon_of(table: Table) -> float:
 
 
 def correlations(table: Table) -> dict[str, dict[float, tuple[float, float]]]:
-    """By signal and epochs: Spearman's correlation with the score on dev at the end, and with the truth."""
+    """The rank correlations (Spearman's) of each signal after some epochs with the score on dev at the end, and with the truth."""
     run, found = one_run(table, 0), {}
     rival = run.is_rival
     for name in SIGNALS:

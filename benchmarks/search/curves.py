@@ -4,7 +4,7 @@
 
 For examples/wide.yaml, whose teacher needs not run, on one core (10 to 50 core-seconds a configuration, most of them for the looks; some minutes at first for the vectors):
 
-    OMP_WAIT_POLICY=passive taskset -c 1 .venv/bin/python -m benchmarks.search.curves examples/wide.yaml /tmp/curves-reviews
+    OMP_WAIT_POLICY=passive taskset -c 1 .venv/bin/python -m benchmarks.search.curves examples/wide.yaml curves-reviews
 
 What differs from a search: transfer has `--signal` + `--truth` = 4,000 texts fewer, so an epoch has 147 steps and not 209. Epochs are as many
 as the study has (4). For shorter trainings add `--set trial.epochs=3` or `--set corpus.transfer=8000`; for cheaper looks

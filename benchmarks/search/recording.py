@@ -248,8 +248,10 @@ def cross_entropy(logits: Matrix, labels: NDArray[np.integer[Any]]) -> float:
 
 
 def against_teacher(logits: Matrix, teacher: Matrix) -> dict[str, float]:
-    """Of logits `[texts, classes]` beside a teacher's: `agreement` of their answers, `kl` from the teacher's probabilities to
-    theirs, and `hard_ce`, the cross-entropy with the teacher's answers as labels.
+    """The signals that compare logits `[texts, classes]` with a teacher's.
+
+    They are the `agreement` of their answers, the `kl` from the teacher's probabilities to theirs, and `hard_ce`, the
+    cross-entropy with the teacher's answers as labels.
 
     The cross-entropy with the teacher's probabilities is `kl` and the teacher's own entropy, the same for all students.
     """

@@ -58,7 +58,7 @@ class Asha:
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
-    """Of ascending values, interpolated linearly as numpy does."""
+    """The quantile of ascending values, interpolated linearly as numpy does."""
     place = part * (len(ordered) - 1)
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)

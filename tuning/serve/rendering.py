@@ -82,7 +82,7 @@ def _cell_of_csv(cell: Any, name: str, rows: Rows, place: int) -> str:
 
 def as_json_lines(rows: Rows, names: Sequence[str], answers: Answers) -> bytes:
     """The rows of a block with their answers as JSON lines. Rows of JSON lines keep their spelling."""
-    ends = _objects({name: list(cells) for name, cells in answers.items()}, rows)
+    ends = _objects(answers, rows)
     if rows.lines is not None:
         begun = [line.rstrip() for line in rows.lines]
         whole = [
@@ -90,16 +90,12 @@ def as_json_lines(rows: Rows, names: Sequence[str], answers: Answers) -> bytes:
             for line, end in zip(begun, ends, strict=True)
         ]
     else:
-        begun = _objects({name: _values(rows, name) for name in names}, rows)
+        begun = _objects({name: rows.table.column(name) for name in names}, rows)
         whole = [f"{row[:-1]}{', ' if names else ''}{end[1:]}\n" for row, end in zip(begun, ends, strict=True)]
     return _encoded(lambda: "".join(whole).encode(), rows)
 
 
-def _values(rows: Rows, name: str) -> list[Any]:
-    return [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in rows.table.column(name)]
-
-
-def _objects(columns: Mapping[str, list[Any]], rows: Rows) -> list[str]:
+def _objects(columns: Mapping[str, Sequence[Any]], rows: Rows) -> list[str]:
     """Each row of columns as an object of JSON."""
     keys = [json.dumps(name, ensure_ascii=False) for name in columns]
     spelt = [[_json_of(cell, name, rows, place) for place, cell in enumerate(cells)] for name, cells in columns.items()]

@@ -145,21 +145,9 @@ def teacher_vectors(
     folder = Layout(Place(asking.config.storage)).vectors(digest(key))
     found = _kept(folder, len(words))
     if found is None:
-        if wanted.encoder == "fine_tuned":
-            train_if_missing(asking, place)
         in_context = wanted.source == "in_context"
         contexts = read_occurrences(tokenized, texts, wanted.occurrences) if in_context else None
-        reading = _Reading(
-            settings=place.settings,
-            trained=place.trained,
-            encoder=wanted.encoder,
-            layer=wanted.layer,
-            words=words,
-            contexts=contexts,
-        )
-        where = f"in {n_of(len(contexts.texts), 'text')}" if contexts else "alone"
-        _log.info(f"teacher vectors: the encoder of {place.name} reads {n_of(len(words), 'word')} {where}")
-        found = asking.runner.once(_read, reading)
+        found = _computed(asking, place, wanted, words, contexts)
         _keep(folder, found, key)
     else:
         _log.info(f"teacher vectors: the states of {n_of(len(words), 'word')} from {folder}, the encoder is not run")
@@ -169,6 +157,29 @@ def teacher_vectors(
     }
     notes = [f"{n_of(found.n_alone, 'word')} alone, as the encoder reads them in no text"] if found.n_alone else []
     return FoundVectors(dimension=wanted.dimension, vectors=known, notes=tuple(notes))
+
+
+def _computed(
+    asking: Asking,
+    place: TeacherPlace,
+    wanted: TeacherVectorsConfig,
+    words: tuple[str, ...],
+    contexts: Occurrences | None,
+) -> _States:
+    """The states by the encoder, which is trained first if it must be."""
+    if wanted.encoder == "fine_tuned":
+        train_if_missing(asking, place)
+    reading = _Reading(
+        settings=place.settings,
+        trained=place.trained,
+        encoder=wanted.encoder,
+        layer=wanted.layer,
+        words=words,
+        contexts=contexts,
+    )
+    where = f"in {n_of(len(contexts.texts), 'text')}" if contexts else "alone"
+    _log.info(f"teacher vectors: the encoder of {place.name} reads {n_of(len(words), 'word')} {where}")
+    return asking.runner.once(_read, reading)
 
 
 def _read_alone(vocabulary: Sequence[str], continues: bool) -> tuple[str, ...]:
