@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,9 @@ from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.decision import Decision
 from distune.models.predictor import Predictor
-from distune.tuning.champion.compressed import Side, told_apart, what_got_worse
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
-from distune.tuning.metric.config import MetricConfig
-from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
@@ -54,33 +51,58 @@ def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     return save_finalist(finalist, prepared, tmp_path / "student")
 
 
-def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    captured = capsys.readouterr()
-    return int(stopped.value.code or 0), captured.out, captured.err
+@dataclass(frozen=True)
+class Ended:
+    """How the command has ended, and what it has printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of a command that must have ended well."""
+        assert self.code == 0, self.err
+        found: dict[str, Any] = json.loads(self.out.strip().splitlines()[-1])
+        return found
+
+
+Compress = Callable[..., Ended]
+
+
+@pytest.fixture
+def compress(write_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Compress:
+    """Compresses a folder into the folder `small`, by flags and by a study or texts."""
+
+    def command(
+        folder: Path, *flags: str, study: dict[str, Any] | None = None, texts: str = "", name: str = "small"
+    ) -> Ended:
+        source = []
+        if study is not None:
+            source = ["--study", str(write_study(study))]
+        if texts:
+            (tmp_path / "texts.txt").write_text(texts, encoding="utf-8")
+            source = ["--texts", str(tmp_path / "texts.txt")]
+        with pytest.raises(SystemExit) as stopped:
+            main(["compress", str(folder), str(tmp_path / name), *flags, *source])
+        captured = capsys.readouterr()
+        return Ended(int(stopped.value.code or 0), captured.out, captured.err)
+
+    return command
 
 
 def test_a_checkpoint_is_compressed_and_measured_against_its_study(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, document: dict[str, Any], compress: Compress
 ) -> None:
     target = tmp_path / "small"
-    study = str(write_study(document))
-    code, out, _ = run(
-        ["compress", str(folder), str(target), "--prune-units", "0.5", "--half", "float16", "--study", study], capsys
-    )
-    assert code == 0
-    figures = json.loads(out.strip().splitlines()[-1])
+    ended = compress(folder, "--prune-units", "0.5", "--half", "float16", study=document)
+    figures = ended.figures
     assert figures["after"]["n_parameters"] < figures["before"]["n_parameters"]
     assert figures["after"]["size_mb"] < figures["before"]["size_mb"]
     assert 0 <= figures["after"]["accuracy"] <= 1
     assert 0 <= figures["agreement"] <= 1
     assert figures["after"]["latency"]["p50_ms"] > 0
-    assert "agrees with before" in out
+    assert "agrees with before" in ended.out
     small = load_checkpoint(target)
     assert small.trained.config.model_dump()["hidden_size"] == 4
     assert small.trained.structure.dtype == "float16"
@@ -88,12 +110,7 @@ def test_a_checkpoint_is_compressed_and_measured_against_its_study(
 
 
 def test_a_study_may_have_the_labels_in_another_order(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, document: dict[str, Any], compress: Compress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[TrialData] = []
     monkeypatch.setattr(
@@ -102,13 +119,9 @@ def test_a_study_may_have_the_labels_in_another_order(
     document["teacher"] = {**document["teacher"], "labels": ["0", "1"]}
     figures = []
     for labels in (["0", "1"], ["1", "0"]):
-        study = str(write_study({**document, "corpus": {**document["corpus"], "labels": labels}}))
-        target = str(tmp_path / f"small {labels[0]}")
-        code, out, _ = run(
-            ["compress", str(folder), target, "--prune-units", "0.5", "--epochs", "1", "--study", study], capsys
-        )
-        assert code == 0
-        figures.append(json.loads(out.strip().splitlines()[-1]))
+        study = {**document, "corpus": {**document["corpus"], "labels": labels}}
+        flags = ("--prune-units", "0.5", "--epochs", "1")
+        figures.append(compress(folder, *flags, study=study, name=f"small {labels[0]}").figures)
     assert figures[0]["before"]["accuracy"] == figures[1]["before"]["accuracy"]
     np.testing.assert_array_equal(learnt[0].labels, learnt[1].labels)
     np.testing.assert_array_equal(learnt[0].dev_labels, learnt[1].dev_labels)
@@ -135,7 +148,7 @@ def of_several(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_order_the_labels_are(
-    of_several: dict[str, Any], tmp_path: Path, write_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    of_several: dict[str, Any], tmp_path: Path, compress: Compress
 ) -> None:
     prepared = prepared_study(of_several)
     config = TrialConfig.model_validate(
@@ -151,15 +164,12 @@ def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_orde
     student = save_finalist(finalist, prepared, tmp_path / "student")
     scores = []
     for labels in (["even", "good"], ["good", "even"]):
-        study = str(write_study({**of_several, "corpus": {**of_several["corpus"], "labels": labels}}))
-        target = str(tmp_path / f"small {labels[0]}")
-        code, out, err = run(
-            ["compress", str(student), target, "--prune-units", "0.5", "--epochs", "1", "--study", study], capsys
-        )
-        assert code == 0, err
-        assert "exact match" in out
-        assert "micro-F1" in out
-        scores.append(json.loads(out.strip().splitlines()[-1])["before"]["score"])
+        study = {**of_several, "corpus": {**of_several["corpus"], "labels": labels}}
+        flags = ("--prune-units", "0.5", "--epochs", "1")
+        ended = compress(student, *flags, study=study, name=f"small {labels[0]}")
+        scores.append(ended.figures["before"]["score"])
+        assert "exact match" in ended.out
+        assert "micro-F1" in ended.out
     assert scores[0] == scores[1] == pytest.approx(result.score)
     small, dev = tmp_path / "small even", prepared.corpus.dev
     predictor = Predictor(small, load_encoder(small))
@@ -172,65 +182,41 @@ def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_orde
 
 
 def test_thresholds_stay_if_there_is_no_study_to_choose_them_or_if_it_chooses_none(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, document: dict[str, Any], compress: Compress
 ) -> None:
-    (tmp_path / "texts.txt").write_text("好\n坏\n", encoding="utf-8")
     chosen = replace(load_checkpoint(folder), decision=Decision(1, 0.25))
     given = tmp_path / "chosen"
     save_checkpoint(chosen, given, "", Path(encoding.__file__))
-    for name, source in (
-        ("texts", ["--texts", str(tmp_path / "texts.txt")]),
-        ("study", ["--study", str(write_study({**document, "metric": "accuracy"}))]),
-    ):
-        code, _, err = run(["compress", str(given), str(tmp_path / name), "--half", "float16", *source], capsys)
-        assert code == 0, err
+    sources: dict[str, Any] = {"texts": "好\n坏\n", "study": {**document, "metric": "accuracy"}}
+    for name, source in sources.items():
+        assert compress(given, "--half", "float16", **{name: source}, name=name).figures
         assert load_checkpoint(tmp_path / name).decision == Decision(1, 0.25)
 
 
 def test_a_student_of_one_label_is_not_compressed_by_a_study_of_several(
-    folder: Path,
-    of_several: dict[str, Any],
-    tmp_path: Path,
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, of_several: dict[str, Any], compress: Compress
 ) -> None:
     source = Path(of_several["corpus"]["source"])
     source.write_text(source.read_text(encoding="utf-8").replace("good", "1").replace("even", "0"), encoding="utf-8")
-    code, _, err = run(
-        ["compress", str(folder), str(tmp_path / "x"), "--int8", "--study", str(write_study(of_several))], capsys
-    )
-    assert code == 2
-    assert "answers one label a text, but the study's corpus has several (corpus.multi_label)" in err
+    ended = compress(folder, "--int8", study=of_several)
+    assert ended.code == 2
+    assert "answers one label a text, but the study's corpus has several (corpus.multi_label)" in ended.err
 
 
 def test_a_study_of_other_labels_is_refused(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, document: dict[str, Any], compress: Compress
 ) -> None:
     source = Path(document["corpus"]["source"])
     other = tmp_path / "other.csv"
     other.write_text(source.read_text(encoding="utf-8").replace(",1\n", ",2\n"), encoding="utf-8")
-    study = str(write_study({**document, "corpus": {**document["corpus"], "source": str(other)}}))
-    code, _, err = run(["compress", str(folder), str(tmp_path / "x"), "--int8", "--study", study], capsys)
-    assert code == 2
-    assert f"{folder} has the labels 0, 1, but the study's corpus has 0, 2" in err
+    ended = compress(folder, "--int8", study={**document, "corpus": {**document["corpus"], "source": str(other)}})
+    assert ended.code == 2
+    assert f"{folder} has the labels 0, 1, but the study's corpus has 0, 2" in ended.err
 
 
-def test_a_quantized_checkpoint_answers_without_a_study(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    texts = tmp_path / "texts.txt"
-    texts.write_text("\n".join(text for text, _ in reviews(40)), encoding="utf-8")
-    code, out, _ = run(["compress", str(folder), str(tmp_path / "q"), "--int8", "--texts", str(texts)], capsys)
-    assert code == 0
-    figures = json.loads(out.strip().splitlines()[-1])
+def test_a_quantized_checkpoint_answers_without_a_study(folder: Path, tmp_path: Path, compress: Compress) -> None:
+    texts = "\n".join(text for text, _ in reviews(40))
+    figures = compress(folder, "--int8", texts=texts, name="q").figures
     assert figures["after"]["accuracy"] is None
     assert figures["agreement"] > 0.5
     quantized = load_checkpoint(tmp_path / "q")
@@ -239,9 +225,9 @@ def test_a_quantized_checkpoint_answers_without_a_study(
         quantized.trained.student.head[1].weight.detach(),
         load_checkpoint(folder).trained.student.head[1].weight.detach(),
     )
-    code, _, err = run(["compress", str(tmp_path / "q"), str(tmp_path / "qq"), "--int8", "--texts", str(texts)], capsys)
-    assert code == 2
-    assert "is quantized already; compress the folder that it was made from" in err
+    again = compress(tmp_path / "q", "--int8", texts=texts, name="qq")
+    assert again.code == 2
+    assert "is quantized already; compress the folder that it was made from" in again.err
 
 
 @pytest.mark.parametrize(
@@ -257,15 +243,13 @@ def test_a_quantized_checkpoint_answers_without_a_study(
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    folder: Path, tmp_path: Path, compress: Compress, arguments: list[str], message: str
 ) -> None:
-    texts = tmp_path / "texts.txt"
-    texts.write_text("好\n差\n", encoding="utf-8")
-    code, _, err = run(["compress", str(folder), str(tmp_path / "x"), *arguments, "--texts", str(texts)], capsys)
-    assert code == 2
-    assert message in err
-    assert len(err.strip().splitlines()) == 1
-    assert not (tmp_path / "x").exists()
+    ended = compress(folder, *arguments, texts="好\n差\n")
+    assert ended.code == 2
+    assert message in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert not (tmp_path / "small").exists()
 
 
 def test_flags_become_compressions_in_their_order() -> None:
@@ -276,66 +260,25 @@ def test_flags_become_compressions_in_their_order() -> None:
         configs_of({**NO_FLAGS, "trim_vocabulary": 0.0}, None)
 
 
-def side(p50_ms: float, size_mb: float, accuracy: float | None) -> Side:
-    latency = Latency(p50_ms=p50_ms, p95_ms=9.0, p99_ms=9.0, texts_per_s=1.0, stages_ms={})
-    return Side(size_mb=size_mb, n_parameters=1, accuracy=accuracy, latency=latency)
-
-
 def test_a_study_of_another_metric_measures_by_it(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, document: dict[str, Any], compress: Compress
 ) -> None:
-    study = str(write_study({**document, "metric": {"f1": {"label": "1", "threshold": "none"}}}))
-    code, out, _ = run(["compress", str(folder), str(tmp_path / "small"), "--int8", "--study", study], capsys)
-    assert code == 0
-    figures = json.loads(out.strip().splitlines()[-1])
+    ended = compress(folder, "--int8", study={**document, "metric": {"f1": {"label": "1", "threshold": "none"}}})
+    figures = ended.figures
     dev = load_corpus(Study(document).config.corpus).dev
     said = distune.load(folder).predict(dev.texts)
     right = sum(answer == "1" and label == 1 for answer, label in zip(said, dev.labels, strict=True))
     n_said, n_true = said.count("1"), int(dev.labels.sum())
     assert figures["metric"] == "f1"
     assert figures["before"]["score"] == pytest.approx(2 * right / (n_said + n_true))
-    assert f"F1 of 1 │ {figures['before']['score']:.4f}" in " ".join(out.split())
-    assert "accuracy" in out
+    assert f"F1 of 1 │ {figures['before']['score']:.4f}" in " ".join(ended.out.split())
+    assert "accuracy" in ended.out
 
 
 def test_a_metric_of_a_label_that_dev_lacks_is_refused(
-    folder: Path,
-    tmp_path: Path,
-    document: dict[str, Any],
-    write_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, document: dict[str, Any], compress: Compress
 ) -> None:
-    study = str(write_study({**document, "metric": {"f1": "spam"}}))
-    code, _, err = run(["compress", str(folder), str(tmp_path / "small"), "--int8", "--study", study], capsys)
-    assert code == 2
-    assert "metric.label: 'spam' is no label of the corpus" in err
+    ended = compress(folder, "--int8", study={**document, "metric": {"f1": "spam"}})
+    assert ended.code == 2
+    assert "metric.label: 'spam' is no label of the corpus" in ended.err
     assert not (tmp_path / "small").exists()
-
-
-def test_a_lower_score_by_the_metric_of_the_study_is_said() -> None:
-    before, after = replace(side(0.1, 1.0, 0.9), score=0.5), replace(side(0.1, 1.0, 0.9), score=0.4)
-    line = "a lower F1 of spam than before: 0.4000 against 0.5000"
-    assert what_got_worse(before, after, MetricConfig(kind="f1", label="spam")) == [line]
-    assert what_got_worse(after, before, MetricConfig(kind="f1", label="spam")) == []
-
-
-def test_a_compressed_student_that_is_worse_is_said_to_be_so() -> None:
-    assert what_got_worse(side(0.1, 1.0, 0.9), side(0.15, 1.5, 0.85)) == [
-        "slower than before: p50 0.150 ms against 0.100 ms, 1.50 times as long",
-        "larger than before: 1.50 MB against 1.00 MB",
-        "less accurate than before: 0.8500 against 0.9000",
-    ]
-    assert what_got_worse(side(0.1, 1.0, None), side(0.104, 0.5, None)) == []
-
-
-def test_figures_that_differ_are_shown_with_digits_that_differ() -> None:
-    before, after = replace(side(0.1, 0.0101, 0.90001)), replace(side(0.1, 0.0102, 0.90000))
-    assert what_got_worse(before, after) == [
-        "larger than before: 0.0102 MB against 0.0101 MB",
-        "less accurate than before: 0.90000 against 0.90001",
-    ]
-    assert told_apart(0.0101, 0.0101, 2) == ("0.01", "0.01")
