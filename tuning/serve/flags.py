@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from distune.corpora.texts import CorpusError
 
 FLAGS = (
+    (
+        r"name the columns by `text:` and `label:`, or name every class in `labels:` if it is a row",
+        "name the column with the texts by --text",
+    ),
     (r", or set `skip_bad_rows: true` to leave these rows out", ", or take these rows out"),
     (r"name one of them, or the others as `more_unlabelled:` or `teacher_data:`", "answer each by a run of its own"),
     (r"set `quoting: (\w+)`", r"set --quoting \1"),
