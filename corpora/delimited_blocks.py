@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from distune._plural import n_of
 from distune.corpora.blocks import Block, Rows
 from distune.corpora.delimited import DELIMITERS, MARKS, Delimited, Manner, read_columns
 from distune.corpora.foreign_headers import SEPARATORS
@@ -228,9 +229,8 @@ def _last_line(text: str) -> str:
 
 
 def _in_words(found: Delimited, has_marks: bool) -> str:
-    separated = SEPARATORS.get(found.manner.delimiter, repr(found.manner.delimiter))
     marks = f", quotation marks {MARKS[found.manner.quoting]}" if has_marks else ""
-    return f"{len(found.names):,} columns separated by {separated}{marks}"
+    return f"{n_of(len(found.names), 'column')}{marks}"
 
 
 def _difference(known: Manner, found: Manner) -> str:
