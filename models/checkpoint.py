@@ -213,7 +213,7 @@ def _first_fault(error: ValidationError) -> str:
     """The place of the first fault, and the fault."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{'.'.join(map(str, first['loc']))}: {message}"
+    return f"{'.'.join(map(str, first['loc'])):.120}: {message:.200}"  # A damaged file has keys of any length.
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -17,6 +17,7 @@ from distune._pairs import sides
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import segmenter
 from distune.corpora.tokens import encoder_settings
+from distune.tuning.champion.tfidf import features
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
@@ -133,38 +134,3 @@ def _each_label(found: Any, labels: NDArray[np.integer[Any]], strength: float) -
         one = LogisticRegression(C=strength, max_iter=1000, solver="liblinear")
         each.append(one.fit(found[known], of_label[known]) if both else None)
     return EachLabelLinear(tuple(each), log_odds(labels))
-
-
-def features(words: Any, texts: Sequence[str], with_overlap: bool) -> Any:
-    """TF-IDF of each text; of a pair the distance and the product of those of its texts, and its overlap on request."""
-    from scipy.sparse import csr_matrix, hstack
-
-    columns = [words.transform(side) for side in zip(*map(sides, texts), strict=True)]
-    if len(columns) == 1:
-        return columns[0]
-    first, second = columns
-    product = first.multiply(second)
-    parts = [abs(first - second), product]
-    return hstack([*parts, csr_matrix(overlap(first, second))] if with_overlap else parts).tocsr()
-
-
-def overlap(first: Any, second: Any) -> NDArray[np.float64]:
-    """How much the texts of pairs share, `[pairs, 5]`: their cosine, what part of all their n-grams, of those of the first and of
-    those of the second is in both, and how far the numbers of their n-grams are apart, as a part of the larger."""
-
-    def total(of: Any) -> NDArray[np.float64]:
-        return np.asarray(of.sum(axis=1), dtype=np.float64).ravel()
-
-    of_first, of_second = first > 0, second > 0
-    shared, n_first, n_second = total(of_first.multiply(of_second)), total(of_first), total(of_second)
-    larger = np.maximum(np.maximum(n_first, n_second), 1)
-    return np.stack(
-        [
-            total(first.multiply(second)),
-            shared / np.maximum(n_first + n_second - shared, 1),
-            shared / np.maximum(n_first, 1),
-            shared / np.maximum(n_second, 1),
-            np.abs(n_first - n_second) / larger,
-        ],
-        axis=1,
-    )

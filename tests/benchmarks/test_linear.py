@@ -10,10 +10,11 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks.tables import linear
-from benchmarks.tables.linear import best_on_dev, features, fit, log_odds, overlap
+from benchmarks.tables.linear import best_on_dev, fit, log_odds
 from distune._pairs import joined
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
+from distune.tuning.champion.tfidf import features, overlap
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import metric_of
 from distune.tuning.metric.task import SEVERAL_LABELS_A_TEXT

@@ -197,6 +197,10 @@ def test_a_setting_that_torch_does_not_know_is_refused(folder: Path) -> None:
         ({"dimension": 10**12}, r"config\.json is damaged: dimension: should be less"),
         ({"structure": {"wings": 2}}, "wings is not known; where it was made by a newer Distune"),
         ({"student": {}}, r"config\.json is damaged: student\.kind"),
+        (
+            {"student": {"kind": "average", "wing" * 500: 2}},
+            r"does not fit the class of its student: average\.[wing]{112}: \w",
+        ),
     ):
         (folder / "config.json").write_text(json.dumps(config | changed))
         with pytest.raises(ModelError, match=line):

@@ -44,6 +44,7 @@ class Results:
     champion: int | None
     ratio: float | None
     columns: tuple[Column, Column, Column]
+    baseline: Column | None = None
     finalists: tuple[FinalStudent, ...]
     cpu: str
     host: str
@@ -85,6 +86,7 @@ def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
         "columns": [_column_facts(column) for column in verdict.columns],
+        "baseline": _column_facts(verdict.baseline) if verdict.baseline else None,
         "finalists": [
             {
                 "trial": one.record.number,
@@ -146,6 +148,7 @@ def parse_results(raw: dict[str, Any]) -> Results:
         champion=raw["champion"],
         ratio=raw["distillation_ratio"],
         columns=(teacher, alone, distilled),
+        baseline=_column(raw["baseline"], metric) if raw.get("baseline") else None,
         finalists=finalists,
         cpu=raw["cpu"],
         host=raw.get("timed_on", ""),

@@ -98,6 +98,7 @@ class _Results(_Shape, frozen=True):
     champion: int | None
     distillation_ratio: float | None
     columns: list[_Column]
+    baseline: _Column | None = None
     finalists: Annotated[list[_Finalist], Field(min_length=1)]
     cpu: str
     timed_on: str = ""
@@ -122,12 +123,13 @@ def check_shape(raw: dict[str, Any], metric: str) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_"))
-        raise ValueError(f"{place}: {first['msg'].removeprefix('Input ')}") from error
-    for column in read.columns:
+        raise ValueError(f"{place:.120}: {first['msg'].removeprefix('Input ')}") from error
+    columns = [*read.columns, *([read.baseline] if read.baseline else [])]
+    for column in columns:
         lacking = [name for name, value in column.quality.items() if value is None and name not in MAY_LACK]
         if lacking:
             raise ValueError(f"the column {column.name!r:.80} lacks {lacking[0]:.80}")
-    if len({column.quality.get("micro_f1") is None for column in read.columns}) > 1:
+    if len({column.quality.get("micro_f1") is None for column in columns}) > 1:
         raise ValueError("some of its columns lack micro_f1, and others have it")
     if read.champion is not None and read.champion not in [one.trial for one in read.finalists]:
         raise ValueError(f"its champion, trial {read.champion}, is none of its finalists")

@@ -213,8 +213,9 @@ def ratio_formula(plain: Column) -> str:
     return f"(distilled - {word}) / (teacher - {word})"
 
 
-def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str) -> str:
-    """The table that ends a search, as text: the teacher, the student alone, the distilled student; `timed` says how they were."""
+def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str, baseline: str = "") -> str:
+    """The table that ends a search, as text: the teacher, the student alone, the distilled student. `timed` says how they were
+    timed, and `baseline` what a linear classifier reaches."""
     table = Table(title=f"{name}: {rule}", title_justify="left")
     table.add_column("")
     for column in columns:
@@ -226,6 +227,8 @@ def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], tim
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
     notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
+    if baseline:
+        notes.print(baseline, highlight=False)
     if any(row == INTERVAL_ROW for row, _ in rows_of_table(columns)):
         notes.print(f"95 % interval: {INTERVAL_COVERS}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)

@@ -19,6 +19,7 @@ from distune.models.decision import Decision, EachLabel
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
+from distune.tuning.champion.baseline import about_baseline, train_baseline
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.confidence import confidence_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
@@ -70,6 +71,8 @@ class Verdict:
     teacher_timed: TeacherTimed
     load: Load | None
     """The other work on that machine."""
+    baseline: Column | None = None
+    """A linear classifier that learnt from the same labels; None if train has only one class."""
     present: Latency | None = None
     """The present champion of the name that the winner is registered as, timed in the same run; None without one."""
     present_fault: str = ""
@@ -125,13 +128,15 @@ def judge(
         versions=timed.versions,
         teacher_timed=teacher_timed,
         load=timed.load,
+        baseline=train_baseline(prepared.corpus, prepared.metric, config.search.seed),
         present=latencies.get(PRESENT),
         present_fault=timed.fault,
     )
     facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
     place = Place(str(folder))
     (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
-    (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed))
+    about = about_baseline(verdict.baseline, distilled) if verdict.baseline else ""
+    (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed, about))
     (place / "champion").delete()  # Of an attempt that was cut off.
     if winner is not None:
         _copy_whole(path, folder / "champion", _card(prepared, verdict))
@@ -247,6 +252,7 @@ def _card(prepared: Prepared, verdict: Verdict) -> str:
         "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
         "Loss": describe_loss(record.loss),
         "Compression": describe(record.compression),
+        **({"Baseline": about_baseline(verdict.baseline, verdict.columns[-1])} if verdict.baseline else {}),
         f"Distillation ratio, {ratio_formula(verdict.columns[1])} on test": ratio_text(*verdict.columns),
     }
     limits = (

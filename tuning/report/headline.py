@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from distune._plural import n_of
+from distune.tuning.champion.baseline import about_baseline
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
 from distune.tuning.champion.table import interval_of
@@ -46,7 +47,12 @@ def lead(findings: Findings) -> list[str]:
     who = f"The champion is trial {results.champion} ({family})."
     if results.champion is None:
         who = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
-    return [f"{who} {_on_test(results)} {_on_dev(results)}", f"It is {describe_trial(results.shown.config)}."]
+    baseline = [f"{about_baseline(results.baseline, results.columns[-1])}."] if results.baseline else []
+    return [
+        f"{who} {_on_test(results)} {_on_dev(results)}",
+        *baseline,
+        f"It is {describe_trial(results.shown.config)}.",
+    ]
 
 
 def _on_test(results: Results) -> str:

@@ -186,8 +186,10 @@ def _names(verdict: Verdict) -> dict[int, str]:
 
 
 def _metrics(verdict: Verdict) -> dict[str, float]:
-    """Figures of the three columns, by name."""
+    """Figures of the three columns and of the baseline, by name."""
     figures = {} if verdict.ratio is None else {"distillation_ratio": verdict.ratio}
+    if verdict.baseline:
+        figures[f"baseline/test_{verdict.baseline.quality.metric.kind}"] = verdict.baseline.quality.test_score.mean
     for column in verdict.columns:
         name, metric = column.name.replace(" ", "_"), column.quality.metric.kind
         figures[f"{name}/dev_{metric}"] = column.quality.dev_score.mean

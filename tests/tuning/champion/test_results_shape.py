@@ -45,6 +45,7 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
         ("champion", 7, "its champion, trial 7, is none of its finalists"),
         ("texts", {"train": None}, "texts.train: should be a valid integer"),
         ("rule", [], "rule: should be a valid string"),
+        ("baseline", {"name": "TF-IDF baseline"}, "baseline.quality: Field required"),
     ],
 )
 def test_results_with_a_figure_that_is_none_are_refused_and_the_place_is_named(

@@ -1,0 +1,158 @@
+"""The baseline of a search: a linear classifier of TF-IDF features, which learns from the labels of train in seconds.
+
+A student that is no better than this baseline is not worth its search. Dev chooses the strength of the baseline's regularisation
+and the rule by which it answers. It reads test once, as the students do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distune._pairs import sides
+from distune.corpora.corpus import Corpus, Split
+from distune.corpora.encoding import normalized
+from distune.corpora.labelling import UNLABELLED
+from distune.tuning.champion.table import Column, quality
+from distune.tuning.champion.tfidf import features
+from distune.tuning.metric.task import AnyMetric
+from distune.tuning.study.rule import ROUNDING
+
+Logits = NDArray[np.float32]
+BASELINE = "TF-IDF baseline"
+MOST_TEXTS = 20_000
+"""The most labelled texts that the baseline learns from; of more it learns from a sample."""
+MOST_RUNS = 200_000
+LONGEST_RUN = 3
+"""Characters of the longest run of characters that is a feature."""
+STRENGTHS = (3e-5, 1e-5, 3e-6)
+"""The strengths of regularisation from which dev chooses."""
+EPOCHS = 10
+NEVER = -30.0
+"""The logit of a class that no text of train has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A fitted vectorizer, and classifiers, each with the columns `[its classes]` of the logits that it answers."""
+
+    words: Any
+    classifiers: tuple[tuple[NDArray[np.int64], Any], ...]
+    others: Logits
+    """The logits `[classes]` that no classifier answers."""
+
+    def logits(self, texts: Sequence[str]) -> Logits:
+        """Logits `[texts, classes]`; if a text has several labels, the log-odds of each."""
+        found = features(self.words, texts, with_overlap=True)
+        logits = np.tile(self.others, (len(texts), 1))
+        for columns, classifier in self.classifiers:
+            if len(columns) == 1:
+                logits[:, columns[0]] = classifier.decision_function(found)
+                continue
+            with np.errstate(divide="ignore"):  # A probability of 0 is a logit of NEVER.
+                logits[:, columns] = np.maximum(classifier.predict_log_proba(found), NEVER)
+        return logits
+
+
+def train_baseline(corpus: Corpus, metric: AnyMetric, seed: int) -> Column | None:
+    """The baseline of a corpus as a column of the table, judged by the metric of the study; None if train has only one class.
+
+    Its features are runs of 1 to 3 characters, which suit every language. The features of a pair are the distance, the product and the overlap of its texts.
+    """
+    train = _sample(corpus.train, seed)
+    dev = corpus.dev
+    best = max(
+        _fitted(train, len(corpus.labels), metric),
+        key=lambda one: metric.score(one.logits(dev.texts), dev.labels),
+        default=None,
+    )
+    if best is None:
+        return None
+    on_dev = best.logits(dev.texts)
+    decision = metric.decision(on_dev, dev.labels)
+    figures = quality(
+        metric,
+        [metric.score(on_dev, dev.labels, decision)],
+        [best.logits(corpus.test.texts)],
+        corpus.test.labels,
+        None,
+        [decision],
+    )
+    is_sample = len(train) < len(corpus.train)
+    name = f"{BASELINE} ({len(train):,} of {len(corpus.train):,} labelled texts)" if is_sample else BASELINE
+    return Column(name=name, quality=figures, n_parameters=None, size_mb=None, latency=None)
+
+
+def about_baseline(baseline: Column, student: Column) -> str:
+    """The score of the baseline on test in a sentence, with a warning if the student is no better."""
+    metric = baseline.quality.metric.title
+    found = f"{baseline.name}, a linear classifier that learnt from the same labels: test {metric} {baseline.quality.test_score}"
+    if baseline.quality.test_score.mean < student.quality.test_score.mean - ROUNDING:
+        return found
+    return f"{found}, so the {student.name} ({student.quality.test_score}) is no better than it"
+
+
+def _sample(train: Split, seed: int) -> Split:
+    if len(train) <= MOST_TEXTS:
+        return train
+    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:MOST_TEXTS])
+    return Split(tuple(train.texts[i] for i in rows), train.labels[rows])
+
+
+def _fitted(train: Split, n_classes: int, metric: AnyMetric) -> Iterator[Linear]:
+    """A classifier of each strength. By another metric than accuracy, classes also weigh the same, however frequent they are."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer(
+        analyzer="char",
+        preprocessor=normalized,
+        ngram_range=(1, LONGEST_RUN),
+        sublinear_tf=True,
+        max_features=MOST_RUNS,
+    )
+    words.fit([side for text in train.texts for side in sides(text)])
+    found = features(words, train.texts, with_overlap=True)
+    weights = (None,) if metric.config.is_accuracy or train.labels.ndim == 2 else (None, "balanced")
+    for strength in STRENGTHS:
+        for weight in weights:
+            classifiers = tuple(_classifiers(found, train.labels, strength, weight))
+            if classifiers:
+                yield Linear(words=words, classifiers=classifiers, others=_others(train.labels, n_classes))
+
+
+def _classifiers(
+    found: Any, labels: NDArray[np.integer[Any]], strength: float, weight: str | None
+) -> Iterator[tuple[NDArray[np.int64], Any]]:
+    """One classifier of all classes, or if a text has several labels one for each label, from the texts of which it is known."""
+    from sklearn.linear_model import SGDClassifier
+
+    each = [(None, labels)] if labels.ndim == 1 else list(enumerate(labels.T))
+    for label, answers in each:
+        known = np.flatnonzero(answers != UNLABELLED)
+        classes = np.unique(answers[known])
+        if len(classes) > 1:
+            # Averaged, its answer hardly depends on the order of the texts.
+            classifier = SGDClassifier(
+                loss="log_loss",
+                alpha=strength,
+                class_weight=weight,
+                max_iter=EPOCHS,
+                tol=None,
+                average=True,
+                random_state=0,
+            )
+            columns = classes if label is None else np.array([label])
+            yield columns.astype(np.int64), classifier.fit(found[known], answers[known])
+
+
+def _others(labels: NDArray[np.integer[Any]], n_classes: int) -> Logits:
+    """A class without a text is never answered. If a text has several labels, a label that all texts have or none has its log-odds, with half a text
+    added to both sides."""
+    if labels.ndim == 1:
+        return np.full(n_classes, NEVER, np.float32)
+    with_it, without = (((labels == sign).sum(axis=0) + 0.5) for sign in (1, 0))
+    return np.log(with_it / without).astype(np.float32)
