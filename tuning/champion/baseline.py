@@ -155,4 +155,5 @@ def _others(labels: NDArray[np.integer[Any]], n_classes: int) -> Logits:
     if labels.ndim == 1:
         return np.full(n_classes, NEVER, np.float32)
     with_it, without = (((labels == sign).sum(axis=0) + 0.5) for sign in (1, 0))
-    return np.log(with_it / without).astype(np.float32)
+    log_odds: Logits = np.log(with_it / without).astype(np.float32)
+    return log_odds

@@ -84,7 +84,7 @@ def test_an_unknown_label_counts_as_no_answer() -> None:
 def test_the_baseline_of_pairs_sees_how_much_their_texts_share() -> None:
     same = {joined(word, word): 1 for word in ("abcd", "efgh", "ijkl", "mnop", "qrst", "uvwx")}
     other = {joined(a, b): 0 for a, b in (("abcd", "efgh"), ("ijkl", "mnop"), ("qrst", "uvwx"), ("efgh", "ijkl"))}
-    unseen = {joined("12", "12"): 1, joined("34", "56"): 0}
+    unseen = {joined("dbca", "dbca"): 1, joined("hgfe", "rqts"): 0}  # Words of known characters.
     found = train_baseline(
         corpus_of(["no", "yes"], train=same | other, dev=same | other, test=unseen), BY_ACCURACY, seed=7
     )

@@ -29,7 +29,7 @@ from tests.making.findings_of_sets import columns_of_sets
 
 
 def test_the_run_of_a_search_has_each_score_by_its_name() -> None:
-    verdict: Any = SimpleNamespace(ratio=None, columns=columns_of_sets({"late": 0.5}))
+    verdict: Any = SimpleNamespace(ratio=None, baseline=None, columns=columns_of_sets({"late": 0.5}))
     found = _metrics(verdict)
     assert {name: value for name, value in found.items() if name.startswith("champion/")} == {
         "champion/dev_micro_f1": 0.8,
@@ -42,9 +42,10 @@ def test_the_run_of_a_search_has_each_score_by_its_name() -> None:
 
 
 def test_that_of_a_search_of_one_label_has_its_accuracy() -> None:
-    verdict: Any = SimpleNamespace(ratio=None, columns=COLUMNS)
+    verdict: Any = SimpleNamespace(ratio=None, baseline=COLUMNS[1], columns=COLUMNS)
     found = _metrics(verdict)
     assert (found["teacher/test_accuracy"], found["teacher/test_macro_f1"]) == (0.9, 0.7)
+    assert found["baseline/test_accuracy"] == 0.7
     assert "teacher/test_micro_f1" not in found
 
 
