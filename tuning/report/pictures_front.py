@@ -50,6 +50,7 @@ def front_picture(
         times += [column.latency.p50_ms for column in results.columns if column.latency]
         times += [rule.max_latency_ms] if rule.max_latency_ms else []
         _draw_teacher(found, results.columns[0])
+        _draw_baseline(found, results.baseline)
         _draw_rule(found, rule, results.columns[0].quality.dev_score.mean)
     axis = wide_axis("milliseconds for one text", times or [1.0])
     found.update_xaxes(**{"range": [0, 1.08 * max(times, default=1.0)], **axis})
@@ -243,6 +244,13 @@ def _draw_teacher(found: go.Figure, teacher: Column) -> None:
     if teacher.latency is None:
         name = f"{escaped(teacher.name)}, not timed"
         found.add_hline(teacher.quality.dev_score.mean, line={"color": TEACHER, "width": 2}, name=name, showlegend=True)
+
+
+def _draw_baseline(found: go.Figure, baseline: Column | None) -> None:
+    """The linear baseline was not timed either."""
+    if baseline is not None:
+        line = {"color": QUIET, "width": 1.5, "dash": "longdash"}
+        found.add_hline(baseline.quality.dev_score.mean, line=line, name=escaped(baseline.name), showlegend=True)
 
 
 def _draw_rule(found: go.Figure, rule: ChampionConfig, teacher: float) -> None:

@@ -78,6 +78,15 @@ def test_a_teacher_that_was_not_timed_is_a_line_at_its_accuracy(findings: Findin
     assert [one["text"] for one in front["layout"]["annotations"]] == ["<b>champion</b>"]
 
 
+def test_the_baseline_is_a_line_at_its_score_on_dev(findings: Findings) -> None:
+    raw = results()
+    raw["baseline"] = {**raw["columns"][1], "name": "TF-IDF baseline", "latency": None}
+    front = drawn(replace(findings, results=parse_results(raw)))["front"]
+    line, rule = front["layout"]["shapes"]
+    assert (line["name"], line["y0"], line["y1"]) == ("TF-IDF baseline", 0.7, 0.7)
+    assert rule["y0"] == pytest.approx(0.81)
+
+
 def test_the_points_that_a_study_names_and_the_student_alone_are_drawn_by_their_names(findings: Findings) -> None:
     named = replace(RECORDS[1], point="Tang <et al.>")
     stopped = replace(RECORDS[4], point="search.first.1")
