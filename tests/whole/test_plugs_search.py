@@ -1,4 +1,4 @@
-"""The example of a user's own student and loss, searched in real Ray, and read again when its plugs are gone."""
+"""The example of a user's own student and loss, searched on a cluster with a node for timing, and read again when its plugs are gone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from ray.cluster_utils import Cluster
 from rich.console import Console
 
 import distune
@@ -47,8 +48,20 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a cluster with a node for trials and one that is kept for timing."""
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    nodes.add_node(num_cpus=1, resources={"latency": 1})
+    nodes.wait_for_nodes()
+    try:
+        yield nodes.address
+    finally:
+        nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
 def searched(
-    tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, migrated: Path
+    tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_folder: Path, migrated: Path, cluster: str
 ) -> Iterator[Searched]:
     """Of the texts of the example there are too many for a test: its corpus and its teacher are the tiny ones."""
     place = tmp_path_factory.mktemp("plugs")
@@ -61,6 +74,7 @@ def searched(
         f"teacher={{checkpoint: {teacher_folder}, max_length: 32}}",
         f"storage={place}/storage",
         f"tracking={{uri: 'sqlite:///{place}/mlflow.db', register_as: plugged}}",
+        f"cluster={{address: '{cluster}', latency_node: latency}}",
     ]
     study = load_study(plugs / "study.yaml", settings)
     file = place / "study.yaml"
