@@ -6,9 +6,11 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from distune._plug_files import PlugFile
 from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.corpus import Corpus
@@ -21,6 +23,7 @@ from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.confidence import confidence_of
+from distune.tuning.champion.decisions import decision_of, scaled_decision_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
 from distune.tuning.champion.table import (
@@ -39,7 +42,7 @@ from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE, des
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
-from distune.tuning.trial.plugs import call_plugged
+from distune.tuning.trial.plugs import plug_in
 
 
 class NoChampionError(Exception):
@@ -101,8 +104,11 @@ def judge(
     The runner times them alone, together with the `present` champion if its checkpoint folder is given. Writes
     `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, if there is a champion, `champion/`.
     """
-    config = prepared.study.config
-    paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
+    config, corpus = prepared.study.config, prepared.corpus
+    paths = []
+    for one in finalists:
+        inputs, place_of_one = prepared.of(one.record.config), folder / "finalists" / str(one.record.number)
+        paths.append(save_finalist(one, config, inputs, corpus.labels, place_of_one))
     timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
@@ -128,7 +134,7 @@ def judge(
         present=latencies.get(PRESENT),
         present_fault=timed.fault,
     )
-    facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
+    facts = facts_of(verdict, config, corpus.facts, prepared.teachers.about) | {"ended_early": ended_early}
     place = Place(str(folder))
     (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed))
@@ -166,8 +172,7 @@ def _time(
         seed=prepared.study.config.search.seed,
         present=None if present is None else files_of(present),
     )
-    plugs = prepared.study.plugs
-    timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
+    timed = runner.alone(partial(_time_plugged, prepared.study.plugs), job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality(
         prepared.metric,
@@ -190,12 +195,19 @@ def _time(
     return timed, column, stands_in if teachers else "no"
 
 
+def _time_plugged(plugs: Sequence[PlugFile], job: TimingJob) -> Timed:
+    """Time everything in this process, which may not have loaded the plugs yet."""
+    plug_in(plugs)
+    return time_here(job)
+
+
 def _student_columns(
     prepared: Prepared, finalist: Finalist, name: str, latency: Latency, path: Path
 ) -> tuple[Column, Column, Answers]:
     """The student alone and the distilled one, and what the seed of it that is kept says; here, and only here, a student
     sees the test split."""
     corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
+    rule = prepared.study.config.champion
     rows = encode_texts(inputs.encoder, corpus.test.texts)
     teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
@@ -209,10 +221,10 @@ def _student_columns(
             [result.logits(rows) for result in results],
             corpus.test.labels,
             by_teacher,
-            [prepared.decision_of(result, inputs) for result in results],
+            [decision_of(result, inputs.data, rule) for result in results],
         )
         columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
-    scaled = prepared.scaled_decision_of(finalist.best, inputs)
+    scaled = scaled_decision_of(finalist.best, inputs.data, rule)
     answers = Answers(
         trial=finalist.record.number,
         names=corpus.labels,

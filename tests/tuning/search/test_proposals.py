@@ -274,7 +274,7 @@ def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str,
         prepared_study(document)
     folder.claim(fingerprints)
     prepared = prepared_study(document)
-    known = earlier_trials(prepared)
+    known = earlier_trials(prepared.study, folder)
     fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
     assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]
     assert known[0].values == [0.7, 0.5]
