@@ -116,7 +116,7 @@ def judge(
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
     alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
-    write_answers(answers, Place(str(folder / "answers.parquet")))
+    write_answers(answers, corpus.test.texts, Place(str(folder / "answers.parquet")))
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
@@ -196,7 +196,7 @@ def _time(
 
 
 def _time_plugged(plugs: Sequence[PlugFile], job: TimingJob) -> Timed:
-    """Time everything in this process, which may not have loaded the plugs yet."""
+    """Time everything in this process, after loading the plugs."""
     plug_in(plugs)
     return time_here(job)
 
@@ -228,7 +228,6 @@ def _student_columns(
     answers = Answers(
         trial=finalist.record.number,
         names=corpus.labels,
-        texts=corpus.test.texts,
         labels=corpus.test.labels,
         teacher=teacher,
         student=finalist.best.logits(rows),
