@@ -84,7 +84,8 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
     for line in read.of_teachers:
         _log.info(line)
     teachers = logits_for(study.config, corpus, read.places, runner, progress)
-    for line in assumed.of_answers(study, corpus, teachers, read.metric):
+    each = teachers.each(corpus.dev.texts)
+    for line in assumed.of_answers(study, teachers, each, corpus.dev.labels, read.metric):
         _log.info(f"  {line}")
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:

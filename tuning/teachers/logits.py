@@ -62,7 +62,7 @@ def logits_for(
             place.key.folder(place.cache_root).delete()
             place.trained.delete()
         cache = _cached(asking, place, corpus.texts())
-        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev.labels, corpus.labels, of_file=True)
         caches.append(cache)
     return Teachers(asking.places, tuple(caches))
 
@@ -120,7 +120,7 @@ def cache_teacher(
     held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
     kinds = {one.kind: one for one in (task.beside[0], config.metric)}
     metrics = [task.metric(one, corpus.labels, held_out) for one in kinds.values()]
-    refuse_what_corpus_lacks(study, corpus)
+    refuse_what_corpus_lacks(study, corpus.labels)
     places = locate(config, corpus)
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distune._plural import n_of
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.corpus import Corpus, Split, labelled_fingerprint
+from distune.corpora.corpus import Corpus, labelled_fingerprint
 from distune.corpora.logits_file import LogitsFile, read_logits_file
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey, TeacherLogits
@@ -73,7 +73,11 @@ class Teachers:
 
     def of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Their common answer: the weighted mean of their logits, `[texts, classes]`."""
-        return np.average(self.each(texts), axis=0, weights=self.weights).astype(np.float32)
+        return self.combined(self.each(texts))
+
+    def combined(self, each: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The common answer of their logits `[teachers, texts, classes]`."""
+        return np.average(each, axis=0, weights=self.weights).astype(np.float32)
 
     def hidden_of(self, texts: Sequence[str]) -> NDArray[np.float16]:
         """The hidden states of all of them side by side, `[texts, width]`; of width 0 without hidden states."""
@@ -259,18 +263,22 @@ def assumptions(places: Sequence[TeacherPlace]) -> list[str]:
 
 
 def refuse_wrong_columns(
-    place: TeacherPlace, logits: NDArray[np.float32], dev: Split, labels: Sequence[str], of_file: bool
+    place: TeacherPlace,
+    logits: NDArray[np.float32],
+    labels: NDArray[np.integer[Any]],
+    names: Sequence[str],
+    of_file: bool,
 ) -> None:
     """Raise CorpusError if a teacher's logits `[dev texts, classes]`, those `of_file` or of its checkpoint, are all
-    one number, or fit dev far better with its columns in another order."""
+    one number, or fit the labels of these texts far better with its columns in another order."""
     refuse_equal_logits(place.name, logits)
     columns = [place.logits_file.columns] if of_file and place.logits_file else place.columns
     one_order = columns[0] if len({one.order for one in columns}) == 1 else None
     setting = f"{place.name}.labels" if columns else None
     if place.settings.answers:
         setting = f"{place.name}.answers"
-    refuse_other_assignment(logits, dev.labels, labels, place.name, one_order, setting)
-    refuse_turned(place.name, logits, dev.labels)
+    refuse_other_assignment(logits, labels, names, place.name, one_order, setting)
+    refuse_turned(place.name, logits, labels)
 
 
 def _students_identity(config: StudyConfig, students: StudentsConfig) -> list[Any]:
