@@ -29,7 +29,8 @@ from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
 

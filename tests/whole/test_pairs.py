@@ -30,7 +30,8 @@ from distune.tuning.tracking.registry import log_model
 from distune.tuning.tracking.store import quiet_mlflow
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import run_trial
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import search_folders
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from tests.conftest import Ended, reviews
+from tests.making.ended import Ended
+from tests.making.reviews import reviews
 
 pytestmark = pytest.mark.slow
 

@@ -16,9 +16,9 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
-from tests.conftest import tiny_document
 from tests.making.findings import EVIL, TEXTS, findings, findings_of, judged, study
 from tests.making.findings_of_sets import many_answers, many_texts, of_sets
+from tests.making.reviews import tiny_document
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]

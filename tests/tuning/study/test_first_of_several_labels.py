@@ -15,7 +15,7 @@ from distune.corpora.corpus import load_corpus
 from distune.corpora.texts import CorpusError
 from distune.tuning.study.file import load_study
 from distune.tuning.study.first import write_first_study
-from tests.conftest import reviews
+from tests.making.reviews import reviews
 
 NAMES = ["broken", "late", "lost"]
 TEXTS = [text for text, _ in reviews(120)]
