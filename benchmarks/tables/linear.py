@@ -20,8 +20,8 @@ from distune.corpora.tokens import encoder_settings
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import pieces_for
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 
 Logits = NDArray[np.float64]

@@ -30,8 +30,8 @@ from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import midpoint
 from distune.tuning.study.rule import ChampionConfig, rank
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.tasks import TrainingData, train_one
 

@@ -21,8 +21,8 @@ from distune.corpora.texts import CorpusError
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, load_study, parse_yaml
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ import numpy as np
 
 from distune.models.decision import EachLabel, even
 from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.columns import Column, Kept, Quality, Spread
 from distune.tuning.champion.results import parse_results
-from distune.tuning.champion.table import Column, Kept, Quality, Spread
 from distune.tuning.metric.config import MICRO_F1
 from distune.tuning.report.findings import Findings
 from distune.tuning.study.file import Study

@@ -17,7 +17,7 @@ from distune.tuning.checks import check
 from distune.tuning.search.single import run_single
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.assumed import fits_logits, of_seen_texts, of_settings
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 from tests.conftest import lines_said, prepared_study
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]

@@ -12,7 +12,7 @@ from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.teacher_logits import MANIFEST
 from distune.tuning.study.file import Study
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 from tests.making.reviews import reviews
 from tests.whole.conftest import Run
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from distune.corpora.corpus_facts import CorpusFacts
 from distune.corpora.kept import read_object, reading
+from distune.tuning.champion.columns import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.champion.confidence import confidence_in
 from distune.tuning.champion.results_shape import check_shape
-from distune.tuning.champion.table import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.storage.paths import Folder

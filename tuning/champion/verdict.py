@@ -11,34 +11,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from distune._plug_files import PlugFile
-from distune._plural import n_of
 from distune.cluster.runner import Runner
-from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.decision import Decision, EachLabel
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
-from distune.tuning.champion.card import Card, model_card
+from distune.tuning.champion.champion_card import card_of_champion
+from distune.tuning.champion.columns import Column, Kept, quality
 from distune.tuning.champion.confidence import confidence_of
 from distune.tuning.champion.decisions import decision_of, scaled_decision_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
-from distune.tuning.champion.table import (
-    Column,
-    Kept,
-    distillation_ratio,
-    quality,
-    ratio_formula,
-    ratio_text,
-    table_text,
-)
+from distune.tuning.champion.table import distillation_ratio, table_text
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE, describe, describe_loss
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
@@ -140,7 +130,9 @@ def judge(
     (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed))
     (place / "champion").delete()  # Of an attempt that was cut off.
     if winner is not None:
-        _copy_whole(path, folder / "champion", _card(prepared, verdict))
+        inputs = prepared.of(finalist.record.config)
+        card = card_of_champion(verdict, config, corpus.facts, prepared.teachers.about, inputs)
+        _copy_whole(path, folder / "champion", card)
     return verdict
 
 
@@ -243,48 +235,3 @@ def _student_columns(
     )
     sure = confidence_of(prepared.metric, by, answers.student, answers.labels, scaled.note)
     return columns[0], replace(columns[1], kept=kept, confidence=sure), answers
-
-
-def _card(prepared: Prepared, verdict: Verdict) -> str:
-    config, corpus = prepared.study.config, prepared.corpus
-    record = verdict.finalists[verdict.shown].record.config
-    inputs = prepared.of(record)
-    about = {
-        "Study": config.name,
-        "Labels": ", ".join(corpus.labels),
-        "Data": f"{corpus.source or config.corpus.source_name}: {_labelled_texts(corpus)} and {n_of(len(corpus.transfer), 'text')} with the "
-        "teacher's logits alone",
-        "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
-        "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
-        "Loss": describe_loss(record.loss),
-        "Compression": describe(record.compression),
-        f"Distillation ratio, {ratio_formula(verdict.columns[1])} on test": ratio_text(*verdict.columns),
-    }
-    limits = (
-        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
-        "be far worse.",
-        f"It answers with {'any number' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
-        f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
-    )
-    return model_card(
-        Card(
-            name=config.tracking.register_as or config.name,
-            settings=config.card,
-            source=config.corpus.short_name,
-            about=about,
-            columns=verdict.columns,
-            n_test=len(corpus.test),
-            timed=verdict.timed,
-            teacher_timed=verdict.teacher_timed,
-            limits=limits,
-            packages=needed_packages(inputs.encoder.settings),
-            of_pairs=config.corpus.text_b is not None,
-        )
-    )
-
-
-def _labelled_texts(corpus: Corpus) -> str:
-    if not corpus.labelled_by:
-        return n_of(len(corpus.train), "labelled text")
-    learnt = "labels that have a probability of 0.5 or more in" if corpus.is_multi_label else "likeliest label of"
-    return f"{n_of(len(corpus.train), 'text')} with the {learnt} {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune._plural import n_of
+from distune.tuning.champion.columns import interval_of
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, in_mb, interval_of, rows_of_table, way_to_teacher
+from distune.tuning.champion.table import SMALL_WAY, in_mb, rows_of_table, way_to_teacher
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.mistakes import mistakes_of

@@ -23,8 +23,9 @@ from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
-from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
+from distune.tuning.teachers.teachers import TeacherPlace, assumptions
 from distune.tuning.teachers.vectors import refuse_missing_encoder
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import refuse_installed_clashes

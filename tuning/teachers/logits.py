@@ -30,8 +30,9 @@ from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
-from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, refuse_wrong_columns
 
 if TYPE_CHECKING:
     from distune.models.teacher.teacher import Teacher

@@ -11,9 +11,10 @@ import optuna
 import pytest
 
 from distune.corpora.corpus import load_corpus
+from distune.tuning.champion.columns import quality
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import _column_facts, parse_results
-from distune.tuning.champion.table import quality, rows_of_table, table_text
+from distune.tuning.champion.table import rows_of_table, table_text
 from distune.tuning.checks import check
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.interval import bootstrap_interval
@@ -24,8 +25,8 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig, least_score, meets, rank, rule_terms, rule_text, teacher_ratio
 from distune.tuning.study.space import fill, first_of, leaves
 from distune.tuning.teachers.assumed import of_rare_labels
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import _score
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.promotion import candidate_of
 from distune.tuning.tracking.view import view_tags
 from distune.tuning.trial.config import TrialConfig

@@ -22,6 +22,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.space import parse_space
 from distune.tuning.teachers.draws import draw_students
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.students import (
     Training,
@@ -29,7 +30,7 @@ from distune.tuning.teachers.students import (
     log_mean_probability,
     train_ensemble,
 )
-from distune.tuning.teachers.teachers import joint_key, locate
+from distune.tuning.teachers.teachers import joint_key
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.inputs import NoTeacher, RawInputs
 from tests.conftest import prepared_study

@@ -20,8 +20,8 @@ from distune.tuning.checks import check
 from distune.tuning.cli import main
 from distune.tuning.metric.metric import MetricError
 from distune.tuning.study.file import Study
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import cache_teacher, unseen
-from distune.tuning.teachers.teachers import locate
 from tests.conftest import prepared_study
 from tests.making.several_labels import LABELS, logits_of, study_of, tickets, write_logits, write_tickets
 
