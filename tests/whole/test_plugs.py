@@ -200,8 +200,7 @@ def test_a_config_takes_its_file_along_to_a_process_elsewhere(plugged: dict[str,
 
 
 def test_a_worker_is_given_the_plugs_by_their_content() -> None:
-    file = PlugFile("elsewhere/tiny.py", TINY)
-    plug_in((file,))
+    plug_in((file := PlugFile("elsewhere/tiny.py", TINY),))
     assert str(STUDENTS.find("tiny")) == f"<class '{file.module}.Tiny'>"
 
 
