@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule, Probabilities, of_confidence, of_scores
 from distune.corpora.answer_spelling import about_scores, by_label, joined_parts, spelt_value
-from distune.corpora.cells import MISSING, WHOLE_FLOAT, is_nothing
+from distune.corpora.cells import MISSING, is_nothing
+from distune.corpora.one_spelling import WHOLE_FLOAT
 from distune.corpora.texts import CorpusError, normalise
 
 Form = Literal["logprobs", "probabilities", "votes", "confidence", "label", "abstention"]

@@ -12,13 +12,13 @@ from typing import Any
 
 from distune.corpora.doubtful_labels import (
     NO_LABEL,
-    NUMBER,
     refuse_ids,
     refuse_joined,
     refuse_measure,
     without_minus_one,
 )
 from distune.corpora.markers import OF_EXCEL, refuse_objects
+from distune.corpora.one_spelling import in_one_spelling
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError, normalise
 
@@ -56,13 +56,11 @@ MISSING = frozenset(
     }
 )
 """How programs spell that there is no label; a study's `labels` may name one of them as a class."""
-WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
 BRACKETS = {"[": "]", "{": "}", "(": ")"}
 """Around lists as JSON, Python, numpy, Java and PostgreSQL spell them."""
 QUOTED = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,]+)""")
 UNSEEN = dict.fromkeys([0x200B, 0x2060, 0xFEFF])
 """Characters that nobody sees: spaces of no width."""
-TRUTH = frozenset({"true", "false"})
 
 
 class Spelt(Decimal):
@@ -245,43 +243,6 @@ def _class_name(cell: Any, class_names: Sequence[str], name: str, row: str) -> s
     if not isinstance(cell, int) or not 0 <= cell < len(class_names):
         raise CorpusError(f"{name}: the label of {row} is {cell}, but the file names {len(class_names)} classes")
     return normalise(class_names[cell])
-
-
-def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
-    """Labels in one spelling: whole numbers and truth values as `known` has them, which the study names, else in their short form."""
-    short = _with_truth_values(_with_whole_numbers(labels))
-    by_value: dict[str, set[str]] = {}
-    for name in known:
-        by_value.setdefault(_value(name), set()).add(name)
-    found = []
-    for spelt, shorter in zip(labels, short, strict=True):
-        alike = by_value.get(_value(spelt), set()) if spelt is not None else set()
-        found.append(spelt if spelt in alike else shorter if len(alike) != 1 or shorter in alike else next(iter(alike)))
-    return found
-
-
-def _value(label: str) -> str:
-    """The same for two spellings of one whole number, and of one truth value."""
-    if WHOLE_FLOAT.fullmatch(label):
-        return label.split(".", maxsplit=1)[0]
-    return label.lower() if label.lower() in TRUTH else label
-
-
-def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
-    """1.0 as 1, because a program writes whole numbers so if some are missing; 1.0 together with 1.5 does not
-    change."""
-    distinct = {label for label in labels if label is not None}
-    numbers = {label for label in distinct if NUMBER.fullmatch(label)}
-    if any(not float(label).is_integer() for label in numbers):
-        return list(labels)
-    shorter = {label: label.split(".")[0] for label in numbers if WHOLE_FLOAT.fullmatch(label)}
-    return [shorter.get(label, label) if label is not None else None for label in labels]
-
-
-def _with_truth_values(labels: Sequence[str | None]) -> list[str | None]:
-    """True and TRUE as JSON's true, if all labels are truth values."""
-    lower = [None if label is None else label.lower() for label in labels]
-    return lower if {label for label in lower if label} <= TRUTH else list(labels)
 
 
 def _kind(cell: Any) -> str:

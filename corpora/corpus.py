@@ -16,6 +16,7 @@ from distune._pairs import in_words as shown
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names
 from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.corpus_facts import CorpusFacts
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
 from distune.corpora.labelling import labelling_of, n_texts_of
@@ -90,6 +91,20 @@ class Corpus:
     def train_fingerprint(self) -> str:
         """16 hex digits over the texts of train with their labels: what students learn from."""
         return labelled_fingerprint(self.labels, self.train)
+
+    @property
+    def facts(self) -> CorpusFacts:
+        """The facts about it, without its texts."""
+        return CorpusFacts(
+            labels=self.labels,
+            is_multi_label=self.is_multi_label,
+            sizes={name: len(split) for name, split in self.splits.items()},
+            fingerprint=self.fingerprint,
+            answers_fingerprint=self.answers_fingerprint,
+            train_fingerprint=self.train_fingerprint,
+            source=self.source,
+            labelled_by=self.labelled_by,
+        )
 
     def class_counts(self) -> dict[str, dict[str, int]]:
         """How many texts of each class train, dev and test have: by label, then by split."""

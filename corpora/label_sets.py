@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from distune._plural import n_of
-from distune.corpora.cells import MISSING, in_one_spelling, is_nothing, spelling_of
+from distune.corpora.cells import MISSING, is_nothing, spelling_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.doubtful_labels import JOINED_BY, refuse_ids_of_several, refuse_joined
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_lists import refuse_places, spelt_list
 from distune.corpora.label_truths import Truths, notes_of_truths, renamed, truths
 from distune.corpora.markers import doubtful_labels, refuse_objects
+from distune.corpora.one_spelling import in_one_spelling
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError, normalise
 

@@ -107,7 +107,7 @@ def read_logits_file(
     table = read_logits_table(path if isinstance(path, tuple) else str(path))
     notes = [*table.notes]
     table = _with_texts(table, notes)
-    path, about = table.name, about_of(table)
+    path, about = table.name, about_of(table.name, table.metadata)
     refuse_export_of_other_task(path, about, is_multi_label)
     wanted = Wanted(labels=labels, said=said, in_metadata=about.get("labels"), is_multi_label=is_multi_label)
     values, columns, is_of_softmax = logits_in(table, wanted, notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distune.corpora.class_scores import BESIDE
@@ -50,7 +50,7 @@ def _of_one(path: str) -> Table:
 def _common_metadata(tables: Sequence[Table]) -> dict[bytes, bytes]:
     """The metadata that the tables share; raises CorpusError if their columns of numbers or their teachers differ."""
     first, *others = tables
-    about = about_of(first)
+    about = about_of(first.name, first.metadata)
     for table in others:
         if _numbers(table) != _numbers(first):
             found, expected = (", ".join(sorted(_numbers(one))) or "none" for one in (table, first))
@@ -58,7 +58,7 @@ def _common_metadata(tables: Sequence[Table]) -> dict[bytes, bytes]:
                 f"{table.name}: its columns of numbers are {found}, but those of {first.name} are {expected}; files that are read as one "
                 "must have the same"
             )
-        said = about_of(table)
+        said = about_of(table.name, table.metadata)
         for key in ("labels", "multi_label", "description"):
             if said.get(key) != about.get(key):
                 raise CorpusError(
@@ -79,14 +79,14 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def about_of(table: Table) -> dict[str, Any]:
-    """The teacher in the file's metadata; raises CorpusError for metadata that say something else."""
+def about_of(name: str, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The teacher in a file's metadata; raises CorpusError for metadata that say something else."""
     try:
-        about = json.loads(table.metadata.get(ABOUT, b"{}"))
+        about = json.loads(metadata.get(ABOUT, b"{}"))
     except ValueError:
         about = None
     if not isinstance(about, dict) or not isinstance(about.get("labels", []), list):
         raise CorpusError(
-            f"{table.name}: its metadata `distune` must be a JSON object whose labels are a list; export the file again"
+            f"{name}: its metadata `distune` must be a JSON object whose labels are a list; export the file again"
         )
     return about

@@ -31,6 +31,7 @@ from distune.models import (
     checkpoint_folder,
     decision,
     distune_student,
+    graph,
     network,
     pair_vectors,
     predictor,
@@ -141,7 +142,7 @@ def _write_package(folder: Path, encoding: Path) -> None:
     package = folder / PACKAGE
     (package / "encoding").mkdir(parents=True)
     shutil.copyfile(distune_student.__file__, package / "__init__.py")
-    for module in (answer_lines, answers, checkpoint_folder, decision, network, pair_vectors, predictor):
+    for module in (answer_lines, answers, checkpoint_folder, decision, graph, network, pair_vectors, predictor):
         place = Path(str(module.__file__))
         shutil.copyfile(place, package / place.name)
     for program in encoding.glob("*.py"):

@@ -72,7 +72,7 @@ def states_of(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float32]
     """The vector of each text `[texts, features]`, in order. Texts of about one length are read together, two as a pair."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     states = np.empty((len(texts), _width(predictor.head)), dtype=np.float32)
-    together = 2 * predictor.batch_size
+    together = 2 * predictor.graph.batch_size
     for start in range(0, len(order), together):
         batch = order[start : start + together]
         first, second = batch[::2], batch[1::2]
@@ -80,7 +80,7 @@ def states_of(predictor: Predictor, texts: Sequence[str]) -> NDArray[np.float32]
             second if len(second) == len(first) else [*second, first[-1]]
         )  # The last of an odd number is its own partner.
         rows = [predictor.encoder((texts[i], texts[j])) for i, j in zip(first, beside, strict=True)]
-        of_rows = predictor.run(rows, [STATES])
+        of_rows = predictor.graph.run(rows, [STATES])
         states[first], states[beside] = of_rows[: len(rows)], of_rows[len(rows) :]
     return states
 
@@ -98,10 +98,10 @@ def logits_of_states(predictor: Predictor, first: Any, second: Any) -> NDArray[n
     n_pairs = len(v) if len(u) == 1 else len(u)
     u, v = (np.broadcast_to(side, (n_pairs, width)) for side in (u, v))
     logits = np.empty((n_pairs, len(predictor.labels)), dtype=np.float32)
-    together = 1 if predictor.batch_size == 1 else PAIRS_TOGETHER
+    together = 1 if predictor.graph.batch_size == 1 else PAIRS_TOGETHER
     for start in range(0, n_pairs, together):
         part = slice(start, start + together)
-        logits[part] = predictor.head.run(predictor.outputs, {STATES: np.concatenate([u[part], v[part]])})[0]
+        logits[part] = predictor.head.run(predictor.graph.outputs, {STATES: np.concatenate([u[part], v[part]])})[0]
     return logits
 
 

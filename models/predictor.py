@@ -29,17 +29,12 @@ from .answers import (
 )
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
 from .decision import AnyDecision, EachLabel, decision_of
-from .network import OUTPUT, OUTPUT_OF_SETS, RUN_OPTIONS, check_graph, opened, run_network, run_padded
+from .graph import UNKNOWN, Graph
+from .network import OUTPUT, OUTPUT_OF_SETS, opened
 from .pair_vectors import PAIR_HEAD, check_head, logits_of_states, refuse_without_head, states_of, texts_to_encode
 
 TEXTS_IN_MEMORY = 1024
 """Texts that are in memory at a time."""
-BATCH_SIZE = 16
-"""Texts that the network answers together. They are taken in the order of their lengths, as padding costs what words cost."""
-UNKNOWN = 1
-"""The id of every token that the vocabulary lacks."""
-SEPARATOR = 2
-"""The id of the token between the two texts of a pair."""
 
 
 class Predictor:
@@ -53,59 +48,10 @@ class Predictor:
         """Whether each text is a pair of two strings."""
         self.is_multi_label = isinstance(self.decision, EachLabel)
         """Whether it answers several labels a text, or none."""
-        graph = (Path(folder) / "model.onnx").read_bytes()
-        self.session = opened(graph, threads, Path(folder) / "model.onnx")
-        self._threads = threads
-        self._place = Path(folder) / "model.onnx"
-        self.outputs = [OUTPUT_OF_SETS if self.is_multi_label else OUTPUT]
-        """The name of the graph's output of logits."""
-        check_graph(self.session, self._place, *self.outputs)
-        n_classes = self.session.get_outputs()[0].shape[-1]
-        if isinstance(n_classes, int) and n_classes != len(self.labels):
-            raise CheckpointError(
-                f"{folder}: labels.json has {len(self.labels)} names, but model.onnx answers for {n_classes} classes; {PULL_AGAIN}"
-            )
+        self.graph = Graph(Path(folder), OUTPUT_OF_SETS if self.is_multi_label else OUTPUT, len(self.labels), threads)
+        """What answers token ids."""
         if not (Path(folder) / SUMS).exists():
-            self._check_table(Path(folder))
-        # Dynamic INT8 takes its ranges from the whole batch: only alone is a text's answer its own.
-        self.batch_size = 1 if b"DynamicQuantize" in graph else BATCH_SIZE
-
-    def _check_table(self, folder: Path) -> None:
-        """Raise CheckpointError unless the graph's table has a row for each token and no more, and answers for each class: a row beyond
-        its end is refused by ONNX Runtime."""
-        n_tokens = (folder / "vocabulary.txt").read_bytes().count(b"\n")
-        config: Any = read_json(folder / "config.json")
-        rows = [[n_tokens - 1], [UNKNOWN]]
-        logits = self.run([[*row, SEPARATOR, UNKNOWN] for row in rows] if self.is_of_pairs else rows)
-        if logits.shape != (2, len(self.labels)) or not np.isfinite(logits).all():
-            raise CheckpointError(
-                f"{self._place} does not answer by a number for each of the {len(self.labels)} labels; {PULL_AGAIN}"
-            )
-        structure = config.get("structure")
-        if isinstance(structure, dict) and structure.get("n_tokens") is not None:
-            return  # A trimmed student maps what is beyond its table to the unknown token.
-        quiet = onnxruntime.RunOptions()
-        quiet.log_severity_level = 4
-        try:
-            run_network(self.session, [[n_tokens, SEPARATOR, UNKNOWN] if self.is_of_pairs else [n_tokens]], quiet)
-        except Exception:  # noqa: BLE001  (each version of ONNX Runtime has its own)
-            return
-        raise CheckpointError(
-            f"{self._place} has a table of more rows than the {n_tokens} tokens of vocabulary.txt; {PULL_AGAIN}"
-        )
-
-    def run(self, rows: Sequence[Sequence[int]], outputs: Sequence[str] | None = None) -> NDArray[np.float32]:
-        """The logits of rows of token ids, or another output of the graph, computed as one batch."""
-        try:
-            return run_network(self.session, rows, outputs=outputs or self.outputs)
-        except Exception as error:
-            raise self._misfit(error) from error
-
-    def _misfit(self, error: Exception) -> CheckpointError:
-        said = " ".join(str(error).split())
-        return CheckpointError(
-            f"{self._place} cannot answer ({said:.200}); it does not fit vocabulary.txt and config.json: {PULL_AGAIN}"
-        )
+            self.graph.check_table(self.is_of_pairs)
 
     def logits(self, texts: Sequence[Text]) -> NDArray[np.float32]:
         """Logits `[texts, classes]`; texts of about one length are computed together. The logits of a text are the
@@ -113,32 +59,7 @@ class Predictor:
         for i, text in enumerate(texts):
             if not isinstance(text, str):
                 _refuse_half(text, i)
-        return self._logits([self.encoder(text) for text in texts])
-
-    def _logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        if len(rows) == 1:
-            return self.run(rows)
-        logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
-        for batch in _batches(sorted(range(len(rows)), key=lambda i: len(rows[i])), self.batch_size):
-            logits[batch] = self.run([rows[i] for i in batch])
-        return logits
-
-    def _logits_of_flat(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """As `_logits`, of the token ids of all texts one behind the other: in the same batches, so to the digit the same."""
-        logits = np.empty((len(lengths), len(self.labels)), dtype=np.float32)
-        starts = np.cumsum(lengths) - lengths
-        order = np.argsort(lengths, kind="stable")
-        for first in range(0, len(order), self.batch_size):
-            batch = order[first : first + self.batch_size]
-            places = np.arange(int(lengths[batch[-1]]))  # The last one is the longest.
-            is_token = places < lengths[batch, None]
-            token_ids = np.zeros(is_token.shape, dtype=np.int64)
-            token_ids[is_token] = ids[(starts[batch, None] + places)[is_token]]
-            try:
-                logits[batch] = run_padded(self.session, token_ids, lengths[batch], RUN_OPTIONS, self.outputs)
-            except Exception as error:
-                raise self._misfit(error) from error
-        return logits
+        return self.graph.logits([self.encoder(text) for text in texts])
 
     def label(self, text: Text) -> str:
         """The label of one text. Raises TypeError for a student of several labels a text, which answers `labels_of`, and
@@ -150,7 +71,7 @@ class Predictor:
     def labels_of(self, text: Text) -> list[str]:
         """The labels of one text: exactly one, or any number if the student answers several. Raises TextError for what is no
         text."""
-        return self.named(self.decision.of_logits(self._logits(self._encoded([text], 0))))[0]
+        return self.named(self.decision.of_logits(self.graph.logits(self._encoded([text], 0))))[0]
 
     def named(self, answers: NDArray[np.int64]) -> list[list[str]]:
         """The labels of each text, of answers as `decision` gives them."""
@@ -159,12 +80,12 @@ class Predictor:
     def probabilities(self, texts: Sequence[Text], first_row: int = 0) -> NDArray[np.float32]:
         """Probabilities `[texts, classes]`, in the order of `labels`. Raises TextError for a row that is no text; rows are counted
         from `first_row` on."""
-        logits = self._logits(self._encoded(texts, first_row))
+        logits = self.graph.logits(self._encoded(texts, first_row))
         return self.decision.probabilities(logits)
 
     def labels_of_each(self, texts: Sequence[Text], first_row: int = 0) -> list[list[str]]:
         """The labels of each text, and raises what `probabilities` does."""
-        return self.named(self.decision.of_logits(self._logits(self._encoded(texts, first_row))))
+        return self.named(self.decision.of_logits(self.graph.logits(self._encoded(texts, first_row))))
 
     def answers(
         self, texts: Iterable[Text], abstain_below: float | None = None, first_row: int = 0
@@ -210,11 +131,11 @@ class Predictor:
         if encode_all is None or len(texts) == 1:
             rows = [self.encoder(text) for text in texts]
             lengths = np.array([len(ids) for ids in rows])
-            n_unknown, logits = np.array([ids.count(UNKNOWN) for ids in rows]), self._logits(rows)
+            n_unknown, logits = np.array([ids.count(UNKNOWN) for ids in rows]), self.graph.logits(rows)
         else:
             ids, lengths = encode_all(texts)
             n_unknown = np.add.reduceat(ids == UNKNOWN, np.cumsum(lengths) - lengths, dtype=np.int64)
-            logits = self._logits_of_flat(ids, lengths)
+            logits = self.graph.logits_of_flat(ids, lengths)
         probabilities = self.decision.probabilities(logits)
         # The separator of a pair says nothing.
         has_known_token = n_unknown < lengths - self.is_of_pairs
@@ -223,11 +144,13 @@ class Predictor:
     @functools.cached_property
     def head(self) -> onnxruntime.InferenceSession:
         """The graph that answers pairs of vectors. Raises CheckpointError for a student that gives no vectors of single texts."""
-        outputs = [one.name for one in self.session.get_outputs()]
-        refuse_without_head(self._place.parent, outputs, self.is_of_pairs)
-        place = self._place.parent / PAIR_HEAD
-        head = opened(place.read_bytes(), self._threads, place)
-        check_head(head, place, *self.outputs)
+        graph = self.graph
+        outputs = [one.name for one in graph.session.get_outputs()]
+        folder = graph.place.parent
+        refuse_without_head(folder, outputs, self.is_of_pairs)
+        place = folder / PAIR_HEAD
+        head = opened(place.read_bytes(), graph.threads, place)
+        check_head(head, place, *graph.outputs)
         return head
 
     def encode(self, texts: Iterable[str]) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from distune.models.teacher.tokenizing import character_tokenizer
-from tests.conftest import reviews
+from tests.making.reviews import reviews
 
 N_CLASSES, WIDTH, POSITIONS = 3, 16, 32
 TEXTS = [text for text, _ in reviews(60)]

@@ -38,19 +38,22 @@ def check(study: Study) -> str:
     kept = [place for place in places if has_cache(place.cache_root, place.key)]
     caches = tuple(open_cache(place.cache_root, place.key) for place in kept)
     for place, cache in zip(kept, caches, strict=True):
-        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev.labels, corpus.labels, of_file=True)
     cached, of_answers = "not in the cache yet", []
     if len(kept) == len(places):
-        cached, of_answers = "in the cache", assumed.of_answers(study, corpus, Teachers(places, caches), read.metric)
+        teachers = Teachers(places, caches)
+        each = teachers.each(corpus.dev.texts)
+        cached, of_answers = "in the cache", assumed.of_answers(study, teachers, each, corpus.dev.labels, read.metric)
     elif len(places) == 1 and (file := places[0].logits_file) is not None:
-        of_answers = about_no_label(study.config.champion, corpus, file.of(corpus.dev.texts).logits, read.metric)
+        on_dev = file.of(corpus.dev.texts).logits
+        of_answers = about_no_label(study.config.champion, corpus.dev.labels, on_dev, read.metric)
     sentence = f"no fault; {read.sizes}; {n_of(study.config.search.trials, 'trial')}; teacher logits {cached}"
     assumptions = (
         *read.of_columns,
         *read.of_teachers,
         *_of_counts(study.config.search),
         *read.of_settings,
-        *assumed.of_files(corpus, places),
+        *assumed.of_files(corpus.dev, corpus.labels, places),
         *of_answers,
         *_of_cluster(study.config.cluster),
     )

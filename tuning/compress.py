@@ -38,8 +38,9 @@ from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answers import answered_corpus
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.teachers import assumptions, locate
+from distune.tuning.teachers.teachers import assumptions
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.inputs import encode_texts

@@ -29,9 +29,10 @@ from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
+from distune.tuning.study.config import StudyConfig, TrackingConfig
 from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
-from distune.tuning.tracking.promotion import Present, beside_of, candidate_of_verdict, terms_of
+from distune.tuning.tracking.promotion import Present, Terms, beside_of, candidate_of_verdict, terms_of
 from distune.tuning.tracking.registry import log_model, present_champion, register
 from distune.tuning.tracking.runs import Tracker
 
@@ -95,7 +96,7 @@ def chosen_finalists(
         counted(console, "retraining the finalists", "trainings") as told,
         ends_at_once("the finalists were retrained"),
     ):
-        return train_finalists(chosen, records, prepared, runner, told)
+        return train_finalists(chosen, records, config, prepared.inputs, runner, told)
 
 
 def conclude(
@@ -108,8 +109,10 @@ def conclude(
 ) -> None:
     """Time the finalists, write and record the results, and register the champion. Raises NoChampionError without
     one."""
+    config = prepared.study.config
+    terms = terms_of(config, prepared.corpus.facts, prepared.teachers.key.teacher)
     with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
-        present = _present(prepared, outbox, scratch)
+        present = _present(config.tracking, terms, outbox, scratch)
         with console.status(f"timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"):
             judged = _judged(prepared, finalists, folder, runner, outbox, present)
     verdict = judged.verdict
@@ -128,18 +131,15 @@ def conclude(
             f"{nearest.quality.dev_score} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), ends_at_once("the champion was registered"):
-        _register(prepared, judged, verdict.winner, folder, outbox)
+        _register(config, judged, terms, prepared.corpus.dev.texts[:2], folder, outbox)
     folder.end()
 
 
-def _present(prepared: Prepared, outbox: Outbox[Tracker], scratch: Path) -> Present | None:
+def _present(config: TrackingConfig, terms: Terms, outbox: Outbox[Tracker], scratch: Path) -> Present | None:
     """The champion that the study's name has now, for timing together with the finalists."""
-    config = prepared.study.config
-    name = config.tracking.register_as
-    if not name:
+    if not config.register_as:
         return None
-    terms = terms_of(prepared, config.champion)
-    return outbox.ask(partial(present_champion, config.tracking.store, name, terms, scratch))
+    return outbox.ask(partial(present_champion, config.store, config.register_as, terms, scratch))
 
 
 def _judged(
@@ -164,20 +164,22 @@ def _judged(
     return Judged(verdict=verdict, closed=closed, present=present)
 
 
-def _register(prepared: Prepared, judged: Judged, winner: int, folder: Folder, outbox: Outbox[Tracker]) -> None:
-    """Log the champion as a model of its run, and register it if the study has a name for it."""
+def _register(
+    config: StudyConfig, judged: Judged, terms: Terms, texts: Sequence[str], folder: Folder, outbox: Outbox[Tracker]
+) -> None:
+    """Log the champion as a model of its run with these texts as its example, and register it if the study has a name
+    for it."""
     verdict, closed = judged.verdict, judged.closed
-    config, tracker = prepared.study.config, outbox.observer
+    tracker = outbox.observer
     uri, name = config.tracking.store, config.tracking.register_as
-    number = verdict.finalists[winner].record.number
+    number = verdict.finalists[verdict.shown].record.number
     with (folder.place / "champion").to_read() as champion:
-        texts = prepared.corpus.dev.texts[:2]
         model = outbox.ask(partial(log_model, uri, tracker.run_id, champion, texts, number))
     model = replace(model, outcome=outcome(verdict.columns, teacher_timed=verdict.teacher_timed))
     outbox.ask(partial(tracker.link_model, number, model.model_id, closed.trial_metrics[number]))
     if not name:
         return
-    candidate = candidate_of_verdict(verdict, prepared, config.champion)
+    candidate = candidate_of_verdict(verdict, terms, config.champion)
     beside = beside_of(judged.present, verdict, config.champion)
     registered = outbox.ask(partial(register, uri, name, model, candidate, beside))
     outbox.ask(partial(tracker.note, with_version(closed.note, name, registered)))

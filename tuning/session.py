@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from distune.tuning.checks import check_shared, check_surroundings, refuse_few_t
 from distune.tuning.concluding import InterruptedSearchError, chosen_finalists, conclude
 from distune.tuning.search.bars import FillingView
 from distune.tuning.search.gpus import with_gpus
-from distune.tuning.search.preparation import Prepared, prepare
+from distune.tuning.search.preparation import prepare
 from distune.tuning.search.progress import LiveView
 from distune.tuning.search.reading import read_study
 from distune.tuning.search.run import run_search
@@ -31,12 +32,14 @@ from distune.tuning.storage.paths import Folder, dump
 from distune.tuning.storage.records import TrialRecord, count_done, records_in
 from distune.tuning.storage.room import RESUMED, full_disks_named
 from distune.tuning.storage.searches import go_on_with, new_folder, only_beginning, unfinished_folder
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.logits import cache_teacher
 from distune.tuning.tracking.entries import opening
 from distune.tuning.tracking.outbox import Outbox, ServerAwayError
 from distune.tuning.tracking.runs import Tracker, is_away
+from distune.tuning.trial.data import Inputs
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +80,8 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
         prepared = prepare(read, preparing_runner(study.config.cluster), FillingView(console))
         if not study.config.cluster.is_shared:
             stack.enter_context(connected(study.config.cluster))
-        prepared = with_gpus(prepared, OnRay(study.config.cluster))
+        measured = with_gpus(prepared.study, prepared.configs, prepared.inputs, OnRay(study.config.cluster))
+        prepared = replace(prepared, study=measured)
         runner = OnRay(prepared.study.config.cluster)
         if read.earlier:
             for line in changed_since(read.earlier, prepared.fingerprints):
@@ -89,8 +93,10 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
         folder.claim(prepared.fingerprints)
         if resume:
             go_on_with(study, folder)
-        outbox = stack.enter_context(tracked(prepared, folder))
-        records = _search_trials(prepared, folder, outbox, console)
+        outbox = stack.enter_context(tracked(measured.config, prepared.teacher_score, folder))
+        entries = opening(measured.config, prepared.corpus.facts, prepared.teachers, prepared.teacher_score, folder)
+        outbox.ask(partial(outbox.observer.describe, dump(measured.document), entries))
+        records = _search_trials(measured, prepared.inputs, folder, read.earlier, outbox, console)
         finalists = chosen_finalists(prepared, records, folder, runner, outbox, console)
         conclude(prepared, finalists, folder, runner, outbox, console)
     return folder
@@ -109,9 +115,9 @@ def connected_if_shared(study: Study) -> Iterator[None]:
 
 
 @contextmanager
-def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
+def tracked(config: StudyConfig, teacher_score: float, folder: Folder) -> Iterator[Outbox[Tracker]]:
     """The MLflow runs of a search, closed in the state in which it ends."""
-    tracker = Tracker(prepared.study.config, prepared.teacher_score, folder.state.get("run_id"))
+    tracker = Tracker(config, teacher_score, folder.state.get("run_id"))
     begun_at = folder.state.get("begun_at", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
     folder.update(run_id=tracker.run_id, state="searching", begun_at=begun_at)
     outbox = Outbox(tracker, is_away)
@@ -139,9 +145,15 @@ def tracked(prepared: Prepared, folder: Folder) -> Iterator[Outbox[Tracker]]:
             outbox.close()
 
 
-def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], console: Console) -> list[TrialRecord]:
-    study, tracker = prepared.study, outbox.observer
-    outbox.ask(partial(tracker.describe, dump(study.document), opening(prepared, folder)))
+def _search_trials(
+    study: Study,
+    inputs: Mapping[str, Inputs],
+    folder: Folder,
+    earlier: Folder | None,
+    outbox: Outbox[Tracker],
+    console: Console,
+) -> list[TrialRecord]:
+    tracker = outbox.observer
     _log.info(f"search {folder}: {n_of(study.config.search.trials, 'trial')}")
     _log.info(f"  MLflow run {tracker.run_id}")
     known = records_in(study.config, folder)
@@ -149,7 +161,7 @@ def _search_trials(prepared: Prepared, folder: Folder, outbox: Outbox[Tracker], 
     try:
         with LiveView(study.config.search.trials, console, study.config.metric.title) as line:
             line.known(known)
-            records = run_search(prepared, folder, [outbox, line])
+            records = run_search(study, inputs, folder, [outbox, line], earlier)
     except KeyboardInterrupt as interrupt:
         raise InterruptedSearchError(
             f"interrupted after {count_done(records_in(study.config, folder))} of {n_of(study.config.search.trials, 'trial')}; "

@@ -181,7 +181,7 @@ def trained(n_rows: int, n_trials: int) -> Figures:
         there = connected(prepared.study.config.cluster)
         with there, watched(lambda: [memory_mb(pid) for pid in processes("ray::ImplicitFunc")]) as seen:
             start = time.perf_counter()
-            records = search.run_search(prepared, new_folder(prepared.study), [])
+            records = search.run_search(prepared.study, prepared.inputs, new_folder(prepared.study), [])
             seconds = time.perf_counter() - start
     failed = [record.error for record in records if record.state != "complete"]
     if failed:

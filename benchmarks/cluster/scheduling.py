@@ -72,9 +72,9 @@ def run(prepared: Prepared) -> tuple[float, list[float], list[float]]:
     """Seconds of the whole search, when each trial ended (from its start), and what each spent in training."""
     study = prepared.study
     clock, folder = Clock(), new_folder(study)
-    with connected(study.config.cluster), tracked(prepared, folder) as outbox:
+    with connected(study.config.cluster), tracked(study.config, prepared.teacher_score, folder) as outbox:
         start = time.perf_counter()
-        search.run_search(prepared, folder, [outbox, clock])
+        search.run_search(study, prepared.inputs, folder, [outbox, clock])
         wall_s = time.perf_counter() - start
     logs = [folder.trial(number).log for number in range(study.config.search.trials)]
     trained = [re.search(r"trained for ([\d.]+) s", log.read_text()) for log in logs if log.is_file()]

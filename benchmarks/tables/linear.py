@@ -21,8 +21,8 @@ from distune.tuning.champion.tfidf import features
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import pieces_for
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 
 Logits = NDArray[np.float64]

@@ -30,8 +30,8 @@ from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.points import midpoint
 from distune.tuning.study.rule import ChampionConfig, rank
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.tasks import TrainingData, train_one
 
@@ -110,7 +110,8 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
     choices = []
     for cell, finalists in zip(cells, _retrained(candidates, prepared, cells, retrainings), strict=True):
         best = min(finalists, key=order)
-        folder = save_finalist(best, prepared, root / "students" / cell.key)
+        inputs, place = prepared.of(best.record.config), root / "students" / cell.key
+        folder = save_finalist(best, study.config, inputs, prepared.corpus.labels, place)
         about = {
             "config": best.record.config.model_dump(mode="json"),
             "trials": study.config.search.trials if cell.method.kind == "searched" else 0,
@@ -128,7 +129,8 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
 def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
     """The trials of a search, in its order; it goes on where it was killed."""
     place.mkdir(parents=True, exist_ok=True)
-    records = run_search(prepared, Folder(Place(str(place.absolute()))), [])  # Workers stand in folders of their own.
+    folder = Folder(Place(str(place.absolute())))  # Workers stand in folders of their own.
+    records = run_search(prepared.study, prepared.inputs, folder, [])
     if not any(record.state == "complete" for record in records):
         raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
     return records

@@ -18,8 +18,8 @@ from distune.tuning.metric.task import AnyMetric, task_of
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answers import answered_corpus
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
-from distune.tuning.teachers.teachers import locate
 
 
 @dataclass(frozen=True)

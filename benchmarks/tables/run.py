@@ -38,8 +38,8 @@ from distune.tuning.speed.figures import TIMED_TEXTS
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import StudyError, faults_of
 from distune.tuning.study.file import load_study, parse_yaml
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for, timing_teachers
-from distune.tuning.teachers.teachers import locate
 
 READ = ("classes", "margins")
 BERT_BASE = {

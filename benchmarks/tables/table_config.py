@@ -16,7 +16,7 @@ from distune.losses.config import OF_LABELS
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 
 STUDENTS = ("fixed", "searched")
 SEEDLESS = ("majority", "tfidf", "teacher")

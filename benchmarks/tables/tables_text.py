@@ -16,7 +16,7 @@ from benchmarks.tables.bootstrap import (
     paired_score_difference,
     paired_weighed_difference,
 )
-from distune.tuning.champion.table import spread
+from distune.tuning.champion.columns import spread
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import Metric
 from distune.tuning.metric.set_metric import SetMetric

@@ -17,7 +17,7 @@ from distune.tuning.storage.records import open_study
 from distune.tuning.storage.searches import new_folder
 from distune.tuning.study.file import load_study
 from tests.fuzz.targets import logits_table, study_of, texts_table
-from tests.making.findings import ANSWERS, RECORDS, results
+from tests.making.findings import ANSWERS, RECORDS, TEXTS, results
 
 
 def make_search(root: Path) -> None:
@@ -55,6 +55,6 @@ def make_search(root: Path) -> None:
     (folder.place / "results.json").write_text(json.dumps(results(), ensure_ascii=False, indent=1))
     folder.table.write_text("the table\n")
     keep_importances([Importance("accuracy", "", 4, {"learning_rate": 1.0})], kept, study.config, folder)
-    write_answers(replace(ANSWERS), folder.place / "answers.parquet")
+    write_answers(replace(ANSWERS), TEXTS, folder.answers)
     (folder.place / "champion" / "README.md").write_text("# Card\n")
     assert Place(str(root)).exists()

@@ -27,8 +27,8 @@ from distune.models.checkpoint import load_checkpoint, save_checkpoint
 from distune.models.students.config import AverageConfig
 from distune.models.vectors.vector_files import read_vector_file
 from distune.tuning.cli import main
-from tests.conftest import reviews
 from tests.making.checkpoints import checkpoint_of
+from tests.making.reviews import reviews
 from tests.making.teachers import KEY, TEXTS, answer
 
 ROWS = reviews(80)

@@ -1,10 +1,6 @@
 """The columns of a table of results."""
 
-from distune.tuning.champion.table import (
-    Column,
-    Quality,
-    Spread,
-)
+from distune.tuning.champion.columns import Column, Quality, Spread
 from distune.tuning.speed.figures import Latency
 
 

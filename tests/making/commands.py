@@ -17,7 +17,7 @@ from pathlib import Path
 
 from distune.cluster.programs import free_ports
 from distune.tuning.cli import _parser
-from tests.conftest import by_cli
+from tests.making.ended import by_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -108,10 +108,10 @@ def results(champion: int | None = 1) -> dict[str, Any]:
     }
 
 
+TEXTS = ("都对", EVIL, "学生错")
 ANSWERS = Answers(
     trial=1,
     names=("差", "<b>好</b>"),
-    texts=("都对", EVIL, "学生错"),
     labels=np.array([0, 0, 1]),
     teacher=np.array([[2, 0], [0, 3], [0, 2]], np.float32),
     student=np.array([[1, 0], [0, 4], [3, 0]], np.float32),

@@ -9,8 +9,8 @@ import numpy as np
 
 from distune.models.decision import EachLabel, even
 from distune.tuning.champion.answers import Answers
+from distune.tuning.champion.columns import Column, Kept, Quality, Spread
 from distune.tuning.champion.results import parse_results
-from distune.tuning.champion.table import Column, Kept, Quality, Spread
 from distune.tuning.metric.config import MICRO_F1
 from distune.tuning.report.findings import Findings
 from distune.tuning.study.file import Study
@@ -27,10 +27,10 @@ def logits(*rows: tuple[float, ...]) -> np.ndarray:
 
 
 # The teacher answers late 好, broken, late broken, nothing; the student late, broken, nothing, 好.
+TEXTS_OF_SETS = ("学生少一个", "都错", EVIL, "没有人知道")
 ANSWERS_OF_SETS = Answers(
     trial=1,
     names=NAMES,
-    texts=("学生少一个", "都错", EVIL, "没有人知道"),
     labels=np.array([[1, 0, 1], [0, 0, 0], [1, -1, 0], [0, 1, 0]], dtype=np.int8),
     teacher=logits((0.9, 0.2, 0.8), (0.1, 0.7, 0.1), (0.9, 0.9, 0.1), (0.2, 0.2, 0.1)),
     student=logits((0.65, 0.15, 0.35), (0.25, 0.55, 0.15), (0.35, 0.35, 0.25), (0.15, 0.35, 0.85)),
@@ -47,13 +47,17 @@ def many_answers(n_labels: int) -> Answers:
     return replace(
         ANSWERS_OF_SETS,
         names=tuple(f"label {number} of a long list of labels" for number in range(n_labels)),
-        texts=tuple(f"text {number}" for number in range(n_labels)),
         labels=has,
         teacher=sure,
         student=np.roll(sure, 1, axis=0),
         by_teacher=even(n_labels),
         by_student=even(n_labels),
     )
+
+
+def many_texts(n_labels: int) -> list[str]:
+    """The texts of `many_answers`."""
+    return [f"text {number}" for number in range(n_labels)]
 
 
 def quality_of_sets(micro_f1: float) -> Quality:

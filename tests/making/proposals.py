@@ -52,6 +52,11 @@ def proposals(
     return Proposals(optuna_study, journal, settings, there, [diary] if diary else [])
 
 
+def opened(study: Study, folder: Path) -> optuna.Study:
+    """The study as another process finds it."""
+    return open_study(study.config, Journal(Folder(Place(str(folder))).journal))
+
+
 def ask(searcher: Proposals, trial_id: str) -> dict[str, Any]:
     proposal = searcher.suggest(trial_id)
     assert isinstance(proposal, dict)

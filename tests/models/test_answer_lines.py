@@ -19,7 +19,8 @@ from distune.models.answers import six_decimals
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.decision import Decision, EachLabel
-from distune.models.predictor import TEXTS_IN_MEMORY, UNKNOWN, Predictor
+from distune.models.graph import UNKNOWN
+from distune.models.predictor import TEXTS_IN_MEMORY, Predictor
 from distune.models.students.config import AverageConfig
 from tests.corpora.test_flat import VOCABULARY, odd_texts
 
@@ -46,7 +47,7 @@ def one_by_one(predictor: Predictor, texts: list[Any]) -> str:
     lines = []
     for start in range(0, len(texts), TEXTS_IN_MEMORY):
         rows = [predictor.encoder(text) for text in texts[start : start + TEXTS_IN_MEMORY]]
-        probabilities = predictor.decision.probabilities(predictor._logits(rows))
+        probabilities = predictor.decision.probabilities(predictor.graph.logits(rows))
         named = predictor.named(predictor.decision.of_probabilities(probabilities))
         for ids, row, labels in zip(rows, probabilities, named, strict=True):
             answer = {

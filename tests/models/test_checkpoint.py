@@ -19,9 +19,10 @@ from distune.models.compression.apply import compress
 from distune.models.compression.config import HalfConfig, LowRankConfig
 from distune.models.compression.int8 import quantize_graph
 from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.graph import BATCH_SIZE, UNKNOWN
 from distune.models.network import open_session, run_network
 from distune.models.onnx_export import export_onnx
-from distune.models.predictor import BATCH_SIZE, UNKNOWN, Predictor
+from distune.models.predictor import Predictor
 from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
 from distune.models.students.student import student_logits
 from tests.conftest import STUDENTS, same_answers, student_name

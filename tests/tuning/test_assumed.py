@@ -17,7 +17,7 @@ from distune.tuning.checks import check
 from distune.tuning.search.single import run_single
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.assumed import fits_logits, of_seen_texts, of_settings
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 from tests.conftest import lines_said, prepared_study
 
 TERMS = [{"kind": "kl"}, {"kind": "mse"}]
@@ -171,7 +171,8 @@ def test_a_dev_that_is_too_small_for_an_order_that_has_no_names_is_told(
     document["corpus"]["dev_fraction"] = dev_fraction
     study = Study({**document, "teacher": {**document["teacher"], "labels": said}})
     corpus = load_corpus(study.config.corpus)
-    assert of_settings(study, corpus, locate(study.config, corpus)) == expected
+    places = locate(study.config, corpus)
+    assert of_settings(study, corpus.dev.labels, corpus.labels, places) == expected
 
 
 def test_a_teacher_that_gives_all_texts_the_same_logits_is_told_once(
@@ -240,13 +241,12 @@ def test_a_teacher_from_elsewhere_may_have_seen_dev_and_test(
         {**document, "corpus": {**document["corpus"], **corpus}, "teacher": {**document["teacher"], **teacher}}
     )
     place: Any = SimpleNamespace(name="teacher", settings=study.config.teacher, logits_file=None)
-    read: Any = SimpleNamespace(drawn=tuple(name for name in ("dev", "test") if name not in corpus))
-    assert of_seen_texts(read, [place]) == expected
+    drawn = [name for name in ("dev", "test") if name not in corpus]
+    assert of_seen_texts(drawn, [place]) == expected
 
 
 def test_a_file_of_logits_that_says_nothing_of_its_teacher_may_be_of_one_that_has_seen_them() -> None:
-    read: Any = SimpleNamespace(drawn=("dev", "test"))
     settings = SimpleNamespace(checkpoint=None, epochs=0)
     for about, n_lines in (({}, 1), ({"description": "a BERT"}, 0)):
         place: Any = SimpleNamespace(name="teacher", settings=settings, logits_file=SimpleNamespace(about=about))
-        assert len(of_seen_texts(read, [place])) == n_lines
+        assert len(of_seen_texts(("dev", "test"), [place])) == n_lines

@@ -23,14 +23,21 @@ from distune.models.predictor import Predictor
 from distune.tuning.champion.finalists import Finalist, save_finalist
 from distune.tuning.cli import main
 from distune.tuning.compress import configs_of
+from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
+
+
+def saved(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
+    inputs = prepared.of(finalist.record.config)
+    return save_finalist(finalist, prepared.study.config, inputs, prepared.corpus.labels, folder)
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     )
     result = run_trial(config, prepared.of(config).data, lambda report: None)
     finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
-    return save_finalist(finalist, prepared, tmp_path / "student")
+    return saved(finalist, prepared, tmp_path / "student")
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ def test_a_student_of_several_labels_is_compressed_by_its_study_in_whatever_orde
     )
     result = run_trial(config, prepared.of(config).data, lambda report: None)
     finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
-    student = save_finalist(finalist, prepared, tmp_path / "student")
+    student = saved(finalist, prepared, tmp_path / "student")
     scores = []
     for labels in (["even", "good"], ["good", "even"]):
         study = {**of_several, "corpus": {**of_several["corpus"], "labels": labels}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +43,7 @@ DOORS = {
     "datasets": {"corpora/hub_dataset.py"},
     "peft": {"models/teacher/lora.py"},
     "gensim": {"models/vectors/word_vectors.py", "models/vectors/keyed_vectors.py"},
-    "onnxruntime": {"models/network.py", "models/predictor.py", "models/compression/int8.py"},
+    "onnxruntime": {"models/graph.py", "models/network.py", "models/predictor.py", "models/compression/int8.py"},
     "optuna": {
         "tuning/search/suggest.py",
         "tuning/search/importance.py",
@@ -123,6 +122,7 @@ PACKED = (
     "models/answer_lines.py",
     "models/checkpoint_folder.py",
     "models/decision.py",
+    "models/graph.py",
     "models/pair_vectors.py",
     "models/answers.py",
     "models/network.py",
@@ -250,18 +250,6 @@ def test_losses_know_torch_alone() -> None:
             assert imports(path) <= allowed, name
 
 
-def test_one_name_is_installed_and_every_package_is_in_it() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    folders = {path.parent for name in (*LEAVES, "tuning") for path in (ROOT / name).rglob("*.py")}
-    expected = {".".join(("distune", *folder.relative_to(ROOT).parts)) for folder in folders}
-    assert set(settings["tool"]["setuptools"]["packages"]) == {"distune", *expected}
-
-
-def test_distune_holds_a_link_to_each_folder() -> None:
-    links = {path.name: path.readlink() for path in (ROOT / "distune").iterdir() if path.is_symlink()}
-    assert links == {name: Path("..") / name for name in (*LEAVES, "tuning")}
-
-
 def test_nothing_imports_a_bare_name() -> None:
     # A file known by two names has two of each class, and a user's own `models` is not ours.
     files = [
@@ -274,16 +262,6 @@ def test_nothing_imports_a_bare_name() -> None:
         if name.split(".")[0] in (*LEAVES, "tuning")
     }
     assert wrong == set()
-
-
-def test_every_file_that_the_page_is_made_of_is_installed() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    folder = ROOT / "tuning" / "report"
-    beside = {path.relative_to(folder) for path in folder.rglob("*") if path.suffix not in ("", ".py", ".pyc")}
-    named = settings["tool"]["setuptools"]["package-data"]["distune.tuning.report"]
-    assert sorted(named) == sorted(path.as_posix() for path in beside)
-    # The licence of the font goes wherever the font goes.
-    assert {"cjk/DistuneHans.otf", "cjk/OFL.txt"} < set(named)
 
 
 def test_the_formatter_decides_everywhere() -> None:

@@ -22,8 +22,8 @@ import yaml
 from distune.tuning.cli import _parser
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.file import Study, parse_yaml
-from tests.conftest import Ended
 from tests.making.commands import by_distune, in_process, in_shell
+from tests.making.ended import Ended
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]

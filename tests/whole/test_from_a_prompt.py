@@ -23,7 +23,7 @@ from distune.corpora.texts import text_hash
 from distune.models.decision import sigmoid
 from distune.tuning.cli import main
 from distune.tuning.study.file import Study
-from tests.conftest import GOOD
+from tests.making.reviews import GOOD
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("store", "without_pngs")]
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,8 @@ from distune.tuning.cli import main
 from distune.tuning.storage.paths import Folder, Layout
 from distune.tuning.storage.records import TrialRecord, records_in
 from distune.tuning.study.file import load_study
-from tests.conftest import needs_postgresql, tiny_document
+from tests.conftest import needs_postgresql
+from tests.making.reviews import tiny_document
 from tests.processes import read
 from tests.ray_nodes import BIN, Nodes, ray_nodes, wait_until
 

@@ -20,7 +20,7 @@ from distune.cluster.programs import free_ports
 from distune.tuning.storage.records import records_in
 from distune.tuning.tracking.runs import Tracker
 from tests.browsers import browser, needs_chromium
-from tests.conftest import Ended
+from tests.making.ended import Ended
 from tests.ray_nodes import wait_until
 
 __all__ = ["browser"]  # A fixture.

@@ -16,7 +16,7 @@ from distune.cluster.runner import IN_PROCESS
 from distune.corpora.encoding import load_encoder
 from distune.corpora.places import Place
 from distune.models.predictor import Predictor
-from distune.tuning.champion.answers import read_answers
+from distune.tuning.champion.answers import read_texts
 from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.verdict import judge
 from distune.tuning.checks import check
@@ -30,7 +30,8 @@ from distune.tuning.tracking.registry import log_model
 from distune.tuning.tracking.store import quiet_mlflow
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import run_trial
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_a_champion_of_pairs_answers_pairs(pairs_document: dict[str, Any], tmp_p
     assert 'student.label(("...", "..."))' in card
     kept = pyarrow.parquet.read_table(tmp_path / "search" / "answers.parquet")
     assert list(zip(kept["text"].to_pylist(), kept["text_b"].to_pylist(), strict=True)) == pairs
-    assert read_answers(Place(str(tmp_path / "search" / "answers.parquet"))).texts == test.texts
+    assert read_texts(Place(str(tmp_path / "search" / "answers.parquet"))) == test.texts
 
 
 def test_a_logged_student_of_pairs_answers_a_table_of_two_columns(

@@ -34,7 +34,7 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, kept_study, load_study, runnable
 from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.plugs import call_plugged, plug_identity, plug_in
+from distune.tuning.trial.plugs import plug_identity, plug_in
 from tests.making.plugs import PLUGS, STUDENT, install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,8 +200,8 @@ def test_a_config_takes_its_file_along_to_a_process_elsewhere(plugged: dict[str,
 
 
 def test_a_worker_is_given_the_plugs_by_their_content() -> None:
-    file = PlugFile("elsewhere/tiny.py", TINY)
-    assert call_plugged(lambda kind: str(STUDENTS.find(kind)), (file,), "tiny") == f"<class '{file.module}.Tiny'>"
+    plug_in((file := PlugFile("elsewhere/tiny.py", TINY),))
+    assert str(STUDENTS.find("tiny")) == f"<class '{file.module}.Tiny'>"
 
 
 def test_a_changed_plug_is_another_search(plugged: dict[str, Any], tmp_path: Path) -> None:

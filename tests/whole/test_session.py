@@ -18,7 +18,7 @@ from rich.console import Console
 import distune
 from distune.corpora.encoding import load_encoder
 from distune.models.predictor import Predictor
-from distune.tuning.champion.answers import read_answers
+from distune.tuning.champion.answers import read_answers, read_texts
 from distune.tuning.champion.verdict import NoChampionError
 from distune.tuning.cli import main
 from distune.tuning.report.lines import lines_on
@@ -27,7 +27,8 @@ from distune.tuning.storage.records import records_in
 from distune.tuning.storage.searches import search_folders
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
-from tests.conftest import Ended, reviews
+from tests.making.ended import Ended
+from tests.making.reviews import reviews
 
 pytestmark = pytest.mark.slow
 
@@ -76,13 +77,13 @@ def test_results_hold_each_seed_and_each_stage(ended: Ended) -> None:
 
 def test_the_answers_of_champion_and_teacher_are_those_of_the_table(ended: Ended) -> None:
     results = json.loads((ended.folder.place / "results.json").read_text())
-    answers = read_answers(ended.folder.place / "answers.parquet")
+    answers, texts = read_answers(ended.folder.answers), read_texts(ended.folder.answers)
     assert answers.trial == results["champion"]
-    assert len(answers.texts) == results["texts"]["test"]
+    assert len(texts) == results["texts"]["test"]
     teacher, _, champion = (column["quality"] for column in results["columns"])
     assert (answers.teacher.argmax(1) == answers.labels).mean() == pytest.approx(teacher["test_accuracy"]["mean"])
     student = Predictor(str(ended.folder.place / "champion"), load_encoder(Path(str(ended.folder)) / "champion"))
-    np.testing.assert_allclose(student.logits(answers.texts[:8]), answers.student[:8], atol=1e-4)  # as served
+    np.testing.assert_allclose(student.logits(texts[:8]), answers.student[:8], atol=1e-4)  # as served
     agreement = (answers.teacher.argmax(1) == answers.student.argmax(1)).mean()
     assert agreement == pytest.approx(champion["agreement"]["mean"], abs=3 * champion["agreement"]["sd"] + 1e-9)
     assert len(results["columns"][0]["latency"]["quantiles_ms"]) == 101

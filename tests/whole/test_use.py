@@ -31,9 +31,10 @@ from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
-from tests.conftest import reviews, same_answers
+from tests.conftest import same_answers
 from tests.making.candidates import GOOD
 from tests.making.checkpoints import VOCABULARY, student_of
+from tests.making.reviews import reviews
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "examples" / "use"

@@ -17,8 +17,9 @@ import yaml
 
 from distune.corpora import encoding
 from distune.models.checkpoint import save_checkpoint
-from tests.conftest import STUDENTS, tiny_document
+from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of
+from tests.making.reviews import tiny_document
 
 pytestmark = pytest.mark.slow
 THEIRS = 'raise RuntimeError("a module of the user was imported")\n'

@@ -19,7 +19,7 @@ from distune.tuning.session import search
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import records_in
 from distune.tuning.study.file import Study, parse_yaml
-from tests.conftest import tiny_document
+from tests.making.reviews import tiny_document
 
 pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from distune.corpora.places import Place
 from distune.models.decision import LIKELIEST, AnyDecision, decision_of
 
 ABOUT = b"distune"
+ADVICE = "report and compare draw without it where it is moved away"
 Floats = NDArray[np.floating[Any]]
 Logits = NDArray[np.float32]
 
@@ -34,7 +36,6 @@ class Answers:
     trial: int
     """The trial whose best seed the student is."""
     names: tuple[str, ...]
-    texts: tuple[str, ...]
     labels: NDArray[np.integer[Any]]
     teacher: Logits
     student: Logits
@@ -68,12 +69,12 @@ class Answers:
         return self.by_student.probabilities(self.student.astype(np.float64))
 
 
-def write_answers(answers: Answers, place: Place) -> None:
-    """Write them as a Parquet file: `text` (of pairs, `text_b` too), `label`, `teacher_logits`, `student_logits`.
+def write_answers(answers: Answers, texts: Sequence[str], place: Place) -> None:
+    """Write them with the texts that they answer as a Parquet file: `text` (of pairs, `text_b` too), `label`, `teacher_logits`, `student_logits`.
 
     Several labels a text are the lists `labels` and `unknown_labels`.
     """
-    columns = zip(*map(sides, answers.texts), strict=True)
+    columns = zip(*map(sides, texts), strict=True)
     table = pa.table(
         {
             **dict(zip(("text", "text_b"), map(list, columns), strict=False)),
@@ -119,13 +120,26 @@ def _labels_in(table: pa.Table, index: dict[str, int]) -> NDArray[np.integer[Any
 
 
 def read_answers(place: Place) -> Answers:
-    """Read what `write_answers` wrote; raises FileNotFoundError, and DamagedError for anything else."""
-    with reading(place, "report and compare draw without it where it is moved away"):
-        return _parsed(place)
+    """Read what `write_answers` wrote, without the texts; raises FileNotFoundError, and DamagedError for anything else."""
+    with reading(place, ADVICE):
+        return _parsed(_table(place))
 
 
-def _parsed(place: Place) -> Answers:
-    table = pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
+def read_texts(place: Place) -> tuple[str, ...]:
+    """The texts that `write_answers` wrote, in the order of the answers; raises the same errors as `read_answers`."""
+    with reading(place, ADVICE):
+        table = _table(place)
+        columns = [table[name].to_pylist() for name in ("text", "text_b") if name in table.column_names]
+        if not columns or not all(isinstance(one, str) for one in itertools.chain(*columns)):
+            raise ValueError("its texts are no texts")
+        return tuple(map(MARK.join, zip(*columns, strict=True)))
+
+
+def _table(place: Place) -> pa.Table:
+    return pyarrow.parquet.read_table(pa.BufferReader(place.read_bytes()))
+
+
+def _parsed(table: pa.Table) -> Answers:
     about = json.loads(table.schema.metadata[ABOUT])
     names: tuple[str, ...] = tuple(about["labels"])
     index = {name: i for i, name in enumerate(names)}
@@ -139,16 +153,11 @@ def _parsed(place: Place) -> Answers:
         )
     if not np.isfinite(teacher).all() or not np.isfinite(student).all():
         raise ValueError("its logits are no finite numbers")
-    columns = [table[name].to_pylist() for name in ("text", "text_b") if name in table.column_names]
-    if not all(isinstance(one, str) for one in (*names, *itertools.chain(*columns))) or not isinstance(
-        about["trial"], int
-    ):
-        raise ValueError("its texts and names are no texts")
-    texts = tuple(map(MARK.join, zip(*columns, strict=True)))
+    if not all(isinstance(one, str) for one in names) or not isinstance(about["trial"], int):
+        raise ValueError("its names are no texts")
     return Answers(
         trial=about["trial"],
         names=names,
-        texts=texts,
         labels=labels,
         teacher=teacher,
         student=student,

@@ -17,7 +17,7 @@ from distune._pairs import sides
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.encoding import normalized
 from distune.corpora.labelling import UNLABELLED
-from distune.tuning.champion.table import Column, quality
+from distune.tuning.champion.columns import Column, quality
 from distune.tuning.champion.tfidf import features
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.rule import ROUNDING

@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from distune._plural import n_of
+from distune.tuning.champion.columns import Column, Quality, interval_of
 from distune.tuning.champion.confidence_section import confidence_section
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, Quality, interval_of, rows_of_table
+from distune.tuning.champion.table import rows_of_table
 from distune.tuning.champion.thresholds import threshold_section
 from distune.tuning.metric.config import TITLES
 from distune.tuning.speed.figures import TeacherTimed

@@ -44,7 +44,8 @@ class Case:
     """One test text: its labels, and the answers of both models. If a text has several labels, what is wrong of an answer comes
     first."""
 
-    text: str
+    row: int
+    """Its place among the test texts."""
     labels: tuple[str, ...]
     n_unknown: int = 0
     """Labels of which nobody knows whether the text has them."""
@@ -96,7 +97,7 @@ def _cases(answers: Answers, rows: Iterable[int]) -> list[Case]:
         label = answers.labels[row]
         found.append(
             Case(
-                text=answers.texts[row],
+                row=row,
                 labels=tuple(answers.names[i] for i in (np.flatnonzero(label == 1) if label.ndim else [label])),
                 n_unknown=int((label == UNLABELLED).sum()),
                 teacher=said_of(answers.names, by_teacher[row], teacher[row], label),

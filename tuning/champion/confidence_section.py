@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distune.tuning.champion.calibration import Calibration
+from distune.tuning.champion.columns import Column
 from distune.tuning.champion.confidence import Confidence
-from distune.tuning.champion.table import Column
 
 FIGURES = (("calibration error", "error"), ("classwise calibration error", "classwise_error"), ("log loss", "log_loss"))
 

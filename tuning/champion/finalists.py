@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from distune.corpora import encoding
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.network import open_session, run_network
 from distune.models.students.student import student_logits
-from distune.tuning.search.preparation import Prepared
+from distune.tuning.champion.decisions import scaled_decision_of
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord, pareto_front
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.rule import ChampionConfig, rank
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs
@@ -78,22 +79,21 @@ def _rank(record: TrialRecord, rule: ChampionConfig, teacher_score: float) -> tu
 def train_finalists(
     chosen: Sequence[TrialRecord],
     records: Sequence[TrialRecord],
-    prepared: Prepared,
+    config: StudyConfig,
+    inputs: Mapping[str, Inputs],
     runner: Runner,
     told: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> list[Finalist]:
     """Retrain each with every seed, and once for each architecture and seed its plain twin; `records` are all trials, whose seeds
     no finalist has; `told` hears how many of how many trainings are done."""
-    n_seeds, metric = prepared.study.config.search.seeds, prepared.study.config.metric.title
+    n_seeds, metric = config.search.seeds, config.metric.title
     taken = {record.config.seed for record in records}
     of_each = [
         (_seeded(record.config, n_seeds, taken), _seeded(record.config.plain(), n_seeds, taken)) for record in chosen
     ]  # Two finalists may have the same plain twin.
     runs = {run.model_dump_json(): run for seeded in of_each for of_kind in seeded for run in of_kind}
     keys, trials = list(runs), _trials_of(chosen, of_each)
-    shared = TrainingData(
-        {key: inputs.data for key, inputs in prepared.inputs.items()}, prepared.study.config.cluster.threads
-    )
+    shared = TrainingData({key: one.data for key, one in inputs.items()}, config.cluster.threads)
     results: dict[str, TrialResult] = {}
     told(0, len(runs))
     for index, result in runner.each(train_one, runs.values(), shared):
@@ -125,14 +125,15 @@ def _seeded(config: TrialConfig, n_seeds: int, taken: Collection[int]) -> list[T
     return [config.model_copy(update={"seed": seed}) for seed in itertools.islice(new, n_seeds)]
 
 
-def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
-    """Write the checkpoint folder of a finalist's best seed.
+def save_finalist(
+    finalist: Finalist, study: StudyConfig, inputs: Inputs, labels: tuple[str, ...], folder: Path
+) -> Path:
+    """Write the checkpoint folder of a finalist's best seed, which has learnt from these inputs.
 
     Raises ArithmeticError when `model.onnx` answers a dev text otherwise than torch does, by more than 1e-4.
     """
-    config, inputs = finalist.record.config, prepared.of(finalist.record.config)
-    best = finalist.best
-    by = prepared.scaled_decision_of(best, inputs)
+    config, best = finalist.record.config, finalist.best
+    by = scaled_decision_of(best, inputs.data, study.champion)
     fitted = f"temperature 1: {by.note}" if by.note else f"temperature {by.decision.temperature:g}, fitted on dev"
     _log.info(f"finalists: the probabilities of trial {finalist.record.number} have {fitted}")
     checkpoint = Checkpoint(
@@ -140,12 +141,12 @@ def save_finalist(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
         tokens=inputs.encoder.settings,
         vocabulary=inputs.vocabulary,
         dimension=inputs.data.vectors.shape[1],
-        labels=prepared.corpus.labels,
+        labels=labels,
         quantized=best.quantized,
         trial=config.model_dump(mode="json"),
         decision=by.decision,
     )
-    card = f"# {prepared.study.config.name}, trial {finalist.record.number}\n"
+    card = f"# {study.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))
     # A quantized graph answers otherwise by design; its score was measured as it is served.
     difference = 0.0 if best.quantized else onnx_difference(best.student, folder, inputs)

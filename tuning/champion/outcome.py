@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distune.tuning.champion.table import Column, in_mb
+from distune.tuning.champion.columns import Column
+from distune.tuning.champion.table import in_mb
 from distune.tuning.speed.figures import TeacherTimed
 from distune.tuning.study.rule import teacher_ratio
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from distune.corpora.corpus_facts import CorpusFacts
 from distune.corpora.kept import read_object, reading
+from distune.tuning.champion.columns import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.champion.confidence import confidence_in
 from distune.tuning.champion.results_shape import check_shape
-from distune.tuning.champion.table import AtThreshold, Column, Kept, Quality, Spread
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.speed.figures import TIMED_TEXTS, Latency, Load, TeacherTimed, timed_words
 from distune.tuning.storage.paths import Folder
@@ -16,7 +18,7 @@ from distune.tuning.trial.config import TrialConfig
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
-    from distune.tuning.search.preparation import Prepared
+    from distune.tuning.study.config import StudyConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +66,27 @@ class Results:
         return next((one for one in self.finalists if one.trial == self.champion), self.finalists[0])
 
 
-def facts_of(prepared: Prepared, verdict: Verdict) -> dict[str, Any]:
+def facts_of(
+    verdict: Verdict, config: StudyConfig, corpus: CorpusFacts, about_teacher: Mapping[str, Any]
+) -> dict[str, Any]:
     """The results as they are written to `results.json`."""
     from distune.models.students.student import count_parameters
 
-    corpus, metric = prepared.corpus, prepared.study.config.metric
+    metric = config.metric
     return {
-        "study": prepared.study.config.name,
+        "study": config.name,
         "rule": verdict.rule,
         "metric": metric.model_dump(mode="json", exclude_none=True),
-        "teacher": prepared.teachers.about,
+        "teacher": about_teacher,
         "cpu": verdict.cpu,
         "timed_on": verdict.host,
         "teacher_timed": verdict.teacher_timed,
         "load": asdict(verdict.load) if verdict.load else None,
         "present_champion": {"onnxruntime": asdict(verdict.present)} if verdict.present else None,
-        "timed_texts": min(TIMED_TEXTS, len(corpus.dev)),
+        "timed_texts": min(TIMED_TEXTS, corpus.sizes["dev"]),
         "versions": verdict.versions,
         "labels": corpus.labels,
-        "texts": {name: len(split) for name, split in corpus.splits.items()},
+        "texts": corpus.sizes,
         "champion": None if verdict.winner is None else verdict.finalists[verdict.winner].record.number,
         "distillation_ratio": verdict.ratio,
         "columns": [_column_facts(column) for column in verdict.columns],

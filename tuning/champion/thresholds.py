@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from distune.models.decision import EVEN
-from distune.tuning.champion.table import Column
+from distune.tuning.champion.columns import Column
 
 LISTED_LABELS = 30
 """More labels than this have no table: the section says where their thresholds lie."""

@@ -6,41 +6,34 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from distune._plural import n_of
+from distune._plug_files import PlugFile
 from distune.cluster.runner import Runner
-from distune.corpora.corpus import Corpus
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.encoding import needed_packages
 from distune.corpora.places import Place
 from distune.models.decision import Decision, EachLabel
 from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
 from distune.tuning.champion.answers import Answers, write_answers
 from distune.tuning.champion.baseline import about_baseline, train_baseline
-from distune.tuning.champion.card import Card, model_card
+from distune.tuning.champion.champion_card import card_of_champion
+from distune.tuning.champion.columns import Column, Kept, quality
 from distune.tuning.champion.confidence import confidence_of
+from distune.tuning.champion.decisions import decision_of, scaled_decision_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
-from distune.tuning.champion.table import (
-    Column,
-    Kept,
-    distillation_ratio,
-    quality,
-    ratio_formula,
-    ratio_text,
-    table_text,
-)
+from distune.tuning.champion.table import distillation_ratio, table_text
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE, describe, describe_loss
+from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
 from distune.tuning.trial.inputs import encode_texts
-from distune.tuning.trial.plugs import call_plugged
+from distune.tuning.trial.plugs import plug_in
 
 
 class NoChampionError(Exception):
@@ -104,8 +97,11 @@ def judge(
     The runner times them alone, together with the `present` champion if its checkpoint folder is given. Writes
     `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, if there is a champion, `champion/`.
     """
-    config = prepared.study.config
-    paths = [save_finalist(one, prepared, folder / "finalists" / str(one.record.number)) for one in finalists]
+    config, corpus = prepared.study.config, prepared.corpus
+    paths = []
+    for one in finalists:
+        inputs, place_of_one = prepared.of(one.record.config), folder / "finalists" / str(one.record.number)
+        paths.append(save_finalist(one, config, inputs, corpus.labels, place_of_one))
     timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
@@ -113,7 +109,7 @@ def judge(
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
     alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
-    write_answers(answers, Place(str(folder / "answers.parquet")))
+    write_answers(answers, corpus.test.texts, Place(str(folder / "answers.parquet")))
     columns = (teacher_column, alone, distilled)
     sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
@@ -132,14 +128,16 @@ def judge(
         present=latencies.get(PRESENT),
         present_fault=timed.fault,
     )
-    facts = facts_of(prepared, verdict) | {"ended_early": ended_early}
+    facts = facts_of(verdict, config, corpus.facts, prepared.teachers.about) | {"ended_early": ended_early}
     place = Place(str(folder))
     (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     about = about_baseline(verdict.baseline, distilled) if verdict.baseline else ""
     (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed, about))
     (place / "champion").delete()  # Of an attempt that was cut off.
     if winner is not None:
-        _copy_whole(path, folder / "champion", _card(prepared, verdict))
+        inputs = prepared.of(finalist.record.config)
+        card = card_of_champion(verdict, config, corpus.facts, prepared.teachers.about, inputs)
+        _copy_whole(path, folder / "champion", card)
     return verdict
 
 
@@ -171,8 +169,7 @@ def _time(
         seed=prepared.study.config.search.seed,
         present=None if present is None else files_of(present),
     )
-    plugs = prepared.study.plugs
-    timed = runner.alone(lambda job: call_plugged(time_here, plugs, job), job)
+    timed = runner.alone(partial(_time_plugged, prepared.study.plugs), job)
     test = prepared.teachers.of(corpus.test.texts)
     figures = quality(
         prepared.metric,
@@ -195,12 +192,19 @@ def _time(
     return timed, column, stands_in if teachers else "no"
 
 
+def _time_plugged(plugs: Sequence[PlugFile], job: TimingJob) -> Timed:
+    """Time everything in this process, after loading the plugs."""
+    plug_in(plugs)
+    return time_here(job)
+
+
 def _student_columns(
     prepared: Prepared, finalist: Finalist, name: str, latency: Latency, path: Path
 ) -> tuple[Column, Column, Answers]:
     """The student alone and the distilled one, and what the seed of it that is kept says; here, and only here, a student
     sees the test split."""
     corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
+    rule = prepared.study.config.champion
     rows = encode_texts(inputs.encoder, corpus.test.texts)
     teacher = prepared.teachers.of(corpus.test.texts)
     n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
@@ -214,14 +218,13 @@ def _student_columns(
             [result.logits(rows) for result in results],
             corpus.test.labels,
             by_teacher,
-            [prepared.decision_of(result, inputs) for result in results],
+            [decision_of(result, inputs.data, rule) for result in results],
         )
         columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
-    scaled = prepared.scaled_decision_of(finalist.best, inputs)
+    scaled = scaled_decision_of(finalist.best, inputs.data, rule)
     answers = Answers(
         trial=finalist.record.number,
         names=corpus.labels,
-        texts=corpus.test.texts,
         labels=corpus.test.labels,
         teacher=teacher,
         student=finalist.best.logits(rows),
@@ -237,49 +240,3 @@ def _student_columns(
     )
     sure = confidence_of(prepared.metric, by, answers.student, answers.labels, scaled.note)
     return columns[0], replace(columns[1], kept=kept, confidence=sure), answers
-
-
-def _card(prepared: Prepared, verdict: Verdict) -> str:
-    config, corpus = prepared.study.config, prepared.corpus
-    record = verdict.finalists[verdict.shown].record.config
-    inputs = prepared.of(record)
-    about = {
-        "Study": config.name,
-        "Labels": ", ".join(corpus.labels),
-        "Data": f"{corpus.source or config.corpus.source_name}: {_labelled_texts(corpus)} and {n_of(len(corpus.transfer), 'text')} with the "
-        "teacher's logits alone",
-        "Teacher": prepared.teachers.about.get("description", "its logits came as a file that says no more"),
-        "Student": f"{describe(record.student)}; {describe(record.tokens)}, {describe(record.vectors)}",
-        "Loss": describe_loss(record.loss),
-        "Compression": describe(record.compression),
-        **({"Baseline": about_baseline(verdict.baseline, verdict.columns[-1])} if verdict.baseline else {}),
-        f"Distillation ratio, {ratio_formula(verdict.columns[1])} on test": ratio_text(*verdict.columns),
-    }
-    limits = (
-        f"It was measured on texts of the same source as those it has learnt from, {config.corpus.source_name}; on others it may "
-        "be far worse.",
-        f"It answers with {'any number' if corpus.is_multi_label else 'one'} of {len(corpus.labels)} labels whatever a text is about, and knows {len(inputs.vocabulary):,} "
-        f"tokens; what lies behind the first {record.tokens.max_tokens} of a text it does not see.",
-    )
-    return model_card(
-        Card(
-            name=config.tracking.register_as or config.name,
-            settings=config.card,
-            source=config.corpus.short_name,
-            about=about,
-            columns=verdict.columns,
-            n_test=len(corpus.test),
-            timed=verdict.timed,
-            teacher_timed=verdict.teacher_timed,
-            limits=limits,
-            packages=needed_packages(inputs.encoder.settings),
-            of_pairs=config.corpus.text_b is not None,
-        )
-    )
-
-
-def _labelled_texts(corpus: Corpus) -> str:
-    if not corpus.labelled_by:
-        return n_of(len(corpus.train), "labelled text")
-    learnt = "labels that have a probability of 0.5 or more in" if corpus.is_multi_label else "likeliest label of"
-    return f"{n_of(len(corpus.train), 'text')} with the {learnt} {corpus.labelled_by}, from which the {HARD_LABEL_STUDENT} has learnt,"

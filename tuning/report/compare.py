@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from distune.tuning.champion.columns import Column
 from distune.tuning.champion.results import read_raw_results
-from distune.tuning.champion.table import Column, in_mb
+from distune.tuning.champion.table import in_mb
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import CONFIG

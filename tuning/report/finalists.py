@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from distune.tuning.champion.columns import spread
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.champion.table import in_mb, spread
+from distune.tuning.champion.table import in_mb
 from distune.tuning.study.rule import ChampionConfig, meets, percent, rank
 
 

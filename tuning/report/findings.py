@@ -35,7 +35,7 @@ class Findings:
 def read_findings(study: Study, folder: Folder) -> Findings:
     """Everything that the folder of a search has now."""
     optuna_study, records = read_journal(study.config, folder)
-    answers, card = folder.place / "answers.parquet", folder.place / "champion" / "README.md"
+    card = folder.place / "champion" / "README.md"
     return Findings(
         study=study,
         folder=folder,
@@ -43,6 +43,6 @@ def read_findings(study: Study, folder: Folder) -> Findings:
         records=tuple(records),
         mattered=tuple(importances_of(optuna_study, study.config, folder)),
         results=read_results(folder),
-        answers=read_answers(answers) if answers.is_file() else None,
+        answers=read_answers(folder.answers) if folder.answers.is_file() else None,
         card=read_text(card, "distune pull takes the champion as it was registered") if card.is_file() else None,
     )

@@ -6,9 +6,9 @@ import shlex
 
 from distune._plural import n_of
 from distune.tuning.champion.baseline import about_baseline
+from distune.tuning.champion.columns import interval_of
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import interval_of
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.unchosen import Step, has_none_to_choose, headline_of_none, lead_of_none, steps_of_none
 from distune.tuning.storage.records import best_score, count_done

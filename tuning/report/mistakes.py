@@ -12,8 +12,8 @@ from distune.tuning.champion.cases import Case, both_wrong, disagreements
 from distune.tuning.champion.confusions import confused_pairs
 from distune.tuning.champion.label_scores import label_scores
 from distune.tuning.report.deciding import Decided, words_of_texts
-from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures_model import has_many_classes
+from distune.tuning.storage.paths import Folder
 
 N_CASES = 12
 LONGEST_TEXT = 400
@@ -23,17 +23,16 @@ OPEN_LABELS = 12
 """More labels than this are a table that is folded."""
 
 
-def mistakes_of(findings: Findings) -> dict[str, Any]:
-    """The fields of the page about errors."""
-    answers = findings.answers
+def mistakes_of(answers: Answers | None, texts: Sequence[str], folder: Folder) -> dict[str, Any]:
+    """The fields of the page about errors in the answers to these test texts, by the search in this folder."""
     apart = disagreements(answers, N_CASES) if answers else []
     wrong = both_wrong(answers, N_CASES) if answers else []
-    words = words_of_texts(findings.folder, [case.text for case in (*apart, *wrong)])
+    words = words_of_texts(folder, [texts[case.row] for case in (*apart, *wrong)])
     return {
         "has_answers": answers is not None,
         "is_multi_label": answers is not None and answers.is_multi_label,
-        "apart": [_shown(case, words) for case in apart],
-        "wrong": [_shown(case, words) for case in wrong],
+        "apart": [_shown(case, texts[case.row], words) for case in apart],
+        "wrong": [_shown(case, texts[case.row], words) for case in wrong],
         "has_words": any(words.values()),
         "nothing_confused": _nothing_confused(answers),
         "labels": _labels(answers),
@@ -45,7 +44,7 @@ def _nothing_confused(answers: Answers | None) -> str:
     """The words in place of a picture of confused pairs, if there are none."""
     if answers is None or answers.is_multi_label or not has_many_classes(answers) or confused_pairs(answers, 1):
         return ""
-    return f"On {n_of(len(answers.texts), 'test text')} the student takes none of the {len(answers.names)} labels for another."
+    return f"On {n_of(len(answers.labels), 'test text')} the student takes none of the {len(answers.names)} labels for another."
 
 
 def _labels(answers: Answers | None) -> list[dict[str, str]]:
@@ -68,15 +67,15 @@ def _labels(answers: Answers | None) -> list[dict[str, str]]:
     ]
 
 
-def _shown(case: Case, words: Mapping[str, Sequence[Decided]]) -> dict[str, Any]:
-    shown = in_words(case.text)
+def _shown(case: Case, text: str, words: Mapping[str, Sequence[Decided]]) -> dict[str, Any]:
+    shown = in_words(text)
     return {
         "text": shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…",
         "labels": _first(case.labels),
         "n_unknown": case.n_unknown,
         "teacher": _first(case.teacher),
         "student": _first(case.student),
-        "decided": words.get(case.text, []),
+        "decided": words.get(text, []),
     }
 
 

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune._plural import n_of
+from distune.tuning.champion.columns import interval_of
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, in_mb, interval_of, rows_of_table, way_to_teacher
+from distune.tuning.champion.table import SMALL_WAY, in_mb, rows_of_table, way_to_teacher
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.mistakes import mistakes_of
@@ -47,8 +48,8 @@ class Tile:
     beside: str
 
 
-def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]) -> str:
-    """The page. Texts, labels and settings are untrusted: they are escaped, and no script but the page's own two runs."""
+def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], missing: Sequence[str]) -> str:
+    """The page; `texts` are those that the answers among the findings are to. Texts, labels and settings are untrusted: they are escaped, and no script but the page's own two runs."""
     plotly, script = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
@@ -89,7 +90,7 @@ def page(findings: Findings, pictures: Sequence[Picture], missing: Sequence[str]
         has_none=has_none_to_choose(findings),
         has_front=has_front,
         **_of_results(results, findings),
-        **mistakes_of(findings),
+        **mistakes_of(findings.answers, texts, findings.folder),
         counts=_counts(findings),
         trials=[_trial(record) for record in findings.records],
         facts=_facts(findings),

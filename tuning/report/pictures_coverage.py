@@ -21,7 +21,7 @@ def coverage_picture(answers: Answers) -> go.Figure:
     """The accuracy of both on the share of the texts of which each is most confident."""
     found, task = figure("Accuracy against coverage", 420), task_of(answers.is_multi_label)
     whole = "exact match" if answers.is_multi_label else "accuracy"
-    n_texts = len(answers.texts)
+    n_texts = len(answers.labels)
     first = min(n_texts, max(1, round(LEAST_SHARE * n_texts)))
     counts = np.unique(np.linspace(first, n_texts, POINTS).round().astype(np.int64))
     for name, decision, logits, said, colour in (

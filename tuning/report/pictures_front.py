@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from distune._plural import n_of
+from distune.tuning.champion.columns import Column, Spread
 from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.champion.table import Column, Spread, in_mb
+from distune.tuning.champion.table import in_mb
 from distune.tuning.metric.config import ACCURACY, MetricConfig
 from distune.tuning.report.places import heights, label_offset, marks, part_of
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis

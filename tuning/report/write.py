@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from distune.tuning.champion.answers import read_texts
 from distune.tuning.report.findings import read_findings
 from distune.tuning.report.page import page
 from distune.tuning.report.pictures import draw, write_html, write_pngs
@@ -19,7 +20,7 @@ def write_report(study: Study, folder: Folder) -> dict[str, bytes]:
     """Write `report.html` and `pictures/` of a search, as far as it has come; returns the page and the PNGs by name."""
     findings = read_findings(study, folder)
     pictures, missing = draw(findings)
-    content = page(findings, pictures, missing)
+    content = page(findings, _texts(folder), pictures, missing)
     folder.report.write_text(content)
     files = {"report.html": content.encode()}
     with folder.pictures.to_write() as path:
@@ -32,9 +33,14 @@ def write_page(study: Study, folder: Folder, file: Path) -> None:
     """Write the page of a search to a file, and nothing else; raises StudyError if it cannot be written."""
     findings = read_findings(study, folder)
     try:
-        file.write_text(page(findings, *draw(findings)), encoding="utf-8")
+        file.write_text(page(findings, _texts(folder), *draw(findings)), encoding="utf-8")
     except OSError as error:
         raise StudyError(f"--out: cannot write {file}: {error.strerror}") from error
+
+
+def _texts(folder: Folder) -> tuple[str, ...]:
+    """The test texts that the champion has answered; none of a search that has not come to them."""
+    return read_texts(folder.answers) if folder.answers.is_file() else ()
 
 
 def publish(study: Study, folder: Folder) -> dict[str, bytes]:

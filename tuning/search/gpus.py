@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from distune.cluster.connection import alive_nodes
 from distune.cluster.runner import Runner
-from distune.tuning.search.preparation import Prepared
+from distune.tuning.study.file import Study
 from distune.tuning.study.points import largest_students
+from distune.tuning.study.space import Space
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.data import TrialData
+from distune.tuning.trial.data import Inputs, TrialData, inputs_key
 from distune.tuning.trial.run import EpochReport, run_trial
 
 _log = logging.getLogger(__name__)
 HEADROOM = 1.2
 
 
-def with_gpus(prepared: Prepared, runner: Runner) -> Prepared:
-    """The study with `gpus_per_trial: auto` measured on the connected cluster; others as they are."""
-    config = prepared.study.config
+def with_gpus(study: Study, configs: Sequence[TrialConfig], inputs: Mapping[str, Inputs], runner: Runner) -> Study:
+    """The study with `gpus_per_trial: auto` measured on the connected cluster; others as they are.
+
+    `configs` has one trial config for each of the `inputs`, which are by `inputs_key`.
+    """
+    config = study.config
     if config.cluster.gpus_per_trial != "auto":
-        return prepared
+        return study
     gpus = 0.0
     if any(node.get("GPU", 0) >= 1 for node in alive_nodes()):
-        candidates = [(one, prepared.of(one).data) for one in _largest(prepared)]
+        widest = max(configs, key=lambda one: inputs[inputs_key(one)].data.vectors.size)
+        candidates = [(one, inputs[inputs_key(one)].data) for one in _largest(study.space, widest)]
         shares = [runner.once(memory_share, one, data) for one, data in candidates]
         gpus = share_of_a_card(max(shares))
     _log.info(f"gpus_per_trial: auto is {gpus:g}")
     cluster = config.cluster.model_copy(update={"gpus_per_trial": gpus})
-    study = replace(prepared.study, config=config.model_copy(update={"cluster": cluster}))
-    return replace(prepared, study=study)
+    return replace(study, config=config.model_copy(update={"cluster": cluster}))
 
 
-def _largest(prepared: Prepared) -> Iterator[TrialConfig]:
-    """The largest configuration of each kind of student, on the largest table of vectors."""
-    widest = max(prepared.configs, key=lambda config: prepared.of(config).data.vectors.size)
-    for config in largest_students(prepared.study.space):
+def _largest(space: Space, widest: TrialConfig) -> Iterator[TrialConfig]:
+    """The largest configuration of each kind of student, on the inputs of the config with the largest table of vectors."""
+    for config in largest_students(space):
         parts = {"tokens": widest.tokens, "vectors": widest.vectors, "augment": widest.augment}
         yield TrialConfig.model_validate(config).model_copy(update=parts)
 

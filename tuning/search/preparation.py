@@ -14,7 +14,6 @@ from distune.corpora.corpus import Corpus
 from distune.corpora.places import Place
 from distune.models.decision import AnyDecision
 from distune.tuning.metric.task import AnyMetric
-from distune.tuning.metric.temperature import Scaled, scaled
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import ReadStudy
 from distune.tuning.storage.paths import Layout
@@ -30,7 +29,6 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import Inputs, inputs_key
 from distune.tuning.trial.inputs import RawInputs, all_inputs
 from distune.tuning.trial.plugs import plug_identity
-from distune.tuning.trial.run import TrialResult
 
 _log = logging.getLogger(__name__)
 
@@ -56,20 +54,6 @@ class Prepared:
     def teacher_decision(self) -> AnyDecision:
         """The rule by which the teachers' answers score best on dev."""
         return self.metric.decision(self.teachers.of(self.corpus.dev.texts), self.corpus.dev.labels)
-
-    def decision_of(self, result: TrialResult, inputs: Inputs) -> AnyDecision:
-        """The rule by which the answers of a student, as it is served, score best on dev, for figures of its answers alone:
-        it is not calibrated if dev chooses no threshold."""
-        return self.metric.without_dev or self.scaled_decision_of(result, inputs).decision
-
-    def scaled_decision_of(self, result: TrialResult, inputs: Inputs) -> Scaled:
-        """The rule by which the answers of a student score best on dev, in calibrated probabilities if the study asks for
-        these, which give the same answers."""
-        logits = result.logits(inputs.data.dev)
-        decision = self.metric.without_dev or self.metric.decision(logits, self.corpus.dev.labels)
-        if self.study.config.champion.calibration == "none":
-            return Scaled(decision, "the study says `champion.calibration: none`")
-        return scaled(decision, logits, self.corpus.dev.labels)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -100,7 +84,8 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
     for line in read.of_teachers:
         _log.info(line)
     teachers = logits_for(study.config, corpus, read.places, runner, progress)
-    for line in assumed.of_answers(study, corpus, teachers, read.metric):
+    each = teachers.each(corpus.dev.texts)
+    for line in assumed.of_answers(study, teachers, each, corpus.dev.labels, read.metric):
         _log.info(f"  {line}")
 
     def augmented(config: AugmentConfig) -> tuple[Augmented, Teachers]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import segmenter
 from distune.corpora.teacher_data import load_teacher_data
-from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig, encoder_settings, tokenize
+from distune.corpora.tokens import WordPieceConfig, encoder_settings, tokenize
 from distune.models.vectors.config import FileVectorsConfig
 from distune.models.vectors.word_vectors import read_vectors, refuse_missing_packages, refuse_strange_words
 from distune.tuning.metric.task import AnyMetric, task_of
@@ -23,8 +23,9 @@ from distune.tuning.study.points import midpoint, prepared_blocks, upper_bound
 from distune.tuning.teachers import assumed
 from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import is_to_be_trained, pieces_for
-from distune.tuning.teachers.teachers import TeacherPlace, assumptions, locate
+from distune.tuning.teachers.teachers import TeacherPlace, assumptions
 from distune.tuning.teachers.vectors import refuse_missing_encoder
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import refuse_installed_clashes
@@ -77,18 +78,21 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, held_out)
     places = locate(config, corpus)
     configs = distinct_inputs(study)
-    _refuse_what_teachers_lack(study, corpus, places, configs)
-    refuse_what_corpus_lacks(study, corpus, only)
+    _refuse_what_teachers_lack(study, len(corpus.texts()), places, configs)
+    refuse_what_corpus_lacks(study, corpus.labels, only)
     prepared = [only] if only else configs
     of_vectors = refuse_missing_encoder(config, places, prepared)
     refuse_broken_plugs(study, configs[0])
+    texts = (*corpus.train.texts, *corpus.transfer.texts)
     for one in prepared:
         pieces = pieces_for(one.tokens, places[0])
         segmenter(encoder_settings(one.tokens), pieces)
-        if len(texts := (*corpus.train.texts, *corpus.transfer.texts)) <= FIRST_TEXTS:
+        if len(texts) <= FIRST_TEXTS:
             tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
         refuse_missing_packages(one.vectors)
-    of_files = _vector_notes(prepared, corpus, places)  # It is said before a teacher is loaded, or learns.
+    of_files = _vector_notes(
+        prepared, texts[:FIRST_TEXTS], places[0]
+    )  # It is said before a teacher is loaded, or learns.
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     more = config.teacher_data
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
@@ -106,10 +110,10 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         of_columns=tuple(assumptions(places)),
         of_settings=(
             *of_vectors,
-            *assumed.of_seen_texts(corpus, places),
-            *assumed.of_settings(study, corpus, places),
-            *assumed.of_rare_labels(config.metric, corpus),
-            *assumed.of_threshold(metric, corpus.dev),
+            *assumed.of_seen_texts(corpus.drawn, places),
+            *assumed.of_settings(study, corpus.dev.labels, corpus.labels, places),
+            *assumed.of_rare_labels(config.metric, corpus.dev.labels, corpus.labels),
+            *assumed.of_threshold(metric, corpus.dev.labels),
         ),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
@@ -123,31 +127,28 @@ def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
     return tuple(TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space))
 
 
-def _vector_notes(configs: Sequence[TrialConfig], corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """The differences between the files of word vectors and their own headers.
+def _vector_notes(configs: Sequence[TrialConfig], texts: Sequence[str], first: TeacherPlace) -> list[str]:
+    """The differences between the files of word vectors and their own headers; `texts` are the first ones of train and
+    transfer, and `first` is the teacher whose tokenizer may cut them.
 
     Raises ModelError for one that cannot be read, and for one that knows no word of the first texts.
     """
     notes: dict[str, None] = {}
     for one in configs:
         if isinstance(one.vectors, FileVectorsConfig):
-            found = read_vectors(one.vectors, _first_words(one.tokens, corpus, places))
+            tokens = one.tokens.model_copy(update={"min_count": 1})  # Rare words too.
+            words = tokenize(tokens, texts, pieces_for(one.tokens, first)).vocabulary
+            found = read_vectors(one.vectors, words)
             refuse_strange_words(one.vectors, found, f"words of the first {FIRST_TEXTS:,} texts")
             notes |= {f"{one.vectors.path}: {note}": None for note in found.notes}
     return list(notes)
 
 
-def _first_words(tokens: AnyTokensConfig, corpus: Corpus, places: Sequence[TeacherPlace]) -> tuple[str, ...]:
-    """The vocabulary of the first train and transfer texts, rare words too."""
-    texts = (*corpus.train.texts, *corpus.transfer.texts)[:FIRST_TEXTS]
-    return tokenize(tokens.model_copy(update={"min_count": 1}), texts, pieces_for(tokens, places[0])).vocabulary
-
-
 def _refuse_what_teachers_lack(
-    study: Study, corpus: Corpus, places: Sequence[TeacherPlace], configs: Sequence[TrialConfig]
+    study: Study, n_texts: int, places: Sequence[TeacherPlace], configs: Sequence[TrialConfig]
 ) -> None:
     """Raise StudyError if trials want of a teacher what it cannot give: its tokens, hidden states, answers on
-    augmented texts."""
+    augmented texts; the corpus has `n_texts`."""
     for config in configs:
         tokens, settings = config.tokens, places[0].settings
         if isinstance(tokens, WordPieceConfig) and not (
@@ -173,7 +174,7 @@ def _refuse_what_teachers_lack(
             has = "a teacher made of students has none" if settings.students else has
             has = "a file of answers has none" if settings.answers else has
             raise StudyError(f"trial.loss.hidden_weight: needs the teacher's hidden states; {has}")
-        knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= len(corpus.texts())
+        knows_no_more = file is not None and settings.checkpoint is None and len(file.rows) <= n_texts
         if wants_augmented and file and knows_no_more:
             raise StudyError(
                 f"trial.augment.n_iter: needs a teacher that can be asked, but {file.path} knows the "

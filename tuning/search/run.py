@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,44 +19,52 @@ from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
 from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
-from distune.tuning.search.preparation import Prepared
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
 from distune.tuning.search.stopping import scheduler_of
 from distune.tuning.search.suggest import distributions, suggest
-from distune.tuning.search.warm_start import earlier_folder
 from distune.tuning.search.worker import Assignment, WorkerInputs, trial_on_worker
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import Observer, TrialRecord, count_done, open_study, read_records
 from distune.tuning.study.errors import StudyError
+from distune.tuning.study.file import Study
 from distune.tuning.study.points import params_of
+from distune.tuning.study.space import Space
 from distune.tuning.trial.config import TrialConfig
+from distune.tuning.trial.data import Inputs
 
 _log = logging.getLogger(__name__)
 
 
-def run_search(prepared: Prepared, folder: Folder, observers: Sequence[Observer]) -> list[TrialRecord]:
+def run_search(
+    study: Study,
+    inputs: Mapping[str, Inputs],
+    folder: Folder,
+    observers: Sequence[Observer],
+    earlier: Folder | None = None,
+) -> list[TrialRecord]:
     """Run the remaining trials on the connected cluster, and return all records.
 
+    `inputs` are by `inputs_key`; `earlier` is the search that this one starts from, if it has no trial yet.
     A search that was interrupted, by Ctrl-C or a kill, continues where it stopped, its trials after their last epoch. A
     trial that fails is recorded and does not end the search. `search.json` says why it ends before its last trial.
     Raises KeyboardInterrupt when it is interrupted.
     """
-    config = prepared.study.config
+    config = study.config
     journal = Journal(folder.journal)
-    study = open_study(config, journal)
-    forget_lost_trials(folder, n_known=len(study.get_trials(deepcopy=False)))
-    if config.search.warm_start and not study.get_trials(deepcopy=False):
-        study.add_trials(earlier_trials(prepared))
-    study.sampler = sampler(config.search, n_known=len(study.get_trials(deepcopy=False)))
-    proposals = Proposals(study, journal, prepared.study, folder, observers)
+    optuna_study = open_study(config, journal)
+    forget_lost_trials(folder, n_known=len(optuna_study.get_trials(deepcopy=False)))
+    if earlier and not optuna_study.get_trials(deepcopy=False):
+        optuna_study.add_trials(earlier_trials(study, earlier))
+    optuna_study.sampler = sampler(config.search, n_known=len(optuna_study.get_trials(deepcopy=False)))
+    proposals = Proposals(optuna_study, journal, study, folder, observers)
     if not proposals.is_over():
         with interruptible(), scratch_folder() as scratch, lost_for_memory_as_for_all():
-            _tuner(prepared, proposals, folder, scratch).fit()
+            _tuner(study, inputs, proposals, folder, scratch).fit()
         if proposals.error is not None:
             raise proposals.error
-    records = read_records(study)
+    records = read_records(optuna_study)
     if proposals.ended_early is None and count_done(records) < config.search.trials:
         raise KeyboardInterrupt
     folder.update(ended_early=proposals.ended_early)
@@ -99,13 +107,9 @@ def forget_lost_trials(folder: Folder, n_known: int) -> None:
         folder.trial(number).skip.delete()
 
 
-def earlier_trials(prepared: Prepared) -> list[optuna.trial.FrozenTrial]:
-    """The complete trials of the study to start from, as far as they lie in this study's space.
-
-    Raises StudyError when that study has no search on this corpus.
-    """
-    config, space = prepared.study.config, prepared.study.space
-    folder = earlier_folder(config, prepared.corpus)
+def earlier_trials(study: Study, folder: Folder) -> list[optuna.trial.FrozenTrial]:
+    """The complete trials of the search to start from, whose folder is given, as far as they lie in this study's space."""
+    config, space = study.config, study.space
     earlier = optuna.load_study(
         study_name=config.search.warm_start, storage=optuna.storages.JournalStorage(Journal(folder.journal))
     )
@@ -137,7 +141,9 @@ class _OnError(tune.Stopper):  # type: ignore[misc]
         return self._proposals.error is not None
 
 
-def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Path) -> tune.Tuner:
+def _tuner(
+    study: Study, inputs: Mapping[str, Inputs], proposals: Proposals, folder: Folder, scratch: Path
+) -> tune.Tuner:
     """Ray's own files go into `scratch`: nothing is read back from them, as the study holds the search, and the trials'
     folders the trainings."""
     os.environ |= {
@@ -148,22 +154,22 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     # They print pages of what `Proposals` is told of, or of what Ray could not write into `scratch`.
     for name in ("ray.tune.tune", "ray.tune.execution.tune_controller"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    config = prepared.study.config
+    config = study.config
     cluster = config.cluster
-    shipped = {key: WorkerInputs.of(inputs) for key, inputs in prepared.inputs.items()}
+    shipped = {key: WorkerInputs.of(one) for key, one in inputs.items()}
     assignment = Assignment(
         folder=folder,
         threads=cluster.threads,
         budget_ms=config.champion.max_latency_ms,
         timeout_s=cluster.trial_timeout_s,
-        plugs=prepared.study.plugs,
+        plugs=study.plugs,
     )
     trainable = tune.with_parameters(trial_on_worker, inputs=shipped, assignment=assignment)
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": cluster.cpus_per_trial, "gpu": cluster.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=proposals,
-            scheduler=telling(scheduler_of(config.search, max(_epochs(prepared))), proposals.lost),
+            scheduler=telling(scheduler_of(config.search, max(_epochs(study.space))), proposals.lost),
             num_samples=proposals.n_left,
             max_concurrent_trials=n_slots(cluster),
             reuse_actors=True,
@@ -179,7 +185,7 @@ def _tuner(prepared: Prepared, proposals: Proposals, folder: Folder, scratch: Pa
     )
 
 
-def _epochs(prepared: Prepared) -> tuple[int, ...]:
+def _epochs(space: Space) -> tuple[int, ...]:
     """The epochs that a trial may have."""
-    leaf: Any = prepared.study.space.root.get("epochs", TrialConfig.model_fields["epochs"].default)
+    leaf: Any = space.root.get("epochs", TrialConfig.model_fields["epochs"].default)
     return (leaf,) if isinstance(leaf, int) else tuple(leaf.values)

@@ -34,7 +34,7 @@ def onnx_contender(folder: Path) -> Contender:
     encoder.read_ahead()
 
     def label(ids: list[int]) -> list[str]:
-        logits = run_network(predictor.session, [ids], outputs=predictor.outputs)
+        logits = run_network(predictor.graph.session, [ids], outputs=predictor.graph.outputs)
         return predictor.named(predictor.decision.of_logits(logits))[0]
 
     def batch(texts: Sequence[str]) -> Any:

@@ -106,6 +106,11 @@ class Folder:
         return self.place / "importance.json"
 
     @property
+    def answers(self) -> Place:
+        """The answers of champion and teacher on the test texts."""
+        return self.place / "answers.parquet"
+
+    @property
     def report(self) -> Place:
         return self.place / "report.html"
 

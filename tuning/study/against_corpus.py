@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from distune.corpora.corpus import Corpus
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import values_at
@@ -13,8 +12,8 @@ from distune.tuning.study.space import Space
 from distune.tuning.trial.config import TrialConfig
 
 
-def refuse_what_corpus_lacks(study: Study, corpus: Corpus, only: TrialConfig | None = None) -> None:
-    """Raise StudyError if trials, or students that are a teacher, want of a corpus what it does not have.
+def refuse_what_corpus_lacks(study: Study, labels: Sequence[str], only: TrialConfig | None = None) -> None:
+    """Raise StudyError if trials, or students that are a teacher, want of a corpus with these labels what it does not have.
 
     With `only`, this one trial counts in place of the space of trials.
     """
@@ -26,12 +25,12 @@ def refuse_what_corpus_lacks(study: Study, corpus: Corpus, only: TrialConfig | N
         classes.append((path, *wanted))
     for path, weights, pairs, overlaps in classes:
         for one in weights:
-            _refuse_unknown_classes(f"{path}.loss.class_weights", one, corpus)
+            _refuse_unknown_classes(f"{path}.loss.class_weights", one, labels)
         for kind in pairs:
             _refuse_pair_of_no_texts(f"{path}.student.pair", kind, kind != "joined", study)
         for overlap in overlaps:
             _refuse_pair_of_no_texts(f"{path}.student.overlap", str(overlap).lower(), bool(overlap), study)
-    _refuse_useless_spreads(study, corpus, only)
+    _refuse_useless_spreads(study, only)
 
 
 def _spaces(study: Study, with_trials: bool) -> Iterator[tuple[str, Space]]:
@@ -44,9 +43,8 @@ def _spaces(study: Study, with_trials: bool) -> Iterator[tuple[str, Space]]:
             yield f"{path}.students.trial", study.config.space_of(settings.students, path)
 
 
-def _refuse_unknown_classes(path: str, weights: object, corpus: Corpus) -> None:
+def _refuse_unknown_classes(path: str, weights: object, labels: Sequence[str]) -> None:
     """Raise StudyError if the weights of classes name a label that the corpus does not have."""
-    labels = corpus.labels
     for name in weights if isinstance(weights, dict) else ():
         if str(name) not in labels:
             shown = ", ".join(map(repr, labels[:20])) + (", ..." if len(labels) > 20 else "")
@@ -62,14 +60,14 @@ def _refuse_pair_of_no_texts(path: str, value: object, reads_two: bool, study: S
         )
 
 
-def _refuse_useless_spreads(study: Study, corpus: Corpus, only: TrialConfig | None) -> None:
+def _refuse_useless_spreads(study: Study, only: TrialConfig | None) -> None:
     """Raise StudyError if trials standardise the two logits of each of several labels, which are 1 and -1 then."""
     given = (
         [getattr(only.loss.teacher_term, "standardise", False)]
         if only
         else values_at(study.space, "loss.teacher_term.standardise")
     )
-    if corpus.is_multi_label and any(given):
+    if study.config.corpus.multi_label and any(given):
         raise StudyError(
             "trial.loss.teacher_term.standardise: with corpus.multi_label each label is a task of two classes, whose standardised "
             "logits are always 1 and -1; leave standardise out"

@@ -8,14 +8,14 @@ import numpy as np
 
 from distune._plural import n_of
 from distune.corpora.answers_file import N_VOTES
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Split
 from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_columns import FLOOR
 from distune.corpora.logits_file import LogitsFile
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import WITHOUT_ANSWERS, MetricConfig
-from distune.tuning.metric.set_metric import SetMetric
+from distune.tuning.metric.set_metric import Labels, Logits, SetMetric
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import upper_bound, values_at
@@ -31,12 +31,12 @@ RARE = 0.05
 """A label with a smaller part of dev is hardly counted by accuracy."""
 
 
-def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """The lines that are known before any teacher answers."""
+def of_settings(study: Study, labels: Labels, names: Sequence[str], places: Sequence[TeacherPlace]) -> list[str]:
+    """The lines that are known before any teacher answers; `labels` are those of dev."""
     files = [place.logits_file for place in places if place.logits_file is not None]
     return [
         *(f"{file.path}: {note}" for file in files for note in file.notes),
-        *_of_few_texts(corpus, places),
+        *_of_few_texts(labels, names, places),
         *_of_sums(places),
         *_of_zeros(study.space, places),
         *_of_votes(study.space, places),
@@ -44,9 +44,8 @@ def of_settings(study: Study, corpus: Corpus, places: Sequence[TeacherPlace]) ->
     ]
 
 
-def of_seen_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
-    """The line about a teacher that was trained elsewhere and may have learnt the rows of dev and test."""
-    drawn = corpus.drawn
+def of_seen_texts(drawn: Sequence[str], places: Sequence[TeacherPlace]) -> list[str]:
+    """The line about a teacher that was trained elsewhere and may have learnt the rows of the splits that were drawn."""
     elsewhere = [
         place.name
         for place in places
@@ -67,28 +66,28 @@ def _is_of_others(file: LogitsFile) -> bool:
     return not file.about or N_VOTES in file.about
 
 
-def of_rare_labels(metric: MetricConfig, corpus: Corpus) -> list[str]:
+def of_rare_labels(metric: MetricConfig, labels: Labels, names: Sequence[str]) -> list[str]:
     """A line if accuracy hardly counts a label: one that has less than 5 % of dev, and less than half of an equal share."""
     if not metric.is_accuracy:
         return []
-    shares = n_texts_of(corpus.dev.labels, len(corpus.labels)) / len(corpus.dev)
+    shares = n_texts_of(labels, len(names)) / len(labels)
     rare = [index for index, share in enumerate(shares) if share < min(RARE, 0.5 / len(shares))]
     if not rare:
         return []
     first = min(rare, key=lambda index: shares[index])
     more = f", and {len(rare) - 1} more of the {len(shares)} labels are rare too" if len(rare) > 1 else ""
     return [
-        f"metric: accuracy hardly counts {corpus.labels[first]!r}, which is {100 * shares[first]:.1f} % of dev{more}. A student that never "
+        f"metric: accuracy hardly counts {names[first]!r}, which is {100 * shares[first]:.1f} % of dev{more}. A student that never "
         "answers it loses no more than that. macro_f1, balanced_accuracy and {f1: LABEL} count it"
     ]
 
 
-def of_threshold(metric: AnyMetric, dev: Split) -> list[str]:
-    """The line about the labels that are answered from a threshold on."""
+def of_threshold(metric: AnyMetric, labels: Labels) -> list[str]:
+    """The line about the labels that are answered from a threshold on, by those of dev."""
     if metric.without_dev is not None:
         return _of_no_threshold(metric.config) if isinstance(metric, SetMetric) else []
     if isinstance(metric, SetMetric):
-        counts = n_texts_of(dev.labels, len(metric.labels))
+        counts = n_texts_of(labels, len(metric.labels))
         without = [repr(label) for label, n in zip(metric.labels, counts, strict=True) if not n]
         more = f", and {len(without) - 5} more" if len(without) > 5 else ""
         kept = f". Dev has no text of {', '.join(without[:5])}{more}: there it stays 0.5" if without else ""
@@ -114,36 +113,35 @@ def _of_no_threshold(config: MetricConfig) -> list[str]:
     ]
 
 
-def of_answers(study: Study, corpus: Corpus, teachers: Teachers, metric: AnyMetric) -> list[str]:
-    """The lines about the teachers' answers on dev."""
-    each = teachers.each(corpus.dev.texts)
+def of_answers(study: Study, teachers: Teachers, each: Logits, labels: Labels, metric: AnyMetric) -> list[str]:
+    """The lines about the answers on dev of `each` of the teachers, `[teachers, texts, classes]`."""
     found = [
         line
         for place, logits in zip(teachers.places, each, strict=True)
-        for line in about_one_answer(place.name, logits, corpus)
+        for line in about_one_answer(place.name, logits, labels, metric.labels)
     ]
-    together = teachers.of(corpus.dev.texts)
+    together = teachers.combined(each)
     largest = float(np.abs(together).max())
     if largest > LARGE_LOGIT and fits_logits(study.space):
         found.append(
             f"the teacher's logits reach {largest:,.0f} on dev, which students learn to reach where their loss is mse; "
             "teacher.temperature divides them"
         )
-    if metric.score(together, corpus.dev.labels) == 0:
+    if metric.score(together, labels) == 0:
         found.append(
             f"the teacher's dev {metric.config.title} is 0: there is no part of it to keep, so that every student "
             "meets champion.min_teacher_ratio"
         )
-    return found + about_no_label(study.config.champion, corpus, together, metric)
+    return found + about_no_label(study.config.champion, labels, together, metric)
 
 
-def of_files(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+def of_files(dev: Split, names: Sequence[str], places: Sequence[TeacherPlace]) -> list[str]:
     """The lines about the answers on dev of teachers that are files, before they are in the cache."""
     return [
         line
         for place in places
         if place.logits_file is not None
-        for line in about_one_answer(place.name, place.logits_file.of(corpus.dev.texts).logits, corpus)
+        for line in about_one_answer(place.name, place.logits_file.of(dev.texts).logits, dev.labels, names)
     ]
 
 
@@ -154,7 +152,7 @@ def fits_logits(space: Space) -> bool:
     return "mse" in kinds and (weighed > 0 or not values_at(space, "loss.kd_weight"))
 
 
-def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
+def _of_few_texts(labels: Labels, names: Sequence[str], places: Sequence[TeacherPlace]) -> list[str]:
     """The line about columns without names, if dev is too small to check their order."""
     orders = [
         (place.name, one)
@@ -162,12 +160,10 @@ def _of_few_texts(corpus: Corpus, places: Sequence[TeacherPlace]) -> list[str]:
         for one in (*([place.logits_file.columns] if place.logits_file else []), *place.columns)
         if not one.by_name
     ]
-    unknown = about_few_texts(corpus.dev.labels, corpus.labels) if orders else ""
+    unknown = about_few_texts(labels, names) if orders else ""
     if not unknown:
         return []
-    found = [
-        f"{name}: {unknown}; the order taken is: {', '.join(one.by_column(corpus.labels))}" for name, one in orders
-    ]
+    found = [f"{name}: {unknown}; the order taken is: {', '.join(one.by_column(names))}" for name, one in orders]
     return list(dict.fromkeys(found))
 
 

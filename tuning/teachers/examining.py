@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Corpus
 from distune.corpora.teacher_logits import has_cache
 from distune.models.errors import ModelError
 from distune.tuning.teachers.one_answer import about_one_answer
@@ -53,7 +53,7 @@ def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -
 
     corpus, settings = examination.corpus, place.settings
     rows = _spread(len(corpus.dev), N_ASKED)
-    asked = [corpus.dev.texts[row] for row in rows]
+    asked, labels = [corpus.dev.texts[row] for row in rows], corpus.dev.labels[rows]
     if settings.epochs and not (place.trained / TRAINED).is_file():
         about_start = check_start(settings, asked, corpus.labels, corpus.is_multi_label)
         tokenizer = load_tokenizer(str(settings.checkpoint), settings.revision)
@@ -67,10 +67,9 @@ def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -
     _refuse_without_mask(examination, teacher.tokenizer.mask_token, name)
     logits = rehearse(teacher, asked, settings.hidden_states)
     if all_of_them:
-        notes += about_one_answer(place.name, logits, corpus)
+        notes += about_one_answer(place.name, logits, labels, corpus.labels)
     if not settings.epochs:
-        dev = Split(tuple(asked), corpus.dev.labels[rows])
-        refuse_wrong_columns(place, logits, dev, corpus.labels, of_file=False)
+        refuse_wrong_columns(place, logits, labels, corpus.labels, of_file=False)
     return notes
 
 

@@ -30,8 +30,9 @@ from distune.tuning.study.file import Study, runnable
 from distune.tuning.teachers.answers import answered_corpus
 from distune.tuning.teachers.examining import Examination, examine_teachers
 from distune.tuning.teachers.identity import digest
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import TRAINED, Asking, Progress, load_from, source_of
-from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, locate, refuse_wrong_columns
+from distune.tuning.teachers.teachers import TeacherPlace, Teachers, assumptions, refuse_wrong_columns
 
 if TYPE_CHECKING:
     from distune.models.teacher.teacher import Teacher
@@ -62,7 +63,7 @@ def logits_for(
             place.key.folder(place.cache_root).delete()
             place.trained.delete()
         cache = _cached(asking, place, corpus.texts())
-        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev, corpus.labels, of_file=True)
+        refuse_wrong_columns(place, cache.of(corpus.dev.texts), corpus.dev.labels, corpus.labels, of_file=True)
         caches.append(cache)
     return Teachers(asking.places, tuple(caches))
 
@@ -120,7 +121,7 @@ def cache_teacher(
     held_out = {"dev": corpus.dev.labels, "test": corpus.test.labels}
     kinds = {one.kind: one for one in (task.beside[0], config.metric)}
     metrics = [task.metric(one, corpus.labels, held_out) for one in kinds.values()]
-    refuse_what_corpus_lacks(study, corpus)
+    refuse_what_corpus_lacks(study, corpus.labels)
     places = locate(config, corpus)
     for line in (*assumptions(places), *examine_teachers(Examination(corpus, False), places, all_of_them=rebuild)):
         _log.info(line)

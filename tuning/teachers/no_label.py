@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from distune.corpora.corpus import Corpus
 from distune.models.decision import even
-from distune.tuning.metric.set_metric import Logits, SetMetric
+from distune.tuning.metric.set_metric import Labels, Logits, SetMetric
 from distune.tuning.metric.task import AnyMetric
 from distune.tuning.study.rule import ROUNDING, ChampionConfig, least_score, percent
 
 
-def about_no_label(rule: ChampionConfig, corpus: Corpus, teacher: Logits, metric: AnyMetric) -> list[str]:
-    """The line about a ratio that a student keeps which answers no label of any dev text, by the teacher's logits on dev `[texts, labels]`.
+def about_no_label(rule: ChampionConfig, labels: Labels, teacher: Logits, metric: AnyMetric) -> list[str]:
+    """The line about a ratio that a student keeps which answers no label of any dev text, by the labels of dev and the teacher's
+    logits on it `[texts, labels]`.
 
     There is none if texts have one label, or if the metric is not of answers.
     """
     if rule.min_teacher_ratio is None or not isinstance(metric, SetMetric) or not metric.is_of_answers:
         return []
-    n_labels = len(corpus.labels)
-    nothing = np.full((len(corpus.dev), n_labels), -1.0, dtype=np.float32)
-    score = metric.score(nothing, corpus.dev.labels, even(n_labels))
-    of_teacher = metric.score(teacher, corpus.dev.labels)
+    nothing = np.full(labels.shape, -1.0, dtype=np.float32)
+    score = metric.score(nothing, labels, even(labels.shape[1]))
+    of_teacher = metric.score(teacher, labels)
     if not of_teacher or score < least_score(rule.min_teacher_ratio, of_teacher) - ROUNDING:
         return []  # Of a teacher with 0 another line says that every student meets the rule.
     title = metric.config.title

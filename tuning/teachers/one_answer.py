@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.corpora.corpus import Corpus
 from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
@@ -43,13 +43,14 @@ def refuse_softmax(source: str, file: LogitsFile, labels: NDArray[np.integer[Any
     )
 
 
-def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) -> list[str]:
+def about_one_answer(
+    source: str, logits: NDArray[np.floating], labels: NDArray[np.integer[Any]], names: Sequence[str]
+) -> list[str]:
     """The line about a teacher whose logits on dev `[texts, classes]` give one class to all texts, although these
-    have several."""
-    counts = n_texts_of(corpus.dev.labels, len(corpus.labels))
-    if corpus.is_multi_label:
-        turned = about_turned(source, logits, corpus.dev.labels, corpus.labels)
-        return [*_about_one_set(source, logits, corpus, counts), *turned]
+    have several by their `labels`, as in `Split`."""
+    counts = n_texts_of(labels, len(names))
+    if labels.ndim == 2:
+        return [*_about_one_set(source, logits, names, counts), *about_turned(source, logits, labels, names)]
     answers = np.unique(logits.argmax(axis=1))
     if len(answers) > 1 or (counts > 0).sum() < 2:
         return []
@@ -57,12 +58,14 @@ def about_one_answer(source: str, logits: NDArray[np.floating], corpus: Corpus) 
     is_same = np.ptp(logits, axis=0).max() == 0
     doubt = "students learn nothing of the texts from it" if is_same else "is it trained, and on such texts?"
     return [
-        f"{source}: it says {corpus.labels[answer]} of every text of dev{', with the same logits' if is_same else ''}, where "
+        f"{source}: it says {names[answer]} of every text of dev{', with the same logits' if is_same else ''}, where "
         f"{counts.sum() - counts[answer]} of {counts.sum()} have another label; {doubt}"
     ]
 
 
-def _about_one_set(source: str, logits: NDArray[np.floating], corpus: Corpus, counts: NDArray[np.int64]) -> list[str]:
+def _about_one_set(
+    source: str, logits: NDArray[np.floating], names: Sequence[str], counts: NDArray[np.int64]
+) -> list[str]:
     """The line about a teacher that gives all texts the same logit of a label that some of them have."""
     spread = np.ptp(logits, axis=0)
     same = [place for place in range(len(counts)) if counts[place] and not spread[place]]
@@ -73,7 +76,7 @@ def _about_one_set(source: str, logits: NDArray[np.floating], corpus: Corpus, co
             f"{source}: it gives all texts of dev the same logits, where {len(same)} labels have texts; students learn nothing of the texts "
             "from it"
         ]
-    shown = ", ".join(f"{corpus.labels[place]} ({counts[place]})" for place in same[:MOST_SHOWN])
+    shown = ", ".join(f"{names[place]} ({counts[place]})" for place in same[:MOST_SHOWN])
     more = f" and {len(same) - MOST_SHOWN} more" if same[MOST_SHOWN:] else ""
     return [
         f"{source}: it gives all texts of dev the same logit for {shown}{more}, which some of them have; students learn nothing of "

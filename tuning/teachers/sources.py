@@ -80,8 +80,8 @@ def _bert(asking: Asking, place: TeacherPlace) -> Source:
     teacher = load_from(settings, place.trained, corpus.labels, corpus.is_multi_label)
     if not settings.epochs:  # Before all the corpus is asked.
         some = corpus.dev.texts[:ASKED_FIRST]
-        dev = Split(some, corpus.dev.labels[: len(some)])
-        refuse_wrong_columns(place, teacher_logits(teacher, some), dev, corpus.labels, of_file=False)
+        labels = corpus.dev.labels[: len(some)]
+        refuse_wrong_columns(place, teacher_logits(teacher, some), labels, corpus.labels, of_file=False)
     about = describe(config, corpus, place, teacher)
     asked = partial(_asked, settings, place.trained, corpus.labels, corpus.is_multi_label)
     return Source(asked, about, asking.runner.map)

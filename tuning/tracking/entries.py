@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distune._plural import n_of
-from distune.corpora.corpus import Corpus
+from distune.corpora.corpus_facts import CorpusFacts
 from distune.tuning.champion.card import markdown_table
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.verdict import Verdict
-from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, pareto_front
 from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import rule_text, teacher_ratio
+from distune.tuning.teachers.teachers import Teachers
 from distune.tuning.tracking.promotion import Registered
 from distune.tuning.tracking.view import NOTE, figures, shown_kind
 
@@ -66,25 +66,27 @@ class SearchEnd:
     trial_names: Mapping[int, str] = field(default_factory=dict)
 
 
-def opening(prepared: Prepared, folder: Folder) -> SearchStart:
+def opening(
+    config: StudyConfig, corpus: CorpusFacts, teachers: Teachers, teacher_score: float, folder: Folder
+) -> SearchStart:
     """The text of the run of a search while it runs."""
-    config, corpus, key = prepared.study.config, prepared.corpus, prepared.teachers.key
     note = (
         f"Searching for {rule_text(config.champion, config.metric)}: {n_of(config.search.trials, 'trial')}, proposed by {config.search.sampler}. The "
-        f"teacher's dev {config.metric.title} is {prepared.teacher_score:.4f}. `distune status` on the study file shows how far it is."
+        f"teacher's dev {config.metric.title} is {teacher_score:.4f}. `distune status` on the study file shows how far it is."
     )
     tags = {
-        "distune.corpus": key.corpus,
+        "distune.corpus": teachers.key.corpus,
         "distune.answers": corpus.answers_fingerprint,
-        "distune.teacher": key.teacher,
+        "distune.teacher": teachers.key.teacher,
         "distune.folder": str(folder),
         "distune.rule": rule_text(config.champion, config.metric),
     }
-    return SearchStart(note, tags, (_corpus(config, corpus), _teacher(prepared)))
+    profile = {"texts": sum(corpus.sizes.values()), f"dev_{config.metric.kind}": teacher_score}
+    return SearchStart(note, tags, (_corpus(config, corpus), _teacher(teachers, corpus.labels, profile)))
 
 
-def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
-    sizes = {f"{name}_texts": len(split) for name, split in corpus.splits.items()}
+def _corpus(config: StudyConfig, corpus: CorpusFacts) -> DataSource:
+    sizes = {f"{name}_texts": n for name, n in corpus.sizes.items()}
     profile = {**sizes, "labels": list(corpus.labels)}
     return DataSource(
         name=config.corpus.short_name,
@@ -96,15 +98,9 @@ def _corpus(config: StudyConfig, corpus: Corpus) -> DataSource:
     )
 
 
-def _teacher(prepared: Prepared) -> DataSource:
-    teachers = prepared.teachers
-    columns = {f"logit_{label}": NUMBER for label in prepared.corpus.labels}
+def _teacher(teachers: Teachers, labels: Sequence[str], profile: Mapping[str, Any]) -> DataSource:
+    columns = {f"logit_{label}": NUMBER for label in labels}
     about = {name: value for name, value in teachers.about.items() if isinstance(value, str | int | float)}
-    profile = {
-        **about,
-        "texts": sum(len(split) for split in prepared.corpus.splits.values()),
-        f"dev_{prepared.study.config.metric.kind}": prepared.teacher_score,
-    }
     uris = [str(place.key.folder(place.cache_root)) for place in teachers.places]
     return DataSource(
         name="teacher-logits",
@@ -112,7 +108,7 @@ def _teacher(prepared: Prepared) -> DataSource:
         context="teacher",
         uri=", ".join(uris),
         columns=columns,
-        profile=profile,
+        profile={**about, **profile},
     )
 
 

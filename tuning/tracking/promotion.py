@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distune.corpora.corpus_facts import CorpusFacts
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.rule import ROUNDING, ChampionConfig, rule_terms
 
 if TYPE_CHECKING:
     from distune.tuning.champion.verdict import Verdict
-    from distune.tuning.search.preparation import Prepared
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 TAG = "distune."
@@ -96,15 +97,10 @@ class Registered:
         return CHAMPION if self.is_champion else CHALLENGER
 
 
-def terms_of(prepared: Prepared, rule: ChampionConfig) -> Terms:
-    """On what terms a search chooses."""
-    corpus = prepared.corpus
-    return Terms(
-        corpus.fingerprint,
-        corpus.answers_fingerprint,
-        prepared.teachers.key.teacher,
-        rule_terms(rule, prepared.study.config.metric),
-    )
+def terms_of(config: StudyConfig, corpus: CorpusFacts, teacher: str) -> Terms:
+    """On what terms a search chooses; `teacher` is the identity of its teachers."""
+    rule = rule_terms(config.champion, config.metric)
+    return Terms(corpus.fingerprint, corpus.answers_fingerprint, teacher, rule)
 
 
 def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -> Beside | None:
@@ -119,12 +115,12 @@ def beside_of(present: Present | None, verdict: Verdict, rule: ChampionConfig) -
     )
 
 
-def candidate_of_verdict(verdict: Verdict, prepared: Prepared, rule: ChampionConfig) -> Candidate:
+def candidate_of_verdict(verdict: Verdict, terms: Terms, rule: ChampionConfig) -> Candidate:
     """The figures of a search's champion in the registry."""
     teacher, _, champion = verdict.columns
     p50_ms = champion.latency.p50_ms if champion.latency else 0.0
     return Candidate(
-        **asdict(terms_of(prepared, rule)),
+        **asdict(terms),
         by_speed=rule.max_latency_ms is None,
         dev_score=champion.quality.dev_score.mean,
         p50_ms=p50_ms,

@@ -3,8 +3,8 @@ packages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -16,8 +16,6 @@ from distune.models.students.config import STUDENTS
 OPEN: tuple[OpenKinds, ...] = (STUDENTS, TERMS, HIDDEN)
 """The parts of a trial that take plugs."""
 BASES = ", ".join(kinds.base.__name__ for kinds in OPEN)
-Argument = TypeVar("Argument")
-Answer = TypeVar("Answer")
 
 
 def plug_in(files: Sequence[PlugFile]) -> None:
@@ -109,12 +107,6 @@ def plug_identity(model: type[Part]) -> str | None:
     if any(kind_of(model) in kinds.names_of_ours for kinds in OPEN if issubclass(model, kinds.base)):
         return None
     return content_of(model)
-
-
-def call_plugged(function: Callable[[Argument], Answer], files: Sequence[PlugFile], argument: Argument) -> Answer:
-    """Call a function in a process, after loading the plugs of these files if they are missing."""
-    plug_in(files)
-    return function(argument)
 
 
 def is_ours(part: Any) -> bool:

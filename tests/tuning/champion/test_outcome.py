@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from distune.tuning.champion.columns import Column, Spread
 from distune.tuning.champion.outcome import outcome
-from distune.tuning.champion.table import Column, Spread
 from distune.tuning.speed.figures import Latency
 from tests.making.columns import quality_of
 

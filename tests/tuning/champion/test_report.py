@@ -5,14 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from distune.tuning.champion.table import (
-    distillation_ratio,
-    in_mb,
-    quality,
-    ratio_text,
-    spread,
-    table_text,
-)
+from distune.tuning.champion.columns import quality, spread
+from distune.tuning.champion.table import distillation_ratio, in_mb, ratio_text, table_text
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.interval import wilson_interval
 from distune.tuning.metric.metric import BY_ACCURACY

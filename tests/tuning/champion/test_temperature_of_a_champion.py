@@ -23,7 +23,8 @@ from distune.tuning.metric.temperature import fitted_temperature
 from distune.tuning.storage.records import TrialRecord
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import run_trial
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 
 def noisy(place: Path) -> Path:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
 
-from distune.corpora.corpus import Split, load_corpus
+from distune.corpora.corpus import load_corpus
+from distune.tuning.champion.columns import quality
 from distune.tuning.champion.outcome import outcome
 from distune.tuning.champion.results import _column_facts, parse_results
-from distune.tuning.champion.table import quality, rows_of_table, table_text
+from distune.tuning.champion.table import rows_of_table, table_text
 from distune.tuning.checks import check
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.interval import bootstrap_interval
@@ -25,8 +25,8 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.rule import ChampionConfig, least_score, meets, rank, rule_terms, rule_text, teacher_ratio
 from distune.tuning.study.space import fill, first_of, leaves
 from distune.tuning.teachers.assumed import of_rare_labels
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.sources import _score
-from distune.tuning.teachers.teachers import locate
 from distune.tuning.tracking.promotion import candidate_of
 from distune.tuning.tracking.view import view_tags
 from distune.tuning.trial.config import TrialConfig
@@ -158,13 +158,10 @@ def test_a_teachers_columns_are_taken_in_the_order_of_the_labels() -> None:
 )
 def test_a_label_that_accuracy_hardly_counts_is_told(counts: list[int], line: str | None) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
-    dev = Split(tuple(map(str, range(len(labels)))), labels)
-    corpus: Any = SimpleNamespace(
-        labels=tuple("abc"[: len(counts)] if len(counts) < 4 else map(str, range(40))), dev=dev
-    )
-    told = of_rare_labels(MetricConfig(), corpus)
+    names = "abc"[: len(counts)] if len(counts) < 4 else list(map(str, range(40)))
+    told = of_rare_labels(MetricConfig(), labels, names)
     assert [one[: len(line or "")] for one in told] == ([line] if line else [])
-    assert of_rare_labels(F1, corpus) == []
+    assert of_rare_labels(F1, labels, names) == []
 
 
 def test_a_version_of_an_earlier_distune_was_chosen_by_accuracy() -> None:

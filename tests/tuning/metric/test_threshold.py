@@ -137,18 +137,18 @@ def test_scores_at_a_threshold_are_no_terms_of_those_without() -> None:
 
 
 def test_the_label_that_is_answered_from_a_threshold_on_is_told() -> None:
-    (told,) = of_threshold(metric_of(MetricConfig(kind="f1", label="spam"), NAMES, {}), DEV)
+    (told,) = of_threshold(metric_of(MetricConfig(kind="f1", label="spam"), NAMES, {}), DEV.labels)
     assert told.startswith("metric: students answer 'spam' from a probability on that is chosen on dev by F1 of spam;")
-    assert of_threshold(metric_of(MetricConfig(), NAMES, {}), DEV) == []
+    assert of_threshold(metric_of(MetricConfig(), NAMES, {}), DEV.labels) == []
 
 
 @pytest.mark.parametrize("kind", ["exact_match", "mean_average_precision", "roc_auc", "pr_auc", "log_loss"])
 def test_a_metric_of_several_labels_that_chooses_no_threshold_is_told(kind: Any) -> None:
     config = MetricConfig(kind=kind)
-    dev = Split(("a", "b"), np.array([[1, 0], [0, 1]], dtype=np.int8))
-    (told,) = of_threshold(set_metric_of(config, ("late", "broken"), {}), dev)
+    labels = np.array([[1, 0], [0, 1]], dtype=np.int8)
+    (told,) = of_threshold(set_metric_of(config, ("late", "broken"), {}), labels)
     assert told.startswith(
         f"metric: {config.title} chooses no thresholds, so each label is answered from 0.5 on, and a rare one may never be."
     )
     chosen = set_metric_of(MetricConfig(kind="micro_f1", threshold="none"), ("late", "broken"), {})
-    assert of_threshold(chosen, dev) == []
+    assert of_threshold(chosen, labels) == []

@@ -16,9 +16,9 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
 from tests.browsers import browser, needs_chromium
-from tests.conftest import tiny_document
-from tests.making.findings import EVIL, findings, findings_of, judged, study
-from tests.making.findings_of_sets import many_answers, of_sets
+from tests.making.findings import EVIL, TEXTS, findings, findings_of, judged, study
+from tests.making.findings_of_sets import many_answers, many_texts, of_sets
+from tests.making.reviews import tiny_document
 
 __all__ = ["browser", "findings", "study"]  # Fixtures.
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -52,7 +52,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_
     place = tmp_path_factory.mktemp("report")
     found = findings_of(judged(tiny_document(place, reviews_csv, teacher_folder)), place)
     file = place / "report.html"
-    file.write_text(page_of(found, *draw(found)), encoding="utf-8")
+    file.write_text(page_of(found, TEXTS, *draw(found)), encoding="utf-8")
     return file
 
 
@@ -65,7 +65,7 @@ def report_of_sets(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, 
     answers.labels[::3, 5] = -1
     found = replace(found, answers=replace(answers, names=(EVIL, *answers.names[1:])))
     file = place / "report.html"
-    file.write_text(page_of(found, *draw(found)), encoding="utf-8")
+    file.write_text(page_of(found, many_texts(28), *draw(found)), encoding="utf-8")
     return file
 
 

@@ -16,13 +16,13 @@ from distune.tuning.report.pictures import draw
 from distune.tuning.report.write import publish
 from distune.tuning.storage.paths import Folder
 from distune.tuning.study.file import Study
-from tests.making.findings import EVIL, RECORDS, column, findings, results, study
+from tests.making.findings import EVIL, RECORDS, TEXTS, column, findings, results, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 
 
 def written(findings: Findings) -> str:
-    return page(findings, *draw(findings))
+    return page(findings, TEXTS, *draw(findings))
 
 
 def test_the_page_says_what_was_found_and_how_it_was_measured(findings: Findings) -> None:
@@ -254,7 +254,7 @@ def test_a_search_that_ended_early_says_why(findings: Findings) -> None:
 def test_the_page_says_what_was_timed_beside_what(
     findings: Findings, how: dict[str, Any], said: str, unsaid: str
 ) -> None:
-    text = page(replace(findings, results=parse_results({**results(), **how})), [], [])
+    text = page(replace(findings, results=parse_results({**results(), **how})), TEXTS, [], [])
     text = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert said in text
     assert unsaid not in text

@@ -127,8 +127,8 @@ def test_of_many_labels_the_most_confused_pairs_are_drawn_in_order(findings: Fin
     labels = np.array([0, 0, 0, 1, 1, 2, 3, 4])
     said = {"student": [1, 1, 2, 0, 1, 2, 4, 3], "teacher": [1, 0, 0, 1, 1, 2, 3, 3]}
     logits = {name: np.eye(60, dtype=np.float32)[rows] for name, rows in said.items()}
-    texts, names = tuple("零一二三四五六七"), tuple(f"类{i}" for i in range(60))
-    many = replace(ANSWERS, names=names, texts=texts, labels=labels, **logits)
+    names = tuple(f"类{i}" for i in range(60))
+    many = replace(ANSWERS, names=names, labels=labels, **logits)
     student, teacher = drawn(replace(findings, answers=many))["confusion"]["data"]
     # Twice 0 is taken for 1; of the pairs that occur once, the teacher shares the one of 4.
     assert student["y"] == ["类0 → 类1", "类4 → 类3", "类0 → 类2", "类1 → 类0", "类3 → 类4"]

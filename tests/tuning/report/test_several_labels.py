@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,14 @@ from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page
 from distune.tuning.report.pictures import draw
 from tests.making.findings import findings, study
-from tests.making.findings_of_sets import ANSWERS_OF_SETS, many_answers, of_sets
+from tests.making.findings_of_sets import ANSWERS_OF_SETS, TEXTS_OF_SETS, many_answers, many_texts, of_sets
 
 __all__ = ["findings", "study"]  # Fixtures.
 
 
-def visible(found: Findings) -> str:
+def visible(found: Findings, texts: Sequence[str] = TEXTS_OF_SETS) -> str:
     """The words of the page without its tags, scripts and styles."""
-    text = re.sub(r"<(script|style).*?</\1>", "", page(found, *draw(found)), flags=re.DOTALL)
+    text = re.sub(r"<(script|style).*?</\1>", "", page(found, texts, *draw(found)), flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
@@ -74,10 +75,11 @@ def test_every_label_has_a_row_with_the_worst_first(findings: Findings) -> None:
 
 @pytest.mark.parametrize(("n_labels", "is_open"), [(12, True), (13, False)])
 def test_a_long_table_of_labels_is_folded(findings: Findings, n_labels: int, is_open: bool) -> None:
-    found = page(replace(of_sets(findings), answers=many_answers(n_labels)), [], [])
+    texts = many_texts(n_labels)
+    found = page(replace(of_sets(findings), answers=many_answers(n_labels)), texts, [], [])
     assert "All labels" not in found  # It belongs to its picture.
     many = replace(of_sets(findings), answers=many_answers(n_labels))
-    found = page(many, *draw(many))
+    found = page(many, texts, *draw(many))
     assert (f"<details open><summary>All labels ({n_labels})" in found) == is_open
     assert f"<summary>All labels ({n_labels})" in found
 
@@ -85,7 +87,7 @@ def test_a_long_table_of_labels_is_folded(findings: Findings, n_labels: int, is_
 def test_long_answers_are_cut_and_say_how_much_more_there_is(findings: Findings) -> None:
     answers = many_answers(20)
     everything = replace(answers, teacher=np.full_like(answers.teacher, 9.0))
-    text = visible(replace(of_sets(findings), answers=everything))
+    text = visible(replace(of_sets(findings), answers=everything), many_texts(20))
     # Of 20 answered labels 19 are extra or right, and 12 are shown.
     assert "and 8 more" in text
 

@@ -17,7 +17,7 @@ from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.page import page
 from distune.tuning.report.pictures import draw
 from distune.tuning.storage.records import State, TrialRecord
-from tests.making.findings import ANSWERS, RECORDS, findings, study
+from tests.making.findings import ANSWERS, RECORDS, TEXTS, findings, study
 
 __all__ = ["findings", "study"]  # Fixtures.
 
@@ -32,7 +32,7 @@ def without(number: int, state: State, error: str | None = None) -> TrialRecord:
 
 
 def visible(findings: Findings) -> str:
-    return re.sub(r"<script.*?</script>", "", page(findings, *draw(findings)), flags=re.DOTALL)
+    return re.sub(r"<script.*?</script>", "", page(findings, TEXTS, *draw(findings)), flags=re.DOTALL)
 
 
 def test_a_search_whose_trials_failed_says_why_and_how_to_find_the_fault(findings: Findings) -> None:

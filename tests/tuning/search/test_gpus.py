@@ -41,7 +41,8 @@ def test_a_cluster_without_gpus_gives_none(
     prepared = prepared_study(document)
     monkeypatch.setattr("distune.tuning.search.gpus.alive_nodes", lambda: [{"CPU": 2.0}])
     said.clear()
-    assert with_gpus(prepared, IN_PROCESS).study.config.cluster.gpus == 0
+    measured = with_gpus(prepared.study, prepared.configs, prepared.inputs, IN_PROCESS)
+    assert measured.config.cluster.gpus == 0
     assert said == ["gpus_per_trial: auto is 0"]
 
 
@@ -55,7 +56,8 @@ def test_the_neediest_config_decides(document: dict[str, Any], monkeypatch: pyte
         def once(self, function: Any, *arguments: Any) -> Any:
             return next(shares)
 
-    assert with_gpus(prepared, Measuring()).study.config.cluster.gpus == pytest.approx(1 / 2)
+    measured = with_gpus(prepared.study, prepared.configs, prepared.inputs, Measuring())
+    assert measured.config.cluster.gpus == pytest.approx(1 / 2)
 
 
 def test_what_is_not_measured_yet_is_no_number() -> None:

@@ -3,44 +3,25 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
 
 import numpy as np
-import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from distune.corpora.disk import DiskError
 from distune.corpora.places import Place
-from distune.tuning.checks import check
-from distune.tuning.search.run import earlier_trials, forget_lost_trials
+from distune.tuning.search.run import forget_lost_trials
 from distune.tuning.search.samplers import sampler
-from distune.tuning.storage.ending import ask_to_finish
-from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import Epoch, open_study, read_records, records_in
-from distune.tuning.storage.searches import new_folder
+from distune.tuning.storage.records import Epoch, read_records, records_in
 from distune.tuning.study.config import SearchConfig
-from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
-from tests.conftest import prepared_study
-from tests.making.proposals import Diary, ask, epoch, proposals
-
-
-def opened(study: Study, folder: Path) -> optuna.Study:
-    """The study as another process finds it."""
-    return open_study(study.config, Journal(Folder(Place(str(folder))).journal))
-
-
-def test_the_plain_student_is_the_first_trial(study: Study, tmp_path: Path) -> None:
-    searcher = proposals(study, tmp_path)
-    configs = [TrialConfig.model_validate(ask(searcher, str(i))["trial"]) for i in range(3)]
-    assert [config.loss.is_plain for config in configs] == [True, False, False]
+from tests.making.proposals import Diary, ask, epoch, opened, proposals
 
 
 def test_a_complete_trial_is_told_its_best_epoch_and_its_latency(study: Study, tmp_path: Path) -> None:
@@ -163,13 +144,6 @@ def test_equal_architectures_are_hinted_once(study: Study, tmp_path: Path) -> No
     assert all(hint is None for hint in others)
 
 
-def test_no_more_trials_are_proposed_than_asked_for(study: Study, tmp_path: Path) -> None:
-    searcher = proposals(study, tmp_path, n_trials=2)
-    ask(searcher, "a")
-    ask(searcher, "b")
-    assert searcher.suggest("c") == Searcher.FINISHED
-
-
 def test_after_a_kill_running_trials_are_handed_out_again_and_finished_ones_are_not(
     study: Study, tmp_path: Path
 ) -> None:
@@ -197,105 +171,6 @@ def test_a_single_objective_is_told_alone(document: dict[str, Any], tmp_path: Pa
     assert opened(study, tmp_path).trials[0].values == [0.75]
 
 
-def test_the_plain_student_is_the_plain_twin_of_a_finalist(document: dict[str, Any], tmp_path: Path) -> None:
-    document["trial"]["loss"]["label_smoothing"] = 0.1
-    document["trial"]["augment"] = {"n_iter": 1}
-    config = TrialConfig.model_validate(ask(proposals(Study(document), tmp_path), "a")["trial"])
-    assert config == config.plain()
-    assert (config.loss.kd_weight, config.loss.label_smoothing, config.augment.n_iter) == (0.0, 0.1, 0)
-
-
-def test_the_points_of_the_user_come_after_the_plain_student(document: dict[str, Any], tmp_path: Path) -> None:
-    document["search"]["first"] = [
-        {"student": {"kind": "bilstm", "hidden_size": 8}, "loss": {"kd_weight": 1, "teacher_term": {"kind": "mse"}}},
-        {"loss": {"teacher_term": {"kind": "kl", "temperature": 4.0}}},
-    ]
-    study = Study(document)
-    searcher = proposals(study, tmp_path)
-    configs = [TrialConfig.model_validate(ask(searcher, name)["trial"]) for name in "abc"]
-    assert configs[0].loss.is_plain
-    assert configs[1].student.model_dump(include={"kind", "hidden_size"}) == {"kind": "bilstm", "hidden_size": 8}
-    assert configs[1].loss.kd_weight == 1
-    assert configs[2].loss.teacher_term.model_dump(include={"kind", "temperature"}) == {"kind": "kl", "temperature": 4}
-
-
-def test_the_points_of_the_user_are_told_from_what_the_sampler_proposed_and_have_their_names(
-    document: dict[str, Any], tmp_path: Path
-) -> None:
-    document["search"]["first"] = [{"name": " 论文 A ", "loss": {"kd_weight": 0.75}}, {"loss": {"kd_weight": 0.5}}]
-    study = Study(document)
-    searcher = proposals(study, tmp_path)
-    for name in "abcd":
-        ask(searcher, name)
-    titles = ["student alone", "论文 A", "search.first.1", ""]
-    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
-
-
-def test_without_labels_in_train_the_first_trial_is_the_student_of_the_teachers_likeliest_labels(
-    document: dict[str, Any], tmp_path: Path
-) -> None:
-    document["corpus"]["labelled"] = 0
-    study = Study(document)
-    searcher = proposals(study, tmp_path)
-    assert ask(searcher, "a")["trial"]["loss"]["kd_weight"] == 0
-    ask(searcher, "b")
-    titles = ["hard-label student", ""]
-    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
-
-
-def test_the_first_points_of_a_search_of_before_they_were_named_are_told_too(
-    document: dict[str, Any], tmp_path: Path
-) -> None:
-    study = Study(document)
-    journal = Journal(Folder(Place(str(tmp_path))).journal)
-    optuna_study = open_study(study.config, journal)
-    optuna_study.enqueue_trial({}, user_attrs={"plain": True})
-    optuna_study.enqueue_trial({"loss.kd_weight": 0.75})
-    journal.flush()
-    searcher = proposals(study, tmp_path)
-    for name in "abc":
-        ask(searcher, name)
-    titles = ["student alone", "search.first", ""]
-    assert [record.title for record in records_in(study.config, Folder(Place(str(tmp_path))))] == titles
-
-
-def test_a_search_starts_from_the_trials_of_an_earlier_study(document: dict[str, Any], tmp_path: Path) -> None:
-    earlier = Study({**document, "name": "earlier"})
-    (folder := new_folder(earlier)).update(state="searching")
-    first = proposals(earlier, Path(str(folder)))
-    given = [ask(first, name)["trial"] for name in "abc"]
-    for name, accuracy in zip("abc", (0.6, 0.7, 0.8), strict=True):
-        first.on_trial_complete(name, epoch(2, accuracy))
-    # A narrower space: what lies outside it is left behind.
-    document["trial"]["loss"]["kd_weight"] = {"between": [0.5, given[1]["loss"]["kd_weight"]]}
-    fingerprints = prepared_study(document).fingerprints
-    document["search"]["warm_start"] = "earlier"
-    with pytest.raises(StudyError, match=r"earlier was searched on another corpus"):
-        prepared_study(document)
-    folder.claim(fingerprints)
-    prepared = prepared_study(document)
-    known = earlier_trials(prepared)
-    fitting = [one for one in given[1:] if one["loss"]["kd_weight"] <= given[1]["loss"]["kd_weight"]]
-    assert [trial.params["loss.kd_weight"] for trial in known] == [one["loss"]["kd_weight"] for one in fitting]
-    assert known[0].values == [0.7, 0.5]
-    study = opened(prepared.study, tmp_path)
-    study.add_trials(known)
-    assert read_records(study) == []  # they are not trials of this search
-    assert ask(proposals(prepared.study, tmp_path), "x")["trial"]["loss"]["kd_weight"] == 0  # the plain student
-
-
-def test_the_first_points_are_queued_once_even_if_the_driver_is_killed_before_any_is_tried(
-    document: dict[str, Any], tmp_path: Path
-) -> None:
-    document["search"]["first"] = [{"loss": {"kd_weight": 0.75}}]
-    study = Study(document)
-    for _ in range(3):
-        searcher = proposals(study, tmp_path)
-    weights = [ask(searcher, name)["trial"]["loss"]["kd_weight"] for name in "abcd"]
-    assert weights[:2] == [0, 0.75]
-    assert weights.count(0) == weights.count(0.75) == 1
-
-
 def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path: Path) -> None:
     searcher = proposals(study, tmp_path)
     ask(searcher, "a")
@@ -303,12 +178,6 @@ def test_what_a_compressed_student_reaches_is_what_counts(study: Study, tmp_path
     searcher.on_trial_complete("a", {**epoch(2, 0.8), "compressed_score": 0.7, "latency_ms": 0.1})
     (record,) = records_in(study.config, Folder(Place(str(tmp_path))))[:1]
     assert (record.state, record.score, record.latency_ms) == ("complete", 0.7, 0.1)
-
-
-def test_a_study_to_start_from_that_was_never_searched_is_refused(document: dict[str, Any]) -> None:
-    document["search"]["warm_start"] = "nothing"
-    with pytest.raises(StudyError, match=r"search.warm_start: nothing has not been searched yet"):
-        check(Study(document))
 
 
 @pytest.mark.parametrize("name", get_args(SearchConfig.model_fields["sampler"].annotation))
@@ -338,63 +207,6 @@ def test_the_epochs_of_a_trial_are_kept_with_it(study: Study, tmp_path: Path) ->
     ask(resumed, "c")
     resumed.on_trial_complete("c", epoch(2, 0.8))
     assert records_in(study.config, folder)[1].curve == (Epoch(2, 0.8, 1.0),)  # what is known of it
-
-
-def limited(study: Study, **limits: Any) -> Study:
-    search = study.config.search.model_copy(update=limits)
-    return replace(study, config=study.config.model_copy(update={"search": search}))
-
-
-def test_after_so_many_trials_without_a_better_front_no_further_one_is_proposed(study: Study, tmp_path: Path) -> None:
-    searcher = proposals(limited(study, patience=2), tmp_path, n_trials=9)
-    for name, accuracy in zip("abc", (0.8, 0.9, 0.7), strict=True):
-        ask(searcher, name)
-        searcher.on_trial_complete(name, epoch(2, accuracy))
-    ask(searcher, "d")
-    ask(searcher, "e")
-    searcher.on_trial_complete("d", epoch(2, 0.9))
-    assert searcher.suggest("f") == Searcher.FINISHED
-    assert str(searcher.ended_early).startswith("search.patience is used up: the last 2 trials")
-    searcher.on_trial_complete("e", epoch(2, 0.6))  # What runs ends as it would have.
-    assert [record.state for record in records_in(study.config, Folder(Place(str(tmp_path))))] == ["complete"] * 5
-
-
-def test_the_time_of_a_search_is_that_of_all_its_drivers(
-    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("distune.tuning.search.proposals.time.monotonic", lambda: now[0])
-    limit = limited(study, time_budget_s=60)
-    searcher = proposals(limit, tmp_path, n_trials=9)
-    ask(searcher, "a")
-    now[0] += 40
-    searcher.on_trial_complete("a", epoch(2, 0.8))
-    ask(searcher, "b")
-    now[0] += 5000  # It is killed, and resumed much later.
-    resumed = proposals(limit, tmp_path, n_trials=9)
-    assert ask(resumed, "b")["number"] == 1
-    now[0] += 19
-    resumed.on_trial_complete("b", epoch(2, 0.8))
-    assert ask(resumed, "c")["number"] == 2
-    now[0] += 1
-    assert resumed.suggest("d") == Searcher.FINISHED
-    assert resumed.ended_early == "search.time_budget_s is used up: trials were searched for 60 of 60 s"
-
-
-def test_a_search_that_is_asked_to_finish_goes_on_with_no_trial(study: Study, tmp_path: Path) -> None:
-    killed = proposals(study, tmp_path)
-    for name in "abc":
-        ask(killed, name)
-    killed.on_trial_complete("b", epoch(2, 0.9))
-    folder, diary = Folder(Place(str(tmp_path))), Diary()
-    ask_to_finish(folder)
-    resumed = proposals(study, tmp_path, diary=diary)
-    assert resumed.is_over()
-    assert resumed.suggest("x") == Searcher.FINISHED
-    records = records_in(study.config, folder)
-    assert [record.state for record in records] == ["skipped", "complete", "skipped"]
-    assert records[0].cause.startswith("it had not ended when the search did: `distune finish` asked for it")
-    assert diary.lines == [(what, n, *rest) for n in (0, 2) for what, *rest in (("started",), ("ended", "skipped"))]
 
 
 def test_a_skipped_trial_says_nothing_to_the_sampler(study: Study, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def searched(document: dict[str, Any], observers: Any) -> tuple[Folder, Sequence
     study = Study(document)
     prepared, folder = prepared_study(study), new_folder(study)
     with connected(study.config.cluster):
-        return folder, run_search(prepared, folder, observers(folder))
+        return folder, run_search(study, prepared.inputs, folder, observers(folder))
 
 
 def test_with_the_storage_that_is_the_default_a_killed_worker_loses_no_epoch_that_it_kept(

@@ -23,7 +23,8 @@ from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import inputs_key
-from tests.conftest import prepared_study, tiny_document
+from tests.conftest import prepared_study
+from tests.making.reviews import tiny_document
 
 ROOT = Path(__file__).resolve().parents[3]
 Inputs = dict[str, WorkerInputs]

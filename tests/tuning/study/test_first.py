@@ -12,8 +12,8 @@ from distune.corpora.texts import CorpusError
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import load_study
 from distune.tuning.study.first import write_first_study
-from tests.conftest import reviews
 from tests.corpora.test_saved_dataset import save_dict
+from tests.making.reviews import reviews
 
 
 @pytest.fixture(autouse=True)
@@ -263,39 +263,3 @@ def test_columns_of_pairs_are_known_by_their_names(tmp_path: Path) -> None:
     study = load_study(out)
     assert (study.config.corpus.text, study.config.corpus.text_b) == ("sentence1", "sentence2")
     assert "pair: {choice: [siamese, joined]}" in out.read_text(encoding="utf-8")
-
-
-def several(n: int = 120) -> list[list[str]]:
-    """Texts with the labels `late` (every second), `broken` (every third) and `lost` (every fifth)."""
-    steps = {"late": 2, "broken": 3, "lost": 5}
-    return [[text, *(name for name, step in steps.items() if i % step == 0)] for i, (text, _) in enumerate(reviews(n))]
-
-
-def test_lists_of_labels_are_several_labels_a_text() -> None:
-    lines = [json.dumps({"text": text, "labels": found}) for text, *found in several()]
-    Path("a.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    told = write_first_study("a.jsonl", Path("study.yaml"))
-    assert "assumed: 'labels' holds the labels of a text, which may have several (corpus.multi_label)" in told
-    study = load_study(Path("study.yaml"))
-    assert load_corpus(study.config.corpus).labels == ("broken", "late", "lost")
-    assert study.config.metric.kind == "micro_f1"
-    assert "keeps 97 % of the teacher's micro-F1" in Path("study.yaml").read_text(encoding="utf-8")
-
-
-def test_joined_labels_are_several_labels_a_text() -> None:
-    table("a.csv", ["text", "tags"], [[text, "|".join(found)] for text, *found in several() if found])
-    told = write_first_study("a.csv", Path("study.yaml"))
-    assert "assumed: 'tags' holds several labels a text, joined by '|' (corpus.separator)" in told
-    assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("broken", "late", "lost")
-
-
-def test_columns_of_0_and_1_are_several_labels_a_text() -> None:
-    names = ["late", "broken", "lost"]
-    rows = [[text, *(int(name in found) for name in names)] for text, *found in several()]
-    table("a.csv", ["comment_text", *names], rows)
-    told = write_first_study("a.csv", Path("study.yaml"))
-    assert (
-        "assumed: the columns 'late', 'broken', 'lost' of 0 and 1 are labels, several a text (corpus.label_columns)"
-        in told
-    )
-    assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("broken", "late", "lost")

@@ -1,4 +1,4 @@
-"""`distune init` for files of several labels a text that other programs wrote."""
+"""`distune init` for files of several labels a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from distune.corpora.corpus import load_corpus
 from distune.corpora.texts import CorpusError
 from distune.tuning.study.file import load_study
 from distune.tuning.study.first import write_first_study
-from tests.conftest import reviews
+from tests.making.reviews import reviews
 
 NAMES = ["broken", "late", "lost"]
 TEXTS = [text for text, _ in reviews(120)]
@@ -85,3 +85,34 @@ def test_labels_in_lines_of_a_cell_are_taken_apart() -> None:
     rows = [(text, "\n".join(one)) for text, one in zip(TEXTS, SETS, strict=True) if one]
     pd.DataFrame(rows, columns=["text", "label"]).to_csv("a.csv", index=False)
     assert first_of("a.csv") == {"separator": "\n"}
+
+
+def test_lists_of_labels_are_several_labels_a_text() -> None:
+    lines = [json.dumps({"text": text, "labels": found}) for text, found in zip(TEXTS, SETS, strict=True)]
+    Path("a.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    told = write_first_study("a.jsonl", Path("study.yaml"))
+    assert "assumed: 'labels' holds the labels of a text, which may have several (corpus.multi_label)" in told
+    study = load_study(Path("study.yaml"))
+    assert load_corpus(study.config.corpus).labels == ("broken", "late", "lost")
+    assert study.config.metric.kind == "micro_f1"
+    assert "keeps 97 % of the teacher's micro-F1" in Path("study.yaml").read_text(encoding="utf-8")
+
+
+def test_joined_labels_are_several_labels_a_text() -> None:
+    rows = [[text, "|".join(found)] for text, found in zip(TEXTS, SETS, strict=True) if found]
+    pd.DataFrame(rows, columns=["text", "tags"]).to_csv("a.csv", index=False)
+    told = write_first_study("a.csv", Path("study.yaml"))
+    assert "assumed: 'tags' holds several labels a text, joined by '|' (corpus.separator)" in told
+    assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("broken", "late", "lost")
+
+
+def test_columns_of_0_and_1_are_several_labels_a_text() -> None:
+    names = ["late", "broken", "lost"]
+    rows = [[text, *(int(name in found) for name in names)] for text, found in zip(TEXTS, SETS, strict=True)]
+    pd.DataFrame(rows, columns=["comment_text", *names]).to_csv("a.csv", index=False)
+    told = write_first_study("a.csv", Path("study.yaml"))
+    assert (
+        "assumed: the columns 'late', 'broken', 'lost' of 0 and 1 are labels, several a text (corpus.label_columns)"
+        in told
+    )
+    assert load_corpus(load_study(Path("study.yaml")).config.corpus).labels == ("broken", "late", "lost")

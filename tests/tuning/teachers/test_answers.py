@@ -16,7 +16,7 @@ from distune.tuning.checks import check
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answers import answered_corpus
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 from tests.conftest import prepared_study
 
 Answer = Callable[[str, str], dict[str, Any] | None]

@@ -9,50 +9,34 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from rich.console import Console
 
 from distune.cluster.runner import IN_PROCESS
 from distune.corpora.corpus import Corpus, Split, load_corpus
 from distune.corpora.places import Place
 from distune.models.checkpoint_folder import check_folder
-from distune.models.errors import ModelError
 from distune.models.teacher.config import TeacherConfig
-from distune.tuning.checks import check
 from distune.tuning.report.lines import lines_on
 from distune.tuning.session import cache
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.study.space import parse_space
 from distune.tuning.teachers.draws import draw_students
-from distune.tuning.teachers.logits import cache_teacher, logits_for, timing_teachers, unseen
+from distune.tuning.teachers.locating import locate
+from distune.tuning.teachers.logits import logits_for, timing_teachers
 from distune.tuning.teachers.students import (
     Training,
     load_ensemble,
     log_mean_probability,
     train_ensemble,
 )
-from distune.tuning.teachers.teachers import joint_key, locate
+from distune.tuning.teachers.teachers import joint_key
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.inputs import NoTeacher, RawInputs
 from tests.conftest import prepared_study
+from tests.making.ensembles import SPACE, taught
 
-SPACE = {
-    "tokens": {"kind": "characters", "min_count": 1},
-    "vectors": {"kind": "random", "dimension": 4},
-    "student": {"kind": "average", "hidden_layer": {"choice": [0, 4]}},
-    "loss": {"kd_weight": {"between": [0.5, 1]}, "label_smoothing": 0.1},
-    "augment": {"n_iter": {"between": [0, 1]}},
-    "compression": {"kind": "half"},
-    "learning_rate": {"log": [0.01, 0.1]},
-    "epochs": 1,
-}
-
-
-@pytest.fixture
-def taught(document: dict[str, Any]) -> dict[str, Any]:
-    """A study whose teacher is two of three students."""
-    return {**document, "teacher": {"students": {"trials": 3, "members": 2}}, "trial": SPACE}
+__all__ = ["taught"]  # Fixture.
 
 
 def place_of(document: dict[str, Any], number: int = 0) -> Any:
@@ -230,76 +214,6 @@ def test_students_may_have_a_space_of_their_own(taught: dict[str, Any], said: li
     own["student"] = {"kind": "textcnn", "filters": {"between": [0, 3]}}
     with pytest.raises(StudyError, match=r"^teacher\.students\.trial\.student\.filters: must be >"):
         Study(taught)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"students": {"trials": 3, "members": 4}}, "members must be <= trials, but got members=4, trials=3"),
-        ({"students": {}, "checkpoint": "x"}, "but got checkpoint, students"),
-        ({"students": {}, "logits": "x.csv"}, "but got logits, students"),
-        ({"students": {}, "epochs": 3}, "leave out what is of a BERT .*, but got epochs=3"),
-        ({"students": {}, "members": 3, "train_last_layers": 1}, "but got train_last_layers=1, members=3"),
-        ({"students": {}, "hidden_states": ["pooled"]}, "but got hidden_states"),
-        ({"students": {}, "temperature": 0}, "greater than 0"),
-    ],
-)
-def test_students_that_cannot_be_a_teacher_are_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        TeacherConfig.model_validate(settings)
-
-
-def test_what_students_cannot_give_is_refused_before_anything_starts(taught: dict[str, Any]) -> None:
-    assert check(Study(taught)).splitlines()[0].endswith("teacher logits not in the cache yet")
-    wants_hidden = {**taught, "trial": {**SPACE, "loss": {"hidden_weight": 1.0}}}
-    with pytest.raises(StudyError, match=r"hidden states; a teacher made of students has none"):
-        check(Study(wants_hidden))
-    wants_pieces = {**taught, "trial": {**SPACE, "tokens": {"kind": "wordpiece"}}}
-    with pytest.raises(StudyError, match=r"needs a tokenizer, and a teacher that is made of students has none"):
-        check(Study(wants_pieces))
-
-
-@pytest.mark.parametrize(
-    ("part", "message"),
-    [
-        (
-            {"loss": {"class_weights": {"spam": 3}}},
-            r"loss\.class_weights: 'spam' is no label of the corpus, .* are '0', '1'",
-        ),
-        (
-            {"student": {"kind": "average", "pair": "siamese"}},
-            r"student\.pair: siamese reads two texts, and the corpus has one",
-        ),
-    ],
-)
-@pytest.mark.parametrize("has_own_space", [False, True])
-def test_what_the_corpus_lacks_is_refused_by_check_search_and_cache(
-    taught: dict[str, Any], part: dict[str, Any], message: str, has_own_space: bool
-) -> None:
-    space = {**SPACE, **part}
-    if has_own_space:
-        taught["more_teachers"] = [{"students": {"trials": 3, "members": 2, "trial": space}}]
-    else:
-        taught["trial"] = space
-    path = r"more_teachers\.0\.students\.trial\." if has_own_space else r"trial\."
-    study = Study(taught)
-    for start in (check, prepared_study, lambda study: cache_teacher(study, False, None, "", IN_PROCESS, unseen)):
-        with pytest.raises(StudyError, match=f"^{path}{message}"):
-            start(study)
-    assert not Path(study.config.storage).exists()
-
-
-def test_a_student_that_does_not_learn_is_left_out(taught: dict[str, Any], said: list[str]) -> None:
-    taught["trial"] = {**SPACE, "learning_rate": {"choice": [0.01, 1e30]}, "epochs": 2}
-    drawn = draw_students(Study(taught).space, 12, seed=7)
-    n_good = sum(one.learning_rate == 0.01 for one in drawn)
-    assert 0 < n_good < 12
-    taught["teacher"] = {"students": {"trials": 12, "members": n_good}}
-    prepared_study(taught)
-    assert sum("the loss became" in line for line in said) == 12 - n_good
-    taught["teacher"] = {"students": {"trials": 12, "members": n_good + 1}}
-    with pytest.raises(ModelError, match=rf"{12 - n_good} of 12 students did not learn, which leaves {n_good} for"):
-        prepared_study(taught)
 
 
 def test_word_pieces_of_the_first_teacher_serve_its_students_too(

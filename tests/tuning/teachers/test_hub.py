@@ -17,7 +17,7 @@ from distune.models.teacher.teacher import check_checkpoint, load_teacher, teach
 from distune.models.teacher.tokenizing import tokenizer_pieces
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.identity import checkpoint_identity
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 from tests.conftest import prepared_study
 
 FIRST, SECOND = "a" * 40, "b" * 40

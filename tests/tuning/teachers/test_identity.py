@@ -16,7 +16,7 @@ from distune.tuning.search.reading import distinct_inputs
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.identity import checkpoint_identity, rows_identity, trial_files
-from distune.tuning.teachers.teachers import locate
+from distune.tuning.teachers.locating import locate
 
 
 @pytest.fixture

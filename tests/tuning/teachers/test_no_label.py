@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,9 @@ LABELS = ("late", "price")
 TRUE = np.array([[0, 0], [0, 0], [0, 0], [1, 0]])
 
 
-class Dev(SimpleNamespace):
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
 def told(kind: str, teacher: list[list[float]], ratio: float | None = 0.9, **rule: Any) -> list[str]:
-    corpus: Any = SimpleNamespace(labels=LABELS, dev=Dev(labels=TRUE))
     metric = task_of(True).metric(MetricConfig(kind=kind), LABELS, {"dev": TRUE})  # type: ignore[arg-type]
-    return about_no_label(ChampionConfig(min_teacher_ratio=ratio, **rule), corpus, np.array(teacher), metric)
+    return about_no_label(ChampionConfig(min_teacher_ratio=ratio, **rule), TRUE, np.array(teacher), metric)
 
 
 def test_three_texts_of_four_without_a_label_are_enough_for_nine_tenths_of_a_weak_teacher() -> None:

@@ -23,10 +23,11 @@ from distune.tuning.checks import check
 from distune.tuning.cli import main
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.columns import checkpoint_columns, head_of
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.students import load_ensemble
-from distune.tuning.teachers.teachers import locate
-from tests.conftest import prepared_study, reviews
+from tests.conftest import prepared_study
+from tests.making.reviews import reviews
 
 GOOD_SIGNS, BAD_SIGNS = "好喜满推", "差讨失退慢"
 SaveGood = Callable[..., Path]

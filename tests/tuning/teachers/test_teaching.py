@@ -13,8 +13,9 @@ from distune.corpora.corpus import load_corpus
 from distune.corpora.teacher_logits import has_cache
 from distune.models.teacher.tokenizing import tokenizer_pieces
 from distune.tuning.study.file import Study, load_study
+from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for, timing_teachers
-from distune.tuning.teachers.teachers import Teachers, assumptions, locate
+from distune.tuning.teachers.teachers import Teachers, assumptions
 from tests.conftest import prepared_study
 
 ROOT = Path(__file__).resolve().parents[3]

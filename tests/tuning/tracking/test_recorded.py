@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distune.tuning.champion.table import Column, Spread
+from distune.tuning.champion.columns import Column, Spread
 from distune.tuning.speed.figures import Latency
 from distune.tuning.tracking.entries import _metrics_of_finalists
 from tests.making.columns import quality_of

@@ -17,7 +17,8 @@ from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.promotion import Candidate
 from distune.tuning.tracking.pulling import pull
 from distune.tuning.tracking.registry import log_model, register
-from tests.conftest import Ended, reviews
+from tests.making.ended import Ended
+from tests.making.reviews import reviews
 
 pytestmark = pytest.mark.slow
 
