@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,6 +13,9 @@ from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import Row
 from distune.corpora.labelling import ONE_LABEL, Labelling
 from distune.corpora.texts import CorpusError, content_key, text_hash
+
+AROUND = "\"'`*_.。,，:：;；“”‘’「」『』"
+"""Marks and stops around a label, which are hardly ever what tells two classes apart."""
 
 
 def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL) -> list[Row]:
@@ -63,10 +67,18 @@ def label_names(
         raise CorpusError(f"{config.source_name} has {one}; a classifier needs at least two")
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(content_key(name), []).append(name)
+        alike.setdefault(_spelling_key(name), []).append(name)
     notes += [
-        f"  the labels {' and '.join(map(repr, group))} differ by case, width or spaces alone and are taken as different classes"
+        f"  the labels {' and '.join(map(repr, group))} differ by case, width, spaces, zeros or signs around them alone and are taken as different classes"
         for group in alike.values()
         if len(group) > 1
     ]
     return names
+
+
+def _spelling_key(label: str) -> str:
+    """A label without what a person hardly sees in it: its width, case, spaces and invisible characters, the marks and
+    stops around it, and zeros before a number."""
+    seen = "".join(sign for sign in content_key(label) if unicodedata.category(sign) != "Cf")
+    key = seen.strip(AROUND) or seen
+    return (key.lstrip("0") or "0") if key.isdecimal() else key
