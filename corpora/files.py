@@ -27,6 +27,7 @@ from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
 from distune.corpora.sources import read_source
+from distune.corpora.split_column import about_split_column
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, Table, content_of, endings
 from distune.corpora.table_texts import texts_in
@@ -81,7 +82,7 @@ def read_rows(
     wanted = (*columns_of_texts, *config.columns_of_labels) if labelled else columns_of_texts
     table = read_source(config, wanted)
     told = [] if notes is None else notes
-    told += table.notes
+    told += [*table.notes, *about_split_column(table, wanted)]
     names = table.rows
     texts = texts_in(table, config.text, config.text_b)
     labels: list[Label | None] = [None] * len(texts)
