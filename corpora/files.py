@@ -22,7 +22,7 @@ from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
+from distune.corpora.markers import doubtful_labels, lone_labels, refuse_texts_of_objects
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
@@ -148,7 +148,8 @@ def _labels_in(
         sets = sets_of_lists(cells, rows, config, Spellings(config.rename, named), class_names, told)
         return list(sets)
     labels = labels_of(cells, rows, config.rename, named, class_names, told)
-    told += doubtful_labels(labels, {*named, *config.rename.values()})
+    known = {*named, *config.rename.values()}
+    told += doubtful_labels(labels, known) + lone_labels(labels, rows, known)
     told += about_states(table, config.text, config.label)
     return list(labels)
 

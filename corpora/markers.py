@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from distune._plural import n_of
+from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
 
 OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
@@ -20,6 +21,8 @@ DOUBTFUL = frozenset(
     }
 )
 """Signs of a missing value in Weka, SAS, R, JavaScript, C and by hand, in lower case; each may be a class."""
+MOST_LONE, FEWEST_OF_OTHERS = 3, 5
+"""More labels of one row each, or others that are nearly as rare, are rare classes."""
 WORDS_FOR_NONE = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
 """Words for no label at all, where a text may have several."""
 OBJECT = re.compile(
@@ -67,4 +70,18 @@ def doubtful_labels(labels: Sequence[str | None], named: Collection[str], severa
         f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the {advice}"
         for label, n in counts.items()
         if label.lower() in doubtful and label not in named and not (label == "-" and "+" in counts)
+    ]
+
+
+def lone_labels(labels: Sequence[str | None], rows: RowNames, named: Collection[str]) -> list[str]:
+    """The line about labels of one row each where every other has several: a line of units, a total, or another table."""
+    counts = Counter(label for label in labels if label is not None)
+    lone = {label for label, n in counts.items() if n == 1 and label not in named}
+    fewest = min((n for label, n in counts.items() if label not in lone), default=0)
+    if not lone or len(lone) > MOST_LONE or fewest < FEWEST_OF_OTHERS:
+        return []
+    shown = ", ".join(f"{label[:40]!r} ({rows[place]})" for place, label in enumerate(labels) if label in lone)
+    return [
+        f"  {n_of(len(lone), 'label has', 'labels have')} one row alone, {shown}, and every other has {fewest} or more: is that a label, or a line "
+        "of units, of totals or of another table?"
     ]

@@ -224,21 +224,22 @@ def test_whole_numbers_are_sorted_by_their_value(tmp_path: Path) -> None:
     assert corpus.labels == tuple(str(i) for i in range(12))
 
 
-@pytest.mark.parametrize("other", ["A", "ａ", "a.", "“a”", "\u200ea", "*a*"])
+@pytest.mark.parametrize("other", ["A", "ａ", "a.", "“a”", "\u200ea", "*a*", "a\ufe0f"])
 def test_labels_that_differ_by_what_is_hardly_seen_are_named(tmp_path: Path, other: str) -> None:
     corpus = load(tmp_path, [*ROWS, ("x", other), ("y", other)], dev_fraction=0.3)
     first, second = sorted([other, "a"])
     assert (
-        f"  the labels {first!r} and {second!r} differ by case, width, spaces, zeros or signs around them alone and are taken as different "
-        "classes"
+        f"  the labels {first!r} and {second!r} differ by case, width, spaces, zeros, marks or stops alone and are taken as different classes"
     ) in corpus.notes
 
 
-def test_numbers_that_differ_by_zeros_alone_are_named_and_those_of_another_sign_are_not(tmp_path: Path) -> None:
-    rows = [(f"t {n}", label) for n, label in enumerate(["01", "1", "-1", "+1", "0"] * 20)]
-    notes = load(tmp_path, rows, labels=["01", "1", "-1", "+1", "0"]).notes
-    assert [note for note in notes if "differ by" in note] == [
-        "  the labels '01' and '1' differ by case, width, spaces, zeros or signs around them alone and are taken as different classes"
+def test_numbers_of_one_value_are_named_and_those_of_another_sign_are_not(tmp_path: Path) -> None:
+    labels = ["01", "1", "-1", "0.1", "0.10", "0", "9007199254740992", "9007199254740993", "1e3", "１"]
+    rows = [(f"t {n}", label) for n, label in enumerate(labels * 20)]
+    notes = load(tmp_path, rows, labels=labels).notes
+    assert [note.split(" differ")[0] for note in notes if "differ by" in note] == [
+        "  the labels '01' and '1' and '１'",
+        "  the labels '0.1' and '0.10'",
     ]
 
 
