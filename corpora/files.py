@@ -22,7 +22,7 @@ from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, lone_labels, refuse_texts_of_objects
+from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
@@ -97,7 +97,7 @@ def read_rows(
         ]
         texts, names = list(compress(texts, counts)), names.kept(counts)
         labels = _labels_in(table, config, counts, named, told)
-    refuse_texts_of_objects(texts, table.name)
+    refuse_other_texts(texts, table.name)
     have_content = list(map(has_content, texts))
     rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
     if not rows:
@@ -149,7 +149,9 @@ def _labels_in(
         return list(sets)
     labels = labels_of(cells, rows, config.rename, named, class_names, told)
     known = {*named, *config.rename.values()}
-    told += doubtful_labels(labels, known) + lone_labels(labels, rows, known)
+    told += doubtful_labels(labels, known)
+    of_first_row = {str(label) for label in labels[:1] if config.columns}  # check_first_row asks of it.
+    told += lone_labels(labels, rows, known | of_first_row)
     told += about_states(table, config.text, config.label)
     return list(labels)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from distune._plural import n_of
+from distune.corpora.foreign_headers import OF_FASTTEXT
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
 
@@ -50,11 +51,18 @@ def refuse_objects(distinct: Counter[str], known: Collection[str], name: str, wh
             )
 
 
-def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
-    """Raise CorpusError if most texts are what a program prints of an object; of a few it may be what they say."""
+def refuse_other_texts(texts: Sequence[str], name: str) -> None:
+    """Raise CorpusError if most texts are what a program prints of an object, or begin with a label of fastText; of a few
+    it may be what they say."""
     printed = Counter(text for text in texts if OBJECT.fullmatch(text))
     if 2 * printed.total() > len(texts):
         refuse_objects(printed, (), name, "text")
+    of_fasttext = [text for text in texts if text.startswith(OF_FASTTEXT)]
+    if 2 * len(of_fasttext) > len(texts):
+        raise CorpusError(
+            f"{name}: {n_of(len(of_fasttext), 'text begins', 'texts begin')} with a label as fastText writes it, {of_fasttext[0][:40]!r}, which students "
+            "would read; write the label and the text into columns of their own"
+        )
 
 
 def doubtful_labels(labels: Sequence[str | None], named: Collection[str], several: bool = False) -> list[str]:

@@ -119,3 +119,13 @@ def test_rare_classes_and_those_that_the_study_names_are_not(tmp_path: Path) -> 
     assert told_of_lone(tmp_path, ["c", "d", "d", "d", "d", *classes]) == []
     assert told_of_lone(tmp_path, [*classes, "c", "d", "e", "f"]) == []
     assert told_of_lone(tmp_path, classes) == []
+
+
+def test_lines_of_fasttext_are_no_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("__label__pos good\n__label__neg bad\nfine\n", encoding="utf-8")
+    config = FileConfig(path=path, columns=["text"])
+    with pytest.raises(CorpusError, match="2 texts begin with a label as fastText writes it, '__label__pos good'"):
+        read_rows(config, labelled=False)
+    path.write_text("__label__pos good\nbad\nfine\n", encoding="utf-8")
+    assert len(read_rows(config, labelled=False)) == 3
