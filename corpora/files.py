@@ -22,7 +22,7 @@ from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts
+from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts, texts_of_json
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
@@ -123,7 +123,7 @@ def read_rows(
         told.append(f"  {n_of(n_empty, 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
-    told += _doubts(rows)
+    told += [*texts_of_json([row.text for row in rows]), *_doubts(rows)]
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.foreign_headers import OF_FASTTEXT
 from distune.corpora.row_names import RowNames
@@ -63,6 +64,17 @@ def refuse_other_texts(texts: Sequence[str], name: str) -> None:
             f"{name}: {n_of(len(of_fasttext), 'text begins', 'texts begin')} with a label as fastText writes it, {of_fasttext[0][:40]!r}, which students "
             "would read; write the label and the text into columns of their own"
         )
+
+
+def texts_of_json(texts: Sequence[str]) -> list[str]:
+    """The line about texts of which most are objects of JSON, whose keys students would read too."""
+    found = [text for text in texts if text.startswith('{"') and text.endswith("}")]
+    if 2 * len(found) <= len(texts):
+        return []
+    return [
+        f"  {n_of(len(found), 'text is an object', 'texts are objects')} of JSON, such as {in_words(found[0])[:40]!r}: is that meant, or does the text stand "
+        "within it? A file of such lines ends in .jsonl"
+    ]
 
 
 def doubtful_labels(labels: Sequence[str | None], named: Collection[str], several: bool = False) -> list[str]:

@@ -129,3 +129,18 @@ def test_lines_of_fasttext_are_no_texts(tmp_path: Path) -> None:
         read_rows(config, labelled=False)
     path.write_text("__label__pos good\nbad\nfine\n", encoding="utf-8")
     assert len(read_rows(config, labelled=False)) == 3
+
+
+def test_lines_of_json_as_texts_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text('{"text": "good"}\n{"text": "bad"}\nfine\n', encoding="utf-8")
+    notes: list[str] = []
+    assert len(read_rows(FileConfig(path=path, columns=["text"]), labelled=False, notes=notes)) == 3
+    assert (
+        """  2 texts are objects of JSON, such as '{"text": "good"}': is that meant, or does the text stand within it? A file of such lines """
+        "ends in .jsonl"
+    ) in notes
+    path.write_text('{"text": "good"}\nbad\n', encoding="utf-8")
+    notes = []
+    read_rows(FileConfig(path=path, columns=["text"]), labelled=False, notes=notes)
+    assert not any("JSON" in note for note in notes)
