@@ -52,29 +52,28 @@ def unfinished_rows(table: Table, label: str) -> dict[str, list[bool]]:
 
 
 def _cancelled(table: Table, label: str) -> list[bool]:
-    """The rows with a cancelled annotation; in a flat export a column says so."""
+    """Whether each row has a cancelled annotation, as a column of a flat export says; empty if nothing says so."""
     if CANCELLED in table.columns and label != CANCELLED:
         return [str(cell).strip().lower() in ("true", "1") for cell in table.column(CANCELLED)]
     return [one.get(CANCELLED) is True for one in _annotations(table, label)]
 
 
 def _annotations(table: Table, label: str) -> list[Mapping[str, Any]]:
-    """The annotation of each row that a path with a number goes through, such as `annotations.0.result`; else an empty
-    one."""
+    """The annotation of each row that a path with a number goes through, such as `annotations.0.result`; none for other
+    paths."""
     parts = label.split(".")
     if len(parts) < 2 or not is_whole(parts[1]) or parts[0] not in table.columns or label in table.columns:
-        return [{}] * table.n_rows
+        return []
     found = (_at(cell, int(parts[1])) for cell in table.column(parts[0]))
     return [one if isinstance(one, dict) else {} for one in found]
 
 
 def _states(table: Table, label: str) -> list[str]:
-    """The status of the record or of the response that is read, "" without one."""
-    of_record = [""] * table.n_rows
+    """The status of the record of each row, or of the response that is read if that says more; empty without any."""
+    of_record: list[str] = []
     if "status" in table.columns and label != "status":
         states = ["" if cell is None else state_of(cell) for cell in table.column("status")]
-        if set(states) - {""} <= STATES:
-            of_record = states
+        of_record = states if set(states) - {""} <= STATES else []
     question, _, place = label.rpartition(".")
     if not is_whole(place):  # A list of one response.
         question, place = label, "0"
@@ -84,10 +83,11 @@ def _states(table: Table, label: str) -> list[str]:
         if of_responses in table.columns
         else [one.get("status") for one in _annotations(table, label)]
     )
-    return [
-        state if (state := state_of(response)) in UNFINISHED else record
-        for record, response in zip(of_record, responses, strict=True)
-    ]
+    if not responses:
+        return of_record
+    said = map(state_of, responses)
+    records = of_record or [""] * len(responses)
+    return [state if state in UNFINISHED else record for state, record in zip(said, records, strict=True)]
 
 
 def state_of(cell: Any) -> str:
