@@ -62,8 +62,14 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
         (["text,logit_0,logit_1,logit_2", "好,1,2,3"], "has logit_0, logit_1, logit_2, but"),
         (["text,label", "好,1"], "no logits: needs a list column"),
         (["review,logit_bad,logit_good", "好,1,2"], "needs a column text or text_hash"),
-        (["text,probability_bad,probability_good", "好,0.5,0.6"], r"add up to 1, but line 2 adds up to 1\.100"),
-        (["text,probability_bad,probability_good", "好,0.5,0.5", "差,-0.5,1.5"], "add up to 1, but line 3 has -0.5"),
+        (
+            ["text,probability_bad,probability_good", "好,0.5,0.6"],
+            r"add up to 1, but line 2 adds up to 1\.100; divide each row by its sum if they are rounded or percentages; call the columns logits",
+        ),
+        (
+            ["text,probability_bad,probability_good", "好,0.5,0.5", "差,-0.5,1.5"],
+            "add up to 1, but line 3 has -0.5; call the columns logits or logit_LABEL if they are logits or logarithms",
+        ),
         (["text,logit_bad,logit_good", "差,1,2", "好,1,nan"], "1 row is not finite numbers, first line 3"),
         (
             ["text,logit_bad,logit_good", "好,1,2", "好,1,5"],
