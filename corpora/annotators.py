@@ -1,9 +1,9 @@
-"""Exports of Label Studio and Argilla: tasks that an annotator skipped or discarded have no label, and annotators may disagree."""
+"""Exports of Label Studio and Argilla: tasks that an annotator skipped, discarded or left as a draft have no label, and annotators may disagree."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from distune._digits import is_whole
@@ -13,7 +13,9 @@ from distune.corpora.texts import CorpusError
 
 STATES = frozenset({"default", "edited", "validated", "discarded", "pending", "draft", "submitted", "completed"})
 """The values that Argilla writes into its column `status`."""
-DISCARDED, CANCELLED = "discarded", "was_cancelled"
+DISCARDED, DRAFT, CANCELLED = "discarded", "draft", "was_cancelled"
+UNFINISHED = (DISCARDED, DRAFT)
+"""The values with which Argilla says that the response of an annotator is no answer, or none yet."""
 
 
 def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
@@ -23,53 +25,69 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
 
     Raises CorpusError if no row counts.
     """
-    skipped = {
-        f"skipped by an annotator (`{CANCELLED}`, as Label Studio writes it)": _cancelled(table, label),
-        "discarded by an annotator (as Argilla writes it)": _discarded(table, label),
-    }
-    for what, rows in skipped.items():
-        if any(rows):
-            notes.append(
-                f"  {n_of(sum(rows), 'row that was', 'rows that were')} {what} left out; name the file in `unlabelled:` too to have their texts without labels"
-            )
-    left_out = [any(found) for found in zip(*skipped.values(), strict=True)]
+    skipped = unfinished_rows(table, label)
+    notes += [
+        f"  {n_of(sum(rows), 'row that was', 'rows that were')} {what} left out; name the file in `unlabelled:` too to have their texts without labels"
+        for what, rows in skipped.items()
+    ]
+    left_out = [any(found) for found in zip(*skipped.values(), strict=True)] or [False] * table.n_rows
     if left_out and all(left_out):
         raise CorpusError(
-            f"{table.name}: no row has a label: all {len(left_out)} were skipped or discarded by an annotator"
+            f"{table.name}: no row has a label: all {len(left_out)} were {' or '.join(what.split(' by ')[0] for what in skipped)} by an annotator"
         )
     notes += _disagreements(table, label, left_out)
     return [not one for one in left_out]
 
 
+def unfinished_rows(table: Table, label: str) -> dict[str, list[bool]]:
+    """The rows of whose label at the path `label` an annotator has not said that it holds, by what the table says of
+    them, as Label Studio and Argilla do."""
+    states = _states(table, label)
+    found = {
+        f"skipped by an annotator (`{CANCELLED}`, as Label Studio writes it)": _cancelled(table, label),
+        "discarded by an annotator (as Argilla writes it)": [state == DISCARDED for state in states],
+        "kept as a draft by an annotator (as Argilla writes it)": [state == DRAFT for state in states],
+    }
+    return {what: rows for what, rows in found.items() if any(rows)}
+
+
 def _cancelled(table: Table, label: str) -> list[bool]:
-    """The rows with a cancelled annotation; in a flat export a column says so."""
-    parts = label.split(".")
+    """Whether each row has a cancelled annotation, as a column of a flat export says; empty if nothing says so."""
     if CANCELLED in table.columns and label != CANCELLED:
         return [str(cell).strip().lower() in ("true", "1") for cell in table.column(CANCELLED)]
+    return [one.get(CANCELLED) is True for one in _annotations(table, label)]
+
+
+def _annotations(table: Table, label: str) -> list[Mapping[str, Any]]:
+    """The annotation of each row that a path with a number goes through, such as `annotations.0.result`; none for other
+    paths."""
+    parts = label.split(".")
     if len(parts) < 2 or not is_whole(parts[1]) or parts[0] not in table.columns or label in table.columns:
-        return [False] * table.n_rows
-    return [_is_cancelled(_at(cell, int(parts[1]))) for cell in table.column(parts[0])]
+        return []
+    found = (_at(cell, int(parts[1])) for cell in table.column(parts[0]))
+    return [one if isinstance(one, dict) else {} for one in found]
 
 
-def _is_cancelled(annotation: Any) -> bool:
-    return isinstance(annotation, dict) and annotation.get(CANCELLED) is True
-
-
-def _discarded(table: Table, label: str) -> list[bool]:
-    """The rows with the status `discarded`, of the record or of the response that is read."""
-    found = [False] * table.n_rows
+def _states(table: Table, label: str) -> list[str]:
+    """The status of the record of each row, or of the response that is read if that says more; empty without any."""
+    of_record: list[str] = []
     if "status" in table.columns and label != "status":
-        states = [state_of(cell) for cell in table.column("status") if cell is not None]
-        if states and set(states) <= STATES:
-            found = [state_of(cell) == DISCARDED for cell in table.column("status")]
+        states = ["" if cell is None else state_of(cell) for cell in table.column("status")]
+        of_record = states if set(states) - {""} <= STATES else []
     question, _, place = label.rpartition(".")
     if not is_whole(place):  # A list of one response.
         question, place = label, "0"
     of_responses = f"{question}.status"
-    if of_responses in table.columns:
-        answers = [_at(cell, int(place)) for cell in table.column(of_responses)]
-        found = [before or str(one).strip().lower() == DISCARDED for before, one in zip(found, answers, strict=True)]
-    return found
+    responses = (
+        [_at(cell, int(place)) for cell in table.column(of_responses)]
+        if of_responses in table.columns
+        else [one.get("status") for one in _annotations(table, label)]
+    )
+    if not responses:
+        return of_record
+    said = map(state_of, responses)
+    records = of_record or [""] * len(responses)
+    return [state if state in UNFINISHED else record for state, record in zip(said, records, strict=True)]
 
 
 def state_of(cell: Any) -> str:
@@ -103,8 +121,8 @@ def _disagreements(table: Table, label: str, left_out: Sequence[bool]) -> list[s
 
 
 def _leaves(cell: Any, path: Sequence[str]) -> Iterator[str]:
-    """The labels at a path with any number in place of each of its numbers; those of cancelled annotations do not count."""
-    if _is_cancelled(cell):
+    """The labels at a path with any number in place of each of its numbers; those of annotations that are none do not count."""
+    if isinstance(cell, dict) and (cell.get(CANCELLED) is True or state_of(cell.get("status")) in UNFINISHED):
         return
     if not path:
         if isinstance(cell, str | int):

@@ -37,6 +37,8 @@ class Answer:
     probabilities: Probabilities | None = None
     is_rescaled: bool = False
     is_doubted: bool = False
+    named: tuple[int, ...] = ()
+    """The place of the label, of a row that names one."""
 
     @property
     def n_votes(self) -> int:
@@ -74,7 +76,8 @@ class LabelNames:
                 return self.labels.index(one)
         if spellings[0] in MISSING or any(one in self.rule.abstentions for one in spellings):
             return None
-        near = difflib.get_close_matches(spellings[0].casefold(), [one.casefold() for one in self.labels], 1)
+        others = [one.casefold() for one in self.labels if f"-{one}" != spellings[0]]  # -1 is never meant as 1.
+        near = difflib.get_close_matches(spellings[0].casefold(), others, 1)
         meant = next((f" (is it {one!r}?)" for one in self.labels if near and one.casefold() == near[0]), "")
         raise CorpusError(
             f"{where}: the answer {str(value)[:60]!r} is no label{meant}; the labels of the corpus are "
@@ -127,13 +130,16 @@ def of_label(names: LabelNames, cell: Any, confidence: Any, where: str) -> Answe
     if place is None:
         return ABSTENTION
     if is_nothing(confidence) or (isinstance(confidence, str) and not confidence.strip()):
-        return Answer(form="label", votes=np.bincount([place], minlength=len(names.labels)))
+        return Answer(form="label", votes=np.bincount([place], minlength=len(names.labels)), named=(place,))
     given = number_of(confidence, f"{where}: the confidence")
     if not 0 <= given <= 1:
         raise CorpusError(f"{where}: a confidence must be from 0 to 1, but got {given:g}")
     n_labels = len(names.labels)
     return Answer(
-        form="confidence", probabilities=of_confidence(place, given, n_labels), is_doubted=given * n_labels < 1
+        form="confidence",
+        probabilities=of_confidence(place, given, n_labels),
+        is_doubted=given * n_labels < 1,
+        named=(place,),
     )
 
 

@@ -130,19 +130,21 @@ def rule_of_sets(answered: Sequence[Sequence[SetAnswer]], probabilities: Probabi
     return found
 
 
-def refuse_scores_in_rows(answered: Sequence[Sequence[SetAnswer]], n_labels: int, name: str) -> None:
-    """Raise CorpusError if the rows of a text are the scores of its labels, a row for each, and not answers with a confidence.
+def refuse_scores_in_rows(answered: Sequence[Answers], n_labels: int, name: str, scores: str) -> None:
+    """Raise CorpusError if the rows of a text are the scores of its labels, a row for each, and not several answers.
 
-    No row of a text names a label that another one names then. A few texts may have such answers by chance.
+    No row of a text names a label that another one names then. A few texts may have such answers by chance. `scores` is
+    the column with the score of each label, "" if only a confidence may be one.
     """
-    several = [answers for answers in answered if len(answers) > 1 and all(one.form == "confidence" for one in answers)]
+    forms = ("confidence", "label") if scores else ("confidence",)
+    several = [answers for answers in answered if len(answers) > 1 and all(one.form in forms for one in answers)]
     apart = [answers for answers in several if all(len(one.named) == 1 for one in answers)]
     apart = [answers for answers in apart if len({one.named for one in answers}) == len(answers)]
     n_whole = sum(len(answers) == n_labels for answers in apart)
     if apart and len(apart) == len(several) and (len(apart) >= FEWEST_APART or n_whole == len(answered)):
         raise CorpusError(
-            f"{name}: each row has one label with a confidence, and {n_of(len(apart), 'text has', 'texts have')} several such rows of different "
-            "labels: write the numbers of a text into one row, as a column probabilities with {LABEL: number}"
+            f"{name}: each row has one label with a {scores or 'confidence'}, and {n_of(len(apart), 'text has', 'texts have')} several such rows of "
+            "different labels: write the numbers of a text into one row, as a column probabilities with {LABEL: number}"
         )
 
 

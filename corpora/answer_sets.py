@@ -40,7 +40,7 @@ class SetAnswer:
     probabilities: Probabilities | None = None
     is_doubted: bool = False
     named: tuple[int, ...] = ()
-    """The places of the labels that have its confidence."""
+    """The places of the labels of its one vote, which have its confidence."""
     is_rescaled: bool = False
     """Never: probabilities of independent labels add up to anything."""
 
@@ -64,7 +64,7 @@ def of_set(names: LabelNames, cell: Any, confidence: Any, where: str) -> SetAnsw
     if has is None:
         return ABSTENTION
     if is_nothing(confidence) or (isinstance(confidence, str) and not confidence.strip()):
-        return SetAnswer(form="label", votes=has.astype(np.int64), n_votes=1)
+        return SetAnswer(form="label", votes=has.astype(np.int64), n_votes=1, named=tuple(np.flatnonzero(has).tolist()))
     if isinstance(confidence, list | tuple | Mapping):
         raise CorpusError(
             f"{where}: a confidence must be one number for the whole answer, but got {str(confidence)[:60]}; numbers for each label are "

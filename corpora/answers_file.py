@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from distune._plural import n_of
+from distune.corpora.annotators import unfinished_rows
 from distune.corpora.answer_cells import LabelNames, named, refuse_ambiguous
 from distune.corpora.answer_kinds import ONE_LABEL_ANSWERS, SET_ANSWERS, AnswerKind, answers_of
 from distune.corpora.answer_notes import notes_of_forms, refuse_scores_in_rows, shown_forms
@@ -63,15 +64,17 @@ def read_answers_file(
     has_text = _has_text(table)
     if not all(has_text):
         notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
+    unfinished = _unfinished(table, kind, notes)
     by_text: dict[bytes, list[Any]] = {}
     for row in np.flatnonzero(has_text):
         where = f"{table.name}: {table.rows[int(row)]}"
-        by_text.setdefault(hashes[row], []).append(_answer(kind, names, cells, int(row), where))
+        answers = by_text.setdefault(hashes[row], [])
+        if not unfinished[row]:
+            answers.append(_answer(kind, names, cells, int(row), where))
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
         raise NoAnswersError(f"{table.name}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
-    if is_multi_label:
-        refuse_scores_in_rows(list(answered.values()), len(labels), table.name)
+    refuse_scores_in_rows(list(answered.values()), len(labels), table.name, next(_scores_in(table), ""))
     probabilities = np.stack([kind.together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
     every = list(answered.values())
@@ -101,6 +104,17 @@ def _has_text(table: Table) -> list[bool]:
     if "text" not in table.columns:
         return [True] * table.n_rows
     return [has_content(text) for text in texts_of_answers(table)]
+
+
+def _unfinished(table: Table, kind: AnswerKind, notes: list[str]) -> list[bool]:
+    """Whether the annotator of each row has not answered, by a status next to the answer; `notes` gets how many."""
+    column = next((name for names in kind.columns.values() for name in names if name in table.columns), "label")
+    found = unfinished_rows(table, column)
+    notes += [
+        f"{n_of(sum(rows), 'row that was', 'rows that were')} {what} left out, as an abstention is"
+        for what, rows in found.items()
+    ]
+    return [any(rows) for rows in zip(*found.values(), strict=True)] or [False] * table.n_rows
 
 
 def _cells(table: Table, kind: AnswerKind, labels: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
@@ -151,11 +165,15 @@ def _without_others(table: Table, found: dict[str, list[Any]], spelt: Mapping[st
             _refuse_doubtful(table, found, more[0], form, spelt)
             notes.append(f"it has {spelt[more[0]]} and {spelt[form]} in the same row; {spelt[form]} is not read")
             del found[form]
-    if "label" in found and (others := [name for name in table.columns if name.lower() in SCORES]):
+    if "label" in found and (scores := next(_scores_in(table), "")):
         notes.append(
-            f"its column {others[0]} is not read; if it is the confidence of the label, call it confidence, from 0 to 1"
+            f"its column {scores} is not read; if it is the confidence of the label, call it confidence, from 0 to 1"
         )
     return notes
+
+
+def _scores_in(table: Table) -> Iterator[str]:
+    return (name for name in table.columns if name.lower() in SCORES)
 
 
 def _refuse_doubtful(

@@ -174,7 +174,9 @@ def _spelling(cell: Any, name: str, row: str) -> str | None:
         return label if listed is None else _spelling(listed, name, row)
     if isinstance(cell, list | tuple):
         return _spelling(_only(cell, name, row), name, row)
-    raise CorpusError(f"{name}: the label of {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}")
+    inner = next((str(key) for key in cell), "") if isinstance(cell, dict) else ""
+    advice = f"name what is within it by its path, such as `label: COLUMN.{inner}`" if inner else "write it as text"
+    raise CorpusError(f"{name}: the label of {row} is {_kind(cell)}, which is no label: {str(cell)[:40]}; {advice}")
 
 
 def _only(cell: Sequence[Any], name: str, row: str) -> Any:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 
 from distune._pairs import in_words
 from distune._plural import n_of
-from distune.corpora.columns import label_sort_key
+from distune.corpora.columns import NUMBER, label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import Row
 from distune.corpora.labelling import ONE_LABEL, Labelling
 from distune.corpora.texts import CorpusError, content_key, text_hash
+
+AROUND = "\"'`*_.。,，:：;；“”‘’「」『』"
+"""Marks and stops around a label, which are hardly ever what tells two classes apart."""
+VARIANTS = "\ufe0e\ufe0f"
+"""Behind a character they ask for its form as a text or as an emoji."""
 
 
 def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL) -> list[Row]:
@@ -61,12 +68,20 @@ def label_names(
     if len(names) < 2:
         one = f"one class only ({names[0]!r})" if names else "no label in any row"
         raise CorpusError(f"{config.source_name} has {one}; a classifier needs at least two")
-    alike: dict[str, list[str]] = {}
+    alike: dict[str | Decimal, list[str]] = {}
     for name in names:
-        alike.setdefault(content_key(name), []).append(name)
+        alike.setdefault(_spelling_key(name), []).append(name)
     notes += [
-        f"  the labels {' and '.join(map(repr, group))} differ by case, width or spaces alone and are taken as different classes"
+        f"  the labels {' and '.join(map(repr, group))} differ by case, width, spaces, zeros, marks or stops alone and are taken as different classes"
         for group in alike.values()
         if len(group) > 1
     ]
     return names
+
+
+def _spelling_key(label: str) -> str | Decimal:
+    """A label without what a person hardly sees in it: its width, case, spaces and invisible characters, and the marks
+    and stops around it. A number is its value."""
+    seen = "".join(sign for sign in content_key(label) if unicodedata.category(sign) != "Cf" and sign not in VARIANTS)
+    key = seen.strip(AROUND) or seen
+    return Decimal(key) if NUMBER.fullmatch(key) else key

@@ -124,8 +124,9 @@ def _by_number(texts: Sequence[str], labels: Sequence[str]) -> ColumnOrder | Non
         WHOLE_NUMBER.fullmatch(one) for one in as_labels
     ):
         return None  # Numbers that are not the labels' own: 0 to 4 are not the stars 1 to 5.
-    assumed = f"its columns {', '.join(texts)} have no names; taken in the order of the labels: {', '.join(labels)}"
     order = tuple(numbers.index(min(numbers) + place) for place in range(len(labels)))
+    by_number = ", ".join(texts[column] for column in order)
+    assumed = f"its columns {by_number} have no names; taken in the order of the labels: {', '.join(labels)}"
     return ColumnOrder(order=order, assumed=assumed, by_name=False)
 
 

@@ -22,11 +22,12 @@ from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, refuse_texts_of_objects
+from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts, texts_of_json
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
 from distune.corpora.sources import read_source
+from distune.corpora.split_column import about_split_column
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, Table, content_of, endings
 from distune.corpora.table_texts import texts_in
@@ -81,7 +82,7 @@ def read_rows(
     wanted = (*columns_of_texts, *config.columns_of_labels) if labelled else columns_of_texts
     table = read_source(config, wanted)
     told = [] if notes is None else notes
-    told += table.notes
+    told += [*table.notes, *about_split_column(table, wanted)]
     names = table.rows
     texts = texts_in(table, config.text, config.text_b)
     labels: list[Label | None] = [None] * len(texts)
@@ -96,7 +97,7 @@ def read_rows(
         ]
         texts, names = list(compress(texts, counts)), names.kept(counts)
         labels = _labels_in(table, config, counts, named, told)
-    refuse_texts_of_objects(texts, table.name)
+    refuse_other_texts(texts, table.name)
     have_content = list(map(has_content, texts))
     rows = list(map(Row, compress(texts, have_content), compress(labels, have_content)))
     if not rows:
@@ -122,7 +123,7 @@ def read_rows(
         told.append(f"  {n_of(n_empty, 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
-    told += _doubts(rows)
+    told += [*texts_of_json([row.text for row in rows]), *_doubts(rows)]
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(
@@ -147,7 +148,10 @@ def _labels_in(
         sets = sets_of_lists(cells, rows, config, Spellings(config.rename, named), class_names, told)
         return list(sets)
     labels = labels_of(cells, rows, config.rename, named, class_names, told)
-    told += doubtful_labels(labels, {*named, *config.rename.values()})
+    known = {*named, *config.rename.values()}
+    told += doubtful_labels(labels, known)
+    of_first_row = {str(label) for label in labels[:1] if config.columns}  # check_first_row asks of it.
+    told += lone_labels(labels, rows, known | of_first_row)
     told += about_states(table, config.text, config.label)
     return list(labels)
 

@@ -21,15 +21,17 @@ def refuse_other_headers(lines: Sequence[str], delimiter: str, wanted: Sequence[
     """Raise CorpusError if the first line has none of the names that are wanted, and shows why."""
     begin = next((number for number, line in enumerate(lines) if line.strip()), 0)
     first = lines[begin]
-    if not wanted or _has_names(first, wanted, delimiter):
+    if _has_names(first, wanted, delimiter):
         return
-    if first.lstrip().startswith(('{"', '[{"')):
-        raise CorpusError(f"{name}: holds JSON; its name must end in .jsonl for an object a line, or .json")
-    if first.lstrip().startswith(OF_FASTTEXT):
+    if first.lstrip().startswith(OF_FASTTEXT) and (wanted or delimiter not in first):
         raise CorpusError(
             f"{name}: holds lines of fastText, `{OF_FASTTEXT}LABEL text`, and no columns: write the label and the text into columns of a CSV, "
             "TSV or JSON file"
         )
+    if not wanted:
+        return
+    if first.lstrip().startswith(('{"', '[{"')):
+        raise CorpusError(f"{name}: holds JSON; its name must end in .jsonl for an object a line, or .json")
     control = CONTROLS.search(first)
     if control is not None and _has_names(first, wanted, control[0]):
         raise CorpusError(f"{name}: {control[0]!r} separates its columns; separate them by commas or tabs")

@@ -25,6 +25,7 @@ from distune.corpora.texts import CorpusError
 
 FLOOR = np.log(np.float32(SMALLEST_PROBABILITY))
 """The logit of a class to which a file gives the probability 0."""
+LOGITS_MEANT = "call the columns logits or logit_LABEL if they are logits or logarithms of probabilities"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,12 @@ def _log(probabilities: Floats, table: Table) -> Logits:
     must = f"{table.name}: probabilities must be >= 0 and add up to 1, but"
     if (probabilities < 0).any():
         place = int((probabilities < 0).any(axis=1).argmax())
-        raise CorpusError(f"{must} {table.rows[place]} has {probabilities[place].min():.3g}")
+        raise CorpusError(f"{must} {table.rows[place]} has {probabilities[place].min():.3g}; {LOGITS_MEANT}")
     if np.abs(sums - 1).max(initial=0.0) > 0.01:
         place = int(np.abs(sums - 1).argmax())
-        raise CorpusError(f"{must} {table.rows[place]} adds up to {sums[place]:.3f}")
+        raise CorpusError(
+            f"{must} {table.rows[place]} adds up to {sums[place]:.3f}; divide each row by its sum if they are rounded or percentages; {LOGITS_MEANT}"
+        )
     clipped = np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)
     logs = np.where(probabilities <= np.float32(SMALLEST_PROBABILITY), FLOOR, np.log(clipped))
     return with_classes(logs, probabilities.argmax(axis=1)) if logs.size else logs

@@ -28,6 +28,11 @@ from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
 from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
 
+ROUNDED_SUM = 0.011
+"""How far from 1 probabilities add up that were rounded to two digits."""
+FEWEST_ALIKE = 0.1
+"""The share of rows that is no chance."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogitsFile:
@@ -67,16 +72,20 @@ class LogitsFile:
         return int(floored.any(axis=1).sum())
 
     @property
-    def may_be_probabilities(self) -> bool:
-        """Whether its logits are >= 0 and add up to 1 in every row, as those of no model do; a few rows by hand may.
+    def n_like_probabilities(self) -> int:
+        """How many rows of logits are >= 0 and add up to 1, as rounded probabilities do and those of no model; 0 if so
+        few rows may be so by chance, or are by hand.
 
-        Probabilities of several labels do not add up, and all lie between 0 and 1.
+        Probabilities of several labels do not add up: all rows count if all numbers lie between 0 and 1.
         """
         values = self.logits
         if self.is_multi_label:
-            return bool(len(values) > 1 and (values >= 0).all() and (values <= 1).all() and values.any())
-        add_up = len(values) > 1 and (values >= 0).all() and np.abs(values.sum(axis=1) - 1).max() < 1e-3
-        return bool(add_up and (values != np.round(values)).any())
+            return (
+                len(values) if (values >= 0).all() and (values <= 1).all() and values.any() and len(values) > 1 else 0
+            )
+        alike = (values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < ROUNDED_SUM)
+        n, are_whole = int(alike.sum()), (values[alike] == np.round(values[alike])).all()
+        return 0 if are_whole or n < max(2, FEWEST_ALIKE * len(values)) else n
 
     def fingerprint(self) -> str:
         """16 hex digits over the content."""

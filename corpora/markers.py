@@ -6,7 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from distune._pairs import in_words
 from distune._plural import n_of
+from distune.corpora.foreign_headers import OF_FASTTEXT
+from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
 
 OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
@@ -20,6 +23,8 @@ DOUBTFUL = frozenset(
     }
 )
 """Signs of a missing value in Weka, SAS, R, JavaScript, C and by hand, in lower case; each may be a class."""
+MOST_LONE, FEWEST_OF_OTHERS = 3, 5
+"""More labels of one row each, or others that are nearly as rare, are rare classes."""
 WORDS_FOR_NONE = frozenset({"none", "no label", "no labels", "none of them", "none of these", "none of the above"})
 """Words for no label at all, where a text may have several."""
 OBJECT = re.compile(
@@ -47,11 +52,29 @@ def refuse_objects(distinct: Counter[str], known: Collection[str], name: str, wh
             )
 
 
-def refuse_texts_of_objects(texts: Sequence[str], name: str) -> None:
-    """Raise CorpusError if most texts are what a program prints of an object; of a few it may be what they say."""
+def refuse_other_texts(texts: Sequence[str], name: str) -> None:
+    """Raise CorpusError if most texts are what a program prints of an object, or begin with a label of fastText; of a few
+    it may be what they say."""
     printed = Counter(text for text in texts if OBJECT.fullmatch(text))
     if 2 * printed.total() > len(texts):
         refuse_objects(printed, (), name, "text")
+    of_fasttext = [text for text in texts if text.startswith(OF_FASTTEXT)]
+    if 2 * len(of_fasttext) > len(texts):
+        raise CorpusError(
+            f"{name}: {n_of(len(of_fasttext), 'text begins', 'texts begin')} with a label as fastText writes it, {of_fasttext[0][:40]!r}, which students "
+            "would read; write the label and the text into columns of their own"
+        )
+
+
+def texts_of_json(texts: Sequence[str]) -> list[str]:
+    """The line about texts of which most are objects of JSON, whose keys students would read too."""
+    found = [text for text in texts if text.startswith('{"') and text.endswith("}")]
+    if 2 * len(found) <= len(texts):
+        return []
+    return [
+        f"  {n_of(len(found), 'text is an object', 'texts are objects')} of JSON, such as {in_words(found[0])[:40]!r}: is that meant, or does the text stand "
+        "within it? A file of such lines ends in .jsonl"
+    ]
 
 
 def doubtful_labels(labels: Sequence[str | None], named: Collection[str], several: bool = False) -> list[str]:
@@ -67,4 +90,18 @@ def doubtful_labels(labels: Sequence[str | None], named: Collection[str], severa
         f"  the label {label!r} has {n_of(n, 'row')}: if it means that there is none, name the {advice}"
         for label, n in counts.items()
         if label.lower() in doubtful and label not in named and not (label == "-" and "+" in counts)
+    ]
+
+
+def lone_labels(labels: Sequence[str | None], rows: RowNames, named: Collection[str]) -> list[str]:
+    """The line about labels of one row each where every other has several: a line of units, a total, or another table."""
+    counts = Counter(label for label in labels if label is not None)
+    lone = {label for label, n in counts.items() if n == 1 and label not in named}
+    fewest = min((n for label, n in counts.items() if label not in lone), default=0)
+    if not lone or len(lone) > MOST_LONE or fewest < FEWEST_OF_OTHERS:
+        return []
+    shown = ", ".join(f"{label[:40]!r} ({rows[place]})" for place, label in enumerate(labels) if label in lone)
+    return [
+        f"  {n_of(len(lone), 'label has', 'labels have')} one row alone, {shown}, and every other has {fewest} or more: is that a label, or a line "
+        "of units, of totals or of another table?"
     ]

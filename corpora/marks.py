@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from distune.corpora.raw_rows import RawRow, Reading
 
-SIGNS = (re.compile(","), re.compile("(?:^| )#"))
-"""For which Excel and DuckDB quote a cell of a file of tabs too: a comma, and what may be read as a comment."""
+SIGNS = (re.compile(","), re.compile("(?:^| )#"), re.compile("#"))
+"""For which Excel and DuckDB quote a cell of a file of tabs too: a comma, and what may be read as a comment. Newer versions
+of DuckDB quote for a hash anywhere."""
 
 
 def follows_rules(reading: Reading, delimiter: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel
 
+from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus import Corpus, Split
 from distune.corpora.files import FileConfig, Row, read_rows
@@ -65,6 +66,8 @@ def load_teacher_data(config: TeacherDataConfig, corpus: Corpus) -> TeacherData:
         if key not in seen:
             seen.add(key)
             texts.append(text)
+    if n_removed:
+        notes.append(f"teacher_data: {n_of(n_removed, 'row')} of the files left out, as dev or test has the text")
     return TeacherData(train, tuple(texts), n_removed, tuple(notes))
 
 

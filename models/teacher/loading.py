@@ -24,6 +24,14 @@ from distune.models.teacher.head_kind import EACH_LABEL, ONE_CLASS, about_its_ta
 from distune.models.teacher.hub import unless_adapter
 from distune.models.teacher.own_code import refuse_own_code, taken_as, unknown_class
 
+WEIGHTS_IN_ORDER = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""The weights of a folder; transformers reads the first that is there, and says nothing of the others."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -65,8 +73,17 @@ def load_classifier(place: str | Path, revision: str | None = None, is_multi_lab
     refuse_other_tasks(place, config)
     stored = str(getattr(config, "dtype", None) or "").removeprefix("torch.")
     notes = [f"the teacher {place} is stored in {stored} and computed from float32"] if "16" in stored else []
-    notes += about_its_task(place, getattr(config, "problem_type", None), is_multi_label)
+    notes += [
+        *about_its_weights(Path(place)),
+        *about_its_task(place, getattr(config, "problem_type", None), is_multi_label),
+    ]
     return Loaded(model.eval(), (*taken_as(place, config, model), *notes))
+
+
+def about_its_weights(folder: Path) -> list[str]:
+    """The line about a folder that has its weights twice, such as those of its base next to those of a training."""
+    found = [name for name in WEIGHTS_IN_ORDER if (folder / name).is_file()]
+    return [f"the teacher {folder} has weights in {' and '.join(found)}; {found[0]} is read"] if found[1:] else []
 
 
 def about_its_class(place: str | Path, revision: str | None, model: PreTrainedModel) -> list[str]:

@@ -64,7 +64,7 @@ def test_annotators_who_disagree_are_told(tmp_path: Path) -> None:
 
 
 def test_a_file_of_which_all_was_skipped_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no row has a label: all 1 were skipped or discarded by an annotator"):
+    with pytest.raises(CorpusError, match="no row has a label: all 1 were skipped by an annotator"):
         studio(write(tmp_path, [task("a", annotation("pos", cancelled=True))]), [])
 
 
@@ -74,6 +74,11 @@ def test_records_that_were_discarded_are_left_out(plain: str, discarded: str, tm
     notes: list[str] = []
     assert read_rows(FileConfig(path=write(tmp_path, rows)), notes=notes) == [Row("a", "pos")]
     assert notes[1].startswith("  1 row that was discarded by an annotator (as Argilla writes it) left out")
+
+
+def test_drafts_are_left_out(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "pos", "status": "submitted"}, {"text": "b", "label": "neg", "status": "draft"}]
+    assert read_rows(FileConfig(path=write(tmp_path, rows))) == [Row("a", "pos")]
 
 
 def test_responses_that_were_discarded_are_left_out(tmp_path: Path) -> None:
@@ -94,6 +99,30 @@ def test_a_list_of_one_response_that_was_discarded_is_left_out(tmp_path: Path) -
         {"text": "b", "q.responses": ["neg"], "q.responses.status": ["discarded"]},
     ]
     assert read_rows(FileConfig(path=write(tmp_path, rows), label="q.responses")) == [Row("a", "pos")]
+
+
+def test_a_response_that_was_discarded_or_is_a_draft_is_no_label_within_a_list_of_objects_either(
+    tmp_path: Path,
+) -> None:
+    states = ["submitted", "discarded", "draft", None]
+    rows = [
+        {"text": f"t{n}", "q": [{"user_id": "u", "value": "pos", "status": state}]} for n, state in enumerate(states)
+    ]
+    notes: list[str] = []
+    found = read_rows(FileConfig(path=write(tmp_path, rows), label="q.0.value"), notes=notes)
+    assert found == [Row("t0", "pos"), Row("t3", "pos")]
+    assert [note.split(" left out")[0] for note in notes[1:]] == [
+        "  1 row that was discarded by an annotator (as Argilla writes it)",
+        "  1 row that was kept as a draft by an annotator (as Argilla writes it)",
+    ]
+
+
+def test_a_discarded_response_disagrees_with_none(tmp_path: Path) -> None:
+    answers = [{"value": "pos", "status": "submitted"}, {"value": "neg", "status": "discarded"}]
+    notes: list[str] = []
+    found = read_rows(FileConfig(path=write(tmp_path, [{"text": "a", "q": answers}]), label="q.0.value"), notes=notes)
+    assert found == [Row("a", "pos")]
+    assert len(notes) == 1
 
 
 @pytest.mark.parametrize("place", ["²", "9" * 5000, "٣", "①"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 from decimal import Decimal
@@ -169,8 +170,12 @@ def test_labels_are_renamed_as_they_are_read() -> None:
 
 
 def test_an_object_is_no_label() -> None:
-    with pytest.raises(CorpusError, match="the label of row 1 is an object, which is no label"):
+    with pytest.raises(
+        CorpusError, match=r"the label of row 1 is an object, which is no label: .*`label: COLUMN.value`"
+    ):
         labels({"value": "pos"})
+    with pytest.raises(CorpusError, match="is a date, which is no label: 2024-01-02; write it as text"):
+        labels(datetime.date(2024, 1, 2))
 
 
 def test_texts_are_normalised_and_numbers_are_spelt() -> None:

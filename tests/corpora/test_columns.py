@@ -59,6 +59,12 @@ def test_columns_without_names_are_taken_in_the_order_of_the_labels_and_it_is_sa
     assert order.assumed == "its columns have no names; taken in the order of the labels: neg, pos"
 
 
+def test_numbered_columns_are_named_next_to_the_labels_that_they_are_taken_for() -> None:
+    order = column_order(["LABEL_1", "LABEL_0"], LABELS, "t")
+    assert order.order == (1, 0)
+    assert order.assumed == "its columns LABEL_0, LABEL_1 have no names; taken in the order of the labels: neg, pos"
+
+
 def test_numbered_columns_are_taken_by_their_numbers_wherever_they_stand() -> None:
     assert column_order(["LABEL_1", "LABEL_0"], LABELS, "t").order == (1, 0)
     assert column_order(["class 3", "class 1", "class 2"], ["a", "b", "c"], "t").order == (1, 2, 0)

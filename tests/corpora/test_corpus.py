@@ -224,12 +224,23 @@ def test_whole_numbers_are_sorted_by_their_value(tmp_path: Path) -> None:
     assert corpus.labels == tuple(str(i) for i in range(12))
 
 
-def test_labels_that_differ_by_case_alone_are_named(tmp_path: Path) -> None:
-    corpus = load(tmp_path, [*ROWS, ("x", "A"), ("y", "A")], dev_fraction=0.3)
+@pytest.mark.parametrize("other", ["A", "ａ", "a.", "“a”", "\u200ea", "*a*", "a\ufe0f"])
+def test_labels_that_differ_by_what_is_hardly_seen_are_named(tmp_path: Path, other: str) -> None:
+    corpus = load(tmp_path, [*ROWS, ("x", other), ("y", other)], dev_fraction=0.3)
+    first, second = sorted([other, "a"])
     assert (
-        "  the labels 'A' and 'a' differ by case, width or spaces alone and are taken as different classes"
-        in corpus.notes
-    )
+        f"  the labels {first!r} and {second!r} differ by case, width, spaces, zeros, marks or stops alone and are taken as different classes"
+    ) in corpus.notes
+
+
+def test_numbers_of_one_value_are_named_and_those_of_another_sign_are_not(tmp_path: Path) -> None:
+    labels = ["01", "1", "-1", "0.1", "0.10", "0", "9007199254740992", "9007199254740993", "1e3", "１"]
+    rows = [(f"t {n}", label) for n, label in enumerate(labels * 20)]
+    notes = load(tmp_path, rows, labels=labels).notes
+    assert [note.split(" differ")[0] for note in notes if "differ by" in note] == [
+        "  the labels '01' and '1' and '１'",
+        "  the labels '0.1' and '0.10'",
+    ]
 
 
 def test_a_label_named_twice_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_each_probability_becomes_its_own_logit(tmp_path: Path) -> None:
     file = read(tmp_path, *rows_of("probabilities", [0.75, 0.5, 0.1], [0.2, 0.2, 0.99]))
     expected = [[np.log(3), 0.0, -np.log(9)], [-np.log(4), -np.log(4), np.log(99)]]
     np.testing.assert_allclose(file.of(["文0", "文1"]).logits, expected, atol=1e-6)
-    assert (file.n_floored, file.may_be_probabilities, file.is_of_softmax) == (0, False, False)
+    assert (file.n_floored, file.n_like_probabilities, file.is_of_softmax) == (0, 0, False)
 
 
 def test_a_probability_of_0_or_1_is_at_the_floor_or_its_opposite_and_counted(tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ def test_logits_and_probabilities_that_contradict_each_other_are_refused(tmp_pat
 
 
 def test_logits_between_0_and_1_may_be_probabilities(tmp_path: Path) -> None:
-    assert read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8], [1.0, 0.0, 0.2])).may_be_probabilities
-    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8], [1.5, 0.0, 0.2])).may_be_probabilities
-    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, -0.8], [1.0, 0.0, 0.2])).may_be_probabilities
-    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8])).may_be_probabilities
+    assert read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8], [1.0, 0.0, 0.2])).n_like_probabilities
+    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8], [1.5, 0.0, 0.2])).n_like_probabilities
+    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, -0.8], [1.0, 0.0, 0.2])).n_like_probabilities
+    assert not read(tmp_path, *rows_of("logits", [0.1, 0.9, 0.8])).n_like_probabilities
 
 
 def test_rows_that_all_add_up_to_1_are_of_a_softmax(tmp_path: Path) -> None:

@@ -62,8 +62,14 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
         (["text,logit_0,logit_1,logit_2", "好,1,2,3"], "has logit_0, logit_1, logit_2, but"),
         (["text,label", "好,1"], "no logits: needs a list column"),
         (["review,logit_bad,logit_good", "好,1,2"], "needs a column text or text_hash"),
-        (["text,probability_bad,probability_good", "好,0.5,0.6"], r"add up to 1, but line 2 adds up to 1\.100"),
-        (["text,probability_bad,probability_good", "好,0.5,0.5", "差,-0.5,1.5"], "add up to 1, but line 3 has -0.5"),
+        (
+            ["text,probability_bad,probability_good", "好,0.5,0.6"],
+            r"add up to 1, but line 2 adds up to 1\.100; divide each row by its sum if they are rounded or percentages; call the columns logits",
+        ),
+        (
+            ["text,probability_bad,probability_good", "好,0.5,0.5", "差,-0.5,1.5"],
+            "add up to 1, but line 3 has -0.5; call the columns logits or logit_LABEL if they are logits or logarithms",
+        ),
         (["text,logit_bad,logit_good", "差,1,2", "好,1,nan"], "1 row is not finite numbers, first line 3"),
         (
             ["text,logit_bad,logit_good", "好,1,2", "好,1,5"],
@@ -87,17 +93,21 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path: Path, lines: 
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([[0.25, 0.75], [1.0, 0.0]], True),
-        ([[1.0, 0.0], [0.0, 1.0]], False),
-        ([[0.25, 0.75], [2.0, -1.0]], False),
-        ([[0.25, 0.75]], False),
+        ([[0.25, 0.75], [1.0, 0.0]], 2),
+        ([[0.25, 0.74], [0.99, 0.02]], 2),  # Rounded.
+        ([[0.25, 0.75], [0.5, 0.5], [2.0, -1.0]], 2),  # As where two programs wrote parts of a file.
+        ([[1.0, 0.0], [0.0, 1.0]], 0),
+        ([[0.25, 0.75], [2.0, -1.0]], 0),
+        ([[0.25, 0.75]], 0),
+        ([[0.25, 0.75], [0.5, 0.5], *[[2.0, -1.0]] * 19], 0),  # 2 of 21 are less than a tenth.
+        ([[0.25, 0.73], [0.5, 0.48]], 0),
     ],
 )
-def test_logits_that_add_up_to_one_in_every_row_may_be_probabilities(
-    tmp_path: Path, rows: list[list[float]], expected: bool
+def test_rows_of_logits_that_add_up_to_one_may_be_probabilities(
+    tmp_path: Path, rows: list[list[float]], expected: int
 ) -> None:
-    file = read_logits_file(parquet(tmp_path, text=["好", "差"][: len(rows)], logits=rows), LABELS)
-    assert file.may_be_probabilities == expected
+    file = read_logits_file(parquet(tmp_path, text=[f"t{n}" for n in range(len(rows))], logits=rows), LABELS)
+    assert file.n_like_probabilities == expected
 
 
 def test_hidden_states_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

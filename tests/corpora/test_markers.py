@@ -94,3 +94,53 @@ def test_texts_that_a_program_printed_are_refused_and_a_few_are_kept(tmp_path: P
         read_rows(FileConfig(path=table(tmp_path, ["x", "y", "x"], texts)))
     texts = ["tensor(1)", "why does it print tensor(1)", "plain"]
     assert [row.text for row in read_rows(FileConfig(path=table(tmp_path, ["x", "y", "x"], texts)))] == texts
+
+
+def told_of_lone(tmp_path: Path, labels: list[str], named: tuple[str, ...] = ()) -> list[str]:
+    notes: list[str] = []
+    read_rows(FileConfig(path=table(tmp_path, labels)), notes=notes, named=named)
+    return [note for note in notes if "one row alone" in note]
+
+
+def test_a_label_of_one_row_among_frequent_ones_is_told_with_its_line(tmp_path: Path) -> None:
+    classes = ["a"] * 5 + ["b"] * 6
+    assert told_of_lone(tmp_path, ["string", *classes]) == [
+        "  1 label has one row alone, 'string' (line 2), and every other has 5 or more: is that a label, or a line of units, of totals or "
+        "of another table?"
+    ]
+    assert told_of_lone(tmp_path, [*classes, "age", "4"])[0].startswith(
+        "  2 labels have one row alone, 'age' (line 13), '4' (line 14), and every other has 5 or more"
+    )
+
+
+def test_rare_classes_and_those_that_the_study_names_are_not(tmp_path: Path) -> None:
+    classes = ["a"] * 5 + ["b"] * 6
+    assert told_of_lone(tmp_path, ["string", *classes], ("a", "b", "string")) == []
+    assert told_of_lone(tmp_path, ["c", "d", "d", "d", "d", *classes]) == []
+    assert told_of_lone(tmp_path, [*classes, "c", "d", "e", "f"]) == []
+    assert told_of_lone(tmp_path, classes) == []
+
+
+def test_lines_of_fasttext_are_no_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("__label__pos good\n__label__neg bad\nfine\n", encoding="utf-8")
+    config = FileConfig(path=path, columns=["text"])
+    with pytest.raises(CorpusError, match="2 texts begin with a label as fastText writes it, '__label__pos good'"):
+        read_rows(config, labelled=False)
+    path.write_text("__label__pos good\nbad\nfine\n", encoding="utf-8")
+    assert len(read_rows(config, labelled=False)) == 3
+
+
+def test_lines_of_json_as_texts_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text('{"text": "good"}\n{"text": "bad"}\nfine\n', encoding="utf-8")
+    notes: list[str] = []
+    assert len(read_rows(FileConfig(path=path, columns=["text"]), labelled=False, notes=notes)) == 3
+    assert (
+        """  2 texts are objects of JSON, such as '{"text": "good"}': is that meant, or does the text stand within it? A file of such lines """
+        "ends in .jsonl"
+    ) in notes
+    path.write_text('{"text": "good"}\nbad\n', encoding="utf-8")
+    notes = []
+    read_rows(FileConfig(path=path, columns=["text"]), labelled=False, notes=notes)
+    assert not any("JSON" in note for note in notes)

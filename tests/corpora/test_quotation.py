@@ -159,7 +159,10 @@ def test_many_whole_rows_between_stray_marks_are_rows() -> None:
 def test_a_file_of_tabs_in_which_every_text_with_a_hash_is_quoted_was_written_by_duckdb() -> None:
     content = 'text\tlabel\n"#happy day"\tpos\n"a #sad day"\tneg\nplain\tpos\n""\tneg\nC# code\tpos\n'
     assert texts(content, "\t") == ["#happy day", "a #sad day", "plain", "", "C# code"]
+    newer = 'text\tlabel\n"#happy day"\tpos\n"C# code"\tneg\nplain\tpos\n"a#b"\tneg\n'
+    assert texts(newer, "\t") == ["#happy day", "C# code", "plain", "a#b"]
     assert texts('text\tlabel\n"#happy"\tpos\n#sad\tneg\n', "\t") == ['"#happy"', "#sad"]
+    assert texts('text\tlabel\n"#happy"\tpos\n"sad"\tneg\nfine\tpos\n', "\t") == ['"#happy"', '"sad"', "fine"]
 
 
 def test_one_row_of_tabs_that_is_quoted_throughout_is_unquoted() -> None:

@@ -36,6 +36,7 @@ def test_a_teacher_never_sees_what_stands_in_dev_or_test(corpus: Corpus, tmp_pat
     }  # A tie: the smaller.
     assert set(data.pretraining_texts) == {"t1", "t2", "x1", "x2"}
     assert data.n_removed == 3
+    assert data.notes[-1] == "teacher_data: 3 rows of the files left out, as dev or test has the text"
 
 
 def test_labels_of_another_spelling_are_renamed(corpus: Corpus, tmp_path: Path) -> None:

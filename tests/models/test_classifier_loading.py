@@ -144,3 +144,25 @@ def test_a_twin_of_a_half_model_computes_in_float32(teacher_folder: Path) -> Non
 def test_a_twin_of_a_decoder_is_asked_in_batches(tmp_path: Path) -> None:
     description = load_teacher(save_family("gpt2", tmp_path), 32).description()
     assert teacher_logits(timing_twin(description, TEXTS), TEXTS[:4]).shape == (4, 3)
+
+
+def test_of_weights_in_two_files_the_one_that_is_read_is_told(teacher_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(teacher_folder, folder)
+    assert load_classifier(folder).notes == ()
+    weights = load_file(folder / "model.safetensors")
+    bias = weights["classifier.bias"]
+    torch.save({**weights, "classifier.bias": bias + 5}, folder / "pytorch_model.bin")
+    found = load_classifier(folder)
+    assert found.notes == (
+        f"the teacher {folder} has weights in model.safetensors and pytorch_model.bin; model.safetensors is read",
+    )
+    assert torch.equal(found.model.get_parameter("classifier.bias"), bias)
+    found.model.save_pretrained(folder, max_shard_size="20KB")
+    save_file({**weights, "classifier.bias": bias + 7}, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "pytorch_model.bin").unlink()
+    found = load_classifier(folder)
+    assert found.notes == (
+        f"the teacher {folder} has weights in model.safetensors and model.safetensors.index.json; model.safetensors is read",
+    )
+    assert torch.equal(found.model.get_parameter("classifier.bias"), bias + 7)

@@ -143,6 +143,9 @@ def _read_line(
     if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
         found.note("lines that are no JSON object with a custom_id", where)
         return
+    if not {"response", "error"} & line.keys():  # A request, or a reply of another API.
+        found.note("lines without a response", where)
+        return
     found.n_replies += 1
     text = texts.get(line["custom_id"])
     if text is None:

@@ -170,8 +170,9 @@ def _of_few_texts(labels: Labels, names: Sequence[str], places: Sequence[Teacher
 def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
     files = [place.logits_file for place in places if place.logits_file is not None]
     found = []
-    for file in (one for one in files if one.may_be_probabilities):
-        how = "all lie between 0 and 1" if file.is_multi_label else "are >= 0 and add up to 1 in every row"
+    for file, n in ((one, n) for one in files if (n := one.n_like_probabilities)):
+        rows = "every row" if n == len(file.logits) else f"{n:,} of {n_of(len(file.logits), 'row')}"
+        how = "all lie between 0 and 1" if file.is_multi_label else f"are >= 0 and add up to 1 in {rows}"
         learnt = (
             "that every label is there" if file.is_multi_label else "answers that are far less sure than the teacher's"
         )

@@ -168,16 +168,19 @@ def _scores(choice: Mapping[str, Any], labels: Sequence[str]) -> dict[str, float
     tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     if not isinstance(tokens, list):
         return None
-    first = next((one for one in tokens if isinstance(one, Mapping) and str(one.get("token", "")).strip(AROUND)), None)
+    first = next((one for one in tokens if isinstance(one, Mapping) and _key(one)), None)
     listed = first.get("top_logprobs") if first else None
-    if not isinstance(listed, list):
+    if first is None or not isinstance(listed, list):
         return None
+    answer = normalise(_answer(_content(choice["message"])).strip(AROUND))
+    if not answer.casefold().startswith(_key(first)):
+        return None  # It begins the thoughts before the answer, whose alternatives say nothing of the label.
     found: dict[str, float] = {}
     ambiguous = 0.0
     for one in listed:
         if not isinstance(one, Mapping) or not isinstance(one.get("logprob"), int | float):
             return None
-        names = _begun(normalise(str(one.get("token", "")).strip(AROUND)), labels)
+        names = _begun(_key(one), labels)
         probability = math.exp(min(0.0, one["logprob"]))
         if len(names) == 1:
             found[names[0]] = found.get(names[0], 0.0) + probability
@@ -188,9 +191,13 @@ def _scores(choice: Mapping[str, Any], labels: Sequence[str]) -> dict[str, float
     return {name: math.log(value) for name, value in found.items() if value > 0} or None
 
 
-def _begun(token: str, labels: Sequence[str]) -> list[str]:
+def _key(token: Mapping[str, Any]) -> str:
+    """A token without its case and the signs around it."""
+    return normalise(str(token.get("token", "")).strip(AROUND)).casefold()
+
+
+def _begun(key: str, labels: Sequence[str]) -> list[str]:
     """The labels that begin with a token. It has three letters or half of the label, since `a` begins much else."""
-    key = token.casefold()
     return [
         label
         for label in labels

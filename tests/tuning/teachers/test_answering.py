@@ -204,6 +204,8 @@ def test_a_failed_reply_does_not_replace_an_answer(ask: Any, config: StudyConfig
     [
         ('{"text": "a", "label": "1"}\n', "holds no replies: a line must be a JSON object with a custom_id"),
         ("<html>", "holds no replies"),
+        ('{"custom_id": "x", "result": {"type": "succeeded", "message": {"content": []}}}\n', "holds no replies"),
+        ('{"custom_id": "x", "method": "POST", "body": {"messages": []}}\n', "holds no replies"),
         ('{"custom_id": "abc", "response": null}\n', "none of 1 reply is to a text of this study"),
     ],
 )

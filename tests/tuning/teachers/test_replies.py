@@ -116,6 +116,19 @@ def test_a_token_counts_for_the_one_label_that_begins_with_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("<think>hm</think>\npositive", "<think>"),
+        ("positive", "<think>"),  # The server takes the thoughts out of the words, and not out of the tokens.
+        ("positive", "Okay"),
+    ],
+)
+def test_tokens_of_thoughts_before_the_answer_leave_one_vote(content: str, first: str) -> None:
+    reply = line(scored(content, (first, 0.9), ("positive", 0.0001), chosen=first))
+    assert reply_of(reply, LABELS, ()).row == {"label": "positive"}
+
+
 def test_tokens_that_begin_several_labels_leave_one_vote() -> None:
     labels = ("negative", "neutral", "positive")
     reply = line(scored("negative", ("ne", 0.9), ("pos", 0.1), chosen="ne"))

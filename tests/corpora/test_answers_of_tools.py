@@ -1,0 +1,97 @@
+"""Answers as annotation tools and pipelines write them into rows: what no annotator has given, and scores of labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distune.corpora.answer_rule import AnswerRule
+from distune.corpora.answers_file import AnswersFile, read_answers_file
+from distune.corpora.texts import CorpusError, text_hash
+
+LABELS = ("bad", "good", "so-so")
+
+
+def answers(
+    tmp_path: Path, rows: list[dict[str, Any]], labels: tuple[str, ...] = LABELS, is_multi_label: bool = False
+) -> AnswersFile:
+    path = tmp_path / "votes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return read_answers_file(str(path), labels, AnswerRule(), is_multi_label)
+
+
+@pytest.mark.parametrize("is_multi_label", [False, True])
+@pytest.mark.parametrize(
+    ("finished", "unfinished", "said"),
+    [
+        ({"status": "submitted"}, {"status": "discarded"}, "discarded by an annotator (as Argilla writes it)"),
+        ({"status": "Validated"}, {"status": "draft"}, "kept as a draft by an annotator (as Argilla writes it)"),
+        (
+            {"was_cancelled": False},
+            {"was_cancelled": True},
+            "skipped by an annotator (`was_cancelled`, as Label Studio writes it)",
+        ),
+    ],
+)
+def test_rows_that_no_annotator_has_answered_are_abstentions(
+    tmp_path: Path, finished: dict[str, Any], unfinished: dict[str, Any], said: str, is_multi_label: bool
+) -> None:
+    rows = [
+        {"text": "a", "label": "good", **finished},
+        {"text": "a", "label": "bad", **unfinished},
+        {"text": "b", "label": "bad", **unfinished},
+    ]
+    found = answers(tmp_path, rows, is_multi_label=is_multi_label)
+    assert int(np.argmax(found.file.of(["a"]).logits[0])) == 1
+    assert found.n_votes == 1
+    assert found.abstained == {text_hash("b")}
+    assert f"2 rows that were {said} left out, as an abstention is" in found.file.notes
+
+
+def test_any_other_status_says_nothing(tmp_path: Path) -> None:
+    found = answers(tmp_path, [{"text": "a", "label": "good", "status": "open"}])
+    assert found.n_votes == 1
+    assert not any("annotator" in note for note in found.file.notes)
+
+
+@pytest.mark.parametrize("column", ["confidence", "score", "Probability"])
+@pytest.mark.parametrize("is_multi_label", [False, True])
+def test_a_row_for_the_score_of_each_label_is_no_vote(tmp_path: Path, column: str, is_multi_label: bool) -> None:
+    scores = {"bad": 0.2, "good": 0.7, "so-so": 0.1}
+    rows = [{"text": "a", "label": label, column: score} for label, score in scores.items()]
+    said = f"votes.jsonl: each row has one label with a {column}, and 1 text has several such rows of different labels: write the numbers"
+    with pytest.raises(CorpusError, match=said):
+        answers(tmp_path, rows, is_multi_label=is_multi_label)
+
+
+def test_the_two_likeliest_labels_of_twenty_texts_in_rows_of_their_own_are_no_votes(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"t{n}", "label": label, "score": score}
+        for n in range(20)
+        for label, score in (("bad", 0.7), ("good", 0.2))
+    ]
+    with pytest.raises(CorpusError, match="20 texts have several such rows of different labels"):
+        answers(tmp_path, rows)
+
+
+def test_people_who_answer_with_a_confidence_agree_at_times_and_are_read(tmp_path: Path) -> None:
+    rows = [
+        {"text": "a", "label": "bad", "confidence": 0.8},
+        {"text": "a", "label": "good", "confidence": 0.6},
+        {"text": "b", "label": "bad", "confidence": 0.9},
+        {"text": "b", "label": "bad", "confidence": 0.7},
+    ]
+    found = answers(tmp_path, rows)
+    # a: (0.8 + 0.2) / 2, (0.1 + 0.6) / 2, (0.1 + 0.2) / 2
+    assert np.exp(found.file.of(["a"]).logits[0]) == pytest.approx([0.5, 0.35, 0.15], rel=1e-5)
+
+
+def test_minus_one_is_not_taken_for_a_misspelt_one(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"the answer '-1' is no label; the labels of the corpus are 0, 1;"):
+        answers(tmp_path, [{"text": "a", "label": -1}], labels=("0", "1"))
+    with pytest.raises(CorpusError, match=r"the answer '01' is no label \(is it '1'\?\)"):
+        answers(tmp_path, [{"text": "a", "label": "01"}], labels=("0", "1"))
