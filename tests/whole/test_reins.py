@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import distune
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.searches import new_folder
@@ -149,6 +150,20 @@ def test_status_is_one_json_object(run: Run, study: Study, study_file: Path) -> 
     assert (found["n_done"], found["n_trials"], found["best_dev_accuracy"], found["running"]) == (1, 4, 0.75, [1])
     assert [one["trial"] for one in found["front"]] == [0]
     assert (found["state"], found["driver"]) == ("interrupted", None)
+
+
+def test_a_search_is_told_by_the_study_that_was_searched_and_not_by_what_its_file_says_now(
+    run: Run, study: Study, document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path]
+) -> None:
+    begun(study)
+    document["search"]["trials"] = 40
+    document["metric"] = {"kind": "macro_f1"}
+    path = write_study(document)
+    found = json.loads(run("status", path, "--json")[1])
+    assert (found["n_trials"], found["best_dev_accuracy"]) == (4, 0.75)
+    assert "interrupted after 1 of 4 trials" in run("finish", path)[1]
+    assert "dev accuracy" in run("results", path)[1]
+    assert distune.results(Study(document)).study.config.search.trials == 4
 
 
 def test_two_searches_are_compared_for_programs(run: Run, study: Study) -> None:

@@ -186,15 +186,16 @@ def is_of_storage(reference: str) -> bool:
 
 
 def find_search(reference: str, overrides: Sequence[str] = (), number: int | None = None) -> tuple[Study, Folder]:
-    """The study and the folder of a search: of a study file the last one, or that of a number; or the search in a folder of
-    results (a path or URI).
+    """The study of a search as it was searched, and its folder: of a study file the last search, or that of a number; or
+    the search in a folder of results (a path or URI). A study file says only where: it may have changed since.
 
     Raises StudyError for what is neither, for a study that has not been searched yet, and for a number that it has not.
     """
     place = Place(reference)
     if "://" not in reference and not Path(reference).is_dir():
         study = load_study(Path(reference), overrides)
-        return study, last_search(study) if number is None else numbered_search(study, number)
+        folder = last_search(study) if number is None else numbered_search(study, number)
+        return kept_study(folder.study_file), folder
     for flag, is_given in (("--set", bool(overrides)), ("--search", number is not None)):
         if is_given:
             raise StudyError(f"{flag} goes with a study file, but {reference} is a folder of results")
