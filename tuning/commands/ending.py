@@ -60,7 +60,7 @@ def guarded(run: Callable[[argparse.Namespace], int | None], options: argparse.N
         code = run(options) or 0
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:  # One of a search says how to go on.
-        print(f"distune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        print(f"distune: {_how_to_go_on(interrupt)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise
@@ -75,6 +75,17 @@ def guarded(run: Callable[[argparse.Namespace], int | None], options: argparse.N
             print(f"distune: {line if len(line) <= LONGEST_LINE else f'{line[:LONGEST_LINE]} ...'}", file=sys.stderr)
         return int(fault)
     return code
+
+
+def _how_to_go_on(interrupt: BaseException) -> str:
+    """The message of an interruption, or, of a second one that came while the first was closing things, that of the
+    first."""
+    one: BaseException | None = interrupt
+    while one is not None:
+        if isinstance(one, KeyboardInterrupt) and str(one):
+            return str(one)
+        one = one.__context__
+    return "interrupted"
 
 
 def _said_by_the_system(error: Exception) -> str | None:

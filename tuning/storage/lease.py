@@ -12,11 +12,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distune.corpora.away import AwayError
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.kept import read_object, reading
+from distune.corpora.kept import DamagedError, read_object, reading
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
@@ -38,6 +40,7 @@ def only_driver(place: Place, other: str = "another driver runs this search") ->
     whether it is still the last writer. Two can overlap if one of them took longer than that second between looking and
     writing, until the first renews (10 s).
     """
+    place = replace(place, patience_s=0.0)  # Who renews tries again soon, and must not speak for those who wait.
     name, ended = uuid.uuid4().hex, threading.Event()
     _take(place, name, other)
     thread = threading.Thread(target=_renew, args=(place, name, ended), daemon=True)
@@ -47,8 +50,9 @@ def only_driver(place: Place, other: str = "another driver runs this search") ->
     finally:
         ended.set()
         thread.join(RENEWED_EVERY_S)  # A storage that hangs must not keep a driver that has ended.
-        if _holder(place) == name:
-            place.delete()
+        with contextlib.suppress(AwayError):  # It is taken for gone in 45 s.
+            if _holder(place) == name:
+                place.delete()
 
 
 def _take(place: Place, name: str, other: str) -> None:
@@ -117,7 +121,7 @@ def _renew(place: Place, name: str, ended: threading.Event) -> None:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             _write(place, name)
-        except OSError:  # The storage is away; what the search itself writes there will tell.
+        except (OSError, DamagedError):  # The storage is away; what the search itself writes there will tell.
             continue
 
 

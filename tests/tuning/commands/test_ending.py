@@ -100,3 +100,15 @@ def test_an_output_that_takes_no_more_blames_no_folder_that_has_room(capsys: pyt
 def test_an_error_of_ours_that_nobody_foresaw_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         raising(ZeroDivisionError())
+
+
+def interrupted_twice(options: argparse.Namespace) -> None:
+    try:
+        raise KeyboardInterrupt("interrupted after 2 of 8 trials; --resume goes on")
+    finally:
+        raise KeyboardInterrupt  # It comes while the first one closes what is open.
+
+
+def test_a_second_interruption_still_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(interrupted_twice, argparse.Namespace()) == 130
+    assert capsys.readouterr().err == "distune: interrupted after 2 of 8 trials; --resume goes on\n"
