@@ -11,6 +11,7 @@ from typing import Any
 
 from distune._digits import is_whole
 from distune._plural import n_of
+from distune.corpora.away import AwayError
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
@@ -39,6 +40,8 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     root = places.searches(name)
     try:
         numbers = [number for number in root.names() if is_whole(number)]
+    except AwayError:
+        raise
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]
@@ -48,6 +51,8 @@ def studies_in(places: Layout) -> list[str]:
     """The names of the studies that a storage has searches of. Raises StudyError for one that cannot be read."""
     try:
         return [name for name in (places.root / "searches").names() if not name.startswith(".")]
+    except AwayError:
+        raise
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
 
@@ -136,6 +141,8 @@ def go_on_with(study: Study, folder: Folder) -> None:
     `distune finish` no longer counts."""
     if folder.state.get("state") == ENDED:
         folder.update(state="searching")
+    if folder.state.get("ended_early"):  # Why it ends now is not known yet.
+        folder.update(ended_early=None)
     if _limits(read_kept_document(folder.study_file)) != _limits(study.document):
         folder.finish.delete()
     folder.study_file.write_text(dump(study.document))
