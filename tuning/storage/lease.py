@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -25,8 +26,12 @@ from distune.tuning.study.errors import StudyError
 RENEWED_EVERY_S = 10.0
 SETTLED_AFTER_S = 1.0
 GONE_AFTER_S = 45.0
+LOOKED_FOR_S = 25.0
+"""How long a lease that looks old is looked at: two renewals and more, as it may only be its clock that is behind."""
+LOOKED_EVERY_S = 1.0
 FURTHEST_CLOCK_S = 86_400.0
 """No clock of another machine is further ahead."""
+_log = logging.getLogger(__name__)
 ADVICE = "see that no driver runs this search, and remove the file"
 
 
@@ -34,7 +39,7 @@ ADVICE = "see that no driver runs this search, and remove the file"
 def only_driver(place: Place, other: str = "another driver runs this search") -> Iterator[None]:
     """Be the one driver of a search for the length of a `with`; `other` describes a driver that runs.
 
-    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. If several
+    Looks for up to 45 s whether a driver elsewhere renews its lease; raises StudyError for one that still runs. If several
     drivers begin at once, one gets it on a file system that can make a file only if it does not exist. This machine's
     file systems can. An object store, as pyarrow opens it, cannot: there a driver looks a second after its writing
     whether it is still the last writer. Two can overlap if one of them took longer than that second between looking and
@@ -163,14 +168,29 @@ def _is_gone(other: dict[str, Any]) -> bool:
 
 def _wait_for_its_end(place: Place, what: str) -> str | None:
     """Returns the name of the lease of a driver that is gone, None without a lease. Raises StudyError for a driver
-    that still runs."""
-    deadline = time.monotonic() + GONE_AFTER_S
+    that still runs.
+
+    A driver elsewhere runs if it renews its lease while this looks: the clocks of two machines may differ.
+    """
+    first, began_s = None, time.monotonic()
     while (other := _read(place)) is not None:
-        if _is_gone(other):
+        runs = StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
+        if other["host"] == socket.gethostname():
+            if _is_alive(other["pid"]):
+                raise runs
             return str(other["name"])
-        if other["host"] == socket.gethostname() or time.monotonic() > deadline:
-            raise StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
-        time.sleep(1)
+        if time.time() - other["renewed_s"] > FURTHEST_CLOCK_S:
+            return str(other["name"])
+        if first is None:
+            first = other
+            _log.info(
+                f"{place} is that of {_named(other)}; this looks for {GONE_AFTER_S:.0f} s at most whether it runs"
+            )
+        if other != first:
+            raise runs
+        if time.monotonic() - began_s > (LOOKED_FOR_S if _is_gone(other) else GONE_AFTER_S):
+            return str(other["name"])
+        time.sleep(LOOKED_EVERY_S)
     return None
 
 
