@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from pyarrow import ArrowException
-
 Answer = TypeVar("Answer")
 PATIENCE_S = 600.0
 """How long a search that has begun waits for its storage, as it waits for its MLflow server."""
@@ -18,9 +16,9 @@ AWAY = re.compile(
     r"AWS Error (NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT|INTERNAL_FAILURE)"
     r"|HTTP status 5\d\d|google::cloud::Status\((UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL)"
 )
-"""What pyarrow's file systems say when a server is out of reach, too busy or broken. Their errors have no number."""
+"""The words of pyarrow's file systems for a server that is out of reach, too busy or broken: these errors have no number."""
 OF_A_SERVER = re.compile(r"AWS Error|google::cloud::Status|Azure")
-"""What is in each error that such a server answers. Errors of damaged content have none of it."""
+"""The words of every error that such a server answers. Errors of damaged content have none of them."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +35,7 @@ def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answe
     while True:
         try:
             answer = call()
-        except (OSError, ArrowException) as error:
+        except OSError as error:
             reason = " ".join(str(error).split())
             if isinstance(error, AwayError) or not AWAY.search(reason):
                 raise

@@ -33,14 +33,14 @@ class DamagedError(ValueError):
 
 
 class UnreadableError(DamagedError):
-    """A file of a storage that may be whole, but that this process may not read."""
+    """A file of a storage that this process cannot read, although it may be whole."""
 
 
 @contextmanager
 def reading(place: Place | str, advice: str) -> Iterator[None]:
     """Raise DamagedError, naming what is read and what to do, for any fault inside. Errors that name it already pass,
-    and so do missing files and a storage that is away. What the system or a server does not let be read is not called
-    damaged."""
+    and so do missing files and a storage that is away. A file that the system or a server keeps from this process is
+    not called damaged."""
     try:
         yield
     except FileNotFoundError:

@@ -47,7 +47,7 @@ def _waits(method: Method[Arguments, Answer]) -> Method[Arguments, Answer]:
     AwayError after the place's patience."""
 
     @wraps(method)
-    def call(self: Place, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+    def call(self: Place, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
         if self.path is not None:
             return method(self, *arguments, **named)
         return patiently(lambda: method(self, *arguments, **named), self.root, self.patience_s)

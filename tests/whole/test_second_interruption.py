@@ -44,7 +44,7 @@ def test_the_second_one_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyP
             second.wait(60)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(outbox.Future, "result", interrupted)
+        monkeypatch.setattr("distune.tuning.tracking.outbox.Future.result", interrupted)
     folder = SimpleNamespace(state={}, update=lambda **state: None)
     prepared = SimpleNamespace(study=SimpleNamespace(config=None), teacher_score=None)
     with (

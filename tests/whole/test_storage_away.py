@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,7 +84,11 @@ def _skip_one(study: Study, folder: Folder, of_state: Callable[..., list[TrialRe
         number = max(one.number for one in of_state("running"))
         with suppress(StudyError):  # It has ended meanwhile.
             skip_trial(study, folder, number)
-        wait_until(lambda number=number: number not in [one.number for one in of_state("running")])
+        wait_until(partial(_has_ended, number, of_state))
         if number in [one.number for one in of_state("skipped")]:
             return number
     raise AssertionError("no trial could be skipped")
+
+
+def _has_ended(number: int, of_state: Callable[..., list[TrialRecord]]) -> bool:
+    return number not in [one.number for one in of_state("running")]
