@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pyarrow import ArrowException
 
+from distune.corpora.away import OF_A_SERVER
 from distune.corpora.places import Place
 
 FAULTS = (
@@ -31,10 +32,15 @@ class DamagedError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
+class UnreadableError(DamagedError):
+    """A file of a storage that this process cannot read, although it may be whole."""
+
+
 @contextmanager
 def reading(place: Place | str, advice: str) -> Iterator[None]:
-    """Raise DamagedError, naming what is read and what to do, for any fault inside. Errors that name it already
-    pass, and so do missing files."""
+    """Raise DamagedError, naming what is read and what to do, for any fault inside. Errors that name it already pass,
+    and so do missing files and a storage that is away. A file that the system or a server keeps from this process is
+    not called damaged."""
     try:
         yield
     except FileNotFoundError:
@@ -43,6 +49,8 @@ def reading(place: Place | str, advice: str) -> Iterator[None]:
         if hasattr(error, "exit_code"):
             raise
         said = " ".join(str(error).split())
+        if isinstance(error, OSError) and (error.errno is not None or OF_A_SERVER.search(said)):
+            raise UnreadableError(f"cannot read {place}: {(error.strerror or said):.200}") from error
         bare = isinstance(error, LookupError | TypeError | AttributeError) or not said
         raise DamagedError(
             f"{place} is damaged ({f'{type(error).__name__}: ' if bare else ''}{said:.200}); {advice}"

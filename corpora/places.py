@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, wraps
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
+from distune.corpora.away import patiently
 from distune.corpora.disk import UNFINISHED, make_folder, sync_file, sync_folder, write_whole
 from distune.corpora.scratch import scratch_folder
 
@@ -36,6 +37,24 @@ class PlaceError(ValueError):
     exit_code: ClassVar[int] = 2
 
 
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+Method = Callable[Concatenate["Place", Arguments], Answer]
+
+
+def _waits(method: Method[Arguments, Answer]) -> Method[Arguments, Answer]:
+    """A method that may be called again until the storage answers: nothing comes of a call that fails. Raises
+    AwayError after the place's patience."""
+
+    @wraps(method)
+    def call(self: Place, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        if self.path is not None:
+            return method(self, *arguments, **named)
+        return patiently(lambda: method(self, *arguments, **named), self.root, self.patience_s)
+
+    return call
+
+
 @dataclass(frozen=True)
 class Place:
     """A file or folder; only its URI travels, so that every process opens the file system for itself.
@@ -45,16 +64,19 @@ class Place:
     """
 
     uri: str
+    patience_s: float = field(default=0.0, compare=False)
+    """How long a call waits for a storage elsewhere that does not answer; it is that of all places beneath it too."""
 
-    def __reduce__(self) -> tuple[type[Place], tuple[str]]:
-        return Place, (self.uri if "://" in self.uri else str(Path(self.uri).absolute()),)
+    def __reduce__(self) -> tuple[type[Place], tuple[str, float]]:
+        uri = self.uri if "://" in self.uri else str(Path(self.uri).absolute())
+        return Place, (uri, self.patience_s)
 
     def __str__(self) -> str:
         return self.uri
 
     def __truediv__(self, name: str) -> Place:
         path, options = self.parts
-        return Place(f"{path.rstrip('/')}/{name}{options}")
+        return replace(self, uri=f"{path.rstrip('/')}/{name}{options}")
 
     @property
     def name(self) -> str:
@@ -65,7 +87,7 @@ class Place:
         """The folder that a file or folder lies in."""
         path, options = self.parts
         above, slash, _ = path.rstrip("/").rpartition("/")
-        return Place(f"{above or slash or '.'}{options}")
+        return replace(self, uri=f"{above or slash or '.'}{options}")
 
     @property
     def parts(self) -> tuple[str, str]:
@@ -80,6 +102,12 @@ class Place:
             return Path(self.uri)
         parts = urlsplit(self.uri)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def root(self) -> str:
+        """The scheme and the host or bucket of a URI."""
+        parts = urlsplit(self.uri)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def _resolved(self) -> tuple[FileSystem, str]:
@@ -99,21 +127,25 @@ class Place:
     def is_folder(self) -> bool:
         return bool(self._type() == FileType.Directory)
 
+    @_waits
     def _type(self) -> FileType:
         system, path = self._resolved
         return system.get_file_info(path).type
 
+    @_waits
     def names(self) -> list[str]:
         """The names in a folder, sorted; none without a folder."""
         system, path = self._resolved
         return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
 
+    @_waits
     def entries(self) -> list[tuple[str, bool]]:
         """The names in a folder, and whether each is a folder."""
         system, path = self._resolved
         infos = system.get_file_info(FileSelector(path, allow_not_found=True))
         return sorted((info.base_name, info.type == FileType.Directory) for info in infos)
 
+    @_waits
     def read_bytes(self, n_bytes: int | None = None) -> bytes:
         """The content of a file, or its first bytes; raises FileNotFoundError."""
         system, path = self._resolved
@@ -121,6 +153,7 @@ class Place:
         with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read(n_bytes))
 
+    @_waits
     def open(self) -> BufferedReader[Any]:
         """The file, open for reading its bytes one after the other; raises FileNotFoundError."""
         if self.path is not None:
@@ -129,11 +162,13 @@ class Place:
         # Not `open_input_stream`, whose streams do not say how far they are.
         return BufferedReader(system.open_input_file(path), BUFFER_BYTES)
 
+    @_waits
     def open_at_random(self) -> Any:
         """The file of Arrow, open for reading at any place in it; raises FileNotFoundError."""
         system, path = self._resolved
         return system.open_input_file(path)
 
+    @_waits
     def n_bytes(self) -> int:
         """The size of a file; 0 if it is missing."""
         system, path = self._resolved
@@ -142,6 +177,7 @@ class Place:
     def read_text(self) -> str:
         return self.read_bytes().decode()
 
+    @_waits
     def write_bytes(self, content: bytes, durable: bool = True) -> None:
         """Write a file, which is either whole or missing; its folders are made. A `durable` file is on the disk
         then, and survives a loss of power. Raises DiskError if a disk of this machine is full."""
@@ -186,12 +222,12 @@ class Place:
             return
         with scratch_folder() as scratch:
             yield scratch / self.name
-            with self._unfinished() as (system, path):
-                copy_files(str(scratch / self.name), path, source_filesystem=_local(), destination_filesystem=system)
+            self._copy_file_from(scratch / self.name)
 
     def write_text(self, content: str) -> None:
         self.write_bytes(content.encode())
 
+    @_waits
     def delete(self) -> None:
         """Remove a file or a folder with all that is in it, if it is there."""
         system, path = self._resolved
@@ -208,8 +244,7 @@ class Place:
             yield self.path
             return
         with scratch_folder() as scratch:
-            system, path = self._resolved
-            copy_files(path, str(scratch), source_filesystem=system, destination_filesystem=_local())
+            self._copy_to(scratch)
             yield scratch
 
     @contextmanager
@@ -222,8 +257,22 @@ class Place:
             return
         with scratch_folder() as scratch:
             yield scratch
-            system, path = self._resolved
-            copy_files(str(scratch), path, source_filesystem=_local(), destination_filesystem=system)
+            self._copy_from(scratch)
+
+    @_waits
+    def _copy_to(self, folder: Path) -> None:
+        system, path = self._resolved
+        copy_files(path, str(folder), source_filesystem=system, destination_filesystem=_local())
+
+    @_waits
+    def _copy_from(self, folder: Path) -> None:
+        system, path = self._resolved
+        copy_files(str(folder), path, source_filesystem=_local(), destination_filesystem=system)
+
+    @_waits
+    def _copy_file_from(self, file: Path) -> None:
+        with self._unfinished() as (system, path):
+            copy_files(str(file), path, source_filesystem=_local(), destination_filesystem=system)
 
 
 @lru_cache

@@ -132,8 +132,10 @@ def results(source: str | Path | Study) -> Found:
     """
     if isinstance(source, Study):
         from distune.tuning.storage.searches import last_search
+        from distune.tuning.study.file import kept_study
 
-        return Found(source, str(last_search(source)))
+        folder = last_search(source)
+        return Found(kept_study(folder.study_file), str(folder))
     if not isinstance(source, str | Path):
         raise StudyError(
             f"results takes a study, a study file or the folder of a search, but got {_shown(source)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distune.tuning.commands import students as commands
-from distune.tuning.commands.ending import ENDS_WITHIN_S, end_within, guarded
+from distune.tuning.commands.ending import guarded, leave
 from distune.tuning.commands.search_parser import add_search_commands
 from distune.tuning.serve.limits import Limits
 
@@ -42,16 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     # torch warns from C++ of the export of packed sequences, which the contract tests cover.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    run: Callable[[argparse.Namespace], None] = options.run
+    run: Callable[[argparse.Namespace], int | None] = options.run
     try:
         code = guarded(run, options)
-        if arguments is None:
-            end_within(ENDS_WITHIN_S, code)
-        sys.exit(code)
     except BrokenPipeError:
         # The reader has gone (`distune predict ... | head`); that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = 0
+    except Exception:
+        if arguments is not None:
+            raise
+        traceback.print_exc()  # As the interpreter does; a process that has used Ray must not end by itself.
+        code = 1
+    if arguments is None:
+        leave(code)
+    sys.exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the installed version")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[[argparse.Namespace], int | None], help_text: str) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
         sub.set_defaults(run=run)
         return sub

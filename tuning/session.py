@@ -86,7 +86,7 @@ def search(study: Study, console: Console, resume: bool = False, force: bool = F
         if read.earlier:
             for line in changed_since(read.earlier, prepared.fingerprints):
                 _log.info(line)
-        folder = unfinished_folder(study) if resume else new_folder(study)
+        folder = (unfinished_folder(study) if resume else new_folder(study)).patient()
         stack.enter_context(full_disks_named(study.config, then=RESUMED))
         stack.enter_context(only_driver(folder.driver))
         beginning.close()
@@ -132,10 +132,12 @@ def tracked(config: StudyConfig, teacher_score: float, folder: Folder) -> Iterat
     except BaseException as error:
         status = None
         how = "KILLED" if isinstance(error, InterruptedSearchError | KeyboardInterrupt) else "FAILED"
-        with suppress(
-            Exception
-        ):  # What has ended the search may keep it from being told; it is raised, and nothing else.
-            outbox.ask(partial(tracker.close, how))
+        # What has ended the search may keep it from being told; it is raised, and nothing else.
+        with suppress(Exception):
+            try:
+                outbox.ask(partial(tracker.close, how))
+            except KeyboardInterrupt:  # The second Ctrl-C: nobody waits for a server that is away.
+                outbox.give_up()
         raise
     finally:
         try:

@@ -166,6 +166,39 @@ def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
     }
 
 
+@pytest.mark.soak
+def test_a_submitted_search_is_steered_from_another_machine(
+    cluster: Dashboard, study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study(trials=300, seeds=1)
+    # Trials of minutes: the one that is skipped cannot end before it is asked to.
+    job = cluster.submit(path, "--set", "trial.epochs=20000", "--set", "search.scheduler=none")
+    wait_until(lambda: len(running(path)) >= 1, 900, every_s=1)
+    (skipped, *_) = running(path)
+    main_ended(["skip", str(path), str(skipped)])  # With the storage alone: it needs no cluster, and no token.
+    wait_until(lambda: state_of(path, skipped) == "skipped", 300, every_s=1)
+    main_ended(["finish", str(path)])
+    assert "starts no further trial" in capsys.readouterr().out
+
+    def has_ended() -> bool:
+        for number in running(path):
+            folder_of(path).trial(number).skip.write_text("skipped by a test")
+        return cluster.is_finished(job)
+
+    wait_until(has_ended, 600, every_s=3)
+    assert running(path) == []
+    assert "of 300 trials: `distune finish` asked for it, on " in cluster.logs(job)
+    assert folder_of(path).state["ended_early"].startswith("`distune finish` asked for it, on ")
+
+
+def running(path: Path) -> list[int]:
+    return [record.number for record in records(path) if record.state == "running"]
+
+
+def state_of(path: Path, number: int) -> str:
+    return next(record.state for record in records(path) if record.number == number)
+
+
 def folder_of(path: Path) -> Folder:
     return Folder(Layout(Place(load_study(path).config.storage)).searches("tiny") / "1")
 

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
+import distune
+from distune.corpora.away import AwayError
+from distune.corpora.places import Place
 from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.searches import new_folder
+from distune.tuning.storage.searches import go_on_with, new_folder
 from distune.tuning.study.file import Study
 from tests.making.findings import results
 from tests.making.proposals import ask, epoch, proposals
@@ -51,6 +54,24 @@ def test_a_search_that_runs_is_asked_to_finish(run: Run, study: Study, study_fil
     assert (code, folder.finish.is_file()) == (0, True)
     assert out.startswith(f"{folder}, run by {driver}")
     assert "starts no further trial" in out
+
+
+def test_one_whose_trials_have_ended_is_not_asked_to_end_them(run: Run, study: Study, study_file: Path) -> None:
+    folder = begun(study)
+    folder.update(ended_early="search.patience is used up")
+    with driven(folder) as driver:
+        code, out, _ = run("finish", study_file)
+    assert (code, folder.finish.is_file()) == (0, False)
+    assert out.startswith(f"{folder}, run by {driver}")
+    assert "has ended its trials already: finalists, table and champion follow" in out
+
+
+def test_one_that_is_gone_on_with_does_not_say_why_it_ended_before(study: Study) -> None:
+    folder = begun(study)
+    folder.update(ended_early="search.patience is used up")
+    folder.end()
+    go_on_with(study, folder)
+    assert (folder.state["state"], folder.state["ended_early"]) == ("searching", None)
 
 
 def test_one_that_was_interrupted_is_told_what_comes_next(run: Run, study: Study, study_file: Path) -> None:
@@ -151,6 +172,20 @@ def test_status_is_one_json_object(run: Run, study: Study, study_file: Path) -> 
     assert (found["state"], found["driver"]) == ("interrupted", None)
 
 
+def test_a_search_is_told_by_the_study_that_was_searched_and_not_by_what_its_file_says_now(
+    run: Run, study: Study, document: dict[str, Any], write_study: Callable[[dict[str, Any]], Path]
+) -> None:
+    begun(study)
+    document["search"]["trials"] = 40
+    document["metric"] = {"kind": "macro_f1"}
+    path = write_study(document)
+    found = json.loads(run("status", path, "--json")[1])
+    assert (found["n_trials"], found["best_dev_accuracy"]) == (4, 0.75)
+    assert "interrupted after 1 of 4 trials" in run("finish", path)[1]
+    assert "dev accuracy" in run("results", path)[1]
+    assert distune.results(Study(document)).study.config.search.trials == 4
+
+
 def test_two_searches_are_compared_for_programs(run: Run, study: Study) -> None:
     folder = begun(study)
     found = json.loads(run("compare", folder, folder, "--json")[1])
@@ -211,6 +246,17 @@ def test_bash_completes_commands_and_options(run: Run, tmp_path: Path) -> None:
         ["search", "searches"],
         ["--resume", "--resume-or-begin"],
     ]
+
+
+@pytest.mark.parametrize("command", ["status", "searches", "results", "finish", "search"])
+def test_a_storage_that_does_not_answer_is_one_line_and_exit_code_1(
+    run: Run, study_file: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def names(self: Place) -> list[str]:
+        raise AwayError("s3://b does not answer (refused)")
+
+    monkeypatch.setattr(Place, "names", names)
+    assert run(command, study_file)[::2] == (1, ["distune: s3://b does not answer (refused)"])
 
 
 def test_a_number_without_a_study_is_refused(run: Run) -> None:

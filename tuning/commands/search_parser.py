@@ -12,7 +12,7 @@ from distune.tuning.commands import searches as commands
 
 DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
 SEARCH = "a study file (its last search), or the folder of a search"
-Command = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
+Command = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
 """Makes the parser of a command of a name, from what it runs and what it says of itself."""
 
 
@@ -25,7 +25,7 @@ def add_search_commands(command: Command) -> None:
 
 
 def _study_command(
-    command: Command, name: str, run: Callable[[argparse.Namespace], None], help_text: str
+    command: Command, name: str, run: Callable[[argparse.Namespace], int | None], help_text: str
 ) -> argparse.ArgumentParser:
     sub = command(name, run, help_text)
     sub.add_argument("study", type=Path, metavar="STUDY", help="the study file (YAML)")

@@ -96,7 +96,8 @@ def cache(options: argparse.Namespace) -> None:
         cache(study, options.rebuild, options.export, command, console)
 
 
-def search(options: argparse.Namespace) -> None:
+def search(options: argparse.Namespace) -> int:
+    """Search; returns the exit code, which at `ray://` is that of the search on the head."""
     from distune.tuning.session import search
     from distune.tuning.storage.searches import search_folders
     from distune.tuning.submit import search_through_client
@@ -104,12 +105,13 @@ def search(options: argparse.Namespace) -> None:
     _be_interruptible()
     study = _study(options)
     if study.config.cluster.place.startswith("ray://"):
-        sys.exit(search_through_client(study, _resume_option(options)))
+        return search_through_client(study, _resume_option(options))
     resume = options.resume or (options.resume_or_begin and bool(search_folders(study)))
     with lines_and_console() as console:
         folder = search(study, console, resume, options.force)
     for line in what_to_do_next(study.config, folder):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
 
 
 def trial(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from ray.tune.search import Searcher
 
+from distune.corpora.away import AwayError
 from distune.corpora.disk import DiskError, refuse_full_disks
 from distune.tuning.search.suggest import suggest
 from distune.tuning.storage.ending import SEARCHED_S, searched_before_s, why_it_ends
@@ -160,6 +161,8 @@ class Proposals(Searcher):  # type: ignore[misc]
     def _ended(self, trial_id: str, result: dict[str, Any], error: bool) -> None:
         if "disk" in result:
             raise DiskError(errno.ENOSPC, result["disk"])
+        if "away" in result:
+            raise AwayError(result["away"])
         if error:
             refuse_full_disks([self._folder.place.path, Path(tempfile.gettempdir())])
         self._absorb(trial_id, result)

@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from distune._plug_files import PlugFile
+from distune.corpora.away import AwayError
 from distune.corpora.disk import disk_error
 from distune.corpora.scratch import scratch_folder
 from distune.models.compression.apply import compress
@@ -95,6 +96,8 @@ def work(proposal: dict[str, Any], inputs: dict[str, WorkerInputs], assignment: 
                 _train(proposal, inputs, assignment, report, place)
     except SkippedError as skipped:
         report({"skipped": str(skipped)})
+    except AwayError as away:
+        report({"away": f"{away} (on {socket.gethostname()})"})  # No fault of the trial either.
     except Exception as error:  # noqa: BLE001  (whatever it is, it is this trial's failure and no other's)
         if (full := disk_error(error, place.log.path or Path(tempfile.gettempdir()))) is not None:
             report({"disk": f"{full} (on {socket.gethostname()})"})  # No fault of the trial: it is to go on later.
@@ -109,13 +112,15 @@ class SkippedError(Exception):
 def skips_at(place: TrialPlace) -> Callable[[], None]:
     """Raises SkippedError when it is called after a request to skip the trial."""
     looked_s, every_s = -math.inf, LOOKED_FOR_EVERY_S if place.skip.path is None else 0.0
+    request = replace(place.skip, patience_s=0.0)
 
     def look() -> None:
         nonlocal looked_s
         if time.monotonic() - looked_s >= every_s:
             looked_s = time.monotonic()
-            if place.skip.is_file():
-                raise SkippedError(place.skip.read_text())
+            with contextlib.suppress(AwayError):  # A training waits for no storage that it does not need.
+                if request.is_file():
+                    raise SkippedError(request.read_text())
 
     return look
 
@@ -192,7 +197,7 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         if cost_s > max(CHEAP_SAVING_S, SAVING_SHARE * (start - saved_s)):
             return
         try:
-            place.training.write_bytes(save(state()), durable=False)
+            replace(place.training, patience_s=0.0).write_bytes(save(state()), durable=False)
         except OSError as error:  # Whoever cannot keep this epoch may keep the next.
             print(f"the training could not be kept: {error}", file=sys.stderr)
         saved_s = time.monotonic()

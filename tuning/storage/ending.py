@@ -32,6 +32,8 @@ def finish_search(study: Study, folder: Folder) -> str:
     if folder.state.get("state") == ENDED:
         raise StudyError(f"the search in {folder} has ended; `distune results` shows what it found")
     driver = live_driver(folder.driver)
+    if driver and (folder.state.get("ended_early") or not _has_trials_left(study, folder)):
+        return f"{folder}, run by {driver}, has ended its trials already: finalists, table and champion follow"
     ask_to_finish(folder)
     if driver:
         return f"{folder}, run by {driver}, starts no further trial: what runs ends, and finalists, table and champion follow"
@@ -40,6 +42,11 @@ def finish_search(study: Study, folder: Folder) -> str:
         f"{folder} is run by nobody: it was interrupted after {count_done(records)} of {n_of(study.config.search.trials, 'trial')}; "
         "`distune search STUDY --resume` now goes straight to its finalists"
     )
+
+
+def _has_trials_left(study: Study, folder: Folder) -> bool:
+    records = records_in(study.config, folder)
+    return len(records) < study.config.search.trials or any(record.state == "running" for record in records)
 
 
 def skip_trial(study: Study, folder: Folder, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -12,19 +13,25 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distune.corpora.away import AwayError
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.kept import read_object, reading
+from distune.corpora.kept import DamagedError, read_object, reading
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
 RENEWED_EVERY_S = 10.0
 SETTLED_AFTER_S = 1.0
 GONE_AFTER_S = 45.0
+LOOKED_FOR_S = 25.0
+"""How long a lease that looks old is looked at: two renewals and more, as it may only be its clock that is behind."""
+LOOKED_EVERY_S = 1.0
 FURTHEST_CLOCK_S = 86_400.0
 """No clock of another machine is further ahead."""
+_log = logging.getLogger(__name__)
 ADVICE = "see that no driver runs this search, and remove the file"
 
 
@@ -32,12 +39,13 @@ ADVICE = "see that no driver runs this search, and remove the file"
 def only_driver(place: Place, other: str = "another driver runs this search") -> Iterator[None]:
     """Be the one driver of a search for the length of a `with`; `other` describes a driver that runs.
 
-    Waits up to 45 s for a driver elsewhere that may be gone; raises StudyError for one that still runs. If several
+    Looks for up to 45 s whether a driver elsewhere renews its lease; raises StudyError for one that still runs. If several
     drivers begin at once, one gets it on a file system that can make a file only if it does not exist. This machine's
     file systems can. An object store, as pyarrow opens it, cannot: there a driver looks a second after its writing
     whether it is still the last writer. Two can overlap if one of them took longer than that second between looking and
     writing, until the first renews (10 s).
     """
+    place = replace(place, patience_s=0.0)  # Who renews tries again soon, and must not speak for those who wait.
     name, ended = uuid.uuid4().hex, threading.Event()
     _take(place, name, other)
     thread = threading.Thread(target=_renew, args=(place, name, ended), daemon=True)
@@ -47,8 +55,9 @@ def only_driver(place: Place, other: str = "another driver runs this search") ->
     finally:
         ended.set()
         thread.join(RENEWED_EVERY_S)  # A storage that hangs must not keep a driver that has ended.
-        if _holder(place) == name:
-            place.delete()
+        with contextlib.suppress(AwayError):  # It is taken for gone in 45 s.
+            if _holder(place) == name:
+                place.delete()
 
 
 def _take(place: Place, name: str, other: str) -> None:
@@ -117,7 +126,7 @@ def _renew(place: Place, name: str, ended: threading.Event) -> None:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             _write(place, name)
-        except OSError:  # The storage is away; what the search itself writes there will tell.
+        except (OSError, DamagedError):  # The storage is away; what the search itself writes there will tell.
             continue
 
 
@@ -159,14 +168,29 @@ def _is_gone(other: dict[str, Any]) -> bool:
 
 def _wait_for_its_end(place: Place, what: str) -> str | None:
     """Returns the name of the lease of a driver that is gone, None without a lease. Raises StudyError for a driver
-    that still runs."""
-    deadline = time.monotonic() + GONE_AFTER_S
+    that still runs.
+
+    A driver elsewhere runs if it renews its lease while this looks: the clocks of two machines may differ.
+    """
+    first, began_s = None, time.monotonic()
     while (other := _read(place)) is not None:
-        if _is_gone(other):
+        runs = StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
+        if other["host"] == socket.gethostname():
+            if _is_alive(other["pid"]):
+                raise runs
             return str(other["name"])
-        if other["host"] == socket.gethostname() or time.monotonic() > deadline:
-            raise StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
-        time.sleep(1)
+        if time.time() - other["renewed_s"] > FURTHEST_CLOCK_S:
+            return str(other["name"])
+        if first is None:
+            first = other
+            _log.info(
+                f"{place} is that of {_named(other)}; this looks for {GONE_AFTER_S:.0f} s at most whether it runs"
+            )
+        if other != first:
+            raise runs
+        if time.monotonic() - began_s > (LOOKED_FOR_S if _is_gone(other) else GONE_AFTER_S):
+            return str(other["name"])
+        time.sleep(LOOKED_EVERY_S)
     return None
 
 

@@ -25,10 +25,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from distune.corpora.away import PATIENCE_S
 from distune.corpora.kept import read_object
 from distune.corpora.places import Place
 from distune.tuning.study.bounded_yaml import dump_yaml
@@ -80,6 +81,10 @@ class Folder:
 
     def __str__(self) -> str:
         return str(self.place)
+
+    def patient(self) -> Folder:
+        """The same folder for a search that has begun: a storage that is away for some minutes does not end it."""
+        return Folder(replace(self.place, patience_s=PATIENCE_S))
 
     @property
     def journal(self) -> Place:

@@ -11,6 +11,7 @@ from typing import Any
 
 from distune._digits import is_whole
 from distune._plural import n_of
+from distune.corpora.away import AwayError
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
 from distune.models.errors import first_line
@@ -20,9 +21,12 @@ from distune.tuning.storage.paths import ENDED, Folder, Layout, dump
 from distune.tuning.storage.records import count_done, read_journal
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, kept_study, load_study, read_kept_document
+from distune.tuning.study.points import flatten
 
 LIMITS = ("trials", "time_budget_s", "patience")
 """Settings of `search` that say when it ends: `--resume` may change them."""
+N_NAMED = 5
+"""How many changed settings an error names."""
 
 
 def layout(study: Study) -> Layout:
@@ -39,6 +43,8 @@ def searches_of(places: Layout, name: str) -> list[Folder]:
     root = places.searches(name)
     try:
         numbers = [number for number in root.names() if is_whole(number)]
+    except AwayError:
+        raise
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
     return [Folder(root / number) for number in sorted(numbers, key=int)]
@@ -48,6 +54,8 @@ def studies_in(places: Layout) -> list[str]:
     """The names of the studies that a storage has searches of. Raises StudyError for one that cannot be read."""
     try:
         return [name for name in (places.root / "searches").names() if not name.startswith(".")]
+    except AwayError:
+        raise
     except OSError as error:
         raise StudyError(f"storage: cannot read {places.root}: {first_line(error)}") from error
 
@@ -94,10 +102,11 @@ def unfinished_folder(study: Study) -> Folder:
             f"--resume: the last search of {study.config.name} has ended; its results are in {last}; to go on with it, raise what "
             "ended it, as in --set search.trials=N"
         )
-    if _what_is_searched(kept) != _what_is_searched(study.document):
+    before, now = _what_is_searched(kept), _what_is_searched(study.document)
+    if before != now:
         raise StudyError(
-            f"--resume: the study has changed since its search began; {last.place / 'study.yaml'} "
-            "is what it was; start a new search without --resume"
+            f"--resume: the study has changed since its search began, in {_changed(before, now)}; {last.place / 'study.yaml'} "
+            "is what it was, so give the same --set options; or start a new search without --resume"
         )
     if is_extended:
         _refuse_limits_that_are_reached(study, last)
@@ -110,6 +119,15 @@ def _what_is_searched(document: dict[str, Any]) -> dict[str, Any]:
     kept = {key: block for key, block in document.items() if key != "cluster"}
     rest = {name: value for name, value in (document.get("search") or {}).items() if name not in LIMITS}
     return {**kept, "search": rest}
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The settings that two documents have not in common, the first ones by name."""
+    for one, other in ((flatten(before), flatten(now)), (before, now)):
+        found = [key for key in {**one, **other} if key not in one or key not in other or one[key] != other[key]]
+        if found:
+            break
+    return ", ".join(found[:N_NAMED]) + (f" and {len(found) - N_NAMED} more" if found[N_NAMED:] else "")
 
 
 def _limits(document: dict[str, Any]) -> list[Any]:
@@ -136,6 +154,8 @@ def go_on_with(study: Study, folder: Folder) -> None:
     `distune finish` no longer counts."""
     if folder.state.get("state") == ENDED:
         folder.update(state="searching")
+    if folder.state.get("ended_early"):  # Why it ends now is not known yet.
+        folder.update(ended_early=None)
     if _limits(read_kept_document(folder.study_file)) != _limits(study.document):
         folder.finish.delete()
     folder.study_file.write_text(dump(study.document))
@@ -186,15 +206,18 @@ def is_of_storage(reference: str) -> bool:
 
 
 def find_search(reference: str, overrides: Sequence[str] = (), number: int | None = None) -> tuple[Study, Folder]:
-    """The study and the folder of a search: of a study file the last one, or that of a number; or the search in a folder of
-    results (a path or URI).
+    """The study of a search as it was searched, and its folder.
+
+    The reference is a study file, for its last search or that of a number, or a folder of results (a path or URI). Only
+    `name` and `storage` of a study file count: it may have changed since.
 
     Raises StudyError for what is neither, for a study that has not been searched yet, and for a number that it has not.
     """
     place = Place(reference)
     if "://" not in reference and not Path(reference).is_dir():
         study = load_study(Path(reference), overrides)
-        return study, last_search(study) if number is None else numbered_search(study, number)
+        folder = last_search(study) if number is None else numbered_search(study, number)
+        return kept_study(folder.study_file), folder
     for flag, is_given in (("--set", bool(overrides)), ("--search", number is not None)):
         if is_given:
             raise StudyError(f"{flag} goes with a study file, but {reference} is a folder of results")

@@ -67,6 +67,10 @@ class Outbox(Generic[ObserverType]):
             ) from error
         return answer
 
+    def give_up(self) -> None:
+        """Wait for nothing any longer: what is not written yet, a resumed search writes."""
+        self._gives_up.set()
+
     def close(self) -> None:
         """End the thread, after what it still has to do if the server is there."""
         self._calls.put(None)

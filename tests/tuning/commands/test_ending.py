@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,19 +16,58 @@ from distune.tuning.commands.ending import guarded
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = """
 import sys, threading
-from distune.tuning.commands.ending import end_within
+from distune.tuning.commands import ending
+ending.ENDS_WITHIN_S = 0.2
 threading.Thread(target=threading.Event().wait).start()  # As a library that waits for a server which was killed.
 print("done")
-end_within(0.2, 3)
-sys.exit(3)
+ending.leave(3)
+"""
+CRASHES = """
+import atexit, ctypes, logging.handlers, sys, tempfile, threading, time
+from distune.tuning.commands.ending import leave
+import ray
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(libc.abort, None, None)  # As the destructors of C++ that run beside threads of Ray.
+kept = tempfile.TemporaryDirectory()
+log = logging.FileHandler(sys.argv[1])
+logging.getLogger().addHandler(logging.handlers.MemoryHandler(9, target=log))
+logging.warning("logged")
+atexit.register(print, "registered")
+threading.Thread(target=lambda: (time.sleep(0.2), print("another thread"))).start()
+print(kept.name)
+leave(3)
 """
 
 
-def test_a_command_that_has_done_its_work_ends_whatever_still_waits() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", HANGS], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+def ended(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
-    assert (ended.returncode, ended.stdout) == (3, "done\n")
+
+
+def test_a_command_that_has_done_its_work_ends_whatever_still_waits() -> None:
+    done = ended(HANGS)
+    assert (done.returncode, done.stdout) == (3, "done\n")
+
+
+def test_a_command_with_ray_ends_with_its_code_whatever_crashes_at_an_exit_and_loses_nothing(tmp_path: Path) -> None:
+    done = ended(CRASHES, tmp_path / "log")
+    folder, *rest = done.stdout.splitlines()
+    assert (done.returncode, rest, done.stderr) == (3, ["another thread", "registered"], "")
+    assert not Path(folder).exists()
+    assert (tmp_path / "log").read_text() == "logged\n"
+    as_usual = ended(CRASHES.replace("leave(3)", "sys.exit(3)"), tmp_path / "other")
+    assert as_usual.returncode == -signal.SIGABRT
+
+
+def test_a_command_without_ray_ends_as_usual(tmp_path: Path) -> None:
+    done = ended(CRASHES.replace("import ray\n", ""), tmp_path / "log")
+    assert done.returncode == -signal.SIGABRT
+
+
+def test_a_command_may_have_an_exit_code_of_its_own() -> None:
+    assert guarded(lambda options: 7, argparse.Namespace()) == 7
+    assert guarded(lambda options: None, argparse.Namespace()) == 0
 
 
 def raising(error: Exception) -> int:
@@ -60,3 +100,15 @@ def test_an_output_that_takes_no_more_blames_no_folder_that_has_room(capsys: pyt
 def test_an_error_of_ours_that_nobody_foresaw_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         raising(ZeroDivisionError())
+
+
+def interrupted_twice(options: argparse.Namespace) -> None:
+    try:
+        raise KeyboardInterrupt("interrupted after 2 of 8 trials; --resume goes on")
+    finally:
+        raise KeyboardInterrupt  # It comes while the first one closes what is open.
+
+
+def test_a_second_interruption_still_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(interrupted_twice, argparse.Namespace()) == 130
+    assert capsys.readouterr().err == "distune: interrupted after 2 of 8 trials; --resume goes on\n"

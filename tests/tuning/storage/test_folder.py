@@ -15,6 +15,7 @@ from distune.tuning.storage.lease import only_driver
 from distune.tuning.storage.paths import BOUND_TO, ENDED, Folder, Layout
 from distune.tuning.storage.records import open_study
 from distune.tuning.storage.searches import (
+    _changed,
     go_on_with,
     new_folder,
     only_beginning,
@@ -101,8 +102,18 @@ def test_a_search_that_has_ended_is_not_gone_on_with(document: dict[str, Any]) -
 def test_a_study_that_has_changed_is_not_resumed(document: dict[str, Any]) -> None:
     new_folder(Study(document))
     document["search"]["seed"] = 9
-    with pytest.raises(StudyError, match="the study has changed since its search began"):
+    document["trial"]["epochs"] = 3
+    said = (
+        r"the study has changed since its search began, in (trial\.epochs, search\.seed|search\.seed, trial\.epochs); "
+    )
+    with pytest.raises(StudyError, match=said):
         unfinished_folder(Study(document))
+
+
+def test_an_empty_block_is_a_change_too(document: dict[str, Any]) -> None:
+    assert _changed({"a": 1, "augment": {}}, {"a": 1}) == "augment"
+    many = {str(number): number for number in range(7)}
+    assert _changed(many, {}) == "0, 1, 2, 3, 4 and 2 more"
 
 
 def test_a_search_goes_on_on_another_cluster(document: dict[str, Any]) -> None:

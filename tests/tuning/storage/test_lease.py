@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,19 +64,41 @@ def test_a_lease_that_ends_while_another_looks_at_it_is_gone(place: Place, monke
         place.delete()
 
 
-def test_a_driver_elsewhere_that_no_longer_renews_is_gone(place: Place) -> None:
-    write(place, renewed_s=time.time() - lease.GONE_AFTER_S - 1)
+@pytest.mark.parametrize("behind_s", [46.0, 20.0, -3600.0])
+def test_a_driver_elsewhere_that_does_not_renew_while_it_is_looked_at_is_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch, said: list[str], behind_s: float
+) -> None:
+    look_at(monkeypatch, 0.3)
+    write(place, renewed_s=time.time() - behind_s)
     with only_driver(place):
         assert json.loads(place.read_text())["host"] != "elsewhere"
+    assert said[0].startswith(f"{place} is that of process 1 on elsewhere; this looks for ")
 
 
-def test_a_driver_elsewhere_is_waited_for_and_refused_where_it_goes_on(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+def test_one_of_last_week_is_gone_at_once(place: Place, said: list[str]) -> None:
+    write(place, renewed_s=time.time() - 7 * 86_400)
+    with only_driver(place):
+        assert json.loads(place.read_text())["host"] != "elsewhere"
+    assert said == []
+
+
+@pytest.mark.parametrize("behind_s", [600.0, 0.0, -600.0])
+def test_a_driver_elsewhere_that_goes_on_is_refused_whatever_its_clock_says(
+    place: Place, monkeypatch: pytest.MonkeyPatch, behind_s: float
 ) -> None:
-    monkeypatch.setattr(lease, "GONE_AFTER_S", 0.5)
-    write(place, renewed_s=time.time() + 100)
+    look_at(monkeypatch, 300.0)
+    write(place, renewed_s=time.time() - behind_s)
+    renewal = threading.Timer(0.1, lambda: write(place, renewed_s=time.time() - behind_s))
+    renewal.start()
     with pytest.raises(StudyError, match="process 1 on elsewhere"), only_driver(place):
         raise AssertionError("held twice")
+    renewal.join()
+
+
+def look_at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(lease, "GONE_AFTER_S", seconds)
+    monkeypatch.setattr(lease, "LOOKED_FOR_S", seconds)
+    monkeypatch.setattr(lease, "LOOKED_EVERY_S", 0.01)
 
 
 def test_a_driver_that_was_asleep_stops_when_another_has_taken_over(

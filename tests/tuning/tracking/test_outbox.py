@@ -121,3 +121,14 @@ def test_closing_waits_for_what_is_still_to_be_written(server: Server, said: lis
     threading.Timer(0.1, server.is_there.set).start()
     box.close()
     assert server.lines == ALL
+
+
+def test_who_gives_up_does_not_wait_for_a_server_that_is_away(server: Server, said: list[str]) -> None:
+    box = Outbox(server, lambda error: isinstance(error, ConnectionError))
+    server.is_there.clear()
+    tell_all(box)
+    box.give_up()
+    start = time.monotonic()
+    box.close()  # PATIENCE_S is 300.
+    assert time.monotonic() - start < 100
+    assert server.lines == []

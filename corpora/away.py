@@ -1,0 +1,53 @@
+"""Storages that do not answer for a while: such an error says nothing about a file, and the same call may work later."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+Answer = TypeVar("Answer")
+PATIENCE_S = 600.0
+"""How long a search that has begun waits for its storage, as it waits for its MLflow server."""
+AGAIN_AFTER_S = 3.0
+AWAY = re.compile(
+    r"AWS Error (NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|REQUEST_TIMEOUT|INTERNAL_FAILURE)"
+    r"|HTTP status 5\d\d|google::cloud::Status\((UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL)"
+)
+"""The words of pyarrow's file systems for a server that is out of reach, too busy or broken: these errors have no number."""
+OF_A_SERVER = re.compile(r"AWS Error|google::cloud::Status|Azure")
+"""The words of every error that such a server answers. Errors of damaged content have none of them."""
+_log = logging.getLogger(__name__)
+
+
+class AwayError(OSError):
+    """A storage that does not answer. The message says so and why; what lies there is as it was."""
+
+    exit_code: ClassVar[int] = 1
+
+
+def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answer:
+    """The answer of a call to the storage at `root`. The call is made again for `patience_s` seconds while the storage
+    does not answer. Raises AwayError if it stays away."""
+    end_s, is_first = time.monotonic() + patience_s, True
+    while True:
+        try:
+            answer = call()
+        except OSError as error:
+            reason = " ".join(str(error).split())
+            if isinstance(error, AwayError) or not AWAY.search(reason):
+                raise
+            if time.monotonic() >= end_s:
+                raise AwayError(
+                    f"{root} does not answer ({reason:.200}); try again when it does; a search goes on with --resume"
+                ) from error
+            if is_first:
+                _log.warning(f"{root} does not answer ({reason:.120}); this waits for it, {patience_s:.0f} s at most")
+                is_first = False
+            time.sleep(AGAIN_AFTER_S)
+        else:
+            if not is_first:
+                _log.warning(f"{root} is back")
+            return answer
