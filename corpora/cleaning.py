@@ -13,6 +13,8 @@ from distune.corpora.files import Row
 from distune.corpora.labelling import ONE_LABEL, Labelling
 from distune.corpora.texts import CorpusError, content_key, text_hash
 
+LONGEST_EXAMPLE = 40
+
 
 def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL) -> list[Row]:
     """Each content once, in its most frequent spelling, sorted by its hash; contradicting labels give way to the most frequent."""
@@ -25,9 +27,11 @@ def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = O
     contradicting = [key for key in first if key in repeated and len({row.label for row in repeated[key]}) > 1]
     chosen = first | {key: _most_frequent(found, labelling) for key, found in repeated.items()}
     if contradicting:
+        example = in_words(chosen[contradicting[0]].text)
+        shown = example if len(example) <= LONGEST_EXAMPLE else f"{example[:LONGEST_EXAMPLE].rstrip()}…"
         notes.append(
-            f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels; the more frequent one was kept (a tie: the smaller), "
-            f"such as {in_words(chosen[contradicting[0]].text)[:40]!r}"
+            f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels, such as {shown!r}; "
+            "the most frequent label is kept, in a tie the one that sorts first"
         )
     if repeated:
         n_spellings = sum(len({row.text for row in found}) - 1 for found in repeated.values())

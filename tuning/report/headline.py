@@ -46,7 +46,7 @@ def lead(findings: Findings) -> list[str]:
     who = f"The champion is trial {results.champion} ({family})."
     if results.champion is None:
         who = f"No finalist meets the rule. Shown is the nearest to it, trial {results.shown.trial} ({family})."
-    return [f"{who} {_on_test(results)} {_on_dev(results)}", f"It is {describe_trial(results.shown.config)}."]
+    return [f"{who} {_on_test(results)} {_on_dev(results)}", f"Its settings: {describe_trial(results.shown.config)}."]
 
 
 def _on_test(results: Results) -> str:

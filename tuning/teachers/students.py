@@ -75,7 +75,7 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     distinct = list({inputs_key(config): config for config in configs}.values())
     inputs = all_inputs(distinct, training.material, whose="teacher: ")
     _log.info(
-        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; the {students.members} best on dev answer"
+        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; {'the best on dev answers' if students.members == 1 else f'the {students.members} best on dev answer'}"
     )
     members = _best(configs, inputs, training)
     with trained.to_write() as folder:
