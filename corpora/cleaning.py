@@ -19,6 +19,7 @@ AROUND = "\"'`*_.。,，:：;；“”‘’「」『』"
 """Marks and stops around a label, which are hardly ever what tells two classes apart."""
 VARIANTS = "\ufe0e\ufe0f"
 """Behind a character they ask for its form as a text or as an emoji."""
+LONGEST_EXAMPLE = 40
 
 
 def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = ONE_LABEL) -> list[Row]:
@@ -32,9 +33,11 @@ def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = O
     contradicting = [key for key in first if key in repeated and len({row.label for row in repeated[key]}) > 1]
     chosen = first | {key: _most_frequent(found, labelling) for key, found in repeated.items()}
     if contradicting:
+        example = in_words(chosen[contradicting[0]].text)
+        shown = example if len(example) <= LONGEST_EXAMPLE else f"{example[:LONGEST_EXAMPLE].rstrip()}…"
         notes.append(
-            f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels; the more frequent one was kept (a tie: the smaller), "
-            f"such as {in_words(chosen[contradicting[0]].text)[:40]!r}"
+            f"  {n_of(len(contradicting), 'text carries', 'texts carry')} contradicting labels, such as {shown!r}; "
+            "the most frequent label is kept, in a tie the one that sorts first"
         )
     if repeated:
         n_spellings = sum(len({row.text for row in found}) - 1 for found in repeated.values())

@@ -49,7 +49,7 @@ class Predictor:
         self.is_multi_label = isinstance(self.decision, EachLabel)
         """Whether it answers several labels a text, or none."""
         self.graph = Graph(Path(folder), OUTPUT_OF_SETS if self.is_multi_label else OUTPUT, len(self.labels), threads)
-        """What answers token ids."""
+        """The network, from token ids to logits."""
         if not (Path(folder) / SUMS).exists():
             self.graph.check_table(self.is_of_pairs)
 

@@ -14,17 +14,18 @@ from typing import Any
 
 from distune.tuning.commands import students as commands
 from distune.tuning.commands.ending import guarded, leave
-from distune.tuning.commands.search_parser import add_search_commands
+from distune.tuning.commands.search_parser import add_schema, add_search_commands
 from distune.tuning.serve.limits import Limits
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 """The store of a study that names none. It is written here because --help must answer at once."""
 EXAMPLES = """\
 examples:
+  distune init tickets.csv -o STUDY.yaml    a first study for your file of texts and labels
   distune check STUDY.yaml                  every fault of a study at once; writes nothing
   distune search STUDY.yaml                 the whole search, ending in a table and a registered champion
   distune search STUDY.yaml --resume        go on after Ctrl-C or a kill, losing and repeating nothing
-  distune finish STUDY.yaml                 from elsewhere: no further trial, then the finalists and the champion
+  distune finish STUDY.yaml                 from another terminal: no further trial, then finalists and champion
   distune prompt STUDY.yaml                 the requests to a language model as teacher; answers reads its replies
   distune submit STUDY.yaml --address http://HEAD:8265   the same on a Ray cluster; status, logs -f and stop follow it
   distune pull reviews-student my-student   the champion's folder, usable with onnxruntime, numpy and jieba alone
@@ -32,9 +33,9 @@ examples:
 
 exit codes:
   0    it did what it was asked to
-  1    a search ended well without a champion, a server stayed away, or a disk took no more
+  1    a search ended well without a champion, a server stayed away, or a disk was full
   2    the input cannot be used; each line on stderr says what is wrong and what to do
-  130  it was interrupted, by Ctrl-C or SIGTERM; what was found is kept
+  130  Ctrl-C or SIGTERM interrupted it; what was found is kept
 """
 
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="distune",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Find the small text classifier that a CPU serves for almost nothing, by distilling a teacher.",
+        description="Distil the answers of a large text classifier into a small one that a CPU serves for almost nothing.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the installed version")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -98,14 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--texts", type=Path, metavar="FILE", help="real texts, one a line; stdin by default")
     _add_compress(command)
     ui = command("ui", commands.ui, "open the MLflow UI at the right store, on this machine's loopback address")
-    ui.add_argument("--port", type=int, help="5000, and 8080 with --optuna")
+    ui.add_argument("--port", type=int, help="the port (5000, or 8080 with --optuna)")
     ui.add_argument(
         "--optuna", metavar="STUDY|FOLDER", help="optuna-dashboard instead, over the trials of a search as they are now"
     )
+    add_schema(command)
     completion = command(
-        "completion", partial(commands.completion, parser), "print what makes a shell complete the commands of distune"
+        "completion",
+        partial(commands.completion, parser),
+        "print the lines by which a shell completes the commands of distune",
     )
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell; `eval` what is printed in it")
+    completion.add_argument(
+        "shell", choices=("bash", "zsh", "tcsh"), help="the shell; it must `eval` or source the lines"
+    )
     for sub in (pull, ui):
         sub.add_argument(
             "--uri",
@@ -143,15 +149,21 @@ def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
     predict.add_argument(
         "--out",
         metavar="OUT",
-        help="the tables with the answers: a file (.parquet, .csv, .tsv, .jsonl), or a folder of parts, by a / at its end, "
-        "which a killed run that is run again completes",
+        help="the tables with the answers: a file (.parquet, .csv, .tsv, .jsonl), or a folder of parts if OUT ends in /; "
+        "the same command then completes the folder of a killed run",
     )
     predict.add_argument("--text", metavar="COLUMN", help="the column with the texts (text)")
     predict.add_argument("--text-b", metavar="COLUMN", help="of pairs, the column with the second texts (text_b)")
-    predict.add_argument("--proba", action="store_true", help="a column with the probability of each label too")
-    predict.add_argument("--top", type=int, metavar="N", help="columns with the N likeliest labels too")
-    predict.add_argument("--prefix", metavar="PREFIX", help="what the names of the columns of answers begin with")
-    predict.add_argument("--workers", type=int, metavar="N", help="processes (all cores that this one may use)")
+    predict.add_argument(
+        "--proba", action="store_true", help="also write the probability of each label, one column each"
+    )
+    predict.add_argument(
+        "--top", type=int, metavar="N", help="also write the N likeliest labels and their probabilities"
+    )
+    predict.add_argument("--prefix", metavar="PREFIX", help="the beginning of the names of the columns of answers")
+    predict.add_argument(
+        "--workers", type=int, metavar="N", help="number of processes (one for each core that the command may use)"
+    )
     predict.add_argument(
         "--format", choices=("parquet", "csv", "tsv", "jsonl"), help="the format of parts (that of the input)"
     )
@@ -160,7 +172,7 @@ def _add_predict(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     predict.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
     predict.add_argument("--encoding", help="the encoding of CSV and JSON (found by their content)")
-    _add_abstaining(predict, "say of each answer whether its probability is below P, as `abstained`")
+    _add_abstaining(predict, "mark answers with a probability below P by `abstained`")
 
 
 def _add_abstaining(command: argparse.ArgumentParser, help_text: str) -> None:
@@ -181,13 +193,11 @@ def _share(text: str) -> float:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
-    serve.add_argument("--port", type=int, default=8000, help="0 takes a free one (8000)")
+    serve.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one (8000)")
     serve.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the network; 0 takes all cores (1)"
+        "--threads", type=int, default=1, metavar="N", help="threads of the network; 0 takes one for each core (1)"
     )
-    _add_abstaining(
-        serve, "as of predict, for requests that do not say it themselves by ?abstain_below=P; none by default"
-    )
+    _add_abstaining(serve, "as for predict; a request may name another P by ?abstain_below=P (none)")
     serve.add_argument(
         "--allowed-hosts",
         default="",
@@ -226,7 +236,7 @@ def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:
     compress = command(
         "compress",
         commands.compress,
-        "make a checkpoint folder smaller, and show what it costs and brings; the last line is one JSON object",
+        "make a smaller student, and compare size, speed and answers with the original; the last line is one JSON object",
     )
     compress.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
     compress.add_argument("target", type=Path, metavar="NEW", help="the folder to make")
@@ -240,10 +250,19 @@ def _add_compress(command: Callable[..., argparse.ArgumentParser]) -> None:
     compress.add_argument("--embedding-int8", action="store_true", help="word vectors in 8 bits")
     compress.add_argument("--half", choices=("float16", "bfloat16"), help="weights stored in 16 bits")
     compress.add_argument("--int8", action="store_true", help="dynamic INT8 by ONNX Runtime")
-    compress.add_argument("--int8-static", action="store_true", help="static INT8, its ranges learnt from train texts")
-    compress.add_argument("--epochs", type=int, metavar="N", help="epochs of fine-tuning after pruning (1 by default)")
-    compress.add_argument("--study", type=Path, metavar="STUDY", help="the study that it came from: labels and teacher")
-    compress.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides")
+    compress.add_argument("--int8-static", action="store_true", help="static INT8, with ranges from train texts")
+    compress.add_argument("--epochs", type=int, metavar="N", help="epochs of fine-tuning after pruning (1)")
+    compress.add_argument(
+        "--study", type=Path, metavar="STUDY", help="the study of the student, for labels and teacher"
+    )
+    compress.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="override one setting of the study",
+    )
     compress.add_argument(
         "--texts", type=Path, metavar="FILE", help="without a study: real texts, one a line, or stdin"
     )

@@ -33,7 +33,7 @@ from distune.tuning.champion.decided_again import as_before, decided_again
 from distune.tuning.metric.metric import BY_ACCURACY
 from distune.tuning.metric.task import AnyMetric, task_of, task_of_metric
 from distune.tuning.speed.contenders import onnx_contender
-from distune.tuning.speed.figures import Latency
+from distune.tuning.speed.figures import Latency, printed_figures
 from distune.tuning.speed.latency import cpu_name, time_contenders
 from distune.tuning.study.errors import faults_of, in_words
 from distune.tuning.study.file import Study
@@ -228,7 +228,7 @@ def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[
         "agreement": agreement,
         "cpu": cpu_name(),
         "metric": texts.metric.config.kind,
-        **{name: asdict(side) for name, side in sides.items()},
+        **{name: {**asdict(side), "latency": printed_figures(side.latency)} for name, side in sides.items()},
     }
 
 

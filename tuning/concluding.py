@@ -127,7 +127,7 @@ def conclude(
         nearest = verdict.columns[-1]
         p50_ms = nearest.latency.p50_ms if nearest.latency else float("nan")
         raise NoChampionError(
-            f"no finalist is {verdict.rule}; nothing was registered. The nearest has a dev {nearest.quality.metric.title} of "
+            f"no finalist meets the rule ({verdict.rule}); nothing was registered. The nearest has a dev {nearest.quality.metric.title} of "
             f"{nearest.quality.dev_score} and p50 {p50_ms:.3f} ms"
         )
     with console.status("registering the champion"), ends_at_once("the champion was registered"):

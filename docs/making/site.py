@@ -43,6 +43,7 @@ TITLES = {"api/distune.md": "The API of `distune`", "api/plugs.md": "The API of 
 UNDER_A_NOTEBOOK = (
     "*This page shows a notebook of the folder `examples/`. Outputs are not kept in it: they come when you run it.*"
 )
+DIALOG = 'data-md-component="search" role="dialog"'
 FENCE = re.compile(r"(^```.*?^```[ ]*$)", re.M | re.S)
 UNPARTED_LIST = re.compile(r"^(?![ ]|[-*] |\d+\. )(.+)\n(?=[-*] |1\. )", re.M)
 PARAGRAPH_OF_AN_ITEM = re.compile(r"(?<=\n\n)((?:    .*\n)+)(?=[-*] |\d+\. )")
@@ -75,6 +76,16 @@ def on_page_read_source(page: Page, config: MkDocsConfig) -> str | None:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     return as_a_code_host_reads_it(markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """The corner of a table is no heading: a screen reader would announce an empty one."""
+    return re.sub(r"<th( [^>]*)?></th>", r"<td\1></td>", html)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The theme's search is a dialog without a name."""
+    return output.replace(DIALOG, f'{DIALOG} aria-label="Search"')
 
 
 def as_a_code_host_reads_it(markdown: str) -> str:

@@ -32,6 +32,7 @@ PROGRAMS = ("distune", "python", "python3", "pip", "make", "ray", "docker", "kub
 NOT_RUN = {
     r"make (demo|test)": ".ci/run",
     r"python ask_model\.py .*": "tests/whole/test_from_a_prompt.py",
+    r"distune init tickets\.csv": "tests/tuning/study/test_first.py",
     r"distune submit .*": "tests/whole/test_jobs.py",
     r"distune status": "tests/whole/test_jobs.py",
     r"distune (logs|stop) .*": "tests/whole/test_jobs.py",

@@ -13,6 +13,7 @@ from typing import Any
 
 import markdown
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from markdown_it import MarkdownIt
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
@@ -102,6 +103,18 @@ def test_the_site_is_built_and_asks_nothing_of_another_machine(site: Path) -> No
         assert asked.findall(page.read_text(encoding="utf-8")) == [], page.name
     for style in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?https?:", style.read_text(encoding="utf-8")), style.name
+
+
+@pytest.mark.long
+@needs_chromium
+@pytest.mark.parametrize("name", ["index.html", "use.html", "api/distune.html"])
+def test_axe_finds_nothing_on_a_page_of_the_site(site: Path, browser: Browser, name: str) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(300_000)
+    page.goto((site / name).as_uri())
+    page.locator("nav.md-code__nav").first.wait_for(state="attached")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
 
 
 @pytest.mark.long

@@ -24,7 +24,7 @@ def confidence_section(columns: Sequence[Column]) -> str:
 
 A calibration error is the mean distance between the confidence and the share of right answers, in ten bins; less is better.
 
-If it leaves out the texts of which it is least sure, it is right more often. It and the teacher each leave out their own:
+The student is right more often if it leaves out the texts of which it is least sure. In this table student and teacher each leave out their own:
 
 {_coverage_table(student, teacher)}
 
@@ -37,7 +37,7 @@ The area under the risk-coverage curve, the mean error over all shares, is {stud
 
 def _about_temperature(student: Confidence) -> str:
     if student.note:
-        return f"Its probabilities are those of its logits as they are (temperature 1): {student.note}."
+        return f"The probabilities are not calibrated (temperature 1): {student.note}."
     return (
         f"Its probabilities are calibrated: they are those of its logits over {student.temperature:g}, a temperature fitted on dev. It is "
         "`temperature` in `config.json`, and does not change labels."
@@ -45,9 +45,9 @@ def _about_temperature(student: Confidence) -> str:
 
 
 def _calibration_table(student: Confidence, teacher: Confidence) -> str:
-    sides: dict[str, Calibration] = {"it": student.calibration}
+    sides: dict[str, Calibration] = {"student": student.calibration}
     if student.uncalibrated is not None:
-        sides = {"before scaling": student.uncalibrated, "as it answers": student.calibration}
+        sides = {"student before scaling": student.uncalibrated, "student": student.calibration}
     sides |= {"teacher": teacher.calibration}
     header = [f"| | {' | '.join(sides)} |", f"|---|{'---:|' * len(sides)}"]
     rows = [

@@ -45,7 +45,7 @@ def _add_set(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_json(sub: argparse._ActionsContainer) -> None:
-    sub.add_argument("--json", action="store_true", help="one JSON object on stdout instead, and nothing else there")
+    sub.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else")
 
 
 def _add_search(sub: argparse.ArgumentParser) -> None:
@@ -74,8 +74,8 @@ def _add_study_commands(command: Command) -> None:
     cache = _study_command(
         command, "cache", commands.cache, "train the teacher if the study says so, and fill the teacher-logits cache"
     )
-    cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if it is there")
-    cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="write the logits as one small file as well")
+    cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if the cache is there")
+    cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="also write the logits as one small file")
     search = _study_command(
         command, "search", commands.search, "search, time the finalists, print the table and register the champion"
     )
@@ -86,8 +86,11 @@ def _add_study_commands(command: Command) -> None:
         commands.trial,
         "run one trial in this process, without Ray; ranges take their middle, --set fixes them",
     )
+
+
+def add_schema(command: Command) -> None:
     command(
-        "schema", commands.schema, "print the JSON Schema of the study file, by which editors complete and check it"
+        "schema", commands.schema, "print the JSON Schema of the study file, for editors that complete and check it"
     )
 
 
@@ -124,12 +127,12 @@ def _add_answer_commands(command: Command) -> None:
         "--max-tokens",
         type=int,
         metavar="N",
-        help="the longest reply; 0 sets no limit (what the longest label takes, or all of several)",
+        help="tokens of the longest reply; 0 sets no limit (what the longest label needs, or all labels of a text)",
     )
     prompt.add_argument(
         "--no-schema",
         action="store_true",
-        help="ask for several labels a text without a JSON schema, for a server that takes none",
+        help="ask for several labels a text without a JSON schema, for a server that knows none",
     )
     prompt.add_argument(
         "--answers",
@@ -140,7 +143,7 @@ def _add_answer_commands(command: Command) -> None:
         command,
         "answers",
         answers.answers,
-        "read the replies to a study's requests into a file of answers, and say what was unreadable",
+        "read the replies to a study's requests into a file of answers, and count the unreadable ones",
     )
     replies.add_argument(
         "replies",
@@ -167,17 +170,16 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
     ways.add_argument(
         "--resume-or-begin",
         action="store_true",
-        help="go on with it, or begin the first one: "
-        "for what is started again by itself, and so it does not repeat one that has ended",
+        help="go on with the last search, or begin the first one; one that has ended is not repeated: for jobs that restart by themselves",
     )
-    ways.add_argument("--force", action="store_true", help="begin another search although one of this study runs")
+    ways.add_argument("--force", action="store_true", help="begin another search, even if one of this study runs")
 
 
 def _add_commands_of_running_searches(command: Command) -> None:
     finish = command(
         "finish",
         commands.finish,
-        "let a search start no further trial: what runs ends, and finalists and champion follow",
+        "let a search start no further trial; running trials end, then finalists and champion follow",
     )
     _add_search(finish)
     skip = command(
@@ -189,9 +191,9 @@ def _add_commands_of_running_searches(command: Command) -> None:
 
 def _add_commands_of_results(command: Command) -> None:
     searches = command(
-        "searches", commands.searches, "list the searches of a study, or of a whole storage, and how they stand"
+        "searches", commands.searches, "list the searches of a study, or of a whole storage, and their states"
     )
-    searches.add_argument("study", type=Path, nargs="?", metavar="STUDY", help="the study file; its searches alone")
+    searches.add_argument("study", type=Path, nargs="?", metavar="STUDY", help="a study file: list only its searches")
     searches.add_argument(
         "--storage", metavar="PATH", help="the storage, a path or URI (that of the study, else storage)"
     )
@@ -218,7 +220,7 @@ def _add_commands_of_results(command: Command) -> None:
         dest="numbers",
         help="the searches of these numbers",
     )
-    compare.add_argument("--out", type=Path, metavar="FILE.html", help="write the two fronts in one picture as well")
+    compare.add_argument("--out", type=Path, metavar="FILE.html", help="also draw the two fronts in one picture")
     _add_json(compare)
 
 
@@ -232,25 +234,25 @@ def _add_cluster_commands(command: Command) -> None:
         action="store_true",
         help="install the packages of this machine in the job: for images that lack them",
     )
-    status = command("status", commands.status, "show the searches of a cluster, or how far one is")
+    status = command("status", commands.status, "show the searches of a cluster, or the progress of one")
     status.add_argument(
         "job",
         nargs="?",
         metavar="STUDY|FOLDER|ID",
-        help="the name of a study (its last job), a job's id, or a study file or the folder of a search: what its storage holds of "
-        "it, from any machine that sees it",
+        help="the name of a study (its last job), a job's id, or, on a machine that sees the storage, a study file or the folder "
+        "of a search",
     )
     status.add_argument(
         "--search",
         type=int,
         metavar="N",
         dest="number",
-        help="of a study file the search of this number, not the last one",
+        help="of a study file: the search of this number, not the last one",
     )
     _add_set(status)
     _add_json(status)
     log = command("logs", commands.logs, "print what a submitted search has printed")
-    log.add_argument("-f", "--follow", action="store_true", help="until it ends")
+    log.add_argument("-f", "--follow", action="store_true", help="follow the output until the search ends")
     stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")
     for sub in (log, stop):
         sub.add_argument("job", metavar="STUDY|ID", help="the name of a study (its last job), or a job's id")

@@ -48,9 +48,9 @@ def scaled(decision: AnyDecision, logits: Floats, labels: Labels) -> Scaled:
     temperature = fitted_temperature(logits, labels)
     if not LOWEST <= temperature <= HIGHEST:
         beyond = (
-            f"below {LOWEST:g}, as dev is answered with hardly an error"
+            f"below {LOWEST:g}, because dev has hardly an error or the logits are very small"
             if temperature < LOWEST
-            else f"above {HIGHEST:g}, as the logits say nothing of the labels of dev"
+            else f"above {HIGHEST:g}, because the logits say nothing of the labels of dev"
         )
         return Scaled(decision, f"the best one on dev is {beyond}")
     return Scaled(replace(decision, temperature=round(temperature, DIGITS)))

@@ -142,7 +142,9 @@ def comparison(pair: Pair) -> dict[str, Any]:
 
 
 def _summary(pair: Pair) -> Table:
-    table = Table("", "A", "B", title="two searches", title_justify="left")
+    table = Table(title="two searches", title_justify="left")
+    for heading in ("", "A", "B"):
+        table.add_column(heading, overflow="fold", no_wrap=not heading)
     columns = [_facts(one) for one in pair]
     for name in dict.fromkeys(name for column in columns for name in column):
         table.add_row(name, *(Text(column.get(name, "-")) for column in columns))
@@ -177,19 +179,12 @@ def _facts(findings: Findings) -> dict[str, str]:
 
 
 def _fronts(pair: Pair) -> Table:
-    metrics = [one.study.config.metric.title for one in pair]
-    table = Table(title=f"the Pareto fronts of the trials, by hints, {N_FRONT} at most", title_justify="left")
-    for heading in (
-        "A: trial",
-        f"dev {metrics[0]}",
-        "hint ms",
-        "student",
-        "B: trial",
-        f"dev {metrics[1]}",
-        "hint ms",
-        "student",
-    ):
-        table.add_column(heading, justify="left" if heading == "student" else "right")
+    metrics = " and ".join(dict.fromkeys(one.study.config.metric.title for one in pair))
+    title = f"the Pareto fronts of the trials, by dev {metrics} and by hints in ms, {N_FRONT} at most"
+    table = Table(title=title, title_justify="left")
+    for search in "AB":
+        for heading in (f"{search}: trial", "dev", "hint", "student"):
+            table.add_column(heading, justify="left" if heading == "student" else "right", overflow="fold")
     fronts = [[_cells(record) for record in pareto_front(one.records)[:N_FRONT]] for one in pair]
     for row in range(max(map(len, fronts))):
         table.add_row(*(cell for front in fronts for cell in (front[row] if row < len(front) else ("",) * 4)))

@@ -51,7 +51,7 @@ def lead(findings: Findings) -> list[str]:
     return [
         f"{who} {_on_test(results)} {_on_dev(results)}",
         *baseline,
-        f"It is {describe_trial(results.shown.config)}.",
+        f"Its settings: {describe_trial(results.shown.config)}.",
     ]
 
 

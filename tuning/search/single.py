@@ -47,12 +47,14 @@ def run_single(study: Study) -> TrialResult:
 
 
 def what_differs(config: TrialConfig) -> list[str]:
-    """A line for each setting that is not its default, and for the kind of each part that has one; then how many others there are."""
+    """A line for each setting that is not its default, and for the kind of each part that has one, the kind first; then how many others there are."""
     every = flatten(config.model_dump(mode="json"))
     other = flatten(config.model_dump(mode="json", exclude_defaults=True))
     parts = {"student.", *(path[: path.rfind(".") + 1] for path in other if "." in path)}
     shown = {path: value for path, value in every.items() if path in other or path in {f"{part}kind" for part in parts}}
-    lines = [f"  {path} = {value}" for path, value in shown.items()]
+    of_part = [path.rpartition(".")[0] for path in shown]
+    ordered = sorted(shown, key=lambda path: (of_part.index(path.rpartition(".")[0]), not path.endswith(".kind")))
+    lines = [f"  {path} = {shown[path]}" for path in ordered]
     return [*lines, f"  the other {len(every) - len(shown)} settings have their defaults"]
 
 

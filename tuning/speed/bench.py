@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from distune.models.students.config import STUDENTS
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.teacher import load_teacher
 from distune.tuning.speed.contenders import is_multi_label, onnx_contender, teacher_contender, torch_contender
+from distune.tuning.speed.figures import printed_figures
 from distune.tuning.speed.latency import cpu_name, time_contenders
 
 _log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def bench(folder: Path, against: str | None, texts: list[str], console: Console,
     result: dict[str, Any] = {
         "folder": str(folder),
         "cpu": cpu_name(),
-        **{name: asdict(one) for name, one in latencies.items()},
+        **{name: printed_figures(one) for name, one in latencies.items()},
     }
     if against:
         result["times_faster"] = latencies["teacher"].p50_ms / latencies["onnxruntime"].p50_ms

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 BATCH_SIZE = 32
 CHUNK_TEXTS = 20
@@ -14,8 +14,8 @@ TeacherTimed = Literal["itself", "stand-in", "no"]
 """The model that was timed as the teacher: the teacher, a model of its architecture, or nothing."""
 WHO_TOOK_TURNS: dict[TeacherTimed | None, str] = {
     "itself": "The finalists and the teacher",
-    "stand-in": "The teacher is known by its logits alone, and a model of the same architecture stands in for it: it and the finalists",
-    "no": "The teacher is known by its logits alone and was not timed. The finalists",
+    "stand-in": "Only the teacher's logits are known, so a model of the same architecture stands in for it. It and the finalists",
+    "no": "The teacher was not timed: the search used only its logits. The finalists",
     None: "What was timed",
 }
 """The beginning of a sentence; None is for results of before it was kept."""
@@ -35,6 +35,11 @@ class Latency:
     """The quantiles of one text at a time, at 0, 1, ... 100 %; none in results of before they were kept."""
 
 
+def printed_figures(latency: Latency) -> dict[str, Any]:
+    """The figures of a contender for a line of JSON in a terminal: without its 101 quantiles, which would fill the screen."""
+    return {name: value for name, value in asdict(latency).items() if name != "quantiles_ms"}
+
+
 @dataclass(frozen=True)
 class Load:
     """How many cores of a machine other processes kept busy, in the mean, while something was timed."""
@@ -48,7 +53,7 @@ def timed_words(cpu: str, teacher: TeacherTimed | None, load: Load | None) -> st
     beside_teacher = {
         "itself": ", in one run with the teacher",
         "stand-in": ", in one run with a model of the teacher's architecture, which stands in for it",
-        "no": ", without the teacher, of which the logits alone are known",
+        "no": ", without the teacher (the search used only its logits)",
         None: "",
     }
     return f"one thread of {cpu}{beside_teacher[teacher]}, {load_words(load)}"
@@ -60,4 +65,4 @@ def load_words(load: Load | None) -> str:
         return "with nothing of the search beside it"
     if load.busy_cores < QUIET_CORES:
         return "with nothing beside it"
-    return f"beside other work, which kept {load.busy_cores:.1f} of {load.n_cores} cores busy"
+    return f"while other work kept {load.busy_cores:.1f} of {load.n_cores} cores busy"

@@ -74,8 +74,9 @@ def train_ensemble(training: Training, trained: Place) -> dict[str, Any]:
     configs = draw_students(training.space, students.trials, training.material.seed)
     distinct = list({inputs_key(config): config for config in configs}.values())
     inputs = all_inputs(distinct, training.material, whose="teacher: ")
+    who_answers = "the best on dev answers" if students.members == 1 else f"the {students.members} best on dev answer"
     _log.info(
-        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; the {students.members} best on dev answer"
+        f"teacher: training {n_of(len(configs), 'student')} on {n_of(len(corpus.train), 'labelled text')}; {who_answers}"
     )
     members = _best(configs, inputs, training)
     with trained.to_write() as folder:

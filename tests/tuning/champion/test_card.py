@@ -114,7 +114,7 @@ def test_the_card_says_how_sure_the_student_is() -> None:
     for words in (
         "| test calibration error | 0.0400 | - | 0.0200 |\n|   before scaling | - | - | 0.2000 |",
         "those of its logits over 1.5, a temperature fitted on dev.",
-        "| | before scaling | as it answers | teacher |\n|---|---:|---:|---:|\n| calibration error | 0.2000 | 0.0200 | 0.0400 |",
+        "| | student before scaling | student | teacher |\n|---|---:|---:|---:|\n| calibration error | 0.2000 | 0.0200 | 0.0400 |",
         "| classwise calibration error | 0.1000 | 0.0100 | 0.0200 |\n| log loss | 0.7500 | 0.5000 | 0.5000 |",
         "| answered | from P on | accuracy | teacher's accuracy |\n|---:|---:|---:|---:|\n"
         "| 100.0 % | 0.5000 | 0.9000 | 0.9000 |\n| 70.0 % | 0.8000 | 0.9300 | 0.9300 |",

@@ -94,7 +94,7 @@ def test_the_ratio_names_its_baseline() -> None:
 
 
 def test_the_notes_of_the_table_fit_a_terminal_of_80_columns() -> None:
-    timed = "one thread of AMD EPYC, without the teacher, of which the logits alone are known, beside other work"
+    timed = "one thread of AMD EPYC, without the teacher (the search used only its logits), while other work"
     notes = table_text("demo", "the fastest", COLUMNS, timed).split("┘\n")[1]
     assert max(map(len, notes.splitlines())) <= 80
     assert f"timed from raw text to label on {timed}" in " ".join(notes.split())

@@ -56,13 +56,15 @@ def test_the_fit_is_the_least_log_loss_of_many_classes() -> None:
 def test_a_perfect_dev_has_no_temperature() -> None:
     found = scaled(LIKELIEST, of_two([3.0, -3.0] * 50), np.array([1, 0] * 50))
     assert found.decision == LIKELIEST
-    assert found.note == "the best one on dev is below 0.1, as dev is answered with hardly an error"
+    assert (
+        found.note == "the best one on dev is below 0.1, because dev has hardly an error or the logits are very small"
+    )
 
 
 def test_logits_that_say_nothing_have_no_temperature() -> None:
     found = scaled(LIKELIEST, of_two([3.0, -3.0] * 50), np.array([0, 1] * 50))
     assert found.decision == LIKELIEST
-    assert found.note == "the best one on dev is above 10, as the logits say nothing of the labels of dev"
+    assert found.note == "the best one on dev is above 10, because the logits say nothing of the labels of dev"
 
 
 def test_a_small_dev_has_no_temperature() -> None:

@@ -65,6 +65,14 @@ def test_both_searches_stand_side_by_side(findings: Findings) -> None:
     assert "the study files are the same" in lines
 
 
+def test_a_terminal_of_80_columns_cuts_nothing_of_two_searches(findings: Findings) -> None:
+    stream = io.StringIO()
+    assert len(str(findings.folder)) > 40
+    show_comparison((findings, findings), Console(file=stream, width=80))
+    assert "…" not in stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
 def test_programs_get_the_results_as_they_were_written(findings: Findings) -> None:
     place = Place(str(findings.folder))
     (place / "results.json").write_text(json.dumps(results()))

@@ -234,13 +234,13 @@ def test_a_search_that_ended_early_says_why(findings: Findings) -> None:
         ({}, "warm, with nothing beside it. The finalists and the teacher took turns", "architecture"),
         (
             {"teacher_timed": "stand-in", "load": {"busy_cores": 1.6, "n_cores": 2}},
-            "warm, beside other work, which kept 1.6 of 2 cores busy. The teacher is known by its logits alone, and a model of the "
-            "same architecture stands in for it: it and the finalists took turns",
+            "warm, while other work kept 1.6 of 2 cores busy. Only the teacher&#39;s logits are known, so a model of the "
+            "same architecture stands in for it. It and the finalists took turns",
             "the teacher took turns",
         ),
         (
             {"teacher_timed": "no"},
-            "known by its logits alone and was not timed. The finalists took turns",
+            "The teacher was not timed: the search used only its logits. The finalists took turns",
             "architecture",
         ),
         # As an earlier version wrote it: what it did not keep is not claimed.

@@ -106,6 +106,16 @@ def test_a_trial_is_shown_by_what_is_not_its_default() -> None:
     assert lines == ["  student.kind = average", "  epochs = 2"]
     assert last.startswith("  the other ")
     assert last.endswith(" settings have their defaults")
+    of_more = {
+        "student": {"kind": "bilstm", "hidden_size": 32},
+        "loss": {"teacher_term": {"kind": "kl", "temperature": 4}},
+    }
+    assert what_differs(TrialConfig.model_validate(of_more))[:-1] == [
+        "  student.kind = bilstm",
+        "  student.hidden_size = 32",
+        "  loss.teacher_term.kind = kl",
+        "  loss.teacher_term.temperature = 4.0",
+    ]
 
 
 def test_a_narrow_terminal_breaks_no_part_of_the_summary() -> None:

@@ -121,13 +121,13 @@ def test_of_the_fields_of_a_system_idle_and_iowait_are_no_work(tmp_path: Path, m
         (
             "stand-in",
             Load(1.6, 2),
-            "one thread of a CPU, in one run with a model of the teacher's architecture, which stands in for it, beside other "
-            "work, which kept 1.6 of 2 cores busy",
+            "one thread of a CPU, in one run with a model of the teacher's architecture, which stands in for it, while other "
+            "work kept 1.6 of 2 cores busy",
         ),
         (
             "no",
             None,
-            "one thread of a CPU, without the teacher, of which the logits alone are known, with nothing of the search beside it",
+            "one thread of a CPU, without the teacher (the search used only its logits), with nothing of the search beside it",
         ),
         (None, None, "one thread of a CPU, with nothing of the search beside it"),
     ],
