@@ -55,7 +55,7 @@ def test_that_of_a_search_of_one_label_has_its_accuracy() -> None:
 def test_the_labels_of_the_corpus_have_their_type(is_multi_label: bool, name: str, kind: Any) -> None:
     config: Any = SimpleNamespace(corpus=SimpleNamespace(short_name="tickets.csv", source_name="tickets.csv"))
     corpus: Any = SimpleNamespace(
-        splits={"dev": "ab"},
+        sizes={"dev": 2},
         labels=("late", "broken"),
         fingerprint="c0",
         answers_fingerprint="a0",
