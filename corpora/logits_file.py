@@ -174,12 +174,31 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
 
 
 def hashes_of(table: Table) -> list[bytes]:
+    """The hash of the text of each row. Raises CorpusError if the hashes of a table are those of some of its texts, and not of all."""
     if "text" in table.columns:
-        return [text_hash(text) for text in texts_of_answers(table)]
+        hashes = [text_hash(text) for text in texts_of_answers(table)]
+        if "text_hash" in table.columns:
+            _refuse_shifted(table, hashes)
+        return hashes
     if "text_hash" not in table.columns:
         raise CorpusError(f"{table.name}: needs a column text or text_hash; its columns are {', '.join(table.columns)}")
     cells = table.column("text_hash")
     return [_hash(cell, table.name, row) for cell, row in zip(cells, table.rows.of(len(cells)), strict=True)]
+
+
+def _refuse_shifted(table: Table, hashes: Sequence[bytes]) -> None:
+    """Hashes of which none is that of its text are another program's, and say nothing."""
+    wanted = {form for one in hashes for form in (one, one.hex())}
+    cells = [
+        bytes(cell) if isinstance(cell, bytes) else str(cell).strip().lower() for cell in table.column("text_hash")
+    ]
+    if not any(cell in wanted for cell in cells):
+        return
+    for row, cell, own in zip(table.rows.of(len(cells)), cells, hashes, strict=True):
+        if cell not in (own, own.hex()):
+            raise CorpusError(
+                f"{table.name}: the text_hash of {row} is not that of its text, so the columns belong to different texts; leave out the column that is wrong"
+            )
 
 
 def _hash(cell: Any, name: str, row: str) -> bytes:

@@ -43,6 +43,11 @@ def test_logits_of_a_parquet_are_joined_by_hash(tmp_path: Path) -> None:
     np.testing.assert_array_equal(file.of(["差", "好"]).logits, [[4, 3], [1, 2]])
 
 
+def test_hashes_of_another_program_beside_the_texts_say_nothing(tmp_path: Path) -> None:
+    path = parquet(tmp_path, text=["好", "差"], text_hash=["0" * 32, "17"], logits=[[1.0, 2.0], [4.0, 3.0]])
+    np.testing.assert_array_equal(read_logits_file(path, LABELS).of(["差"]).logits, [[4, 3]])
+
+
 def test_probabilities_become_their_logarithm(tmp_path: Path) -> None:
     file = read_logits_file(parquet(tmp_path, text=["好", "差"], probabilities=[[0.25, 0.75], [1.0, 0.0]]), LABELS)
     # ln 0.25 = -1.386294, ln 0.75 = -0.287682; 0 is taken as 1e-7, ln 1e-7 = -16.118096
@@ -74,6 +79,14 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
         (
             ["text,logit_bad,logit_good", "好,1,2", "好,1,5"],
             r"different logits, in line 2 and line 3 \(they differ by 3\)",
+        ),
+        (
+            [
+                "text,text_hash,logit_bad,logit_good",
+                f"好,{text_hash('差').hex()},1,2",
+                f"差,{text_hash('好').hex()},2,1",
+            ],
+            "the text_hash of line 2 is not that of its text",
         ),
         (["text_hash,logit_bad,logit_good", "xyz,1,2"], "the text_hash of line 2 is not hexadecimal: xyz"),
         (["text_hash,logit_bad,logit_good", "abcd,1,2"], "the text_hash of line 2 has 2 bytes; it must have 16"),
