@@ -163,7 +163,7 @@ def test_a_text_with_html_in_it_is_read_as_it_was_written(opened: Callable[[int,
 
 
 def test_an_injected_script_would_not_run(browser: Browser, findings: Findings, tmp_path: Path) -> None:
-    page = page_of(findings, [], [])
+    page = page_of(findings, TEXTS, [], [])
     assert "</main>" in page
     file = tmp_path / "report.html"
     file.write_text(page.replace("</main>", "<script>document.title = 'broken'</script></main>"), encoding="utf-8")
