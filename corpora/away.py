@@ -6,9 +6,12 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar
 
 Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 PATIENCE_S = 600.0
 """How long a search that has begun waits for its storage, as it waits for its MLflow server."""
 AGAIN_AFTER_S = 3.0
@@ -51,3 +54,32 @@ def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answe
             if not is_first:
                 _log.warning(f"{root} is back")
             return answer
+
+
+class _Stored(Protocol):
+    """What lies on this machine at `path`, or in the storage at `root`."""
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def root(self) -> str: ...
+
+    @property
+    def patience_s(self) -> float: ...
+
+
+Stored = TypeVar("Stored", bound=_Stored)
+
+
+def waits(method: Callable[Concatenate[Stored, Arguments], Answer]) -> Callable[Concatenate[Stored, Arguments], Answer]:
+    """A method that is called again until its storage answers; a call that fails must leave nothing behind. Raises
+    AwayError after the patience of what is stored."""
+
+    @wraps(method)
+    def call(self: Stored, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        if self.path is not None:
+            return method(self, *arguments, **named)
+        return patiently(lambda: method(self, *arguments, **named), self.root, self.patience_s)
+
+    return call

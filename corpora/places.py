@@ -5,21 +5,20 @@ A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credential
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, wraps
+from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
-from distune.corpora.away import patiently
+from distune.corpora.away import waits
 from distune.corpora.disk import UNFINISHED, make_folder, sync_file, sync_folder, write_whole
 from distune.corpora.scratch import scratch_folder
 
@@ -29,30 +28,6 @@ BUFFER_BYTES = 1 << 20
 """The size of one request for a part of a file that lies elsewhere."""
 UNREADABLE = (OSError, ArrowException)
 """The errors of a place that cannot be read."""
-
-
-class PlaceError(ValueError):
-    """A path or URI that cannot be used; the message says what to do."""
-
-    exit_code: ClassVar[int] = 2
-
-
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
-Method = Callable[Concatenate["Place", Arguments], Answer]
-
-
-def _waits(method: Method[Arguments, Answer]) -> Method[Arguments, Answer]:
-    """A method that may be called again until the storage answers: nothing comes of a call that fails. Raises
-    AwayError after the place's patience."""
-
-    @wraps(method)
-    def call(self: Place, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
-        if self.path is not None:
-            return method(self, *arguments, **named)
-        return patiently(lambda: method(self, *arguments, **named), self.root, self.patience_s)
-
-    return call
 
 
 @dataclass(frozen=True)
@@ -127,25 +102,25 @@ class Place:
     def is_folder(self) -> bool:
         return bool(self._type() == FileType.Directory)
 
-    @_waits
+    @waits
     def _type(self) -> FileType:
         system, path = self._resolved
         return system.get_file_info(path).type
 
-    @_waits
+    @waits
     def names(self) -> list[str]:
         """The names in a folder, sorted; none without a folder."""
         system, path = self._resolved
         return sorted(info.base_name for info in system.get_file_info(FileSelector(path, allow_not_found=True)))
 
-    @_waits
+    @waits
     def entries(self) -> list[tuple[str, bool]]:
         """The names in a folder, and whether each is a folder."""
         system, path = self._resolved
         infos = system.get_file_info(FileSelector(path, allow_not_found=True))
         return sorted((info.base_name, info.type == FileType.Directory) for info in infos)
 
-    @_waits
+    @waits
     def read_bytes(self, n_bytes: int | None = None) -> bytes:
         """The content of a file, or its first bytes; raises FileNotFoundError."""
         system, path = self._resolved
@@ -153,7 +128,7 @@ class Place:
         with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read(n_bytes))
 
-    @_waits
+    @waits
     def open(self) -> BufferedReader[Any]:
         """The file, open for reading its bytes one after the other; raises FileNotFoundError."""
         if self.path is not None:
@@ -162,13 +137,13 @@ class Place:
         # Not `open_input_stream`, whose streams do not say how far they are.
         return BufferedReader(system.open_input_file(path), BUFFER_BYTES)
 
-    @_waits
+    @waits
     def open_at_random(self) -> Any:
         """The file of Arrow, open for reading at any place in it; raises FileNotFoundError."""
         system, path = self._resolved
         return system.open_input_file(path)
 
-    @_waits
+    @waits
     def n_bytes(self) -> int:
         """The size of a file; 0 if it is missing."""
         system, path = self._resolved
@@ -177,7 +152,7 @@ class Place:
     def read_text(self) -> str:
         return self.read_bytes().decode()
 
-    @_waits
+    @waits
     def write_bytes(self, content: bytes, durable: bool = True) -> None:
         """Write a file, which is either whole or missing; its folders are made. A `durable` file is on the disk
         then, and survives a loss of power. Raises DiskError if a disk of this machine is full."""
@@ -227,7 +202,7 @@ class Place:
     def write_text(self, content: str) -> None:
         self.write_bytes(content.encode())
 
-    @_waits
+    @waits
     def delete(self) -> None:
         """Remove a file or a folder with all that is in it, if it is there."""
         system, path = self._resolved
@@ -259,17 +234,17 @@ class Place:
             yield scratch
             self._copy_from(scratch)
 
-    @_waits
+    @waits
     def _copy_to(self, folder: Path) -> None:
         system, path = self._resolved
         copy_files(path, str(folder), source_filesystem=system, destination_filesystem=_local())
 
-    @_waits
+    @waits
     def _copy_from(self, folder: Path) -> None:
         system, path = self._resolved
         copy_files(str(folder), path, source_filesystem=_local(), destination_filesystem=system)
 
-    @_waits
+    @waits
     def _copy_file_from(self, file: Path) -> None:
         with self._unfinished() as (system, path):
             copy_files(str(file), path, source_filesystem=_local(), destination_filesystem=system)
@@ -285,36 +260,3 @@ def _system(uri: str) -> tuple[FileSystem, str]:
     """A file system and the path of its root (the bucket), opened once in each process."""
     system, root = FileSystem.from_uri(uri)
     return system, root
-
-
-def check_place(uri: str) -> None:
-    """Raise PlaceError unless a path or URI can be understood, and holds no secret; nothing is read or written."""
-    if any(
-        "\ud800" <= character <= "\udfff" for character in uri
-    ):  # How Python spells bytes of a name that are no UTF-8.
-        raise PlaceError(f"must be UTF-8; rename the file or folder, but got {uri!r}")
-    if "://" not in uri:
-        return
-    parts = urlsplit(uri)
-    if "@" in parts.netloc:
-        shown = uri.replace(parts.netloc, f"...@{parts.netloc.rpartition('@')[2]}")
-        raise PlaceError(f"must hold no user or password: credentials come from the environment; but got {shown}")
-    if parts.scheme not in ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"):
-        raise PlaceError(f"must be a path, or a URI that pyarrow opens (file, s3, gs, hdfs, abfs), but got {uri}")
-
-
-def check_writable(place: Place) -> None:
-    """Raise PlaceError unless a folder can be written to, or made; on this machine nothing is made for it."""
-    check_place(place.uri)
-    try:
-        if place.path is not None:
-            folder = place.path.absolute()
-            existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-            with tempfile.TemporaryFile(dir=existing):
-                return
-        probe = place / f"probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"")
-        probe.delete()
-    except (OSError, ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
-        raise PlaceError(f"cannot write to {place}: {reason}") from error

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
-from distune.corpora.places import check_place
+from distune.corpora.place_checks import check_place
 from distune.corpora.raw_rows import Quoting
 from distune.corpora.texts import CorpusError
 

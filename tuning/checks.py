@@ -8,7 +8,8 @@ from distune._plural import n_of
 from distune.cluster.config import ClusterConfig
 from distune.cluster.fitting import refuse_unfit
 from distune.corpora.corpus import Corpus
-from distune.corpora.places import Place, PlaceError, check_writable
+from distune.corpora.place_checks import PlaceError, check_writable
+from distune.corpora.places import Place
 from distune.corpora.teacher_logits import has_cache, open_cache
 from distune.tuning.search.plugged import plugs_in
 from distune.tuning.search.reading import read_study

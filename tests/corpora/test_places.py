@@ -9,7 +9,8 @@ import pytest
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from distune.corpora.disk import NO_ROOM, DiskError, disk_error
-from distune.corpora.places import Place, PlaceError, check_place, check_writable
+from distune.corpora.place_checks import PlaceError, check_place, check_writable
+from distune.corpora.places import Place
 
 
 @pytest.fixture(params=["path", "uri"])

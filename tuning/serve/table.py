@@ -10,7 +10,8 @@ from pathlib import Path
 
 from distune._plural import n_of
 from distune.corpora.blocks import Block, BlockFile
-from distune.corpora.places import Place, PlaceError, check_place, check_writable
+from distune.corpora.place_checks import PlaceError, check_place, check_writable
+from distune.corpora.places import Place
 from distune.models.checkpoint_folder import CheckpointError, check_folder
 from distune.tuning.serve.answer_blocks import AnsweredBlock
 from distune.tuning.serve.answer_columns import AnswerSettings

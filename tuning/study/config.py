@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from distune.cluster.config import ClusterConfig
 from distune.corpora.corpus_config import CorpusConfig, refuse_other_rows
-from distune.corpora.places import check_place
+from distune.corpora.place_checks import check_place
 from distune.corpora.teacher_data import TeacherDataConfig
 from distune.models.teacher.config import StudentsConfig, TeacherConfig
 from distune.tuning.metric.config import MetricConfig

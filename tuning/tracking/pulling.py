@@ -10,7 +10,8 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from distune.corpora.places import Place, PlaceError, check_place
+from distune.corpora.place_checks import PlaceError, check_place
+from distune.corpora.places import Place
 from distune.models.checkpoint_folder import check_folder
 from distune.models.errors import first_line
 from distune.tuning.study.errors import StudyError

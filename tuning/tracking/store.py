@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.places import Place, PlaceError, check_writable
+from distune.corpora.place_checks import PlaceError, check_writable
+from distune.corpora.places import Place
 from distune.models.errors import first_line
 from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
 from distune.tuning.study.errors import StudyError
