@@ -57,7 +57,7 @@ def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answe
 
 
 class _Stored(Protocol):
-    """What lies on this machine at `path`, or in the storage at `root`."""
+    """A file or folder on this machine at `path`, or in the storage at `root`."""
 
     @property
     def path(self) -> Path | None: ...

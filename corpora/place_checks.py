@@ -1,4 +1,4 @@
-"""What is refused of a path or URI before anything is read from it or written to it."""
+"""The checks of a path or URI before anything is read from it or written to it."""
 
 from __future__ import annotations
 
