@@ -143,6 +143,7 @@ def _classifiers(
                 max_iter=EPOCHS,
                 tol=None,
                 average=True,
+                n_jobs=-1,
                 random_state=0,
             )
             columns = classes if label is None else np.array([label])
