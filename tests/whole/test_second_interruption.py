@@ -12,6 +12,7 @@ from distune.tuning import session
 from distune.tuning.concluding import InterruptedSearchError
 from distune.tuning.session import tracked
 from distune.tuning.storage.paths import Folder
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.tracking import outbox
 
 
@@ -46,10 +47,9 @@ def test_the_second_one_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyP
 
         monkeypatch.setattr("distune.tuning.tracking.outbox.Future.result", interrupted)
     folder = SimpleNamespace(state={}, update=lambda **state: None)
-    prepared = SimpleNamespace(study=SimpleNamespace(config=None), teacher_score=None)
     with (
         pytest.raises(InterruptedSearchError, match="--resume goes on"),
-        tracked(cast(Any, prepared), cast(Folder, folder)) as box,
+        tracked(cast(StudyConfig, None), 0.9, cast(Folder, folder)) as box,
     ):
         raise InterruptedSearchError("interrupted after 1 of 4 trials; --resume goes on")
     assert cast(Away, box.observer).asked[0] == "KILLED"
