@@ -170,15 +170,17 @@ def _wait_for_its_end(place: Place, what: str) -> str | None:
     """Returns the name of the lease of a driver that is gone, None without a lease. Raises StudyError for a driver
     that still runs.
 
-    A driver elsewhere runs if it renews its lease while this looks: the clocks of two machines may differ.
+    A driver elsewhere runs if it renews its lease while this looks: the clocks of two machines may differ. So does one
+    here whose lease is old, if a process has its number.
     """
     first, began_s = None, time.monotonic()
     while (other := _read(place)) is not None:
         runs = StudyError(f"{what}: {_named(other)}; stop it first, or wait until it has ended")
         if other["host"] == socket.gethostname():
-            if _is_alive(other["pid"]):
+            if not _is_alive(other["pid"]):
+                return str(other["name"])
+            if not _is_gone(other):  # Else another process may have its number, as in a container that began again.
                 raise runs
-            return str(other["name"])
         if time.time() - other["renewed_s"] > FURTHEST_CLOCK_S:
             return str(other["name"])
         if first is None:

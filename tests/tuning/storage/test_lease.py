@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -91,6 +92,25 @@ def test_a_driver_elsewhere_that_goes_on_is_refused_whatever_its_clock_says(
     renewal = threading.Timer(0.1, lambda: write(place, renewed_s=time.time() - behind_s))
     renewal.start()
     with pytest.raises(StudyError, match="process 1 on elsewhere"), only_driver(place):
+        raise AssertionError("held twice")
+    renewal.join()
+
+
+@pytest.mark.parametrize("renews", [False, True])
+def test_an_old_lease_whose_number_another_process_has_is_looked_at(
+    place: Place, monkeypatch: pytest.MonkeyPatch, renews: bool
+) -> None:
+    # A container that begins again has the same name, and its driver the same number.
+    monkeypatch.setattr(lease, "LOOKED_FOR_S", 300.0 if renews else 0.1)
+    monkeypatch.setattr(lease, "LOOKED_EVERY_S", 0.01)
+    write(place, host=socket.gethostname(), pid=os.getpid(), renewed_s=time.time() - 46)
+    if not renews:
+        with only_driver(place):
+            assert json.loads(place.read_text())["name"] != "other"
+        return
+    renewal = threading.Timer(0.1, lambda: write(place, host=socket.gethostname(), pid=os.getpid()))
+    renewal.start()
+    with pytest.raises(StudyError, match=f"process {os.getpid()} on"), only_driver(place):
         raise AssertionError("held twice")
     renewal.join()
 
