@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from distune.tuning.champion.columns import AtThreshold, Column, Quality
 from distune.tuning.champion.confidence import Confidence
@@ -60,19 +61,21 @@ def ratio_formula(plain: Column) -> str:
 def table_text(name: str, rule: str, columns: tuple[Column, Column, Column], timed: str, baseline: str = "") -> str:
     """The table that ends a search, as text: the teacher, the student alone, the distilled student. `timed` says how they were
     timed, and `baseline` what a linear classifier reaches."""
-    table = Table(title=f"{name}: {rule}", title_justify="left")
+    table = Table(
+        title=Text(f"{name}: {rule}"), title_justify="left"
+    )  # A label may hold brackets, which are no markup.
     table.add_column("")
     for column in columns:
         table.add_column(column.name, justify="right")
     for row, cells in rows_of_table(columns):
-        table.add_row(row, *cells)
+        table.add_row(Text(row), *cells)
     stream = io.StringIO()
     Console(file=stream, width=110).print(table)
     # The file is printed as it is: on a narrow terminal, longer lines would break within words.
     notes = Console(file=stream, width=TERMINAL_COLUMNS)
     notes.print(f"distillation ratio {ratio_formula(columns[1])}, on test: {ratio_text(*columns)}", highlight=False)
     if baseline:
-        notes.print(baseline, highlight=False)
+        notes.print(baseline, highlight=False, markup=False)
     if any(row == INTERVAL_ROW for row, _ in rows_of_table(columns)):
         notes.print(f"95 % interval: {INTERVAL_COVERS}", highlight=False)
     notes.print(f"timed from raw text to label on {timed}", highlight=False)

@@ -127,3 +127,14 @@ def test_the_interval_of_an_accuracy_is_wilsons() -> None:
     assert wilson_interval(1.0, 50)[1] == pytest.approx(1.0)
     assert wilson_interval(0.0, 50)[0] == 0.0
     assert wilson_interval(0.0, 0) == (0.0, 1.0)
+
+
+def test_a_label_in_brackets_is_no_markup_of_the_table() -> None:
+    columns = [
+        replace(one, quality=replace(one.quality, metric=MetricConfig.model_validate({"f1": "[red]"})))
+        for one in COLUMNS
+    ]
+    text = table_text(
+        "demo", "the fastest by F1 of [red]", (columns[0], columns[1], columns[2]), "a CPU", "F1 of [red]"
+    )
+    assert text.count("F1 of [red]") == 4  # In the title, the rows of dev and test, and the note about the baseline.
