@@ -86,5 +86,5 @@ def _spelling_key(label: str) -> str | Decimal:
     """A label without what a person hardly sees in it: its width, case, spaces and invisible characters, and the marks
     and stops around it. A number is its value."""
     seen = "".join(sign for sign in content_key(label) if unicodedata.category(sign) != "Cf" and sign not in VARIANTS)
-    key = seen.strip(AROUND) or seen
+    key = seen if NUMBER.fullmatch(seen) else seen.strip(AROUND) or seen
     return Decimal(key) if NUMBER.fullmatch(key) else key
