@@ -7,6 +7,7 @@ import uuid
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from distune.corpora.away import AwayError
 from distune.corpora.places import UNREADABLE, Place
 
 
@@ -33,7 +34,8 @@ def check_place(uri: str) -> None:
 
 
 def check_writable(place: Place) -> None:
-    """Raise PlaceError unless a folder can be written to, or made; on this machine nothing is made for it."""
+    """Raise PlaceError unless a folder can be written to, or made, and AwayError for a storage that does not answer; on this
+    machine nothing is made for the check."""
     check_place(place.uri)
     try:
         if place.path is not None:
@@ -44,6 +46,8 @@ def check_writable(place: Place) -> None:
         probe = place / f"probe-{uuid.uuid4().hex}"
         probe.write_bytes(b"")
         probe.delete()
+    except AwayError:
+        raise
     except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
         raise PlaceError(f"cannot write to {place}: {reason}") from error

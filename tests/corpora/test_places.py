@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from distune.corpora.away import AwayError
 from distune.corpora.disk import NO_ROOM, DiskError, disk_error
 from distune.corpora.place_checks import PlaceError, check_place, check_writable
 from distune.corpora.places import Place
@@ -85,6 +86,15 @@ def test_a_folder_that_cannot_be_made_is_refused_and_one_that_can_is_not_made(tm
     (tmp_path / "file").write_text("")
     with pytest.raises(PlaceError, match="cannot write to"):
         check_writable(Place(str(tmp_path / "file" / "folder")))
+
+
+def test_a_storage_that_is_away_is_not_one_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(self: Place, content: bytes) -> None:
+        raise AwayError("s3://b does not answer (refused)")
+
+    monkeypatch.setattr(Place, "write_bytes", write)
+    with pytest.raises(AwayError, match="does not answer"):
+        check_writable(Place("s3://b/storage"))
 
 
 def test_a_relative_place_is_absolute_where_it_has_travelled_to(
