@@ -99,8 +99,9 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
         prepared = prepare(read_study(study, only=config))
         trials = candidates = [TrialRecord(number=0, state="complete", config=config)]
     else:
-        prepared = prepare(read_study(study))
-        trials = choosable(_search(prepared, root / "searches" / first.search_key), first.method.plain)
+        read = read_study(study)
+        prepared = prepare(read)
+        trials = choosable(_search(prepared, read.earlier, root / "searches" / first.search_key), first.method.plain)
         candidates = _best(trials, prepared, rule)
     teacher = prepared.teacher_score
 
@@ -126,11 +127,11 @@ def _choose_students(cells: Sequence[Cell], root: Path, retrainings: int, say: S
     return choices
 
 
-def _search(prepared: Prepared, place: Path) -> list[TrialRecord]:
-    """The trials of a search, in its order; it goes on where it was killed."""
+def _search(prepared: Prepared, earlier: Folder | None, place: Path) -> list[TrialRecord]:
+    """The trials of a search, in its order; it goes on where it was killed, and starts from an `earlier` one."""
     place.mkdir(parents=True, exist_ok=True)
     folder = Folder(Place(str(place.absolute())))  # Workers stand in folders of their own.
-    records = run_search(prepared.study, prepared.inputs, folder, [])
+    records = run_search(prepared.study, prepared.inputs, folder, [], earlier)
     if not any(record.state == "complete" for record in records):
         raise StudyError(f"no trial of the search in {place} was completed; trials/NUMBER/log.txt there says why")
     return records
