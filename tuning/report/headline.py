@@ -50,8 +50,8 @@ def lead(findings: Findings) -> list[str]:
     baseline = [f"{about_baseline(results.baseline, results.columns[-1])}."] if results.baseline else []
     return [
         f"{who} {_on_test(results)} {_on_dev(results)}",
-        *baseline,
         f"Its settings: {describe_trial(results.shown.config)}.",
+        *baseline,
     ]
 
 
