@@ -234,7 +234,7 @@ def test_labels_that_differ_by_what_is_hardly_seen_are_named(tmp_path: Path, oth
 
 
 def test_numbers_of_one_value_are_named_and_those_of_another_sign_are_not(tmp_path: Path) -> None:
-    labels = ["01", "1", "-1", "0.1", "0.10", "0", "9007199254740992", "9007199254740993", "1e3", "１"]
+    labels = ["01", "1", "-1", "0.1", "0.10", "0", ".5", "5", "9007199254740992", "9007199254740993", "1e3", "１"]
     rows = [(f"t {n}", label) for n, label in enumerate(labels * 20)]
     notes = load(tmp_path, rows, labels=labels).notes
     assert [note.split(" differ")[0] for note in notes if "differ by" in note] == [
