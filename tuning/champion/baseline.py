@@ -1,4 +1,4 @@
-"""The baseline of a search: a linear classifier of TF-IDF features, which learns from the labels of train in seconds.
+"""The baseline of a search: a linear classifier of TF-IDF features, which learns from the labels of train.
 
 A student that is no better than this baseline is not worth its search. Dev chooses the strength of the baseline's regularisation
 and the rule by which it answers. It reads test once, as the students do.
