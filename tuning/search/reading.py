@@ -90,9 +90,8 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         if len(texts) <= FIRST_TEXTS:
             tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
         refuse_missing_packages(one.vectors)
-    of_files = _vector_notes(
-        prepared, texts[:FIRST_TEXTS], places[0]
-    )  # It is said before a teacher is loaded, or learns.
+    # It is said before a teacher is loaded, or learns.
+    of_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     more = config.teacher_data
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
