@@ -113,7 +113,9 @@ def conclude(
     terms = terms_of(config, prepared.corpus.facts, prepared.teachers.key.teacher)
     with scratch_folder() as scratch, ends_at_once("the finalists were timed"):
         present = _present(config.tracking, terms, outbox, scratch)
-        with console.status(f"timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"):
+        with console.status(
+            f"training the TF-IDF baseline, then timing {n_of(len(finalists), 'finalist')} and the teacher on one thread, in turns"
+        ):
             judged = _judged(prepared, finalists, folder, runner, outbox, present)
     verdict = judged.verdict
     _log.info(folder.table.read_text())

@@ -139,7 +139,8 @@ def test_what_a_server_refuses_to_give_is_not_called_damaged(monkeypatch: pytest
     with pytest.raises(UnreadableError) as raised:
         read_object(Place("s3://b/driver.json"), "remove the file")
     assert str(raised.value) == (
-        "cannot read s3://b/driver.json: When reading x: AWS Error ACCESS_DENIED during HeadObject operation: No response body."
+        "cannot read s3://b/driver.json: When reading x: AWS Error ACCESS_DENIED during HeadObject operation: "
+        "No response body.; this process needs the right to read it"
     )
 
 
@@ -148,5 +149,7 @@ def test_what_this_user_may_not_read_is_not_called_damaged(monkeypatch: pytest.M
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Place, "read_text", read)
-    with pytest.raises(DamagedError, match=r"^cannot read driver\.json: Permission denied$"):
+    with pytest.raises(
+        DamagedError, match=r"^cannot read driver\.json: Permission denied; this process needs the right to read it$"
+    ):
         read_object(Place("driver.json"), "remove the file")

@@ -47,7 +47,7 @@ def test_a_probability_of_zero_that_mse_would_fit_is_told(document: dict[str, An
     told = check(study).splitlines()
     assert told[-2] == f"  {line}"
     assert told[-1] == (
-        "  teacher: it says 0 of every text of dev, where 19 of 43 have another label; is it trained, and on such texts?"
+        "  teacher: it says 0 of each of 43 texts of dev, where 19 of 43 have another label; is it trained, and on such texts?"
     )
     assert line in said_by_prepare(study)
 
@@ -180,7 +180,7 @@ def test_a_teacher_that_gives_all_texts_the_same_logits_is_told_once(
 ) -> None:
     study = written(document, write_logits, lambda labels: np.stack([0.5 + 0 * labels, 1.0 + 0 * labels], axis=1))
     line = (
-        "teacher: it says 1 of every text of dev, with the same logits, where 24 of 43 have another label; students learn nothing of "
+        "teacher: it says 1 of each of 43 texts of dev, with the same logits, where 24 of 43 have another label; students learn nothing of "
         "the texts from it"
     )
     assert check(study).splitlines().count(f"  {line}") == 1
@@ -208,7 +208,7 @@ def test_a_checkpoint_with_a_head_of_zeros_is_refused_and_one_of_one_answer_told
             with pytest.raises(CorpusError, match=message):
                 check(Study(document))
         else:
-            assert "teacher: it says 0 of every text of dev, with the same logits" in check(Study(document))
+            assert "teacher: it says 0 of each of 43 texts of dev, with the same logits" in check(Study(document))
 
 
 @pytest.mark.parametrize(

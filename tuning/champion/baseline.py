@@ -6,7 +6,9 @@ and the rule by which it answers. It reads test once, as the students do.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +27,9 @@ from distune.tuning.study.rule import ROUNDING
 Logits = NDArray[np.float32]
 BASELINE = "TF-IDF baseline"
 MOST_TEXTS = 20_000
-"""The most labelled texts that the baseline learns from; of more it learns from a sample."""
+MOST_UPDATES = 1e9
+"""Runs of characters times classes. Above it, and of more than MOST_TEXTS texts, the baseline learns from a sample: it takes
+some minutes at most."""
 MOST_RUNS = 200_000
 LONGEST_RUN = 3
 """Characters of the longest run of characters that is a feature."""
@@ -63,7 +67,7 @@ def train_baseline(corpus: Corpus, metric: AnyMetric, seed: int) -> Column | Non
 
     Its features are runs of 1 to 3 characters, which suit every language. The features of a pair are the distance, the product and the overlap of its texts.
     """
-    train = _sample(corpus.train, seed)
+    train = _sample(corpus.train, len(corpus.labels), seed)
     dev = corpus.dev
     best = max(
         _fitted(train, len(corpus.labels), metric),
@@ -96,10 +100,12 @@ def about_baseline(baseline: Column, student: Column) -> str:
     return f"{found}, so the {student.name} ({student.quality.test_score}) is no better than it"
 
 
-def _sample(train: Split, seed: int) -> Split:
-    if len(train) <= MOST_TEXTS:
+def _sample(train: Split, n_classes: int, seed: int) -> Split:
+    n_updates = LONGEST_RUN * sum(map(len, train.texts)) * (n_classes if n_classes > 2 else 1)
+    n_texts = min(MOST_TEXTS, int(len(train) * MOST_UPDATES / max(n_updates, 1)))
+    if len(train) <= n_texts:
         return train
-    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:MOST_TEXTS])
+    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:n_texts])
     return Split(tuple(train.texts[i] for i in rows), train.labels[rows])
 
 
@@ -126,28 +132,25 @@ def _fitted(train: Split, n_classes: int, metric: AnyMetric) -> Iterator[Linear]
 
 def _classifiers(
     found: Any, labels: NDArray[np.integer[Any]], strength: float, weight: str | None
-) -> Iterator[tuple[NDArray[np.int64], Any]]:
+) -> list[tuple[NDArray[np.int64], Any]]:
     """One classifier of all classes, or if a text has several labels one for each label, from the texts of which it is known."""
     from sklearn.linear_model import SGDClassifier
 
-    each = [(None, labels)] if labels.ndim == 1 else list(enumerate(labels.T))
-    for label, answers in each:
+    def of_label(label: int | None) -> tuple[NDArray[np.int64], Any] | None:
+        answers = labels if label is None else labels[:, label]
         known = np.flatnonzero(answers != UNLABELLED)
         classes = np.unique(answers[known])
-        if len(classes) > 1:
-            # Averaged, its answer hardly depends on the order of the texts.
-            classifier = SGDClassifier(
-                loss="log_loss",
-                alpha=strength,
-                class_weight=weight,
-                max_iter=EPOCHS,
-                tol=None,
-                average=True,
-                n_jobs=-1,
-                random_state=0,
-            )
-            columns = classes if label is None else np.array([label])
-            yield columns.astype(np.int64), classifier.fit(found[known], answers[known])
+        if len(classes) < 2:
+            return None
+        # Averaged, its answer hardly depends on the order of the texts.
+        settings = {"class_weight": weight, "average": True, "random_state": 0, "n_jobs": -1}
+        classifier = SGDClassifier(loss="log_loss", alpha=strength, max_iter=EPOCHS, tol=None, **settings)
+        columns = classes if label is None else np.array([label])
+        return columns.astype(np.int64), classifier.fit(found[known], answers[known])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # SGDClassifier learns without Python's lock.
+        trained = pool.map(of_label, [None] if labels.ndim == 1 else range(labels.shape[1]))
+    return [one for one in trained if one is not None]
 
 
 def _others(labels: NDArray[np.integer[Any]], n_classes: int) -> Logits:

@@ -92,7 +92,7 @@ def judge(
     present: Path | None = None,
     ended_early: str | None = None,
 ) -> Verdict:
-    """Time the finalists, apply the rule, read the test split, and write it all into the search's folder.
+    """Train the baseline, time the finalists, apply the rule, read the test split, and write it all into the search's folder.
 
     The runner times them alone, together with the `present` champion if its checkpoint folder is given. Writes
     `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, if there is a champion, `champion/`.
@@ -102,6 +102,7 @@ def judge(
     for one in finalists:
         inputs, place_of_one = prepared.of(one.record.config), folder / "finalists" / str(one.record.number)
         paths.append(save_finalist(one, config, inputs, corpus.labels, place_of_one))
+    baseline = train_baseline(corpus, prepared.metric, config.search.seed)  # Not while something is timed.
     timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
     timings = [latencies[path.name] for path in paths]
@@ -124,21 +125,26 @@ def judge(
         versions=timed.versions,
         teacher_timed=teacher_timed,
         load=timed.load,
-        baseline=train_baseline(prepared.corpus, prepared.metric, config.search.seed),
+        baseline=baseline,
         present=latencies.get(PRESENT),
         present_fault=timed.fault,
     )
-    facts = facts_of(verdict, config, corpus.facts, prepared.teachers.about) | {"ended_early": ended_early}
+    _write(verdict, prepared, folder, path, ended_early)
+    return verdict
+
+
+def _write(verdict: Verdict, prepared: Prepared, folder: Path, checkpoint: Path, ended_early: str | None) -> None:
+    """Write the results, the table and, if there is a champion, a copy of its checkpoint with its card."""
+    config, corpus, about_teacher = prepared.study.config, prepared.corpus.facts, prepared.teachers.about
+    facts = facts_of(verdict, config, corpus, about_teacher) | {"ended_early": ended_early}
     place = Place(str(folder))
     (place / "results.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
-    about = about_baseline(verdict.baseline, distilled) if verdict.baseline else ""
+    about = about_baseline(verdict.baseline, verdict.columns[-1]) if verdict.baseline else ""
     (place / "table.txt").write_text(table_text(config.name, verdict.rule, verdict.columns, verdict.timed, about))
     (place / "champion").delete()  # Of an attempt that was cut off.
-    if winner is not None:
-        inputs = prepared.of(finalist.record.config)
-        card = card_of_champion(verdict, config, corpus.facts, prepared.teachers.about, inputs)
-        _copy_whole(path, folder / "champion", card)
-    return verdict
+    if verdict.winner is not None:
+        inputs = prepared.of(verdict.finalists[verdict.winner].record.config)
+        _copy_whole(checkpoint, folder / "champion", card_of_champion(verdict, config, corpus, about_teacher, inputs))
 
 
 def _copy_whole(path: Path, champion: Path, card: str) -> None:

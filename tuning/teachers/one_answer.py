@@ -58,7 +58,7 @@ def about_one_answer(
     is_same = np.ptp(logits, axis=0).max() == 0
     doubt = "students learn nothing of the texts from it" if is_same else "is it trained, and on such texts?"
     return [
-        f"{source}: it says {names[answer]} of every text of dev{', with the same logits' if is_same else ''}, where "
+        f"{source}: it says {names[answer]} of each of {len(logits)} texts of dev{', with the same logits' if is_same else ''}, where "
         f"{counts.sum() - counts[answer]} of {counts.sum()} have another label; {doubt}"
     ]
 
@@ -73,12 +73,12 @@ def _about_one_set(
         return []
     if not spread.any():
         return [
-            f"{source}: it gives all texts of dev the same logits, where {len(same)} labels have texts; students learn nothing of the texts "
+            f"{source}: it gives all {len(logits)} texts of dev that were looked at the same logits, where {len(same)} labels have texts; students learn nothing of the texts "
             "from it"
         ]
     shown = ", ".join(f"{names[place]} ({counts[place]})" for place in same[:MOST_SHOWN])
     more = f" and {len(same) - MOST_SHOWN} more" if same[MOST_SHOWN:] else ""
     return [
-        f"{source}: it gives all texts of dev the same logit for {shown}{more}, which some of them have; students learn nothing of "
+        f"{source}: it gives all {len(logits)} texts of dev that were looked at the same logit for {shown}{more}, which some of them have; students learn nothing of "
         f"{'this label' if len(same) == 1 else 'these labels'} from it"
     ]

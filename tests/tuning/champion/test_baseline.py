@@ -101,6 +101,15 @@ def test_of_many_labelled_texts_a_sample_is_learnt_and_the_name_says_so(monkeypa
     assert found.quality.test_score.mean == 1.0
 
 
+def test_long_texts_of_many_classes_are_sampled_so_that_they_take_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Runs of 1 to 3 of 90 characters for each of three classes, of which half may be learnt.
+    train = {"a" * 10: 0, "b" * 10: 1, "a" * 20: 0, "b" * 20: 1, "c" * 20: 2, "c" * 10: 2}
+    monkeypatch.setattr(module, "MOST_UPDATES", 3 * 90 * 3 * 0.5)
+    found = train_baseline(corpus_of(["a", "b", "c"], train=train, dev=train, test=train), BY_ACCURACY, seed=7)
+    assert found is not None
+    assert found.name == "TF-IDF baseline (3 of 6 labelled texts)"
+
+
 def test_a_student_that_is_no_better_is_said_to_be() -> None:
     student = column("distilled champion", 0.85)
     assert about_baseline(column("TF-IDF baseline", 0.8), student) == (

@@ -15,6 +15,7 @@ from distune.corpora.places import Place
 from distune.models.decision import LIKELIEST
 from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_answers
+from distune.tuning.champion.baseline import train_baseline
 from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.results import parse_results
 from distune.tuning.champion.verdict import judge
@@ -57,7 +58,18 @@ def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dic
     assert column.answered.recall.mean == pytest.approx((answered & is_one).sum() / is_one.sum())
     results = parse_results(json.loads((tmp_path / "results.json").read_text(encoding="utf-8")))
     assert results.columns == verdict.columns
-    assert "threshold of 1" in (tmp_path / "table.txt").read_text(encoding="utf-8")
+    baseline = train_baseline(prepared.corpus, prepared.metric, prepared.study.config.search.seed)
+    assert results.baseline == baseline
+    assert baseline is not None
+    table, card = (
+        " ".join((tmp_path / name).read_text(encoding="utf-8").split()) for name in ("table.txt", "champion/README.md")
+    )
+    assert "threshold of 1" in table
+    for text in (table, card):
+        assert (
+            f"TF-IDF baseline, a linear classifier that learnt from the same labels: test F1 of 1 {baseline.quality.test_score}"
+            in text
+        )
     card = (tmp_path / "champion" / "README.md").read_text(encoding="utf-8")
     assert f"It answers `1` from a probability of {champion.decision.threshold:.4f} on" in card
     kept = verdict.columns[-1].kept

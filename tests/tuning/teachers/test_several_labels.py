@@ -186,16 +186,16 @@ def test_a_label_of_which_a_teacher_says_nothing_is_told(tmp_path: Path) -> None
     values = logits_of(TEXTS)
     values[:, 3] = -1.5
     told = check(from_file(tmp_path, values))
-    n = sum(
-        "price" in labels
-        for text, labels in tickets()
-        if text in load_corpus(Study(study_of(tmp_path)).config.corpus).dev.texts
-    )
+    dev = load_corpus(Study(study_of(tmp_path)).config.corpus).dev.texts
+    n = sum("price" in labels for text, labels in tickets() if text in dev)
     assert (
-        f"teacher: it gives all texts of dev the same logit for price ({n}), which some of them have; students learn nothing of this label from it"
+        f"teacher: it gives all {len(dev)} texts of dev that were looked at the same logit for price ({n}), which some of them have; students learn nothing of this label from it"
     ) in told
     values[:] = [1.0, 2.0, 3.0, 4.0]
-    assert "it gives all texts of dev the same logits, where 4 labels have texts" in check(from_file(tmp_path, values))
+    assert (
+        f"it gives all {len(dev)} texts of dev that were looked at the same logits, where 4 labels have texts"
+        in check(from_file(tmp_path, values))
+    )
     values[:] = 1.0
     with pytest.raises(CorpusError, match="all its logits on dev are 1, for every class of every text"):
         check(from_file(tmp_path, values))
