@@ -73,6 +73,11 @@ def test_a_search_in_a_bucket_is_steered_and_waits_for_a_server_that_is_away(
     assert "Traceback" not in printed
     assert "1,000 trials: `distune finish` asked for it, on " in printed
     assert "registered as tiny-student version 1, alias champion" in printed
+    logs = [
+        place / "log.txt" for place in (folder.place / "trials" / name for name in (folder.place / "trials").names())
+    ]
+    printed += "".join(log.read_text() for log in logs if log.is_file())
+    assert "does not answer" in printed  # The driver or a worker has felt it.
     assert of_state("failed", "running") == []
     assert skipped in [one.number for one in of_state("skipped")]
 
