@@ -40,10 +40,10 @@ class OnRay:
         """
         config = self.config
         remote = ray.remote(num_cpus=config.cpus_per_trial, num_gpus=_gpus(config), max_retries=config.max_failures)(
-            function
+            _called
         )
         handle = ray.put(shared)
-        pending = {remote.remote(argument, handle): index for index, argument in enumerate(arguments)}
+        pending = {remote.remote(function, argument, handle): index for index, argument in enumerate(arguments)}
         try:
             while pending:
                 done, _ = ray.wait(list(pending))
@@ -99,8 +99,8 @@ class OnRay:
             return function(argument)
         # One that is yet to be started by the autoscaler has the CPUs that it has.
         n_cpus = max((node.get("CPU", 0) for node in alive_nodes() if node.get(resource, 0) >= 1), default=0)
-        remote = ray.remote(num_cpus=n_cpus, resources={resource: 1}, max_retries=3)(function)
-        answer: Answer = _answer(remote.remote(argument))
+        remote = ray.remote(num_cpus=n_cpus, resources={resource: 1}, max_retries=3)(_called)
+        answer: Answer = _answer(remote.remote(function, argument))
         return answer
 
 
@@ -119,14 +119,19 @@ class InProcessBesideRay(InProcess):
 
 def run_on_each_node(function: Callable[[Argument], Answer], argument: Argument) -> dict[str, Answer]:
     """The answers of every node, by its address."""
-    remote = ray.remote(num_cpus=0)(function)
+    remote = ray.remote(num_cpus=0)(_called)
     calls = {}
     for node in ray.nodes():
         if node["Alive"]:
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
-            calls[name] = remote.options(scheduling_strategy=here).remote(argument)
+            calls[name] = remote.options(scheduling_strategy=here).remote(function, argument)
     return {name: ray.get(call) for name, call in calls.items()}
+
+
+def _called(function: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Call a function for Ray, which itself takes plain functions alone, and no partial ones."""
+    return function(*arguments)
 
 
 def _answer(call: ray.ObjectRef) -> Any:

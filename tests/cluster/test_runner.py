@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,17 @@ def test_there_is_room_for_as_many_trials_as_each_node_holds(nodes: dict[str, st
     assert n_slots(ClusterConfig(cpus_per_trial=0.25, gpus_per_trial=0.25)) == 4
     assert n_slots(ClusterConfig(cpus_per_trial=1, gpus_per_trial=0.25)) == 1
     assert n_slots(ClusterConfig(concurrent_trials=7)) == 7
+
+
+def test_any_callable_may_be_run(runner: Runner) -> None:
+    assert dict(runner.each(partial(scaled_sum), [2], np.arange(4)))[0][0] == 12
+    assert dict(runner.map(partial(pow, 2), [3])) == {0: 8}
+    assert runner.once(partial(pow, 2), 4) == 16
+
+
+def test_a_callable_that_is_no_function_runs_alone(nodes: dict[str, str]) -> None:
+    assert OnRay(ClusterConfig(address="auto", latency_node="latency")).alone(partial(pow, 2), 5) == 32
+    assert set(run_on_each_node(partial(pow, 2), 3).values()) == {8}
 
 
 def test_what_runs_alone_runs_on_its_node(nodes: dict[str, str]) -> None:
