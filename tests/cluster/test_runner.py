@@ -45,7 +45,8 @@ def node_of(_: object = None) -> str:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[dict[str, str]]:
     """The ids of the nodes by what they are for; this process is connected."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    # A port that Ray chooses: beside another cluster its usual one is taken.
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "dashboard_port": None})
     gpu = cluster.add_node(num_cpus=1, num_gpus=1)
     latency = cluster.add_node(num_cpus=1, resources={"latency": 1})
     cluster.wait_for_nodes()

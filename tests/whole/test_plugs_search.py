@@ -50,7 +50,8 @@ class Searched:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a cluster with a node for trials and one that is kept for timing."""
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    # A port that Ray chooses: beside another cluster its usual one is taken.
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "dashboard_port": None})
     nodes.add_node(num_cpus=1, resources={"latency": 1})
     nodes.wait_for_nodes()
     try:
