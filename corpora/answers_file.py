@@ -16,7 +16,8 @@ from distune.corpora.answer_notes import notes_of_forms, refuse_scores_in_rows, 
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.logits_file import LogitsFile, hashes_of
+from distune.corpora.logits_file import LogitsFile
+from distune.corpora.row_hashes import hashes_of
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import config_of
 from distune.corpora.table_file import Table

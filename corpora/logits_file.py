@@ -23,10 +23,11 @@ from distune.corpora.logits_filling import TeacherAnswers
 from distune.corpora.logits_table import about_of, read_logits_table
 from distune.corpora.matrices import of_lists
 from distune.corpora.narrowing import hidden_in_half
+from distune.corpora.row_hashes import hashes_of
 from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
-from distune.corpora.texts import HASH_BYTES, CorpusError, has_content, text_hash
+from distune.corpora.texts import CorpusError, has_content, text_hash
 
 ROUNDED_SUM = 0.011
 """How far from 1 probabilities add up that were rounded to two digits."""
@@ -171,41 +172,3 @@ def _with_texts(table: Table, notes: list[str]) -> Table:
         raise CorpusError(f"{table.name}: the column text is empty throughout ({n_of(len(has_text), 'row')})")
     columns = {name: list(compress(table.column(name), has_text)) for name in table.columns}
     return replace(table, columns=columns, n_rows=sum(has_text), rows=table.rows.kept(has_text))
-
-
-def hashes_of(table: Table) -> list[bytes]:
-    """The hash of the text of each row. Raises CorpusError if the hashes of a table are those of some of its texts, and not of all."""
-    if "text" in table.columns:
-        hashes = [text_hash(text) for text in texts_of_answers(table)]
-        if "text_hash" in table.columns:
-            _refuse_shifted(table, hashes)
-        return hashes
-    if "text_hash" not in table.columns:
-        raise CorpusError(f"{table.name}: needs a column text or text_hash; its columns are {', '.join(table.columns)}")
-    cells = table.column("text_hash")
-    return [_hash(cell, table.name, row) for cell, row in zip(cells, table.rows.of(len(cells)), strict=True)]
-
-
-def _refuse_shifted(table: Table, hashes: Sequence[bytes]) -> None:
-    """Hashes of which none is that of its text are another program's, and say nothing."""
-    wanted = {form for one in hashes for form in (one, one.hex())}
-    cells = [
-        bytes(cell) if isinstance(cell, bytes) else str(cell).strip().lower() for cell in table.column("text_hash")
-    ]
-    if not any(cell in wanted for cell in cells):
-        return
-    for row, cell, own in zip(table.rows.of(len(cells)), cells, hashes, strict=True):
-        if cell not in (own, own.hex()):
-            raise CorpusError(
-                f"{table.name}: the text_hash of {row} is not that of its text, so the columns belong to different texts; leave out the column that is wrong"
-            )
-
-
-def _hash(cell: Any, name: str, row: str) -> bytes:
-    try:
-        found = bytes.fromhex(cell) if isinstance(cell, str) else bytes(iter(cell))  # A number would be so many zeros.
-    except (ValueError, TypeError) as error:
-        raise CorpusError(f"{name}: the text_hash of {row} is not hexadecimal: {str(cell)[:40]}") from error
-    if len(found) != HASH_BYTES:
-        raise CorpusError(f"{name}: the text_hash of {row} has {n_of(len(found), 'byte')}; it must have {HASH_BYTES}")
-    return found

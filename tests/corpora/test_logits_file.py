@@ -10,42 +10,18 @@ import pyarrow.parquet
 import pytest
 from numpy.typing import NDArray
 
-from distune.corpora.logits_export import principal_axes, write_logits_file
+from distune.corpora.logits_export import write_logits_file
 from distune.corpora.logits_file import read_logits_file
 from distune.corpora.logits_filling import Source, TeacherAnswers, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import CacheKey, TeacherLogits
-from distune.corpora.texts import CorpusError, text_hash
-
-LABELS = ("bad", "good")
-
-
-def csv(tmp_path: Path, *lines: str) -> Path:
-    path = tmp_path / "logits.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def parquet(tmp_path: Path, **columns: object) -> Path:
-    path = tmp_path / "logits.parquet"
-    pyarrow.parquet.write_table(pa.table(columns), path)
-    return path
+from distune.corpora.texts import CorpusError
+from tests.making.logits_files import LABELS, csv, parquet
 
 
 def test_logits_of_a_csv_are_joined_by_text(tmp_path: Path) -> None:
     file = read_logits_file(csv(tmp_path, "text,logit_good,logit_bad", "好,2,1", "差,3,4"), LABELS)
     np.testing.assert_array_equal(file.of(["差", "好"]).logits, [[4, 3], [1, 2]])
-
-
-def test_logits_of_a_parquet_are_joined_by_hash(tmp_path: Path) -> None:
-    hashes = [text_hash("好").hex(), text_hash("差").hex()]
-    file = read_logits_file(parquet(tmp_path, text_hash=hashes, logits=[[1.0, 2.0], [4.0, 3.0]]), LABELS)
-    np.testing.assert_array_equal(file.of(["差", "好"]).logits, [[4, 3], [1, 2]])
-
-
-def test_hashes_of_another_program_beside_the_texts_say_nothing(tmp_path: Path) -> None:
-    path = parquet(tmp_path, text=["好", "差"], text_hash=["0" * 32, "17"], logits=[[1.0, 2.0], [4.0, 3.0]])
-    np.testing.assert_array_equal(read_logits_file(path, LABELS).of(["差"]).logits, [[4, 3]])
 
 
 def test_probabilities_become_their_logarithm(tmp_path: Path) -> None:
@@ -66,7 +42,6 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
         (["text,logit_bad", "好,1"], "has logit_bad, but the corpus' labels ask for logit_bad, logit_good"),
         (["text,logit_0,logit_1,logit_2", "好,1,2,3"], "has logit_0, logit_1, logit_2, but"),
         (["text,label", "好,1"], "no logits: needs a list column"),
-        (["review,logit_bad,logit_good", "好,1,2"], "needs a column text or text_hash"),
         (
             ["text,probability_bad,probability_good", "好,0.5,0.6"],
             r"add up to 1, but line 2 adds up to 1\.100; divide each row by its sum if they are rounded or percentages; call the columns logits",
@@ -80,16 +55,6 @@ def test_texts_without_logits_are_named(tmp_path: Path) -> None:
             ["text,logit_bad,logit_good", "好,1,2", "好,1,5"],
             r"different logits, in line 2 and line 3 \(they differ by 3\)",
         ),
-        (
-            [
-                "text,text_hash,logit_bad,logit_good",
-                f"好,{text_hash('差').hex()},1,2",
-                f"差,{text_hash('好').hex()},2,1",
-            ],
-            "the text_hash of line 2 is not that of its text",
-        ),
-        (["text_hash,logit_bad,logit_good", "xyz,1,2"], "the text_hash of line 2 is not hexadecimal: xyz"),
-        (["text_hash,logit_bad,logit_good", "abcd,1,2"], "the text_hash of line 2 has 2 bytes; it must have 16"),
         # Two rows without a text stand before it.
         (
             ["text,logit_bad,logit_good", ",1,2", ",1,2", "好,1,x"],
@@ -121,12 +86,6 @@ def test_rows_of_logits_that_add_up_to_one_may_be_probabilities(
 ) -> None:
     file = read_logits_file(parquet(tmp_path, text=[f"t{n}" for n in range(len(rows))], logits=rows), LABELS)
     assert file.n_like_probabilities == expected
-
-
-def test_hidden_states_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    path = parquet(tmp_path, text=["好"], logits=[[1.0, 2.0]], hidden=[[1.0, float("nan")]])
-    with pytest.raises(CorpusError, match="1 row of hidden is not finite numbers, first row 1"):
-        read_logits_file(path, LABELS)
 
 
 def test_a_list_with_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
@@ -253,57 +212,6 @@ def test_rows_with_a_probability_of_zero_are_counted(tmp_path: Path) -> None:
     file = read_logits_file(parquet(tmp_path, text=["a", "b", "c", "d"], probabilities=votes), LABELS)
     assert file.n_floored == 2
     assert read_logits_file(parquet(tmp_path, text=["a"], logits=[[-16.0, 1.0]]), LABELS).n_floored == 0
-
-
-def test_hidden_states_beyond_float16_are_refused(tmp_path: Path) -> None:
-    path = parquet(tmp_path, text=["好"], logits=[[1.0, 2.0]], hidden=[[1e6, 0.5]])
-    with pytest.raises(
-        CorpusError, match=r"hidden: numbers must be within ±65504 to be kept in float16, but got 1e\+06"
-    ):
-        read_logits_file(path, LABELS)
-
-
-def test_principal_axes_of_rows_that_are_all_alike_are_the_whole_of_nothing() -> None:
-    assert principal_axes(np.ones((3, 2), np.float32), 1)[2] == 1.0
-
-
-def test_hidden_states_of_a_file_are_read(tmp_path: Path) -> None:
-    file = read_logits_file(
-        parquet(tmp_path, text=["好", "差"], logits=[[1.0, 2.0]] * 2, hidden=[[1.0, 0.5, 3.0], [4.0, 5.0, 6.0]]), LABELS
-    )
-    found = file.of(["差", "好"]).hidden
-    assert found is not None
-    np.testing.assert_array_equal(found, [[4, 5, 6], [1, 0.5, 3]])
-    assert found.dtype == np.float16
-
-
-def test_principal_axes_of_points_on_a_line() -> None:
-    # On the line (0, 1) + t (3, 4) / 5 with t = -5, 0, 5, and nothing beside it.
-    mean, axes, share = principal_axes(np.array([[-3, -3], [0, 1], [3, 5]], np.float32), 1)
-    assert mean.tolist() == [0, 1]
-    assert np.abs(axes[:, 0]) == pytest.approx([0.6, 0.8])
-    assert share == pytest.approx(1)
-
-
-def test_hidden_states_are_exported_as_principal_components(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    texts = [f"text {i}" for i in range(60)]
-    plane = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 40))
-    values = dict(zip(texts, plane.astype(np.float32), strict=True))
-
-    def teacher(batch: Sequence[str]) -> TeacherAnswers:
-        return TeacherAnswers(np.zeros((len(batch), 2), np.float32), np.stack([values[text] for text in batch]))
-
-    cache = fill_cache(Place(str(tmp_path)), CacheKey("t", "c", LABELS), texts, Source(lambda: teacher, {}))
-    write_logits_file(tmp_path / "logits.parquet", cache, texts, {}, texts[:50])
-    file = read_logits_file(tmp_path / "logits.parquet", LABELS)
-    found = file.of(texts).hidden
-    assert found is not None
-    assert found.shape == (60, 16)
-    assert file.about["hidden"] == "16 principal components, 100.0% of the variance"
-    # Distances are kept, of texts that the axes were not fitted on as well.
-    before, after = (np.linalg.norm(np.diff(array.astype(np.float32), axis=0), axis=1) for array in (plane, found))
-    np.testing.assert_allclose(after, before, rtol=2e-2)
 
 
 @pytest.mark.parametrize("column", ["logits", "probabilities"])
