@@ -50,9 +50,11 @@ def reading(place: Place | str, advice: str) -> Iterator[None]:
             raise
         said = " ".join(str(error).split())
         if isinstance(error, OSError) and (error.errno is not None or OF_A_SERVER.search(said)):
-            raise UnreadableError(
-                f"cannot read {place}: {(error.strerror or said):.200}; this process needs the right to read it"
-            ) from error
+            is_refused = isinstance(error, PermissionError) or "ACCESS_DENIED" in said
+            then = (
+                "this process needs the right to read it" if is_refused else "see to its disk or server, and try again"
+            )
+            raise UnreadableError(f"cannot read {place}: {(error.strerror or said):.200}; {then}") from error
         bare = isinstance(error, LookupError | TypeError | AttributeError) or not said
         raise DamagedError(
             f"{place} is damaged ({f'{type(error).__name__}: ' if bare else ''}{said:.200}); {advice}"

@@ -19,7 +19,7 @@ from typing import Any
 
 from distune.corpora.away import AwayError
 from distune.corpora.disk import UNFINISHED
-from distune.corpora.kept import DamagedError, read_object, reading
+from distune.corpora.kept import DamagedError, UnreadableError, read_object, reading
 from distune.corpora.places import Place
 from distune.tuning.study.errors import StudyError
 
@@ -56,7 +56,7 @@ def only_driver(place: Place, other: str = "another driver runs this search") ->
         ended.set()
         thread.join(RENEWED_EVERY_S)  # A storage that hangs must not keep a driver that has ended.
         with contextlib.suppress(AwayError):  # It is taken for gone in 45 s.
-            if _holder(place) == name:
+            if _is_held(place, name):
                 place.delete()
 
 
@@ -122,12 +122,22 @@ def _renew(place: Place, name: str, ended: threading.Event) -> None:
     """Renew the lease. If another driver has taken over, because this one was asleep, interrupt the search here."""
     while not ended.wait(RENEWED_EVERY_S):
         try:
-            if _holder(place) != name:
+            if not _is_held(place, name):
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             _write(place, name)
-        except (OSError, DamagedError):  # The storage is away; what the search itself writes there will tell.
+        except (OSError, UnreadableError):  # The storage is away; what the search itself writes there will tell.
             continue
+
+
+def _is_held(place: Place, name: str) -> bool:
+    """Whether a lease that was taken is held still. Others are refused by a damaged lease: it is held, and its renewal mends it."""
+    try:
+        return _holder(place) == name
+    except UnreadableError:
+        raise
+    except DamagedError:
+        return True
 
 
 def _holder(place: Place) -> str | None:

@@ -223,3 +223,20 @@ def test_a_lease_is_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> No
         end = time.monotonic() + 300
         while json.loads(place.read_text())["renewed_s"] == first:
             assert time.monotonic() < end
+
+
+def test_a_lease_that_something_else_damages_is_still_held_and_mended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.05)
+    with only_driver(place):
+        name = json.loads(place.read_text())["name"]
+        place.write_text("{")
+        end = time.monotonic() + 300
+        while place.read_text() == "{":
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert json.loads(place.read_text())["name"] == name
+        monkeypatch.setattr(lease, "_write", lambda place, name: None)
+        place.write_text("{")
+    assert not place.exists()  # Its end is no error of the search.
