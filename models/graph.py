@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from .checkpoint_folder import PULL_AGAIN, CheckpointError, read_json
-from .network import RUN_OPTIONS, check_graph, opened, run_network, run_padded
+from .network import REFUSALS, RUN_OPTIONS, check_graph, opened, run_network, run_padded
 
 BATCH_SIZE = 16
 """Texts that the network answers together. They are taken in the order of their lengths, as padding costs what words cost."""
@@ -65,7 +65,7 @@ class Graph:
         quiet.log_severity_level = 4
         try:
             run_network(self.session, [[n_tokens, SEPARATOR, UNKNOWN] if is_of_pairs else [n_tokens]], quiet)
-        except Exception:  # noqa: BLE001  (each version of ONNX Runtime has its own)
+        except REFUSALS:
             return
         raise CheckpointError(
             f"{self.place} has a table of more rows than the {n_tokens} tokens of vocabulary.txt; {PULL_AGAIN}"
@@ -75,7 +75,7 @@ class Graph:
         """The logits of rows of token ids, or another output, computed as one batch."""
         try:
             return run_network(self.session, rows, outputs=outputs or self.outputs)
-        except Exception as error:
+        except REFUSALS as error:
             raise self._misfit(error) from error
 
     def logits(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -102,7 +102,7 @@ class Graph:
             token_ids[is_token] = ids[(starts[batch, None] + places)[is_token]]
             try:
                 logits[batch] = run_padded(self.session, token_ids, lengths[batch], RUN_OPTIONS, self.outputs)
-            except Exception as error:
+            except REFUSALS as error:
                 raise self._misfit(error) from error
         return logits
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 from .checkpoint_folder import PULL_AGAIN, CheckpointError
 from .pair_vectors import STATES
@@ -20,6 +21,10 @@ MAX_THREADS = 1024
 """No machine has that many cores, but ONNX Runtime starts any number of threads."""
 OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
 """The output of a graph, and that of a graph for several labels a text. A program that takes the largest of `logits` finds none there."""
+REFUSALS: tuple[type[Exception], ...] = tuple(
+    one for one in vars(onnxruntime_pybind11_state).values() if isinstance(one, type) and issubclass(one, Exception)
+)
+"""The errors of ONNX Runtime itself, which have no class in common."""
 RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
 
@@ -78,6 +83,6 @@ def opened(graph: bytes, threads: int, place: Path) -> onnxruntime.InferenceSess
     """The session of the graph that was read at `place`. Raises CheckpointError for what is no graph."""
     try:
         return open_session(graph, threads)
-    except Exception as error:
+    except REFUSALS as error:
         said = " ".join(str(error).split())
         raise CheckpointError(f"{place} cannot be opened ({said:.200}); {PULL_AGAIN}") from error
