@@ -208,7 +208,7 @@ def _copied(place: Place) -> tuple[Path, int]:
 
 def _damaged(place: Place, file: str) -> CorpusError:
     return CorpusError(
-        f"the cache {place} is damaged: {file} is missing or has changed; "
+        f"the cache {place} is damaged: {file:.80} is missing or has changed; "
         "`distune cache STUDY --rebuild` makes it again"
     )
 

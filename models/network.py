@@ -21,10 +21,11 @@ MAX_THREADS = 1024
 """No machine has that many cores, but ONNX Runtime starts any number of threads."""
 OUTPUT, OUTPUT_OF_SETS = "logits", "label_logits"
 """The output of a graph, and that of a graph for several labels a text. A program that takes the largest of `logits` finds none there."""
-REFUSALS: tuple[type[Exception], ...] = tuple(
-    one for one in vars(onnxruntime_pybind11_state).values() if isinstance(one, type) and issubclass(one, Exception)
+REFUSALS: tuple[type[Exception], ...] = (
+    *(one for one in vars(onnxruntime_pybind11_state).values() if isinstance(one, type) and issubclass(one, Exception)),
+    UnicodeDecodeError,
 )
-"""The errors of ONNX Runtime itself, which have no class in common."""
+"""The errors of ONNX Runtime itself, which have no class in common, and that of a damaged name in a graph."""
 RUN_OPTIONS = onnxruntime.RunOptions()
 """Without them every call makes some, which takes a tenth of the shortest call."""
 
