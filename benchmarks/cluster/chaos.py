@@ -205,7 +205,7 @@ def faults_of(root: Path, before: dict[int, TrialRecord], n_trials: int = N_TRIA
     for run in children:
         steps = [point.step for point in client.get_metric_history(run.info.run_id, "epoch/accuracy")]
         # An epoch that ended as its driver was killed was told to nobody.
-        if steps != sorted(set(steps)) or steps[-1] != epochs or len(steps) < epochs - 2:
+        if steps != sorted(set(steps)) or steps[-1:] != [epochs] or len(steps) < epochs - 2:
             faults.append(f"the epochs of {run.info.run_name} are {steps}")
     champion = root / "storage" / "searches" / "chaos" / "1" / "champion"
     answers = list(Predictor(champion, load_encoder(champion)).answers(["这书好"]))

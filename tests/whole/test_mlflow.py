@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser
 
 from distune.cluster.programs import free_ports
-from distune.tuning.storage.records import records_in
+from distune.tuning.storage.records import Epoch, records_in
 from distune.tuning.tracking.runs import Tracker
 from tests.browsers import browser, needs_chromium
 from tests.making.ended import Ended
@@ -94,6 +94,27 @@ def test_an_epoch_that_a_killed_driver_has_told_of_is_not_told_twice(ended: Ende
     (child,) = client.search_runs([client.get_run(killed.run_id).info.experiment_id], "tags.`distune.trial` = '0'")
     history = client.get_metric_history(child.info.run_id, "epoch/accuracy")
     assert [(point.step, point.value) for point in history] == [(1, 0.6), (2, 0.7), (3, 0.8)]
+
+
+def test_the_epochs_that_a_killed_driver_had_not_told_of_are_told_by_the_next_one(ended: Ended, store: str) -> None:
+    tracking = ended.study.config.tracking.model_copy(update={"uri": store})
+    config = ended.study.config.model_copy(update={"tracking": tracking})
+    begun, unheard = (
+        replace(record, state="complete", curve=tuple(Epoch(n, 0.5 + n / 10, 1 / n) for n in (1, 2, 4)))
+        for record in records_in(ended.study.config, ended.folder)[:2]
+    )
+    killed = Tracker(config, 0.9)
+    killed.started(replace(begun, state="running"))
+    killed.reported(begun.number, {"score": 0.6, "loss": 1.0}, 1)
+    Tracker(config, 0.9, killed.run_id).reconcile([begun, unheard])
+    client = MlflowClient(store)
+    children = client.search_runs([client.get_run(killed.run_id).info.experiment_id], "tags.`distune.trial` != ''")
+    assert sorted(run.data.tags["distune.trial"] for run in children) == ["0", "1"]
+    for run in children:
+        assert run.info.status == "FINISHED"
+        for name, told in (("accuracy", [(1, 0.6), (2, 0.7), (4, 0.9)]), ("loss", [(1, 1.0), (2, 0.5), (4, 0.25)])):
+            history = client.get_metric_history(run.info.run_id, f"epoch/{name}")
+            assert [(point.step, point.value) for point in history] == told
 
 
 def test_of_a_teacher_that_is_never_right_no_share_is_recorded(ended: Ended, store: str) -> None:

@@ -133,14 +133,16 @@ class Tracker:
         self._client.set_terminated(run_id, STATUS[record.state])
 
     def reconcile(self, records: Sequence[TrialRecord]) -> None:
-        """Close the child runs of finished trials that a kill left open; the study is the truth."""
+        """Complete the child runs of finished trials that a kill left open or unmade; the study is the truth."""
         still_open = {int(run.data.tags[NUMBER]) for run in self._child_runs() if run.info.status == "RUNNING"}
         for record in records:
-            if record.state != "running" and record.number not in self._children:
-                self.started(record)
-                still_open.add(record.number)
-            if record.state != "running" and record.number in still_open:
-                self.ended(record)
+            is_told = record.number in self._children and record.number not in still_open
+            if record.state == "running" or is_told:
+                continue
+            self.started(record)
+            for epoch in record.curve:
+                self.reported(record.number, {"score": epoch.score, "loss": epoch.loss}, epoch.number)
+            self.ended(record)
 
     def log_results(self, closing: SearchEnd, folder: Path) -> None:
         """Keep the finalists' figures in their trials' runs, and the table and results of the search in its own, with a note
