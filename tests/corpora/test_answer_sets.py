@@ -113,7 +113,7 @@ def test_votes_of_one_text_are_added_up_and_said(tmp_path: Path) -> None:
     found = answers(tmp_path, *rows, {"text": "b", "label": ["late", "price"]})
     assert probabilities(found) == pytest.approx([0.5 / 4, 2.5 / 4, 1.5 / 4])
     assert found.file.notes == (
-        "answers to 2 texts, 2 with one list of labels, which is one vote; 0 texts have an abstention, which is no row",
+        "answers to 2 texts, 2 with one list of labels, which is one vote",
         "1 text stands in several rows, 1 of them with answers that contradict each other: votes are added up, other answers are averaged "
         "as probabilities",
         "4 votes, 1 to 3 a text: a label that c of n votes have has the probability (c + 0.5) / (n + 1), by teacher.answers.prior_strength",
