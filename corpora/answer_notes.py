@@ -40,7 +40,9 @@ def shown_forms(answered: Iterable[Answers], words: Mapping[Form, str]) -> str:
 
 def notes_of_forms(answered: Sequence[Answers], n_abstained: int, words: Mapping[Form, str]) -> list[str]:
     """The lines about the answers to each text that has some: their forms, and where they contradict each other."""
-    abstentions = f"; {n_of(n_abstained, 'text has', 'texts have')} an abstention, which is no row" if n_abstained else ""
+    abstentions = (
+        f"; {n_of(n_abstained, 'text has', 'texts have')} an abstention, which is no row" if n_abstained else ""
+    )
     found = [f"answers to {n_of(len(answered), 'text')}, {shown_forms(answered, words)}{abstentions}"]
     several = [answers for answers in answered if len(answers) > 1]
     if several:

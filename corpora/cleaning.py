@@ -13,7 +13,7 @@ from distune.corpora.columns import NUMBER, label_sort_key
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import Row
 from distune.corpora.labelling import ONE_LABEL, Labelling
-from distune.corpora.texts import CorpusError, content_key, text_hash
+from distune.corpora.texts import CorpusError, content_key, content_keys, text_hash
 
 AROUND = "\"'`*_.。,，:：;；“”‘’「」『』"
 """Marks and stops around a label, which are hardly ever what tells two classes apart."""
@@ -26,8 +26,7 @@ def deduplicated(rows: Sequence[Row], notes: list[str], labelling: Labelling = O
     """Each content once, in its most frequent spelling, sorted by its hash; contradicting labels give way to the most frequent."""
     first: dict[str, Row] = {}
     repeated: dict[str, list[Row]] = {}
-    for row in rows:
-        key = content_key(row.text)
+    for row, key in zip(rows, content_keys([row.text for row in rows]), strict=True):
         if (other := first.setdefault(key, row)) is not row:
             repeated.setdefault(key, [other]).append(row)
     contradicting = [key for key in first if key in repeated and len({row.label for row in repeated[key]}) > 1]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from distune._pairs import in_words as shown
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated, label_names
+from distune.corpora.collecting import without_collecting
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.corpus_facts import CorpusFacts
 from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
@@ -23,7 +24,7 @@ from distune.corpora.labelling import labelling_of, n_texts_of
 from distune.corpora.pairs import about_sides
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words
-from distune.corpora.texts import HASH_BYTES, CorpusError, content_key, text_hash
+from distune.corpora.texts import HASH_BYTES, CorpusError, content_keys, text_hash
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Corpus:
         return [text for split in self.splits.values() for text in split.texts]
 
 
+@without_collecting()
 def load_corpus(config: CorpusConfig) -> Corpus:
     """Read, clean and split a corpus.
 
@@ -134,7 +136,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     train, dev, test = split_rows(rows, config, labels, notes)
     train, transfer = keep_labelled(train, labels, config)
     if config.unlabelled or config.more_unlabelled:
-        taken = {content_key(row.text) for part in (train, transfer, dev, test) for row in part}
+        taken = set(content_keys([row.text for part in (train, transfer, dev, test) for row in part]))
         transfer = transfer + read_unlabelled(config, taken, notes)
     transfer = drawn(transfer, config)
     parts = {
@@ -235,8 +237,8 @@ def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
     seen: dict[str, str] = {}
     shared: dict[tuple[str, str], list[str]] = {}
     for name, part in parts.items():
-        for text in part.texts:
-            first = seen.setdefault(content_key(text), name)
+        for text, key in zip(part.texts, content_keys(part.texts), strict=True):
+            first = seen.setdefault(key, name)
             if first != name:
                 shared.setdefault((first, name), []).append(text)
     for (first, second), texts in shared.items():

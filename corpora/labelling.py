@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from distune.corpora.columns import label_sort_key
 from distune.corpora.files import Label, Row
 from distune.corpora.label_sets import LabelSet, sort_key
 from distune.corpora.stratified import stratified
-from distune.corpora.texts import CorpusError, content_fraction
+from distune.corpora.texts import CorpusError, content_fractions
 
 UNLABELLED = -1
 """The number of a label that nobody knows."""
@@ -57,6 +58,12 @@ class Labelling(Protocol):
         ...
 
 
+def by_content(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Rows in an order that depends on nothing but their contents and the seed."""
+    fractions = content_fractions([row.text for row in rows], seed)
+    return [row for _, row in sorted(zip(fractions, rows, strict=True), key=itemgetter(0))]
+
+
 class OneLabel:
     """Each text has one label: its number is the place of its name, -1 without one. `[texts]`."""
 
@@ -87,8 +94,8 @@ class OneLabel:
     ) -> dict[str, list[Row]]:
         """A text's part depends on nothing but its content and the seed."""
         parts: dict[str, list[Row]] = {"train": [], **{name: [] for name in fractions}}
-        for row in rows:
-            at, end, part = content_fraction(row.text, seed), 0.0, "train"
+        for row, at in zip(rows, content_fractions([row.text for row in rows], seed), strict=True):
+            end, part = 0.0, "train"
             for name, fraction in fractions.items():
                 end += fraction
                 if at < end:
@@ -101,7 +108,7 @@ class OneLabel:
         """The kept rows are balanced over the classes."""
         room = _balanced(n_kept, Counter(str(row.label) for row in train), labels)
         chosen: set[str] = set()
-        for row in sorted(train, key=lambda row: content_fraction(row.text, seed)):
+        for row in by_content(train, seed):
             if room[str(row.label)] > 0:
                 room[str(row.label)] -= 1
                 chosen.add(row.text)
@@ -162,20 +169,20 @@ class SeveralLabels:
     ) -> dict[str, list[Row]]:
         """Each part has its share of every label, so that rare labels are in dev and test."""
         shares = {"train": 1 - sum(fractions.values()), **fractions}
-        by_content = sorted(rows, key=lambda row: content_fraction(row.text, seed))
-        parts = dict(zip((row.text for row in by_content), self._parts(by_content, shares, labels), strict=True))
+        ordered = by_content(rows, seed)
+        parts = dict(zip((row.text for row in ordered), self._parts(ordered, shares, labels), strict=True))
         return {part: [row for row in rows if parts[row.text] == part] for part in shares}
 
     def kept(self, train: Sequence[Row], n_kept: int, labels: Sequence[str], seed: int) -> set[str]:
         """The kept rows have their share of every label."""
         if not n_kept:
             return set()
-        by_content = sorted(train, key=lambda row: content_fraction(row.text, seed))
+        ordered = by_content(train, seed)
         share = n_kept / len(train)
-        parts = self._parts(by_content, {"kept": share, "rest": 1 - share}, labels)
+        parts = self._parts(ordered, {"kept": share, "rest": 1 - share}, labels)
         # The algorithm misses the number by a few rows: they are added or taken away in the same order.
-        chosen = [row.text for row, part in zip(by_content, parts, strict=True) if part == "kept"]
-        rest = [row.text for row, part in zip(by_content, parts, strict=True) if part == "rest"]
+        chosen = [row.text for row, part in zip(ordered, parts, strict=True) if part == "kept"]
+        rest = [row.text for row, part in zip(ordered, parts, strict=True) if part == "rest"]
         return {*chosen[:n_kept], *rest[: max(0, n_kept - len(chosen))]}
 
     def _parts(self, rows: Sequence[Row], shares: Mapping[str, float], labels: Sequence[str]) -> list[str]:

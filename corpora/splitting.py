@@ -10,8 +10,8 @@ from distune.corpora.cleaning import deduplicated
 from distune.corpora.corpus_config import CorpusConfig
 from distune.corpora.files import FileConfig, Row, read_rows
 from distune.corpora.label_cells import LabelCellsConfig
-from distune.corpora.labelling import labelling_of
-from distune.corpora.texts import CorpusError, content_fraction, content_key, text_hash
+from distune.corpora.labelling import by_content, labelling_of
+from distune.corpora.texts import CorpusError, content_keys, text_hash
 
 
 def file_of(config: CorpusConfig, path: str | tuple[str, ...]) -> FileConfig:
@@ -61,8 +61,8 @@ def _held_out(
 
 def _without_overlap(rows: Sequence[Row], held_out: Sequence[Row], notes: list[str]) -> list[Row]:
     """The source without the texts of a dev or test file. A dev or test without a file is drawn from it afterwards."""
-    keys = {content_key(row.text) for row in held_out}
-    kept = [row for row in rows if content_key(row.text) not in keys]
+    keys = set(content_keys([row.text for row in held_out]))
+    kept = [row for row, key in zip(rows, content_keys([row.text for row in rows]), strict=True) if key not in keys]
     notes.append(f"{n_of(len(rows) - len(kept), 'text')} of the source dropped: dev or test has the same")
     return kept
 
@@ -72,7 +72,7 @@ def per_class(rows: Sequence[Row], labels: Sequence[str], config: CorpusConfig) 
         return list(rows)
     taken: Counter[object] = Counter()
     chosen = []
-    for row in sorted(rows, key=lambda row: content_fraction(row.text, config.seed + 1)):
+    for row in by_content(rows, config.seed + 1):
         taken[row.label] += 1
         if taken[row.label] <= config.per_class:
             chosen.append(row)
@@ -100,7 +100,8 @@ def read_unlabelled(config: CorpusConfig, taken: set[str], notes: list[str]) -> 
     files = ([file_of(config, config.unlabelled)] if config.unlabelled else []) + list(config.more_unlabelled)
     rows = [row for file in files for row in read_rows(file, labelled=False, notes=notes)]
     distinct = deduplicated(rows, notes) if rows else []
-    new = [row for row in distinct if content_key(row.text) not in taken]
+    keys = content_keys([row.text for row in distinct])
+    new = [row for row, key in zip(distinct, keys, strict=True) if key not in taken]
     if len(new) < len(distinct):
         notes.append(f"  {len(distinct) - len(new)} of them left out because the corpus has them already")
     return sorted(new)
@@ -114,6 +115,5 @@ def drawn(transfer: Sequence[Row], config: CorpusConfig) -> list[Row]:
         raise CorpusError(
             f"transfer must be <= {len(transfer)}, the size of the transfer set, but got transfer={config.transfer}"
         )
-    by_chance = sorted(transfer, key=lambda row: content_fraction(row.text, config.seed + 3))
-    chosen = {row.text for row in by_chance[: config.transfer]}
+    chosen = {row.text for row in by_content(transfer, config.seed + 3)[: config.transfer]}
     return [row for row in transfer if row.text in chosen]

@@ -6,9 +6,14 @@ import functools
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 HASH_BYTES = 16
+BLOCK_TEXTS = 4096
+"""Texts whose keys are made together."""
+BETWEEN_KEYS = "\x00"
+"""Stands between texts whose keys are made together: no form of Unicode joins it with what follows."""
 
 
 class CorpusError(ValueError):
@@ -55,12 +60,27 @@ def content_key(text: str) -> str:
 
     Splits are drawn by this key, so two spellings of one text are never on both sides.
     """
+    key = _bare(text)
+    return text if key == text else key  # One string in memory, not two.
+
+
+def content_keys(texts: Sequence[str]) -> Iterator[str]:
+    """The `content_key` of each text, at half the time of one text after the other."""
+    for start in range(0, len(texts), BLOCK_TEXTS):
+        block = texts[start : start + BLOCK_TEXTS]
+        keys = _bare(BETWEEN_KEYS.join(block)).split(BETWEEN_KEYS)
+        if len(keys) != len(block):  # A text has the separator itself.
+            keys = list(map(_bare, block))
+        for text, key in zip(block, keys, strict=True):
+            yield text if key == text else key
+
+
+def _bare(text: str) -> str:
     key = unicodedata.normalize("NFKC", text).casefold()
     if not key.isascii() and ("\u200b" in key or "\ufeff" in key or "\u00ad" in key or "\u2060" in key):
         key = UNSEEN.sub("", key)
     parts = key.split()
-    key = parts[0] if len(parts) == 1 else "".join(parts)
-    return text if key == text else key  # One string in memory, not two.
+    return parts[0] if len(parts) == 1 else "".join(parts)
 
 
 def has_content(text: str) -> bool:
@@ -70,9 +90,16 @@ def has_content(text: str) -> bool:
 
 def content_fraction(text: str, seed: int) -> float:
     """A number in [0, 1) that depends on nothing but the content and the seed."""
-    digest = _seeded(seed).copy()  # A third of the time that a new one takes.
-    digest.update(content_key(text).encode())
-    return int.from_bytes(digest.digest(), "big") / 2**64
+    return next(content_fractions([text], seed))
+
+
+def content_fractions(texts: Sequence[str], seed: int) -> Iterator[float]:
+    """The `content_fraction` of each text."""
+    begun = _seeded(seed)
+    for key in content_keys(texts):
+        digest = begun.copy()  # A third of the time that a new one takes.
+        digest.update(key.encode())
+        yield int.from_bytes(digest.digest(), "big") / 2**64
 
 
 @functools.lru_cache(maxsize=16)

@@ -106,8 +106,8 @@ def _of_counts(search: SearchConfig) -> list[str]:
     if search.finalists <= n_distilled:
         return []
     return [
-        f"search.finalists: {search.finalists} are asked for, but of {n_of(search.trials, 'trial')} {n_distilled} are distilled students, so "
-        f"that there are {n_distilled} at most"
+        f"search.finalists: {search.finalists} are asked for, but of {n_of(search.trials, 'trial')} {n_of(n_distilled, 'is a distilled student', 'are distilled students')}, "
+        f"so there can be no more than {n_distilled}"
     ]
 
 

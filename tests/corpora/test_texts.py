@@ -1,6 +1,23 @@
 from __future__ import annotations
 
-from distune.corpora.texts import content_fraction, content_key, normalise, text_hash
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distune.corpora import texts
+from distune.corpora.texts import (
+    content_fraction,
+    content_fractions,
+    content_key,
+    content_keys,
+    normalise,
+    text_hash,
+)
+
+JOINING = "e\u0301\u0327\u1100\u1161\u11a8\u200b\u00ad\u3000\x00 \u03a3\u00df\u017f\ufb03"
+"""Characters that join with those before them, that are left out, or that become several."""
 
 
 def test_characters_that_nobody_sees_make_no_other_content() -> None:
@@ -29,3 +46,17 @@ def test_the_fraction_depends_on_content_and_seed_alone() -> None:
     assert all(0 <= fraction < 1 for fraction in fractions)
     # 2,000 draws of which a tenth is expected below 0.1: 200, standard deviation 13.4
     assert 140 < sum(fraction < 0.1 for fraction in fractions) < 260
+
+
+@given(st.lists(st.text(st.one_of(st.sampled_from(JOINING), st.characters(codec="utf-8")), max_size=6), max_size=9))
+def test_keys_made_together_are_those_of_each_text_alone(found: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "BLOCK_TEXTS", 4)
+        assert list(content_keys(found)) == [content_key(text) for text in found]
+        assert list(content_fractions(found, 7)) == [content_fraction(text, 7) for text in found]
+
+
+def test_no_character_joins_with_the_sign_between_texts() -> None:
+    between = texts.BETWEEN_KEYS
+    for character in map(chr, (*range(0xD800), *range(0xE000, 0x110000))):
+        assert unicodedata.normalize("NFKC", between + character).startswith(between)

@@ -191,4 +191,4 @@ def test_more_finalists_than_distilled_trials_are_said(run: Run, document: dict[
     document["search"] |= {"trials": 3, "finalists": 3}
     code, out, _ = run("check", write_study(document))
     assert code == 0
-    assert "of 3 trials 2 are distilled students, so that there are 2 at most" in out
+    assert "of 3 trials 2 are distilled students, so there can be no more than 2" in out

@@ -10,6 +10,7 @@ from typing import Any
 from ray import cloudpickle
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -39,6 +40,13 @@ def _why(trial: Trial) -> str:
 
 
 @contextmanager
+def losses_begin_trials_again() -> Iterator[None]:
+    """A trial whose worker is lost is begun again up to `max_failures` times, however it is lost, for the length of a `with`."""
+    with lost_for_memory_as_for_all(), lost_between_trials_as_in_one():
+        yield
+
+
+@contextmanager
 def lost_for_memory_as_for_all() -> Iterator[None]:
     """A worker that Ray ends because its machine runs out of memory is lost as any other is, for the length of a `with`.
 
@@ -57,3 +65,25 @@ def lost_for_memory_as_for_all() -> Iterator[None]:
         yield
     finally:
         RayActorManager._actor_task_failed = before
+
+
+@contextmanager
+def lost_between_trials_as_in_one() -> Iterator[None]:
+    """A trial whose worker is lost after the trial before it is begun again as any other is, for the length of a `with`.
+
+    Ray Tune 2.60 hears twice of such a loss: from the worker, for which it begins the trial again, and from the request to take
+    the trial on, for which it fails the trial that waits to begin, whatever `max_failures` says.
+    """
+    before = TuneController._trial_task_failure
+
+    def failed(self: TuneController, trial: Trial, exception: Exception) -> None:
+        if trial.status == Trial.PENDING and trial in self._resetting_trials and isinstance(exception, RayActorError):
+            self._resetting_trials.remove(trial)  # Else it would wait for an answer of the lost worker.
+        else:
+            before(self, trial, exception)
+
+    TuneController._trial_task_failure = failed
+    try:
+        yield
+    finally:
+        TuneController._trial_task_failure = before

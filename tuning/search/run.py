@@ -18,7 +18,7 @@ from distune._digits import is_whole
 from distune._plural import n_of
 from distune.cluster.connection import n_slots
 from distune.corpora.scratch import scratch_folder
-from distune.tuning.search.lost_trials import lost_for_memory_as_for_all, telling
+from distune.tuning.search.lost_trials import losses_begin_trials_again, telling
 from distune.tuning.search.proposals import Proposals
 from distune.tuning.search.samplers import sampler
 from distune.tuning.search.stopping import scheduler_of
@@ -60,7 +60,7 @@ def run_search(
     optuna_study.sampler = sampler(config.search, n_known=len(optuna_study.get_trials(deepcopy=False)))
     proposals = Proposals(optuna_study, journal, study, folder, observers)
     if not proposals.is_over():
-        with interruptible(), scratch_folder() as scratch, lost_for_memory_as_for_all():
+        with interruptible(), scratch_folder() as scratch, losses_begin_trials_again():
             _tuner(study, inputs, proposals, folder, scratch).fit()
         if proposals.error is not None:
             raise proposals.error
