@@ -71,8 +71,8 @@ def lost_for_memory_as_for_all() -> Iterator[None]:
 def lost_between_trials_as_in_one() -> Iterator[None]:
     """A trial whose worker is lost after the trial before it is begun again as any other is, for the length of a `with`.
 
-    Ray Tune 2.60 hears twice of such a loss: from the worker, for which it begins the trial again, and from the request to take
-    the trial on, for which it fails the trial that waits to begin, whatever `max_failures` says.
+    Ray Tune 2.60 hears twice of such a loss. The loss of the worker makes it begin the trial again. The request to take the trial on is
+    lost with the worker, and makes it fail the trial, which waits to begin by now, whatever `max_failures` says.
     """
     before = TuneController._trial_task_failure
 
