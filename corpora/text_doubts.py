@@ -1,4 +1,4 @@
-"""What the texts of a file may be beside texts: signs that the program which wrote them may have meant differently."""
+"""Doubts about the texts of a file: signs in them that the program which wrote them meant differently, perhaps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPLACEMENT = "\ufffd"
 
 
 def doubts_about(texts: Sequence[str], column: str) -> list[str]:
-    """The lines about texts that may not be meant as they stand; `column` is the name of their column."""
+    """The lines about texts that may mean something else; `column` is the name of their column."""
     found = []
     if all(NUMBER.fullmatch(text) for text in texts):
         found.append(f"  its texts are all numbers, such as {texts[0]}: is {column!r} the text column?")
