@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import os
 import pwd
 import secrets
@@ -108,6 +109,18 @@ def _as_user(user: str | None) -> dict[str, Any]:
 def succeeds(command: Sequence[str], user: str | None = None) -> bool:
     """Whether a command ends with 0."""
     return subprocess.run(command, env=inherited({}), check=False, **_as_user(user)).returncode == 0
+
+
+def http_status(port: int, method: str, path: str) -> int | None:
+    """The HTTP status of an answer; None without an answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request(method, path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def inherited(more: Mapping[str, str]) -> dict[str, str]:

@@ -11,58 +11,22 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import http.client
 import importlib.util
-import json
 import os
-import secrets
 import shlex
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from distune.cluster import postgres
-from distune.cluster.programs import (
-    HOST,
-    Process,
-    Program,
-    ServicesError,
-    end,
-    free_ports,
-    inherited,
-    start,
-    wait_until_it_answers,
-    write_private,
-)
+from distune.cluster import mlflow_server, postgres, s3_server
+from distune.cluster.programs import Process, Program, ServicesError, end, start, wait_until_it_answers, write_private
+from distune.cluster.service_settings import Settings, settings_of
 
-STORAGE, ARTIFACTS = "distune", "mlflow"
 PACKAGES = ("boto3", "flask_wtf", "mlflow", "moto", "psycopg")
-# Who is given no permission has none. A checked password is remembered: each check costs tens of milliseconds.
-BASIC_AUTH = """\
-[mlflow]
-default_permission = NO_PERMISSIONS
-database_uri = postgresql://mlflow@{host}:{port}/mlflow_auth
-auth_cache_ttl_seconds = 60
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Ports and passwords of a folder, made once and kept in it."""
-
-    postgres_port: int
-    s3_port: int
-    mlflow_port: int
-    superuser_password: str
-    mlflow_password: str
-    admin_password: str
-    flask_key: str
-    s3_key_id: str
-    s3_key: str
 
 
 @dataclass(frozen=True)
@@ -110,17 +74,16 @@ def services(folder: Path, is_stopping: Callable[[], bool] = lambda: False) -> I
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     (folder / "logs").mkdir(mode=0o700, exist_ok=True)
     with _only_one(folder):
-        settings = _settings(folder / "settings.json")
-        write_private(folder / "basic_auth.ini", BASIC_AUTH.format(host=HOST, port=settings.postgres_port))
+        settings = settings_of(folder / "settings.json")
         database = postgres.client(settings.postgres_port, "mlflow", settings.mlflow_password, "mlflow")
         superuser = postgres.client(settings.postgres_port, "postgres", settings.superuser_password, "postgres")
-        there = Services(_environment(settings), database, _programs(folder, settings), {})
+        there = Services(settings.environment, database, _programs(folder, settings), {})
         try:
             postgres.make_files(folder, settings.superuser_password)
             there.start("postgres", is_stopping)
             postgres.make_databases(folder, superuser, settings.mlflow_password)
             there.start("s3", is_stopping)
-            _make_buckets(settings.s3_port)
+            s3_server.make_buckets(settings.s3_port)
             there.start("mlflow", is_stopping)
             yield there
         finally:
@@ -138,111 +101,13 @@ def _only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def _settings(path: Path) -> Settings:
-    """The settings of a folder; a port that another program has taken is replaced."""
-    if path.exists():
-        settings = Settings(**json.loads(path.read_text(encoding="utf-8")))
-    else:
-        settings = Settings(
-            postgres_port=0,
-            s3_port=0,
-            mlflow_port=0,
-            superuser_password=secrets.token_hex(16),
-            mlflow_password=secrets.token_hex(16),
-            admin_password=secrets.token_hex(16),
-            flask_key=secrets.token_hex(16),
-            s3_key_id=secrets.token_hex(16),
-            s3_key=secrets.token_hex(16),
-        )
-    ports = free_ports([settings.postgres_port, settings.s3_port, settings.mlflow_port])
-    settings = replace(settings, postgres_port=ports[0], s3_port=ports[1], mlflow_port=ports[2])
-    write_private(path, json.dumps(asdict(settings), indent=1))
-    return settings
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    return {
-        "MLFLOW_TRACKING_URI": f"http://{HOST}:{settings.mlflow_port}",
-        "MLFLOW_TRACKING_USERNAME": "admin",
-        "MLFLOW_TRACKING_PASSWORD": settings.admin_password,
-        "AWS_ACCESS_KEY_ID": settings.s3_key_id,
-        "AWS_SECRET_ACCESS_KEY": settings.s3_key,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{HOST}:{settings.s3_port}",
-    }
-
-
 def _programs(folder: Path, settings: Settings) -> dict[str, Program]:
     """The three servers. No password is in a command, which everybody on the machine can read."""
-    mlflow = {
-        **{name: value for name, value in _environment(settings).items() if name.startswith("AWS_")},
-        "PGPASSWORD": settings.mlflow_password,
-        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "basic_auth.ini"),
-        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
-        "MLFLOW_AUTH_ADMIN_PASSWORD": settings.admin_password,
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.flask_key,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    names = [f"{host}:{settings.mlflow_port}" for host in (HOST, "localhost")]
     return {
         "postgres": postgres.program(folder, settings.postgres_port),
-        "s3": Program(
-            command=[sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(settings.s3_port)],
-            environment=inherited({"MOTO_DISABLE_GLOBAL_CORS": "true"}),
-            folder=folder,
-            log=folder / "logs" / "s3.log",
-            answers=lambda: _status(settings.s3_port, "GET", "/moto-api/") == http.client.OK,
-        ),
-        "mlflow": Program(
-            command=[
-                sys.executable,
-                "-m",
-                "mlflow",
-                "server",
-                "--host",
-                HOST,
-                "--port",
-                str(settings.mlflow_port),
-                "--workers",
-                "1",
-                "--app-name",
-                "basic-auth",
-                "--backend-store-uri",
-                f"postgresql://mlflow@{HOST}:{settings.postgres_port}/mlflow",
-                "--serve-artifacts",
-                "--artifacts-destination",
-                f"s3://{ARTIFACTS}",
-                "--allowed-hosts",
-                ",".join(names),
-                "--cors-allowed-origins",
-                ",".join(f"http://{n}" for n in names),
-            ],
-            environment=inherited(mlflow),
-            folder=folder,
-            log=folder / "logs" / "mlflow.log",
-            answers=lambda: _status(settings.mlflow_port, "GET", "/health") == http.client.OK,
-        ),
+        "s3": s3_server.program(folder, settings.s3_port),
+        "mlflow": mlflow_server.program(folder, settings),
     }
-
-
-def _make_buckets(port: int) -> None:
-    for bucket in (STORAGE, ARTIFACTS):
-        status = _status(port, "PUT", f"/{bucket}")
-        if status != http.client.OK:
-            raise ServicesError(f"the S3 server answered {status} when asked for the bucket {bucket}")
-
-
-def _status(port: int, method: str, path: str) -> int | None:
-    """The HTTP status of an answer; None without an answer."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        connection.request(method, path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -260,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             exports = [f"export {name}={shlex.quote(value)}\n" for name, value in there.environment.items()]
             write_private(folder / "environment.sh", "".join(exports))
             print(f"MLflow:   {there.environment['MLFLOW_TRACKING_URI']} (runs and users in PostgreSQL)")
-            print(f"storage:  s3://{STORAGE}/NAME (in memory: it ends with this program)")
+            print(f"storage:  s3://{s3_server.STORAGE}/NAME (in memory: it ends with this program)")
             print(f"use them: source {shlex.quote(str(folder / 'environment.sh'))}")
             print("end them: Ctrl-C", flush=True)
             while not stop.wait(1):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distune._pairs import in_words as shown
 from distune._plural import n_of
@@ -22,33 +19,10 @@ from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
 from distune.corpora.labelling import labelling_of, n_texts_of
 from distune.corpora.pairs import about_sides
+from distune.corpora.split import Split, labelled_fingerprint, lacking_classes, texts_fingerprint
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words
-from distune.corpora.texts import HASH_BYTES, CorpusError, content_keys, text_hash
-
-
-@dataclass(frozen=True)
-class Split:
-    """Texts and their labels: `labels` is `[texts]`, the index into `Corpus.labels`, or -1 without a label.
-
-    If a text may have several labels, `labels` is `[texts, labels]`: 1, 0, or -1 for a label that is unknown.
-    """
-
-    texts: tuple[str, ...]
-    labels: NDArray[np.integer[Any]]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    @property
-    def hashes(self) -> Iterator[bytes]:
-        """The `text_hash` of each text."""
-        joined = self._joined_hashes
-        return (joined[i : i + HASH_BYTES] for i in range(0, len(joined), HASH_BYTES))
-
-    @functools.cached_property
-    def _joined_hashes(self) -> bytes:
-        return b"".join(map(text_hash, self.texts))
+from distune.corpora.texts import CorpusError, content_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,19 +117,10 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         name: Split(tuple(row.text for row in part), labelling.numbers(part, labels))
         for name, part in (("train", train), ("transfer", transfer), ("dev", dev), ("test", test))
     }
-    for name, part in parts.items():
-        if not len(part) and name != "transfer" and not (name == "train" and config.labelled == 0):
-            if getattr(config, name, None):
-                raise CorpusError(
-                    f"the {name} split is empty: no row of {in_words(getattr(config, name))} has a class of `labels`"
-                )
-            raise CorpusError(
-                f"the {name} split is empty: {n_of(len(rows), 'text')} with dev_fraction={config.dev_fraction}, "
-                f"test_fraction={config.test_fraction}"
-            )
+    _refuse_empty_splits(parts, len(rows), config)
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
         _refuse_shared_texts(parts, config)
-    notes += _lacking_classes(labels, parts)
+    notes += lacking_classes(labels, parts)
     if config.text_b is not None:
         notes += about_sides({name: part.texts for name, part in parts.items()})
     return Corpus(
@@ -164,7 +129,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         transfer=parts["transfer"],
         dev=parts["dev"],
         test=parts["test"],
-        fingerprint=_fingerprint(labels, list(parts.values())),
+        fingerprint=texts_fingerprint(labels, parts),
         source=config.source_name,
         drawn=tuple(name for name in ("dev", "test") if getattr(config, name) is None),
         notes=tuple(notes),
@@ -179,8 +144,8 @@ def without_texts(corpus: Corpus, left_out: Callable[[str], bool], notes: Sequen
         if len(split) and not kept and name != "transfer":
             raise CorpusError(f"the {name} split is empty: {notes[-1]}")
         parts[name] = Split(tuple(split.texts[place] for place in kept), split.labels[kept])
-    now_lacking = [note for note in _lacking_classes(corpus.labels, parts) if note not in corpus.notes]
-    fingerprint = _fingerprint(corpus.labels, list(parts.values()))
+    now_lacking = [note for note in lacking_classes(corpus.labels, parts) if note not in corpus.notes]
+    fingerprint = texts_fingerprint(corpus.labels, parts)
     return replace(
         corpus,
         train=parts["train"],
@@ -203,7 +168,7 @@ def with_labels_of(corpus: Corpus, source: str, labels: Mapping[str, Any], note:
     numbers = np.array([labels[texts[one]] for one in rows], dtype=corpus.transfer.labels.dtype)
     train = Split(tuple(texts[one] for one in rows), numbers)
     transfer = Split(tuple(texts[one] for one in rest), corpus.transfer.labels[rest])
-    lacking = _lacking_classes(corpus.labels, {"train": train, "dev": corpus.dev, "test": corpus.test})
+    lacking = lacking_classes(corpus.labels, {"train": train, "dev": corpus.dev, "test": corpus.test})
     notes = (*corpus.notes, note, *(one for one in lacking if one not in corpus.notes))
     return replace(corpus, train=train, transfer=transfer, notes=notes, labelled_by=source)
 
@@ -222,15 +187,19 @@ def _refuse_other_descriptions(config: CorpusConfig, labels: Sequence[str]) -> N
         )
 
 
-def _lacking_classes(labels: Sequence[str], parts: dict[str, Split]) -> list[str]:
-    """Which classes have no text in train, dev or test."""
-    found = []
-    for name in ("train", "dev", "test"):
-        counts = n_texts_of(parts[name].labels, len(labels))
-        lacking = [repr(label) for label, n in zip(labels, counts, strict=True) if not n and len(parts[name])]
-        if lacking:
-            found.append(f"{name} has no text of the class{'es' if len(lacking) > 1 else ''} {', '.join(lacking)}")
-    return found
+def _refuse_empty_splits(parts: Mapping[str, Split], n_texts: int, config: CorpusConfig) -> None:
+    may_be_empty = {"transfer", "train"} if config.labelled == 0 else {"transfer"}
+    for name, part in parts.items():
+        if len(part) or name in may_be_empty:
+            continue
+        if getattr(config, name, None):
+            raise CorpusError(
+                f"the {name} split is empty: no row of {in_words(getattr(config, name))} has a class of `labels`"
+            )
+        raise CorpusError(
+            f"the {name} split is empty: {n_of(n_texts, 'text')} with dev_fraction={config.dev_fraction}, "
+            f"test_fraction={config.test_fraction}"
+        )
 
 
 def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
@@ -248,24 +217,3 @@ def _refuse_shared_texts(parts: dict[str, Split], config: CorpusConfig) -> None:
             f"{n_of(len(texts), 'text stands', 'texts stand')} in two splits, such as {shown(texts[0])[:40]!r}; clean the files{advice} (the splits are {first} "
             f"and {second})"
         )
-
-
-def labelled_fingerprint(labels: Sequence[str], *splits: Split) -> str:
-    """16 hex digits over the texts of splits with the names of their labels, whatever the order of texts and classes."""
-    digest = hashlib.blake2b(digest_size=8)
-    for split in splits:
-        digest.update(b"\x01")
-        names = labelling_of(split.labels.ndim == 2).spelt(split.labels, labels)
-        for text, name in sorted(zip(split.hashes, names, strict=True)):
-            digest.update(text + len(name).to_bytes(4, "big") + name)
-    return digest.hexdigest()
-
-
-def _fingerprint(labels: Sequence[str], parts: Sequence[Split]) -> str:
-    """16 hex digits over the label names and the texts of train with transfer, of dev and of test."""
-    digest = hashlib.blake2b("\x00".join(labels).encode(), digest_size=8)
-    for group in (parts[:2], parts[2:3], parts[3:]):
-        digest.update(b"\x01")
-        for one in sorted(chain.from_iterable(part.hashes for part in group)):
-            digest.update(one)
-    return digest.hexdigest()

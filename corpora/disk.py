@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -66,6 +66,21 @@ def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
         if (number := number_of(error)) is not None:
             raise DiskError(number, _sentence(number, path)) from error
         raise
+
+
+@contextlib.contextmanager
+def unfinished_file(path: Path) -> Iterator[Path]:
+    """A path to write a file of any size to, which takes the place of `path` when the `with` ends well, and is removed
+    when it does not; its folders are made."""
+    make_folder(path.absolute().parent)
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    try:
+        yield unfinished
+        sync_file(unfinished)
+        unfinished.replace(path)
+        sync_folder(path.absolute().parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

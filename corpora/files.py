@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import compress
 from pathlib import Path
@@ -14,15 +13,14 @@ from pydantic import Field
 from distune._pairs import in_words
 from distune._plural import n_of
 from distune.corpora.annotators import annotated_rows
-from distune.corpora.cells import MISSING, labels_of
+from distune.corpora.cells import labels_of
 from distune.corpora.decoding import decode, decompress
-from distune.corpora.doubtful_labels import NUMBER
 from distune.corpora.headers import check_first_row
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
 from distune.corpora.label_sets import LabelSet, Spellings, refuse_rows_of_one_label, sets_of_columns, sets_of_lists
 from distune.corpora.label_truths import HAS
-from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts, texts_of_json
+from distune.corpora.markers import doubtful_labels, lone_labels, refuse_other_texts
 from distune.corpora.places import Place
 from distune.corpora.prodigy import accepted_rows
 from distune.corpora.row_names import RowNames
@@ -31,21 +29,10 @@ from distune.corpora.split_column import about_split_column
 from distune.corpora.table_config import LabelName, TableConfig
 from distune.corpora.table_file import ENDINGS, Table, content_of, endings
 from distune.corpora.table_texts import texts_in
+from distune.corpora.text_doubts import doubts_about
 from distune.corpora.texts import CorpusError, has_content, normalise
 
 REVIEWS = "reviews"
-ESCAPES = {
-    '\\"': "a backslash before a quotation mark: where a program escaped marks so, set `quoting: backslash`",
-    "\\'": "a backslash before an apostrophe, as some programs write it",
-    "\\n": "a backslash and n, as dumps of databases spell a line break",
-    "\\t": "a backslash and t, as dumps of databases spell a tab",
-    "\\r": "a backslash and r, as dumps of databases spell a carriage return",
-    "\\,": "a backslash before a comma, as programs write it that escape and do not quote",
-    "\\\\": "two backslashes, as programs write one that escape them",
-    "\\\n": "a backslash before a line break, as programs write it that escape and do not quote",
-}
-"""Escapes that programs write for characters of a text, and the note about each."""
-REPLACEMENT = "\ufffd"
 
 
 Label = str | LabelSet
@@ -83,18 +70,10 @@ def read_rows(
     table = read_source(config, wanted)
     told = [] if notes is None else notes
     told += [*table.notes, *about_split_column(table, wanted)]
-    names = table.rows
-    texts = texts_in(table, config.text, config.text_b)
+    texts, names = texts_in(table, config.text, config.text_b), table.rows
     labels: list[Label | None] = [None] * len(texts)
     if labelled:
-        counts = [
-            is_accepted and is_annotated
-            for is_accepted, is_annotated in zip(
-                accepted_rows(table, wanted, told),
-                annotated_rows(table, config.columns_of_labels[0], told),
-                strict=True,
-            )
-        ]
+        counts = _rows_that_count(table, wanted, config, told)
         texts, names = list(compress(texts, counts)), names.kept(counts)
         labels = _labels_in(table, config, counts, named, told)
     refuse_other_texts(texts, table.name)
@@ -105,31 +84,21 @@ def read_rows(
             f"{config.name}: the text column {' or '.join(map(repr, columns_of_texts))} is empty throughout ({n_of(len(texts), 'row')})"
         )
     n_empty = len(texts) - len(rows)
-    if labelled and config.empty_cell == "unknown":
-        rows, have_content = _labelled_ones(rows, have_content, told)
-        if not rows:
-            raise CorpusError(f"{config.name}: no row has a known label, and corpus.empty_cell is `unknown`")
     if labelled:
-        _refuse_unlabelled(rows, names.kept(have_content), config)
-        refuse_rows_of_one_label(
-            [(row.text, row.label) for row in rows if isinstance(row.label, LabelSet)], config.name
-        )
+        rows = _labelled_rows(rows, names.kept(have_content), config, told)
     if config.columns:
-        known = {*named, *config.rename.values()}
-        spelt = [None if label is None else str(label) for label in labels]
-        for start, end, file in names.spans(len(texts)):
-            told += check_first_row(texts[start:end], spelt[start:end], known, file)
+        told += _about_first_rows(texts, labels, names, {*named, *config.rename.values()})
     if n_empty:
         told.append(f"  {n_of(n_empty, 'row')} without a text left out")
-    if all(NUMBER.fullmatch(row.text) for row in rows):
-        told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
-    told += [*texts_of_json([row.text for row in rows]), *_doubts(rows)]
-    n_replaced = sum(REPLACEMENT in row.text for row in rows)
-    if n_replaced:
-        told.append(
-            f"  {n_of(n_replaced, 'text holds', 'texts hold')} U+FFFD, the sign of characters that an earlier program could not decode"
-        )
+    told += doubts_about([row.text for row in rows], config.text)
     return rows
+
+
+def _rows_that_count(table: Table, wanted: Sequence[str], config: FileConfig, told: list[str]) -> list[bool]:
+    """Whether each row was accepted and labelled, as tools for annotators write it; all rows of other tables."""
+    accepted = accepted_rows(table, wanted, told)
+    annotated = annotated_rows(table, config.columns_of_labels[0], told)
+    return [is_accepted and is_annotated for is_accepted, is_annotated in zip(accepted, annotated, strict=True)]
 
 
 def _labels_in(
@@ -163,42 +132,34 @@ def _with_class_names(cells: list[Any], class_names: Sequence[str]) -> list[Any]
     return [class_names[cell] if type(cell) is int and 0 <= cell < len(class_names) else cell for cell in cells]
 
 
-def _labelled_ones(rows: Sequence[Row], have_content: Sequence[bool], told: list[str]) -> tuple[list[Row], list[bool]]:
-    """The rows whose labels are known, and of all rows whether they are among these."""
+def _labelled_rows(rows: Sequence[Row], names: RowNames, config: FileConfig, told: list[str]) -> list[Row]:
+    """The rows whose labels are known, which are all rows unless the study leaves out those of unknown labels."""
     labelled = [row for row in rows if row.label is not None]
-    if len(labelled) < len(rows):
+    if config.empty_cell != "unknown":
+        _refuse_unlabelled(rows, names, config)
+    elif len(labelled) < len(rows):
         told.append(
             f"  {n_of(len(rows) - len(labelled), 'row')} of unknown labels left out; name the file in `unlabelled:` too to have their "
             "texts without labels"
         )
-    is_known = iter([row.label is not None for row in rows])
-    return labelled, [has and next(is_known) for has in have_content]
+    if not labelled:
+        raise CorpusError(f"{config.name}: no row has a known label, and corpus.empty_cell is `unknown`")
+    refuse_rows_of_one_label(
+        [(row.text, row.label) for row in labelled if isinstance(row.label, LabelSet)], config.name
+    )
+    return labelled
 
 
-def _doubts(rows: Sequence[Row]) -> list[str]:
-    """The signs in texts that another program may have meant differently."""
-    spelt_missing = Counter(row.text for row in rows if row.text in MISSING)
-    found = [
-        f"  {n_of(n, 'text is', 'texts are')} {text!r}: is that a text, or how a program spelt that there is none?"
-        for text, n in spelt_missing.most_common(3)
+def _about_first_rows(
+    texts: Sequence[str], labels: Sequence[Label | None], names: RowNames, known: Collection[str]
+) -> list[str]:
+    """The lines about the first row of each file."""
+    spelt = [None if label is None else str(label) for label in labels]
+    return [
+        line
+        for start, end, file in names.spans(len(texts))
+        for line in check_first_row(texts[start:end], spelt[start:end], known, file)
     ]
-    escaped = [row.text for row in rows if "\\" in row.text]
-    for sign, what in ESCAPES.items():
-        n = sum(sign in text for text in escaped)
-        if n:
-            found.append(f"  {n_of(n, 'text holds', 'texts hold')} {what}; this is left as it is")
-    n_marked = sum(row.text.startswith("\ufeff") for row in rows)
-    if n_marked:
-        found.append(
-            f"  {n_of(n_marked, 'text begins', 'texts begin')} with a byte-order mark, as where several files were put together"
-        )
-    n_at_end = sum(text.endswith("\\") and not text.endswith("\\\\") for text in escaped)
-    if n_at_end:
-        found.append(
-            f"  {n_of(n_at_end, 'text ends', 'texts end')} in a backslash, as dumps of databases write a line break within a text: "
-            "was it cut in two there?"
-        )
-    return found
 
 
 def _refuse_unlabelled(rows: Sequence[Row], names: RowNames, config: FileConfig) -> None:

@@ -12,15 +12,13 @@ from distune.corpora.cells import MISSING, is_nothing, spelling_of
 from distune.corpora.columns import label_sort_key
 from distune.corpora.doubtful_labels import JOINED_BY, refuse_ids_of_several, refuse_joined
 from distune.corpora.label_cells import LabelCellsConfig
-from distune.corpora.label_lists import refuse_places, spelt_list
+from distune.corpora.label_lists import refuse_places
 from distune.corpora.label_truths import Truths, notes_of_truths, renamed, truths
 from distune.corpora.markers import doubtful_labels, refuse_objects
 from distune.corpora.one_spelling import in_one_spelling
 from distune.corpora.row_names import RowNames
+from distune.corpora.structured_cells import is_list, structured_cells
 from distune.corpora.texts import CorpusError, normalise
-
-CHOICES = "choices"
-"""The key under which Label Studio keeps the list of labels."""
 
 
 class LabelSet(NamedTuple):
@@ -57,7 +55,7 @@ def sets_of_lists(
     """
     rename, named = spellings
     known = {*named, *rename, *rename.values()}
-    read = _structured_cells(cells, how.separator, known)
+    read = structured_cells(cells, how.separator, known)
     refuse_places([one for one in read if isinstance(one, list | tuple)], rows.file)
     found: list[LabelSet | None] = []
     said: list[Truths] = []
@@ -95,18 +93,13 @@ def _refuse_other_labels(
     apart = {
         spelling_of(part)
         for one, cell in zip(read, cells, strict=True)
-        if isinstance(one, list | tuple) and _is_list(cell)
+        if isinstance(one, list | tuple) and is_list(cell)
         for part in one
     }
     several = any(
-        isinstance(one, list | tuple) and len(one) > 1 and _is_list(cell) for one, cell in zip(read, cells, strict=True)
+        isinstance(one, list | tuple) and len(one) > 1 and is_list(cell) for one, cell in zip(read, cells, strict=True)
     )
     refuse_joined(distinct, {*known, *apart} if several else known, file, several=True)
-
-
-def _is_list(cell: Any) -> bool:
-    """Whether a cell is a list by itself, and not labels between separators."""
-    return not isinstance(cell, str | bytes) or cell[-1:] in ("]", "}", ")", b"]", b"}", b")")
 
 
 def _in_one_spelling(
@@ -167,29 +160,6 @@ def refuse_rows_of_one_label(rows: Sequence[tuple[str, LabelSet]], file: str) ->
 def sort_key(one: LabelSet) -> tuple[Any, ...]:
     """Sorts sets of labels by their labels."""
     return tuple(map(label_sort_key, one.has)), tuple(map(label_sort_key, one.unknown))
-
-
-def _structured_cells(cells: Sequence[Any], separator: str | None, known: Collection[str]) -> list[Any]:
-    """The list or object of each cell; many cells have the same text, which is read once."""
-    of_texts = {cell: _structured(cell, separator, known) for cell in {one for one in cells if isinstance(one, str)}}
-    return [of_texts[cell] if isinstance(cell, str) else _structured(cell, separator, known) for cell in cells]
-
-
-def _structured(cell: Any, separator: str | None, known: Collection[str]) -> Any:
-    """The list or object of a cell, also one that its text spells."""
-    if isinstance(cell, bytes):
-        cell = cell.decode(errors="replace")
-    if isinstance(cell, str):
-        text = normalise(cell)
-        spelt = None if text in known else spelt_list(text)
-        if spelt is None and separator is not None and (text not in MISSING or text in known):
-            return [part for raw in text.split(separator) if (part := raw.strip())]
-        cell = text if spelt is None else spelt
-    if isinstance(cell, list) and cell and all(isinstance(one, tuple) and len(one) == 2 for one in cell):
-        cell = dict(cell)  # As pyarrow reads a map.
-    if isinstance(cell, Mapping) and list(cell) == [CHOICES]:
-        return cell[CHOICES]
-    return cell
 
 
 def _refuse_sign(cell: Any, rows: RowNames, place: int, named: Collection[str]) -> None:

@@ -19,11 +19,11 @@ from distune.corpora.label_logits import (
     refuse_export_of_other_task,
 )
 from distune.corpora.logits_columns import FLOOR, Wanted, logits_in
-from distune.corpora.logits_filling import TeacherAnswers
 from distune.corpora.logits_table import about_of, read_logits_table
 from distune.corpora.matrices import of_lists
 from distune.corpora.narrowing import hidden_in_half
 from distune.corpora.row_hashes import hashes_of
+from distune.corpora.shards import TeacherAnswers
 from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.teacher_logits import Logits, missing_message
@@ -33,6 +33,8 @@ ROUNDED_SUM = 0.011
 """How far from 1 probabilities add up that were rounded to two digits."""
 FEWEST_ALIKE = 0.1
 """The share of rows that is no chance."""
+LARGEST_SPREAD = 1e-3
+"""How far apart the logits of one text in two rows may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,15 +127,7 @@ def read_logits_file(
     hashes = hashes_of(table)
     rows = {one: row for row, one in enumerate(hashes)}
     if len(rows) < len(hashes):
-        # A text that stands twice is fine as long as the teacher said the same of it.
-        last = [rows[one] for one in hashes]
-        spread = np.abs(values - values[last]).max(axis=1)
-        if spread.max() > 1e-3:
-            most = int(spread.argmax())
-            raise CorpusError(
-                f"{path}: a text occurs twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
-                f"by {spread[most]:.3g})"
-            )
+        _refuse_other_logits(values, table, [rows[one] for one in hashes])
     hidden = None
     if "hidden" in table.columns:
         states = of_lists(table, "hidden").values
@@ -150,6 +144,17 @@ def read_logits_file(
         is_multi_label=is_multi_label,
         is_of_softmax=is_of_softmax,
     )
+
+
+def _refuse_other_logits(values: NDArray[np.floating], table: Table, last: Sequence[int]) -> None:
+    """Raise CorpusError if the teacher has said different things of one text; `last` is the last row of each row's text."""
+    spread = np.abs(values - values[last]).max(axis=1)
+    if spread.max() > LARGEST_SPREAD:
+        most = int(spread.argmax())
+        raise CorpusError(
+            f"{table.name}: a text occurs twice with different logits, in {table.rows[most]} and {table.rows[last[most]]} (they differ "
+            f"by {spread[most]:.3g})"
+        )
 
 
 def _refuse_not_finite(values: NDArray[np.floating], table: Table, of: str = "") -> None:

@@ -5,25 +5,22 @@ A mounted folder is a path; `s3://`, `gs://` and `hdfs://` take their credential
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+from pyarrow.fs import FileSelector, FileSystem, FileType, copy_files
 
 from distune.corpora.away import waits
-from distune.corpora.disk import UNFINISHED, make_folder, sync_file, sync_folder, write_whole
+from distune.corpora.disk import unfinished_file, write_whole
+from distune.corpora.file_systems import opened, this_machine, written_whole
 from distune.corpora.scratch import scratch_folder
 
-WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
-"""File systems on which an object appears when it is complete; elsewhere it is written next to its place and moved."""
 BUFFER_BYTES = 1 << 20
 """The size of one request for a part of a file that lies elsewhere."""
 UNREADABLE = (OSError, ArrowException)
@@ -87,10 +84,10 @@ class Place:
     @property
     def _resolved(self) -> tuple[FileSystem, str]:
         if self.path is not None:
-            return _local(), str(self.path.absolute())
+            return this_machine(), str(self.path.absolute())
         path, mark, options = self.uri.partition("?")
         parts = urlsplit(path)
-        system, root = _system(f"{parts.scheme}://{parts.netloc}/{mark}{options}")
+        system, root = opened(f"{parts.scheme}://{parts.netloc}/{mark}{options}")
         return system, f"{root.rstrip('/')}/{parts.path.strip('/')}".rstrip("/")
 
     def exists(self) -> bool:
@@ -159,41 +156,19 @@ class Place:
         if self.path is not None:
             write_whole(self.path, content, durable)
             return
-        with self._unfinished() as (system, path), system.open_output_stream(path, compression=None) as stream:
+        with (
+            written_whole(*self._resolved) as (system, path),
+            system.open_output_stream(path, compression=None) as stream,
+        ):
             stream.write(content)
-
-    @contextmanager
-    def _unfinished(self) -> Iterator[tuple[FileSystem, str]]:
-        """Another file system and a path on it to write a file to, which takes this place when the `with` ends well, and is
-        removed when it does not."""
-        system, path = self._resolved
-        if system.type_name in WHOLE_AT_ONCE:
-            yield system, path
-            return
-        unfinished = f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
-        system.create_dir(path.rpartition("/")[0], recursive=True)
-        try:
-            yield system, unfinished
-            system.move(unfinished, path)
-        except BaseException:
-            with suppress(OSError, ArrowException):
-                system.delete_file(unfinished)
-            raise
 
     @contextmanager
     def to_write_file(self) -> Iterator[Path]:
         """A path on this machine to write a file of any size to, which takes this place when the `with` ends well; what
         was here is untouched before."""
         if self.path is not None:
-            make_folder(self.path.absolute().parent)
-            unfinished = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
-            try:
+            with unfinished_file(self.path) as unfinished:
                 yield unfinished
-                sync_file(unfinished)
-                unfinished.replace(self.path)
-                sync_folder(self.path.absolute().parent)
-            finally:
-                unfinished.unlink(missing_ok=True)
             return
         with scratch_folder() as scratch:
             yield scratch / self.name
@@ -237,26 +212,14 @@ class Place:
     @waits
     def _copy_to(self, folder: Path) -> None:
         system, path = self._resolved
-        copy_files(path, str(folder), source_filesystem=system, destination_filesystem=_local())
+        copy_files(path, str(folder), source_filesystem=system, destination_filesystem=this_machine())
 
     @waits
     def _copy_from(self, folder: Path) -> None:
         system, path = self._resolved
-        copy_files(str(folder), path, source_filesystem=_local(), destination_filesystem=system)
+        copy_files(str(folder), path, source_filesystem=this_machine(), destination_filesystem=system)
 
     @waits
     def _copy_file_from(self, file: Path) -> None:
-        with self._unfinished() as (system, path):
-            copy_files(str(file), path, source_filesystem=_local(), destination_filesystem=system)
-
-
-@lru_cache
-def _local() -> LocalFileSystem:
-    return LocalFileSystem()
-
-
-@lru_cache
-def _system(uri: str) -> tuple[FileSystem, str]:
-    """A file system and the path of its root (the bucket), opened once in each process."""
-    system, root = FileSystem.from_uri(uri)
-    return system, root
+        with written_whole(*self._resolved) as (system, path):
+            copy_files(str(file), path, source_filesystem=this_machine(), destination_filesystem=system)

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from distune._plural import n_of
 from distune.corpora.cleaning import deduplicated
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Corpus
 from distune.corpora.files import FileConfig, Row, read_rows
 from distune.corpora.labelling import Labelling, labelling_of
+from distune.corpora.split import Split
 from distune.corpora.texts import CorpusError, content_key
 
 

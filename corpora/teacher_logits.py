@@ -2,7 +2,7 @@
 
 A cache is a folder of shards, each a few `.npy` files and their checksums, an index of all hashes, and a
 `manifest.json` that is written last: a folder with its manifest is whole. Logits, and hidden states on request, are
-joined to texts by hash, never by row order. `logits_filling.py` writes it.
+joined to texts by hash, never by row order. `logits_filling.py` writes it, by the shards of `shards.py`.
 """
 
 from __future__ import annotations

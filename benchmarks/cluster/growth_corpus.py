@@ -21,8 +21,9 @@ from benchmarks.cluster.chaos import write_study
 from distune.cluster.config import ClusterConfig
 from distune.cluster.connection import connected
 from distune.cluster.on_ray import OnRay
-from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction, fill_cache
+from distune.corpora.logits_filling import Source, fill_cache
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers, TeacherFunction
 from distune.corpora.teacher_logits import CacheKey, open_cache
 from distune.corpora.tokens import TokenIds
 from distune.tuning.search import run as search

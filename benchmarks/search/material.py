@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.search.recording import HeldBack, log_probabilities
-from distune.corpora.corpus import Corpus, Split, load_corpus
+from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.split import Split
 from distune.corpora.texts import CorpusError
 from distune.tuning.search.reading import ReadStudy
 from distune.tuning.search.worker import WorkerInputs

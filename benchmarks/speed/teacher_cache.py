@@ -26,8 +26,9 @@ from transformers import BertConfig, BertForSequenceClassification, pipeline
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, fill_cache, rows_of_shard
+from distune.corpora.logits_filling import ShardForm, Source, fill_cache, rows_of_shard
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers
 from distune.corpora.teacher_logits import CacheKey, open_cache
 from distune.models.teacher.teacher import Teacher, ask_teacher
 from distune.models.teacher.tokenizing import character_tokenizer

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from distune.corpora.corpus import Corpus, Split, labelled_fingerprint, load_corpus
+from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
+from distune.corpora.split import Split, labelled_fingerprint
 from distune.corpora.texts import CorpusError, content_key
 
 ROWS = [(f"文本 {i}", "abc"[i % 3]) for i in range(300)]

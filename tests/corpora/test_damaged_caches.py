@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from distune.corpora.disk import DiskError
-from distune.corpora.logits_filling import TeacherAnswers
+from distune.corpora.shards import TeacherAnswers
 from distune.corpora.texts import CorpusError
 from tests.making.teachers import TEXTS, answer, answer_with_hidden, fill, folder, opened
 

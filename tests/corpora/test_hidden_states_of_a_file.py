@@ -8,8 +8,9 @@ import pytest
 
 from distune.corpora.logits_export import principal_axes, write_logits_file
 from distune.corpora.logits_file import read_logits_file
-from distune.corpora.logits_filling import Source, TeacherAnswers, fill_cache
+from distune.corpora.logits_filling import Source, fill_cache
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers
 from distune.corpora.teacher_logits import CacheKey
 from distune.corpora.texts import CorpusError
 from tests.making.logits_files import LABELS, parquet

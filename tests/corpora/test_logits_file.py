@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from distune.corpora.logits_export import write_logits_file
 from distune.corpora.logits_file import read_logits_file
-from distune.corpora.logits_filling import Source, TeacherAnswers, fill_cache
+from distune.corpora.logits_filling import Source, fill_cache
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers
 from distune.corpora.teacher_logits import CacheKey, TeacherLogits
 from distune.corpora.texts import CorpusError
 from tests.making.logits_files import LABELS, csv, parquet

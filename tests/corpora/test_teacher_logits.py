@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
+from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers, TeacherFunction
 from distune.corpora.teacher_logits import has_cache
 from distune.corpora.texts import CorpusError
 from tests.making.teachers import KEY, TEXTS, THREE_ROWS, answer, answer_with_hidden, fill, folder, opened
@@ -68,9 +69,7 @@ def test_shards_in_float32_of_an_interrupted_float16_cache_are_kept(tmp_path: Pa
 def test_an_old_cache_with_infinite_logits_is_refused_when_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "distune.corpora.logits_filling.narrowest", lambda logits: np.full_like(logits, np.inf, np.float16)
-    )
+    monkeypatch.setattr("distune.corpora.shards.narrowest", lambda logits: np.full_like(logits, np.inf, np.float16))
     cache = fill(tmp_path, ShardForm(dtype="float16"))
     with pytest.raises(CorpusError, match=r"holds logits that are not finite numbers; `distune cache STUDY --rebuild`"):
         cache.of(TEXTS)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from distune.corpora.logits_filling import ShardForm, Source, TeacherAnswers, TeacherFunction, fill_cache
+from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers, TeacherFunction
 from distune.corpora.teacher_logits import CacheKey, TeacherLogits, open_cache
 
 KEY = CacheKey("teacher-1", "corpus-1", ("bad", "good"))

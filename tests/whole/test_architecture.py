@@ -16,6 +16,7 @@ DOORS = {
         "corpora/arrow_columns.py",
         "corpora/saved_dataset.py",
         "corpora/decoding.py",
+        "corpora/file_systems.py",
         "corpora/logits_export.py",
         "corpora/matrices.py",
         "corpora/parquet_blocks.py",

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distune._pairs import sides
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Corpus
 from distune.corpora.encoding import normalized
 from distune.corpora.labelling import UNLABELLED
+from distune.corpora.split import Split
 from distune.tuning.champion.columns import Column, quality
 from distune.tuning.champion.tfidf import features
 from distune.tuning.metric.task import AnyMetric

@@ -4,56 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-from distune.tuning.commands import answers
 from distune.tuning.commands import searches as commands
+from distune.tuning.commands.answers_parser import add_answer_commands
+from distune.tuning.commands.options import SEARCH, Command, add_json, add_search, add_set, study_command
 
 DEFAULT_DASHBOARD = "http://127.0.0.1:8265"
-SEARCH = "a study file (its last search), or the folder of a search"
-Command = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
-"""Makes the parser of a command of a name, from what it runs and what it says of itself."""
 
 
 def add_search_commands(command: Command) -> None:
     _add_study_commands(command)
-    _add_answer_commands(command)
+    add_answer_commands(command)
     _add_commands_of_running_searches(command)
     _add_commands_of_results(command)
     _add_cluster_commands(command)
-
-
-def _study_command(
-    command: Command, name: str, run: Callable[[argparse.Namespace], int | None], help_text: str
-) -> argparse.ArgumentParser:
-    sub = command(name, run, help_text)
-    sub.add_argument("study", type=Path, metavar="STUDY", help="the study file (YAML)")
-    _add_set(sub)
-    return sub
-
-
-def _add_set(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="overrides",
-        help="override one setting of the study file, such as search.trials=8; may be given several times",
-    )
-
-
-def _add_json(sub: argparse._ActionsContainer) -> None:
-    sub.add_argument("--json", action="store_true", help="print one JSON object on stdout, and nothing else")
-
-
-def _add_search(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("search", metavar="STUDY|FOLDER", help=SEARCH)
-    sub.add_argument(
-        "--search", type=int, metavar="N", dest="number", help="the search of this number, not the last one"
-    )
-    _add_set(sub)
 
 
 def _add_study_commands(command: Command) -> None:
@@ -69,18 +34,18 @@ def _add_study_commands(command: Command) -> None:
         metavar="STUDY",
         help="the study file to write (study.yaml)",
     )
-    check = _study_command(command, "check", commands.check, "list every fault of a study at once; writes nothing")
-    _add_json(check)
-    cache = _study_command(
+    check = study_command(command, "check", commands.check, "list every fault of a study at once; writes nothing")
+    add_json(check)
+    cache = study_command(
         command, "cache", commands.cache, "train the teacher if the study says so, and fill the teacher-logits cache"
     )
     cache.add_argument("--rebuild", action="store_true", help="train and fill again, even if the cache is there")
     cache.add_argument("--export", type=Path, metavar="FILE.parquet", help="also write the logits as one small file")
-    search = _study_command(
+    search = study_command(
         command, "search", commands.search, "search, time the finalists, print the table and register the champion"
     )
     _add_resume(search)
-    _study_command(
+    study_command(
         command,
         "trial",
         commands.trial,
@@ -91,72 +56,6 @@ def _add_study_commands(command: Command) -> None:
 def add_schema(command: Command) -> None:
     command(
         "schema", commands.schema, "print the JSON Schema of the study file, for editors that complete and check it"
-    )
-
-
-def _add_answer_commands(command: Command) -> None:
-    prompt = _study_command(
-        command,
-        "prompt",
-        answers.prompt,
-        "write the requests that ask a language model for a study's labels, as JSON lines",
-    )
-    prompt.add_argument(
-        "--out", type=Path, default=Path("requests.jsonl"), metavar="FILE", help="the file to write (requests.jsonl)"
-    )
-    prompt.add_argument("--model", default="gpt-4o-mini", metavar="NAME", help="the model that is asked (gpt-4o-mini)")
-    prompt.add_argument(
-        "--about", default="", metavar="SENTENCE", help="a sentence about the texts, which begins the prompt"
-    )
-    prompt.add_argument(
-        "--examples", type=int, default=0, metavar="K", help="labelled texts of train in each prompt (0)"
-    )
-    prompt.add_argument("--seed", type=int, default=7, help="the seed that draws the examples (7)")
-    prompt.add_argument(
-        "--votes", type=int, default=1, metavar="N", help="replies to each text, at temperature 1 if several (1)"
-    )
-    prompt.add_argument(
-        "--logprobs",
-        type=int,
-        default=0,
-        metavar="K",
-        help="ask for the log-probabilities of the K likeliest tokens, 1 to 20",
-    )
-    prompt.add_argument("--temperature", type=float, metavar="T", help="the temperature of the replies, 0 to 2")
-    prompt.add_argument(
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        help="tokens of the longest reply; 0 sets no limit (what the longest label needs, or all labels of a text)",
-    )
-    prompt.add_argument(
-        "--no-schema",
-        action="store_true",
-        help="ask for several labels a text without a JSON schema, for a server that knows none",
-    )
-    prompt.add_argument(
-        "--answers",
-        metavar="FILE",
-        help="a file of answers, whose texts are not asked again (that of the study's teacher)",
-    )
-    replies = _study_command(
-        command,
-        "answers",
-        answers.answers,
-        "read the replies to a study's requests into a file of answers, and count the unreadable ones",
-    )
-    replies.add_argument(
-        "replies",
-        type=Path,
-        nargs="+",
-        metavar="REPLIES",
-        help="files of replies, as a batch of OpenAI's API gives them",
-    )
-    replies.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE.jsonl",
-        help="the file of answers to write or to add to (that of the study's teacher, else votes.jsonl)",
     )
 
 
@@ -181,11 +80,11 @@ def _add_commands_of_running_searches(command: Command) -> None:
         commands.finish,
         "let a search start no further trial; running trials end, then finalists and champion follow",
     )
-    _add_search(finish)
+    add_search(finish)
     skip = command(
         "skip", commands.skip, "end one trial of a running search after its epoch; its worker goes on with the next"
     )
-    _add_search(skip)
+    add_search(skip)
     skip.add_argument("trial", type=int, metavar="TRIAL", help="the number of the trial, as `distune status` shows it")
 
 
@@ -197,16 +96,16 @@ def _add_commands_of_results(command: Command) -> None:
     searches.add_argument(
         "--storage", metavar="PATH", help="the storage, a path or URI (that of the study, else storage)"
     )
-    _add_json(searches)
+    add_json(searches)
     results = command("results", commands.results, "show the table of a search, its trials and what mattered")
-    _add_search(results)
+    add_search(results)
     forms = results.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="a line for each trial instead")
-    _add_json(forms)
+    add_json(forms)
     report = command(
         "report", commands.report, "write the page of a search, report.html, and its pictures into its folder"
     )
-    _add_search(report)
+    add_search(report)
     report.add_argument("--out", type=Path, metavar="FILE.html", help="write the page there, and nothing else")
     compare = command("compare", commands.compare, "show two searches side by side: champions, fronts, what changed")
     for name in ("first", "second"):
@@ -221,11 +120,11 @@ def _add_commands_of_results(command: Command) -> None:
         help="the searches of these numbers",
     )
     compare.add_argument("--out", type=Path, metavar="FILE.html", help="also draw the two fronts in one picture")
-    _add_json(compare)
+    add_json(compare)
 
 
 def _add_cluster_commands(command: Command) -> None:
-    submit = _study_command(
+    submit = study_command(
         command, "submit", commands.submit, "send a search to a Ray cluster as a job, with its code and files"
     )
     _add_resume(submit)
@@ -249,8 +148,8 @@ def _add_cluster_commands(command: Command) -> None:
         dest="number",
         help="of a study file: the search of this number, not the last one",
     )
-    _add_set(status)
-    _add_json(status)
+    add_set(status)
+    add_json(status)
     log = command("logs", commands.logs, "print what a submitted search has printed")
     log.add_argument("-f", "--follow", action="store_true", help="follow the output until the search ends")
     stop = command("stop", commands.stop, "end a submitted search; submit --resume goes on with it")

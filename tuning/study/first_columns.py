@@ -11,8 +11,8 @@ from distune.corpora.doubtful_labels import joining_sign
 from distune.corpora.headers import LABEL_NAMES, TEXT_NAMES
 from distune.corpora.label_columns import MOST_CLASSES, annotation_states, answer_columns, label_columns
 from distune.corpora.label_lists import spelt_list
-from distune.corpora.label_sets import CHOICES
 from distune.corpora.label_truths import HAS
+from distune.corpora.structured_cells import CHOICES
 from distune.corpora.table_file import Table
 from distune.corpora.texts import CorpusError
 

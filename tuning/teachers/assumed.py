@@ -8,11 +8,11 @@ import numpy as np
 
 from distune._plural import n_of
 from distune.corpora.answers_file import N_VOTES
-from distune.corpora.corpus import Split
 from distune.corpora.label_logits import FLOOR_OF_LABEL, SMALLEST_PROBABILITY
 from distune.corpora.labelling import n_texts_of
 from distune.corpora.logits_columns import FLOOR
 from distune.corpora.logits_file import LogitsFile
+from distune.corpora.split import Split
 from distune.losses.config import LossConfig
 from distune.tuning.metric.config import WITHOUT_ANSWERS, MetricConfig
 from distune.tuning.metric.set_metric import Labels, Logits, SetMetric

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from distune.corpora.columns import ColumnOrder
-from distune.corpora.corpus import Corpus, labelled_fingerprint
+from distune.corpora.corpus import Corpus
 from distune.corpora.logits_file import LogitsFile, read_logits_file
 from distune.corpora.places import Place
+from distune.corpora.split import labelled_fingerprint
 from distune.corpora.teacher_logits import CacheKey
 from distune.corpora.texts import CorpusError
 from distune.losses.config import OF_LABELS

@@ -13,12 +13,7 @@ from distune.cluster.runner import IN_PROCESS, Runner
 from distune.corpora.augment import Augmented
 from distune.corpora.corpus import Corpus
 from distune.corpora.logits_export import write_logits_file
-from distune.corpora.logits_filling import (
-    ShardForm,
-    Source,
-    fill_cache,
-    rows_of_shard,
-)
+from distune.corpora.logits_filling import ShardForm, Source, fill_cache, rows_of_shard
 from distune.corpora.narrowing import LARGEST_IN_HALF
 from distune.corpora.teacher_logits import TeacherLogits, has_cache, open_cache
 from distune.models.teacher.teacher import Teacher

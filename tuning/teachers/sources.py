@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from distune._plural import n_of
 from distune.cluster.runner import Runner
 from distune.corpora.augment import MASK, with_mask
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Corpus
 from distune.corpora.kept import read_object
 from distune.corpora.labelling import UNLABELLED, renumbered, unlabelled
-from distune.corpora.logits_filling import Source, TeacherAnswers, TeacherFunction
+from distune.corpora.logits_filling import Source
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers, TeacherFunction
+from distune.corpora.split import Split
 from distune.corpora.teacher_data import load_teacher_data
 from distune.corpora.teacher_logits import has_cache
 from distune.corpora.tokens import AnyTokensConfig, WordPieceConfig

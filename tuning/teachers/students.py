@@ -20,8 +20,8 @@ from distune.cluster.runner import Runner
 from distune.corpora import encoding
 from distune.corpora.columns import column_order
 from distune.corpora.encoding import load_encoder
-from distune.corpora.logits_filling import TeacherAnswers, TeacherFunction
 from distune.corpora.places import Place
+from distune.corpora.shards import TeacherAnswers, TeacherFunction
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import check_folder
 from distune.models.decision import sigmoid

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from distune._pairs import joined
-from distune.corpora.corpus import Corpus, Split
+from distune.corpora.corpus import Corpus
+from distune.corpora.split import Split
 from distune.tuning.champion import baseline as module
 from distune.tuning.champion.baseline import about_baseline, train_baseline
 from distune.tuning.metric.config import MetricConfig

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from distune.corpora.corpus import Split
+from distune.corpora.split import Split
 from distune.models.decision import LIKELIEST, Decision, decision_of, softmax
 from distune.tuning.metric.config import MetricConfig
 from distune.tuning.metric.metric import MetricError, metric_of

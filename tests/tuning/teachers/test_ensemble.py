@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from distune.cluster.runner import IN_PROCESS
-from distune.corpora.corpus import Corpus, Split, load_corpus
+from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.places import Place
+from distune.corpora.split import Split
 from distune.models.checkpoint_folder import check_folder
 from distune.models.teacher.config import TeacherConfig
 from distune.tuning.report.lines import lines_on
