@@ -19,7 +19,7 @@ from distune.corpora.files import REVIEWS, Row, read_reviews, read_rows
 from distune.corpora.given_splits import with_given_splits
 from distune.corpora.labelling import labelling_of, n_texts_of
 from distune.corpora.pairs import about_sides
-from distune.corpora.split import Split, labelled_fingerprint, lacking_classes, texts_fingerprint
+from distune.corpora.split import Split, labelled_fingerprint, lacking_classes, other_shares, texts_fingerprint
 from distune.corpora.splitting import drawn, file_of, keep_labelled, per_class, read_unlabelled, split_rows
 from distune.corpora.table_config import in_words
 from distune.corpora.texts import CorpusError, content_keys
@@ -120,6 +120,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     _refuse_empty_splits(parts, len(rows), config)
     if config.dev is not None or config.test is not None:  # What is drawn by content stands in one split.
         _refuse_shared_texts(parts, config)
+        notes += other_shares(labels, parts)
     notes += lacking_classes(labels, parts)
     if config.text_b is not None:
         notes += about_sides({name: part.texts for name, part in parts.items()})

@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.corpora.labelling import labelling_of, n_texts_of
+from distune.corpora.labelling import UNLABELLED, labelling_of, n_texts_of
 from distune.corpora.texts import HASH_BYTES, text_hash
+
+LARGE_DIFFERENCE = 0.1
+"""The difference of a label's shares of dev and of test from which on dev is a poor guide to test."""
+SURE = 5.0
+"""Standard errors of a difference that is no chance, whichever of many labels has it."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,20 @@ def lacking_classes(labels: Sequence[str], splits: Mapping[str, Split]) -> list[
         if lacking:
             found.append(f"{name} has no text of the class{'es' if len(lacking) > 1 else ''} {', '.join(lacking)}")
     return found
+
+
+def other_shares(labels: Sequence[str], splits: Mapping[str, Split]) -> list[str]:
+    """The label that dev and test have most differently often, if dev is a poor guide to test by it."""
+    n_texts = [np.maximum((splits[name].labels != UNLABELLED).sum(axis=0), 1) for name in ("dev", "test")]
+    n_with = [n_texts_of(splits[name].labels, len(labels)) for name in ("dev", "test")]
+    dev, test = (with_it / n for with_it, n in zip(n_with, n_texts, strict=True))
+    overall = sum(n_with) / sum(n_texts)
+    error = np.sqrt(overall * (1 - overall) * (1 / n_texts[0] + 1 / n_texts[1]))
+    difference = np.where(abs(dev - test) > SURE * error, abs(dev - test), 0)
+    most = int(difference.argmax())
+    if difference[most] < LARGE_DIFFERENCE:
+        return []
+    return [
+        f"dev is not like test: {labels[most]!r} is the label of {100 * dev[most]:.1f} % of its texts, and of {100 * test[most]:.1f} % of test's; "
+        "dev chooses the epoch, the student and its thresholds, so both should be like the texts that the student will answer"
+    ]
