@@ -79,7 +79,12 @@ DOORS = {
         "tuning/teachers/assignment.py",
         "tuning/teachers/set_assignment.py",
     },
-    "starlette": {"tuning/serve/access.py", "tuning/serve/reading.py", "tuning/serve/server.py"},
+    "starlette": {
+        "tuning/serve/access.py",
+        "tuning/serve/reading.py",
+        "tuning/serve/server.py",
+        "tuning/serve/service.py",
+    },
     "uvicorn": {"tuning/serve/connections.py", "tuning/serve/server.py"},
     "h11": {"tuning/serve/connections.py"},
     "plotly": {
