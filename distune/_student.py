@@ -194,7 +194,7 @@ def load(source: str | Path | Found, uri: str | None = None, threads: int = 1) -
         return Student(place, threads)
     if not isinstance(uri, str | None):
         raise CheckpointError(f"uri must be that of an MLflow store, such as sqlite:///mlflow.db, but got {uri!r}")
-    from distune.tuning.study.config import TrackingConfig
+    from distune.tuning.study.tracking_config import TrackingConfig
     from distune.tuning.tracking.pulling import pull
 
     with tempfile.TemporaryDirectory() as scratch:

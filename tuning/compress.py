@@ -178,18 +178,7 @@ def _material(
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     if checkpoint.trial is None:
         return CalibrationData([np.array(encoder(text)) for text in texts])
-    try:
-        config = TrialConfig.model_validate(checkpoint.trial)
-    except ValidationError as error:
-        said = "; ".join(faults_of(error, TrialConfig))
-        raise CheckpointError(
-            f"what trained the student cannot be built here: {said}; give the --study that did"
-        ) from error
-    if config.loss.weigh_by_agreement and len(study.config.teachers) == 1:
-        raise CheckpointError(
-            "the student was trained by the agreement of several teachers (loss.weigh_by_agreement), and the study has one: give the "
-            "--study that trained it, or --epochs 0"
-        )
+    config = _trial_of(checkpoint.trial, study)
     places = locate(study.config, corpus)
     for line in assumptions(places):
         _log.info(line)
@@ -211,6 +200,23 @@ def _material(
         metric=metric,
     )
     return CalibrationData(data.train, fine_tuner(config, data))
+
+
+def _trial_of(trial: dict[str, Any], study: Study) -> TrialConfig:
+    """The trial that trained a student; raises CheckpointError if it cannot be run with this study."""
+    try:
+        config = TrialConfig.model_validate(trial)
+    except ValidationError as error:
+        said = "; ".join(faults_of(error, TrialConfig))
+        raise CheckpointError(
+            f"what trained the student cannot be built here: {said}; give the --study that did"
+        ) from error
+    if config.loss.weigh_by_agreement and len(study.config.teachers) == 1:
+        raise CheckpointError(
+            "the student was trained by the agreement of several teachers (loss.weigh_by_agreement), and the study has one: give the "
+            "--study that trained it, or --epochs 0"
+        )
+    return config
 
 
 def _report(folder: Path, target: Path, texts: Texts, console: Console) -> dict[str, Any]:

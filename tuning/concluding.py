@@ -29,7 +29,8 @@ from distune.tuning.search.preparation import Prepared
 from distune.tuning.storage.journal import Journal
 from distune.tuning.storage.paths import Folder
 from distune.tuning.storage.records import TrialRecord, count_states, open_study, read_records
-from distune.tuning.study.config import StudyConfig, TrackingConfig
+from distune.tuning.study.config import StudyConfig
+from distune.tuning.study.tracking_config import TrackingConfig
 from distune.tuning.tracking.entries import SearchEnd, closing, with_version
 from distune.tuning.tracking.outbox import Outbox
 from distune.tuning.tracking.promotion import Present, Terms, beside_of, candidate_of_verdict, terms_of

@@ -18,9 +18,10 @@ from distune.corpora.hub_dataset import is_of_hub
 from distune.corpora.patterns import is_pattern, matching, pattern_base
 from distune.corpora.places import Place
 from distune.tuning.storage.paths import dump
-from distune.tuning.study.config import MLFLOW, StudyConfig
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study, runnable
+from distune.tuning.study.tracking_config import MLFLOW
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import OPEN
 

@@ -135,6 +135,10 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
                 f"a teacher has one of checkpoint, from_scratch, logits, answers and students (logits may name the "
                 f"checkpoint it came from, which is then timed), but got {', '.join(given) or 'none'}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_its_origin_has(self) -> TeacherConfig:
         if self.answers and (unused := self._said_of_a_bert(ANSWERS_MAY_SAY)):
             raise ValueError(
                 f"a teacher of answers is a file that names labels: Distune trains and asks nothing; leave out what is "
@@ -147,6 +151,10 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
             )
         if self.revision is not None and self.checkpoint is None:
             raise ValueError(f"revision is of a checkpoint, but got revision={self.revision} without one")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_of_columns(self) -> TeacherConfig:
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels must name each label once, but got {', '.join(self.labels)}")
         if self.labels is not None and self.from_scratch:
@@ -159,6 +167,10 @@ class TeacherConfig(BaseModel, frozen=True, extra="forbid"):
                 f"labels says which columns the head of a checkpoint has; pretrain keeps no head, but got "
                 f"labels={', '.join(self.labels)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_trained_if_it_must_be(self) -> TeacherConfig:
         if self.from_scratch and not self.epochs:
             raise ValueError("epochs must be >= 1 for a teacher from scratch, but got epochs=0")
         if self.from_scratch and (fault := self._beyond(self.from_scratch.layers)):

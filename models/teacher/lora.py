@@ -18,6 +18,7 @@ from distune.models.teacher.heads import output_layer
 from distune.models.teacher.loading import Loaded, fresh_weights, load_checkpoint, load_config
 from distune.models.teacher.own_code import refuse_unknown_class
 
+WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """The beginning of the names of an adapter's tensors."""
 
@@ -39,15 +40,7 @@ def load_adapter(place: str | Path, is_multi_label: bool | None = None) -> Loade
         )
     from peft import PeftModel
 
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise ModelError(
-            f"{what}, whose weights are not there as adapter_model.safetensors; save it again by a current peft"
-        )
-    with (
-        in_one_line(f"{what}, whose weights (adapter_model.safetensors) cannot be read"),
-        safe_open(folder / "adapter_model.safetensors", framework="pt") as file,
-    ):
-        saved = {name.removeprefix(PREFIX): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    saved = _saved_shapes(folder / WEIGHTS, what)
     try:
         revision = None if Path(base).is_dir() else settings.get("revision")
         shape = load_config(base, revision)
@@ -61,16 +54,30 @@ def load_adapter(place: str | Path, is_multi_label: bool | None = None) -> Loade
         raise ModelError(f"{what}, and {error}; correct base_model_name_or_path in its adapter_config.json") from error
     kind = _kind_of_head(folder, shape, n_classes)
     refuse_other_task(place, kind, is_multi_label)
-    lost = [name for name in fresh_weights(model, info) if name not in saved]
+    _refuse_random_weights([name for name in fresh_weights(model, info) if name not in saved], what)
+    with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
+        merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    return Loaded(merged, (f"{what}, and is merged into it", *about_its_task(place, kind, is_multi_label)))
+
+
+def _saved_shapes(file: Path, what: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of an adapter's tensors, by their names in the model; `what` begins the message of a ModelError."""
+    if not file.is_file():
+        raise ModelError(f"{what}, whose weights are not there as {file.name}; save it again by a current peft")
+    with (
+        in_one_line(f"{what}, whose weights ({file.name}) cannot be read"),
+        safe_open(file, framework="pt") as opened,
+    ):
+        return {name.removeprefix(PREFIX): tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+
+
+def _refuse_random_weights(lost: list[str], what: str) -> None:
     if lost:
         raise ModelError(
             f"{what}: neither of them has {lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}, which would be "
             "random; train it again with task_type SEQ_CLS, or name what is new in modules_to_save"
         )
-    with in_one_line(f"{what}, and cannot be merged into it"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of peft to transformers, which a user can do nothing about.
-        merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    return Loaded(merged, (f"{what}, and is merged into it", *about_its_task(place, kind, is_multi_label)))
 
 
 def _kind_of_head(folder: Path, base: PreTrainedConfig, n_classes: int) -> str | None:

@@ -20,8 +20,8 @@ from distune.tuning.cli import main
 from distune.tuning.commands import students as commands
 from distune.tuning.concluding import InterruptedSearchError
 from distune.tuning.storage.paths import Folder
-from distune.tuning.study.config import TrackingConfig
 from distune.tuning.study.file import Study
+from distune.tuning.study.tracking_config import TrackingConfig
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of
 from tests.whole.conftest import Run

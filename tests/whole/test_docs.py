@@ -21,7 +21,7 @@ from distune.models.compression.config import AnyCompressionConfig
 from distune.models.students.config import AnyStudentConfig
 from distune.models.vectors.config import AnyVectorsConfig
 from distune.tuning.serve.limits import Limits
-from distune.tuning.serve.server import application
+from distune.tuning.serve.service import application
 from distune.tuning.study.file import load_study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -14,25 +14,21 @@ from distune._plug_files import PlugFile
 from distune.cluster.runner import Runner
 from distune.corpora.disk import UNFINISHED
 from distune.corpora.places import Place
-from distune.models.decision import Decision, EachLabel
-from distune.models.students.student import count_parameters
 from distune.models.teacher.teacher import teacher_size_mb
-from distune.tuning.champion.answers import Answers, write_answers
+from distune.tuning.champion.answers import write_answers
 from distune.tuning.champion.baseline import about_baseline, train_baseline
 from distune.tuning.champion.champion_card import card_of_champion
-from distune.tuning.champion.columns import Column, Kept, quality
+from distune.tuning.champion.columns import Column, quality
 from distune.tuning.champion.confidence import confidence_of
-from distune.tuning.champion.decisions import decision_of, scaled_decision_of
 from distune.tuning.champion.finalists import Finalist, choose_champion, save_finalist
 from distune.tuning.champion.results import facts_of
+from distune.tuning.champion.student_columns import network_mb, student_columns
 from distune.tuning.champion.table import distillation_ratio, table_text
 from distune.tuning.search.preparation import Prepared
 from distune.tuning.speed.figures import Latency, Load, TeacherTimed, timed_words
 from distune.tuning.speed.timing import PRESENT, Timed, TimingJob, files_of, time_here
-from distune.tuning.study.describe import HARD_LABEL_STUDENT, STUDENT_ALONE
 from distune.tuning.study.rule import rule_text
 from distune.tuning.teachers.logits import timing_teachers
-from distune.tuning.trial.inputs import encode_texts
 from distune.tuning.trial.plugs import plug_in
 
 
@@ -98,10 +94,7 @@ def judge(
     `finalists/`, `results.json`, `table.txt`, `answers.parquet` and, if there is a champion, `champion/`.
     """
     config, corpus = prepared.study.config, prepared.corpus
-    paths = []
-    for one in finalists:
-        inputs, place_of_one = prepared.of(one.record.config), folder / "finalists" / str(one.record.number)
-        paths.append(save_finalist(one, config, inputs, corpus.labels, place_of_one))
+    paths = _save(prepared, finalists, folder / "finalists")
     baseline = train_baseline(corpus, prepared.metric, config.search.seed)  # Not while something is timed.
     timed, teacher_column, teacher_timed = _time(prepared, paths, runner, present)
     latencies = timed.latencies
@@ -109,17 +102,15 @@ def judge(
     winner = choose_champion(finalists, timings, config.champion, prepared.teacher_score)
     name = "nearest student" if winner is None else "distilled champion"
     path, finalist = paths[winner or 0], finalists[winner or 0]
-    alone, distilled, answers = _student_columns(prepared, finalist, name, latencies[path.name], path)
+    alone, distilled, answers = student_columns(prepared, finalist, name, latencies[path.name], path)
     write_answers(answers, corpus.test.texts, Place(str(folder / "answers.parquet")))
-    columns = (teacher_column, alone, distilled)
-    sizes_mb = {int(one.name): (one / "model.onnx").stat().st_size / 1e6 for one in paths}
     verdict = Verdict(
         rule=rule_text(config.champion, config.metric),
         finalists=tuple(finalists),
         latencies=latencies,
-        columns=columns,
+        columns=(teacher_column, alone, distilled),
         winner=winner,
-        sizes_mb=sizes_mb,
+        sizes_mb={int(one.name): network_mb(one) for one in paths},
         cpu=timed.cpu,
         host=timed.host,
         versions=timed.versions,
@@ -131,6 +122,15 @@ def judge(
     )
     _write(verdict, prepared, folder, path, ended_early)
     return verdict
+
+
+def _save(prepared: Prepared, finalists: Sequence[Finalist], folder: Path) -> list[Path]:
+    """The checkpoint of each finalist, in a folder named by the number of its trial."""
+    labels, config = prepared.corpus.labels, prepared.study.config
+    return [
+        save_finalist(one, config, prepared.of(one.record.config), labels, folder / str(one.record.number))
+        for one in finalists
+    ]
 
 
 def _write(verdict: Verdict, prepared: Prepared, folder: Path, checkpoint: Path, ended_early: str | None) -> None:
@@ -202,47 +202,3 @@ def _time_plugged(plugs: Sequence[PlugFile], job: TimingJob) -> Timed:
     """Time everything in this process, after loading the plugs."""
     plug_in(plugs)
     return time_here(job)
-
-
-def _student_columns(
-    prepared: Prepared, finalist: Finalist, name: str, latency: Latency, path: Path
-) -> tuple[Column, Column, Answers]:
-    """The student alone and the distilled one, and what the seed of it that is kept says; here, and only here, a student
-    sees the test split."""
-    corpus, inputs = prepared.corpus, prepared.of(finalist.record.config)
-    rule = prepared.study.config.champion
-    rows = encode_texts(inputs.encoder, corpus.test.texts)
-    teacher = prepared.teachers.of(corpus.test.texts)
-    n_parameters, size_mb = count_parameters(finalist.best.student), (path / "model.onnx").stat().st_size / 1e6
-    by_teacher = prepared.teacher_decision.of_logits(teacher)
-    columns = []
-    alone = HARD_LABEL_STUDENT if corpus.labelled_by else STUDENT_ALONE
-    for title, results in ((alone, finalist.plain), (name, finalist.distilled)):
-        figures = quality(
-            prepared.metric,
-            [result.score for result in results],
-            [result.logits(rows) for result in results],
-            corpus.test.labels,
-            by_teacher,
-            [decision_of(result, inputs.data, rule) for result in results],
-        )
-        columns.append(Column(name=title, quality=figures, n_parameters=n_parameters, size_mb=size_mb, latency=latency))
-    scaled = scaled_decision_of(finalist.best, inputs.data, rule)
-    answers = Answers(
-        trial=finalist.record.number,
-        names=corpus.labels,
-        labels=corpus.test.labels,
-        teacher=teacher,
-        student=finalist.best.logits(rows),
-        by_teacher=prepared.teacher_decision,
-        by_student=scaled.decision,
-    )
-    score = prepared.metric.score(answers.student, answers.labels, answers.by_student)
-    by = answers.by_student
-    kept = Kept(
-        test_score=score,
-        threshold=by.answers_from if isinstance(by, Decision) else None,
-        thresholds=by.named(corpus.labels) if isinstance(by, EachLabel) else None,
-    )
-    sure = confidence_of(prepared.metric, by, answers.student, answers.labels, scaled.note)
-    return columns[0], replace(columns[1], kept=kept, confidence=sure), answers

@@ -173,7 +173,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    from distune.tuning.report.compare import comparison, show_comparison, write_overlay
+    from distune.tuning.report.compare import comparison, show_comparison
     from distune.tuning.report.findings import read_findings
     from distune.tuning.storage.searches import find_search
 
@@ -187,6 +187,8 @@ def compare(options: argparse.Namespace) -> None:
     else:
         show_comparison(pair, console_of_stdout())
     if options.out:
+        from distune.tuning.report.pictures_compare import write_overlay
+
         write_overlay(pair, options.out)
     if options.out and not options.json:
         print(f"the fronts in one picture: {options.out}")

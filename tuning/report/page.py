@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,36 +15,35 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from distune._plural import n_of
-from distune.tuning.champion.columns import interval_of
 from distune.tuning.champion.results import Results
-from distune.tuning.champion.table import SMALL_WAY, in_mb, rows_of_table, way_to_teacher
+from distune.tuning.champion.table import SMALL_WAY, rows_of_table, way_to_teacher
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.headline import headline, lead, next_steps
 from distune.tuning.report.mistakes import mistakes_of
 from distune.tuning.report.pictures import CONFIG, Picture
 from distune.tuning.report.style import DARK, FONT, LIGHT
+from distune.tuning.report.tiles import tiles_of
 from distune.tuning.report.unchosen import has_none_to_choose
 from distune.tuning.speed.figures import CHUNK_TEXTS, WHO_TOOK_TURNS, load_words
 from distune.tuning.storage.paths import dump
 from distune.tuning.storage.records import TrialRecord, count_states
 from distune.tuning.study.describe import HARD_LABEL_STUDENT, describe_trial
-from distune.tuning.study.rule import rule_text, teacher_ratio
+from distune.tuning.study.rule import rule_text
 
 HERE = Path(__file__).parent
+PARTS = (
+    ("found", "What was found"),
+    ("model", "Student and teacher"),
+    ("errors", "Errors"),
+    ("search", "The search"),
+    ("measured", "How it was measured"),
+    ("more", "Card and study"),
+)
 OF_MODEL = ("calibration", "coverage", "confusion", "labels", "latency")
 OF_SEARCH = ("history", "parallel", "importance", "curves")
 ROOMY = ("parallel",)
 """Wider than a phone; they scroll there."""
 Figures = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One figure of the headline, and the figure to compare it with."""
-
-    figure: str
-    what: str
-    beside: str
 
 
 def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], missing: Sequence[str]) -> str:
@@ -54,20 +52,6 @@ def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
     results = findings.results
-    places = [
-        ("found", "What was found"),
-        ("model", "Student and teacher"),
-        ("errors", "Errors"),
-        ("search", "The search"),
-        ("measured", "How it was measured"),
-        ("more", "Card and study"),
-    ]
-    has_front = any(one.name == "front" for one in pictures)
-    lacking = {
-        "" if results or has_front else "found",
-        "model" if not any(one.name in OF_MODEL for one in pictures) else "",
-        "" if findings.answers else "errors",
-    }
     return template.render(
         policy=policy(plotly, script),
         plotly=plotly,
@@ -77,7 +61,7 @@ def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], 
         name=findings.name,
         metric=findings.study.config.metric.title,
         rule=rule_text(findings.study.config.champion, findings.study.config.metric),
-        places=[one for one in places if one[0] not in lacking],
+        places=_parts(findings, pictures),
         roomy=ROOMY,
         missing=missing,
         pictures=pictures,
@@ -88,7 +72,7 @@ def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], 
         steps=next_steps(findings),
         has_ended=results is not None,
         has_none=has_none_to_choose(findings),
-        has_front=has_front,
+        has_front=_has_front(pictures),
         **_of_results(results, findings),
         **mistakes_of(findings.answers, texts, findings.folder),
         counts=_counts(findings),
@@ -98,6 +82,20 @@ def page(findings: Findings, texts: Sequence[str], pictures: Sequence[Picture], 
         study=dump(findings.study.document),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _parts(findings: Findings, pictures: Sequence[Picture]) -> list[tuple[str, str]]:
+    """The parts of this page, each by its anchor and its title."""
+    is_there = {
+        "found": findings.results is not None or _has_front(pictures),
+        "model": any(one.name in OF_MODEL for one in pictures),
+        "errors": findings.answers is not None,
+    }
+    return [(anchor, title) for anchor, title in PARTS if is_there.get(anchor, True)]
+
+
+def _has_front(pictures: Sequence[Picture]) -> bool:
+    return any(one.name == "front" for one in pictures)
 
 
 def policy(*scripts: str) -> str:
@@ -161,7 +159,7 @@ def _of_results(results: Results | None, findings: Findings) -> dict[str, Any]:
     if results is None:
         return {"tiles": [], "columns": [], "rows": [], "ratio": "", "protocol": []}
     return {
-        "tiles": _tiles(results),
+        "tiles": tiles_of(results),
         "ratio": _what_distillation_brought(results),
         "protocol": _protocol(results),
         "stands_in": results.teacher_timed == "stand-in",
@@ -183,44 +181,6 @@ def _what_distillation_brought(results: Results) -> str:
             f"Distillation went {100 * results.ratio:.0f} % of the way from the {alone.name} to its teacher, on test"
         )
     return found + (f"; the whole way is {way:.4f}, so that this says little." if way < SMALL_WAY else ".")
-
-
-def _tiles(results: Results) -> list[Tile]:
-    teacher, alone, student = results.columns
-    kept = teacher_ratio(student.quality.dev_score.mean, teacher.quality.dev_score.mean)
-    title, score = student.quality.metric.title, student.quality.test_score.mean
-    n_test = results.texts.get("test")
-    interval = ""
-    if n_test and (bounds := interval_of(student.quality, n_test)):
-        low, high = bounds
-        interval = f" 95 % interval {low:.3f} to {high:.3f} over {n_of(n_test, 'text')}"
-    tiles = [
-        Tile(
-            "-" if kept is None else f"{100 * kept:.1f} %",
-            f"of the teacher's dev {title}",
-            f"{student.quality.dev_score} of {teacher.quality.dev_score}",
-        ),
-        Tile(
-            f"{score:.3f}",
-            f"test {title};{interval}" if interval else f"test {title}",
-            f"teacher {teacher.quality.test_score.mean:.3f}, {alone.name} {alone.quality.test_score.mean:.3f}",
-        ),
-    ]
-    if student.latency:
-        beside = f"95 % within {student.latency.p95_ms:.3f} ms"
-        tiles.append(
-            Tile(f"{student.latency.p50_ms:.3f} ms", "for a text, from raw text to label, one thread (p50)", beside)
-        )
-        if teacher.latency:
-            who = "which" if results.teacher_timed != "stand-in" else "a model of its architecture"
-            faster = teacher.latency.p50_ms / student.latency.p50_ms
-            tiles.append(
-                Tile(f"{faster:,.0f}×", "as fast as the teacher", f"{who} takes {teacher.latency.p50_ms:.2f} ms")
-            )
-    if student.size_mb is not None:
-        beside = f"teacher {in_mb(teacher.size_mb)} MB" if teacher.size_mb is not None else ""
-        tiles.append(Tile(f"{in_mb(student.size_mb)} MB", "on disk", beside))
-    return tiles
 
 
 def _of_kept(results: Results) -> str:

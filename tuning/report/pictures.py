@@ -25,12 +25,12 @@ from distune.tuning.report.pictures_model import (
     latency_picture,
     pairs_picture,
 )
+from distune.tuning.report.pictures_parallel import parallel_picture
 from distune.tuning.report.pictures_search import (
     curves_picture,
     history_picture,
     importance_picture,
     is_drawable,
-    parallel_picture,
 )
 from distune.tuning.search.importance import MIN_TRIALS
 from distune.tuning.study.describe import STUDENT_ALONE
@@ -80,26 +80,10 @@ def draw(findings: Findings) -> tuple[list[Picture], list[str]]:
 
 
 def _of_search(findings: Findings) -> list[_Plan]:
-    config, records, results = findings.study.config, findings.records, findings.results
-    objectives, space = config.search.figures, findings.study.space
-    metric = config.metric
-    has_front = any(record.state == "complete" for record in records)
-    alone = next((one.title for one in records if one.config.loss.is_plain), STUDENT_ALONE)
-    is_enough, has_curves = is_drawable(records), any(record.curve for record in records)
-    finalists = (
-        {}
-        if results is None
-        else {one.trial: "champion" if one.trial == results.champion else "finalist" for one in results.finalists}
-    )
+    records, objectives, metric = findings.records, findings.study.config.search.figures, findings.study.config.metric
+    is_enough = is_drawable(records)
     return [
-        _Plan(
-            name="front",
-            title=f"Pareto front: {metric.title} and speed",
-            caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
-            f"others ran. Open marks around a hint are the {alone} and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
-            draw=partial(front_picture, records, results, config.champion, metric) if has_front else None,
-            needs="a complete trial",
-        ),
+        _front(findings),
         _Plan(
             name="history",
             title="Optimisation history",
@@ -113,7 +97,7 @@ def _of_search(findings: Findings) -> list[_Plan]:
             title="Parallel coordinates",
             caption="A line is a trial, blue where no other beats it in both quality and speed. None: its branch of the space does "
             "not have that setting. Of many settings these are the ten that mattered most.",
-            draw=partial(parallel_picture, records, objectives, space, findings.mattered, metric)
+            draw=partial(parallel_picture, records, objectives, findings.study.space, findings.mattered, metric)
             if is_enough
             else None,
             needs="two complete trials",
@@ -125,14 +109,39 @@ def _of_search(findings: Findings) -> list[_Plan]:
             draw=partial(importance_picture, findings.mattered, metric) if findings.mattered else None,
             needs=f"{MIN_TRIALS} complete trials that differ",
         ),
-        _Plan(
-            name="curves",
-            title="Learning curves",
-            caption="Lines that end early were stopped. Losses of different kinds do not compare; scores do.",
-            draw=partial(curves_picture, records, finalists, metric) if has_curves else None,
-            needs="epochs, which this search did not keep",
-        ),
+        _curves(findings),
     ]
+
+
+def _front(findings: Findings) -> _Plan:
+    config, records = findings.study.config, findings.records
+    has_front = any(record.state == "complete" for record in records)
+    alone = next((one.title for one in records if one.config.loss.is_plain), STUDENT_ALONE)
+    return _Plan(
+        name="front",
+        title=f"Pareto front: {config.metric.title} and speed",
+        caption="Up and left is better. Pale circles are trials, as large as their network; their time is a hint, taken while "
+        f"others ran. Open marks around a hint are the {alone} and the points of search.first. Diamonds are the finalists, retrained with several seeds and timed alone; a bar is ± one standard deviation.",
+        draw=partial(front_picture, records, findings.results, config.champion, config.metric) if has_front else None,
+        needs="a complete trial",
+    )
+
+
+def _curves(findings: Findings) -> _Plan:
+    records, results = findings.records, findings.results
+    has_curves = any(record.curve for record in records)
+    finalists = (
+        {}
+        if results is None
+        else {one.trial: "champion" if one.trial == results.champion else "finalist" for one in results.finalists}
+    )
+    return _Plan(
+        name="curves",
+        title="Learning curves",
+        caption="Lines that end early were stopped. Losses of different kinds do not compare; scores do.",
+        draw=partial(curves_picture, records, finalists, findings.study.config.metric) if has_curves else None,
+        needs="epochs, which this search did not keep",
+    )
 
 
 def _of_model(findings: Findings) -> list[_Plan]:

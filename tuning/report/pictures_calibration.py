@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from distune._plural import n_of
 from distune.corpora.labelling import UNLABELLED
 from distune.tuning.champion.answers import Answers
-from distune.tuning.champion.calibration import BINS, reliability
+from distune.tuning.champion.calibration import BINS, Reliability, reliability
 from distune.tuning.report.style import QUIET, STUDENT, TEACHER, figure
 
 
@@ -53,65 +53,63 @@ def calibration_picture(answers: Answers) -> go.Figure:
     )
     words = OF_SEVERAL if answers.is_multi_label else OF_ONE
     start = 0.0 if answers.is_multi_label else 1 / len(answers.names)
-    found.add_trace(
-        go.Scatter(
-            x=[start, 1],
-            y=[start, 1],
-            mode="lines",
-            line={"color": QUIET, "dash": "dash", "width": 1},
-            name=words.line,
-            hoverinfo="skip",
-        ),
-        row=1,
-        col=1,
-    )
+    found.add_trace(_diagonal(start, words), row=1, col=1)
     if answers.by_student.temperature != 1:
         found.add_trace(_before_scaling(answers), row=1, col=1)
     for name, probabilities, colour in (
         ("teacher", answers.probabilities_of_teacher, TEACHER),
         ("student", answers.probabilities_of_student, STUDENT),
     ):
-        bins = reliability(probabilities, answers.labels)
-        shares = bins.counts / bins.counts.sum()
-        texts = [
-            f"<b>{name}</b>: {n_of(count, words.unit)}<br>{words.told.format(sure, right)}"
-            for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
-        ]
-        found.add_trace(
-            go.Scatter(
-                x=bins.confidence,
-                y=bins.accuracy,
-                mode="lines+markers",
-                hovertext=texts,
-                hoverinfo="text",
-                line={"color": colour, "width": 2},
-                marker={"size": 9},
-                name=f"{name}, calibration error {bins.error:.3f}",
-                legendgroup=name,
-            ),
-            row=1,
-            col=1,
-        )
-        found.add_trace(
-            go.Bar(
-                x=(np.floor(bins.confidence * BINS).clip(max=BINS - 1) + 0.5) / BINS,
-                y=shares,
-                marker={"color": colour},
-                opacity=0.75,
-                showlegend=False,
-                legendgroup=name,
-                hovertext=texts,
-                hoverinfo="text",
-            ),
-            row=2,
-            col=1,
-        )
+        line, bars = _of_model(name, reliability(probabilities, answers.labels), colour, words)
+        found.add_trace(line, row=1, col=1).add_trace(bars, row=2, col=1)
     found.update_yaxes(title_text=words.accuracy, range=[0, 1.03], row=1, col=1)
     found.update_yaxes(title_text=f"share of {words.unit}s", row=2, col=1)
     if answers.is_multi_label:  # Hardly any text has any one label: beside the bar of these all others would vanish.
         found.update_yaxes(**_log_shares(answers), row=2, col=1)
     found.update_xaxes(range=[start - 0.03, 1.03])
     return found.update_xaxes(title_text=words.confidence, row=2, col=1)
+
+
+def _diagonal(start: float, words: _Words) -> go.Scatter:
+    """The line of a model that is as right as it is sure."""
+    return go.Scatter(
+        x=[start, 1],
+        y=[start, 1],
+        mode="lines",
+        line={"color": QUIET, "dash": "dash", "width": 1},
+        name=words.line,
+        hoverinfo="skip",
+    )
+
+
+def _of_model(name: str, bins: Reliability, colour: str, words: _Words) -> tuple[go.Scatter, go.Bar]:
+    """The line of a model, and the bars of how many texts have each confidence."""
+    texts = [
+        f"<b>{name}</b>: {n_of(count, words.unit)}<br>{words.told.format(sure, right)}"
+        for count, sure, right in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
+    ]
+    line = go.Scatter(
+        x=bins.confidence,
+        y=bins.accuracy,
+        mode="lines+markers",
+        hovertext=texts,
+        hoverinfo="text",
+        line={"color": colour, "width": 2},
+        marker={"size": 9},
+        name=f"{name}, calibration error {bins.error:.3f}",
+        legendgroup=name,
+    )
+    bars = go.Bar(
+        x=(np.floor(bins.confidence * BINS).clip(max=BINS - 1) + 0.5) / BINS,
+        y=bins.counts / bins.counts.sum(),
+        marker={"color": colour},
+        opacity=0.75,
+        showlegend=False,
+        legendgroup=name,
+        hovertext=texts,
+        hoverinfo="text",
+    )
+    return line, bars
 
 
 def _before_scaling(answers: Answers) -> go.Scatter:

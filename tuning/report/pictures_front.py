@@ -9,17 +9,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from distune._plural import n_of
 from distune.tuning.champion.columns import Column, Spread
-from distune.tuning.champion.results import FinalStudent, Results
-from distune.tuning.champion.table import in_mb
+from distune.tuning.champion.results import Results
 from distune.tuning.metric.config import ACCURACY, MetricConfig
+from distune.tuning.report.hover import hover, hover_of_finalist
 from distune.tuning.report.places import heights, label_offset, marks, part_of
 from distune.tuning.report.style import QUIET, TEACHER, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.storage.records import TrialRecord, pareto_front
-from distune.tuning.study.describe import describe_trial
 from distune.tuning.study.rule import ChampionConfig, least_score, percent
-from distune.tuning.trial.config import TrialConfig
 
 LARGEST_PX = 30.0
 OPEN_MARKS = (
@@ -124,22 +121,6 @@ def _titled(records: Sequence[TrialRecord], metric: MetricConfig) -> Iterator[go
         )
 
 
-def hover(record: TrialRecord, metric: MetricConfig) -> str:
-    """A trial in some lines: its number and name, what it reached, and its configuration."""
-    size = "" if record.size_mb is None else f" · {in_mb(record.size_mb)} MB"
-    reached = f"dev {escaped(metric.title)} {record.score:.4f}" if record.score is not None else "no epoch"
-    cost = "" if record.latency_ms is None else f" · hint {record.latency_ms:.3f} ms"
-    state = f"after {record.epochs} of {n_of(record.config.epochs, 'epoch')}, {record.state}"
-    title = f", {escaped(record.title)}" if record.title else ""
-    return "<br>".join(
-        [f"<b>trial {record.number}{title}</b>, {state}", f"{reached}{cost}{size}", *_lines(record.config)]
-    )
-
-
-def _lines(config: TrialConfig) -> list[str]:
-    return [escaped(part) for part in describe_trial(config).split(" · ")]
-
-
 def _moved(results: Results, complete: Sequence[TrialRecord]) -> go.Scatter:
     """From each finalist's hint to what was measured."""
     hints = {record.number: record for record in complete}
@@ -173,7 +154,7 @@ def _finalists(results: Results) -> Iterator[go.Scatter]:
             name="finalists, retrained and timed alone",
             legendgroup="finalists",
             showlegend=one is results.finalists[0],
-            hovertext=[_hover_of_finalist(one, score, is_champion, results.metric)],
+            hovertext=[hover_of_finalist(one, score, is_champion, results.metric)],
             hoverinfo="text",
             marker={
                 "symbol": "diamond",
@@ -206,14 +187,6 @@ def _name_champion(found: go.Figure, results: Results) -> None:
 
 def _sd(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def _hover_of_finalist(one: FinalStudent, score: Spread, is_champion: bool, metric: MetricConfig) -> str:
-    title = f"<b>{'champion' if is_champion else 'finalist'}, trial {one.trial}</b>"
-    timed = f"p50 {one.latency.p50_ms:.3f} ms, p95 {one.latency.p95_ms:.3f} ms"
-    return "<br>".join(
-        [title, f"dev {escaped(metric.title)} {score} over {len(one.dev_scores)} seeds", timed, *_lines(one.config)]
-    )
 
 
 def _compared(results: Results) -> Iterator[go.Scatter]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -13,23 +12,18 @@ from plotly.subplots import make_subplots
 
 from distune._plural import n_of
 from distune.tuning.metric.config import ACCURACY, MetricConfig
-from distune.tuning.report.pictures_front import hover
+from distune.tuning.report.hover import hover
 from distune.tuning.report.style import FAMILIES, QUIET, STUDENT, colour_of, escaped, families, figure, wide_axis
 from distune.tuning.search.importance import Importance
-from distune.tuning.search.suggest import distributions
-from distune.tuning.storage.records import DIRECTIONS, TrialRecord, pareto_front
-from distune.tuning.study.errors import StudyError
-from distune.tuning.study.points import params_of
-from distune.tuning.study.space import Space
+from distune.tuning.storage.records import DIRECTIONS, TrialRecord
 
 MIN_TRIALS = 2
-MAX_AXES = 10
 LINES_THAT_READ = 15
 """With more curves than this they are paler, so areas with many curves are dark and the finalists stand out."""
 PALEST = 0.15
 
 
-def _name(figure: str, metric: MetricConfig) -> str:
+def objective_title(figure: str, metric: MetricConfig) -> str:
     """An objective as people read it."""
     return "hint, ms" if figure == "latency_ms" else f"dev {metric.title}"
 
@@ -38,8 +32,8 @@ def history_picture(
     records: Sequence[TrialRecord], objectives: Sequence[str], metric: MetricConfig = ACCURACY
 ) -> go.Figure:
     """Optuna's history of each objective: every complete trial, and the best so far."""
-    complete = _complete(records)
-    found = _rows("Optimisation history", [_name(name, metric) for name in objectives], 260)
+    complete = complete_trials(records)
+    found = _rows("Optimisation history", [objective_title(name, metric) for name in objectives], 260)
     for row, name in enumerate(objectives, start=1):
         study = optuna.create_study(direction=DIRECTIONS[name])
         study.add_trials([optuna.create_trial(value=float(getattr(record, name))) for record in complete])
@@ -59,98 +53,6 @@ def history_picture(
     return found
 
 
-def parallel_picture(
-    records: Sequence[TrialRecord],
-    objectives: Sequence[str],
-    space: Space,
-    mattered: Sequence[Importance],
-    metric: MetricConfig = ACCURACY,
-) -> go.Figure:
-    """Optuna's parallel coordinates of all complete trials in the conditional space, the front in front.
-
-    In a wide space it has only the axes that mattered most.
-    """
-    complete = {record.number: record for record in _complete(records)}
-    study = optuna.create_study(directions=[DIRECTIONS[name] for name in objectives])
-    study.add_trials(list(_in_space(complete.values(), objectives, space, mattered)))
-    drawn = optuna.visualization.plot_parallel_coordinate(study)
-    front = {record.number for record in pareto_front(complete.values())}
-    lines = drawn.data[:-1]  # The last one is the colour bar.
-    found = figure("Parallel coordinates", 480)
-    for line in sorted(lines, key=lambda line: _number(line) in front):
-        _restyle(line, complete[_number(line)], _number(line) in front, metric)
-        found.add_trace(line)
-    found.update_layout(
-        xaxis=drawn.layout.xaxis,
-        yaxis=drawn.layout.yaxis,
-        shapes=drawn.layout.shapes,
-        annotations=drawn.layout.annotations,
-        showlegend=False,
-    )
-    ticks = drawn.layout.xaxis.ticktext or ()
-    labels = [escaped(label) for label in (*(_name(name, metric) for name in objectives), *ticks[len(objectives) :])]
-    found.update_xaxes(ticklen=0, showline=False, ticktext=labels)
-    return found.update_annotations(font={"color": None, "size": 11})
-
-
-def _in_space(
-    records: Iterable[TrialRecord], objectives: Sequence[str], space: Space, mattered: Sequence[Importance]
-) -> Iterator[optuna.trial.FrozenTrial]:
-    """Trials as Optuna has them, with the parameters to be drawn under short names, and their number as one more."""
-    placed: list[tuple[TrialRecord, dict[str, Any]]] = []
-    for record in records:
-        try:
-            placed.append((record, params_of(space, record.config.model_dump(mode="json"), "", whole=True)))
-        except StudyError:  # The plain student, whose loss is not of the space.
-            continue
-    axes = most_telling([params for _, params in placed], mattered)
-    kinds, shorter = distributions(space), short_names(axes)
-    for record, params in placed:
-        chosen = [name for name in axes if name in params]
-        yield optuna.create_trial(
-            params={**{shorter[name]: params[name] for name in chosen}, "trial": record.number},
-            distributions={
-                **{shorter[name]: kinds[name] for name in chosen},
-                "trial": optuna.distributions.IntDistribution(0, record.number),
-            },
-            values=[float(getattr(record, name)) for name in objectives],
-        )
-
-
-def most_telling(params: Sequence[Mapping[str, Any]], mattered: Sequence[Importance]) -> list[str]:
-    """The parameters that mattered most, each by its share in the trials that it was weighed in; then those that most
-    trials have; ten at most."""
-    weights = Counter(name for one in params for name in one)
-    scores = {name: n / (1e6 * len(params)) for name, n in weights.items()}
-    for one in mattered:
-        for name, share in one.shares.items():
-            if name in scores:
-                scores[name] = max(scores[name], share * one.n_trials / len(params))
-    return sorted(scores, key=lambda name: -scores[name])[:MAX_AXES]
-
-
-def _number(line: go.Scatter) -> int:
-    """The trial whose line it is."""
-    return int(float(dict(line.customdata)["trial"]))
-
-
-def _restyle(line: go.Scatter, record: TrialRecord, is_front: bool, metric: MetricConfig) -> None:
-    line.update(
-        line={"color": STUDENT if is_front else QUIET, "width": 2.2 if is_front else 1, "dash": "solid"},
-        opacity=0.9 if is_front else 0.45,
-        hovertext=hover(record, metric),
-        hoverinfo="text",
-        hovertemplate=None,
-    )
-
-
-def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """The last part of each dotted path, for a kind what it is the kind of; the whole path if two would be the same."""
-    short = {path: path.removesuffix(".kind").rpartition(".")[2].partition("@")[0] for path in paths}
-    taken = [*short.values(), "trial"]
-    return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
-
-
 def importance_picture(found: Sequence[Importance], metric: MetricConfig = ACCURACY) -> go.Figure:
     """The shares of the hyperparameters in the differences of each objective, those of one branch among themselves."""
     objectives = list(dict.fromkeys(one.objective for one in found))
@@ -166,7 +68,7 @@ def importance_picture(found: Sequence[Importance], metric: MetricConfig = ACCUR
         shared_xaxes=True,
         vertical_spacing=0.1,
         figure=base,
-        subplot_titles=[f"in the differences of {_name(name, metric)}" for name in objectives],
+        subplot_titles=[f"in the differences of {objective_title(name, metric)}" for name in objectives],
     )
     named = set()
     for one in found:
@@ -247,7 +149,8 @@ def _add_curves(drawn: go.Figure, records: Sequence[TrialRecord], style: dict[st
         )
 
 
-def _complete(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+def complete_trials(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials that have come to their end."""
     return [record for record in records if record.state == "complete"]
 
 
@@ -262,5 +165,5 @@ def _rows(title: str, titles: Sequence[str], row_height: int) -> go.Figure:
 
 def is_drawable(records: Sequence[TrialRecord]) -> bool:
     """Whether there are enough complete trials, with finite figures, for pictures of them all."""
-    figures = [(record.score, record.latency_ms) for record in _complete(records)]
+    figures = [(record.score, record.latency_ms) for record in complete_trials(records)]
     return len(figures) >= MIN_TRIALS and all(v is not None and math.isfinite(v) for pair in figures for v in pair)

@@ -1,4 +1,4 @@
-"""One trial in a worker of the cluster: its log, its savepoint, its deadline, and what it reports.
+"""One trial in a worker of the cluster: its savepoint, the request to skip it, and what it reports.
 
 Workers import this file. It imports no transformers, gensim or mlflow, because each worker would need seconds for that.
 """
@@ -6,22 +6,16 @@ Workers import this file. It imports no transformers, gensim or mlflow, because 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
-import io
-import logging
 import math
-import os
 import socket
 import sys
 import tempfile
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -30,9 +24,9 @@ from safetensors.torch import load, save
 from distune._plug_files import PlugFile
 from distune.corpora.away import AwayError
 from distune.corpora.disk import disk_error
-from distune.corpora.scratch import scratch_folder
 from distune.models.compression.apply import compress
 from distune.models.compression.trained import CalibrationData, Trained
+from distune.tuning.search.attempt import deadline, logged
 from distune.tuning.speed.latency import network_hint_ms
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.trial.config import TrialConfig
@@ -45,7 +39,6 @@ FAR_OVER_BUDGET = 2.0
 """A hint shares its cores with other trials: only a hint beyond this multiple of the budget counts."""
 SAVING_SHARE = 0.1
 CHEAP_SAVING_S = 0.1
-GRACE_S = 30.0
 LOOKED_FOR_EVERY_S = 1.0
 """The seconds between a worker's requests to a storage that is not a path, to see whether it must skip its trial."""
 Report = Callable[[dict[str, Any]], None]
@@ -204,77 +197,3 @@ def savepoint_at(place: TrialPlace) -> Savepoint:
         cost_s = saved_s - start
 
     return Savepoint(read, write)
-
-
-class _Log(io.TextIOWrapper):
-    """A log whose disk may be full: what it cannot take is lost, and costs no trial."""
-
-    def write(self, text: str, /) -> int:
-        with contextlib.suppress(OSError):
-            super().write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            super().flush()
-
-
-@contextlib.contextmanager
-def logged(place: TrialPlace) -> Iterator[TextIO]:
-    """Prints, warnings, logs and the stack of a crash go into the trial's log for the length of a `with`.
-
-    If the storage is on another machine, the log is copied there at the end of the attempt.
-    """
-    local = place.log.path
-    with contextlib.ExitStack() as stack:
-        if local is None:
-            local = stack.enter_context(scratch_folder()) / "log.txt"
-            with contextlib.suppress(FileNotFoundError):
-                local.write_bytes(place.log.read_bytes())
-            stack.callback(lambda: place.log.write_bytes(local.read_bytes()))
-        local.parent.mkdir(parents=True, exist_ok=True)
-        log = stack.enter_context(_Log(local.open("ab", buffering=0), encoding="utf-8", write_through=True))
-        started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        print(f"{started}: attempt in process {os.getpid()} on {socket.gethostname()}", file=log)
-        stack.enter_context(contextlib.redirect_stdout(log))
-        stack.enter_context(contextlib.redirect_stderr(log))
-        handler = logging.StreamHandler(log)
-        logging.getLogger().addHandler(handler)
-        stack.callback(logging.getLogger().removeHandler, handler)
-        faulthandler.enable(log)
-        stack.callback(faulthandler.disable)
-        try:
-            yield log
-        except Exception:
-            traceback.print_exc(file=log)
-            raise
-
-
-@contextlib.contextmanager
-def deadline(timeout_s: float | None, place: TrialPlace, log: TextIO) -> Iterator[None]:
-    """End this process when the `with` takes longer: a trial that hangs cannot be ended otherwise.
-
-    A marker says why, so that the trial does not start again. Code that holds Python's lock is ended 30 s later,
-    without one.
-    """
-    if timeout_s is None:
-        yield
-        return
-
-    def end() -> None:
-        faulthandler.dump_traceback(log)
-        log.flush()
-        if place.log.path is None:
-            place.log.write_bytes(Path(log.name).read_bytes())
-        place.timed_out.write_text(f"it was ended after trial_timeout_s={timeout_s:g}; where it was is in {place.log}")
-        os._exit(1)
-
-    timer = threading.Timer(timeout_s, end)
-    timer.daemon = True
-    timer.start()
-    faulthandler.dump_traceback_later(timeout_s + GRACE_S, exit=True, file=log)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        faulthandler.cancel_dump_traceback_later()

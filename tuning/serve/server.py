@@ -10,31 +10,21 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from distune._plural import n_of
 from distune.corpora.encoding import load_encoder
-from distune.models.answers import AnyAnswer, Text, abstaining
 from distune.models.checkpoint_folder import check_folder
 from distune.models.network import MAX_THREADS
 from distune.models.predictor import Predictor
 from distune.tuning.serve.access import Access, guarded
-from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection, watch
 from distune.tuning.serve.limits import Limits, ServingError, allow_files, check_limits
-from distune.tuning.serve.reading import AGAIN, Bodies, abstain_below_of, texts_of, texts_of_table
+from distune.tuning.serve.service import application
 
 PATIENCE_S = 30
 """How long the end waits for answers that are still to be sent."""
@@ -130,91 +120,3 @@ class _Server(uvicorn.Server):
         for connection in list(connections):
             connection.refuse(503, "the server has ended")
             connection.transport.abort()
-
-
-def application(
-    predictor: Predictor,
-    name: str,
-    limits: Limits,
-    is_ending: Callable[[], bool] = lambda: False,
-    abstain_below: float | None = None,
-) -> Starlette:
-    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/health` and `/ready`.
-
-    With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
-    """
-    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
-    bodies = Bodies(limits)
-
-    async def answers(request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[AnyAnswer]:
-        connection: Connection = request.scope["state"]["connection"]
-        below = abstain_below_of(request, abstain_below)
-        with bodies.room(connection) as body:
-            texts = texts_in(await bodies.value(request, body), limits, predictor.is_of_pairs)
-            try:
-                found = await batcher.ask(texts, lambda: connection.is_gone)
-                return found if below is None else [abstaining(answer, below) for answer in found]
-            except FullError:
-                raise HTTPException(
-                    503, f"{n_of(batcher.n_waiting, 'text waits', 'texts wait')} already: try again", AGAIN
-                ) from None
-
-    async def predict(request: Request) -> Response:
-        return JSONResponse({"answers": await answers(request, texts_of)})
-
-    async def invocations(request: Request) -> Response:
-        return JSONResponse({"predictions": [_row(answer) for answer in await answers(request, texts_of_table)]})
-
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok", "model": name, "labels": predictor.labels, "waiting": batcher.n_waiting})
-
-    async def ready(request: Request) -> Response:
-        if is_ending():
-            raise HTTPException(503, "the server is ending")
-        if batcher.is_full:
-            raise HTTPException(503, f"{n_of(batcher.n_waiting, 'text waits', 'texts wait')} already", AGAIN)
-        return JSONResponse({"status": "ready", "waiting": batcher.n_waiting})
-
-    @asynccontextmanager
-    async def running(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(batcher.run())
-        yield
-        task.cancel()
-
-    routes = [
-        Route("/predict", predict, methods=["POST"]),
-        Route("/invocations", invocations, methods=["POST"]),
-        Route("/health", health),
-        Route("/ping", health),
-        Route("/ready", ready),
-    ]
-    handlers: Any = {
-        HTTPException: _refuse,
-        ClientDisconnect: _nobody_there,
-        GoneError: _nobody_there,
-        Exception: _own_fault,
-    }
-    app = Starlette(routes=routes, lifespan=running, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # It would send clients to whatever host they named.
-    return app
-
-
-def _row(answer: AnyAnswer) -> dict[str, Any]:
-    """An answer as a row of the table that the MLflow model gives."""
-    row: dict[str, Any] = {}
-    for name, value in answer.items():
-        row |= {f"probability_{label}": p for label, p in value.items()} if isinstance(value, dict) else {name: value}
-    return row
-
-
-async def _refuse(request: Request, error: HTTPException) -> Response:
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _nobody_there(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)
-
-
-async def _own_fault(request: Request, error: Exception) -> Response:
-    """The log has our own error, and the answer does not."""
-    return JSONResponse({"error": "the server failed; its log says why"}, 500)

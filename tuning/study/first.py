@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 from distune.corpora.corpus import Corpus, load_corpus
 from distune.corpora.corpus_config import CorpusConfig
@@ -59,27 +60,41 @@ def write_first_study(data: str, out: Path) -> list[str]:
         config_of(data)
     except CorpusError as error:
         raise StudyError(str(error).replace("the name of a file", "the path of the data")) from error
-    name = _name(data)
     try:
         settings, assumed = corpus_columns(read_source(config_of(splits_of(data).get(TRAIN, data))))
         corpus = load_corpus(CorpusConfig.model_validate({"source": data, **settings}))
     except CorpusError as error:
         raise CorpusError(f"{error}{_by_hand(data, str(error))}") from error
     is_chinese = _share_of_chinese(corpus) >= CHINESE_SHARE
-    content = SHAPE.format(
-        name=dump_yaml({"name": name}, in_one_line=False),
-        corpus=dump_yaml({"source": data, **settings}, in_one_line=True),
-        tracking=dump_yaml({"register_as": f"{name}-student"}, in_one_line=True),
-        tokens="words" if is_chinese else "english_words",
-        metric=task_of(corpus.is_multi_label).usual_metric.title,
-        pair=", pair: {choice: [siamese, joined]}" if "text_b" in settings else "",
-    )
+    content = _content(_name(data), {"source": data, **settings}, is_chinese, corpus.is_multi_label)
     Study(parse_yaml(content))
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(content)
     except OSError as error:
         raise StudyError(f"-o: cannot write {out}: {error.strerror}") from error
+    return [
+        *corpus.notes,
+        *assumed,
+        *_assumptions(corpus, is_chinese),
+        f"{out} is written; name your teacher in it, then: distune check {out}",
+    ]
+
+
+def _content(name: str, corpus: dict[str, Any], is_chinese: bool, is_multi_label: bool) -> str:
+    """The study file."""
+    return SHAPE.format(
+        name=dump_yaml({"name": name}, in_one_line=False),
+        corpus=dump_yaml(corpus, in_one_line=True),
+        tracking=dump_yaml({"register_as": f"{name}-student"}, in_one_line=True),
+        tokens="words" if is_chinese else "english_words",
+        metric=task_of(is_multi_label).usual_metric.title,
+        pair=", pair: {choice: [siamese, joined]}" if "text_b" in corpus else "",
+    )
+
+
+def _assumptions(corpus: Corpus, is_chinese: bool) -> list[str]:
+    """The lines about what the study assumes of the texts and the splits."""
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items() if len(split))
     cut = (
         "Chinese, so jieba cuts them into words"
@@ -87,13 +102,10 @@ def write_first_study(data: str, out: Path) -> list[str]:
         else "hardly Chinese, so they are cut at spaces and marks"
     )
     return [
-        *corpus.notes,
-        *assumed,
         f"assumed: the texts are {cut} (trial.tokens)",
         f"assumed: {' and '.join(corpus.drawn)} {'are' if len(corpus.drawn) > 1 else 'is'} drawn from the file: {sizes}"
         if corpus.drawn
         else f"dev and test are splits of the data set: {sizes}",
-        f"{out} is written; name your teacher in it, then: distune check {out}",
     ]
 
 

@@ -26,6 +26,19 @@ from distune.tuning.teachers.one_answer import refuse_equal_logits, refuse_softm
 from distune.tuning.teachers.teachers import TeacherPlace
 from distune.tuning.teachers.turned import refuse_turned
 
+ELSEWHERE = {
+    "logits",
+    "answers",
+    "logits_dtype",
+    "hidden_states",
+    "weight",
+    "temperature",
+    "students",
+    "checkpoint",
+    "revision",
+}
+"""Settings that do not make it another teacher: how it is asked, and where its files lie."""
+
 
 def locate(config: StudyConfig, corpus: Corpus) -> tuple[TeacherPlace, ...]:
     """Fingerprint the teachers; raises CorpusError for a logits file that does not fit the corpus or whose columns are in another
@@ -60,19 +73,7 @@ def _locate_one(
         settings = settings.model_copy(update={"revision": commit})
     logits_file = _file_of(settings, corpus)
     if logits_file is not None:
-        logits_file.of(corpus.texts())
-        on_dev = logits_file.of(corpus.dev.texts).logits
-        refuse_equal_logits(f"{name} {logits_file.path}", on_dev)
-        refuse_softmax(f"{name} {logits_file.path}", logits_file, corpus.dev.labels)
-        refuse_other_assignment(
-            on_dev,
-            corpus.dev.labels,
-            corpus.labels,
-            f"{name} {logits_file.path}",
-            logits_file.columns,
-            f"{name}.answers" if settings.answers else f"{name}.labels",
-        )
-        refuse_turned(f"{name} {logits_file.path}", on_dev, corpus.dev.labels)
+        _refuse_unfit(logits_file, corpus, name, f"{name}.answers" if settings.answers else f"{name}.labels")
     fingerprint = digest(_parts(config, settings, corpus, logits_file, first))
     in_half = settings.logits_dtype == "float16"
     as_asked = [settings.hidden_states, settings.logits_dtype] if in_half else [settings.hidden_states]
@@ -89,6 +90,19 @@ def _locate_one(
         columns=columns,
         head=head,
     )
+
+
+def _refuse_unfit(file: LogitsFile, corpus: Corpus, name: str, setting: str) -> None:
+    """Raise CorpusError for a file that lacks a text, or whose numbers on dev are not those of the corpus' labels.
+
+    `setting` names the order of its columns.
+    """
+    file.of(corpus.texts())
+    on_dev, what = file.of(corpus.dev.texts).logits, f"{name} {file.path}"
+    refuse_equal_logits(what, on_dev)
+    refuse_softmax(what, file, corpus.dev.labels)
+    refuse_other_assignment(on_dev, corpus.dev.labels, corpus.labels, what, file.columns, setting)
+    refuse_turned(what, on_dev, corpus.dev.labels)
 
 
 def _file_of(settings: TeacherConfig, corpus: Corpus) -> LogitsFile | None:
@@ -118,20 +132,8 @@ def _parts(
     first: TeacherPlace | None,
 ) -> dict[str, Any]:
     """All that a teacher's answers depend on, by content."""
-    # How it is asked does not make it another teacher, nor does where its checkpoint lies.
-    elsewhere = {
-        "logits",
-        "answers",
-        "logits_dtype",
-        "hidden_states",
-        "weight",
-        "temperature",
-        "students",
-        "checkpoint",
-        "revision",
-    }
     parts: dict[str, Any] = {
-        "teacher": settings.model_dump(mode="json", exclude=elsewhere),
+        "teacher": settings.model_dump(mode="json", exclude=ELSEWHERE),
         "file": logits_file.fingerprint() if logits_file else None,
         "weights": checkpoint_identity(settings.checkpoint, settings.revision),
     }

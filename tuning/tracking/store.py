@@ -16,8 +16,9 @@ from distune.corpora.disk import UNFINISHED
 from distune.corpora.place_checks import PlaceError, check_writable
 from distune.corpora.places import Place
 from distune.models.errors import first_line
-from distune.tuning.study.config import MLFLOW, StudyConfig, without_secret
+from distune.tuning.study.config import StudyConfig
 from distune.tuning.study.errors import StudyError
+from distune.tuning.study.tracking_config import MLFLOW, without_secret
 from distune.tuning.tracking.schema import deleted_experiment, is_store, refuse_other_schema, sqlite_file
 from distune.tuning.tracking.view import runs_page
 

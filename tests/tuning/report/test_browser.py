@@ -11,10 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from distune.tuning.report.compare import write_overlay
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.page import page as page_of
 from distune.tuning.report.pictures import draw, write_html, write_pngs
+from distune.tuning.report.pictures_compare import write_overlay
 from tests.browsers import browser, needs_chromium
 from tests.making.findings import EVIL, TEXTS, findings, findings_of, judged, study
 from tests.making.findings_of_sets import many_answers, many_texts, of_sets

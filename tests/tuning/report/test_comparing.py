@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from distune.corpora.places import Place
-from distune.tuning.report.compare import Change, changes, comparison, overlay, show_comparison, warnings, write_overlay
+from distune.tuning.report.compare import Change, changes, comparison, show_comparison, warnings
 from distune.tuning.report.findings import Findings
+from distune.tuning.report.pictures_compare import overlay, write_overlay
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.making.findings import RECORDS, findings, results, study

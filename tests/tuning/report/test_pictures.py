@@ -15,7 +15,7 @@ import pytest
 from distune.tuning.champion.results import parse_results
 from distune.tuning.report.findings import Findings
 from distune.tuning.report.pictures import draw, write_html, write_pngs
-from distune.tuning.report.pictures_search import most_telling, short_names
+from distune.tuning.report.pictures_parallel import most_telling, short_names
 from distune.tuning.report.style import escaped, wide_axis
 from distune.tuning.search.importance import Importance
 from distune.tuning.study.file import Study

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ import torch
 
 from distune.corpora.places import Place
 from distune.tuning.search import worker
-from distune.tuning.search.worker import Assignment, WorkerInputs, deadline, logged, savepoint_at, skips_at, work
+from distune.tuning.search.worker import Assignment, WorkerInputs, savepoint_at, skips_at, work
 from distune.tuning.storage.paths import Folder, TrialPlace
 from distune.tuning.study.file import Study
 from distune.tuning.study.points import midpoint
@@ -147,45 +145,6 @@ def test_a_worker_looks_at_a_distant_storage_once_a_second(monkeypatch: pytest.M
 def test_the_data_of_a_trial_is_found_by_its_key(document: dict[str, Any], inputs: Inputs, tmp_path: Path) -> None:
     job = Job(document, inputs, tmp_path)
     assert set(job.inputs) == {inputs_key(job.config)}
-
-
-def test_the_log_has_what_is_printed_warned_of_and_logged_of_every_attempt(place: TrialPlace) -> None:
-    for attempt in (1, 2):
-        with logged(place):
-            print(f"printed {attempt}")
-            logging.getLogger("somebody").warning("logged %d", attempt)
-            print(f"warned of {attempt}", file=sys.stderr)
-    print("after")
-    log = place.log.read_text()
-    assert log.count("attempt in process") == 2
-    for words in ("printed 1", "logged 1", "warned of 1", "printed 2", "logged 2", "warned of 2"):
-        assert words in log
-    assert "after" not in log
-
-
-PROGRAM = """
-import sys, time
-from distune.corpora.places import Place
-from distune.tuning.storage.paths import TrialPlace
-from distune.tuning.search.worker import deadline, logged
-place = TrialPlace(Place(sys.argv[1]))
-with logged(place) as log, deadline(0.3, place, log): time.sleep(3600)  # One line: wherever its deadline meets it, it is there.
-"""
-
-
-def test_a_trial_that_hangs_ends_its_process_and_says_where_it_was(place: TrialPlace) -> None:
-    ended = subprocess.run([sys.executable, "-c", PROGRAM, str(place.place)], cwd=ROOT, check=False)
-    assert ended.returncode == 1
-    assert place.timed_out.read_text() == (f"it was ended after trial_timeout_s=0.3; where it was is in {place.log}")
-    assert 'File "<string>", line 7 in <module>' in place.log.read_text()
-
-
-def test_a_trial_within_its_time_is_left_alone(place: TrialPlace) -> None:
-    with logged(place) as log, deadline(3600, place, log):
-        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
-    assert timer.finished.is_set()
-    timer.join()
-    assert not place.timed_out.exists()
 
 
 def test_saving_takes_no_more_than_a_tenth_of_the_time(place: TrialPlace, monkeypatch: pytest.MonkeyPatch) -> None:

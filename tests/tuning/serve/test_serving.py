@@ -25,7 +25,7 @@ from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
 from distune.tuning.serve.limits import Limits
-from distune.tuning.serve.server import application
+from distune.tuning.serve.service import application
 from tests.conftest import STUDENTS, same_answers
 from tests.making.asgi import asked
 from tests.making.checkpoints import checkpoint_of
