@@ -84,7 +84,9 @@ DOORS = {
         "tuning/serve/reading.py",
         "tuning/serve/server.py",
         "tuning/serve/service.py",
+        "tuning/serve/tensors.py",
     },
+    "prometheus_client": {"tuning/serve/metrics.py"},
     "uvicorn": {"tuning/serve/connections.py", "tuning/serve/server.py"},
     "h11": {"tuning/serve/connections.py"},
     "plotly": {

@@ -37,6 +37,8 @@ class Batcher:
 
     def __init__(self, answer: Callable[[Sequence[Text]], list[AnyAnswer]], limits: Limits) -> None:
         self.n_waiting = 0
+        self.on_batch: Callable[[int], None] = lambda n_texts: None
+        """Called with the number of texts that are answered together."""
         self._answer, self._limits = answer, limits
         self._queue: asyncio.Queue[_Request] = asyncio.Queue()
 
@@ -77,6 +79,7 @@ class Batcher:
         texts = [text for _, piece in pieces for text in piece]
         if not texts:
             return
+        self.on_batch(len(texts))
         loop = asyncio.get_running_loop()
         try:
             answers = iter(await loop.run_in_executor(thread, self._answer, texts))

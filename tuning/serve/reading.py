@@ -106,7 +106,9 @@ def abstain_below_of(request: Request, usual: float | None) -> float | None:
         below = float(given[0])
         check_abstaining(below)
     except ValueError:
-        raise HTTPException(400, f"{ABSTAIN_BELOW} must be a number from 0 to 1, but got {_shown(given[0])}") from None
+        raise HTTPException(
+            400, f"{ABSTAIN_BELOW} must be a number from 0 to 1, but got {shown_value(given[0])}"
+        ) from None
     return below
 
 
@@ -141,24 +143,33 @@ def texts_of(value: Any, limits: Limits, of_pairs: bool = False) -> list[Text]:
     if not isinstance(value, dict) or set(value) != {"texts"} or not isinstance(value["texts"], list):
         shown = '[["...", "..."], ...]' if of_pairs else '["...", ...]'
         raise HTTPException(400, f'the body must be {{"texts": {shown}}}')
-    return _checked(value["texts"], limits, of_pairs)
+    return checked_texts(value["texts"], limits, of_pairs)
 
 
 def texts_of_table(value: Any, limits: Limits, of_pairs: bool = False) -> list[Text]:
-    """The column `text` of a table in either of MLflow's two forms, with `text_b` if it is of pairs. Raises HTTPException
-    for any other body."""
+    """The column `text` of a table in any form that MLflow's server takes, with `text_b` if it is of pairs. Raises
+    HTTPException for any other body."""
     names = ("text", "text_b") if of_pairs else ("text",)
     match value:
         case {"dataframe_records": [*records]}:
             rows = [[row.get(name) for name in names] if isinstance(row, dict) else None for row in records]
-            return _checked(_cells(rows), limits, of_pairs)
+            return checked_texts(_cells(rows), limits, of_pairs)
+        case {"instances": [*records]} | {"inputs": [*records]}:
+            listed = [[row.get(name) for name in names] if isinstance(row, dict) else [row] for row in records]
+            return checked_texts(_cells(listed), limits, of_pairs)
+        case {"inputs": {**columns}} if all(isinstance(columns.get(name), list) for name in names):
+            if len({len(columns[name]) for name in names}) > 1:
+                raise HTTPException(400, f"the columns {' and '.join(names)} have different lengths")
+            return checked_texts(
+                _cells([list(row) for row in zip(*map(columns.get, names), strict=True)]), limits, of_pairs
+            )
         case {"dataframe_split": {"columns": [*columns], "data": [*data]}} if all(name in columns for name in names):
             if twice := next((name for name in names if columns.count(name) > 1), None):
                 raise HTTPException(400, f"the table has more than one column {twice}")
             places = [columns.index(name) for name in names]
             fitting = [isinstance(row, list) and len(row) == len(columns) for row in data]
             rows = [[row[i] for i in places] if fits else None for row, fits in zip(data, fitting, strict=True)]
-            return _checked(_cells(rows), limits, of_pairs)
+            return checked_texts(_cells(rows), limits, of_pairs)
     record = ", ".join(f'"{name}": "..."' for name in names)
     listed, cells = ", ".join(f'"{name}"' for name in names), ", ".join('"..."' for _ in names)
     raise HTTPException(
@@ -173,7 +184,8 @@ def _cells(rows: Sequence[list[Any] | None]) -> list[Any]:
     return [row[0] if row is not None and len(row) == 1 else row for row in rows]
 
 
-def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]:
+def checked_texts(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]:
+    """The texts or the pairs of a request. Raises HTTPException for what is none, and for more or longer ones than the limits."""
     if not texts:
         raise HTTPException(400, "there are no texts in the body")
     flag, most = min((limits.max_texts, "--max-texts"), (limits.max_waiting, "--max-waiting"))[::-1]
@@ -185,7 +197,7 @@ def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]
         if of_pairs and isinstance(text, list) and len(text) == 2 and text.count(None) == 1:
             raise HTTPException(400, f"text {i} is a pair without its {'second' if text[1] is None else 'first'} text")
         if of_pairs and (not isinstance(text, list) or len(text) != 2):
-            raise HTTPException(400, f"text {i} must be a pair of two strings, but got {_shown(text)}")
+            raise HTTPException(400, f"text {i} must be a pair of two strings, but got {shown_value(text)}")
         for side in text if of_pairs else [text]:
             _refuse_text(i, side, limits)
         if of_pairs and (lacking := lacking_side(text)):
@@ -195,7 +207,7 @@ def _checked(texts: Sequence[Any], limits: Limits, of_pairs: bool) -> list[Text]
 
 def _refuse_text(i: int, text: Any, limits: Limits) -> None:
     if not isinstance(text, str):
-        raise HTTPException(400, f"text {i} must be a string, but got {_shown(text)}")
+        raise HTTPException(400, f"text {i} must be a string, but got {shown_value(text)}")
     if len(text) > limits.max_text_chars:
         raise HTTPException(
             413,
@@ -207,7 +219,8 @@ def _refuse_text(i: int, text: Any, limits: Limits) -> None:
         raise HTTPException(400, f"text {i} holds half of a surrogate pair, which is no character") from None
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """The beginning of a value of a request, for a message."""
     if isinstance(value, (list, dict)):  # As deep as could be read may be deeper than can be written.
         return "a list" if isinstance(value, list) else "an object"
     return json.dumps(value)[:40]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from distune._plural import n_of
 from distune.models.answers import AnyAnswer, Text, abstaining
@@ -20,7 +24,9 @@ from distune.models.predictor import Predictor
 from distune.tuning.serve.batching import Batcher, FullError, GoneError
 from distune.tuning.serve.connections import Connection
 from distune.tuning.serve.limits import Limits
+from distune.tuning.serve.metrics import Metrics
 from distune.tuning.serve.reading import AGAIN, Bodies, abstain_below_of, texts_of, texts_of_table
+from distune.tuning.serve.tensors import describe, tensors_of, texts_of_tensors
 
 
 def application(
@@ -30,25 +36,36 @@ def application(
     is_ending: Callable[[], bool] = lambda: False,
     abstain_below: float | None = None,
 ) -> Starlette:
-    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/health` and `/ready`.
+    """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/v2/...` of the Open Inference Protocol,
+    `/health`, `/ready` and `/metrics`.
 
     With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
     """
+    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
     service = _Service(
         predictor=predictor,
         name=name,
         limits=limits,
         is_ending=is_ending,
         abstain_below=abstain_below,
-        batcher=Batcher(lambda texts: list(predictor.answers(texts)), limits),
+        batcher=batcher,
         bodies=Bodies(limits),
+        counts=Metrics(predictor.labels, lambda: batcher.n_waiting),
     )
+    batcher.on_batch = service.counts.count_batch
     routes = [
         Route("/predict", service.predict, methods=["POST"]),
         Route("/invocations", service.invocations, methods=["POST"]),
         Route("/health", service.health),
         Route("/ping", service.health),
         Route("/ready", service.ready),
+        Route("/metrics", service.metrics),
+        Route("/v2", service.describe_server),
+        Route("/v2/health/live", service.live),
+        Route("/v2/health/ready", service.server_ready),
+        Route("/v2/models/{model}", service.describe_model),
+        Route("/v2/models/{model}/ready", service.model_ready),
+        Route("/v2/models/{model}/infer", service.infer, methods=["POST"]),
     ]
     handlers: Any = {
         HTTPException: _refuse,
@@ -56,7 +73,8 @@ def application(
         GoneError: _nobody_there,
         Exception: _own_fault,
     }
-    app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers)
+    counting = Middleware(_Counting, counts=service.counts)
+    app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers, middleware=[counting])
     app.router.redirect_slashes = False  # It would send clients to whatever host they named.
     return app
 
@@ -72,6 +90,7 @@ class _Service:
     abstain_below: float | None
     batcher: Batcher
     bodies: Bodies
+    counts: Metrics
 
     @asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -96,6 +115,49 @@ class _Service:
             raise HTTPException(503, f"{self._waiting} already", AGAIN)
         return JSONResponse({"status": "ready", "waiting": self.batcher.n_waiting})
 
+    async def metrics(self, request: Request) -> Response:
+        content, media_type = self.counts.shown()
+        return Response(content, media_type=media_type)
+
+    async def live(self, request: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def server_ready(self, request: Request) -> Response:
+        await self.ready(request)
+        return JSONResponse({"ready": True})
+
+    async def describe_server(self, request: Request) -> Response:
+        return JSONResponse({"name": "distune", "version": version("distune"), "extensions": []})
+
+    async def describe_model(self, request: Request) -> Response:
+        self._refuse_other_model(request)
+        of = self.predictor
+        return JSONResponse(describe(self.name, of.is_of_pairs, of.is_multi_label, len(of.labels)))
+
+    async def model_ready(self, request: Request) -> Response:
+        self._refuse_other_model(request)
+        await self.ready(request)
+        return JSONResponse({"name": self.name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        self._refuse_other_model(request)
+        if "inference-header-content-length" in request.headers:
+            raise HTTPException(415, "binary tensors are not taken: send their data as JSON (binary_data=False)")
+        body: dict[str, Any] = {}
+
+        def texts_in(value: Any, limits: Limits, of_pairs: bool) -> list[Text]:
+            texts = texts_of_tensors(value, limits, of_pairs)
+            body.update({name: value[name] for name in ("id", "outputs") if name in value})
+            return texts
+
+        outputs = tensors_of(await self._answers(request, texts_in), self.predictor.labels, body.get("outputs"))
+        about = {"id": body["id"]} if "id" in body else {}
+        return JSONResponse({"model_name": self.name, **about, "outputs": outputs})
+
+    def _refuse_other_model(self, request: Request) -> None:
+        if (asked := request.path_params["model"]) != self.name:
+            raise HTTPException(404, f"there is no model {asked[:100]!r} here: it is {self.name!r}")
+
     async def _answers(self, request: Request, texts_in: Callable[[Any, Limits, bool], list[Text]]) -> list[AnyAnswer]:
         connection: Connection = request.scope["state"]["connection"]
         below = abstain_below_of(request, self.abstain_below)
@@ -103,13 +165,39 @@ class _Service:
             texts = texts_in(await self.bodies.value(request, body), self.limits, self.predictor.is_of_pairs)
             try:
                 found = await self.batcher.ask(texts, lambda: connection.is_gone)
-                return found if below is None else [abstaining(answer, below) for answer in found]
             except FullError:
                 raise HTTPException(503, f"{self._waiting} already: try again", AGAIN) from None
+        answers = found if below is None else [abstaining(answer, below) for answer in found]
+        self.counts.count_answers(answers)
+        return answers
 
     @property
     def _waiting(self) -> str:
         return n_of(self.batcher.n_waiting, "text waits", "texts wait")
+
+
+class _Counting:
+    """Counts each request by its route and status."""
+
+    def __init__(self, app: ASGIApp, counts: Metrics) -> None:
+        self._app, self._counts = app, counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        start, status = time.perf_counter(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("endpoint"), "__name__", "other")
+            self._counts.count_request(route, status, time.perf_counter() - start)
 
 
 def _row(answer: AnyAnswer) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_it_says_that_it_is_there_and_what_it_is(port: int) -> None:
 def test_it_is_ready_until_it_ends(port: int) -> None:
     assert ask(port, "/ready")[:2] == (200, {"status": "ready", "waiting": 0})
     for ends, status in ((False, 200), (True, 503)):
-        app = application(mock.Mock(), "a", Limits(), partial(bool, ends))
+        app = application(mock.Mock(labels=[]), "a", Limits(), partial(bool, ends))
         assert asked(app, "/ready")[0] == status
 
 
