@@ -81,6 +81,7 @@ DOORS = {
     },
     "starlette": {
         "tuning/serve/access.py",
+        "tuning/serve/observing.py",
         "tuning/serve/reading.py",
         "tuning/serve/server.py",
         "tuning/serve/service.py",

@@ -110,6 +110,9 @@ def _add_serve(command: Command) -> None:
         metavar="ORIGINS",
         help="origins whose pages may ask in addition to those of this machine: 'https://app.example.com'; '*' allows all",
     )
+    serve.add_argument(
+        "--access-log", action="store_true", help="write a line of JSON to stderr for each request, with its id"
+    )
     _add_limits(serve)
 
 

@@ -118,18 +118,19 @@ def _predict_table(options: argparse.Namespace) -> None:
 def serve(options: argparse.Namespace) -> None:
     from distune.corpora.encoding import MissingPackageError
 
-    for package in ("starlette", "uvicorn"):
+    for package in ("starlette", "uvicorn", "prometheus_client"):
         if importlib.util.find_spec(package) is None:
             raise MissingPackageError(
                 f"distune serve needs the package {package}, which is not installed: pip install 'distune[serve]'"
             )
     from distune.tuning.serve.access import access_of
     from distune.tuning.serve.limits import Limits
+    from distune.tuning.serve.observing import log_requests
     from distune.tuning.serve.server import serve
 
     limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
     access = access_of(options.host, options.allowed_hosts, options.allowed_origins)
-    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below)
+    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below, options.access_log)
 
 
 def _texts(path: Path | None) -> list[str]:

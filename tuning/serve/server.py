@@ -24,6 +24,7 @@ from distune.models.predictor import Predictor
 from distune.tuning.serve.access import Access, guarded
 from distune.tuning.serve.connections import Connection, watch
 from distune.tuning.serve.limits import Limits, ServingError, allow_files, check_limits
+from distune.tuning.serve.observing import Observed
 from distune.tuning.serve.service import application
 
 PATIENCE_S = 30
@@ -47,7 +48,7 @@ def serve(
     predictor = Predictor(folder, encoder, threads)
     list(predictor.answers([(WARM_UP, WARM_UP) if predictor.is_of_pairs else WARM_UP] * 2))
     service = application(predictor, folder.resolve().name, limits, lambda: server.should_exit, abstain_below)
-    app = guarded(service, access)
+    app = Observed(guarded(service, access), service.state.counts)
     server = _Server(app, limits, listener, f"{folder} answers at http://{_shown(access.address)}")
     # uvicorn hands the signal that ended it on when it is done; and one that comes before it begins must not be lost.
     signal.signal(signal.SIGTERM, server.handle_exit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +11,9 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from distune._plural import n_of
 from distune.models.answers import AnyAnswer, Text, abstaining
@@ -39,7 +36,7 @@ def application(
     """The service: `/predict`, `/invocations` as `mlflow models serve` has it, `/v2/...` of the Open Inference Protocol,
     `/health`, `/ready` and `/metrics`.
 
-    With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
+    Its `state.counts` are the metrics. With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
     """
     batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
     service = _Service(
@@ -73,8 +70,8 @@ def application(
         GoneError: _nobody_there,
         Exception: _own_fault,
     }
-    counting = Middleware(_Counting, counts=service.counts)
-    app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers, middleware=[counting])
+    app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers)
+    app.state.counts = service.counts
     app.router.redirect_slashes = False  # It would send clients to whatever host they named.
     return app
 
@@ -174,30 +171,6 @@ class _Service:
     @property
     def _waiting(self) -> str:
         return n_of(self.batcher.n_waiting, "text waits", "texts wait")
-
-
-class _Counting:
-    """Counts each request by its route and status."""
-
-    def __init__(self, app: ASGIApp, counts: Metrics) -> None:
-        self._app, self._counts = app, counts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        start, status = time.perf_counter(), 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            route = getattr(scope.get("endpoint"), "__name__", "other")
-            self._counts.count_request(route, status, time.perf_counter() - start)
 
 
 def _row(answer: AnyAnswer) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -72,6 +74,34 @@ def test_binary_tensors_are_refused_by_what_announces_them(folder: Path, port: i
         urllib.request.urlopen(request)
     assert refused.value.code == 415
     assert b"binary tensors are not taken" in refused.value.read()
+
+
+def test_an_answer_has_the_id_of_its_request(port: int) -> None:
+    found = [
+        urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/health", headers=headers)).headers
+        for headers in ({"X-Request-ID": "a-7/b"}, {}, {"X-Request-ID": 'no "id"'})
+    ]
+    given, made, other = (headers["X-Request-ID"] for headers in found)
+    assert given == "a-7/b"
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    assert re.fullmatch("[0-9a-f]{32}", other)
+
+
+def test_the_log_has_a_line_for_each_request(folder: Path) -> None:
+    with served(folder, "--access-log") as (process, port):
+        ask(port, "/predict", as_json({"texts": ["好书"]}))
+        refused = urllib.request.Request(f"http://127.0.0.1:{port}/health", headers={"Host": "elsewhere.example"})
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(refused)
+        assert process.stdout
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+    assert [(line["method"], line["path"], line["route"], line["status"]) for line in lines] == [
+        ("POST", "/predict", "predict", 200),
+        ("GET", "/health", "other", 403),
+    ]
+    for line in lines:
+        assert set(line) == {"time", "request_id", "client", "method", "path", "route", "status", "ms"}
+        assert line["client"] == "127.0.0.1"
 
 
 def test_metrics_count_what_was_asked(folder: Path) -> None:
