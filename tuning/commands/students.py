@@ -130,7 +130,9 @@ def serve(options: argparse.Namespace) -> None:
 
     limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
     access = access_of(options.host, options.allowed_hosts, options.allowed_origins)
-    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below, options.access_log)
+    if options.access_log:
+        log_requests()
+    serve(options.folder, options.port, options.threads, limits, access, options.abstain_below)
 
 
 def _texts(path: Path | None) -> list[str]:

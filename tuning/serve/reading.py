@@ -155,14 +155,13 @@ def texts_of_table(value: Any, limits: Limits, of_pairs: bool = False) -> list[T
             rows = [[row.get(name) for name in names] if isinstance(row, dict) else None for row in records]
             return checked_texts(_cells(rows), limits, of_pairs)
         case {"instances": [*records]} | {"inputs": [*records]}:
-            listed = [[row.get(name) for name in names] if isinstance(row, dict) else [row] for row in records]
-            return checked_texts(_cells(listed), limits, of_pairs)
-        case {"inputs": {**columns}} if all(isinstance(columns.get(name), list) for name in names):
-            if len({len(columns[name]) for name in names}) > 1:
+            rows = [[row.get(name) for name in names] if isinstance(row, dict) else [row] for row in records]
+            return checked_texts(_cells(rows), limits, of_pairs)
+        case {"inputs": dict() as by_name} if all(isinstance(by_name.get(name), list) for name in names):
+            if len({len(by_name[name]) for name in names}) > 1:
                 raise HTTPException(400, f"the columns {' and '.join(names)} have different lengths")
-            return checked_texts(
-                _cells([list(row) for row in zip(*map(columns.get, names), strict=True)]), limits, of_pairs
-            )
+            rows = [list(cells) for cells in zip(*(by_name[name] for name in names), strict=True)]
+            return checked_texts(_cells(rows), limits, of_pairs)
         case {"dataframe_split": {"columns": [*columns], "data": [*data]}} if all(name in columns for name in names):
             if twice := next((name for name in names if columns.count(name) > 1), None):
                 raise HTTPException(400, f"the table has more than one column {twice}")

@@ -99,7 +99,8 @@ def _tensor(name: str, datatype: str, shape: Sequence[int], data: Sequence[Any])
 
 def _strings(name: str, tensor: Mapping[str, Any]) -> list[Any]:
     """The values of a tensor of strings with one dimension, or with a second one of 1; they may be nested as their shape is."""
-    shape, data = tensor.get("shape"), tensor.get("data")
+    shape: Any = tensor.get("shape")
+    data = tensor.get("data")
     if tensor.get("datatype") != "BYTES":
         raise HTTPException(400, f"the datatype of {name} must be BYTES, but got {shown_value(tensor.get('datatype'))}")
     is_shape = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)

@@ -94,3 +94,18 @@ def test_what_is_no_pair_is_refused(body: Any, fault: str) -> None:
 def test_a_table_without_the_second_text_is_refused() -> None:
     with pytest.raises(HTTPException, match=r'"text": "...", "text_b": "..."'):
         texts_of_table({"dataframe_split": {"columns": ["text"], "data": [["甲"]]}}, Limits(), of_pairs=True)
+
+
+def test_mlflows_columns_of_unequal_length_are_refused() -> None:
+    with pytest.raises(HTTPException, match="the columns text and text_b have different lengths"):
+        texts_of_table({"inputs": {"text": ["1"], "text_b": ["2", "3"]}}, Limits(), of_pairs=True)
+
+
+def test_mlflows_lists_hold_texts_or_pairs() -> None:
+    for value in (
+        {"instances": [["1", "2"], {"text": "3", "text_b": "4"}]},
+        {"inputs": {"text": ["1", "3"], "text_b": ["2", "4"], "id": [7, 8]}},
+    ):
+        assert texts_of_table(value, Limits(), of_pairs=True) == [["1", "2"], ["3", "4"]]
+    with pytest.raises(HTTPException, match="text 2 must be a string, but got null"):
+        texts_of_table({"instances": ["1", {"id": 7}]}, Limits())
