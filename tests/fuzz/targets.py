@@ -17,17 +17,16 @@ import pyarrow.csv
 import pyarrow.parquet
 import yaml
 
-from distune.corpora import encoding
 from distune.corpora.augment import Augmented, load_augmented, save_augmented
 from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import open_cache
 from distune.corpora.tokens import read_dictionary
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.students.config import AverageConfig
 from distune.models.vectors.vector_files import read_vector_file
 from distune.tuning.cli import main
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.reviews import reviews
 from tests.making.teachers import KEY, TEXTS, answer
 
@@ -181,7 +180,7 @@ def _asked_checkpoint(root: Path, name: str) -> str:
 def _checkpoint_target() -> Target:
     def make(root: Path) -> None:
         config = AverageConfig(kind="average", hidden_layer=4)
-        save_checkpoint(checkpoint_of(config), root / "student", "# card\n", Path(encoding.__file__))
+        save_student(checkpoint_of(config), root / "student", "# card\n")
 
     files = (*CHECKPOINT, "SHA256SUMS", "distune_student/predictor.py", "distune_student/encoding/encoder.py")
     return Target(

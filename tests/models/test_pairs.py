@@ -13,10 +13,9 @@ import pytest
 import torch
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import MARK, SEPARATOR_ID, Encoder, load_encoder
 from distune.models.answers import TextError
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint, load_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.compression.trained import CalibrationData, Trained
@@ -29,6 +28,7 @@ from distune.models.students.pairs import split_pairs
 from distune.models.students.student import student_logits
 from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
 from tests.conftest import student_name, student_variants
+from tests.making.checkpoints import save_student
 
 FAMILIES = [student_variants(family)[0] for family in get_args(AnyStudentConfig)]
 VOCABULARY = ("[PAD]", "[UNK]", "[SEP]", "好", "差", "书", "店")
@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
         dimension=4,
         labels=("no", "yes"),
     )
-    return save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(checkpoint, tmp_path / "student")
 
 
 def test_every_way_of_asking_answers_pairs(folder: Path) -> None:

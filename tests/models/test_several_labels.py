@@ -21,9 +21,8 @@ import pytest
 from mlflow.models import infer_signature
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint, load_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig
 from distune.models.compression.trained import CalibrationData, Trained
@@ -34,7 +33,7 @@ from distune.tuning.cli import main
 from distune.tuning.compress import Texts, _measured
 from distune.tuning.speed.contenders import onnx_contender, torch_contender
 from distune.tuning.tracking import pyfunc_model
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets, sets_by_hand
 from tests.making.server import as_json, ask, served
 from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
@@ -115,7 +114,7 @@ def test_one_label_of_such_a_student_is_refused_with_what_to_ask(folder: Path) -
 
 
 def test_a_student_of_one_label_gives_it_in_a_list_too(tmp_path: Path) -> None:
-    one = save_checkpoint(checkpoint_of(AverageConfig(kind="average")), tmp_path / "one", "", Path(encoding.__file__))
+    one = save_student(checkpoint_of(AverageConfig(kind="average")), tmp_path / "one")
     predictor = Predictor(one, load_encoder(one))
     assert predictor.labels_of("好") == [predictor.label("好")]
     assert "label" in next(predictor.answers(["好"]))
@@ -192,7 +191,7 @@ def test_a_compressed_student_answers_the_sets_of_its_graph(kind: str, tmp_path:
     predictor = Predictor(folder, load_encoder(folder))
     assert predictor.named(onnx_contender(folder).batch(TEXTS)) == sets
     # Saved again, as `distune compress` does.
-    again = save_checkpoint(load_checkpoint(folder), tmp_path / "again", "", Path(encoding.__file__))
+    again = save_student(load_checkpoint(folder), tmp_path / "again")
     assert distune.load(again).predict(TEXTS) == sets
 
 

@@ -31,6 +31,7 @@ from distune.tuning.tracking.store import quiet_mlflow
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.run import run_trial
 from tests.conftest import prepared_study
+from tests.making.checkpoints import save_student
 from tests.making.reviews import reviews
 
 
@@ -82,15 +83,14 @@ def test_a_logged_student_of_pairs_answers_a_table_of_two_columns(
     import mlflow
     import pandas as pd
 
-    from distune.corpora import encoding
-    from distune.models.checkpoint import Checkpoint, save_checkpoint
+    from distune.models.checkpoint import Checkpoint
     from distune.models.compression.trained import Trained
     from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
 
     config = FAMILIES[0].model_copy(update={"pair": "siamese"})
     trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
     checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("no", "yes"))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "# card\n", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student", "# card\n")
     uri = f"sqlite:///{tmp_path / 'store.db'}"
     quiet_mlflow()
     client = mlflow.MlflowClient(uri)

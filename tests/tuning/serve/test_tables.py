@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distune.corpora import encoding, json_blocks, parquet_blocks, streamed
+from distune.corpora import json_blocks, parquet_blocks, streamed
 from distune.corpora.encoding import load_encoder
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
@@ -23,7 +23,7 @@ from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, folder_of_sets
 from tests.models.test_pairs import FAMILIES, TOKENS, VOCABULARY, student_of
 
@@ -33,7 +33,7 @@ NUMBERS = [1, 2, 3, 4, 5, 6]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_student_of_pairs_takes_two_columns_and_answers_no_half_pair(tmp_path:
         dimension=4,
         labels=("no", "yes"),
     )
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student")
     (tmp_path / "in.csv").write_text("one,text_b\n好书,差\n好,\n店,好店书\n", encoding="utf-8")
     found = read(answered(folder, tmp_path / "in.csv", tmp_path / "out.csv", text="one"))
     expected = Predictor(folder, load_encoder(folder)).answers([("好书", "差"), ("店", "好店书")])
@@ -230,6 +230,6 @@ def test_the_threshold_decides_here_too(tmp_path: Path) -> None:
     from distune.models.decision import Decision
 
     checkpoint = replace(checkpoint_of(STUDENTS[0]), decision=Decision(1, 0.0))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student")
     found = read(answered(folder, write(tmp_path / "in.parquet"), tmp_path / "out.parquet"))
     assert [row["label"] for row in found] == ["good"] * 6

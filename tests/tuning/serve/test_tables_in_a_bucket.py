@@ -9,14 +9,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from distune.corpora import encoding
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.mark.slow
@@ -27,7 +25,7 @@ def test_a_bucket_is_read_and_written(tmp_path: Path, monkeypatch: pytest.Monkey
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
-    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
