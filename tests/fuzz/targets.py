@@ -27,7 +27,7 @@ from distune.models.students.config import AverageConfig
 from distune.models.vectors.vector_files import read_vector_file
 from distune.tuning.cli import main
 from tests.making.checkpoints import checkpoint_of, save_student
-from tests.making.reviews import reviews
+from tests.making.reviews import reviews, tiny_document
 from tests.making.teachers import KEY, TEXTS, answer
 
 ROWS = reviews(80)
@@ -48,29 +48,12 @@ class Target:
 
 
 def study_of(root: Path, corpus: str = "corpus.csv", logits: str = "logits.csv") -> dict[str, Any]:
-    return {
-        "name": "fuzzed",
-        "corpus": {"source": str(root / corpus), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
-        "teacher": {"logits": str(root / logits)},
-        "storage": str(root / "storage"),
-        "search": {"trials": 4, "finalists": 1, "seeds": 2, "scheduler": "none"},
-        "champion": {"max_latency_ms": 1000.0},
-        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}"},
-        "trial": {
-            "tokens": {"kind": "characters", "min_count": 1},
-            "vectors": {"kind": "random", "dimension": 8},
-            "student": [
-                {"kind": "bilstm", "hidden_size": {"choice": [4, 8]}},
-                {"kind": "average", "hidden_layer": {"between": [0, 8]}},
-            ],
-            "loss": {
-                "kd_weight": {"between": [0.5, 1]},
-                "teacher_term": {"kind": "kl", "temperature": {"log": [1, 20]}},
-            },
-            "learning_rate": {"log": [0.001, 0.1]},
-            "epochs": 2,
-        },
-    }
+    document = tiny_document(root, root / corpus, root)
+    document |= {"name": "fuzzed", "teacher": {"logits": str(root / logits)}}
+    document["tracking"] = {"uri": f"sqlite:///{root / 'mlflow.db'}"}
+    document["trial"]["tokens"] = {"kind": "characters", "min_count": 1}
+    document["trial"]["loss"]["teacher_term"] = {"kind": "kl", "temperature": {"log": [1, 20]}}
+    return document
 
 
 def _write_study(root: Path, **names: str) -> None:

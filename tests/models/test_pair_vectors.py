@@ -33,7 +33,7 @@ from distune.models.decision import even
 from distune.models.pair_vectors import PAIR_HEAD
 from distune.models.students.config import AnyStudentConfig, AverageConfig
 from tests.making.checkpoints import save_student
-from tests.models.test_pairs import FAMILIES, ROWS, TOKENS, VOCABULARY, student_of
+from tests.making.pairs import FAMILIES, ROWS, TOKENS, VOCABULARY, pair_student
 
 TEXTS = ["好书", "差", "店", "好店书", "？", "好差", "书书书"]
 PAIRS = [(a, b) for a in TEXTS for b in TEXTS]
@@ -50,7 +50,7 @@ def save(tmp_path: Path) -> Save:
         config: AnyStudentConfig, pair: str = "siamese", *compressions: AnyCompressionConfig, **settings: Any
     ) -> Path:
         config = config.model_copy(update={"pair": pair})
-        trained = Trained(student_of(config, pair), config)  # type: ignore[arg-type]
+        trained = Trained(pair_student(config, pair), config)  # type: ignore[arg-type]
         material = CalibrationData([np.array(row) for row in ROWS], lambda *_: None)
         found = compress(trained, compressions, material)
         checkpoint = Checkpoint(

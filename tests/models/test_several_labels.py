@@ -22,10 +22,10 @@ from mlflow.models import infer_signature
 
 import distune
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import Checkpoint, load_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig
-from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.compression.trained import CalibrationData
 from distune.models.decision import decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig, BiLSTMConfig
@@ -35,8 +35,8 @@ from distune.tuning.speed.contenders import onnx_contender, torch_contender
 from distune.tuning.tracking import pyfunc_model
 from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets, sets_by_hand
+from tests.making.pairs import PAIRS, pair_checkpoint
 from tests.making.server import as_json, ask, served
-from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -196,10 +196,7 @@ def test_a_compressed_student_answers_the_sets_of_its_graph(kind: str, tmp_path:
 
 
 def test_pairs_of_texts_have_several_labels(tmp_path: Path) -> None:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
-    checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("same", "rude"))
-    folder = folder_of_sets(checkpoint, PAIRS, tmp_path)
+    folder = folder_of_sets(pair_checkpoint(("same", "rude")), PAIRS, tmp_path)
     sets = sets_by_hand(folder, PAIRS)
     assert len({*map(tuple, sets)}) > 1
     student = distune.load(folder)

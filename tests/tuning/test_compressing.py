@@ -30,6 +30,7 @@ from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
 from tests.conftest import prepared_study
 from tests.making.checkpoints import save_student
+from tests.making.finalists import trial_of
 from tests.making.reviews import reviews
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
@@ -44,15 +45,7 @@ def saved(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
 def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     """A checkpoint of the tiny study."""
     prepared = prepared_study(document)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": document["trial"]["tokens"],
-            "vectors": document["trial"]["vectors"],
-            "epochs": 2,
-            "student": {"kind": "bilstm", "hidden_size": 8},
-            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-        }
-    )
+    config = trial_of(document, epochs=2, student={"kind": "bilstm", "hidden_size": 8})
     result = run_trial(config, prepared.of(config).data, lambda report: None)
     finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
     return saved(finalist, prepared, tmp_path / "student")

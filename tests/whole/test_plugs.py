@@ -7,7 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,10 @@ from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import plug_identity, plug_in
 from tests.making.checkpoints import save_student
-from tests.making.plugs import PLUGS, STUDENT, install
+from tests.making.plugs import PLUGS, STUDENT, TINY, install, nothing_stays_plugged
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = STUDENT.format(name="Tiny", kind="tiny")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_plugged() -> Iterator[None]:
-    yield
-    plug_in(())
+__all__ = ["nothing_stays_plugged"]  # A fixture.
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ import pytest
 from distune.corpora import json_blocks, parquet_blocks, streamed
 from distune.corpora.encoding import load_encoder
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import Checkpoint
 from distune.models.checkpoint_folder import CheckpointError
-from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
@@ -25,7 +23,7 @@ from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, folder_of_sets
-from tests.models.test_pairs import FAMILIES, TOKENS, VOCABULARY, student_of
+from tests.making.pairs import pair_checkpoint
 
 TEXTS = ["好书", "差酒店\n还有", 'a"b', "", "好，书", "xyz"]
 NUMBERS = [1, 2, 3, 4, 5, 6]
@@ -151,15 +149,7 @@ def test_a_student_of_several_labels_answers_lists(folder: Path, tmp_path: Path)
 
 
 def test_a_student_of_pairs_takes_two_columns_and_answers_no_half_pair(tmp_path: Path) -> None:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    checkpoint = Checkpoint(
-        trained=Trained(student_of(FAMILIES[0], "siamese"), config),
-        tokens=TOKENS,
-        vocabulary=VOCABULARY,
-        dimension=4,
-        labels=("no", "yes"),
-    )
-    folder = save_student(checkpoint, tmp_path / "student")
+    folder = save_student(pair_checkpoint(), tmp_path / "student")
     (tmp_path / "in.csv").write_text("one,text_b\n好书,差\n好,\n店,好店书\n", encoding="utf-8")
     found = read(answered(folder, tmp_path / "in.csv", tmp_path / "out.csv", text="one"))
     expected = Predictor(folder, load_encoder(folder)).answers([("好书", "差"), ("店", "好店书")])
