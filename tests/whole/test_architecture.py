@@ -39,6 +39,7 @@ DOORS = {
         "models/teacher/start.py",
         "models/teacher/training.py",
         "models/teacher/tokenizing.py",
+        "models/teacher/unknown_text.py",
         "models/teacher/word_states.py",
     },
     "datasets": {"corpora/hub_dataset.py"},
