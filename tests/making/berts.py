@@ -1,7 +1,10 @@
-"""The shape of BERTs as small as can be."""
+"""BERTs as small as can be, and copies of checkpoints with other settings."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 from transformers import BertConfig, PreTrainedTokenizerBase
@@ -17,3 +20,11 @@ def bert_shape(tokenizer: PreTrainedTokenizerBase, **settings: Any) -> BertConfi
         "max_position_embeddings": tokenizer.model_max_length,
     }
     return BertConfig(vocab_size=len(tokenizer), **{**shape, **settings})
+
+
+def edited(folder: Path, target: Path, **changes: object) -> Path:
+    """A copy of a checkpoint with other settings in its config.json."""
+    shutil.copytree(folder, target)
+    settings = json.loads((target / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps({**settings, **changes}))
+    return target

@@ -21,8 +21,8 @@ from distune.models.decision import Decision, EachLabel
 from distune.models.graph import UNKNOWN
 from distune.models.predictor import TEXTS_IN_MEMORY, Predictor
 from distune.models.students.config import AverageConfig
-from tests.corpora.test_flat import VOCABULARY, odd_texts
 from tests.making.checkpoints import save_student
+from tests.making.odd_texts import VOCABULARY, odd_texts
 
 TOKENS = {"kind": "words", "segmenter": "rjieba", "hmm": True, "user_words": [], "max_tokens": 6, "cut": "as_spelt"}
 LABELS = ("100 %", 'a "b"', "差")

@@ -273,6 +273,17 @@ def test_nothing_imports_a_bare_name() -> None:
     assert wrong == set()
 
 
+def test_no_test_takes_anything_from_another() -> None:
+    # What several need is in tests/making: whoever changes a test changes no other.
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in modules_imported(path)
+        if any(part.startswith("test_") for part in name.split("."))
+    }
+    assert wrong == set()
+
+
 def test_the_formatter_decides_everywhere() -> None:
     mark = "# fmt: " + "skip"
     folders = (*LEAVES, "tuning", "tests", "benchmarks", "examples", "distune")

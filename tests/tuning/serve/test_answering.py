@@ -12,15 +12,8 @@ import pytest
 
 from distune.models.checkpoint_folder import CheckpointError
 from distune.tuning.serve.predict import predict
-from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of, save_student
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
 
 
 def on_a_terminal(folder: Path, texts: Path, *, seen: bool = False) -> tuple[str, bytes]:

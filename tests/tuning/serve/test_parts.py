@@ -30,11 +30,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
-
-
-@pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "in.csv"
     path.write_text("n,text\n" + "".join(f"{n},好书{n}\n" for n in range(300)), encoding="utf-8")

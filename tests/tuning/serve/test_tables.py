@@ -12,42 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distune.corpora import json_blocks, parquet_blocks, streamed
 from distune.corpora.encoding import load_encoder
 from distune.corpora.texts import CorpusError
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.predictor import Predictor
-from distune.tuning.serve.answer_columns import AnswerSettings
-from distune.tuning.serve.table import predict_table
-from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
 from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, folder_of_sets
 from tests.making.pairs import pair_checkpoint
+from tests.making.tables import answered, read
 
 TEXTS = ["好书", "差酒店\n还有", 'a"b', "", "好，书", "xyz"]
 NUMBERS = [1, 2, 3, 4, 5, 6]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamed, "PIECE_BYTES", 256)
-    monkeypatch.setattr(json_blocks, "ROWS", 5)
-    monkeypatch.setattr(parquet_blocks, "ROWS", 5)
-
-
-def answered(folder: Path, source: Path, out: Path, n_workers: int = 1, **settings: Any) -> Path:
-    of_input = {name: settings.pop(name) for name in ("text", "text_b", "quoting", "columns") if name in settings}
-    format_ = settings.pop("format_", None)
-    asked = AnswerSettings(**settings)
-    where = f"{out}/" if not out.suffix else str(out)
-    predict_table(folder, InputSettings(paths=(str(source),), **of_input), asked, where, n_workers, format_)
-    return out
 
 
 def write(path: Path, texts: list[str] = TEXTS, n_times: int = 1) -> Path:
@@ -62,16 +38,6 @@ def write(path: Path, texts: list[str] = TEXTS, n_times: int = 1) -> Path:
             writer.writeheader()
             writer.writerows(rows)
     return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-        return rows
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.suffix == ".jsonl":
-            return [json.loads(line) for line in file]
-        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 
 def in_short(value: Any) -> str:

@@ -17,13 +17,6 @@ from distune.models.predictor import Predictor
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
-from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of, save_student
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
 
 
 def answered(folder: Path, source: Path, out: Path, n_workers: int = 1) -> Path:
