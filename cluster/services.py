@@ -46,13 +46,6 @@ class Services:
         end(self.programs[name], self.processes[name])
         del self.processes[name]
 
-    def stop_mlflow(self) -> None:
-        self.stop("mlflow")
-
-    def start_mlflow(self) -> None:
-        """Start the MLflow server again, on the port that it had."""
-        self.start("mlflow")
-
     def check(self) -> None:
         """Raise ServicesError when one of them has ended."""
         for name, process in self.processes.items():

@@ -31,11 +31,6 @@ class ColumnOrder:
     assumed: str
     by_name: bool
 
-    @property
-    def is_as_the_labels(self) -> bool:
-        """Whether the columns are in the order of the labels already."""
-        return self.order == tuple(range(len(self.order)))
-
     def by_column(self, labels: Sequence[str]) -> list[str]:
         """The label of each column of the teacher, in the teacher's own order."""
         found = [""] * len(self.order)

@@ -55,7 +55,11 @@ def check(study: Study) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """The results of a search. Each is read from the search's folder when you use it."""
+    """The results of a search. Each is read from the search's folder when you use it.
+
+    found = distune.results("study.yaml")
+    found.front[["trial", "latency_ms"]]
+    """
 
     study: Study
     """The study that was searched."""

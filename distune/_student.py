@@ -29,7 +29,7 @@ TEXTS_IN_MEMORY = 1024
 
 
 class Student:
-    """A trained student, ready to answer texts on one CPU thread.
+    """A trained student, ready to answer texts on one CPU thread, or on `threads` of them.
 
     Texts may be a list, a pandas Series or a generator. The answers keep the index of a Series, and a generator is
     answered while it is read. TextError names the first row that is no text. CheckpointError names a folder that is no

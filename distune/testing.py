@@ -45,6 +45,8 @@ def check_student(config: StudentShape) -> None:
     """Raise AssertionError unless a student of this config may be trained, compressed, exported and served.
 
     It is built over seven word vectors of four features for three classes, so small settings make it quick.
+
+        check_student(GatedConfig(kind="gated", features=3))
     """
     _check_config(config, STUDENTS)
     student = _student(config)
@@ -63,6 +65,8 @@ def check_loss(config: TeacherTerm | HiddenTerm, *, zero_at_teacher: bool = True
     """Raise AssertionError unless a student may learn from a term of this config.
 
     `zero_at_teacher=False` is for a term that is not zero, or not smallest, when student and teacher agree.
+
+        check_loss(HuberConfig(kind="huber"))
     """
     if isinstance(config, HiddenTerm):
         _check_config(config, HIDDEN)

@@ -11,7 +11,10 @@ Annealing = Literal["constant", "linear", "cosine"]
 
 @dataclass(frozen=True)
 class Annealed:
-    """`start` at progress 0 and, unless it is constant, `end` at progress 1."""
+    """A value that is `start` at progress 0 and, unless it is constant, `end` at progress 1.
+
+    Annealed(4.0, 1.0, "linear").at(0.5)  # 2.5
+    """
 
     start: float
     end: float
@@ -26,4 +29,5 @@ class Annealed:
 
 
 def constant(value: float) -> Annealed:
+    """An annealing that keeps one value."""
     return Annealed(value, value)

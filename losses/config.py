@@ -42,7 +42,14 @@ OF_LABELS = ("label_smoothing", "class_weights", "effective_beta", "focal_gamma"
 
 
 class TeacherTerm(Part, frozen=True):
-    """The comparison of a student's logits with its teacher's."""
+    """The comparison of a student's logits with its teacher's. A term of your own extends it:
+
+    class HuberConfig(TeacherTerm, frozen=True):
+        kind: Literal["huber"]
+
+        def build(self) -> nn.Module:
+            return Huber()
+    """
 
     is_of_probabilities: ClassVar[bool] = True
     """Whether the term turns logits into probabilities by softmax. If a text has several labels, such a term compares
@@ -82,6 +89,7 @@ class SoftenedConfig(TeacherTerm, frozen=True):
     """
 
     def schedule(self) -> Annealed:
+        """The temperature at each progress of the training."""
         return Annealed(self.temperature, self.final_temperature, self.annealing)
 
 
@@ -225,13 +233,15 @@ class LossConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def schedule(self) -> Annealed:
+        """The `kd_weight` at each progress of the training."""
         return Annealed(self.kd_weight, self.final_kd_weight, self.kd_annealing)
 
     @property
     def is_plain(self) -> bool:
+        """Whether the student learns from the labels alone, from the first step to the last."""
         return self.schedule.at(0.0) == self.schedule.at(1.0) == self.hidden_weight == 0
 
     def plain(self) -> LossConfig:
-        """Labels alone."""
+        """The loss of the same student without a teacher: it keeps the settings of the cross-entropy."""
         of_labels = {name: getattr(self, name) for name in OF_LABELS}
         return LossConfig(kd_weight=0.0, **of_labels)

@@ -12,7 +12,8 @@ from distune.losses.softened import SoftenedLoss
 class DecoupledLoss(SoftenedLoss):
     """`T² · (target_weight · TCKD + other_weight · NCKD)` (Zhao et al. 2022, equation 7).
 
-    The target is a row's label, or the teacher's answer for a row without one.
+    TCKD is the KL divergence of two probabilities: of the target, and of all else. NCKD is that of the other classes
+    among themselves. The target is a row's label, or the teacher's answer for a row without one.
     """
 
     def __init__(

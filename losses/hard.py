@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from distune.losses.config import LossConfig
 
 UNLABELLED = -1
-
-
 CERTAIN = 1e-6
 """The least distance of a probability from 1 in the focal loss: for γ < 1 the slope of (1 - p)^γ at p = 1 is infinite."""
 
@@ -27,7 +25,7 @@ class HardTerm(nn.Module):
         self.register_buffer("class_weights", class_weights, persistent=False)
 
     def focal(self, p: Tensor) -> Tensor:
-        """The factor of the focal loss for each probability of what is true (Lin et al. 2017)."""
+        """The factor of the focal loss for each probability of what is true, in the shape of `p` (Lin et al. 2017)."""
         return (1 - p).clamp_min(CERTAIN) ** self.config.focal_gamma
 
 

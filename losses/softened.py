@@ -14,7 +14,7 @@ class SoftenedLoss(nn.Module):
     """`T² * divergence(softmax(teacher / T), softmax(student / T))`, one value a row.
 
     T² keeps the gradient's size when T grows (Hinton et al. 2015, section 2); without it a search over T would only
-    search the weight.
+    search the weight. Raises ValueError for a temperature that is not positive, at the start or at the end.
     """
 
     def __init__(self, temperature: float | Annealed, standardise: bool = False) -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 import torch
 import yaml
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
 from distune.cluster import postgres
 from distune.cluster.programs import ServicesError
 from distune.cluster.services import Services, services
 from distune.models.students.config import AnyStudentConfig, Channels, PoolingKind
 from distune.models.teacher.tokenizing import character_tokenizer
+from tests.making.berts import bert_shape
 from tests.making.ended import ended, unlucky_document, users_folder
 from tests.making.reviews import reviews, tiny_document
 
@@ -142,13 +143,10 @@ def save_teacher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
         torch.manual_seed(seed)
         texts = [text for text, _ in reviews(200)]
         tokenizer = character_tokenizer(texts, 1, 32)
-        shape = BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
+        shape = bert_shape(
+            tokenizer,
             num_hidden_layers=2,
-            num_attention_heads=2,
             intermediate_size=32,
-            max_position_embeddings=32,
             num_labels=n_classes,
             initializer_range=0.5,  # By default so few features answer every text alike, to the fifth digit.
         )

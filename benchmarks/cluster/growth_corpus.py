@@ -35,7 +35,7 @@ from distune.tuning.trial.data import TrialData
 
 KEY = CacheKey("teacher", "corpus", ("0", "1"))
 LETTERS = [chr(0x4E00 + i) for i in range(500)]
-WORDS, CLASSES = 20, 2
+WORDS = 20
 Figures = dict[str, Any]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.speed.teacher_cache import MAX_LENGTH, fillings
-from benchmarks.speed.training_peers import BATCH, WARMUP, Plain, Task, accuracy
+from benchmarks.speed.training_peers import BATCH, OF_TRAINER, WARMUP, Plain, Task, accuracy
 from distune.models.teacher.teacher import Teacher, load_teacher
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
@@ -205,17 +205,11 @@ def hf_trainer(given: Given, backend: str) -> list[float]:
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         settings = transformers.TrainingArguments(
             scratch,
-            per_device_train_batch_size=BATCH,
             per_device_eval_batch_size=BATCH,
             num_train_epochs=given.epochs,
             warmup_steps=int(WARMUP * task.schedule.n_steps),
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            remove_unused_columns=False,
-            disable_tqdm=True,
             label_names=["labels"],
+            **OF_TRAINER,
         )
         made = transformers.Trainer(
             None,

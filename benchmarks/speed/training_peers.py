@@ -190,23 +190,29 @@ def textbrewer(task: Task) -> tuple[Seconds, nn.Module]:
         return since(start), model
 
 
+OF_TRAINER: dict[str, Any] = {
+    "per_device_train_batch_size": BATCH,
+    "use_cpu": True,
+    "report_to": [],
+    "save_strategy": "no",
+    "logging_strategy": "no",
+    "remove_unused_columns": False,
+    "disable_tqdm": True,
+}
+"""What transformers' Trainer is told so that it trains and does nothing else."""
+
+
 def trainer(task: Task) -> tuple[Seconds, nn.Module]:
     transformers = importlib.import_module("transformers")
     model = Plain(task)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         settings = transformers.TrainingArguments(
             scratch,
-            per_device_train_batch_size=BATCH,
             learning_rate=LEARNING_RATE,
             num_train_epochs=task.epochs,
             warmup_steps=int(WARMUP * task.schedule.n_steps),
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            remove_unused_columns=False,
-            disable_tqdm=True,
             seed=task.seed,
+            **OF_TRAINER,
         )
         made = transformers.Trainer(
             model, settings, train_dataset=list(range(len(task.data.train))), data_collator=task.batch

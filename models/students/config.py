@@ -23,7 +23,15 @@ PairKind = Literal["joined", "siamese", "symmetric"]
 
 
 class StudentShape(Part, frozen=True):
-    """The settings that every family of students has; a family adds its own, and `build_body`."""
+    """The settings that every family of students has; a family adds its own, and `build_body`.
+
+    class GatedConfig(StudentShape, frozen=True):
+        kind: Literal["gated"]
+        features: int = 32
+
+        def build_body(self, n_inputs: int) -> nn.Module:
+            return Gated(n_inputs, self.features)
+    """
 
     channels: Channels = "tuned"
     """The use of the word vectors: tuned, static, or one channel of each (Kim 2014, section 3.1)."""

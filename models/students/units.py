@@ -19,5 +19,5 @@ class PrunedBody:
 
 
 def largest_units(scores: Tensor, n: int) -> Tensor:
-    """The indices of the n largest, in their own order."""
+    """The indices `[n]` of the n largest scores of `[units]`, in the order of the units."""
     return torch.sort(torch.topk(scores, n).indices).values

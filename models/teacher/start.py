@@ -19,13 +19,8 @@ from distune.models.teacher.loading import load_trunk, refuse_adapter
 from distune.models.teacher.new_head import fit
 from distune.models.teacher.on_cpu import cheap_dropout
 from distune.models.teacher.pretraining import MaskIds, PretrainingPlan, pretrain
-from distune.models.teacher.tokenizing import (
-    character_tokenizer,
-    load_tokenizer,
-    padded,
-    refuse_unknown,
-    tokenize,
-)
+from distune.models.teacher.tokenizing import character_tokenizer, load_tokenizer, padded, tokenize
+from distune.models.teacher.unknown_text import refuse_unknown
 from distune.models.training.loop import pick_device
 
 SCRATCH_RATE, CHECKPOINT_RATE = 5e-4, 5e-5

@@ -23,7 +23,8 @@ from distune.models.teacher.on_cpu import cheap_dropout
 from distune.models.teacher.rehearsal import rehearse
 from distune.models.teacher.start import masked_model, start_of
 from distune.models.teacher.teacher import Teacher, teacher_logits
-from distune.models.teacher.tokenizing import inputs_of, load_tokenizer, padded, quiet_transformers, refuse_unknown
+from distune.models.teacher.tokenizing import inputs_of, load_tokenizer, padded, quiet_transformers
+from distune.models.teacher.unknown_text import refuse_unknown
 from distune.models.training.batches import endless_batches
 from distune.models.training.loop import Schedule, optimise, pick_device, with_progress
 

@@ -16,7 +16,6 @@ from distune.models.teacher.loading import load_config, load_trunk
 from distune.models.teacher.teacher import MAX_TOKENS, MAX_TOKENS_ON_GPU, Teacher
 from distune.models.teacher.tokenizing import (
     agree_on_padding,
-    blank_ids,
     fitting_length,
     inputs_of,
     load_tokenizer,
@@ -25,6 +24,7 @@ from distune.models.teacher.tokenizing import (
     refuse_ids_beyond,
     tokenizer_place,
 )
+from distune.models.teacher.unknown_text import blank_ids
 from distune.models.training.batches import token_batches
 from distune.models.training.loop import pick_device
 

@@ -134,10 +134,10 @@ def test_secrets_are_in_no_command_no_log_and_no_file_of_others(there: Services,
 @pytest.mark.slow
 def test_mlflow_comes_back_where_it_was_and_knows_its_runs(there: Services) -> None:
     run_id = log_run("outage")
-    there.stop_mlflow()
+    there.stop("mlflow")
     with pytest.raises(ConnectionRefusedError):
         status(there, "/health")
-    there.start_mlflow()
+    there.start("mlflow")
     assert MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(run_id).data.metrics == {"accuracy": 0.75}
     assert MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).list_artifacts(run_id, "notes")[0].path == "notes/review.txt"
 

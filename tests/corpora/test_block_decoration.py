@@ -8,7 +8,7 @@ import pytest
 
 from distune.corpora.block_files import block_files
 from distune.corpora.table_config import TableConfig
-from tests.corpora.test_blocks import Columns, as_a_whole, by_blocks, small_pieces
+from tests.making.blocks import Columns, as_a_whole, by_blocks, small_pieces
 
 __all__ = ["small_pieces"]
 N = 300

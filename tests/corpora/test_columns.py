@@ -18,9 +18,8 @@ def test_whole_numbers_sort_by_their_value_and_before_names() -> None:
 def test_names_that_are_the_labels_count_in_any_order_and_are_not_worth_a_word() -> None:
     order = column_order(["pos", "neg"], LABELS, "t")
     assert (order.order, order.assumed, order.by_name) == ((1, 0), "", True)
-    assert not order.is_as_the_labels
     assert order.by_column(LABELS) == ["pos", "neg"]
-    assert column_order(LABELS, LABELS, "t").is_as_the_labels
+    assert column_order(LABELS, LABELS, "t").order == (0, 1)
     three = column_order(["c", "a", "b"], ["a", "b", "c"], "t")
     assert (three.order, three.by_column(["a", "b", "c"])) == ((1, 2, 0), ["c", "a", "b"])
 

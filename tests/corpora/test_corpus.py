@@ -7,26 +7,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from distune.corpora.corpus import Corpus, load_corpus
+from distune.corpora.corpus import load_corpus
 from distune.corpora.corpus_config import CorpusConfig
-from distune.corpora.split import Split, labelled_fingerprint
 from distune.corpora.texts import CorpusError, content_key
-
-ROWS = [(f"文本 {i}", "abc"[i % 3]) for i in range(300)]
-
-
-def csv(path: Path, rows: list[tuple[str, str]]) -> Path:
-    path.write_text("\n".join(["text,label", *(f'"{text}",{label}' for text, label in rows)]) + "\n", encoding="utf-8")
-    return path
-
-
-def load(tmp_path: Path, rows: list[tuple[str, str]] = ROWS, **settings: object) -> Corpus:
-    source = csv(tmp_path / "data.csv", rows)
-    return load_corpus(CorpusConfig.model_validate({"source": str(source), **settings}))
+from tests.making.corpora import ROWS, csv, load_rows
 
 
 def test_every_text_stands_in_one_split(tmp_path: Path) -> None:
-    corpus = load(tmp_path, dev_fraction=0.2, test_fraction=0.2)
+    corpus = load_rows(tmp_path, dev_fraction=0.2, test_fraction=0.2)
     assert sorted(corpus.texts()) == sorted(text for text, _ in ROWS)
     for one, other in itertools.combinations(corpus.splits.values(), 2):
         assert not set(one.texts) & set(other.texts)
@@ -36,52 +24,31 @@ def test_every_text_stands_in_one_split(tmp_path: Path) -> None:
 
 
 def test_the_split_does_not_depend_on_the_order_or_number_of_rows(tmp_path: Path) -> None:
-    corpus = load(tmp_path)
-    assert load(tmp_path, ROWS[::-1]).dev.texts == corpus.dev.texts
-    more = load(tmp_path, [*ROWS, *((f"new {i}", "a") for i in range(100))])
+    corpus = load_rows(tmp_path)
+    assert load_rows(tmp_path, ROWS[::-1]).dev.texts == corpus.dev.texts
+    more = load_rows(tmp_path, [*ROWS, *((f"new {i}", "a") for i in range(100))])
     assert set(corpus.dev.texts) == {text for text in more.dev.texts if not text.startswith("new")}
 
 
 def test_two_spellings_of_one_text_fall_into_one_split(tmp_path: Path) -> None:
     rows = [*ROWS, *((text.replace(" ", "\u3000"), label) for text, label in ROWS)]
-    corpus = load(tmp_path, rows)
+    corpus = load_rows(tmp_path, rows)
     keys = [{content_key(text) for text in split.texts} for split in corpus.splits.values()]
     assert sum(map(len, keys)) == 300
 
 
-def test_labels_are_indices_into_the_sorted_names(tmp_path: Path) -> None:
-    corpus = load(tmp_path)
-    assert corpus.labels == ("a", "b", "c")
-    truth = dict(ROWS)
-    for split in corpus.splits.values():
-        assert [corpus.labels[label] for label in split.labels] == [truth[text] for text in split.texts]
-
-
 def test_a_part_of_the_transfer_set_is_drawn_by_content_and_takes_nothing_from_elsewhere(tmp_path: Path) -> None:
-    whole = load(tmp_path, labelled=30)
-    small, larger = load(tmp_path, labelled=30, transfer=20), load(tmp_path, labelled=30, transfer=90)
+    whole = load_rows(tmp_path, labelled=30)
+    small, larger = load_rows(tmp_path, labelled=30, transfer=20), load_rows(tmp_path, labelled=30, transfer=90)
     assert (len(small.transfer), len(larger.transfer)) == (20, 90)
     assert set(small.transfer.texts) < set(larger.transfer.texts) < set(whole.transfer.texts)
     for name in ("train", "dev", "test"):
         assert small.splits[name].texts == whole.splits[name].texts
-    assert len(load(tmp_path, labelled=30, transfer=0).transfer) == 0
-
-
-def test_duplicates_are_dropped_and_contradictions_are_reported(tmp_path: Path) -> None:
-    corpus = load(tmp_path, [*ROWS, ROWS[0], ("x", "a"), ("x", "b"), ("x", "b"), ("y", "c"), ("y", "a")])
-    assert len(corpus.texts()) == 302
-    assert any("2 texts carry contradicting labels, such as 'x'; the most frequent" in one for one in corpus.notes)
-    assert any("4 exact duplicates dropped, 302 distinct texts kept" in note for note in corpus.notes)
-    found = {
-        text: int(label)
-        for split in corpus.splits.values()
-        for text, label in zip(split.texts, split.labels, strict=True)
-    }
-    assert (found["x"], found["y"]) == (1, 0)  # the more frequent label; in a tie the smaller
+    assert len(load_rows(tmp_path, labelled=30, transfer=0).transfer) == 0
 
 
 def test_labelled_keeps_balanced_labels_and_turns_the_rest_into_the_transfer_set(tmp_path: Path) -> None:
-    whole, part = load(tmp_path), load(tmp_path, labelled=10)
+    whole, part = load_rows(tmp_path), load_rows(tmp_path, labelled=10)
     assert np.bincount(part.train.labels).tolist() == [4, 3, 3]
     assert set(part.train.texts) | set(part.transfer.texts) == set(whole.train.texts)
     assert (part.transfer.labels == -1).all()
@@ -89,11 +56,11 @@ def test_labelled_keeps_balanced_labels_and_turns_the_rest_into_the_transfer_set
 
 
 def test_fewer_labelled_texts_are_among_more(tmp_path: Path) -> None:
-    assert set(load(tmp_path, labelled=9).train.texts) < set(load(tmp_path, labelled=30).train.texts)
+    assert set(load_rows(tmp_path, labelled=9).train.texts) < set(load_rows(tmp_path, labelled=30).train.texts)
 
 
 def test_labels_select_and_per_class_downsamples(tmp_path: Path) -> None:
-    corpus = load(tmp_path, labels=["c", "a"], per_class=40)
+    corpus = load_rows(tmp_path, labels=["c", "a"], per_class=40)
     labels = np.concatenate([split.labels for split in corpus.splits.values()])
     assert corpus.labels == ("c", "a")
     assert np.bincount(labels).tolist() == [40, 40]
@@ -102,40 +69,40 @@ def test_labels_select_and_per_class_downsamples(tmp_path: Path) -> None:
 def test_dev_and_test_may_be_files_of_their_own(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("d1", "a"), ("d2", "b")])
     test = csv(tmp_path / "test.csv", [("t1", "c")])
-    corpus = load(tmp_path, dev=str(dev), test=str(test))
+    corpus = load_rows(tmp_path, dev=str(dev), test=str(test))
     assert (set(corpus.dev.texts), corpus.test.texts, len(corpus.train)) == ({"d1", "d2"}, ("t1",), 300)
 
 
 def test_further_unlabelled_texts_join_the_transfer_set_but_never_those_of_other_splits(tmp_path: Path) -> None:
     (tmp_path / "more.csv").write_text("text\nnew one\n" + "\n".join(text for text, _ in ROWS) + "\n", encoding="utf-8")
-    corpus = load(tmp_path, unlabelled=str(tmp_path / "more.csv"))
+    corpus = load_rows(tmp_path, unlabelled=str(tmp_path / "more.csv"))
     assert corpus.transfer.texts == ("new one",)
 
 
 def test_a_text_in_two_splits_is_refused_even_in_another_spelling(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
     with pytest.raises(CorpusError, match=r"1 text stands in two splits, such as '.*'; clean the files"):
-        load(tmp_path, dev=str(dev))
+        load_rows(tmp_path, dev=str(dev))
 
 
 def test_further_files_of_the_transfer_set_have_columns_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "more.csv").write_text("text\nnew one\n", encoding="utf-8")
     (tmp_path / "titles.txt").write_text(f"a title\nnew one\n{ROWS[0][0]}\n", encoding="utf-8")
     titles = {"path": str(tmp_path / "titles.txt"), "columns": ["text"]}
-    corpus = load(tmp_path, unlabelled=str(tmp_path / "more.csv"), more_unlabelled=[titles])
+    corpus = load_rows(tmp_path, unlabelled=str(tmp_path / "more.csv"), more_unlabelled=[titles])
     assert corpus.transfer.texts == ("a title", "new one")
 
 
 def test_what_stands_in_a_test_file_is_in_no_part_that_is_drawn(tmp_path: Path) -> None:
     test = csv(tmp_path / "test.csv", [(text, label) for text, label in ROWS[:100]])
-    corpus = load(tmp_path, test=str(test), dev_fraction=0.5, drop_overlap=True)
+    corpus = load_rows(tmp_path, test=str(test), dev_fraction=0.5, drop_overlap=True)
     assert {text for text, _ in ROWS[:100]} == set(corpus.test.texts)
     assert len(corpus.train) + len(corpus.dev) == 200
 
 
 def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("文本\u30003", "a"), ("d", "b")])
-    corpus = load(tmp_path, dev=str(dev), test_fraction=0.1, drop_overlap=True)
+    corpus = load_rows(tmp_path, dev=str(dev), test_fraction=0.1, drop_overlap=True)
     assert "文本 3" not in corpus.train.texts
     assert any("1 text of the source dropped: dev or test has the same" in note for note in corpus.notes)
 
@@ -152,22 +119,22 @@ def test_an_overlap_may_be_dropped_from_train(tmp_path: Path) -> None:
 )
 def test_a_corpus_that_cannot_be_is_refused(tmp_path: Path, settings: dict[str, object], message: str) -> None:
     with pytest.raises(CorpusError, match=message):
-        load(tmp_path, **settings)
+        load_rows(tmp_path, **settings)
 
 
 def test_one_class_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"one class only \('a'\)"):
-        load(tmp_path, [("x", "a"), ("y", "a")])
+        load_rows(tmp_path, [("x", "a"), ("y", "a")])
 
 
 def test_an_unknown_label_in_a_dev_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="unknown label 'z'; the corpus has a, b, c"):
-        load(tmp_path, dev=str(csv(tmp_path / "dev.csv", [("d", "z")])))
+        load_rows(tmp_path, dev=str(csv(tmp_path / "dev.csv", [("d", "z")])))
 
 
 def test_labels_pick_from_every_file_and_it_is_said_how_many_rows_go(tmp_path: Path) -> None:
     dev = csv(tmp_path / "dev.csv", [("d1", "a"), ("d2", "b"), ("d3", "z")])
-    corpus = load(tmp_path, dev=str(dev), labels=["b", "a"])
+    corpus = load_rows(tmp_path, dev=str(dev), labels=["b", "a"])
     assert sorted(corpus.dev.texts) == ["d1", "d2"]
     left_out = [note.strip() for note in corpus.notes if "other classes" in note]
     assert left_out == [
@@ -181,21 +148,9 @@ def test_a_class_without_a_text_in_a_split_is_named(tmp_path: Path) -> None:
         csv(tmp_path / "dev.csv", [("d1", "a")]),
         csv(tmp_path / "test.csv", [("t", "b"), ("u", "a"), ("v", "c")]),
     )
-    corpus = load(tmp_path, dev=str(dev), test=str(test))
+    corpus = load_rows(tmp_path, dev=str(dev), test=str(test))
     assert "dev has no text of the classes 'b', 'c'" in corpus.notes
     assert corpus.class_counts()["b"] == {"train": 100, "dev": 0, "test": 1}
-
-
-def test_spellings_of_one_content_are_one_text_with_one_vote(tmp_path: Path) -> None:
-    rows = [*ROWS, ("OK 好", "a"), ("ok好", "b"), ("ok好", "b"), ("Ｏk 好", "a"), ("ok 好", "a")]
-    corpus = load(tmp_path, rows)
-    kept = [text for text in corpus.texts() if content_key(text) == "ok好"]
-    assert kept == ["ok好"]  # The most frequent spelling; the label is that of three of five.
-    split = next(split for split in corpus.splits.values() if "ok好" in split.texts)
-    assert corpus.labels[split.labels[split.texts.index("ok好")]] == "a"
-    assert any(
-        "1 exact duplicate and 3 other spellings dropped, 301 distinct texts kept" in note for note in corpus.notes
-    )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -205,7 +160,7 @@ def test_labelled_keeps_a_valid_corpus_valid_whatever_the_seed(tmp_path: Path, s
         *((text.replace("文本", "文本 A"), label) for text, label in ROWS),
         *((text.replace("文本", "文本 a"), label) for text, label in ROWS),
     ]
-    assert len(load(tmp_path, rows, labelled=30, seed=seed).train) == 30
+    assert len(load_rows(tmp_path, rows, labelled=30, seed=seed).train) == 30
 
 
 def test_what_remains_of_labelled_goes_to_classes_that_have_room(tmp_path: Path) -> None:
@@ -215,38 +170,9 @@ def test_what_remains_of_labelled_goes_to_classes_that_have_room(tmp_path: Path)
     held_out = csv(tmp_path / "held.csv", [("h1", "a"), ("h2", "b"), ("h3", "c")])
     other = csv(tmp_path / "held2.csv", [("i1", "a"), ("i2", "b"), ("i3", "c")])
     files = {"dev": str(held_out), "test": str(other)}
-    assert np.bincount(load(tmp_path, rows, labelled=11, **files).train.labels).tolist() == [3, 4, 4]
+    assert np.bincount(load_rows(tmp_path, rows, labelled=11, **files).train.labels).tolist() == [3, 4, 4]
     with pytest.raises(CorpusError, match=r"labelled=12 needs 1 more texts labelled 'a' .* labelled must be <= 11"):
-        load(tmp_path, rows, labelled=12, **files)
-
-
-def test_whole_numbers_are_sorted_by_their_value(tmp_path: Path) -> None:
-    corpus = load(tmp_path, [(f"t {i}", str(i % 12)) for i in range(240)])
-    assert corpus.labels == tuple(str(i) for i in range(12))
-
-
-@pytest.mark.parametrize("other", ["A", "ａ", "a.", "“a”", "\u200ea", "*a*", "a\ufe0f"])
-def test_labels_that_differ_by_what_is_hardly_seen_are_named(tmp_path: Path, other: str) -> None:
-    corpus = load(tmp_path, [*ROWS, ("x", other), ("y", other)], dev_fraction=0.3)
-    first, second = sorted([other, "a"])
-    assert (
-        f"  the labels {first!r} and {second!r} differ by case, width, spaces, zeros, marks or stops alone and are taken as different classes"
-    ) in corpus.notes
-
-
-def test_numbers_of_one_value_are_named_and_those_of_another_sign_are_not(tmp_path: Path) -> None:
-    labels = ["01", "1", "-1", "0.1", "0.10", "0", ".5", "5", "9007199254740992", "9007199254740993", "1e3", "１"]
-    rows = [(f"t {n}", label) for n, label in enumerate(labels * 20)]
-    notes = load(tmp_path, rows, labels=labels).notes
-    assert [note.split(" differ")[0] for note in notes if "differ by" in note] == [
-        "  the labels '01' and '1' and '１'",
-        "  the labels '0.1' and '0.10'",
-    ]
-
-
-def test_a_label_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="labels: 'a' occurs twice in a, b, a"):
-        load(tmp_path, labels=["a", "b", "a"])
+        load_rows(tmp_path, rows, labelled=12, **files)
 
 
 def test_what_two_held_out_files_share_cannot_be_dropped_from_the_source(tmp_path: Path) -> None:
@@ -257,7 +183,7 @@ def test_what_two_held_out_files_share_cannot_be_dropped_from_the_source(tmp_pat
     with pytest.raises(
         CorpusError, match=r"1 text stands in two splits, such as 'D'; clean the files \(the splits are dev and test\)"
     ):
-        load(tmp_path, dev=str(dev), test=str(test), drop_overlap=True)
+        load_rows(tmp_path, dev=str(dev), test=str(test), drop_overlap=True)
 
 
 def test_a_uri_of_a_missing_file_keeps_its_slashes(tmp_path: Path) -> None:
@@ -271,44 +197,9 @@ def test_fractions_must_leave_something_for_train() -> None:
         CorpusConfig(source="reviews", dev_fraction=0.5, test_fraction=0.5)
 
 
-def test_the_fingerprint_knows_texts_and_labels_but_not_how_many_are_labelled(tmp_path: Path) -> None:
-    fingerprint = load(tmp_path).fingerprint
-    assert load(tmp_path, labelled=10).fingerprint == fingerprint
-    assert load(tmp_path, ROWS[1:]).fingerprint != fingerprint
-    assert load(tmp_path, labels=["c", "b", "a"]).fingerprint != fingerprint
-    assert load(tmp_path, seed=8).fingerprint != fingerprint
-
-
 def test_the_reviews_are_split_as_the_demo_says() -> None:
     corpus = load_corpus(CorpusConfig(source="reviews", labelled=1000))
     sizes = {name: len(split) for name, split in corpus.splits.items()}
     assert sizes == {"train": 1000, "transfer": 12_351, "dev": 2013, "test": 2041}
     assert "texts carry contradicting labels" in corpus.notes[0]
     assert "5 other spellings dropped, 17,405 distinct texts kept" in corpus.notes[1]
-
-
-def test_whole_number_labels_sort_by_their_value(tmp_path: Path) -> None:
-    rows = [f"text {number} {copy},{number}" for number in (-2, 0, 1, 2, 10, 11) for copy in range(30)]
-    (tmp_path / "numbers.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
-    corpus = load_corpus(CorpusConfig(source=str(tmp_path / "numbers.csv")))
-    assert corpus.labels == ("-2", "0", "1", "2", "10", "11")
-
-
-def test_the_fingerprints_of_labels_know_texts_and_names_and_not_the_order_of_the_classes(tmp_path: Path) -> None:
-    corpus = load(tmp_path)
-    turned = load(tmp_path, labels=["c", "b", "a"])
-    assert turned.fingerprint != corpus.fingerprint
-    assert (turned.answers_fingerprint, turned.train_fingerprint) == (
-        corpus.answers_fingerprint,
-        corpus.train_fingerprint,
-    )
-    fewer = load(tmp_path, labelled=10)
-    assert fewer.answers_fingerprint == corpus.answers_fingerprint
-    assert fewer.train_fingerprint != corpus.train_fingerprint
-    texts = ("a", "bc")
-    one = Split(texts, np.array([0, 1]))
-    assert labelled_fingerprint(("x", "y"), one) == labelled_fingerprint(
-        ("y", "x"), Split(texts[::-1], np.array([0, 1]))
-    )
-    assert labelled_fingerprint(("x", "y"), one) != labelled_fingerprint(("x", "y"), Split(texts, np.array([1, 0])))
-    assert labelled_fingerprint(("x", "y"), one, one) != labelled_fingerprint(("x", "y"), one)

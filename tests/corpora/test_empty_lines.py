@@ -12,7 +12,7 @@ from distune.corpora.raw_rows import Quoting
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
-from tests.corpora.test_blocks import by_blocks, small_pieces
+from tests.making.blocks import by_blocks, small_pieces
 
 __all__ = ["small_pieces"]
 

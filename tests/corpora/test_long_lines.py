@@ -9,7 +9,7 @@ import pytest
 
 from distune.corpora import incoming, streamed
 from distune.corpora.incoming import Utf8
-from tests.corpora.test_blocks import by_blocks
+from tests.making.blocks import by_blocks
 
 LONG = "这家酒店的服务是很好的，早餐也不错" * 9
 

@@ -5,16 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from moto.server import ThreadedMotoServer
 
 from distune.corpora.sources import read_source
 from distune.corpora.table_config import TableConfig
 from distune.corpora.table_file import Table, read_table
 from distune.corpora.texts import CorpusError
+from tests.making.buckets import bucket
 
 
 def read(path: Path, content: str | bytes = b"", **settings: Any) -> Table:
@@ -49,20 +48,8 @@ def test_a_file_is_read_by_its_uri(tmp_path: Path) -> None:
 
 
 def test_a_file_is_read_from_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "a"),
-        ("AWS_SECRET_ACCESS_KEY", "b"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-        client.create_bucket(Bucket="bucket")
+    with bucket(monkeypatch) as (client, options):
         client.put_object(Bucket="bucket", Key="folder/a.csv.gz", Body=gzip.compress(b"text,label\na,1\n"))
-        options = f"?endpoint_override={host}:{port}&scheme=http"
         assert read_table(TableConfig(path=f"s3://bucket/folder/a.csv.gz{options}")).column("text") == ["a"]
         with pytest.raises(CorpusError, match=r"no such file: s3://bucket/folder/b\.csv"):
             read_table(TableConfig(path=f"s3://bucket/folder/b.csv{options}"))
@@ -75,8 +62,6 @@ def test_a_file_is_read_from_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
             CorpusError, match=r"no file matches this pattern; s3://bucket/folder\?.* holds a\.csv\.gz, b\.csv$"
         ):
             read_source(TableConfig(path=f"s3://bucket/folder/c*{options}"))
-    finally:
-        server.stop()
 
 
 def test_nested_columns_are_reached_by_a_path(tmp_path: Path) -> None:

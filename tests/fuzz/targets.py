@@ -17,18 +17,17 @@ import pyarrow.csv
 import pyarrow.parquet
 import yaml
 
-from distune.corpora import encoding
 from distune.corpora.augment import Augmented, load_augmented, save_augmented
 from distune.corpora.logits_filling import ShardForm, Source, fill_cache
 from distune.corpora.places import Place
 from distune.corpora.teacher_logits import open_cache
 from distune.corpora.tokens import read_dictionary
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.students.config import AverageConfig
 from distune.models.vectors.vector_files import read_vector_file
 from distune.tuning.cli import main
-from tests.making.checkpoints import checkpoint_of
-from tests.making.reviews import reviews
+from tests.making.checkpoints import checkpoint_of, save_student
+from tests.making.reviews import reviews, tiny_document
 from tests.making.teachers import KEY, TEXTS, answer
 
 ROWS = reviews(80)
@@ -49,29 +48,12 @@ class Target:
 
 
 def study_of(root: Path, corpus: str = "corpus.csv", logits: str = "logits.csv") -> dict[str, Any]:
-    return {
-        "name": "fuzzed",
-        "corpus": {"source": str(root / corpus), "labelled": 20, "dev_fraction": 0.2, "test_fraction": 0.2},
-        "teacher": {"logits": str(root / logits)},
-        "storage": str(root / "storage"),
-        "search": {"trials": 4, "finalists": 1, "seeds": 2, "scheduler": "none"},
-        "champion": {"max_latency_ms": 1000.0},
-        "tracking": {"uri": f"sqlite:///{root / 'mlflow.db'}"},
-        "trial": {
-            "tokens": {"kind": "characters", "min_count": 1},
-            "vectors": {"kind": "random", "dimension": 8},
-            "student": [
-                {"kind": "bilstm", "hidden_size": {"choice": [4, 8]}},
-                {"kind": "average", "hidden_layer": {"between": [0, 8]}},
-            ],
-            "loss": {
-                "kd_weight": {"between": [0.5, 1]},
-                "teacher_term": {"kind": "kl", "temperature": {"log": [1, 20]}},
-            },
-            "learning_rate": {"log": [0.001, 0.1]},
-            "epochs": 2,
-        },
-    }
+    document = tiny_document(root, root / corpus, root)
+    document |= {"name": "fuzzed", "teacher": {"logits": str(root / logits)}}
+    document["tracking"] = {"uri": f"sqlite:///{root / 'mlflow.db'}"}
+    document["trial"]["tokens"] = {"kind": "characters", "min_count": 1}
+    document["trial"]["loss"]["teacher_term"] = {"kind": "kl", "temperature": {"log": [1, 20]}}
+    return document
 
 
 def _write_study(root: Path, **names: str) -> None:
@@ -181,7 +163,7 @@ def _asked_checkpoint(root: Path, name: str) -> str:
 def _checkpoint_target() -> Target:
     def make(root: Path) -> None:
         config = AverageConfig(kind="average", hidden_layer=4)
-        save_checkpoint(checkpoint_of(config), root / "student", "# card\n", Path(encoding.__file__))
+        save_student(checkpoint_of(config), root / "student", "# card\n")
 
     files = (*CHECKPOINT, "SHA256SUMS", "distune_student/predictor.py", "distune_student/encoding/encoder.py")
     return Target(

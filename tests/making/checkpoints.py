@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from distune.models.checkpoint import Checkpoint
+from distune.corpora import encoding
+from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.students.config import AnyStudentConfig
 from distune.models.students.student import Student
@@ -31,3 +33,8 @@ def checkpoint_of(config: AnyStudentConfig, labels: Sequence[str] = ("bad", "goo
         dimension=4,
         labels=labels,
     )
+
+
+def save_student(checkpoint: Checkpoint, folder: Path, card: str = "") -> Path:
+    """Write the checkpoint folder, as a search does; returns it."""
+    return save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

@@ -1,5 +1,6 @@
 """A plugged student as small as can be, and the plugs of the examples."""
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from distune import _kinds
+from distune.tuning.trial.plugs import plug_in
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGS = ROOT / "examples" / "plugs"
@@ -30,6 +32,13 @@ class Same(nn.Module):
     def forward(self, vectors, lengths):
         return vectors * 1
 """
+TINY = STUDENT.format(name="Tiny", kind="tiny")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_plugged() -> Iterator[None]:
+    yield
+    plug_in(())
 
 
 def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

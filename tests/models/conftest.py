@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("exported") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "# card\n", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place, "# card\n")
 
 
 @pytest.fixture

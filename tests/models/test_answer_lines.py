@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answer_lines import answer_lines
 from distune.models.answers import six_decimals
-from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.decision import Decision, EachLabel
 from distune.models.graph import UNKNOWN
 from distune.models.predictor import TEXTS_IN_MEMORY, Predictor
 from distune.models.students.config import AverageConfig
-from tests.corpora.test_flat import VOCABULARY, odd_texts
+from tests.making.checkpoints import save_student
+from tests.making.odd_texts import VOCABULARY, odd_texts
 
 TOKENS = {"kind": "words", "segmenter": "rjieba", "hmm": True, "user_words": [], "max_tokens": 6, "cut": "as_spelt"}
 LABELS = ("100 %", 'a "b"', "差")
@@ -38,7 +38,7 @@ def student(place: Path, pair: str | None = None, **settings: Any) -> Predictor:
         dimension=4,
         labels=LABELS,
     )
-    folder = save_checkpoint(replace(checkpoint, **settings), place / "student", "", Path(encoding.__file__))
+    folder = save_student(replace(checkpoint, **settings), place / "student")
     return Predictor(folder, load_encoder(folder))
 
 

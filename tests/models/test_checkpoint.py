@@ -13,7 +13,7 @@ import pytest
 
 from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint, load_checkpoint
 from distune.models.checkpoint_folder import FILES, SUMS
 from distune.models.compression.apply import compress
 from distune.models.compression.config import HalfConfig, LowRankConfig
@@ -26,7 +26,7 @@ from distune.models.predictor import Predictor
 from distune.models.students.config import AnyStudentConfig, AverageConfig, BiLSTMConfig
 from distune.models.students.student import student_logits
 from tests.conftest import STUDENTS, same_answers, student_name
-from tests.making.checkpoints import VOCABULARY, checkpoint_of, student_of
+from tests.making.checkpoints import VOCABULARY, checkpoint_of, save_student, student_of
 
 ROWS = [[2], [2, 3, 4, 5, 1], [3, 3], [5, 4, 3, 2, 2, 2, 2, 2, 2, 2, 6]]
 
@@ -45,7 +45,7 @@ def saved(config: AnyStudentConfig) -> Checkpoint:
 @pytest.fixture(scope="module")
 def place(saved: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a student, which its tests read."""
-    return save_checkpoint(saved, tmp_path_factory.mktemp("saved") / "s", "", Path(encoding.__file__))
+    return save_student(saved, tmp_path_factory.mktemp("saved") / "s")
 
 
 def test_onnx_answers_as_torch_does_in_any_batch_and_length(config: AnyStudentConfig) -> None:
@@ -81,7 +81,7 @@ def test_a_folder_holds_what_the_design_says_and_no_pickle(folder: Path) -> None
 
 def test_saving_over_a_folder_replaces_it_whole(folder: Path) -> None:
     (folder / "leftover").write_text("x")
-    save_checkpoint(checkpoint_of(STUDENTS[0]), folder, "# new\n", Path(encoding.__file__))
+    save_student(checkpoint_of(STUDENTS[0]), folder, "# new\n")
     assert not (folder / "leftover").exists()
     assert (folder / "README.md").read_text() == "# new\n"
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -95,7 +95,7 @@ def test_a_folder_that_finds_no_room_is_as_it_was(folder: Path, monkeypatch: pyt
 
     monkeypatch.setattr("distune.models.checkpoint.save_file", full)
     with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(checkpoint_of(STUDENTS[1]), folder, "# Another\n", Path(encoding.__file__))
+        save_student(checkpoint_of(STUDENTS[1]), folder, "# Another\n")
     assert {path.name for path in folder.parent.iterdir()} == before
     assert (folder / "weights.safetensors").is_file()
 
@@ -156,7 +156,7 @@ def test_a_compressed_student_is_read_back_exactly_and_answers_as_its_graph(tmp_
         dimension=4,
         labels=("bad", "good"),
     )
-    folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
+    folder = save_student(saved, tmp_path / "s")
     read = load_checkpoint(folder)
     assert read.trained.structure == compressed.trained.structure
     rows = [np.array(row) for row in ROWS]
@@ -182,6 +182,6 @@ def test_an_answer_is_the_same_alone_and_in_any_company(place: Path) -> None:
 def test_an_answer_of_dynamic_int8_does_not_depend_on_its_company(tmp_path: Path) -> None:
     saved = checkpoint_of(AverageConfig(kind="average", hidden_layer=16))
     graph = quantize_graph(export_onnx(saved.trained.student))
-    folder = save_checkpoint(replace(saved, quantized=graph), tmp_path / "s", "", Path(encoding.__file__))
+    folder = save_student(replace(saved, quantized=graph), tmp_path / "s")
     predictor, texts = Predictor(folder, load_encoder(folder)), texts_of_all_lengths()
     assert list(predictor.answers(texts)) == [next(predictor.answers([text])) for text in texts]

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.encoding import TokensError, load_encoder
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError, check_folder
 from distune.models.compression.apply import compress
 from distune.models.compression.config import TrimVocabularyConfig
@@ -22,7 +21,7 @@ from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.errors import ModelError
 from distune.models.predictor import Predictor
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of, student_of
+from tests.making.checkpoints import checkpoint_of, save_student, student_of
 
 
 def test_a_folder_that_lacks_a_file_is_refused(folder: Path) -> None:
@@ -184,7 +183,7 @@ def test_a_trimmed_student_of_before_checksums_opens(tmp_path: Path) -> None:
         CalibrationData([]),
     )
     saved = replace(checkpoint_of(config), trained=trimmed.trained)
-    folder = save_checkpoint(saved, tmp_path / "s", "", Path(encoding.__file__))
+    folder = save_student(saved, tmp_path / "s")
     expected = Predictor(folder, load_encoder(folder)).logits(["好书"])
     without_sums(folder)
     np.testing.assert_array_equal(Predictor(folder, load_encoder(folder)).logits(["好书"]), expected)

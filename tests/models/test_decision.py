@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.decision import Decision, decision_of
 from distune.models.predictor import Predictor
@@ -23,7 +22,7 @@ from distune.models.students.config import AverageConfig
 from distune.tuning.compress import Texts, _measured
 from distune.tuning.speed.contenders import onnx_contender
 from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 TEXTS = ["好书", "差酒店", "好", "书"]
 
@@ -33,18 +32,18 @@ def folder(tmp_path: Path) -> Path:
     """A folder that answers `good` from a probability on which two of the four texts reach, though for all of them one
     label is the likeliest."""
     checkpoint = checkpoint_of(AverageConfig(kind="average"))
-    plain = save_checkpoint(checkpoint, tmp_path / "plain", "", Path(encoding.__file__))
+    plain = save_student(checkpoint, tmp_path / "plain")
     probabilities = Predictor(plain, load_encoder(plain)).probabilities(TEXTS)
     assert len({*probabilities.argmax(axis=1)}) == 1
     by = replace(checkpoint, decision=Decision(1, float(np.median(probabilities[:, 1]))))
-    return save_checkpoint(by, tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(by, tmp_path / "student")
 
 
 def test_a_version_that_knows_no_temperature_answers_the_same_labels(tmp_path: Path) -> None:
     # At a temperature of 2 a probability of 0.8 becomes 2 / 3: odds of 4 become odds of 2.
     checkpoint = checkpoint_of(AverageConfig(kind="average"))
     calibrated = Decision(1, 0.8, 2.0)
-    folder = save_checkpoint(replace(checkpoint, decision=calibrated), tmp_path / "new", "", Path(encoding.__file__))
+    folder = save_student(replace(checkpoint, decision=calibrated), tmp_path / "new")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["thresholds"] == {"good": 0.8}
     assert config["temperature"] == 2.0

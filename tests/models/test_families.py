@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from distune.models.teacher.teacher import Teacher, ask_teacher, load_teacher, t
 from distune.models.teacher.tokenizing import inputs_of, most_tokens, padded
 from distune.models.teacher.training import _hard_loss
 from tests.families import FAMILIES, N_CLASSES, POSITIONS, TEXTS, WIDTH, save_family
+from tests.making.berts import edited
 
 ASKED = ["好", *TEXTS[:6], "很" * 80]
 
@@ -137,11 +136,3 @@ def test_a_head_of_several_labels_answers_and_learns_as_in_transformers(folder: 
     with torch.inference_mode():
         theirs = model(**inputs, labels=labels.float())
     assert _hard_loss(theirs.logits, labels).item() == pytest.approx(theirs.loss.item(), abs=1e-6)
-
-
-def edited(folder: Path, target: Path, **changes: object) -> Path:
-    """A copy of a checkpoint with other settings in its config.json."""
-    shutil.copytree(folder, target)
-    settings = json.loads((target / "config.json").read_text())
-    (target / "config.json").write_text(json.dumps({**settings, **changes}))
-    return target

@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answer_lines import answer_lines
 from distune.models.answers import TextError
-from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import SUMS
 from distune.models.predictor import Predictor
 from tests.conftest import STUDENTS, same_answers
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 def test_the_folder_answers_without_this_project_torch_ray_mlflow_and_transformers(folder: Path) -> None:
@@ -92,7 +90,7 @@ def test_a_line_that_is_not_utf_8_is_named_and_those_before_it_are_answered(fold
 
 
 def test_a_program_asks_two_folders_by_the_package_of_one(folder: Path, tmp_path: Path) -> None:
-    other = save_checkpoint(checkpoint_of(STUDENTS[-1]), tmp_path / "other", "", Path(encoding.__file__))
+    other = save_student(checkpoint_of(STUDENTS[-1]), tmp_path / "other")
     program = f"""
 import sys
 sys.path.insert(0, {str(folder)!r})
@@ -141,7 +139,7 @@ def test_the_folders_program_answers_files_and_refuses_options(folder: Path, tmp
 
 
 def test_a_second_student_in_one_process_is_not_answered_for_by_the_first(folder: Path, tmp_path: Path) -> None:
-    second = save_checkpoint(checkpoint_of(STUDENTS[1]), tmp_path / "second", "", Path(encoding.__file__))
+    second = save_student(checkpoint_of(STUDENTS[1]), tmp_path / "second")
     program = f"""
 import sys
 sys.path.insert(0, {str(folder)!r})

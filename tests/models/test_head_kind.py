@@ -14,7 +14,7 @@ from distune.models.teacher.config import TeacherConfig
 from distune.models.teacher.loading import load_classifier, named_head
 from distune.models.teacher.teacher import check_checkpoint, load_teacher, teacher_logits
 from distune.models.teacher.training import TrainingTexts, _hard_loss, check_start, train_teacher
-from tests.models.test_families import edited
+from tests.making.berts import edited
 
 MULTI, SINGLE = "multi_label_classification", "single_label_classification"
 GOOD, BAD, BOTH, NONE = (

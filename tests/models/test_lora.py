@@ -17,9 +17,9 @@ from distune.models.teacher.config import TeacherConfig
 from distune.models.teacher.teacher import Teacher, check_checkpoint, load_teacher, teacher_logits
 from distune.models.teacher.training import check_start
 from tests.families import TEXTS
+from tests.making.adapters import QUERY, merged_by_hand
 
 SETTINGS = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 2, "lora_alpha": 4, "target_modules": ["query"]}
-QUERY = "bert.encoder.layer.0.attention.self.query"
 
 
 @pytest.fixture
@@ -67,19 +67,8 @@ def test_another_kind_of_adapter_is_refused(adapter: Path, monkeypatch: pytest.M
 def test_an_adapter_is_merged_into_its_base(adapter: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     teacher = load_teacher(adapter, 32, ["a", "b", "c"])
-    # By hand: W + (lora_alpha / r) B A, and the head that was saved.
-    from safetensors.torch import load_file
-
-    saved = {
-        name.removeprefix("base_model.model."): tensor
-        for name, tensor in load_file(adapter / "adapter_model.safetensors").items()
-    }
-    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "base", num_labels=3).eval()
-    with torch.no_grad():
-        model.classifier.weight.copy_(saved["classifier.weight"])
-        model.classifier.bias.copy_(saved["classifier.bias"])
-        query = model.bert.encoder.layer[0].attention.self.query.weight
-        query += 2 * saved[f"{QUERY}.lora_B.weight"] @ saved[f"{QUERY}.lora_A.weight"]
+    base = AutoModelForSequenceClassification.from_pretrained(tmp_path / "base", num_labels=3).eval()
+    model = merged_by_hand(base, adapter)
     expected = teacher_logits(Teacher(models=(model,), tokenizer=teacher.tokenizer, max_length=32), TEXTS[:5])
     np.testing.assert_allclose(teacher_logits(teacher, TEXTS[:5]), expected, atol=1e-5)
     assert not any("lora" in name for name, _ in teacher.models[0].named_modules())

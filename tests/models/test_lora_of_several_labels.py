@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from distune.models.errors import ModelError
 from distune.models.teacher.head_kind import EACH_LABEL, ONE_CLASS
 from distune.models.teacher.teacher import Teacher, load_teacher, teacher_logits
 from tests.families import TEXTS
+from tests.making.adapters import PREFIX, QUERY, merged_by_hand
 
 pytest.importorskip("peft")
 LABELS = ("broken", "late", "price")
 SETTINGS = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 2, "lora_alpha": 4, "target_modules": ["query"]}
-PREFIX = "base_model.model."
-QUERY = "bert.encoder.layer.0.attention.self.query"
 
 
 def named(problem_type: str | None) -> dict[str, Any]:
@@ -68,14 +67,7 @@ def say(folder: Path, problem_type: str) -> None:
 def test_an_adapter_that_answers_each_label_is_merged_and_answers_so(base: Path, adapter: Path, where: str) -> None:
     say(base.parent / where, EACH_LABEL)
     teacher = load_teacher(adapter, 32, LABELS, is_multi_label=True)
-    # By hand: W + (lora_alpha / r) B A, and the head that was saved.
-    saved = {name.removeprefix(PREFIX): one for name, one in load_file(adapter / "adapter_model.safetensors").items()}
-    model = AutoModelForSequenceClassification.from_pretrained(base).eval()
-    with torch.no_grad():
-        model.classifier.weight.copy_(saved["classifier.weight"])
-        model.classifier.bias.copy_(saved["classifier.bias"])
-        query = model.bert.encoder.layer[0].attention.self.query.weight
-        query += 2 * saved[f"{QUERY}.lora_B.weight"] @ saved[f"{QUERY}.lora_A.weight"]
+    model = merged_by_hand(AutoModelForSequenceClassification.from_pretrained(base).eval(), adapter)
     expected = teacher_logits(Teacher(models=(model,), tokenizer=teacher.tokenizer, max_length=32), TEXTS[:5])
     np.testing.assert_allclose(teacher_logits(teacher, TEXTS[:5]), expected, atol=1e-5)
     assert not any("does not say whether" in note for note in teacher.notes)

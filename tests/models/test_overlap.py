@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
-from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig, PairKind
 from distune.models.students.student import Student
-from tests.models.test_pairs import FAMILIES, TOKENS, VOCABULARY, student_of
+from tests.making.checkpoints import save_student
+from tests.making.pairs import pair_checkpoint
 
 W = exp(1)  # The weight of the token 4; all others weigh 1.
 
@@ -78,10 +76,7 @@ def test_the_weights_of_tokens_are_learnt() -> None:
 
 
 def test_a_student_with_overlap_is_kept_and_gives_no_vector_of_one_text(tmp_path: Path) -> None:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese", "overlap": True})
-    trained = Trained(student_of(FAMILIES[0], "siamese", overlap=True), config)
-    checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("no", "yes"))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(pair_checkpoint(overlap=True), tmp_path / "student")
     predictor = Predictor(folder, load_encoder(folder))
     assert predictor.probabilities([("好书", "好")]).shape == (1, 2)
     with pytest.raises(CheckpointError, match=r"student\.overlap: true"):

@@ -16,9 +16,8 @@ import pytest
 from numpy.typing import NDArray
 
 import distune
-from distune.corpora import encoding
 from distune.models.answers import TextError
-from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError, check_folder
 from distune.models.compression.apply import compress
 from distune.models.compression.config import (
@@ -33,7 +32,8 @@ from distune.models.compression.trained import CalibrationData, Trained
 from distune.models.decision import even
 from distune.models.pair_vectors import PAIR_HEAD
 from distune.models.students.config import AnyStudentConfig, AverageConfig
-from tests.models.test_pairs import FAMILIES, ROWS, TOKENS, VOCABULARY, student_of
+from tests.making.checkpoints import save_student
+from tests.making.pairs import FAMILIES, ROWS, TOKENS, VOCABULARY, pair_student
 
 TEXTS = ["好书", "差", "店", "好店书", "？", "好差", "书书书"]
 PAIRS = [(a, b) for a in TEXTS for b in TEXTS]
@@ -50,7 +50,7 @@ def save(tmp_path: Path) -> Save:
         config: AnyStudentConfig, pair: str = "siamese", *compressions: AnyCompressionConfig, **settings: Any
     ) -> Path:
         config = config.model_copy(update={"pair": pair})
-        trained = Trained(student_of(config, pair), config)  # type: ignore[arg-type]
+        trained = Trained(pair_student(config, pair), config)  # type: ignore[arg-type]
         material = CalibrationData([np.array(row) for row in ROWS], lambda *_: None)
         found = compress(trained, compressions, material)
         checkpoint = Checkpoint(
@@ -62,7 +62,7 @@ def save(tmp_path: Path) -> Save:
             quantized=None if found.is_exact else found.graph,
             **settings,
         )
-        return save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+        return save_student(checkpoint, tmp_path / "student")
 
     return saved
 

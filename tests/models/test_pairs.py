@@ -6,17 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import MARK, SEPARATOR_ID, Encoder, load_encoder
 from distune.models.answers import TextError
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.compression.trained import CalibrationData, Trained
@@ -28,29 +26,15 @@ from distune.models.students.config import AnyStudentConfig
 from distune.models.students.pairs import split_pairs
 from distune.models.students.student import student_logits
 from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
-from tests.conftest import student_name, student_variants
-
-FAMILIES = [student_variants(family)[0] for family in get_args(AnyStudentConfig)]
-VOCABULARY = ("[PAD]", "[UNK]", "[SEP]", "好", "差", "书", "店")
-TOKENS = {"kind": "characters", "max_tokens": 4, "max_ngram": 1, "cut": "pairs_as_spelt"}
-ROWS = [[3, 2, 4], [3, 4, 5, 2, 6], [5, 2, 3, 4, 6, 3], [1, 2, 1]]
-PAIRS = [("好书", "差"), ("店", "好店书"), ("？", "好")]
+from tests.conftest import student_name
+from tests.making.checkpoints import save_student
+from tests.making.pairs import FAMILIES, PAIRS, ROWS, TOKENS, VOCABULARY, pair_checkpoint, pair_student
 
 
 @pytest.fixture(params=FAMILIES, ids=student_name)
 def config(request: pytest.FixtureRequest) -> AnyStudentConfig:
     value: AnyStudentConfig = request.param
     return value
-
-
-def student_of(config: AnyStudentConfig, pair: str, overlap: bool = False) -> torch.nn.Module:
-    torch.manual_seed(1)
-    vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
-    vectors[0] = 0
-    student = config.model_copy(update={"pair": pair, "overlap": overlap}).build(vectors, 2).eval()
-    if overlap:
-        torch.nn.init.normal_(student.overlap.score.weight)
-    return student
 
 
 def test_a_pair_is_taken_apart_at_its_separator() -> None:
@@ -69,7 +53,7 @@ def test_the_separator_is_the_same_for_encoders_and_students() -> None:
     [("siamese", False), ("symmetric", False), ("siamese", True), ("symmetric", True), ("joined", True)],
 )
 def test_onnx_answers_pairs_as_torch_does_in_any_batch(config: AnyStudentConfig, pair: str, overlap: bool) -> None:
-    student = student_of(config, pair, overlap)
+    student = pair_student(config, pair, overlap)
     expected = student_logits(student, [np.array(row) for row in ROWS])
     session = open_session(export_onnx(student))
     np.testing.assert_allclose(run_network(session, ROWS), expected, atol=1e-5)
@@ -78,7 +62,7 @@ def test_onnx_answers_pairs_as_torch_does_in_any_batch(config: AnyStudentConfig,
 
 
 def test_a_siamese_student_sees_both_states_their_distance_and_their_product(config: AnyStudentConfig) -> None:
-    student = student_of(config, "siamese")
+    student = pair_student(config, "siamese")
     u, v = (student.state(torch.tensor([row]), torch.tensor([len(row)])) for row in ([3, 4, 5], [6]))
     pooled = student.pooled(torch.tensor([ROWS[1]]), torch.tensor([5]))
     torch.testing.assert_close(pooled, torch.cat([u, v, (u - v).abs(), u * v], dim=1), atol=1e-6, rtol=1e-5)
@@ -90,14 +74,14 @@ def test_a_symmetric_student_answers_both_orders_the_same_and_a_siamese_one_does
 ) -> None:
     turned = [[6, 2, 3, 4, 5]]
     for pair, is_same in (("symmetric", True), ("siamese", False)):
-        student = student_of(config, pair, overlap)
+        student = pair_student(config, pair, overlap)
         one, other = (student_logits(student, [np.array(row) for row in rows]) for rows in ([ROWS[1]], turned))
         assert np.allclose(one, other, atol=1e-5) == is_same
 
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_units_are_pruned_in_each_state_of_a_pair(config: AnyStudentConfig, overlap: bool) -> None:
-    student = student_of(config, "siamese", overlap)
+    student = pair_student(config, "siamese", overlap)
     rows = [np.array(row) for row in ROWS]
     trained = Trained(student, config.model_copy(update={"pair": "siamese", "overlap": overlap}))
     found = compress(
@@ -116,15 +100,7 @@ def test_each_text_of_a_pair_is_cut_and_limited_by_itself() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    checkpoint = Checkpoint(
-        trained=Trained(student_of(FAMILIES[0], "siamese"), config),
-        tokens=TOKENS,
-        vocabulary=VOCABULARY,
-        dimension=4,
-        labels=("no", "yes"),
-    )
-    return save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(pair_checkpoint(), tmp_path / "student")
 
 
 def test_every_way_of_asking_answers_pairs(folder: Path) -> None:

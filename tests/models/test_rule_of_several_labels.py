@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.decision import Decision, EachLabel
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets
 
 EARLIER = Path(__file__).with_name("checkpoint_of_937cf56.tar.gz")
@@ -116,7 +115,7 @@ def test_a_graph_of_several_labels_never_answers_for_one(damaged: Path, changes:
 
 def test_a_graph_of_one_label_never_answers_for_several(tmp_path: Path) -> None:
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=Decision(1, 0.5))
-    one = save_checkpoint(checkpoint, tmp_path / "one", "", Path(encoding.__file__))
+    one = save_student(checkpoint, tmp_path / "one")
     (one / SUMS).unlink()
     edit(one, multi_label=True, thresholds={"bad": 0.5, "good": 0.5})
     with pytest.raises(CheckpointError, match="from token_ids and lengths to label_logits; pull or copy"):

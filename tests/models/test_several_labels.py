@@ -21,12 +21,11 @@ import pytest
 from mlflow.models import infer_signature
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.compression.apply import compress
 from distune.models.compression.config import AnyCompressionConfig
-from distune.models.compression.trained import CalibrationData, Trained
+from distune.models.compression.trained import CalibrationData
 from distune.models.decision import decision_of
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig, BiLSTMConfig
@@ -34,10 +33,10 @@ from distune.tuning.cli import main
 from distune.tuning.compress import Texts, _measured
 from distune.tuning.speed.contenders import onnx_contender, torch_contender
 from distune.tuning.tracking import pyfunc_model
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets, sets_by_hand
+from tests.making.pairs import PAIRS, pair_checkpoint
 from tests.making.server import as_json, ask, served
-from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -115,7 +114,7 @@ def test_one_label_of_such_a_student_is_refused_with_what_to_ask(folder: Path) -
 
 
 def test_a_student_of_one_label_gives_it_in_a_list_too(tmp_path: Path) -> None:
-    one = save_checkpoint(checkpoint_of(AverageConfig(kind="average")), tmp_path / "one", "", Path(encoding.__file__))
+    one = save_student(checkpoint_of(AverageConfig(kind="average")), tmp_path / "one")
     predictor = Predictor(one, load_encoder(one))
     assert predictor.labels_of("好") == [predictor.label("好")]
     assert "label" in next(predictor.answers(["好"]))
@@ -192,15 +191,12 @@ def test_a_compressed_student_answers_the_sets_of_its_graph(kind: str, tmp_path:
     predictor = Predictor(folder, load_encoder(folder))
     assert predictor.named(onnx_contender(folder).batch(TEXTS)) == sets
     # Saved again, as `distune compress` does.
-    again = save_checkpoint(load_checkpoint(folder), tmp_path / "again", "", Path(encoding.__file__))
+    again = save_student(load_checkpoint(folder), tmp_path / "again")
     assert distune.load(again).predict(TEXTS) == sets
 
 
 def test_pairs_of_texts_have_several_labels(tmp_path: Path) -> None:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
-    checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("same", "rude"))
-    folder = folder_of_sets(checkpoint, PAIRS, tmp_path)
+    folder = folder_of_sets(pair_checkpoint(("same", "rude")), PAIRS, tmp_path)
     sets = sets_by_hand(folder, PAIRS)
     assert len({*map(tuple, sets)}) > 1
     student = distune.load(folder)

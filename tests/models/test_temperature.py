@@ -16,17 +16,16 @@ import pandas as pd
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answer_lines import answer_lines
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import SUMS, CheckpointError
 from distune.models.decision import Decision, EachLabel, sigmoid, softmax
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.pyfunc_model import StudentModel
 from distune.tuning.tracking.pyfunc_model import _student as student_of_mlflow
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 TEXTS = ["好书", "差酒店", "好", "书"]
 
@@ -34,7 +33,7 @@ TEXTS = ["好书", "差酒店", "好", "书"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=Decision(temperature=0.25))
-    return save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(checkpoint, tmp_path / "student")
 
 
 def opened(folder: Path) -> Predictor:
@@ -83,7 +82,7 @@ def test_every_way_of_asking_divides_logits_by_the_temperature(folder: Path) -> 
 
 def test_the_graph_has_logits_as_they_are_and_labels_do_not_change(folder: Path, tmp_path: Path) -> None:
     plain = replace(load_checkpoint(folder), decision=Decision())
-    before = opened(save_checkpoint(plain, tmp_path / "plain", "", Path(encoding.__file__)))
+    before = opened(save_student(plain, tmp_path / "plain"))
     np.testing.assert_array_equal(opened(folder).logits(TEXTS), before.logits(TEXTS))
     assert distune.load(folder).predict(TEXTS) == [before.label(text) for text in TEXTS]
 
@@ -128,7 +127,7 @@ def test_an_answer_that_is_less_sure_abstains(folder: Path) -> None:
 
 def test_of_several_labels_the_least_sure_one_counts(tmp_path: Path) -> None:
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average")), decision=EachLabel((0.5, 0.5), 0.5))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student")
     predictor = opened(folder)
     by_hand = sigmoid(predictor.logits(TEXTS) / 0.5)
     np.testing.assert_allclose(predictor.probabilities(TEXTS), by_hand, atol=1e-6)

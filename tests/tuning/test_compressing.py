@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.corpus import load_corpus
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import load_checkpoint, save_checkpoint
+from distune.models.checkpoint import load_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.compression.config import PruneUnitsConfig
 from distune.models.decision import Decision
@@ -30,6 +29,8 @@ from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.data import TrialData
 from distune.tuning.trial.run import fine_tuner, run_trial
 from tests.conftest import prepared_study
+from tests.making.checkpoints import save_student
+from tests.making.finalists import trial_of
 from tests.making.reviews import reviews
 
 NO_FLAGS = {"trim_vocabulary": None, "prune_units": None, "half": None, "int8": False}
@@ -44,15 +45,7 @@ def saved(finalist: Finalist, prepared: Prepared, folder: Path) -> Path:
 def folder(document: dict[str, Any], tmp_path: Path) -> Path:
     """A checkpoint of the tiny study."""
     prepared = prepared_study(document)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": document["trial"]["tokens"],
-            "vectors": document["trial"]["vectors"],
-            "epochs": 2,
-            "student": {"kind": "bilstm", "hidden_size": 8},
-            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-        }
-    )
+    config = trial_of(document, epochs=2, student={"kind": "bilstm", "hidden_size": 8})
     result = run_trial(config, prepared.of(config).data, lambda report: None)
     finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (result,), (result,))
     return saved(finalist, prepared, tmp_path / "student")
@@ -194,7 +187,7 @@ def test_thresholds_stay_if_there_is_no_study_to_choose_them_or_if_it_chooses_no
 ) -> None:
     chosen = replace(load_checkpoint(folder), decision=Decision(1, 0.25))
     given = tmp_path / "chosen"
-    save_checkpoint(chosen, given, "", Path(encoding.__file__))
+    save_student(chosen, given)
     sources: dict[str, Any] = {"texts": "好\n坏\n", "study": {**document, "metric": "accuracy"}}
     for name, source in sources.items():
         assert compress(given, "--half", "float16", **{name: source}, name=name).figures

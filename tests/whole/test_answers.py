@@ -16,12 +16,10 @@ import pandas as pd
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.models.answers import TextError
-from distune.models.checkpoint import save_checkpoint
 from distune.models.students.config import AverageConfig
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, TEXTS, folder_of_sets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +30,7 @@ KNOWN = [True, False, False, True]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("answers") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import ast
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-LEAVES = ("corpora", "models", "losses", "cluster")
+from tests.making.imports import LEAVES, ROOT, imports, modules_imported, sources
+
 DOORS = {
     "jieba": {"corpora/encoding/words.py", "corpora/augment.py"},
     "rjieba": {"corpora/encoding/words.py"},
@@ -39,6 +39,7 @@ DOORS = {
         "models/teacher/start.py",
         "models/teacher/training.py",
         "models/teacher/tokenizing.py",
+        "models/teacher/unknown_text.py",
         "models/teacher/word_states.py",
     },
     "datasets": {"corpora/hub_dataset.py"},
@@ -146,29 +147,6 @@ SHARED = ("_kinds", "_plug_files", "_pairs", "_plural", "_digits")
 TRAVELLERS = (*PACKED, "tuning/tracking/pyfunc_model.py")
 
 
-def modules_imported(path: Path) -> set[str]:
-    """The modules and names that a file imports by full dotted name, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def imports(path: Path) -> set[str]:
-    """The packages that a file imports: of our own the folder at the root, as in `corpora`."""
-    parts = [name.split(".") for name in modules_imported(path)]
-    return {part[1] if part[0] == "distune" and len(part) > 1 else part[0] for part in parts}
-
-
-def sources() -> dict[str, Path]:
-    return {
-        str(path.relative_to(ROOT)): path for folder in (*LEAVES, "tuning") for path in (ROOT / folder).rglob("*.py")
-    }
-
-
 def test_leaves_do_not_import_each_other() -> None:
     wrong = {
         (name, package)
@@ -259,36 +237,3 @@ def test_losses_know_torch_alone() -> None:
     for name, path in sources().items():
         if name.startswith("losses/"):
             assert imports(path) <= allowed, name
-
-
-def test_nothing_imports_a_bare_name() -> None:
-    # A file known by two names has two of each class, and a user's own `models` is not ours.
-    files = [
-        path for name in (*LEAVES, "tuning", "tests", "benchmarks", "examples") for path in (ROOT / name).rglob("*.py")
-    ]
-    wrong = {
-        (str(path.relative_to(ROOT)), name)
-        for path in files
-        for name in modules_imported(path)
-        if name.split(".")[0] in (*LEAVES, "tuning")
-    }
-    assert wrong == set()
-
-
-def test_the_formatter_decides_everywhere() -> None:
-    mark = "# fmt: " + "skip"
-    folders = (*LEAVES, "tuning", "tests", "benchmarks", "examples", "distune")
-    files = [path for name in folders for path in (ROOT / name).rglob("*.py")]
-    assert [str(path) for path in files if mark in path.read_text(encoding="utf-8")] == []
-
-
-def test_what_has_more_than_four_fields_is_built_by_their_names() -> None:
-    # Two neighbours of one type, swapped, would pass mypy.
-    wrong = []
-    for name, path in sources().items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                marks = [ast.unparse(mark) for mark in node.decorator_list if "dataclass" in ast.unparse(mark)]
-                n_fields = sum(isinstance(part, ast.AnnAssign) for part in node.body)
-                wrong += [(name, node.name) for mark in marks if n_fields > 4 and "kw_only=True" not in mark]
-    assert wrong == []

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 import distune
-from distune.corpora import encoding
 from distune.corpora.places import Place
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.cli import main
 from distune.tuning.commands import students as commands
 from distune.tuning.concluding import InterruptedSearchError
@@ -23,7 +21,7 @@ from distune.tuning.storage.paths import Folder
 from distune.tuning.study.file import Study
 from distune.tuning.study.tracking_config import TrackingConfig
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.whole.conftest import Run
 
 Write = Callable[[dict[str, Any]], Path]
@@ -93,7 +91,7 @@ def test_resume_needs_a_search_to_go_on_with(run: Run, document: dict[str, Any],
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
 
 
 def test_texts_are_answered_a_line_each(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 import distune
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.tracking.store import check_readable
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.ended import Ended
 
 
@@ -47,7 +45,7 @@ def test_ctrl_c_in_a_search_is_no_mere_exception() -> None:
 
 
 def test_the_import_brings_nothing_heavy(tmp_path: Path) -> None:
-    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
     heavy = (
         "[m for m in ('torch', 'ray', 'mlflow', 'transformers', 'pydantic', 'pandas', 'pyarrow') if m in sys.modules]"
     )

@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,17 +18,11 @@ from distune.tuning.checks import check
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.plugs import plug_identity, plug_in
-from tests.making.plugs import PLUGS, STUDENT, install
+from distune.tuning.trial.plugs import plug_identity
+from tests.making.plugs import PLUGS, TINY, install, nothing_stays_plugged
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = STUDENT.format(name="Tiny", kind="tiny")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_plugged() -> Iterator[None]:
-    yield
-    plug_in(())
+__all__ = ["nothing_stays_plugged"]  # A fixture.
 
 
 class Installed(StudentShape, frozen=True):

@@ -133,10 +133,10 @@ def test_a_stopped_search_goes_on_where_it_was_and_mlflow_may_be_away_meanwhile(
     path = study(trials=300)
     first = cluster.submit(path)
     wait_until(lambda: n_done(path) >= 2, 900, every_s=1)
-    shared_places.stop_mlflow()
+    shared_places.stop("mlflow")
     there = n_done(path)
     wait_until(lambda: n_done(path) > there + 2, 900)  # It does not wait for the server.
-    shared_places.start_mlflow()
+    shared_places.start("mlflow")
     assert cluster.run("stop", first).returncode == 0
     wait_until(lambda: cluster.is_finished(first), 600, every_s=3)
     assert "MLflow does not answer" in cluster.logs(first)

@@ -12,10 +12,8 @@ import pandas as pd
 import pytest
 
 import distune
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 TEXTS = ["好书", "差酒店", "好好好"]
 
@@ -23,7 +21,7 @@ TEXTS = ["好书", "差酒店", "好好好"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("door") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place)
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,8 @@ from distune.corpora.encoding import load_encoder
 from distune.corpora.places import Place
 from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_texts
-from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.verdict import judge
 from distune.tuning.checks import check
-from distune.tuning.storage.records import TrialRecord
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from distune.tuning.teachers.answering import _hash_of, _sides
@@ -28,9 +26,10 @@ from distune.tuning.teachers.requests import _shown
 from distune.tuning.tracking.pulling import pull
 from distune.tuning.tracking.registry import log_model
 from distune.tuning.tracking.store import quiet_mlflow
-from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.run import run_trial
 from tests.conftest import prepared_study
+from tests.making.checkpoints import save_student
+from tests.making.finalists import trained_finalist, trial_of
+from tests.making.pairs import PAIRS, pair_checkpoint
 from tests.making.reviews import reviews
 
 
@@ -48,17 +47,9 @@ def pairs_document(document: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 def test_a_champion_of_pairs_answers_pairs(pairs_document: dict[str, Any], tmp_path: Path) -> None:
     prepared = prepared_study(pairs_document)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": pairs_document["trial"]["tokens"],
-            "vectors": pairs_document["trial"]["vectors"],
-            "epochs": 1,
-            "student": {"kind": "average", "pair": "siamese"},
-            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-        }
+    finalist = trained_finalist(
+        prepared, trial_of(pairs_document, epochs=1, student={"kind": "average", "pair": "siamese"})
     )
-    distilled, alone = (run_trial(one, prepared.of(one).data, lambda report: None) for one in (config, config.plain()))
-    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (distilled,), (alone,))
     verdict = judge(prepared, [finalist], tmp_path / "search", IN_PROCESS)
     assert verdict.winner == 0
 
@@ -82,15 +73,7 @@ def test_a_logged_student_of_pairs_answers_a_table_of_two_columns(
     import mlflow
     import pandas as pd
 
-    from distune.corpora import encoding
-    from distune.models.checkpoint import Checkpoint, save_checkpoint
-    from distune.models.compression.trained import Trained
-    from tests.models.test_pairs import FAMILIES, PAIRS, TOKENS, VOCABULARY, student_of
-
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    trained = Trained(student_of(FAMILIES[0], "siamese"), config)  # type: ignore[arg-type]
-    checkpoint = Checkpoint(trained=trained, tokens=TOKENS, vocabulary=VOCABULARY, dimension=4, labels=("no", "yes"))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "# card\n", Path(encoding.__file__))
+    folder = save_student(pair_checkpoint(), tmp_path / "student", "# card\n")
     uri = f"sqlite:///{tmp_path / 'store.db'}"
     quiet_mlflow()
     client = mlflow.MlflowClient(uri)

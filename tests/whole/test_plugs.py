@@ -7,7 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import distune
 from distune._plug_files import PlugFile
 from distune.corpora import encoding
 from distune.corpora.places import Place
-from distune.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint, load_checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.errors import ModelError
 from distune.models.predictor import Predictor
@@ -35,16 +35,11 @@ from distune.tuning.study.file import Study, kept_study, load_study, runnable
 from distune.tuning.teachers.identity import trial_files
 from distune.tuning.trial.config import TrialConfig
 from distune.tuning.trial.plugs import plug_identity, plug_in
-from tests.making.plugs import PLUGS, STUDENT, install
+from tests.making.checkpoints import save_student
+from tests.making.plugs import PLUGS, STUDENT, TINY, install, nothing_stays_plugged
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = STUDENT.format(name="Tiny", kind="tiny")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_plugged() -> Iterator[None]:
-    yield
-    plug_in(())
+__all__ = ["nothing_stays_plugged"]  # A fixture.
 
 
 @pytest.fixture
@@ -268,7 +263,7 @@ def test_a_plugged_student_answers_and_is_pulled_without_its_plug(plugged: dict[
         dimension=4,
         labels=["bad", "good"],
     )
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student")
     runnable(study)
     assert isinstance(load_checkpoint(folder).trained.config, type(config))
     plug_in(())

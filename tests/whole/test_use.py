@@ -23,17 +23,16 @@ import mlflow
 import pytest
 
 from distune.cluster.programs import free_ports
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.answers import Answer
-from distune.models.checkpoint import Checkpoint, save_checkpoint
+from distune.models.checkpoint import Checkpoint
 from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
 from distune.models.students.config import AverageConfig
 from distune.tuning.tracking.registry import log_model, register
 from tests.conftest import same_answers
 from tests.making.candidates import GOOD
-from tests.making.checkpoints import VOCABULARY, student_of
+from tests.making.checkpoints import VOCABULARY, save_student, student_of
 from tests.making.reviews import reviews
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,7 +157,7 @@ def folder(root: Path) -> Path:
         dimension=4,
         labels=("bad", "good"),
     )
-    return save_checkpoint(checkpoint, root / "student", "# card\n", Path(encoding.__file__))
+    return save_student(checkpoint, root / "student", "# card\n")
 
 
 @pytest.fixture(scope="module")

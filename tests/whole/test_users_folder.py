@@ -15,10 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.reviews import tiny_document
 
 pytestmark = pytest.mark.slow
@@ -38,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path, teacher_
     document = tiny_document(place, Path("reviews.csv"), teacher_folder)
     document["search"] |= {"trials": 2, "seeds": 1}
     (place / "study.yaml").write_text(yaml.safe_dump(document))
-    save_checkpoint(checkpoint_of(STUDENTS[0]), place / "student", "", Path(encoding.__file__))
+    save_student(checkpoint_of(STUDENTS[0]), place / "student")
     return place
 
 

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalStudent:
-    """A finalist as it was measured: the scores on dev of its seeds and of its plain twins', and its latency as it is served."""
+    """A finalist as it was measured: the scores on dev of its seeds, and its latency as it is served."""
 
     trial: int
     config: TrialConfig
     dev_scores: tuple[float, ...]
-    plain_dev_scores: tuple[float, ...]
     latency: Latency
     size_mb: float | None
 
@@ -137,7 +136,6 @@ def parse_results(raw: dict[str, Any]) -> Results:
             trial=one["trial"],
             config=TrialConfig.kept(one["config"]),
             dev_scores=tuple(one[f"dev_{metric.kind}"]),
-            plain_dev_scores=tuple(one[f"plain_dev_{metric.kind}"]),
             latency=_latency(one["onnxruntime"]),
             size_mb=one.get("size_mb"),
         )

@@ -84,12 +84,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     of_vectors = refuse_missing_encoder(config, places, prepared)
     refuse_broken_plugs(study, configs[0])
     texts = (*corpus.train.texts, *corpus.transfer.texts)
-    for one in prepared:
-        pieces = pieces_for(one.tokens, places[0])
-        segmenter(encoder_settings(one.tokens), pieces)
-        if len(texts) <= FIRST_TEXTS:
-            tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
-        refuse_missing_packages(one.vectors)
+    _refuse_what_inputs_lack(prepared, texts, places[0])
     # It is said before a teacher is loaded, or learns.
     of_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
@@ -107,13 +102,7 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         only=only,
         earlier=earlier,
         of_columns=tuple(assumptions(places)),
-        of_settings=(
-            *of_vectors,
-            *assumed.of_seen_texts(corpus.drawn, places),
-            *assumed.of_settings(study, corpus.dev.labels, corpus.labels, places),
-            *assumed.of_rare_labels(config.metric, corpus.dev.labels, corpus.labels),
-            *assumed.of_threshold(metric, corpus.dev.labels),
-        ),
+        of_settings=(*of_vectors, *_assumed_of_settings(study, corpus, metric, places)),
         of_teachers=tuple(of_teachers),
         of_files=tuple(of_files),
     )
@@ -124,6 +113,27 @@ def distinct_inputs(study: Study) -> tuple[TrialConfig, ...]:
     augmented texts of each."""
     base = midpoint(study.space)
     return tuple(TrialConfig.model_validate({**base, **chosen}) for chosen in prepared_blocks(study.space))
+
+
+def _assumed_of_settings(
+    study: Study, corpus: Corpus, metric: AnyMetric, places: Sequence[TeacherPlace]
+) -> tuple[str, ...]:
+    return (
+        *assumed.of_seen_texts(corpus.drawn, places),
+        *assumed.of_settings(study, corpus.dev.labels, corpus.labels, places),
+        *assumed.of_rare_labels(study.config.metric, corpus.dev.labels, corpus.labels),
+        *assumed.of_threshold(metric, corpus.dev.labels),
+    )
+
+
+def _refuse_what_inputs_lack(configs: Sequence[TrialConfig], texts: Sequence[str], first: TeacherPlace) -> None:
+    """Raise an error for tokens and word vectors whose packages are not installed, and for tokens without a vocabulary."""
+    for one in configs:
+        pieces = pieces_for(one.tokens, first)
+        segmenter(encoder_settings(one.tokens), pieces)
+        if len(texts) <= FIRST_TEXTS:
+            tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
+        refuse_missing_packages(one.vectors)
 
 
 def _vector_notes(configs: Sequence[TrialConfig], texts: Sequence[str], first: TeacherPlace) -> list[str]:

@@ -48,8 +48,9 @@ def examine_teachers(examination: Examination, places: Sequence[TeacherPlace], a
 def _examine(examination: Examination, place: TeacherPlace, all_of_them: bool) -> list[str]:
     # transformers takes seconds to import, and a teacher whose logits come in a file needs none of it.
     from distune.models.teacher.rehearsal import rehearse
-    from distune.models.teacher.tokenizing import load_tokenizer, refuse_unknown
+    from distune.models.teacher.tokenizing import load_tokenizer
     from distune.models.teacher.training import check_start
+    from distune.models.teacher.unknown_text import refuse_unknown
 
     corpus, settings = examination.corpus, place.settings
     rows = _spread(len(corpus.dev), N_ASKED)

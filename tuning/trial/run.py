@@ -46,22 +46,23 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trained student with the weights of its best epoch, compressed where the trial says so, and its score on dev.
-
-    `quantized` is the served graph if its answers differ from the student's in torch.
-    """
+    """A trained student with the weights of its best epoch, compressed where the trial says so, and its score on dev."""
 
     trained: Trained
     score: float
+    """The score on dev by the study's metric, as the student is served."""
     best_epoch: int
+    """The number of the epoch that was kept, from 1."""
     quantized: bytes | None = None
+    """The ONNX graph that is served, if its answers differ from the student's in torch."""
 
     @property
     def student(self) -> Student:
+        """The student in torch, on the CPU."""
         return self.trained.student
 
     def logits(self, rows: Sequence[NDArray[np.integer[Any]]]) -> NDArray[np.float32]:
-        """Logits `[rows, classes]` as they are served."""
+        """Logits `[rows, classes]` of rows of token ids, as they are served."""
         return student_logits(self.student, rows) if self.quantized is None else graph_logits(self.quantized, rows)
 
 

@@ -9,8 +9,6 @@ from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from huggingface_hub.utils import DEFAULT_IGNORE_PATTERNS, filter_repo_objects
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.champion.calibration import Calibration
 from distune.tuning.champion.card import Card, model_card
 from distune.tuning.champion.confidence import Confidence
@@ -19,7 +17,7 @@ from distune.tuning.study.config import CardConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import Study
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.columns import COLUMNS
 
 SETTINGS = CardConfig(language="zh", license="apache-2.0", data_license="Reviews, CC BY 4.0.", limits=("Not for law.",))
@@ -76,7 +74,7 @@ def test_a_study_says_it_in_its_card_block(document: dict[str, Any]) -> None:
 
 
 def test_a_saved_folder_is_a_repository_of_the_hub(tmp_path: Path) -> None:
-    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "s", model_card(CARD), Path(encoding.__file__))
+    folder = save_student(checkpoint_of(STUDENTS[0]), tmp_path / "s", model_card(CARD))
     header = metadata_load(folder / "README.md")
     assert ModelCard.load(folder / "README.md").data.to_dict() == header
     name, results = model_index_to_eval_results(header["model-index"])

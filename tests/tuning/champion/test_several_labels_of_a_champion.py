@@ -16,16 +16,13 @@ from distune.corpora.places import Place
 from distune.models.decision import EachLabel, same_answers
 from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_answers
-from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.label_scores import label_scores
 from distune.tuning.champion.results import parse_results
 from distune.tuning.champion.verdict import judge
 from distune.tuning.report.deciding import words_of_texts
 from distune.tuning.storage.paths import Folder
-from distune.tuning.storage.records import TrialRecord
-from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.run import run_trial
 from tests.conftest import prepared_study
+from tests.making.finalists import trained_finalist, trial_of
 
 LABELS = ("broken", "late", "price")
 WORDS = ("坏", "慢", "贵")
@@ -64,18 +61,7 @@ def test_the_champion_answers_each_label_by_the_threshold_that_dev_has_chosen(
     tickets: dict[str, Any], tmp_path: Path
 ) -> None:
     prepared = prepared_study(tickets)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": tickets["trial"]["tokens"],
-            "vectors": tickets["trial"]["vectors"],
-            "epochs": 30,
-            "learning_rate": 0.05,
-            "student": {"kind": "average"},
-            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-        }
-    )
-    distilled, alone = (run_trial(one, prepared.of(one).data, lambda report: None) for one in (config, config.plain()))
-    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (distilled,), (alone,))
+    finalist = trained_finalist(prepared, trial_of(tickets, epochs=30, learning_rate=0.05))
     verdict = judge(prepared, [finalist], tmp_path / "search", IN_PROCESS)
     folder, test = tmp_path / "search", prepared.corpus.test
     champion = Predictor(folder / "champion", load_encoder(folder / "champion"))

@@ -16,14 +16,11 @@ from distune.models.decision import Decision, softmax
 from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_answers
 from distune.tuning.champion.calibration import calibration
-from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.results import parse_results
 from distune.tuning.champion.verdict import Verdict, judge
 from distune.tuning.metric.temperature import fitted_temperature
-from distune.tuning.storage.records import TrialRecord
-from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.run import run_trial
 from tests.conftest import prepared_study
+from tests.making.finalists import trained_finalist, trial_of
 from tests.making.reviews import reviews
 
 
@@ -39,18 +36,10 @@ def judged(document: dict[str, Any], folder: Path, **champion: Any) -> tuple[Ver
     document = {**document, "champion": {"min_teacher_ratio": 0.01, **champion}}
     document["corpus"] = {"source": str(noisy(folder.parent)), "dev_fraction": 0.4, "test_fraction": 0.2}
     prepared = prepared_study(document)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": document["trial"]["tokens"],
-            "vectors": document["trial"]["vectors"],
-            "epochs": 12,
-            "learning_rate": 0.02,
-            "student": {"kind": "average"},
-            "loss": {"kd_weight": 0.1, "teacher_term": {"kind": "mse"}},
-        }
+    finalist = trained_finalist(
+        prepared,
+        trial_of(document, epochs=12, learning_rate=0.02, loss={"kd_weight": 0.1, "teacher_term": {"kind": "mse"}}),
     )
-    distilled, alone = (run_trial(one, prepared.of(one).data, lambda report: None) for one in (config, config.plain()))
-    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (distilled,), (alone,))
     return judge(prepared, [finalist], folder, IN_PROCESS), prepared
 
 

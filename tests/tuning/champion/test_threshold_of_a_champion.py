@@ -16,37 +16,24 @@ from distune.models.decision import LIKELIEST
 from distune.models.predictor import Predictor
 from distune.tuning.champion.answers import read_answers
 from distune.tuning.champion.baseline import train_baseline
-from distune.tuning.champion.finalists import Finalist
 from distune.tuning.champion.results import parse_results
 from distune.tuning.champion.verdict import judge
-from distune.tuning.storage.records import TrialRecord
-from distune.tuning.trial.config import TrialConfig
-from distune.tuning.trial.run import run_trial
 from tests.conftest import prepared_study
+from tests.making.finalists import trained_finalist, trial_of
 
 
 def test_the_champion_answers_by_the_threshold_that_dev_has_chosen(document: dict[str, Any], tmp_path: Path) -> None:
     document["metric"] = {"f1": "1"}
     document["champion"] = {"min_teacher_ratio": 0.01}
     prepared = prepared_study(document)
-    config = TrialConfig.model_validate(
-        {
-            "tokens": document["trial"]["tokens"],
-            "vectors": document["trial"]["vectors"],
-            "epochs": 1,
-            "student": {"kind": "average"},
-            "loss": {"kd_weight": 0.5, "teacher_term": {"kind": "mse"}},
-        }
-    )
-    distilled, alone = (run_trial(one, prepared.of(one).data, lambda report: None) for one in (config, config.plain()))
-    finalist = Finalist(TrialRecord(number=0, state="complete", config=config), (distilled,), (alone,))
+    finalist = trained_finalist(prepared, trial_of(document, epochs=1))
     verdict = judge(prepared, [finalist], tmp_path, IN_PROCESS)
 
     dev, test = prepared.corpus.dev, prepared.corpus.test
     champion = Predictor(tmp_path / "champion", load_encoder(tmp_path / "champion"))
     assert champion.decision.threshold is not None
     assert prepared.metric.score(champion.logits(dev.texts), dev.labels, champion.decision) == pytest.approx(
-        distilled.score
+        finalist.best.score
     )
     said = np.array([answer["label"] for answer in champion.answers(test.texts)])
     is_right = said == np.array(prepared.corpus.labels)[test.labels]

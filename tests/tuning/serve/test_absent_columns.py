@@ -11,9 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from distune.corpora.texts import CorpusError
-from tests.tuning.serve.test_tables import answered, folder, read, small_blocks
+from tests.making.tables import answered, read
 
-__all__ = ["folder", "small_blocks"]
 pytestmark = pytest.mark.usefixtures("small_blocks")
 FULL: list[dict[str, Any]] = [{"id": 1, "data": {"text": "好书"}, "text": "好书"}] * 20
 NO_KEY: list[dict[str, Any]] = [{"id": 1}] * 40

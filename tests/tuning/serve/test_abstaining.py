@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.server import as_json, ask, served
 
 TEXTS = ["好书", "差酒店", "好"]
@@ -24,7 +22,7 @@ TEXTS = ["好书", "差酒店", "好"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("abstaining") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place)
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
 from distune.tuning.serve.predict import predict
-from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
 
 
 def on_a_terminal(folder: Path, texts: Path, *, seen: bool = False) -> tuple[str, bytes]:

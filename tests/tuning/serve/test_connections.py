@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.server import as_json, ask, served
 from tests.processes import clients_of, wait_until
 
@@ -29,7 +27,7 @@ BODY = as_json({"texts": ["a"]})
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("connections") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place)
 
 
 @contextmanager

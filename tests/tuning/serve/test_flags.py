@@ -16,7 +16,6 @@ from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.flags import in_flags
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
-from tests.tuning.serve.test_values_of_tables import folder  # noqa: F401
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ from tests.tuning.serve.test_values_of_tables import folder  # noqa: F401
         ({"a.csv": b"text\na\n", "b.jsonl": b'{"text": "a"}\n'}, "; answer each by a run of its own"),
     ],
 )
-def test_messages_name_flags(files: dict[str, bytes], said: str, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_messages_name_flags(files: dict[str, bytes], said: str, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name, content in files.items():
         (tmp_path / "in" / name).write_bytes(content)
@@ -40,7 +39,7 @@ def test_messages_name_flags(files: dict[str, bytes], said: str, folder: Path, t
 
 
 def test_no_likeliest_label_and_an_empty_output_are_refused(
-    folder: Path,  # noqa: F811
+    folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

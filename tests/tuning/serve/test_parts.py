@@ -16,23 +16,17 @@ from typing import Any
 
 import pytest
 
-from distune.corpora import encoding, streamed
+from distune.corpora import streamed
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.serve import table, table_output
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.rendering import csv_lines
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
 
 
 @pytest.fixture
@@ -84,7 +78,7 @@ def test_other_input_settings_or_students_are_refused(folder: Path, source: Path
     source.write_text(source.read_text(encoding="utf-8").replace("书299", "书298"), encoding="utf-8")
     with pytest.raises(CorpusError, match="made with other input"):
         run(folder, source, out)
-    other = save_checkpoint(checkpoint_of(STUDENTS[1]), tmp_path / "other", "", Path(encoding.__file__))
+    other = save_student(checkpoint_of(STUDENTS[1]), tmp_path / "other")
     with pytest.raises(CorpusError, match="made with another student"):
         run(other, Path(moved), out)
     assert content(out) == parts

@@ -18,9 +18,7 @@ from unittest import mock
 
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
-from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import Predictor
 from distune.tuning.cli import main
 from distune.tuning.serve import server as serving
@@ -28,7 +26,7 @@ from distune.tuning.serve.limits import Limits
 from distune.tuning.serve.service import application
 from tests.conftest import STUDENTS, same_answers
 from tests.making.asgi import asked
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.server import ROOT, as_json, ask, served
 from tests.processes import listening
 
@@ -36,7 +34,7 @@ from tests.processes import listening
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("serving") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), place)
 
 
 @pytest.fixture(scope="module")

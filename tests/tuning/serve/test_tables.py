@@ -12,44 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distune.corpora import encoding, json_blocks, parquet_blocks, streamed
 from distune.corpora.encoding import load_encoder
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.checkpoint_folder import CheckpointError
-from distune.models.compression.trained import Trained
 from distune.models.predictor import Predictor
-from distune.tuning.serve.answer_columns import AnswerSettings
-from distune.tuning.serve.table import predict_table
-from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.folders_of_sets import LABELS, folder_of_sets
-from tests.models.test_pairs import FAMILIES, TOKENS, VOCABULARY, student_of
+from tests.making.pairs import pair_checkpoint
+from tests.making.tables import answered, read
 
 TEXTS = ["好书", "差酒店\n还有", 'a"b', "", "好，书", "xyz"]
 NUMBERS = [1, 2, 3, 4, 5, 6]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamed, "PIECE_BYTES", 256)
-    monkeypatch.setattr(json_blocks, "ROWS", 5)
-    monkeypatch.setattr(parquet_blocks, "ROWS", 5)
-
-
-def answered(folder: Path, source: Path, out: Path, n_workers: int = 1, **settings: Any) -> Path:
-    of_input = {name: settings.pop(name) for name in ("text", "text_b", "quoting", "columns") if name in settings}
-    format_ = settings.pop("format_", None)
-    asked = AnswerSettings(**settings)
-    where = f"{out}/" if not out.suffix else str(out)
-    predict_table(folder, InputSettings(paths=(str(source),), **of_input), asked, where, n_workers, format_)
-    return out
 
 
 def write(path: Path, texts: list[str] = TEXTS, n_times: int = 1) -> Path:
@@ -64,16 +38,6 @@ def write(path: Path, texts: list[str] = TEXTS, n_times: int = 1) -> Path:
             writer.writeheader()
             writer.writerows(rows)
     return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-        return rows
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.suffix == ".jsonl":
-            return [json.loads(line) for line in file]
-        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 
 def in_short(value: Any) -> str:
@@ -151,15 +115,7 @@ def test_a_student_of_several_labels_answers_lists(folder: Path, tmp_path: Path)
 
 
 def test_a_student_of_pairs_takes_two_columns_and_answers_no_half_pair(tmp_path: Path) -> None:
-    config = FAMILIES[0].model_copy(update={"pair": "siamese"})
-    checkpoint = Checkpoint(
-        trained=Trained(student_of(FAMILIES[0], "siamese"), config),
-        tokens=TOKENS,
-        vocabulary=VOCABULARY,
-        dimension=4,
-        labels=("no", "yes"),
-    )
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(pair_checkpoint(), tmp_path / "student")
     (tmp_path / "in.csv").write_text("one,text_b\n好书,差\n好,\n店,好店书\n", encoding="utf-8")
     found = read(answered(folder, tmp_path / "in.csv", tmp_path / "out.csv", text="one"))
     expected = Predictor(folder, load_encoder(folder)).answers([("好书", "差"), ("店", "好店书")])
@@ -230,6 +186,6 @@ def test_the_threshold_decides_here_too(tmp_path: Path) -> None:
     from distune.models.decision import Decision
 
     checkpoint = replace(checkpoint_of(STUDENTS[0]), decision=Decision(1, 0.0))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student")
     found = read(answered(folder, write(tmp_path / "in.parquet"), tmp_path / "out.parquet"))
     assert [row["label"] for row in found] == ["good"] * 6

@@ -5,38 +5,23 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from distune.corpora import encoding
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.buckets import bucket
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.mark.slow
 def test_a_bucket_is_read_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "a"),
-        ("AWS_SECRET_ACCESS_KEY", "b"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-        client.create_bucket(Bucket="bucket")
+    folder = save_student(checkpoint_of(STUDENTS[0]), tmp_path / "student")
+    with bucket(monkeypatch) as (client, options):
         client.put_object(Bucket="bucket", Key="in/a.csv.gz", Body=gzip.compress("text,n\n好,1\n".encode()))
         client.put_object(Bucket="bucket", Key="in/b.csv", Body="text,n\n差,2\n".encode())
-        options = f"?endpoint_override={host}:{port}&scheme=http"
         source = InputSettings(paths=(f"s3://bucket/in/*{options}",))
         local = tmp_path / "out.csv"
         for out in (f"s3://bucket/out/all.csv{options}", f"s3://bucket/parts/{options}", str(local)):
@@ -48,5 +33,3 @@ def test_a_bucket_is_read_and_written(tmp_path: Path, monkeypatch: pytest.Monkey
         client.put_object(Bucket="bucket", Key="in/b.csv", Body="text,n\n好,2\n".encode())
         with pytest.raises(CorpusError, match="made with other input"):
             predict_table(folder, source, AnswerSettings(), f"s3://bucket/parts/{options}", 1)
-    finally:
-        server.stop()

@@ -12,20 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distune.corpora import encoding
 from distune.corpora.texts import CorpusError
-from distune.models.checkpoint import save_checkpoint
 from distune.models.predictor import Predictor
 from distune.tuning.serve.answer_columns import AnswerSettings
 from distune.tuning.serve.table import predict_table
 from distune.tuning.serve.table_input import InputSettings
-from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), tmp_path / "student", "", Path(encoding.__file__))
 
 
 def answered(folder: Path, source: Path, out: Path, n_workers: int = 1) -> Path:

@@ -10,20 +10,18 @@ import pytest
 from rich.console import Console
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.decision import even
 from distune.models.errors import ModelError
 from distune.tuning.speed.bench import bench
 from tests.conftest import STUDENTS
 from tests.families import save_family
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("bench") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), target, "", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), target)
 
 
 def test_what_is_assumed_of_a_teacher_is_said(student: Path, tmp_path: Path, said: list[str]) -> None:
@@ -39,7 +37,7 @@ def test_the_table_says_whether_a_label_or_labels_are_answered(
 ) -> None:
     monkeypatch.setattr("distune.tuning.speed.latency.MIN_CHUNK_S", 0.001)
     several = replace(checkpoint_of(STUDENTS[0], ("a", "b", "c")), decision=even(3))
-    folder = save_checkpoint(several, tmp_path / "several", "", Path(encoding.__file__))
+    folder = save_student(several, tmp_path / "several")
     for one, words in ((student, "from raw text to label, one"), (folder, "from raw text to labels, one")):
         shown = io.StringIO()
         bench(one, str(teacher_folder), ["好书", "差酒店"] * 4, Console(file=shown, width=400))

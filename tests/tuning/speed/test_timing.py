@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.checkpoint_folder import FILES
 from distune.models.decision import even
 from distune.models.students.config import AverageConfig
@@ -23,13 +21,13 @@ from distune.tuning.speed.latency import Contender
 from distune.tuning.speed.load import Mark, load_between, mark
 from distune.tuning.speed.timing import TimingJob, files_of, time_here
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     target = tmp_path_factory.mktemp("timing") / "student"
-    return files_of(save_checkpoint(checkpoint_of(STUDENTS[0]), target, "", Path(encoding.__file__)))
+    return files_of(save_student(checkpoint_of(STUDENTS[0]), target))
 
 
 def timed(files: Mapping[str, bytes], present: Mapping[str, bytes] | None) -> timing.Timed:
@@ -68,7 +66,7 @@ def test_beside_students_of_several_labels_a_teacher_is_timed_to_every_label_of_
 
     monkeypatch.setattr(timing, "time_contenders", times)
     checkpoint = replace(checkpoint_of(AverageConfig(kind="average"), ("a", "b", "c")), decision=even(3))
-    saved = save_checkpoint(checkpoint, tmp_path / "student", "", Path(encoding.__file__))
+    saved = save_student(checkpoint, tmp_path / "student")
     # A stand-in may have another number of labels than the students.
     teacher = load_teacher(teacher_folder, 32)
     time_here(TimingJob(checkpoints={"3": files_of(saved)}, teachers=[teacher], texts=TEXTS, seed=7))

@@ -12,8 +12,8 @@ from distune.corpora.texts import CorpusError
 from distune.tuning.study.errors import StudyError
 from distune.tuning.study.file import load_study
 from distune.tuning.study.first import write_first_study
-from tests.corpora.test_saved_dataset import save_dict
 from tests.making.reviews import reviews
+from tests.making.saved_datasets import save_dict
 
 
 @pytest.fixture(autouse=True)

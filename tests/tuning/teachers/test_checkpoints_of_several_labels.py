@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
 from distune.corpora.texts import CorpusError
 from distune.models.errors import ModelError
@@ -18,6 +18,7 @@ from distune.models.teacher.tokenizing import character_tokenizer
 from distune.tuning.checks import check
 from distune.tuning.study.file import Study
 from tests.conftest import prepared_study
+from tests.making.berts import bert_shape
 from tests.making.several_labels import LABELS, study_of, tickets, write_tickets
 
 TEXTS = [text for text, _ in tickets()]
@@ -28,13 +29,8 @@ def save_bert(folder: Path, **settings: Any) -> Path:
     """A tiny BERT with random weights and a head of the labels."""
     torch.manual_seed(0)
     tokenizer = character_tokenizer(TEXTS, 1, 16)
-    shape = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
+    shape = bert_shape(
+        tokenizer,
         initializer_range=0.5,
         id2label=dict(enumerate(reversed(LABELS))),
         label2id={label: number for number, label in enumerate(reversed(LABELS))},

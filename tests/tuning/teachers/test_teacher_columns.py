@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
+from transformers import AutoModelForSequenceClassification, BertForSequenceClassification
 
 from distune.corpora.corpus import load_corpus
 from distune.corpora.texts import CorpusError
@@ -27,6 +27,7 @@ from distune.tuning.teachers.locating import locate
 from distune.tuning.teachers.logits import logits_for
 from distune.tuning.teachers.students import load_ensemble
 from tests.conftest import prepared_study
+from tests.making.berts import bert_shape
 from tests.making.reviews import reviews
 
 GOOD_SIGNS, BAD_SIGNS = "好喜满推", "差讨失退慢"
@@ -41,16 +42,7 @@ def save_good(tmp_path_factory: pytest.TempPathFactory) -> SaveGood:
     tokenizer = character_tokenizer(texts, 1, 32)
 
     def save(good_first: bool, **settings: Any) -> Path:
-        shape = BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            max_position_embeddings=32,
-            num_labels=2,
-        )
-        model = BertForSequenceClassification(shape)
+        model = BertForSequenceClassification(bert_shape(tokenizer, num_labels=2))
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if "LayerNorm.weight" not in name:

@@ -10,13 +10,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.network import open_session
 from distune.models.students.config import AverageConfig
 from distune.tuning.study.errors import StudyError
 from distune.tuning.tracking.pulling import pull
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def test_a_folder_that_leads_to_itself_is_refused(results: Path, tmp_path: Path)
 
 def test_a_link_within_the_folder_and_one_that_the_user_names_are_followed(results: Path, tmp_path: Path) -> None:
     shutil.rmtree(results / "champion")
-    save_checkpoint(checkpoint_of(AverageConfig(kind="average")), results / "champion", "", Path(encoding.__file__))
+    save_student(checkpoint_of(AverageConfig(kind="average")), results / "champion")
     (results / "champion" / "copy.json").symlink_to("labels.json")
     (tmp_path / "last").symlink_to(results)
     folder = pull("", str(tmp_path / "last"), tmp_path / "student")

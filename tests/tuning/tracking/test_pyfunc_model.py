@@ -7,18 +7,16 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.decision import even
 from distune.tuning.tracking.pyfunc_model import StudentModel
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> StudentModel:
     place = tmp_path_factory.mktemp("pyfunc") / "student"
-    folder = save_checkpoint(checkpoint_of(STUDENTS[0]), place, "", Path(encoding.__file__))
+    folder = save_student(checkpoint_of(STUDENTS[0]), place)
     found = StudentModel()
     found.load_context(SimpleNamespace(artifacts={"checkpoint": str(folder)}))
     return found
@@ -35,7 +33,7 @@ def test_a_table_without_rows_has_the_columns_of_its_task(model: StudentModel, t
     assert list(model.predict(None, none)) == ["label", "probability_bad", "probability_good", "has_known_token"]
     checkpoint = replace(checkpoint_of(STUDENTS[0]), decision=even(2))
     several = StudentModel()
-    folder = save_checkpoint(checkpoint, tmp_path / "several", "", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "several")
     several.load_context(SimpleNamespace(artifacts={"checkpoint": str(folder)}))
     assert list(several.predict(None, none)) == ["labels", "probability_bad", "probability_good", "has_known_token"]
 

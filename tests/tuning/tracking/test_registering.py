@@ -22,8 +22,6 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.tracking import MlflowClient
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.tuning.speed.timing import files_of
 from distune.tuning.tracking.promotion import Beside
 from distune.tuning.tracking.pulling import pull
@@ -31,7 +29,7 @@ from distune.tuning.tracking.registry import LoggedModel, log_model, present_cha
 from distune.tuning.tracking.runs import Tracker, is_away
 from tests.conftest import STUDENTS
 from tests.making.candidates import FAST, GOOD
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 
 BETTER, WORSE = replace(GOOD, dev_score=0.9), replace(GOOD, dev_score=0.1)
 
@@ -127,7 +125,7 @@ def test_a_kill_before_the_alias_leaves_a_version_that_gets_it_later(
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("checkpoint") / "student"
-    return save_checkpoint(checkpoint_of(STUDENTS[0]), target, "# A card", Path(encoding.__file__))
+    return save_student(checkpoint_of(STUDENTS[0]), target, "# A card")
 
 
 @pytest.fixture

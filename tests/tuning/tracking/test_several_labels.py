@@ -15,15 +15,13 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import DataType, Schema
 from mlflow.types.schema import Array
 
-from distune.corpora import encoding
-from distune.models.checkpoint import save_checkpoint
 from distune.models.decision import EachLabel
 from distune.tuning.tracking.entries import _corpus, _metrics
 from distune.tuning.tracking.registry import log_model
 from distune.tuning.tracking.runs import _dataset
 from distune.tuning.tracking.view import view_tags
 from tests.conftest import STUDENTS
-from tests.making.checkpoints import checkpoint_of
+from tests.making.checkpoints import checkpoint_of, save_student
 from tests.making.columns import COLUMNS
 from tests.making.findings_of_sets import columns_of_sets
 
@@ -73,7 +71,7 @@ def test_a_model_says_that_it_answers_lists_of_labels(tmp_path: Path, migrated: 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     client.create_experiment("e", artifact_location=(tmp_path / "artifacts").as_uri())
     checkpoint = replace(checkpoint_of(STUDENTS[0]), decision=EachLabel((0.5, 0.4)))
-    folder = save_checkpoint(checkpoint, tmp_path / "student", "# A card", Path(encoding.__file__))
+    folder = save_student(checkpoint, tmp_path / "student", "# A card")
     log_model(client.tracking_uri, client.create_run("1").info.run_id, folder, ["好书"], 3)
     (written,) = (tmp_path / "artifacts").rglob("MLmodel")
     found = Model.load(written).signature
