@@ -35,6 +35,11 @@ def answers(
             {"was_cancelled": True},
             "skipped by an annotator (`was_cancelled`, as Label Studio writes it)",
         ),
+        (
+            {"AssignmentStatus": "Approved"},
+            {"AssignmentStatus": "Rejected"},
+            "rejected or not finished (`AssignmentStatus`, as Mechanical Turk writes it)",
+        ),
     ],
 )
 def test_rows_that_no_annotator_has_answered_are_abstentions(
