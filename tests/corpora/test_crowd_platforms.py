@@ -49,7 +49,7 @@ def test_rejected_answers_are_left_out_with_their_number(
 
 def test_a_batch_of_which_all_was_rejected_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [{"text": "a", "label": "pos", "AssignmentStatus": "Rejected"}])
-    with pytest.raises(CorpusError, match="no row has a label: all 1 were rejected or not finished$"):
+    with pytest.raises(CorpusError, match=r"no row has a label: all 1 were rejected or not finished$"):
         read_rows(FileConfig(path=path))
 
 

@@ -55,8 +55,10 @@ class ReadStudy:
     """The assumptions of the study about its teachers' numbers."""
     of_teachers: tuple[str, ...]
     """The lines of the loaded teachers about themselves."""
-    of_files: tuple[str, ...]
-    """How the files of word vectors and of the teachers' own texts were read."""
+    of_vectors: tuple[str, ...]
+    """How the files of word vectors were read."""
+    of_teacher_data: tuple[str, ...]
+    """How the files of the teachers' own texts were read, and what was left out of them."""
 
     @property
     def sizes(self) -> str:
@@ -91,11 +93,12 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
             tokenize(one.tokens, texts, pieces)  # Of more texts it takes long, and a vocabulary is there.
         refuse_missing_packages(one.vectors)
     # It is said before a teacher is loaded, or learns.
-    of_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
+    of_vector_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     more = config.teacher_data
+    of_teacher_data: tuple[str, ...] = ()
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
-        of_files += load_teacher_data(more, corpus).notes
+        of_teacher_data = load_teacher_data(more, corpus).notes
     masks = any(one.augment.n_iter > 0 and one.augment.p_mask > 0 for one in configs)
     of_teachers = examine_teachers(Examination(corpus, masks), places, all_of_them=all_teachers)
     return ReadStudy(
@@ -115,7 +118,8 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
             *assumed.of_threshold(metric, corpus.dev.labels),
         ),
         of_teachers=tuple(of_teachers),
-        of_files=tuple(of_files),
+        of_vectors=tuple(of_vector_files),
+        of_teacher_data=of_teacher_data,
     )
 
 

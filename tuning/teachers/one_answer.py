@@ -22,8 +22,8 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
     empty head."""
     if logits.size and np.ptp(logits) == 0:
         raise CorpusError(
-            f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
-            "a teacher that was trained"
+            f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers, "
+            "or votes that are tied for each text; name a teacher that tells the classes apart"
         )
 
 
