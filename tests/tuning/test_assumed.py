@@ -70,7 +70,7 @@ def test_percentages_and_answers_in_place_of_logits_are_told(
     document: dict[str, Any], write_logits: Any, right: float, wrong: float, said: str
 ) -> None:
     study = written(
-        document, write_logits, lambda labels: np.where(np.arange(2) == np.reshape(labels, (-1, 1)), right, wrong)
+        document, write_logits, lambda labels: np.where(np.arange(2) == np.reshape(labels % 2, (-1, 1)), right, wrong)
     )
     assert said in check(study)
     assert said not in check(written(document, write_logits, lambda labels: np.full((len(labels), 2), [2.0, 1.5])))
