@@ -1,10 +1,11 @@
-"""Exports of Label Studio and Argilla: tasks that an annotator skipped, discarded or left as a draft have no label, and annotators may disagree."""
+"""Exports of annotation tools and crowd platforms: what was skipped, discarded, left as a draft or rejected is no label, and annotators
+may disagree."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from distune._digits import is_whole
 from distune._plural import n_of
@@ -16,6 +17,30 @@ STATES = frozenset({"default", "edited", "validated", "discarded", "pending", "d
 DISCARDED, DRAFT, CANCELLED = "discarded", "draft", "was_cancelled"
 UNFINISHED = (DISCARDED, DRAFT)
 """The values with which Argilla says that the response of an annotator is no answer, or none yet."""
+
+
+class Assignments(NamedTuple):
+    """How a crowd platform says, in a column with the answer of one worker in each row, which answers do not count."""
+
+    tool: str
+    states: frozenset[str]
+    """All values of the column, in lower case."""
+    rejected: frozenset[str]
+    """Those of answers that do not count."""
+
+
+PLATFORMS = {
+    "AssignmentStatus": Assignments(
+        "Mechanical Turk", frozenset({"submitted", "approved", "rejected"}), frozenset({"rejected"})
+    ),
+    "ASSIGNMENT:status": Assignments(
+        "Toloka",
+        frozenset({"active", "submitted", "approved", "accepted", "rejected", "skipped", "expired"}),
+        frozenset({"rejected", "skipped", "expired"}),
+    ),
+    "_tainted": Assignments("Appen", frozenset({"true", "false"}), frozenset({"true"})),
+}
+"""The columns of crowd platforms, by their names."""
 
 
 def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
@@ -32,23 +57,33 @@ def annotated_rows(table: Table, label: str, notes: list[str]) -> list[bool]:
     ]
     left_out = [any(found) for found in zip(*skipped.values(), strict=True)] or [False] * table.n_rows
     if left_out and all(left_out):
-        raise CorpusError(
-            f"{table.name}: no row has a label: all {len(left_out)} were {' or '.join(what.split(' by ')[0] for what in skipped)} by an annotator"
-        )
+        shown = " or ".join(what.split(" (")[0] for what in skipped)
+        raise CorpusError(f"{table.name}: no row has a label: all {len(left_out)} were {shown}")
     notes += _disagreements(table, label, left_out)
     return [not one for one in left_out]
 
 
 def unfinished_rows(table: Table, label: str) -> dict[str, list[bool]]:
     """The rows of whose label at the path `label` an annotator has not said that it holds, by what the table says of
-    them, as Label Studio and Argilla do."""
+    them, as Label Studio, Argilla and crowd platforms do."""
     states = _states(table, label)
     found = {
         f"skipped by an annotator (`{CANCELLED}`, as Label Studio writes it)": _cancelled(table, label),
         "discarded by an annotator (as Argilla writes it)": [state == DISCARDED for state in states],
         "kept as a draft by an annotator (as Argilla writes it)": [state == DRAFT for state in states],
     }
+    for name, platform in PLATFORMS.items():
+        found[f"rejected or not finished (`{name}`, as {platform.tool} writes it)"] = _rejected(table, label, name)
     return {what: rows for what, rows in found.items() if any(rows)}
+
+
+def _rejected(table: Table, label: str, name: str) -> list[bool]:
+    """Whether the answer in each row does not count, as a crowd platform says in the column `name`; empty without such a column."""
+    if name not in table.columns or label == name:
+        return []
+    states = ["" if cell is None else state_of(cell) for cell in table.column(name)]
+    are_of_platform = set(states) - {""} <= PLATFORMS[name].states
+    return [are_of_platform and state in PLATFORMS[name].rejected for state in states]
 
 
 def _cancelled(table: Table, label: str) -> list[bool]:

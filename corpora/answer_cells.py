@@ -16,7 +16,7 @@ from distune._plural import n_of
 from distune.corpora.answer_rule import AnswerRule, Probabilities, of_confidence, of_scores
 from distune.corpora.answer_spelling import about_scores, by_label, joined_parts, spelt_value
 from distune.corpora.cells import MISSING, is_nothing
-from distune.corpora.one_spelling import WHOLE_FLOAT
+from distune.corpora.one_spelling import WHOLE_FLOAT, without_stop
 from distune.corpora.texts import CorpusError, normalise
 
 Form = Literal["logprobs", "probabilities", "votes", "confidence", "label", "abstention"]
@@ -94,7 +94,7 @@ def _spellings(value: Any) -> list[str]:
     elif isinstance(value, int | float | Decimal) and float(value).is_integer():
         found += [str(int(value)), f"{int(value)}.0"]
     elif WHOLE_FLOAT.fullmatch(spelt):  # pandas writes whole numbers so if some are missing.
-        found.append(str(int(spelt.partition(".")[0])))
+        found.append(str(int(without_stop(spelt))))
     return found
 
 

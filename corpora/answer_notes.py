@@ -12,7 +12,6 @@ from distune.corpora.answer_cells import Answer, Form, LabelNames
 from distune.corpora.answer_rule import AnswerRule, Probabilities
 from distune.corpora.answer_sets import EVEN, SetAnswer
 from distune.corpora.label_logits import SMALLEST_PROBABILITY
-from distune.corpora.texts import CorpusError
 
 WORDS: Mapping[Form, str] = {
     "logprobs": "log-probabilities",
@@ -27,8 +26,6 @@ SETS_IN_WORDS: Mapping[Form, str] = {
     "label": "one list of labels, which is one vote",
 }
 TIE = 1e-9
-FEWEST_APART = 20
-"""This many texts whose rows name one label each, and never the same, are no coincidence."""
 Answers = Sequence[Answer] | Sequence[SetAnswer]
 
 
@@ -128,24 +125,6 @@ def rule_of_sets(answered: Sequence[Sequence[SetAnswer]], probabilities: Probabi
         more = f" and {len(unused) - 5} more" if unused[5:] else ""
         found.append(f"no text is answered with {', '.join(unused[:5])}{more}")
     return found
-
-
-def refuse_scores_in_rows(answered: Sequence[Answers], n_labels: int, name: str, scores: str) -> None:
-    """Raise CorpusError if the rows of a text are the scores of its labels, a row for each, and not several answers.
-
-    No row of a text names a label that another one names then. A few texts may have such answers by chance. `scores` is
-    the column with the score of each label, "" if only a confidence may be one.
-    """
-    forms = ("confidence", "label") if scores else ("confidence",)
-    several = [answers for answers in answered if len(answers) > 1 and all(one.form in forms for one in answers)]
-    apart = [answers for answers in several if all(len(one.named) == 1 for one in answers)]
-    apart = [answers for answers in apart if len({one.named for one in answers}) == len(answers)]
-    n_whole = sum(len(answers) == n_labels for answers in apart)
-    if apart and len(apart) == len(several) and (len(apart) >= FEWEST_APART or n_whole == len(answered)):
-        raise CorpusError(
-            f"{name}: each row has one label with a {scores or 'confidence'}, and {n_of(len(apart), 'text has', 'texts have')} several such rows of "
-            "different labels: write the numbers of a text into one row, as a column probabilities with {LABEL: number}"
-        )
 
 
 def _names_one(answer: SetAnswer) -> bool:

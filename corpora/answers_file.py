@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from distune._plural import n_of
 from distune.corpora.annotators import unfinished_rows
 from distune.corpora.answer_cells import LabelNames, named, refuse_ambiguous
 from distune.corpora.answer_kinds import ONE_LABEL_ANSWERS, SET_ANSWERS, AnswerKind, answers_of
-from distune.corpora.answer_notes import notes_of_forms, refuse_scores_in_rows, shown_forms
+from distune.corpora.answer_neighbours import about_neighbours, score_columns
+from distune.corpora.answer_notes import notes_of_forms, shown_forms
+from distune.corpora.answer_rows import numbers_of_rows, refuse_scores_in_rows
 from distune.corpora.answer_rule import AnswerRule
 from distune.corpora.cells import is_nothing
 from distune.corpora.columns import ColumnOrder
@@ -24,8 +27,6 @@ from distune.corpora.table_file import Table
 from distune.corpora.table_texts import texts_of_answers
 from distune.corpora.texts import CorpusError, has_content
 
-SCORES = ("score", "scores", "probability", "prob", "proba", "logit", "logits")
-"""Columns next to a label that pipelines write, and that are not read."""
 N_VOTES = "n_votes"
 """The number of votes in what is known of such a teacher."""
 TEXTS = ("text", "text_hash", "text_b")
@@ -58,24 +59,26 @@ def read_answers_file(
     """
     kind = answers_of(is_multi_label)
     table = _table(path)
-    cells, notes = _cells(table, kind, labels)
     refuse_ambiguous(labels, rule.abstentions)
     names = LabelNames(labels=labels, rule=rule)
+    cells, notes = _cells(table, kind, names)
     hashes = hashes_of(table)
     has_text = _has_text(table)
     if not all(has_text):
         notes.append(f"{n_of(has_text.count(False), 'row')} without a text left out")
     unfinished = _unfinished(table, kind, notes)
     by_text: dict[bytes, list[Any]] = {}
+    numbers, given = numbers_of_rows(table), defaultdict(list)
     for row in np.flatnonzero(has_text):
         where = f"{table.name}: {table.rows[int(row)]}"
         answers = by_text.setdefault(hashes[row], [])
         if not unfinished[row]:
             answers.append(_answer(kind, names, cells, int(row), where))
+            given[hashes[row]].append(numbers[row])
     answered = {one: kept for one, answers in sorted(by_text.items()) if (kept := _with_an_answer(answers))}
     if not answered:
         raise NoAnswersError(f"{table.name}: has no answer: all of {n_of(len(by_text), 'text')} are abstentions")
-    refuse_scores_in_rows(list(answered.values()), len(labels), table.name, next(_scores_in(table), ""))
+    refuse_scores_in_rows(answered, given, len(labels), table)
     probabilities = np.stack([kind.together(answers, len(labels), rule) for answers in answered.values()])
     n_votes = sum(one.n_votes for answers in answered.values() for one in answers)
     every = list(answered.values())
@@ -118,15 +121,15 @@ def _unfinished(table: Table, kind: AnswerKind, notes: list[str]) -> list[bool]:
     return [any(rows) for rows in zip(*found.values(), strict=True)] or [False] * table.n_rows
 
 
-def _cells(table: Table, kind: AnswerKind, labels: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
+def _cells(table: Table, kind: AnswerKind, names: LabelNames) -> tuple[dict[str, list[Any]], list[str]]:
     """The cells of each form that is read, that which says most first, and a note about the others.
 
     A column next to one that says more is something else, such as the majority of the votes or the right label.
     """
     found: dict[str, list[Any]] = {}
     spelt: dict[str, str] = {}
-    for form, names in kind.columns.items():
-        there = [name for name in names if name in table.columns]
+    for form, spellings in kind.columns.items():
+        there = [name for name in spellings if name in table.columns]
         prefixed = [name for name in table.columns if name.startswith(PREFIXES.get(form, "\0"))]
         if len(there) + bool(prefixed) > 1:
             raise CorpusError(f"{table.name}: has columns {', '.join([*there, *prefixed])}; keep one of them")
@@ -134,7 +137,7 @@ def _cells(table: Table, kind: AnswerKind, labels: Sequence[str]) -> tuple[dict[
             found[form], spelt[form] = table.column(there[0]), there[0]
         elif prefixed:
             found[form], spelt[form] = _of_columns(table, prefixed, PREFIXES[form]), f"{PREFIXES[form]}..."
-    if not found and (cells := _of_label_columns(table, kind, labels)):
+    if not found and (cells := _of_label_columns(table, kind, names.labels)):
         found["label"], spelt["label"] = cells, "label"
     if not found:
         raise CorpusError(
@@ -146,6 +149,9 @@ def _cells(table: Table, kind: AnswerKind, labels: Sequence[str]) -> tuple[dict[
             found[form] = [named(cell, class_names) for cell in found[form]]
     forms = list(found)
     notes = _without_others(table, found, spelt)
+    notes += [
+        line for form in ("votes", "label") if form in found for line in about_neighbours(table, spelt[form], names)
+    ]
     if "confidence" in table.columns:
         if "label" in found:
             found["confidence"] = table.column("confidence")
@@ -166,15 +172,12 @@ def _without_others(table: Table, found: dict[str, list[Any]], spelt: Mapping[st
             _refuse_doubtful(table, found, more[0], form, spelt)
             notes.append(f"it has {spelt[more[0]]} and {spelt[form]} in the same row; {spelt[form]} is not read")
             del found[form]
-    if "label" in found and (scores := next(_scores_in(table), "")):
+    scores = next(score_columns(table, read=("confidence", "probabilities")), "")
+    if "label" in found and scores:
         notes.append(
             f"its column {scores} is not read; if it is the confidence of the label, call it confidence, from 0 to 1"
         )
     return notes
-
-
-def _scores_in(table: Table) -> Iterator[str]:
-    return (name for name in table.columns if name.lower() in SCORES)
 
 
 def _refuse_doubtful(

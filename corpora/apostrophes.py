@@ -1,5 +1,5 @@
-"""CSV with apostrophes around cells, as a `quotechar` of pandas or MySQL's ENCLOSED BY writes it. It is refused if
-it shows."""
+"""CSV with apostrophes around cells, as a `quotechar` of pandas or MySQL's ENCLOSED BY writes it, or with escapes and no marks
+at all. It is refused if it shows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from distune.corpora.texts import CorpusError
 
 ENCLOSED = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 """A whole cell in apostrophes; those within are doubled or behind a backslash."""
+BACKSLASHES: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "escapechar": "\\"}
+"""How MySQL's SELECT INTO OUTFILE and Hive escape line breaks and separators, without marks around cells."""
 DIALECTS: tuple[dict[str, Any], ...] = ({"doublequote": True}, {"doublequote": False, "escapechar": "\\"})
 
 
@@ -21,6 +23,7 @@ def refuse_apostrophes(reading: Reading, delimiter: str, name: str) -> None:
     They do so in three cases: all cells of a column have them; each cell that holds one is enclosed, with those inside
     doubled; or rows are whole only with them.
     """
+    _refuse_escapes(reading, delimiter, name)
     if not any("'" in line for line in reading.lines):
         return
     found = _enclosed_column(reading) or _doubled(reading) or _whole_by_apostrophes(reading, delimiter)
@@ -28,6 +31,18 @@ def refuse_apostrophes(reading: Reading, delimiter: str, name: str) -> None:
         raise CorpusError(
             f'{name}: apostrophes stand around its cells, such as {found[:40]!r}; write it with quotation marks (") around cells, or '
             "set `quoting: csv` (or `none`) where the apostrophes are characters of the texts"
+        )
+
+
+def _refuse_escapes(reading: Reading, delimiter: str, name: str) -> None:
+    """Raise CorpusError if rows are whole only with backslashes that escape line breaks and separators."""
+    if not reading.odd or not any("\\" in line for line in reading.lines):
+        return
+    if _is_whole(reading, delimiter, BACKSLASHES):
+        first = reading.row(reading.odd[0])
+        raise CorpusError(
+            f"{name}: backslashes escape line breaks or separators in cells, first in line {first.number}, as MySQL's OUTFILE and Hive "
+            "write them: export it with quotation marks around cells (MySQL: FIELDS ENCLOSED BY '\"') or as JSON"
         )
 
 
@@ -55,12 +70,15 @@ def _whole_by_apostrophes(reading: Reading, delimiter: str) -> str:
     if not reading.odd:
         return ""
     for dialect in DIALECTS:
-        try:
-            rows: list[Cells] = list(
-                csv.reader(reading.lines, delimiter=delimiter, quotechar="'", strict=True, **dialect)
-            )
-        except csv.Error:
-            continue
-        if all(len(cells) == reading.width for cells in rows if cells):
+        if _is_whole(reading, delimiter, {"quotechar": "'", **dialect}):
             return reading.row(reading.odd[0]).raw
     return ""
+
+
+def _is_whole(reading: Reading, delimiter: str, dialect: dict[str, Any]) -> bool:
+    """Whether all rows have the same number of cells in a dialect."""
+    try:
+        rows: list[Cells] = list(csv.reader(reading.lines, delimiter=delimiter, strict=True, **dialect))
+    except csv.Error:
+        return False
+    return all(len(cells) == reading.width for cells in rows if cells)

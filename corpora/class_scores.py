@@ -69,7 +69,7 @@ def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
     be the logits."""
     columns = ", ".join(table.columns)
     needs = f"{table.name}: no logits: needs a list column logits or probabilities, or columns logit_LABEL or probability_LABEL"
-    if named := _named_as_classes(list(table.columns), labels):
+    if named := named_as_classes(list(table.columns), labels):
         probabilities, logits = (", ".join(f"{kind}_{label}" for label in labels) for kind in ("probability", "logit"))
         raise CorpusError(
             f"{needs}; its columns {', '.join(named)} are named as the classes: call them {probabilities}, or {logits} if they are logits"
@@ -83,7 +83,7 @@ def refuse_unnamed(table: Table, labels: Sequence[str]) -> NoReturn:
     raise CorpusError(f"{needs}; its columns are {columns}")
 
 
-def _named_as_classes(columns: Sequence[str], labels: Sequence[str]) -> list[str]:
+def named_as_classes(columns: Sequence[str], labels: Sequence[str]) -> list[str]:
     """The columns whose names are the classes, with one word before or after all of them or none; otherwise nothing."""
     by_key = {column.casefold(): column for column in columns}
     keys = [label.casefold() for label in labels]

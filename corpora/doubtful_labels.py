@@ -14,6 +14,8 @@ from distune.corpora.texts import CorpusError
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOST_NUMBERS, MOST_FRACTIONS = 50, 10
 """Up to this many distinct numbers, or numbers that are not whole, are classes and not a measurement."""
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,0+")
+"""A whole number as SPSS and Excel write it where a comma begins the fraction."""
 JOINED_BY = {
     "\n": True,
     "|": True,
@@ -43,6 +45,11 @@ def refuse_joined(distinct: Counter[str], known: Collection[str], name: str, sev
     found = _joined(distinct, known)
     if found is not None:
         sign, label, parts = found
+        if all(DECIMAL_COMMA.fullmatch(one) for one in distinct):
+            raise CorpusError(
+                f"{name}: the labels are numbers with a decimal comma, such as {label!r}: write them with a stop or as whole numbers, or name "
+                "every class in `labels:`"
+            )
         raise CorpusError(
             f"{name}: the label {label!r} looks like several labels, {' and '.join(parts)}; {_advice(sign, several)}, or name every "
             "class in `labels:` if it is one class"

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from distune.corpora.annotators import CANCELLED, STATES, state_of
+from distune.corpora.annotators import CANCELLED, PLATFORMS, STATES, state_of
 from distune.corpora.cells import is_nothing
 from distune.corpora.prodigy import ANSWERS, COLUMN
 from distune.corpora.table_file import Table
 
 MOST_CLASSES = 200
-TOOLS_OWN = frozenset({"_annotator_id", "_session_id", "_view_id", "_server_id", "annotator", "annotation_id"})
-"""Columns in which tools say who annotated, and where."""
+TOOLS_OWN = frozenset(
+    {
+        *("_annotator_id", "_session_id", "_view_id", "_server_id", "annotator", "annotation_id"),
+        *("HITId", "HITTypeId", "AssignmentId", "WorkerId"),
+        *("ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:task_id", "ACCEPT:verdict"),
+        *("_unit_id", "_id", "_worker_id", "_channel", "_country", "_region", "_city", "_ip"),
+    }
+)
+"""Columns in which tools and crowd platforms say who annotated, and where."""
 TOOLS_ENDINGS = (".responses.users", ".suggestion.agent", ".suggestion.type")
 """How such columns of Argilla end, one set for each question."""
 
@@ -59,6 +66,8 @@ def _tool_of_state(table: Table, name: str) -> str:
         return "Prodigy" if _has_only(table, name, frozenset(ANSWERS)) else ""
     if name == "status" or name.endswith(".status"):
         return "Argilla" if _has_only(table, name, STATES) else ""
+    if name in PLATFORMS:
+        return PLATFORMS[name].tool if _has_only(table, name, PLATFORMS[name].states) else ""
     return (
         "Label Studio" if name == CANCELLED and _has_only(table, name, frozenset({"true", "false", "0", "1"})) else ""
     )

@@ -42,12 +42,12 @@ def spelt_list(cell: str) -> Any:
 def refuse_places(lists: Sequence[Sequence[Any]], file: str) -> None:
     """Raise CorpusError if lists have a 0 or 1 at the place of each label, as scikit-learn's MultiLabelBinarizer writes them.
 
-    All are of one length then, and a list of labels names none of them twice.
+    All are of one length then. As lists of labels, of which none is named twice, two such labels would be on every text.
     """
     if not lists or len(lists[0]) < 2 or len({len(one) for one in lists}) > 1:
         return
     spelt = [[str(part) for part in one] for one in lists]
-    if all(part in ZEROS_AND_ONES for one in spelt for part in one) and any(len(set(one)) < len(one) for one in spelt):
+    if all(part in ZEROS_AND_ONES for one in spelt for part in one):
         raise CorpusError(
             f"{file}: the labels are lists of {len(lists[0])} zeros and ones, such as {str(list(lists[0]))[:40]}, without the names of "
             "their places: write lists of names, or a column of 0 and 1 for each label (corpus.label_columns)"

@@ -35,6 +35,8 @@ FEWEST_ALIKE = 0.1
 """The share of rows that is no chance."""
 LARGEST_SPREAD = 1e-3
 """How far apart the logits of one text in two rows may be."""
+FEWEST_ANSWERS = 20
+"""This many rows of a 1 among zeros are no logits by hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,20 @@ class LogitsFile:
         alike = (values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < ROUNDED_SUM)
         n, are_whole = int(alike.sum()), (values[alike] == np.round(values[alike])).all()
         return 0 if are_whole or n < max(2, FEWEST_ALIKE * len(values)) else n
+
+    @property
+    def are_like_percentages(self) -> bool:
+        """Whether logits are >= 0 and add up to 100 in every row, as rounded percentages do and those of no model."""
+        values = self.logits
+        are_percent = (values >= 0).all() and (np.abs(values.sum(axis=1) - 100) < 100 * ROUNDED_SUM).all()
+        return bool(are_percent) and not self.is_multi_label and len(values) > 1
+
+    @property
+    def are_answers(self) -> bool:
+        """Whether logits are 1 for one class and 0 for the others in each of many rows, as where each row is an answer."""
+        values = self.logits
+        are_whole = ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all()
+        return bool(are_whole) and not self.is_multi_label and len(values) >= FEWEST_ANSWERS
 
     def fingerprint(self) -> str:
         """16 hex digits over the content."""

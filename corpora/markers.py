@@ -12,12 +12,15 @@ from distune.corpora.foreign_headers import OF_FASTTEXT
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError
 
-OF_EXCEL = frozenset({"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"})
+OF_EXCEL = frozenset(
+    {"#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA", "#ERROR!"}
+)
 """The results of formulas that cannot be computed."""
 DOUBTFUL = frozenset(
     {
         *("?", "??", "???", ".", "..", "...", "-", "--", "---", "–", "—", "_"),
         *("na", "n.a.", "n.a", "nil", "undefined", "missing", "unlabeled", "unlabelled", "unannotated", "todo", "tbd"),
+        *("loading...", "undecided", "skip", "skipped", "abstain"),
         *("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
         *("未标注", "未标记", "无标签", "缺失"),
     }

@@ -7,8 +7,15 @@ from collections.abc import Collection, Sequence
 
 from distune.corpora.doubtful_labels import NUMBER
 
-WHOLE_FLOAT = re.compile(r"[+-]?\d+\.0*")
+WHOLE_FLOAT = re.compile(r"[+-]?(?:\d+\.0*|\.0+)")
+"""A whole number with a stop; SPSS writes 0 as `.00`."""
 TRUTH = frozenset({"true", "false"})
+
+
+def without_stop(number: str) -> str:
+    """A whole number that `WHOLE_FLOAT` fits, without its stop and what follows."""
+    before = number.partition(".")[0]
+    return before if before.strip("+-") else f"{before}0"
 
 
 def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
@@ -27,7 +34,7 @@ def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> lis
 def _value(label: str) -> str:
     """The same for two spellings of one whole number, and of one truth value."""
     if WHOLE_FLOAT.fullmatch(label):
-        return label.split(".", maxsplit=1)[0]
+        return without_stop(label)
     return label.lower() if label.lower() in TRUTH else label
 
 
@@ -38,7 +45,7 @@ def _with_whole_numbers(labels: Sequence[str | None]) -> list[str | None]:
     numbers = {label for label in distinct if NUMBER.fullmatch(label)}
     if any(not float(label).is_integer() for label in numbers):
         return list(labels)
-    shorter = {label: label.split(".")[0] for label in numbers if WHOLE_FLOAT.fullmatch(label)}
+    shorter = {label: without_stop(label) for label in numbers if WHOLE_FLOAT.fullmatch(label)}
     return [shorter.get(label, label) if label is not None else None for label in labels]
 
 

@@ -66,7 +66,8 @@ def check(study: Study) -> str:
             *class_lines(corpus),
             *exactness(corpus, places[0].logits_file, read.metric),
             *corpus.notes,
-            *read.of_files,
+            *read.of_vectors,
+            *read.of_teacher_data,
             *dict.fromkeys(assumptions),
         ]
     )

@@ -35,6 +35,11 @@ def answers(
             {"was_cancelled": True},
             "skipped by an annotator (`was_cancelled`, as Label Studio writes it)",
         ),
+        (
+            {"AssignmentStatus": "Approved"},
+            {"AssignmentStatus": "Rejected"},
+            "rejected or not finished (`AssignmentStatus`, as Mechanical Turk writes it)",
+        ),
     ],
 )
 def test_rows_that_no_annotator_has_answered_are_abstentions(
@@ -88,6 +93,36 @@ def test_people_who_answer_with_a_confidence_agree_at_times_and_are_read(tmp_pat
     found = answers(tmp_path, rows)
     # a: (0.8 + 0.2) / 2, (0.1 + 0.6) / 2, (0.1 + 0.2) / 2
     assert np.exp(found.file.of(["a"]).logits[0]) == pytest.approx([0.5, 0.35, 0.15], rel=1e-5)
+
+
+@pytest.mark.parametrize("column", ["confidence", "score"])
+def test_two_annotators_who_disagree_on_every_text_are_read_by_numbers_that_no_scores_of_labels_have(
+    tmp_path: Path, column: str
+) -> None:
+    rows = [
+        {"text": f"t{n}", "label": label, column: number}
+        for n in range(20)
+        for label, number in (("bad", 0.9), ("good", 0.6))
+    ]
+    found = answers(tmp_path, rows)
+    # By confidence (0.9 + 0.2) / 2, (0.05 + 0.6) / 2, (0.05 + 0.2) / 2; by votes (1 + 1/3) / 3 twice, and (1/3) / 3.
+    expected = [0.55, 0.325, 0.125] if column == "confidence" else [4 / 9, 4 / 9, 1 / 9]
+    assert np.exp(found.file.of(["t3"]).logits[0]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("numbers", [(0.5, 0.5), (97.0, 3.0), (2.5, -1.0), (0.9, None)])
+def test_numbers_that_may_be_scores_are_refused_with_the_form_of_several_answers(
+    tmp_path: Path, numbers: tuple[float | None, float | None]
+) -> None:
+    rows = [
+        {"text": f"t{n}", "label": label, "score": number}
+        for n in range(20)
+        for label, number in zip(("bad", "good"), numbers, strict=True)
+    ]
+    with pytest.raises(
+        CorpusError, match="if these are the answers of several annotators, write them into one row too"
+    ):
+        answers(tmp_path, rows)
 
 
 def test_minus_one_is_not_taken_for_a_misspelt_one(tmp_path: Path) -> None:

@@ -75,3 +75,22 @@ def test_rows_that_are_whole_by_apostrophes_behind_backslashes_alone_are_refused
     path.write_text("text,label\n'it\\'s good, cheap',x\nb,x\n", encoding="utf-8")
     with pytest.raises(CorpusError, match=REFUSED):
         read_rows(FileConfig(path=path))
+
+
+@pytest.mark.parametrize("text", ["one\\\ntwo", "it's one\\\ttwo"])
+@pytest.mark.parametrize("skip_bad_rows", [False, True])
+def test_line_breaks_and_tabs_behind_backslashes_are_refused_where_no_marks_surround_cells(
+    tmp_path: Path, text: str, skip_bad_rows: bool
+) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"text\tlabel\nfine\tpos\n{text}\tneg\n", encoding="utf-8")
+    said = "backslashes escape line breaks or separators in cells, first in line 3, as MySQL's OUTFILE and Hive write"
+    with pytest.raises(CorpusError, match=said):
+        read_rows(FileConfig(path=path, skip_bad_rows=skip_bad_rows))
+
+
+def test_rows_that_backslashes_do_not_make_whole_are_told_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("text\tlabel\nC:\\temp\tpos\nthree\tcells\there\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="1 of 3 rows have another number of columns than the header, such as line 3"):
+        read_rows(FileConfig(path=path))

@@ -57,6 +57,7 @@ def test_a_label_that_only_looks_like_none_is_one_where_the_study_names_it() -> 
 def test_whole_floats_are_whole_numbers_where_all_numbers_are_whole() -> None:
     assert labels("1.0", "0.0", "1") == labels(1.0, 0.0, 1) == labels(Decimal("1.0"), "0", 1) == ["1", "0", "1"]
     assert labels("1.0", "1.5", "2.0") == labels(1.0, 1.5, 2.0) == ["1.0", "1.5", "2.0"]
+    assert labels("1.00", ".00", "-.0") == ["1", "0", "-0"]  # As SPSS writes 0.
     assert labels("01", "1e3", "v1.0") == ["01", "1e3", "v1.0"]
 
 
@@ -99,6 +100,12 @@ def test_labels_that_are_joined_in_one_cell_are_refused(cells: tuple[str, ...]) 
 def test_lists_as_numpy_java_and_databases_spell_them_are_several_labels(cell: str) -> None:
     with pytest.raises(CorpusError, match=r"row 1 (has \d labels|is an object)|label of row 1 is an object"):
         labels(cell, "x", "y")
+
+
+@pytest.mark.parametrize("cells", [("1,00", ",00"), ("1,0", "0,0", "2,0")])
+def test_whole_numbers_with_a_decimal_comma_are_no_joined_labels(cells: tuple[str, ...]) -> None:
+    with pytest.raises(CorpusError, match="the labels are numbers with a decimal comma, such as"):
+        labels(*cells * 2)
 
 
 def test_a_label_in_brackets_is_a_label() -> None:

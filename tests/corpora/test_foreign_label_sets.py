@@ -62,6 +62,11 @@ def test_lists_of_zeros_and_ones_at_the_places_of_labels_are_refused(tmp_path: P
         of_lines(tmp_path, *labels)
 
 
+def test_so_are_lists_of_two_places_of_which_one_is_set_in_every_row(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"the labels are lists of 2 zeros and ones, such as \[1, 0\]"):
+        of_lines(tmp_path, [1, 0], [0, 1], [1, 0])
+
+
 def test_lists_of_the_labels_0_and_1_are_labels(tmp_path: Path) -> None:
     assert of_lines(tmp_path, [0, 1], [1], [])[0] == sets("0|1", "1", "")
 

@@ -28,7 +28,7 @@ def test_errors_of_excel_are_no_labels(sign: str, tmp_path: Path) -> None:
         read_rows(FileConfig(path=table(tmp_path, ["pos", "neg", sign])))
 
 
-@pytest.mark.parametrize("sign", ["?", ".", "-", "na", "undefined", "Undefined", "inf", "未标注"])
+@pytest.mark.parametrize("sign", ["?", ".", "-", "na", "undefined", "Undefined", "inf", "未标注", "Loading...", "skip"])
 def test_a_sign_that_may_mean_missing_is_told_with_what_to_do(sign: str, tmp_path: Path) -> None:
     path, notes = table(tmp_path, ["pos", "neg", sign, sign]), []
     read_rows(FileConfig(path=path), notes=notes)

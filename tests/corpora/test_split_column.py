@@ -18,7 +18,7 @@ def notes_of(tmp_path: Path, column: str, *splits: str, label: str = "label") ->
     return notes[1:]
 
 
-@pytest.mark.parametrize("column", ["split", "Set"])
+@pytest.mark.parametrize("column", ["split", "Set", "ML_USE"])
 def test_rows_of_several_splits_in_one_file_are_told(tmp_path: Path, column: str) -> None:
     assert notes_of(tmp_path, column, "train", "test", "train", "") == [
         f"  its column {column!r} has the splits train (2), test (1), and all rows are read alike; if they are splits, write each into a "
@@ -35,3 +35,9 @@ def test_other_columns_are_not(tmp_path: Path, column: str, splits: list[str]) -
 
 def test_nor_is_the_column_of_the_labels(tmp_path: Path) -> None:
     assert notes_of(tmp_path, "split", "train", "test", label="split") == []
+
+
+def test_rows_of_no_split_do_not_hide_the_others(tmp_path: Path) -> None:
+    assert notes_of(tmp_path, "ml_use", "TRAINING", "UNASSIGNED", "TEST", "VALIDATION")[0].startswith(
+        "  its column 'ml_use' has the splits TRAINING (1), TEST (1), VALIDATION (1), and all rows are read alike"
+    )

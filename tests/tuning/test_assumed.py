@@ -59,6 +59,23 @@ def test_logits_that_look_like_probabilities_are_told(document: dict[str, Any], 
     assert "its logits are >= 0 and add up to 1 in every row, as probabilities do" in check(study)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (97.5, 2.4, "its logits are >= 0 and add up to 100 in every row, as percentages do"),
+        (1.0, 0.0, "its logits are 1 for one class of each text and 0 for the others; if each 1 is an answer"),
+    ],
+)
+def test_percentages_and_answers_in_place_of_logits_are_told(
+    document: dict[str, Any], write_logits: Any, right: float, wrong: float, said: str
+) -> None:
+    study = written(
+        document, write_logits, lambda labels: np.where(np.arange(2) == np.reshape(labels % 2, (-1, 1)), right, wrong)
+    )
+    assert said in check(study)
+    assert said not in check(written(document, write_logits, lambda labels: np.full((len(labels), 2), [2.0, 1.5])))
+
+
 def test_a_probability_of_zero_is_no_news_where_probabilities_are_compared(
     document: dict[str, Any], tmp_path: Path
 ) -> None:

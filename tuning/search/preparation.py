@@ -79,7 +79,7 @@ def prepare(read: ReadStudy, runner: Runner = IN_PROCESS, progress: Progress = u
     """
     study, corpus = read.study, read.corpus
     _log.info(f"corpus {study.config.corpus.source_name}: {read.sizes}; labels {', '.join(corpus.labels)}")
-    for line in (*corpus.notes, *read.of_columns, *read.of_settings):
+    for line in (*corpus.notes, *read.of_teacher_data, *read.of_columns, *read.of_settings):
         _log.info(f"  {line}")
     for line in read.of_teachers:
         _log.info(line)

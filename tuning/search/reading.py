@@ -55,8 +55,10 @@ class ReadStudy:
     """The assumptions of the study about its teachers' numbers."""
     of_teachers: tuple[str, ...]
     """The lines of the loaded teachers about themselves."""
-    of_files: tuple[str, ...]
-    """How the files of word vectors and of the teachers' own texts were read."""
+    of_vectors: tuple[str, ...]
+    """How the files of word vectors were read."""
+    of_teacher_data: tuple[str, ...]
+    """How the files of the teachers' own texts were read, and what was left out of them."""
 
     @property
     def sizes(self) -> str:
@@ -86,11 +88,12 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
     texts = (*corpus.train.texts, *corpus.transfer.texts)
     _refuse_what_inputs_lack(prepared, texts, places[0])
     # It is said before a teacher is loaded, or learns.
-    of_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
+    of_vector_files = _vector_notes(prepared, texts[:FIRST_TEXTS], places[0])
     earlier = earlier_folder(config, corpus) if config.search.warm_start and not only else None
     more = config.teacher_data
+    of_teacher_data: tuple[str, ...] = ()
     if (more.labelled or more.unlabelled) and (all_teachers or any(map(is_to_be_trained, places))):
-        of_files += load_teacher_data(more, corpus).notes
+        of_teacher_data = load_teacher_data(more, corpus).notes
     masks = any(one.augment.n_iter > 0 and one.augment.p_mask > 0 for one in configs)
     of_teachers = examine_teachers(Examination(corpus, masks), places, all_of_them=all_teachers)
     return ReadStudy(
@@ -104,7 +107,8 @@ def read_study(study: Study, only: TrialConfig | None = None, all_teachers: bool
         of_columns=tuple(assumptions(places)),
         of_settings=(*of_vectors, *_assumed_of_settings(study, corpus, metric, places)),
         of_teachers=tuple(of_teachers),
-        of_files=tuple(of_files),
+        of_vectors=tuple(of_vector_files),
+        of_teacher_data=of_teacher_data,
     )
 
 

@@ -181,6 +181,24 @@ def _of_sums(places: Sequence[TeacherPlace]) -> list[str]:
             f"students learn {learnt}"
         )
     found += [
+        f"{file.path}: its logits are >= 0 and add up to 100 in every row, as percentages do; if they are, divide them by 100 and call the "
+        "columns probabilities or probability_LABEL, or students learn answers that are far surer than the teacher's"
+        for file in files
+        if file.are_like_percentages
+    ]
+    found += [
+        f"{file.path}: its logits are 1 for one class of each text and 0 for the others; if each 1 is an answer, give the answers as "
+        "teacher.answers, or students learn ones that are hardly sure"
+        for file in files
+        if file.are_answers
+    ]
+    found += [
+        f"{file.path}: its logits are all >= 0, so that each text has a probability of 0.5 or more for every label; if they are percentages, "
+        "divide them by 100 and call the columns probabilities or probability_LABEL"
+        for file in files
+        if file.is_multi_label and len(file.logits) > 1 and (file.logits >= 0).all() and not file.n_like_probabilities
+    ]
+    found += [
         f"{file.path}: its logits are all <= 0, so that it gives no label a probability above 0.5; if they are logarithms of probabilities, write "
         "the probabilities themselves, as a column probabilities or probability_LABEL"
         for file in files

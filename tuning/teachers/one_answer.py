@@ -1,18 +1,24 @@
-"""Teachers that say the same of every text, of which students learn little or nothing."""
+"""Teachers that say the same of every text, or what has nothing to do with it: students learn little or nothing of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distune.corpora.labelling import n_texts_of
+from distune.corpora.labelling import UNLABELLED, n_texts_of
 from distune.corpora.logits_file import LogitsFile
 from distune.corpora.texts import CorpusError
+from distune.tuning.teachers.assignment import confusion, log_at_least
 from distune.tuning.teachers.turned import about_turned
 
+FEWEST_TEXTS = 20
+"""Fewer texts tell nothing of a teacher."""
+BY_CHANCE = 0.05
+"""How likely as many right answers are by chance, if a line says that they may be."""
 MOST_SHOWN = 5
 """How many labels a line names."""
 
@@ -22,8 +28,8 @@ def refuse_equal_logits(source: str, logits: NDArray[np.floating]) -> None:
     empty head."""
     if logits.size and np.ptp(logits) == 0:
         raise CorpusError(
-            f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers; name "
-            "a teacher that was trained"
+            f"{source}: all its logits on dev are {logits.flat[0]:g}, for every class of every text, as a head of zeros answers, "
+            "or votes that are tied for each text; name a teacher that tells the classes apart"
         )
 
 
@@ -52,14 +58,32 @@ def about_one_answer(
     if labels.ndim == 2:
         return [*_about_one_set(source, logits, names, counts), *about_turned(source, logits, labels, names)]
     answers = np.unique(logits.argmax(axis=1))
-    if len(answers) > 1 or (counts > 0).sum() < 2:
+    if (counts > 0).sum() < 2:
         return []
+    if len(answers) > 1:
+        return _about_unrelated(source, logits.argmax(axis=1), labels, len(names))
     answer = int(answers[0])
     is_same = np.ptp(logits, axis=0).max() == 0
     doubt = "students learn nothing of the texts from it" if is_same else "is it trained, and on such texts?"
     return [
         f"{source}: it says {names[answer]} of each of {len(logits)} texts of dev{', with the same logits' if is_same else ''}, where "
         f"{counts.sum() - counts[answer]} of {counts.sum()} have another label; {doubt}"
+    ]
+
+
+def _about_unrelated(
+    source: str, answers: NDArray[np.integer[Any]], labels: NDArray[np.integer[Any]], n_classes: int
+) -> list[str]:
+    """The line about answers `[texts]` that go with the labels no more often than answers to other texts would."""
+    known = labels != UNLABELLED
+    counts = confusion(answers[known], labels[known], n_classes)
+    n, n_right = int(counts.sum()), int(np.trace(counts))
+    share = float(counts.sum(axis=1) @ counts.sum(axis=0)) / n**2
+    if n < FEWEST_TEXTS or log_at_least(n_right, n, share) <= math.log(BY_CHANCE):
+        return []
+    return [
+        f"{source}: it is right on {n_right} of {n} texts of dev, where {share * n:.0f} are right by chance: do its rows belong to other texts, "
+        "its columns to other labels, or has it learnt nothing?"
     ]
 
 

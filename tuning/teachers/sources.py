@@ -98,10 +98,7 @@ def train_if_missing(asking: Asking, place: TeacherPlace) -> None:
 
     data = load_teacher_data(config.teacher_data, corpus)
     first = f"pretraining on {n_of(len(data.pretraining_texts), 'text')}, " if settings.pretrain else ""
-    _log.info(
-        f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}; {n_of(data.n_removed, 'row of dev or test', 'rows of dev or test')} "
-        "left out"
-    )
+    _log.info(f"teacher: {first}training on {n_of(len(data.train), 'labelled text')}")
     head = place.head
     column = np.array([head.labels.index(label) for label in corpus.labels])
     metric = task_of(corpus.is_multi_label).metric(config.metric, corpus.labels, {})

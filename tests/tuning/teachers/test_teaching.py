@@ -96,11 +96,11 @@ def test_a_text_of_dev_or_test_never_reaches_pretraining(
     document["teacher_data"] = {"unlabelled": [{"path": str(tmp_path / "more.csv")}]}
     scratch = {"layers": 1, "hidden_size": 16, "heads": 2, "min_count": 1}
     document["teacher"] = {"from_scratch": scratch, "pretrain": {"epochs": 1}, "epochs": 1, "max_length": 16}
-    study = Study(document)
-    corpus = load_corpus(study.config.corpus)
-    (place,) = locate(study.config, corpus)
-    logits_for(study.config, corpus, [place])
-    assert "pretraining on 41 texts, training on 10 labelled texts; 2 rows of dev or test left out" in said[0]
+    (place,) = prepared_study(document).teachers.places
+    (training,) = [line for line in said if "training on" in line]
+    assert training.startswith("teacher: pretraining on 41 texts, training on 10 labelled texts")
+    (left_out,) = [line for line in said if "left out" in line]
+    assert left_out.strip() == "teacher_data: 2 rows of the files left out, as dev or test has the text"
     with place.trained.to_read() as folder:
         assert set("甲乙丙书") & set(tokenizer_pieces(folder)) == {"丙", "书"}
 
