@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distune.corpora.texts import CorpusError
-from tests.corpora.test_answers_of_tools import LABELS, answers
+from tests.making.tool_answers import LABELS, answers
 
 
 @pytest.mark.parametrize("is_multi_label", [False, True])

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from distune.corpora.answer_rule import AnswerRule
-from distune.corpora.answers_file import AnswersFile, read_answers_file
 from distune.corpora.texts import CorpusError, text_hash
-
-LABELS = ("bad", "good", "so-so")
-
-
-def answers(
-    tmp_path: Path, rows: list[dict[str, Any]], labels: tuple[str, ...] = LABELS, is_multi_label: bool = False
-) -> AnswersFile:
-    path = tmp_path / "votes.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return read_answers_file(str(path), labels, AnswerRule(), is_multi_label)
+from tests.making.tool_answers import answers
 
 
 @pytest.mark.parametrize("is_multi_label", [False, True])
