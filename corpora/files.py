@@ -17,6 +17,7 @@ from distune.corpora.annotators import annotated_rows
 from distune.corpora.cells import MISSING, labels_of
 from distune.corpora.decoding import decode, decompress
 from distune.corpora.doubtful_labels import NUMBER
+from distune.corpora.garbled_texts import about_garbled_texts
 from distune.corpora.headers import check_first_row
 from distune.corpora.label_cells import LabelCellsConfig
 from distune.corpora.label_columns import about_states
@@ -123,7 +124,8 @@ def read_rows(
         told.append(f"  {n_of(n_empty, 'row')} without a text left out")
     if all(NUMBER.fullmatch(row.text) for row in rows):
         told.append(f"  its texts are all numbers, such as {rows[0].text}: is {config.text!r} the text column?")
-    told += [*texts_of_json([row.text for row in rows]), *_doubts(rows)]
+    as_read = [row.text for row in rows]
+    told += [*texts_of_json(as_read), *_doubts(rows), *about_garbled_texts(as_read)]
     n_replaced = sum(REPLACEMENT in row.text for row in rows)
     if n_replaced:
         told.append(
