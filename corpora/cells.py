@@ -17,8 +17,9 @@ from distune.corpora.doubtful_labels import (
     refuse_measure,
     without_minus_one,
 )
+from distune.corpora.label_lists import spelt_map
 from distune.corpora.markers import OF_EXCEL, refuse_objects
-from distune.corpora.one_spelling import in_one_spelling
+from distune.corpora.one_spelling import in_one_spelling, without_brackets
 from distune.corpora.row_names import RowNames
 from distune.corpora.texts import CorpusError, normalise
 
@@ -127,7 +128,7 @@ def labels_of(
             for place, cell in enumerate(cells)
         ]
     else:
-        spelt = _spellings(cells, rows)
+        spelt = without_brackets(_spellings(cells, rows), {*named, *rename}, notes)
     there = tuple(dict.fromkeys(spelt))  # A million rows have a few labels.
     as_known = dict(zip(there, in_one_spelling(there, {*named, *rename}), strict=True))
     if unused := [label for label in rename if label not in as_known.values()]:
@@ -206,6 +207,8 @@ def _listed(label: str) -> Any:
         value = None
     if isinstance(value, list | dict):
         return value
+    if as_map := spelt_map(label):
+        return as_map
     # Python, numpy (which has no commas), Java and PostgreSQL: parts in quotation marks, or between commas or white space.
     inner = label[1:-1]
     parts = ["".join(found).strip() for found in QUOTED.findall(inner)]

@@ -14,6 +14,8 @@ PART = re.compile(rf"\s*({QUOTED}|[^,]*?)\s*(?:,|$)", re.DOTALL)
 """A part between commas; commas within quotation marks belong to it."""
 NUMBERS = re.compile(r"[-+.\deE\s]*|(?:True|False|true|false|\s)*")
 """The values that NumPy prints without quotation marks, and with spaces alone between them."""
+MAP_VALUE = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?|true|false|null|NULL|", re.IGNORECASE)
+"""A value of a map whose keys are labels."""
 BRACKETS = {"[": "]", "{": "}"}
 ZEROS_AND_ONES = frozenset({"0", "1", "0.0", "1.0", "0.", "1.", "False", "True", "false", "true"})
 
@@ -36,7 +38,18 @@ def spelt_list(cell: str) -> Any:
         return found
     if BRACKETS.get(cell[0]) != cell[-1]:
         return None
-    return [_part(match[1]) for match in PART.finditer(inner) if match[0]]
+    parts = [_part(match[1]) for match in PART.finditer(inner) if match[0]]
+    return spelt_map(cell) or parts
+
+
+def spelt_map(cell: str) -> dict[str, str]:
+    """The object that a cell spells as Java, Hive and DuckDB print a map, `{late=1, broken=0}`; empty if it spells none."""
+    if cell[:1] != "{" or cell[-1:] != "}":
+        return {}
+    pairs = [match[1].partition("=") for match in PART.finditer(cell[1:-1].strip()) if match[0]]
+    if not all(name.strip() and sign and MAP_VALUE.fullmatch(value.strip()) for name, sign, value in pairs):
+        return {}
+    return {_part(name.strip()): value.strip() for name, _, value in pairs}
 
 
 def refuse_places(lists: Sequence[Sequence[Any]], file: str) -> None:

@@ -9,6 +9,8 @@ from distune.corpora.doubtful_labels import NUMBER
 
 WHOLE_FLOAT = re.compile(r"[+-]?(?:\d+\.0*|\.0+)")
 """A whole number with a stop; SPSS writes 0 as `.00`."""
+IN_BRACKETS = re.compile(r"\[([^\[\],'\"]+)\]")
+"""A list of one label as DuckDB and Java print it in a cell of CSV."""
 TRUTH = frozenset({"true", "false"})
 
 
@@ -16,6 +18,21 @@ def without_stop(number: str) -> str:
     """A whole number that `WHOLE_FLOAT` fits, without its stop and what follows."""
     before = number.partition(".")[0]
     return before if before.strip("+-") else f"{before}0"
+
+
+def without_brackets(labels: Sequence[str | None], known: Collection[str], notes: list[str]) -> list[str | None]:
+    """The labels without square brackets, if they stand around each of several; `notes` gets that they did.
+
+    `[deleted]` next to other labels is a label, and so is one that is `known`.
+    """
+    matches = {label: IN_BRACKETS.fullmatch(label) for label in labels if label is not None}
+    if len(matches) < 2 or not all(matches.values()) or not matches.keys().isdisjoint(known):
+        return list(labels)
+    inner = {label: match[1].strip() for label, match in matches.items() if match}
+    notes.append(
+        "  its labels have square brackets around them, as programs print a list of one, and are read without these"
+    )
+    return [None if label is None else inner[label] for label in labels]
 
 
 def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:

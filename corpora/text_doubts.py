@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from distune._plural import n_of
 from distune.corpora.cells import MISSING
 from distune.corpora.doubtful_labels import NUMBER
+from distune.corpora.garbled_texts import about_garbled_texts
 from distune.corpora.markers import texts_of_json
 
 ESCAPES = {
@@ -30,6 +31,7 @@ def doubts_about(texts: Sequence[str], column: str) -> list[str]:
     if all(NUMBER.fullmatch(text) for text in texts):
         found.append(f"  its texts are all numbers, such as {texts[0]}: is {column!r} the text column?")
     found += [*texts_of_json(texts), *_about_missing_values(texts), *_about_escapes(texts), *_about_cuts(texts)]
+    found += about_garbled_texts(texts)
     n_replaced = sum(REPLACEMENT in text for text in texts)
     if n_replaced:
         found.append(

@@ -112,6 +112,22 @@ def test_a_label_in_brackets_is_a_label() -> None:
     assert labels("[deleted]", "(a b)", "{x}", "[nan]", "['y']") == ["[deleted]", "(a b)", "x", None, "y"]
 
 
+def test_brackets_around_every_label_are_those_of_a_list_of_one() -> None:
+    notes: list[str] = []
+    assert labels_of(["[neg]", "[not-ok]", "[neg]", "[]"], ROWS, {}, (), notes=notes) == ["neg", "not-ok", "neg", None]
+    assert notes == [
+        "  its labels have square brackets around them, as programs print a list of one, and are read without these"
+    ]
+    assert labels("[neg]", "[pos]", named=("[neg]", "[pos]")) == ["[neg]", "[pos]"]
+
+
+@pytest.mark.parametrize("cell", ["{x=1, y=0}", "{x=0.5}", "{x=true}"])
+def test_a_map_of_java_is_an_object(cell: str) -> None:
+    with pytest.raises(CorpusError, match="the label of row 1 is an object"):
+        labels(cell, "x")
+    assert labels("{x=y}", "z") == ["x=y", "z"]
+
+
 @pytest.mark.parametrize("joined", ["a b", "a/b", "a&b", "a+b", "a、b", "a，b"])
 def test_labels_joined_by_any_sign_are_refused_where_all_parts_are_labels(joined: str) -> None:
     with pytest.raises(CorpusError, match="looks like several labels, a and b"):

@@ -62,6 +62,11 @@ def test_lists_of_zeros_and_ones_at_the_places_of_labels_are_refused(tmp_path: P
         of_lines(tmp_path, *labels)
 
 
+def test_a_map_of_java_or_duckdb_says_of_each_label_whether_the_text_has_it(tmp_path: Path) -> None:
+    cells = ("{late=1, broken=0}", "{late=true,broken=false}", '{"late"=0, broken=1}', "{late=0, broken=0}")
+    assert of_lines(tmp_path, *cells)[0] == sets("late", "late", "broken", "")
+
+
 def test_so_are_lists_of_two_places_of_which_one_is_set_in_every_row(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"the labels are lists of 2 zeros and ones, such as \[1, 0\]"):
         of_lines(tmp_path, [1, 0], [0, 1], [1, 0])
