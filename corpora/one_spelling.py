@@ -9,7 +9,7 @@ from distune.corpora.doubtful_labels import NUMBER
 
 WHOLE_FLOAT = re.compile(r"[+-]?(?:\d+\.0*|\.0+)")
 """A whole number with a stop; SPSS writes 0 as `.00`."""
-IN_BRACKETS = re.compile(r"\[([^\[\],'\"]+)\]")
+IN_BRACKETS = re.compile(r"\[([^\[\],'\"]*)\]")
 """A list of one label as DuckDB and Java print it in a cell of CSV."""
 TRUTH = frozenset({"true", "false"})
 
@@ -25,14 +25,14 @@ def without_brackets(labels: Sequence[str | None], known: Collection[str], notes
 
     `[deleted]` next to other labels is a label, and so is one that is `known`.
     """
-    matches = {label: IN_BRACKETS.fullmatch(label) for label in labels if label is not None}
-    if len(matches) < 2 or not all(matches.values()) or not matches.keys().isdisjoint(known):
+    matches = {label: IN_BRACKETS.fullmatch(label) for label in labels if label}
+    if len(matches.keys() - {"[]"}) < 2 or not all(matches.values()) or not matches.keys().isdisjoint(known):
         return list(labels)
     inner = {label: match[1].strip() for label, match in matches.items() if match}
     notes.append(
         "  its labels have square brackets around them, as programs print a list of one, and are read without these"
     )
-    return [None if label is None else inner[label] for label in labels]
+    return [inner[label] if label else label for label in labels]
 
 
 def in_one_spelling(labels: Sequence[str | None], known: Collection[str]) -> list[str | None]:
