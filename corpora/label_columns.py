@@ -14,6 +14,7 @@ MOST_CLASSES = 200
 TOOLS_OWN = frozenset(
     {
         *("_annotator_id", "_session_id", "_view_id", "_server_id", "annotator", "annotation_id"),
+        *("is_label_issue", "label_quality"),  # What cleanlab says of a label.
         *("HITId", "HITTypeId", "AssignmentId", "WorkerId"),
         *("ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:task_id", "ACCEPT:verdict"),
         *("_unit_id", "_id", "_worker_id", "_channel", "_country", "_region", "_city", "_ip"),

@@ -179,6 +179,8 @@ def _listed(
     for one in cell:
         if isinstance(one, Mapping | list | tuple) or is_nothing(one):
             within = "; a list within a list is read by its path, as in `label: COLUMN.0`" if _is_within(cell) else ""
+            if isinstance(one, Mapping):
+                within = "; write the name of each label in place of its object"
             raise CorpusError(
                 f"{rows.file}: the labels of {rows[place]} must be a list of names, but got {str(cell)[:60]}{within}"
             )

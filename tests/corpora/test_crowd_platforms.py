@@ -75,6 +75,11 @@ def test_the_status_is_read_as_a_label_where_the_study_says_so(tmp_path: Path) -
     ]
 
 
+def test_what_cleanlab_says_of_a_label_is_none(tmp_path: Path) -> None:
+    rows = [{"text": f"t{n}", "is_label_issue": n == 0, "given_label": f"m{n % 2}"} for n in range(4)]
+    assert label_columns(read_table(config_of(str(write(tmp_path, rows)))), "text") == {"given_label": 2}
+
+
 def test_the_status_and_the_worker_are_no_columns_of_labels(tmp_path: Path) -> None:
     rows = [
         {"text": f"t{n}", "WorkerId": f"w{n % 2}", "AssignmentStatus": status, "Answer.mood": f"m{n % 3}"}
