@@ -254,6 +254,6 @@ def test_labels_in_lines_of_a_cell_are_several(tmp_path: Path) -> None:
 
 def test_a_list_of_objects_is_refused_with_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match="must be a list of names, but got .*; write the name of each label in place of"
+        CorpusError, match=r"must be a list of names, but got .*; write the name of each label in place of"
     ):
         of_lines(tmp_path, [{"displayName": "late"}, {"displayName": "broken"}])
