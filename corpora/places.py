@@ -9,17 +9,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import ArrowException
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+from pyarrow.fs import FileSelector, FileSystem, FileType, copy_files
 
 from distune.corpora.away import waits
 from distune.corpora.disk import UNFINISHED, make_folder, sync_file, sync_folder, write_whole
+from distune.corpora.file_systems import local_system, system_at
 from distune.corpora.scratch import scratch_folder
 
 WHOLE_AT_ONCE = ("s3", "gcs", "abfs")
@@ -87,10 +87,10 @@ class Place:
     @property
     def _resolved(self) -> tuple[FileSystem, str]:
         if self.path is not None:
-            return _local(), str(self.path.absolute())
+            return local_system(), str(self.path.absolute())
         path, mark, options = self.uri.partition("?")
         parts = urlsplit(path)
-        system, root = _system(f"{parts.scheme}://{parts.netloc}/{mark}{options}")
+        system, root = system_at(f"{parts.scheme}://{parts.netloc}/{mark}{options}")
         return system, f"{root.rstrip('/')}/{parts.path.strip('/')}".rstrip("/")
 
     def exists(self) -> bool:
@@ -237,26 +237,14 @@ class Place:
     @waits
     def _copy_to(self, folder: Path) -> None:
         system, path = self._resolved
-        copy_files(path, str(folder), source_filesystem=system, destination_filesystem=_local())
+        copy_files(path, str(folder), source_filesystem=system, destination_filesystem=local_system())
 
     @waits
     def _copy_from(self, folder: Path) -> None:
         system, path = self._resolved
-        copy_files(str(folder), path, source_filesystem=_local(), destination_filesystem=system)
+        copy_files(str(folder), path, source_filesystem=local_system(), destination_filesystem=system)
 
     @waits
     def _copy_file_from(self, file: Path) -> None:
         with self._unfinished() as (system, path):
-            copy_files(str(file), path, source_filesystem=_local(), destination_filesystem=system)
-
-
-@lru_cache
-def _local() -> LocalFileSystem:
-    return LocalFileSystem()
-
-
-@lru_cache
-def _system(uri: str) -> tuple[FileSystem, str]:
-    """A file system and the path of its root (the bucket), opened once in each process."""
-    system, root = FileSystem.from_uri(uri)
-    return system, root
+            copy_files(str(file), path, source_filesystem=local_system(), destination_filesystem=system)

@@ -176,7 +176,7 @@ def test_what_libraries_say_of_a_full_disk_is_understood(tmp_path: Path, said: s
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
     """A folder that only a file system of pyarrow reaches, as on HDFS."""
     system = SubTreeFileSystem(str(tmp_path), LocalFileSystem())
-    monkeypatch.setattr("distune.corpora.places._system", lambda uri: (system, ""))
+    monkeypatch.setattr("distune.corpora.places.system_at", lambda uri: (system, ""))
     return Place("hdfs://host/folder")
 
 
@@ -198,7 +198,7 @@ def test_a_file_elsewhere_that_cannot_be_moved_leaves_nothing_beside_it(
             raise OSError("no such right")
 
     system = Unmovable(str(tmp_path), LocalFileSystem())
-    monkeypatch.setattr("distune.corpora.places._system", lambda uri: (system, ""))
+    monkeypatch.setattr("distune.corpora.places.system_at", lambda uri: (system, ""))
     with pytest.raises(OSError, match="no such right"):
         (elsewhere / "a.txt").write_text("one")
     with pytest.raises(OSError, match="no such right"), (elsewhere / "b.txt").to_write_file() as path:

@@ -21,6 +21,7 @@ DOORS = {
         "corpora/parquet_blocks.py",
         "corpora/table_file.py",
         "corpora/augment.py",
+        "corpora/file_systems.py",
         "corpora/places.py",
         "corpora/kept.py",
         "tuning/champion/answers.py",
