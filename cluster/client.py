@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import ray
 from ray import cloudpickle
 
 from distune.cluster.config import JOB, ClusterError
-from distune.cluster.connection import disconnect
+from distune.cluster.connection import disconnect, first_line
 from distune.cluster.fitting import check_reachable
 
 HEAD = "node:__internal_head__"
@@ -47,8 +48,9 @@ class _Command:
             "RAY_ADDRESS": context.gcs_address,
             "PYTHONUNBUFFERED": "1",
         }
+        # Bash, which gets the signal too, then waits for what it runs, and has its exit status.
         self._process = subprocess.Popen(  # noqa: S603
-            ["/bin/bash", "-c", command],
+            ["/bin/bash", "-c", f"trap : TERM; {command}"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,14 +76,16 @@ class _Command:
         return printed, self._process.wait() if ended else None
 
     def interrupt(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # It has ended meanwhile.
+            os.killpg(self._process.pid, signal.SIGTERM)
 
 
 def run_through_client(address: str, folder: Path, command: str) -> Iterator[str | int]:
     """Send a folder to the cluster at `ray://HOST:PORT` and run a command in it on the head; yields what it prints, and its
     exit status at last.
 
-    Ctrl-C is passed on, and the command's end waited for. Raises ClusterError when the cluster is out of reach.
+    Ctrl-C is passed on, and the command's end waited for. A caller that stops asking ends the command too. Raises
+    ClusterError when the cluster is out of reach, or is lost.
     """
     check_reachable(address)
     _connect(address, folder)
@@ -90,6 +94,11 @@ def run_through_client(address: str, folder: Path, command: str) -> Iterator[str
     try:
         actor = ray.remote(num_cpus=0, resources={HEAD: 0.001})(_Command).remote(command)
         yield from _followed(actor)
+    except (ConnectionError, ray.exceptions.RayError) as error:
+        raise ClusterError(
+            f"the connection to Ray at {address} was lost ({first_line(error):.200}); the search may go on there: "
+            "`distune status STUDY` shows it, and if nobody runs it, --resume goes on"
+        ) from error
     finally:
         cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
         disconnect()
@@ -116,12 +125,16 @@ def _connect(address: str, folder: Path) -> None:
 
 def _followed(actor: Any) -> Iterator[str | int]:
     status = None
-    while status is None:
-        try:
-            printed, status = ray.get(actor.news.remote())
-        except KeyboardInterrupt:
-            ray.get(actor.interrupt.remote())
-            continue
-        if printed:
-            yield printed.decode(errors="replace")
+    try:
+        while status is None:
+            try:
+                printed, status = ray.get(actor.news.remote())
+            except KeyboardInterrupt:
+                ray.get(actor.interrupt.remote())
+                continue
+            if printed:
+                yield printed.decode(errors="replace")
+    except (GeneratorExit, KeyboardInterrupt):  # Nobody would see what it does; without the actor nobody could end it.
+        ray.get(actor.interrupt.remote())
+        raise
     yield int(status)

@@ -22,6 +22,8 @@ AWAY = re.compile(
 """The words of pyarrow's file systems for a server that is out of reach, too busy or broken: these errors have no number."""
 OF_A_SERVER = re.compile(r"AWS Error|google::cloud::Status|Azure")
 """The words of every error that such a server answers. Errors of damaged content have none of them."""
+_given_up: set[str] = set()
+"""The storages for which this process has used up a patience: what it still has to ask them is asked once, until one answers."""
 _log = logging.getLogger(__name__)
 
 
@@ -33,8 +35,8 @@ class AwayError(OSError):
 
 def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answer:
     """The answer of a call to the storage at `root`. The call is made again for `patience_s` seconds while the storage
-    does not answer. Raises AwayError if it stays away."""
-    end_s, is_first = time.monotonic() + patience_s, True
+    does not answer. Raises AwayError if it stays away; after that, further calls do not wait, until one is answered."""
+    began_s, is_first = time.monotonic(), True
     while True:
         try:
             answer = call()
@@ -42,9 +44,13 @@ def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answe
             reason = " ".join(str(error).split())
             if isinstance(error, AwayError) or not AWAY.search(reason):
                 raise
-            if time.monotonic() >= end_s:
+            tried_s = time.monotonic() - began_s
+            if tried_s >= patience_s or root in _given_up:
+                if patience_s:
+                    _given_up.add(root)
                 raise AwayError(
-                    f"{root} does not answer ({reason:.200}); try again when it does; a search goes on with --resume"
+                    f"{root} does not answer (tried for {tried_s:.0f} s: {reason:.200}); try again when it does; a search goes on with "
+                    "--resume"
                 ) from error
             if is_first:
                 _log.warning(f"{root} does not answer ({reason:.120}); this waits for it, {patience_s:.0f} s at most")
@@ -53,6 +59,7 @@ def patiently(call: Callable[[], Answer], root: str, patience_s: float) -> Answe
         else:
             if not is_first:
                 _log.warning(f"{root} is back")
+            _given_up.discard(root)
             return answer
 
 

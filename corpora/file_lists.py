@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from distune._plural import n_of
+from distune.corpora.away import AwayError
 from distune.corpora.hub_dataset import is_of_hub
 from distune.corpora.patterns import is_pattern, matching, pattern_base
 from distune.corpora.places import UNREADABLE, Place
@@ -43,6 +44,8 @@ def files_of(names: str | tuple[str, ...]) -> Files:
     for name in names_of(names):
         try:
             found += _files_of_one(name, notes)
+        except AwayError:
+            raise
         except UNREADABLE as error:
             reason = str(error).strip().split("\n")[0]
             raise CorpusError(f"{name}: cannot be read: {reason}") from error

@@ -11,6 +11,7 @@ import pyarrow as pa
 from distune._digits import is_whole
 from distune._plural import n_of
 from distune.corpora.arrow_columns import HUGGING_FACE, class_names, parquet_columns
+from distune.corpora.away import AwayError
 from distune.corpora.decoding import COMPRESSIONS, UTF16_MARKS, decode, decompress
 from distune.corpora.delimited import DELIMITERS, read_columns
 from distune.corpora.json_records import Records, read_json
@@ -160,12 +161,15 @@ def endings(name: str) -> tuple[str, str]:
 
 
 def content_of(place: Place, name: str, n_bytes: int | None = None) -> bytes:
-    """The bytes of a file, or its first ones; raises CorpusError for one that is not there or cannot be read."""
+    """The bytes of a file, or its first ones; raises CorpusError for one that is not there or cannot be read,
+    and AwayError for a storage that does not answer."""
     refuse_folder(place, name)
     try:
         if not place.exists():
             raise CorpusError(f"no such file: {name}")
         content = place.read_bytes(n_bytes)
+    except AwayError:
+        raise
     except (OSError, pa.ArrowException) as error:
         reason = str(error).strip().split("\n")[0]
         raise CorpusError(f"{name}: cannot be read: {reason}") from error
@@ -181,6 +185,8 @@ def refuse_folder(place: Place, name: str) -> None:
     try:
         is_there = place.exists() and not place.is_file()
         is_folder = is_there and place.is_folder()
+    except AwayError:
+        raise
     except (OSError, pa.ArrowException):
         return  # What cannot be looked at is told where it is read.
     if is_there and not is_folder:

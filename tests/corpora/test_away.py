@@ -64,7 +64,8 @@ def test_without_patience_it_is_one_line(said: str) -> None:
     with pytest.raises(AwayError) as raised:
         patiently(call, "s3://b", 0.0)
     assert (
-        str(raised.value) == f"s3://b does not answer ({said}); try again when it does; a search goes on with --resume"
+        str(raised.value)
+        == f"s3://b does not answer (tried for 0 s: {said}); try again when it does; a search goes on with --resume"
     )
 
 
@@ -76,6 +77,19 @@ def test_what_no_patience_can_help_is_raised_at_once(error: OSError) -> None:
     with pytest.raises(type(error)) as raised:
         patiently(call, "s3://b", 60.0)
     assert (raised.value, left) == (error, ["never asked"])
+
+
+def test_a_patience_that_is_used_up_is_used_up_for_all_until_the_storage_answers() -> None:
+    _, call = answering(NO_CONNECTION)
+    with pytest.raises(AwayError):
+        patiently(call, "s3://gone", 1e-9)
+    left, call = answering(NO_CONNECTION, "there")
+    with pytest.raises(AwayError):
+        patiently(call, "s3://gone", 3600.0)
+    assert left == ["there"]
+    assert patiently(call, "s3://gone", 0.0) == "there"
+    _, call = answering(NO_CONNECTION, "there")
+    assert patiently(call, "s3://gone", 3600.0) == "there"
 
 
 def test_all_places_of_a_search_that_has_begun_wait_in_every_process() -> None:
@@ -124,7 +138,7 @@ def asked(url: str, program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_real_client_of_s3_waits_for_its_server() -> None:
-    answers = [503] * 40 + [200]  # Arrow asks 31 times by itself.
+    answers = [503] * 8 + [200]  # Arrow asks 5 times by itself.
     with server(answers) as url:
         done = asked(url, ASK)
     assert (done.stdout, answers) == ("True\n", [200])

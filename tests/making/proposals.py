@@ -38,7 +38,7 @@ def study(document: dict[str, Any]) -> Study:
 
 def proposals(
     study: Study,
-    folder: Path,
+    folder: Path | Place,
     n_trials: int = 4,
     diary: Diary | None = None,
     sampler: optuna.samplers.BaseSampler | None = None,

@@ -1,14 +1,18 @@
-"""A door before a server on loopback that can be shut for a while: who knocks then is refused, and connections are cut."""
+"""A door before a server on loopback. While it is shut, who knocks is refused, and connections are cut; while it is mute, it takes
+all that is sent, and answers nothing more or half of something."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from distune.cluster.programs import HOST, free_ports
+
+REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) /\S* HTTP/1\.1\r\n")
 
 
 class Door:
@@ -19,19 +23,40 @@ class Door:
         self._behind = behind
         self._sockets: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self._counting = threading.Lock()
+        self.left: int | None = None
+        """How many requests it still answers before it falls mute; it never does without a number."""
+        self._by_half = False
         self.open()
 
     def open(self) -> None:
-        self._listener = socket.create_server((HOST, self.port))
-        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        self.left = None
+        if self._listener is None:
+            self._listener = socket.create_server((HOST, self.port))
+            threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        for one in (self._listener, *self._sockets):
-            if one is not None:
-                with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
-                one.close()
-        self._listener, self._sockets = None, set()
+        if self._listener is not None:
+            _end(self._listener)
+            self._listener.close()
+        self._listener = None
+        self.cut()
+
+    def cut(self) -> None:
+        """End all connections; new ones are taken where the door is not shut."""
+        for one in self._sockets:
+            _end(one)
+            one.close()
+        self._sockets = set()
+
+    def fall_mute(self, after: int = 0, by_half: bool = False) -> None:
+        """Answer so many requests more and then none; `by_half` sends the first bytes of each answer of a content."""
+        self._by_half, self.left = by_half, after
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether all requests that it was to answer have been made."""
+        return self.left is not None and self.left < 0
 
     def _serve(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # It is shut.
@@ -39,17 +64,42 @@ class Door:
                 client, _ = listener.accept()
                 server = socket.create_connection((HOST, self._behind))
                 self._sockets |= {client, server}
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+                for passing, ends in ((self._ask, (client, server)), (self._answer, (server, client))):
+                    threading.Thread(target=passing, args=ends, daemon=True).start()
 
-
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := one.recv(65_536):
-            other.sendall(piece)
-    for end in (one, other):
+    def _ask(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            while piece := client.recv(65_536):
+                with self._counting:
+                    if self.left is not None and REQUEST.match(piece):
+                        self.left -= 1
+                if not self.is_mute or self._by_half:
+                    server.sendall(piece)
+        _end(client, server)
+
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := server.recv(65_536):
+                if not self.is_mute:
+                    client.sendall(piece)
+                elif self._by_half:
+                    client.sendall(_first_half(piece))
+                    while server.recv(65_536):
+                        pass
+        if not self.is_mute:
+            _end(server, client)
+
+
+def _first_half(answer: bytes) -> bytes:
+    """The head of an answer and half of what follows it; half of a head that nothing follows."""
+    head, mark, content = answer.partition(b"\r\n\r\n")
+    return head + mark + content[: len(content) // 2] if content else head[: len(head) // 2]
+
+
+def _end(*sockets: socket.socket) -> None:
+    for one in sockets:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -215,8 +215,16 @@ def client_logs() -> str:
     """What the head's processes for clients say, the newest last."""
     logs = (Path(tempfile.gettempdir()) / "ray").glob("session_2*/logs/ray_client_server*")
     # Those of other clusters come and go.
-    newest = sorted((path.stat().st_mtime, path) for path in logs if path.exists())[-4:]
+    newest = sorted((changed_s(path), path) for path in logs)[-4:]
     return "".join(f"\n{path}:\n{(read(path) or b'')[-2000:].decode(errors='replace')}" for _, path in newest)
+
+
+def changed_s(path: Path) -> float:
+    """When a file was changed; 0 for one that has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 @pytest.mark.soak

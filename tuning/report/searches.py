@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from distune.corpora.away import AwayError
 from distune.models.errors import first_line
 from distune.tuning.champion.results import read_raw_results
 from distune.tuning.metric.config import ACCURACY
@@ -42,7 +43,8 @@ class Listed:
 
 
 def searches_in(places: Layout, study: str | None = None) -> list[Listed]:
-    """The searches of a storage, or of one study in it, by study and number. Raises StudyError for a storage that cannot be read."""
+    """The searches of a storage, or of one study in it, by study and number. Raises StudyError for a storage that cannot be read, and AwayError for
+    one that does not answer."""
     names = studies_in(places) if study is None else [study]
     return [_listed(name, folder) for name in names for folder in searches_of(places, name)]
 
@@ -51,6 +53,8 @@ def _listed(study: str, folder: Folder) -> Listed:
     number = int(folder.place.name)
     try:
         return _read(study, number, folder)
+    except AwayError:  # Nothing of it is damaged, and the others cannot be read either.
+        raise
     except Exception as error:  # noqa: BLE001  (whatever has become of one folder, it must not hide the others)
         return Listed(study=study, number=number, folder=str(folder), state="damaged", fault=first_line(error))
 

@@ -41,6 +41,8 @@ SAVING_SHARE = 0.1
 CHEAP_SAVING_S = 0.1
 LOOKED_FOR_EVERY_S = 1.0
 """The seconds between a worker's requests to a storage that is not a path, to see whether it must skip its trial."""
+LOOKING_SHARE = 0.1
+"""How much of a training these requests may take: one to a storage that says nothing takes half a minute."""
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -108,12 +110,16 @@ def skips_at(place: TrialPlace) -> Callable[[], None]:
     request = replace(place.skip, patience_s=0.0)
 
     def look() -> None:
-        nonlocal looked_s
-        if time.monotonic() - looked_s >= every_s:
-            looked_s = time.monotonic()
-            with contextlib.suppress(AwayError):  # A training waits for no storage that it does not need.
-                if request.is_file():
-                    raise SkippedError(request.read_text())
+        nonlocal looked_s, every_s
+        start = time.monotonic()
+        if start - looked_s < every_s:
+            return
+        with contextlib.suppress(AwayError):  # A training waits for no storage that it does not need.
+            if request.is_file():
+                raise SkippedError(request.read_text())
+        looked_s = time.monotonic()
+        if request.path is None:
+            every_s = max(LOOKED_FOR_EVERY_S, (looked_s - start) / LOOKING_SHARE)
 
     return look
 

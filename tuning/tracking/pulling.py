@@ -10,6 +10,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from distune.corpora.away import AwayError
 from distune.corpora.place_checks import PlaceError, check_place
 from distune.corpora.places import Place
 from distune.models.checkpoint_folder import check_folder
@@ -68,6 +69,8 @@ def _pull_results(place: Place, target: Path) -> Path:
         found = [one for one in (place, place / "champion") if (one / "labels.json").is_file()]
     except PlaceError as error:
         raise StudyError(f"cannot pull: {error}") from error
+    except AwayError:
+        raise
     except (OSError, ValueError) as error:  # A URI that pyarrow does not open is a ValueError.
         raise StudyError(f"cannot pull {place}: {first_line(error)}") from error
     if not found:
@@ -78,6 +81,8 @@ def _pull_results(place: Place, target: Path) -> Path:
         with found[0].to_read() as folder:
             check_folder(folder, has_weights=True)
             shutil.copytree(folder, target)
+    except AwayError:
+        raise
     except OSError as error:
         raise StudyError(f"cannot pull {place}: {first_line(error)}") from error
     return target

@@ -49,3 +49,20 @@ def test_a_training_does_not_wait_for_requests_that_cannot_be_looked_for(monkeyp
     monkeypatch.setattr(Place, "is_file", is_file)
     skips_at(TrialPlace(Folder(Place("s3://b/1")).patient().trials / "5"))()
     assert waited == [0.0]
+
+
+def test_a_server_that_says_nothing_takes_a_tenth_of_a_training_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, asked_s = [0.0], []
+
+    def is_file(self: Place) -> bool:
+        asked_s.append(now_s[0])
+        now_s[0] += 20.0
+        raise AwayError("s3://b does not answer")
+
+    monkeypatch.setattr(Place, "is_file", is_file)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now_s[0])
+    look = skips_at(TrialPlace(Folder(Place("s3://b/1")).trials / "5"))
+    for _ in range(45):  # An epoch of 10 s after each look.
+        look()
+        now_s[0] += 10.0
+    assert asked_s == [0.0, 220.0, 440.0]

@@ -57,7 +57,7 @@ def patient(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def connected(port: int, first: bytes = b"") -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=300)
     connection.sendall(first)
     return connection
 

@@ -202,7 +202,7 @@ def test_until_it_is_ready_nobody_is_taken_in() -> None:
 
 def test_a_body_that_is_refused_is_not_sent_where_the_client_waits(port: int) -> None:
     for size, told in ((14, b"HTTP/1.1 100 "), (1_048_577, b"HTTP/1.1 413 ")):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
             head = (
                 f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: {size}\r\n\r\n"
             )
@@ -216,7 +216,7 @@ def test_what_a_proxy_could_read_as_something_else_is_refused(port: int) -> None
         ("Transfer-Encoding: chunked\r\nContent-Length: 2", 400),
         ("Content-Length: 2\r\nContent-Length: 3", 400),
     ):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
             connection.sendall(f"POST /predict HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode())
             assert connection.recv(1000).startswith(f"HTTP/1.1 {status} ".encode())
 
