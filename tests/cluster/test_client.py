@@ -115,7 +115,7 @@ def test_a_caller_that_stops_asking_leaves_no_search_behind(monkeypatch: pytest.
     actor = Actor()
     followed = client._followed(actor)
     assert next(followed) == "trial 1"
-    followed.close()  # As Ctrl-C while a line is printed does, or a pipe that nobody reads.
+    followed.close()  # type: ignore[attr-defined]  # As Ctrl-C while a line is printed does, or a pipe that nobody reads.
     assert actor.interruptions == 1
 
 

@@ -70,7 +70,7 @@ def test_a_command_that_is_left_without_an_answer_says_so_in_a_line(
     words = words_of(command, *begun)
     bucket.fall_mute(after=1_000_000)
     run(*words)
-    asked = 1_000_000 - bucket.left
+    asked = 1_000_000 - (bucket.left or 0)
     assert asked > 1
     for answered, by_half in ((0, False), (asked // 2, True), (asked - 1, False)):
         bucket.fall_mute(answered, by_half)

@@ -84,6 +84,8 @@ def _be_interruptible() -> None:
     signal.signal(signal.SIGTERM, end)
     # A shell lets what it starts in the background ignore this one; another driver that takes over ends this one by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Ray's workers block it, and so does what they start: the search on the head of `ray://`.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def cache(options: argparse.Namespace) -> None:

@@ -112,3 +112,24 @@ def interrupted_twice(options: argparse.Namespace) -> None:
 def test_a_second_interruption_still_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(interrupted_twice, argparse.Namespace()) == 130
     assert capsys.readouterr().err == "distune: interrupted after 2 of 8 trials; --resume goes on\n"
+
+
+ENDED_BY_A_SIGNAL = """
+import signal, time
+from distune.tuning.commands.searches import _be_interruptible
+_be_interruptible()
+try:
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_signal_ends_a_command_that_a_worker_of_ray_has_started() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # As Ray's workers do; a child inherits it.
+    try:
+        done = ended(ENDED_BY_A_SIGNAL)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
