@@ -5,6 +5,7 @@ To start it and the services takes a minute: so all tests are long or soak, and 
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -241,6 +242,31 @@ def test_a_search_through_the_ray_client_runs_there_and_prints_here(
     done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr + cluster.nodes.ended() + client_logs()
     assert "registered as tiny-student version" in done.stdout
+
+
+@pytest.mark.soak
+def test_a_search_through_the_ray_client_is_steered_and_interrupted(
+    cluster: Dashboard, study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study(trials=300, seeds=1)
+    # Trials of minutes: the one that is skipped cannot end before it is asked to.
+    changes = (f"cluster.address={cluster.client}", "trial.epochs=20000", "search.scheduler=none")
+    command = [BIN / "distune", "search", path, *(word for change in changes for word in ("--set", change))]
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        driver = subprocess.Popen(command, env=cluster.environment, stdout=out, stderr=out, start_new_session=True)
+    wait_until(lambda: driver.poll() is not None or bool(running(path)), 900, every_s=1)
+    assert driver.poll() is None, said.read_text()
+    (skipped, *_) = running(path)
+    main_ended(["skip", str(path), str(skipped)])
+    wait_until(lambda: state_of(path, skipped) == "skipped", 600, every_s=1)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(600) == 130, said.read_text()
+    assert "interrupted after 1 of 300 trials" in said.read_text()
+    assert "Traceback" not in said.read_text()
+    capsys.readouterr()
+    main_ended(["finish", str(path)])
+    assert "is run by nobody: it was interrupted after 1 of 300 trials" in capsys.readouterr().out
 
 
 @pytest.mark.long
