@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,45 +26,12 @@ from distune.tuning.storage.paths import Folder, Layout
 from distune.tuning.storage.records import TrialRecord, records_in
 from distune.tuning.study.file import load_study
 from tests.conftest import needs_postgresql
+from tests.making.dashboard import Dashboard
 from tests.making.reviews import tiny_document
 from tests.processes import read
-from tests.ray_nodes import BIN, Nodes, ray_nodes, wait_until
+from tests.ray_nodes import BIN, ray_nodes, wait_until
 
 pytestmark = [pytest.mark.slow, needs_postgresql]
-
-
-@dataclass(frozen=True)
-class Dashboard:
-    """A cluster's address, and the environment that knows its token."""
-
-    address: str
-    client: str
-    environment: dict[str, str]
-    nodes: Nodes
-
-    def run(self, *arguments: str | Path, token: bool = True) -> subprocess.CompletedProcess[str]:
-        """A command of the CLI against this cluster, as from another terminal."""
-        unknown = {} if token else {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
-        return subprocess.run(
-            [BIN / "distune", *arguments, "--address", self.address],
-            env={**self.environment, **unknown},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-
-    def submit(self, *arguments: str | Path) -> str:
-        """The id of a new job."""
-        done = self.run("submit", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split(" is job ")[1].split()[0]
-
-    def logs(self, job: str) -> str:
-        return self.run("logs", job).stdout
-
-    def is_finished(self, job: str) -> bool:
-        return any(state in self.run("status", job).stdout for state in ("SUCCEEDED", "FAILED", "STOPPED"))
 
 
 @pytest.fixture(scope="module")
