@@ -32,14 +32,17 @@ class Batcher:
     """Answers texts on a thread of its own, as many at a time as have come while it answered those before.
 
     A request with more texts than fit takes turns with the others, a batch each, so that a large one does not hold up
-    small ones.
+    small ones. `on_batch` is called with the number of texts that are answered together.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Text]], list[AnyAnswer]], limits: Limits) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Text]], list[AnyAnswer]],
+        limits: Limits,
+        on_batch: Callable[[int], None] = lambda n_texts: None,
+    ) -> None:
         self.n_waiting = 0
-        self.on_batch: Callable[[int], None] = lambda n_texts: None
-        """Called with the number of texts that are answered together."""
-        self._answer, self._limits = answer, limits
+        self._answer, self._limits, self._on_batch = answer, limits, on_batch
         self._queue: asyncio.Queue[_Request] = asyncio.Queue()
 
     @property
@@ -79,7 +82,7 @@ class Batcher:
         texts = [text for _, piece in pieces for text in piece]
         if not texts:
             return
-        self.on_batch(len(texts))
+        self._on_batch(len(texts))
         loop = asyncio.get_running_loop()
         try:
             answers = iter(await loop.run_in_executor(thread, self._answer, texts))

@@ -38,7 +38,8 @@ def application(
 
     Its `state.counts` are the metrics. With `abstain_below`, answers to requests that do not say it themselves say whether they `abstained`.
     """
-    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits)
+    counts = Metrics(predictor.labels, lambda: batcher.n_waiting)
+    batcher = Batcher(lambda texts: list(predictor.answers(texts)), limits, counts.count_batch)
     service = _Service(
         predictor=predictor,
         name=name,
@@ -47,9 +48,8 @@ def application(
         abstain_below=abstain_below,
         batcher=batcher,
         bodies=Bodies(limits),
-        counts=Metrics(predictor.labels, lambda: batcher.n_waiting),
+        counts=counts,
     )
-    batcher.on_batch = service.counts.count_batch
     routes = [
         Route("/predict", service.predict, methods=["POST"]),
         Route("/invocations", service.invocations, methods=["POST"]),
@@ -71,7 +71,7 @@ def application(
         Exception: _own_fault,
     }
     app = Starlette(routes=routes, lifespan=service.running, exception_handlers=handlers)
-    app.state.counts = service.counts
+    app.state.counts = counts
     app.router.redirect_slashes = False  # It would send clients to whatever host they named.
     return app
 
