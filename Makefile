@@ -5,15 +5,18 @@ BIN := .venv/bin
 # Torch's threads sleep while they wait for each other: of its own accord each spins, which costs small networks half of their time.
 PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 MARKS := not long and not soak
+# The tests start hundreds of processes: each would compile all that it imports anew where the environment tells Python to write no bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 # The tests run in groups, three beside each other, as many of them wait for servers and for programs; what takes longest begins first. Each
 # group starts once what its tests share: clusters has an MLflow server on PostgreSQL and S3, searches has a search that has ended.
-GROUPS := clusters processes rest searches students damaged
+GROUPS := rest clusters students corpora searches processes damaged
 clusters := $(addprefix tests/,cluster whole/test_jobs.py)
 searches := $(addprefix tests/,whole/test_commands_in_docs.py whole/test_mlflow.py whole/test_session.py whole/test_door.py tuning/tracking/test_registry.py tuning/report/test_browser.py)
 processes := $(addprefix tests/whole/,test_use.py test_users_folder.py test_resume.py test_plugs_search.py test_from_a_prompt.py test_site.py)
 students := $(addprefix tests/tuning/,search teachers champion trial)
+corpora := tests/corpora
 damaged := tests/fuzz tests/benchmarks
-rest := $(addprefix --ignore=,$(clusters) $(searches) $(processes) $(students) $(damaged))
+rest := $(addprefix --ignore=,$(clusters) $(searches) $(processes) $(students) $(corpora) $(damaged))
 
 .PHONY: demo test test-long test-soak fuzz lint docs picture site bench
 demo: .venv/installed
