@@ -39,7 +39,7 @@ def answer_lines(
     whether it `abstained`. Raises TextError for a line that is not UTF-8.
     """
     check_abstaining(abstain_below)
-    for texts, fault in _texts_as_they_come(source, predictor.is_of_pairs):
+    for texts, fault in texts_as_they_come(source, predictor.is_of_pairs):
         sink.write("".join(_spelt_answers(predictor, texts, abstain_below)).encode())
         sink.flush()
         after(len(texts))
@@ -80,7 +80,7 @@ Read = tuple[list[Text], TextError | None]
 """Texts, and why the line after them is none."""
 
 
-def _texts_as_they_come(source: Source, of_pairs: bool) -> Iterator[Read]:
+def texts_as_they_come(source: Source, of_pairs: bool) -> Iterator[Read]:
     """The lines that each read brings to their end; a read waits for nothing but the first byte."""
     n_lines, begun = 0, [b""]
     while block := source.read1(BLOCK_BYTES):

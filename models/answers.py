@@ -61,7 +61,13 @@ class Answered(NamedTuple):
     """The answers as the decision of the student gives them: a class, or 1 for each answered label."""
     probabilities: NDArray[np.float32]
     """Probabilities `[texts, classes]`; an answer has them by `six_decimals`."""
-    has_known_token: NDArray[np.bool_]
+    unknown_shares: NDArray[np.float64]
+    """The share of the tokens of each text that the vocabulary lacks."""
+
+    @property
+    def has_known_token(self) -> NDArray[np.bool_]:
+        """Whether the vocabulary has any token of each text."""
+        return self.unknown_shares < 1
 
     def abstained(self, abstain_below: float) -> NDArray[np.bool_]:
         """Whether each answer is less sure than `abstain_below`, as an answer says it that has six decimals."""
@@ -95,6 +101,14 @@ def check_abstaining(abstain_below: float | None) -> None:
     is_number = isinstance(abstain_below, int | float | np.number) and not isinstance(abstain_below, bool)
     if not is_number or not 0 <= abstain_below <= 1:
         raise CheckpointError(f"abstain_below must be a number from 0 to 1, but got {abstain_below!r:.100}")
+
+
+def unknown_shares(
+    n_unknown: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]], are_pairs: bool
+) -> NDArray[np.float64]:
+    """The share of unknown tokens `[texts]`, of their number and the number of all tokens; the separator of a pair is none."""
+    n_tokens = lengths - are_pairs
+    return np.where(n_unknown < n_tokens, n_unknown / np.maximum(n_tokens, 1), 1.0)
 
 
 def six_decimals(probabilities: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """The checkpoint folder: everything that a student needs to answer, without ray, mlflow, transformers or this project.
 
 `model.onnx`, `weights.safetensors`, `config.json`, `vocabulary.txt`, `labels.json`, `README.md` (the model card), and
-`SHA256SUMS`, the checksums of all files except the card. A siamese student of pairs has `pair_head.onnx` too. The package `distune_student`, a name that no other project
+`SHA256SUMS`, the checksums of all files except the card. A siamese student of pairs has `pair_head.onnx` too, and a champion
+`dev_profile.json`. The package `distune_student`, a name that no other project
 has, answers; `__main__.py` makes `python FOLDER` do so. Nothing is pickled. Folders of earlier versions have the
 programs `predict.py` and `encoding.py` in their place; none of our code needs them.
 """
@@ -44,6 +45,7 @@ from distune.models.network import OUTPUT_OF_SETS
 from distune.models.onnx_export import pair_head, with_output
 from distune.models.pair_vectors import PAIR_HEAD
 from distune.models.predictor import decision_in
+from distune.models.profile import Profile, read_profile, write_profile
 from distune.models.students.config import STUDENTS, StudentConfig, StudentShape
 
 PACKAGE = "distune_student"
@@ -76,6 +78,8 @@ class Checkpoint:
     trial: dict[str, Any] | None = None
     decision: AnyDecision = LIKELIEST
     """The rule that turns its probabilities into an answer."""
+    dev_profile: Profile | None = None
+    """What it answers to dev, in counts."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, card: str, encoding_program: Path) -> Path:
@@ -124,6 +128,8 @@ def _write_checkpoint(checkpoint: Checkpoint, unfinished: Path, card: str, encod
     with (unfinished / "vocabulary.txt").open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"{token}\n" for token in checkpoint.vocabulary)
     (unfinished / "README.md").write_text(card, encoding="utf-8")
+    if checkpoint.dev_profile is not None:
+        write_profile(checkpoint.dev_profile, unfinished)
     _write_package(unfinished, encoding_program.parent)
     _write_sums(unfinished)
     # Made by mkdtemp and safetensors for their owner alone; a checkpoint is for others too.
@@ -252,4 +258,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         quantized=quantized,
         trial=about.trial,
         decision=decision_in(folder, labels),
+        dev_profile=read_profile(folder, len(labels)),
     )

@@ -26,6 +26,7 @@ from .answers import (
     check_abstaining,
     lacking_side,
     six_decimals,
+    unknown_shares,
 )
 from .checkpoint_folder import PULL_AGAIN, SUMS, CheckpointError, read_json
 from .decision import AnyDecision, EachLabel, decision_of
@@ -122,7 +123,7 @@ class Predictor:
         if not parts:
             shape = (0, len(self.labels))
             answers = np.empty(shape if self.is_multi_label else 0, dtype=np.int64)
-            return Answered(answers, np.empty(shape, dtype=np.float32), np.empty(0, dtype=bool))
+            return Answered(answers, np.empty(shape, dtype=np.float32), np.empty(0))
         return Answered(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _answered(self, texts: Sequence[Text], first_row: int) -> Answered:
@@ -137,9 +138,8 @@ class Predictor:
             n_unknown = np.add.reduceat(ids == UNKNOWN, np.cumsum(lengths) - lengths, dtype=np.int64)
             logits = self.graph.logits_of_flat(ids, lengths)
         probabilities = self.decision.probabilities(logits)
-        # The separator of a pair says nothing.
-        has_known_token = n_unknown < lengths - self.is_of_pairs
-        return Answered(self.decision.of_logits(logits), probabilities, has_known_token)
+        shares = unknown_shares(n_unknown, lengths, self.is_of_pairs)
+        return Answered(self.decision.of_logits(logits), probabilities, shares)
 
     @functools.cached_property
     def head(self) -> onnxruntime.InferenceSession:

@@ -33,13 +33,14 @@ exit codes:
   0    it did what it was asked to
   1    a search ended well without a champion, a server stayed away, or a disk was full
   2    the input cannot be used; each line on stderr says what is wrong and what to do
+  3    watch found that the answers have moved
   130  Ctrl-C or SIGTERM interrupted it; what was found is kept
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits with 2 for bad input, 1 for a search without a champion, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     # torch warns from C++ of the export of packed sequences, which the contract tests cover.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     run: Run = options.run
@@ -57,6 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         leave(code)
     sys.exit(code)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a command. What names files may stand behind its flags too, where argparse looks for none any more."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    files = getattr(options, "texts", None)
+    if not isinstance(files, list) or any(one.startswith("-") for one in rest):
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    else:
+        files.extend(rest)
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -75,6 +75,7 @@ DOORS = {
         "tuning/search/worker.py",
     },
     "scipy": {
+        "tuning/serve/movement.py",
         "tuning/champion/tfidf.py",
         "tuning/metric/temperature.py",
         "tuning/teachers/assignment.py",

@@ -15,6 +15,7 @@ from distune.corpora import encoding
 from distune.corpora.encoding import load_encoder
 from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.predictor import Predictor
+from distune.tuning.champion.dev_profile import with_profile_of
 from distune.tuning.metric.task import AnyMetric, task_of_metric
 from distune.tuning.metric.temperature import scaled
 
@@ -25,10 +26,18 @@ Decided = tuple[Checkpoint, list[str]]
 def decided_again(
     checkpoint: Checkpoint, metric: AnyMetric, texts: Sequence[str], labels: NDArray[np.integer[Any]], is_fitted: bool
 ) -> Decided:
-    """A compressed student with the thresholds that are best on dev for it, and the temperature too if it `is_fitted`.
+    """A compressed student with the thresholds that are best on dev for it, the temperature too if it `is_fitted`, and the
+    profile of what it then answers to dev.
 
     Dev chooses thresholds if the metric has some and dev has chosen those of before. A temperature that is not fitted is 1.
     """
+    decided, lines = _decided(checkpoint, metric, texts, labels, is_fitted)
+    return with_profile_of(decided, texts), lines
+
+
+def _decided(
+    checkpoint: Checkpoint, metric: AnyMetric, texts: Sequence[str], labels: NDArray[np.integer[Any]], is_fitted: bool
+) -> Decided:
     before = replace(checkpoint.decision, temperature=1.0)
     is_chosen = metric.without_dev is None and before != task_of_metric(metric).undecided(len(checkpoint.labels))
     if not is_chosen and not is_fitted:
@@ -55,7 +64,7 @@ def as_before(checkpoint: Checkpoint) -> Decided:
     """A student that is compressed with plain texts, which have no labels to choose or fit anything by."""
     temperature = checkpoint.decision.temperature
     said = f"Its temperature is still {temperature:g}, which was fitted before the compression; --study fits it again."
-    return checkpoint, [] if temperature == 1 else [said]
+    return replace(checkpoint, dev_profile=None), [] if temperature == 1 else [said]
 
 
 def _about_none(checkpoint: Checkpoint) -> list[str]:

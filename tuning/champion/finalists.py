@@ -19,6 +19,7 @@ from distune.models.checkpoint import Checkpoint, save_checkpoint
 from distune.models.network import open_session, run_network
 from distune.models.students.student import student_logits
 from distune.tuning.champion.decisions import scaled_decision_of
+from distune.tuning.champion.dev_profile import profile_of_rows
 from distune.tuning.speed.figures import Latency
 from distune.tuning.storage.records import TrialRecord, pareto_front
 from distune.tuning.study.config import StudyConfig
@@ -145,6 +146,7 @@ def save_finalist(
         quantized=best.quantized,
         trial=config.model_dump(mode="json"),
         decision=by.decision,
+        dev_profile=profile_of_rows(by.decision, best.logits(inputs.data.dev), inputs),
     )
     card = f"# {study.name}, trial {finalist.record.number}\n"
     save_checkpoint(checkpoint, folder, card, Path(encoding.__file__))

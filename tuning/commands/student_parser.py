@@ -14,6 +14,7 @@ def add_student_commands(command: Command) -> None:
     _add_pull(command)
     _add_predict(command)
     _add_serve(command)
+    _add_watch(command)
     _add_bench(command)
     _add_compress(command)
 
@@ -49,8 +50,7 @@ def _add_predict(command: Command) -> None:
         help="the tables with the answers: a file (.parquet, .csv, .tsv, .jsonl), or a folder of parts if OUT ends in /; "
         "the same command then completes the folder of a killed run",
     )
-    predict.add_argument("--text", metavar="COLUMN", help="the column with the texts (text)")
-    predict.add_argument("--text-b", metavar="COLUMN", help="of pairs, the column with the second texts (text_b)")
+    _add_text_columns(predict)
     predict.add_argument(
         "--proba", action="store_true", help="also write the probability of each label, one column each"
     )
@@ -64,12 +64,61 @@ def _add_predict(command: Command) -> None:
     predict.add_argument(
         "--format", choices=("parquet", "csv", "tsv", "jsonl"), help="the format of parts (that of the input)"
     )
-    predict.add_argument(
+    _add_reading(predict)
+    _add_abstaining(predict, "mark answers with a probability below P by `abstained`")
+
+
+def _add_text_columns(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--text", metavar="COLUMN", help="the column with the texts (text)")
+    command.add_argument("--text-b", metavar="COLUMN", help="of pairs, the column with the second texts (text_b)")
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--quoting", choices=("auto", "none", "csv", "backslash"), help="what quotation marks mean in CSV (auto)"
     )
-    predict.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
-    predict.add_argument("--encoding", help="the encoding of CSV and JSON (found by their content)")
-    _add_abstaining(predict, "mark answers with a probability below P by `abstained`")
+    command.add_argument("--columns", metavar="NAMES", help="the names of the columns of CSV without a header: a,b,c")
+    command.add_argument("--encoding", help="the encoding of CSV and JSON (found by their content)")
+
+
+def _add_watch(command: Command) -> None:
+    watch = command(
+        "watch",
+        commands.watch,
+        "say whether the answers to later texts have moved away from those to dev; exits with 3 if they have",
+    )
+    watch.add_argument("folder", type=Path, metavar="DIR", help="a checkpoint folder")
+    watch.add_argument(
+        "texts",
+        nargs="*",
+        metavar="FILE",
+        help="the later texts: one a line, or tables as for predict --out; stdin by default",
+    )
+    watch.add_argument(
+        "--against",
+        action="append",
+        metavar="FILE",
+        help="texts of a time when all was well, in place of dev; may be given several times",
+    )
+    watch.add_argument(
+        "--answers", action="store_true", help="the files have answers, as predict prints them, and no texts"
+    )
+    watch.add_argument(
+        "--at-least",
+        type=_share,
+        default=0.05,
+        metavar="SHARE",
+        help="the smallest difference in shares of texts that counts (0.05)",
+    )
+    watch.add_argument(
+        "--false-alarms",
+        type=_share,
+        default=0.01,
+        metavar="SHARE",
+        help="how many of the runs may say that something has moved if nothing has (0.01)",
+    )
+    _add_text_columns(watch)
+    _add_reading(watch)
 
 
 def _add_abstaining(command: argparse.ArgumentParser, help_text: str) -> None:

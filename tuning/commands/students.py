@@ -11,7 +11,7 @@ import importlib.util
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from distune.tuning.serve.table_input import InputSettings
     from distune.tuning.storage.paths import Folder
     from distune.tuning.study.config import StudyConfig
 
@@ -91,21 +92,13 @@ def _predict_table(options: argparse.Namespace) -> None:
         raise CheckpointError("tables need packages of the search: pip install 'distune[search]'")
     from distune.tuning.serve.answer_columns import AnswerSettings
     from distune.tuning.serve.table import predict_table
-    from distune.tuning.serve.table_input import InputSettings
     from distune.tuning.serve.workers import cores
 
     if options.workers is not None and options.workers < 1:
         raise CheckpointError(f"--workers must be at least 1, but got {options.workers}")
     if options.top is not None and options.top < 1:
         raise CheckpointError(f"--top must be from 1 to the number of labels, but got {options.top}")
-    source = InputSettings(
-        paths=tuple(options.texts),
-        text=options.text,
-        text_b=options.text_b,
-        quoting=options.quoting or "auto",
-        columns=tuple(options.columns.split(",")) if options.columns else None,
-        encoding=options.encoding,
-    )
+    source = _input_of(options, options.texts)
     asked = AnswerSettings(
         proba=options.proba,
         top=options.top or 0,
@@ -113,6 +106,38 @@ def _predict_table(options: argparse.Namespace) -> None:
         abstain_below=options.abstain_below,
     )
     predict_table(options.folder, source, asked, options.out, options.workers or cores(), options.format)
+
+
+def _input_of(options: argparse.Namespace, paths: Sequence[str]) -> InputSettings:
+    from distune.tuning.serve.table_input import InputSettings
+
+    return InputSettings(
+        paths=tuple(paths),
+        text=options.text,
+        text_b=options.text_b,
+        quoting=options.quoting or "auto",
+        columns=tuple(options.columns.split(",")) if options.columns else None,
+        encoding=options.encoding,
+    )
+
+
+def watch(options: argparse.Namespace) -> int:
+    from distune.models.checkpoint_folder import CheckpointError
+
+    if importlib.util.find_spec("scipy") is None:
+        raise CheckpointError("distune watch needs packages of the search: pip install 'distune[search]'")
+    from distune.tuning.serve.watch import MOVED, WatchSettings, watch
+
+    if not options.texts and sys.stdin.isatty():
+        raise CheckpointError("name the files with the later texts, or send them to stdin")
+    settings = WatchSettings(
+        now=_input_of(options, options.texts),
+        before=_input_of(options, options.against) if options.against else None,
+        are_answers=options.answers,
+        least=options.at_least,
+        false_alarms=options.false_alarms,
+    )
+    return MOVED if watch(options.folder, settings) else 0
 
 
 def serve(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from distune._pairs import sides
 from distune.corpora.blocks import Rows
 from distune.corpora.cells import is_nothing
 from distune.corpora.table_texts import texts_in
-from distune.models.answers import Answered, six_decimals
+from distune.models.answers import Answered, Text, six_decimals
 from distune.models.checkpoint_folder import CheckpointError
 from distune.models.predictor import Predictor
 
@@ -64,28 +64,37 @@ def answer_columns(predictor: Predictor, rows: Rows, settings: AnswerSettings) -
 
     Raises CorpusError for a cell that is no text.
     """
-    # That the input has the columns is checked before: a block without them has rows without a text.
-    rows = rows.with_columns([name for name in (settings.text, settings.text_b) if name is not None])
-    texts = texts_in(rows.table, settings.text, settings.text_b)
-    has_text = _have_text(texts, rows, settings)
-    asked = [text for text, has in zip(texts, has_text, strict=True) if has]
-    answered = predictor.answered([sides(text) for text in asked] if settings.text_b else asked)
+    asked, has_text = asked_texts(rows, settings.text, settings.text_b)
+    answered = predictor.answered(asked)
     columns = _columns(predictor, answered, settings)
-    if len(asked) < len(texts):
+    if len(asked) < len(has_text):
         columns = {name: _spread(cells, has_text) for name, cells in columns.items()}
     n_unknown = int(np.count_nonzero(~answered.has_known_token))
-    return AnswerColumns(columns=columns, n_missing=len(texts) - len(asked), n_unknown=n_unknown)
+    return AnswerColumns(columns=columns, n_missing=len(has_text) - len(asked), n_unknown=n_unknown)
 
 
-def _have_text(texts: Sequence[str], rows: Rows, settings: AnswerSettings) -> list[bool]:
+def asked_texts(rows: Rows, text: str, text_b: str | None) -> tuple[list[Text], list[bool]]:
+    """The texts of a block's rows, or its pairs of texts, and whether each row has one.
+
+    Raises CorpusError for a cell that is no text.
+    """
+    # That the input has the columns is checked before: a block without them has rows without a text.
+    rows = rows.with_columns([name for name in (text, text_b) if name is not None])
+    texts = texts_in(rows.table, text, text_b)
+    has_text = _have_text(texts, rows, text, text_b)
+    asked = [one for one, has in zip(texts, has_text, strict=True) if has]
+    return [sides(one) for one in asked] if text_b else list(asked), has_text
+
+
+def _have_text(texts: Sequence[str], rows: Rows, text: str, text_b: str | None) -> list[bool]:
     if all(texts):
         return [True] * len(texts)
-    if settings.text_b is not None:
+    if text_b is not None:
         return list(map(bool, texts))
-    cells = rows.table.column(settings.text)
+    cells = rows.table.column(text)
     return [
-        bool(text) or not (is_nothing(cell) or (rows.blank_is_missing and cell == ""))
-        for text, cell in zip(texts, cells, strict=True)
+        bool(one) or not (is_nothing(cell) or (rows.blank_is_missing and cell == ""))
+        for one, cell in zip(texts, cells, strict=True)
     ]
 
 

@@ -30,24 +30,36 @@ def predict(folder: Path, texts: Path | None, abstain_below: float | None = None
     """Answer the lines of a file, or of stdin, by a checkpoint folder on stdout. With `abstain_below` each answer says
     whether it `abstained`."""
     check_folder(folder)
-    if texts is not None and not texts.is_file():
-        raise CheckpointError(f"no such file: {texts}")
-    if texts is not None and (ending := _ending(texts)) in TABLES:
+    if texts is not None and (ending := ending_of_texts(texts)) in TABLES and texts.is_file():
         raise CheckpointError(
             f"{texts}: predict answers one text a line, but {ending} is a table; answer its rows by --out FILE, such as --out answers{ending}"
         )
-    predictor = Predictor(folder, load_encoder(folder))
-    raw = FileIO(texts or 0, closefd=texts is not None)
-    with BufferedReader(raw, BLOCK_BYTES) as source, _watched(source) as after:
-        name = str(texts or "stdin")
-        lines = Utf8(source, name)
-        if b"\n" not in lines.first and BARE_RETURN.search(lines.first):
-            raise CheckpointError(
-                f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
-            )
-        if not predictor.is_of_pairs and (hint := _about_tabs(lines.first)):
-            print(f"{name}: {hint}", file=sys.stderr)
+    with open_source(texts) as source, _watched(source) as after:
+        predictor = Predictor(folder, load_encoder(folder))
+        lines = lines_in(source, str(texts or "stdin"), predictor.is_of_pairs)
         answer_lines(predictor, lines, sys.stdout.buffer, after, abstain_below)
+
+
+def open_source(texts: Path | None) -> BufferedReader[Any]:
+    """A file, or stdin for None, whose lines are read as they come. Raises CheckpointError for no file."""
+    if texts is not None and not texts.is_file():
+        raise CheckpointError(f"no such file: {texts}")
+    return BufferedReader(FileIO(texts or 0, closefd=texts is not None), BLOCK_BYTES)
+
+
+def lines_in(source: BufferedReader[Any], name: str, of_pairs: bool) -> Utf8:
+    """The lines of a source, one text each; a note on stderr tells if they look like rows of a table.
+
+    Raises CheckpointError for lines that no line feed ends.
+    """
+    lines = Utf8(source, name)
+    if b"\n" not in lines.first and BARE_RETURN.search(lines.first):
+        raise CheckpointError(
+            f"{name}: its lines end in carriage returns alone; save it with line feeds, one text a line"
+        )
+    if not of_pairs and (hint := _about_tabs(lines.first)):
+        print(f"{name}: {hint}", file=sys.stderr)
+    return lines
 
 
 def _about_tabs(first: bytes) -> str:
@@ -61,7 +73,7 @@ def _about_tabs(first: bytes) -> str:
     )
 
 
-def _ending(texts: Path) -> str:
+def ending_of_texts(texts: Path) -> str:
     """The ending that tells the format, behind which that of a compression may stand."""
     name = texts.name.lower()
     packed = next((ending for ending in COMPRESSIONS if name.endswith(ending)), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from distune.corpora.block_files import block_files
 from distune.corpora.blocks import BlockFile
@@ -29,6 +29,14 @@ class InputSettings:
     encoding: str | None = None
 
 
+class TextColumns(NamedTuple):
+    """The names of the columns with the texts."""
+
+    text: str
+    text_b: str | None
+    """Of pairs, the column with the second texts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableInput:
     """The files in order, what is made of each block, and notes about what was assumed. `reading` says how files are read."""
@@ -44,34 +52,43 @@ def open_input(predictor: Predictor, source: InputSettings, asked: AnswerSetting
 
     Raises CorpusError for what cannot be read rightly, for files of other columns, and for columns of the same names as answers.
     """
-    settings = _with_columns(predictor, source, asked)
-    wanted = (settings.text,) if settings.text_b is None else (settings.text, settings.text_b)
-    config = config_of(source.paths, quoting=source.quoting, columns=source.columns, encoding=source.encoding)
-    files, notes = block_files(config, wanted)
-    _refuse_missing(files, wanted, source)
+    settings = replace(asked, **text_columns(predictor, source)._asdict())
+    files, notes = open_files(predictor, source)
     _refuse_others(files)
     kinds = kinds_of_columns(predictor.labels, predictor.is_multi_label, settings)
     ending = ending or files[0].ending
     names, schema, cut = _carried(files, ending, kinds)
     refuse_clash(names or (), kinds, files[0].name)
     plan = Plan(settings=settings, kinds=kinds, ending=ending, names=names, schema=schema)
-    taken = " and ".join(map(repr, wanted))
-    said = [note for file in files[:3] for note in file.notes] + (
-        [f"and {len(files) - 3:,} more files"] if files[3:] else []
-    )
     return TableInput(
         files=files,
         plan=plan,
-        notes=(*said, *notes, *cut, f"texts: the column{'s' * (len(wanted) > 1)} {taken}"),
+        notes=(*notes, *cut),
         reading=repr((source.quoting, source.columns, source.encoding)),
     )
 
 
-def _with_columns(predictor: Predictor, source: InputSettings, asked: AnswerSettings) -> AnswerSettings:
+def open_files(predictor: Predictor, source: InputSettings) -> tuple[list[BlockFile], list[str]]:
+    """The files with the texts, which have the columns for them, and notes about what was assumed.
+
+    Raises CorpusError for what cannot be read rightly, and CheckpointError for pairs to a student of single texts.
+    """
+    wanted = [name for name in text_columns(predictor, source) if name is not None]
+    config = config_of(source.paths, quoting=source.quoting, columns=source.columns, encoding=source.encoding)
+    files, notes = block_files(config, wanted)
+    _refuse_missing(files, wanted, source)
+    said = [note for file in files[:3] for note in file.notes] + (
+        [f"and {len(files) - 3:,} more files"] if files[3:] else []
+    )
+    return files, [*said, *notes, f"texts: the column{'s' * (len(wanted) > 1)} {' and '.join(map(repr, wanted))}"]
+
+
+def text_columns(predictor: Predictor, source: InputSettings) -> TextColumns:
+    """The columns with the texts for a student. Raises CheckpointError for pairs to a student of single texts."""
     if source.text_b is not None and not predictor.is_of_pairs:
         raise CheckpointError("this student answers single texts and no pairs; leave --text-b out")
     text_b = (source.text_b or "text_b") if predictor.is_of_pairs else None
-    return replace(asked, text=source.text or "text", text_b=text_b)
+    return TextColumns(source.text or "text", text_b)
 
 
 def _refuse_missing(files: Sequence[BlockFile], wanted: Sequence[str], source: InputSettings) -> None:
